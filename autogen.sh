@@ -1,0 +1,10 @@
+#!/bin/sh
+# Makes configure in a git checkout; a release tarball needs none of this.
+set -e
+cd "$(dirname "$0")"
+mkdir -p m4 build-aux
+for tool in autoreconf automake pkg-config; do
+    command -v "$tool" >/dev/null || { echo "autogen.sh: $tool is missing (see HACKING)" >&2; exit 2; }
+done
+cp "$(automake --print-libdir)/tap-driver.sh" build-aux/
+autoreconf --force --install

@@ -1,0 +1,367 @@
+/* fmnn.h -- libfmnn: trains, judges and uses small image classifiers.
+
+   Contents
+     1. Errors
+     2. Known data sets and class names
+     3. IDX files
+     4. PNG files
+     5. Pictures by name
+     6. Tables
+     7. Choosing the rows that validate
+     8. Models (text)
+     9. Nets
+    10. Training
+    11. Prediction
+    12. Weight files
+    13. Confusion matrices
+
+   Conventions
+     - Functions that return int return 0 when done and -1 on error; those that return a pointer return
+       NULL on error. The last argument, struct fmnn_error *, says why; it may be NULL.
+     - An object that a _new, _open, _read or _parse function returns belongs to the caller and is given
+       back by the matching _free or _close function, which takes NULL.
+     - Pictures are unsigned bytes, row-major, one byte a pixel, 0 black to 255 white. Shapes are always
+       in the order (N,C,H,W): pictures, channels, rows, columns.
+     - The library never prints, never exits, reads no environment and keeps no global state. Objects are
+       independent of each other; one object is for one thread at a time. */
+#ifndef FMNN_H
+#define FMNN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined __GNUC__
+#define FMNN_API __attribute__((visibility("default")))
+#define FMNN_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
+#else
+#define FMNN_API
+#define FMNN_PRINTF(text, first)
+#endif
+
+FMNN_API const char *fmnn_version(void); /* of the library in use, "0.1.0" */
+
+/* ---- 1. Errors ------------------------------------------------------------------------------------ */
+
+enum fmnn_status {
+    FMNN_OK = 0,
+    FMNN_SYSTEM, /* the system refused: no such file, disk full; the message ends in its reason */
+    FMNN_DATA,   /* a file or table is not what it should be */
+    FMNN_USAGE,  /* an argument that cannot be: an unknown layer, a fold that does not exist */
+    FMNN_MEMORY, /* out of memory */
+};
+
+struct fmnn_error {
+    enum fmnn_status status;
+    char message[1024]; /* one line without a full stop, control characters masked */
+};
+
+/* The word of the NULL-terminated list that is most like the given one, or NULL when none is. */
+FMNN_API const char *fmnn_nearest(const char *word, const char *const *known);
+
+/* ---- 2. Known data sets and class names ----------------------------------------------------------- */
+
+enum { FMNN_SET_FILES = 4 };
+
+struct fmnn_set_file {
+    const char *name;   /* "train-images-idx3-ubyte" */
+    uint64_t bytes;     /* of the uncompressed file */
+    const char *sha256; /* of the uncompressed file, 64 hexadecimal digits; NULL: not pinned */
+};
+
+struct fmnn_set {
+    const char *name;  /* "fashion-mnist": also the name of its directory */
+    const char *title; /* "Fashion-MNIST" */
+    struct fmnn_set_file files[FMNN_SET_FILES]; /* train images, train labels, test images, test labels */
+    size_t class_count;
+    const char *const *classes; /* class_count names */
+};
+
+/* The known sets, from 0; NULL beyond the last. The strings are constants. */
+FMNN_API const struct fmnn_set *fmnn_set_at(size_t i);
+FMNN_API const struct fmnn_set *fmnn_set_find(const char *name); /* NULL: not known */
+
+/* A list of class names. */
+struct fmnn_names {
+    size_t count;
+    char **name;
+};
+FMNN_API void fmnn_names_free(struct fmnn_names *names);
+FMNN_API struct fmnn_names *fmnn_names_copy(const char *const *names, size_t count,
+                                            struct fmnn_error *err);
+/* Reads a file with one name a line (UTF-8, no control characters, none empty, at most 65,536). */
+FMNN_API struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err);
+/* The names for a data directory: DIR/classes.txt, else those of the known set whose name the directory
+   bears. *out is NULL, and 0 returned, where there are none. */
+FMNN_API int fmnn_names_of_directory(const char *directory, struct fmnn_names **out,
+                                     struct fmnn_error *err);
+
+/* ---- 3. IDX files --------------------------------------------------------------------------------- */
+
+/* An open IDX file of unsigned bytes (type 08), plain or gzip. Format:
+   00 00 08 RANK, RANK sizes of 32 bits big-endian, the data row-major. */
+struct fmnn_idx;
+
+/* Opens PATH or, where that does not exist, PATH.gz. The header, and the file's size against what the
+   header promises, are checked at once; a gzip file is inflated whole and its checksum checked. */
+FMNN_API struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err);
+FMNN_API void fmnn_idx_close(struct fmnn_idx *idx);
+FMNN_API const char *fmnn_idx_path(const struct fmnn_idx *idx); /* the file in fact opened */
+FMNN_API unsigned fmnn_idx_rank(const struct fmnn_idx *idx);    /* 1 labels, 3 pictures */
+FMNN_API size_t fmnn_idx_size(const struct fmnn_idx *idx, unsigned dimension); /* 0 is rows */
+FMNN_API size_t fmnn_idx_row_bytes(const struct fmnn_idx *idx);
+/* Copies rows first .. first+count-1 into bytes. A row that does not exist is FMNN_DATA. */
+FMNN_API int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
+                           struct fmnn_error *err);
+
+/* ---- 4. PNG files --------------------------------------------------------------------------------- */
+
+/* Reads a PNG picture as gray bytes: colour by luma (Rec. 601, integers), 16 bits scaled to 8, alpha
+   over black. *pixels is malloc'ed, (height, width). Pictures above 4096 in either direction, and
+   damaged ones, are refused. */
+FMNN_API int fmnn_png_read(const char *path, size_t *height, size_t *width, uint8_t **pixels,
+                           struct fmnn_error *err);
+
+/* ---- 5. Pictures by name -------------------------------------------------------------------------- */
+
+/* Opens what the `image` fields of tables name, and keeps it open: "train:N" or "test:N" (row N, from
+   0, of that file in the data directory), "PATH:N" (row N of any IDX file; the last colon counts), or
+   a path that ends in ".png". */
+struct fmnn_images;
+
+/* data_directory may be NULL: then "train:N" is an error that says what to do. */
+FMNN_API struct fmnn_images *fmnn_images_new(const char *data_directory, struct fmnn_error *err);
+FMNN_API void fmnn_images_free(struct fmnn_images *images);
+/* The size of one picture. */
+FMNN_API int fmnn_images_size(struct fmnn_images *images, const char *image, size_t *height,
+                              size_t *width, struct fmnn_error *err);
+/* Reads a picture into pixels[height * width]; one of another size is an error. */
+FMNN_API int fmnn_images_read(struct fmnn_images *images, const char *image, size_t height,
+                              size_t width, uint8_t *pixels, struct fmnn_error *err);
+/* The directory that holds the file which an `image` field names: malloc'ed. */
+FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *image,
+                                     struct fmnn_error *err);
+
+/* ---- 6. Tables ------------------------------------------------------------------------------------ */
+
+/* TSV with a first line of column names; see fmnn(7). A reader finds columns by name, takes a first line
+   without any known name as data in the kind's order of columns, skips later lines that equal the
+   header, and refuses short lines, NUL bytes, carriage returns and lines above 1 MiB. A header alone is
+   an empty table, zero bytes are an error. */
+struct fmnn_table;
+
+enum fmnn_table_kind {
+    FMNN_TABLE_ROWS,    /* image label split predicted confidence p0 p1 ...: samples and predictions */
+    FMNN_TABLE_HISTORY, /* epoch loss accuracy val_loss val_accuracy lr seconds */
+    FMNN_TABLE_COUNTS,  /* label predicted count */
+};
+
+/* Opens a file, or standard input for "-"; reads the first line. */
+FMNN_API struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_kind kind,
+                                            struct fmnn_error *err);
+FMNN_API void fmnn_table_close(struct fmnn_table *table);
+FMNN_API const char *fmnn_table_name(const struct fmnn_table *table); /* path, or "standard input" */
+FMNN_API size_t fmnn_table_columns(const struct fmnn_table *table);
+FMNN_API const char *fmnn_table_column(const struct fmnn_table *table, size_t column);
+/* The column of that name, or -1; with _need, a table without it is an error. */
+FMNN_API int fmnn_table_find(const struct fmnn_table *table, const char *name);
+FMNN_API int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmnn_error *err);
+/* Lets only rows pass whose `split` is one of the comma-separated words. */
+FMNN_API int fmnn_table_only(struct fmnn_table *table, const char *splits, struct fmnn_error *err);
+
+/* The next row: 1, or 0 at the end, or -1. Its fields stay until the next call. */
+FMNN_API int fmnn_table_next(struct fmnn_table *table, struct fmnn_error *err);
+FMNN_API size_t fmnn_table_line(const struct fmnn_table *table); /* of the current row, from 1 */
+FMNN_API const char *fmnn_table_field(const struct fmnn_table *table, size_t column);
+/* True when the next row would have to be waited for: the writer has paused. */
+FMNN_API bool fmnn_table_paused(struct fmnn_table *table);
+
+/* Typed fields; an error names file and line. An empty label is -1. class_count 0: any label up to
+   65,535. */
+FMNN_API int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class_count,
+                              int *label, struct fmnn_error *err);
+FMNN_API int fmnn_table_number(const struct fmnn_table *table, size_t column, double *number,
+                               struct fmnn_error *err);
+/* Raises an error about the current row: "NAME:LINE: ...". Returns -1. */
+FMNN_API int fmnn_table_fail(const struct fmnn_table *table, struct fmnn_error *err,
+                             const char *format, ...) FMNN_PRINTF(3, 4);
+
+/* A double as tables have it, "%.9g" with '.', whatever the locale. text has room for 32 bytes. */
+FMNN_API void fmnn_format_number(char text[32], double number);
+
+/* ---- 7. Choosing the rows that validate ----------------------------------------------------------- */
+
+struct fmnn_split {
+    size_t valid;      /* so many rows validate ... */
+    double percent;    /* ... or, where this is above 0, this share (rounded down) */
+    unsigned folds;    /* K > 0: K-fold instead of the two above, ... */
+    unsigned fold;     /* ... and this one, 1..K, validates */
+    bool shuffle;      /* chosen at random rather than the first */
+    bool stratify;     /* the same share of every class */
+    uint64_t seed;
+};
+/* Sets validates[i] to 1 for the rows chosen, else 0. labels: n bytes. */
+FMNN_API int fmnn_split_choose(const struct fmnn_split *split, const uint8_t *labels, size_t n,
+                               uint8_t *validates, struct fmnn_error *err);
+
+/* ---- 8. Models (text) ----------------------------------------------------------------------------- */
+
+/* A model is a text of layers and of defaults for training; see fmnn-model(5). */
+struct fmnn_model;
+
+struct fmnn_recipe {
+    char optimizer[16]; /* "adam", "sgd" */
+    double lr;          /* learning rate */
+    double momentum;    /* of sgd */
+    unsigned batch;     /* pictures a step */
+    unsigned epochs;
+};
+
+/* name stands before the errors' line numbers: "NAME:LINE: ...". */
+FMNN_API struct fmnn_model *fmnn_model_parse(const char *text, const char *name,
+                                             struct fmnn_error *err);
+FMNN_API void fmnn_model_free(struct fmnn_model *model);
+/* What the model's `set` lines say, else the defaults; a learning rate that is not set is the
+   optimizer's own default. */
+FMNN_API const struct fmnn_recipe *fmnn_model_recipe(const struct fmnn_model *model);
+/* Sets one of the recipe's options from text, as a `set` line does. */
+FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, const char *value,
+                             struct fmnn_error *err);
+
+/* ---- 9. Nets -------------------------------------------------------------------------------------- */
+
+/* A model with shapes, and its weights. */
+struct fmnn_net;
+
+/* classes: the number of them; pictures are (height, width) bytes. Weights are zero. */
+FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
+                                       size_t classes, struct fmnn_error *err);
+FMNN_API void fmnn_net_free(struct fmnn_net *net);
+/* Starting weights: he_normal as in Keras (normal truncated at two deviations), biases zero. */
+FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed);
+FMNN_API size_t fmnn_net_height(const struct fmnn_net *net);
+FMNN_API size_t fmnn_net_width(const struct fmnn_net *net);
+FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);
+/* The names of the classes, NULL where they have none. _set_ copies; the count must fit. */
+FMNN_API const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net);
+FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names,
+                                struct fmnn_error *err);
+/* The canonical text of the layers: "dense 128 relu | dense 10". */
+FMNN_API const char *fmnn_net_text(const struct fmnn_net *net);
+
+struct fmnn_layer {
+    const char *text;        /* "conv 6 5x5 relu" */
+    size_t channels, height, width; /* of one picture's output */
+    uint64_t parameters;
+    uint64_t multiply_adds; /* a picture, forward */
+};
+/* The layers from 0; false beyond the last. */
+FMNN_API bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *layer);
+
+struct fmnn_tensor {
+    const char *name; /* as PyTorch's nn.Sequential names it: "0.weight" */
+    unsigned rank;
+    size_t size[4]; /* conv (out,in,kh,kw), dense (out,in), bias (out) */
+};
+/* The tensors from 0; false beyond the last. */
+FMNN_API bool fmnn_net_tensor(const struct fmnn_net *net, size_t i, struct fmnn_tensor *tensor);
+/* Copies a tensor's values out of or into the net, row-major in the order of its sizes. */
+FMNN_API void fmnn_net_get(const struct fmnn_net *net, size_t i, float *values);
+FMNN_API void fmnn_net_set(struct fmnn_net *net, size_t i, const float *values);
+
+/* ---- 10. Training --------------------------------------------------------------------------------- */
+
+/* Pictures and labels in memory, one byte a pixel. */
+struct fmnn_data;
+FMNN_API struct fmnn_data *fmnn_data_new(size_t height, size_t width, struct fmnn_error *err);
+FMNN_API void fmnn_data_free(struct fmnn_data *data);
+/* Makes room for one more picture and returns where its height * width pixels go. */
+FMNN_API uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct fmnn_error *err);
+FMNN_API size_t fmnn_data_count(const struct fmnn_data *data);
+
+struct fmnn_training {
+    struct fmnn_recipe recipe;
+    uint64_t seed;
+    unsigned threads;    /* 0: as many as there are processors */
+    const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
+    bool keep_last;      /* rather than the first epoch of highest validation accuracy */
+    unsigned patience;   /* stop after so many epochs without a better one; 0: never */
+};
+
+struct fmnn_epoch {
+    unsigned epoch; /* from 1 */
+    double loss, accuracy;         /* running means over the epoch's batches */
+    double val_loss, val_accuracy; /* after the epoch; where validated */
+    double lr, seconds;
+    bool validated;
+};
+
+struct fmnn_trainer;
+/* net, train and valid are borrowed until the trainer is freed. valid may be empty or NULL. The net is
+   trained from the weights it has. */
+FMNN_API struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_data *train,
+                                               const struct fmnn_data *valid,
+                                               const struct fmnn_training *training,
+                                               struct fmnn_error *err);
+FMNN_API void fmnn_trainer_free(struct fmnn_trainer *trainer);
+
+enum fmnn_progress {
+    FMNN_BATCH, /* a batch was trained or validated */
+    FMNN_EPOCH, /* that ended an epoch: fmnn_trainer_epoch tells its figures */
+    FMNN_DONE,  /* nothing is left to do: all epochs, or out of patience */
+};
+/* Does the next batch. -1 on error (a loss that is not finite: FMNN_DATA). */
+FMNN_API int fmnn_trainer_advance(struct fmnn_trainer *trainer, struct fmnn_error *err);
+/* The figures of an epoch that has ended, from 1; NULL: it has not. */
+FMNN_API const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *trainer,
+                                                     unsigned epoch);
+/* Of the epoch under way: batches done and in all (training and validation), running figures. */
+FMNN_API void fmnn_trainer_progress(const struct fmnn_trainer *trainer, size_t *done, size_t *all,
+                                    struct fmnn_epoch *running);
+/* The epoch whose weights are kept so far, 0: none has ended. */
+FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
+/* Puts the weights to keep into the net, with the record of the training that its file will bear. The
+   trainer is at its end then. */
+FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
+/* Writes a checkpoint; reads one back into a trainer made with the same net, data and recipe. */
+FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
+                               struct fmnn_error *err);
+FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
+                                 struct fmnn_error *err);
+
+/* ---- 11. Prediction ------------------------------------------------------------------------------- */
+
+struct fmnn_predictor;
+/* The net is borrowed and must not change. batch: how many pictures are worked on at once. */
+FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
+                                                   unsigned threads, const char *kernels,
+                                                   struct fmnn_error *err);
+FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
+/* pixels (n,h,w) to probabilities (n,classes); any n. A picture's result depends on nothing but its
+   pixels and the weights. */
+FMNN_API int fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
+                                float *probabilities, struct fmnn_error *err);
+/* The class of highest probability, the first of equals. */
+FMNN_API size_t fmnn_best_class(const float *probabilities, size_t classes);
+
+/* The names of the kernel sets that this CPU can run, best first; NULL beyond the last. */
+FMNN_API const char *fmnn_kernels_at(size_t i);
+
+/* ---- 12. Weight files ----------------------------------------------------------------------------- */
+
+/* Reads weights, or a checkpoint's. See fmnn-weights(5). */
+FMNN_API struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err);
+FMNN_API int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err);
+
+/* ---- 13. Confusion matrices ----------------------------------------------------------------------- */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

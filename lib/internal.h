@@ -1,0 +1,52 @@
+/* internal.h -- what the files of the library share; not part of the public interface. */
+#ifndef FM_INTERNAL_H
+#define FM_INTERNAL_H
+
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+#include <assert.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fmnn.h"
+
+#ifdef __FAST_MATH__
+#error "fmnn promises the same bits everywhere: it cannot be built with -ffast-math"
+#endif
+
+#define FM_COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Naming: fmnn_ is public, fm_ is shared between the library's files, static names have no prefix. */
+
+/* error.c: all errors are raised here, so that one breakpoint catches them. Control characters in
+   the text are shown as '?', for it may quote a hostile file. Return -1, so that a caller can say
+   "return fm_fail(...)"; with err == NULL they only return. */
+int fm_fail(struct fmnn_error *err, enum fmnn_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int fm_vfail(struct fmnn_error *err, enum fmnn_status status, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+/* "format: strerror(errno)" with status FMNN_SYSTEM. */
+int fm_fail_errno(struct fmnn_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* memory.c: sizes are checked before they are multiplied; NULL and an error when there is none.
+   Memory is zeroed. fm_alloc_aligned gives 64-byte alignment and is freed by free(). */
+void *fm_alloc(size_t count, size_t size, struct fmnn_error *err);
+void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err);
+/* Grows *array (of *capacity elements) to hold at least need elements; new ones are not zeroed. */
+int fm_grow(void **array, size_t *capacity, size_t need, size_t size, struct fmnn_error *err);
+char *fm_strdup(const char *text, struct fmnn_error *err);
+char *fm_format(struct fmnn_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool fm_mul(size_t a, size_t b, size_t *product); /* false on overflow */
+
+/* words.c: text to numbers, strictly (no blanks, no sign unless said, the whole word), in any locale. */
+bool fm_parse_unsigned(const char *text, uint64_t max, uint64_t *value); /* decimal digits only */
+bool fm_parse_double(const char *text, double *value);                   /* finite, '.' */
+
+#endif

@@ -1,0 +1,74 @@
+/* memory.c -- allocation that checks its sums. */
+#include "internal.h"
+
+#include <stdio.h>
+
+bool fm_mul(size_t a, size_t b, size_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+static void *no_memory(size_t count, size_t size, struct fmnn_error *err)
+{
+    fm_fail(err, FMNN_MEMORY, "out of memory (%zu x %zu bytes)", count, size);
+    return NULL;
+}
+
+void *fm_alloc(size_t count, size_t size, struct fmnn_error *err)
+{
+    void *p = calloc(count ? count : 1, size ? size : 1);
+    return p ? p : no_memory(count, size, err);
+}
+
+void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err)
+{
+    size_t bytes;
+    if (!fm_mul(count, size, &bytes) || bytes > SIZE_MAX - 64)
+        return no_memory(count, size, err);
+    bytes = (bytes + 63) & ~(size_t)63;
+    void *p = aligned_alloc(64, bytes ? bytes : 64);
+    if (!p)
+        return no_memory(count, size, err);
+    return memset(p, 0, bytes);
+}
+
+int fm_grow(void **array, size_t *capacity, size_t need, size_t size, struct fmnn_error *err)
+{
+    if (need <= *capacity)
+        return 0;
+    size_t wanted = *capacity > SIZE_MAX / 2 ? need : *capacity * 2;
+    if (wanted < need)
+        wanted = need;
+    if (wanted < 16)
+        wanted = 16;
+    size_t bytes;
+    void *p = fm_mul(wanted, size, &bytes) ? realloc(*array, bytes) : NULL;
+    if (!p) {
+        no_memory(wanted, size, err);
+        return -1;
+    }
+    *array = p;
+    *capacity = wanted;
+    return 0;
+}
+
+char *fm_strdup(const char *text, struct fmnn_error *err)
+{
+    size_t size = strlen(text) + 1;
+    char *copy = fm_alloc(size, 1, err);
+    return copy ? memcpy(copy, text, size) : NULL;
+}
+
+char *fm_format(struct fmnn_error *err, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int length = vsnprintf(NULL, 0, format, args);
+    char *text = length < 0 ? NULL : fm_alloc((size_t)length + 1, 1, err);
+    if (text)
+        vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    va_end(args);
+    return text;
+}

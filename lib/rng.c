@@ -1,0 +1,110 @@
+/* rng.c -- Philox4x32-10 and what is made of its bits: integers, permutations, normal deviates. */
+#include "internal.h"
+
+#include <math.h>
+
+#include "rng.h"
+
+uint64_t fm_random(uint64_t seed, enum fm_purpose purpose, uint32_t epoch, uint64_t index)
+{
+    uint32_t c[4] = {(uint32_t)index, (uint32_t)(index >> 32), epoch, (uint32_t)purpose};
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
+        uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1,
+                            (uint32_t)(p0 >> 32) ^ c[3] ^ k1, (uint32_t)p0};
+        memcpy(c, next, sizeof c);
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    return (uint64_t)c[1] << 32 | c[0];
+}
+
+/* Lemire's multiplication, the high 64 bits of bits * n by halves; the bias, below n / 2^64, is left in
+   so that one number costs one draw. */
+uint64_t fm_random_below(uint64_t bits, uint64_t n)
+{
+    assert(n > 0 && n <= UINT32_MAX);
+    return ((bits >> 32) * n + ((uint64_t)(uint32_t)bits * n >> 32)) >> 32;
+}
+
+void fm_random_shuffle(uint32_t *order, size_t n, uint64_t seed, enum fm_purpose purpose,
+                       uint32_t epoch)
+{
+    for (size_t i = n; i > 1; i--) {
+        size_t j = (size_t)fm_random_below(fm_random(seed, purpose, epoch, i - 1), i);
+        uint32_t keep = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = keep;
+    }
+}
+
+/* Natural logarithm with + - x / only, so that it has the same bits everywhere: x = m 2^e with m in
+   [sqrt(1/2), sqrt(2)), log m = 2 atanh((m-1)/(m+1)) by its series; error below 1e-16 relative to 1. */
+static double logarithm(double x)
+{
+    int e;
+    double m = frexp(x, &e);
+    if (m < 0.70710678118654752) {
+        m *= 2;
+        e--;
+    }
+    double s = (m - 1) / (m + 1), z = s * s, sum = 0;
+    for (int k = 23; k >= 1; k -= 2)
+        sum = sum * z + 1.0 / k;
+    return 2 * s * sum + e * 0.69314718055994531;
+}
+
+static double ratio(const double *p, const double *q, int degree, double r)
+{
+    double num = p[degree], den = q[degree];
+    for (int i = degree - 1; i >= 0; i--) {
+        num = num * r + p[i];
+        den = den * r + q[i];
+    }
+    return num / den;
+}
+
+/* The quantile of the normal distribution: M. J. Wichura, "Algorithm AS 241", Applied Statistics 37
+   (1988), PPND16; its third region (beyond 5 deviations) is not reached from truncated deviates. */
+static double quantile(double p)
+{
+    static const double a[8] = {3.3871328727963666080e0, 1.3314166789178437745e2,
+                                1.9715909503065514427e3, 1.3731693765509461125e4,
+                                4.5921953931549871457e4, 6.7265770927008700853e4,
+                                3.3430575583588128105e4, 2.5090809287301226727e3};
+    static const double b[8] = {1.0,
+                                4.2313330701600911252e1,
+                                6.8718700749205790830e2,
+                                5.3941960214247511077e3,
+                                2.1213794301586595867e4,
+                                3.9307895800092710610e4,
+                                2.8729085735721942674e4,
+                                5.2264952788528545610e3};
+    static const double c[8] = {1.42343711074968357734e0, 4.63033784615654529590e0,
+                                5.76949722146069140550e0, 3.64784832476320460504e0,
+                                1.27045825245236838258e0, 2.41780725177450611770e-1,
+                                2.27238449892691845833e-2, 7.74545014278341407640e-4};
+    static const double d[8] = {1.0,
+                                2.05319162663775882187e0,
+                                1.67638483018380384940e0,
+                                6.89767334985100004550e-1,
+                                1.48103976427480074590e-1,
+                                1.51986665636164571966e-2,
+                                5.47593808499534494600e-4,
+                                1.05075007164441684324e-9};
+    double q = p - 0.5;
+    if (fabs(q) <= 0.425)
+        return q * ratio(a, b, 7, 0.180625 - q * q);
+    double r = sqrt(-logarithm(q < 0 ? p : 1 - p));
+    double x = ratio(c, d, 7, r - 1.6);
+    return q < 0 ? -x : x;
+}
+
+double fm_random_truncated_normal(uint64_t bits)
+{
+    const double below = 0.022750131948179207;      /* mass below minus two deviations */
+    const double deviation = 0.87962566103423978;   /* of the truncated distribution */
+    double u = ((double)(bits >> 11) + 0.5) / 9007199254740992.0; /* in (0,1) */
+    return quantile(below + u * (1 - 2 * below)) / deviation;
+}

@@ -1,0 +1,1 @@
+# One page a program, one a format, one for the pipeline.

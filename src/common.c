@@ -1,0 +1,444 @@
+/* common.c -- messages, options and inputs that all programs share.
+
+   Contents: 1. Messages  2. Closing standard output  3. Options  4. Numbers  5. Inputs */
+#include "common.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct program *program = &(struct program){.name = "fmnn"};
+static int verbosity; /* -1 quiet, 0, 1 verbose */
+
+/* ---- 1. Messages ---- */
+
+static void message(const char *format, va_list args, const char *why)
+{
+    fflush(stdout); /* what was printed before comes before, where both go to one place */
+    fprintf(stderr, "%s: ", program->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, why ? ": %s\n" : "\n", why);
+}
+
+void info(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (verbosity > 0)
+        message(format, args, NULL);
+    va_end(args);
+}
+
+void note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (verbosity >= 0)
+        message(format, args, NULL);
+    va_end(args);
+}
+
+void warn(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message(format, args, NULL);
+    va_end(args);
+}
+
+void die(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message(format, args, NULL);
+    va_end(args);
+    exit(EXIT_TROUBLE);
+}
+
+void die_errno(const char *format, ...)
+{
+    int saved = errno;
+    va_list args;
+    va_start(args, format);
+    message(format, args, strerror(saved));
+    va_end(args);
+    exit(EXIT_TROUBLE);
+}
+
+void die_error(const struct fmnn_error *error)
+{
+    die("%s", error->message);
+}
+
+bool quiet(void)
+{
+    return verbosity < 0;
+}
+
+bool verbose(void)
+{
+    return verbosity > 0;
+}
+
+bool progress_wanted(void)
+{
+    const char *term = getenv("TERM");
+    return verbosity >= 0 && isatty(STDERR_FILENO) && !(term && !strcmp(term, "dumb"));
+}
+
+/* ---- 2. Closing standard output ---- */
+
+/* A full disk often shows only now. A program that wrote nothing may run with standard output closed. */
+static void close_stdout(void)
+{
+    bool failed = ferror(stdout) != 0;
+    errno = 0;
+    if (fclose(stdout) != 0 && errno != EBADF)
+        failed = true;
+    if (failed) {
+        const char *why = errno ? strerror(errno) : "write error";
+        fprintf(stderr, "%s: standard output: %s\n", program->name, why);
+        _exit(EXIT_TROUBLE);
+    }
+}
+
+/* If 0, 1 or 2 were closed, a file opened later would take its number and be written to by accident. */
+static void reserve_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            /* Opened the wrong way round, so that using it fails with EBADF, as it should. */
+            int got = open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+            if (got != fd)
+                _exit(EXIT_TROUBLE);
+        }
+}
+
+void program_start(const struct program *p)
+{
+    program = p;
+    reserve_standard_streams();
+    atexit(close_stdout);
+}
+
+/* ---- 3. Options ---- */
+
+static const struct option_row common_rows[] = {
+    {0, NULL, NULL, "Common options"},
+    {'q', "quiet", NULL, "say nothing but errors"},
+    {'v', "verbose", NULL, "say more"},
+    {'h', "help", NULL, "print this help and exit"},
+    {'V', "version", NULL, "print the version and exit"},
+    {0, NULL, NULL, NULL},
+};
+
+static void print_rows(const struct option_row *row)
+{
+    for (; row->help; row++) {
+        if (!row->name) {
+            printf("\n%s:\n", row->help);
+            continue;
+        }
+        char left[64];
+        int used = row->code < 256 ? snprintf(left, sizeof left, "  -%c, ", row->code)
+                                   : snprintf(left, sizeof left, "      ");
+        snprintf(left + used, sizeof left - (size_t)used, "--%s%s%s", row->name,
+                 row->argument ? "=" : "", row->argument ? row->argument : "");
+        if (strlen(left) > 29)
+            printf("%s\n%31s%s\n", left, "", row->help);
+        else
+            printf("%-30s %s\n", left, row->help);
+    }
+}
+
+static void print_help(void)
+{
+    printf("Usage: %s %s\n%s\n", program->name, program->synopsis, program->purpose);
+    if (program->options->name)
+        printf("\nOptions:\n");
+    print_rows(program->options);
+    print_rows(common_rows);
+    printf("\nExit status: 0 done; 2 trouble%s\n", program->epilogue ? program->epilogue : ".");
+    printf("The manual: man %s; the pipeline: man 7 fmnn.\n", program->name);
+}
+
+static void print_version(void)
+{
+    printf("%s (fmnn) %s\n"
+           "Copyright (c) 2026 The fmnn authors. MIT licence.\n"
+           "There is no warranty, to the extent permitted by law.\n",
+           program->name, fmnn_version());
+}
+
+enum { MOST_OPTIONS = 64 };
+
+/* getopt's two tables, made from ours. */
+static struct option long_options[MOST_OPTIONS + 1];
+static char short_options[2 * MOST_OPTIONS + 2];
+static const char *option_names[MOST_OPTIONS + 1];
+
+static void add_rows(const struct option_row *row, size_t *count)
+{
+    char *s = short_options + strlen(short_options);
+    for (; row->help; row++) {
+        if (!row->name)
+            continue;
+        if (*count == MOST_OPTIONS)
+            abort();
+        option_names[*count] = row->name;
+        long_options[(*count)++] = (struct option){
+            row->name, row->argument ? required_argument : no_argument, NULL, row->code};
+        if (row->code < 256) {
+            *s++ = (char)row->code;
+            if (row->argument)
+                *s++ = ':';
+        }
+    }
+    *s = 0;
+}
+
+static void make_tables(void)
+{
+    size_t count = 0;
+    strcpy(short_options, ":");
+    add_rows(program->options, &count);
+    add_rows(common_rows, &count);
+}
+
+/* getopt says '?' for an option that is unknown, ambiguous, or given a value it does not take. */
+static _Noreturn void bad_option(char **argv)
+{
+    if (optopt > 0 && optopt < 256 && strchr(short_options, optopt) == NULL)
+        usage_error("unknown option '-%c'", optopt);
+    char word[64];
+    snprintf(word, sizeof word, "%s", argv[optind - 1]);
+    char *equals = strchr(word, '=');
+    if (equals)
+        *equals = 0;
+    if (optopt)
+        usage_error("option '%s' takes no value", word);
+    size_t matches = 0;
+    for (size_t i = 0; option_names[i]; i++)
+        matches += strncmp(option_names[i], word + 2, strlen(word + 2)) == 0;
+    if (matches > 1)
+        usage_error("option '%s' is ambiguous", word);
+    const char *nearest = fmnn_nearest(word + 2, option_names);
+    if (nearest)
+        usage_error("unknown option '%s'; did you mean '--%s'?", word, nearest);
+    usage_error("unknown option '%s'", word);
+}
+
+int next_option(int argc, char **argv)
+{
+    if (!short_options[0])
+        make_tables();
+    for (;;) {
+        opterr = 0;
+        optopt = 0;
+        int code = getopt_long(argc, argv, short_options, long_options, NULL);
+        switch (code) {
+        case 'h':
+            print_help();
+            exit(0);
+        case 'V':
+            print_version();
+            exit(0);
+        case 'q':
+            verbosity = -1;
+            break;
+        case 'v':
+            verbosity = 1;
+            break;
+        case ':':
+            usage_error("option '%s' needs a value", argv[optind - 1]);
+        case '?':
+            bad_option(argv);
+        default:
+            return code;
+        }
+    }
+}
+
+void usage_error(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    message(format, args, NULL);
+    va_end(args);
+    fprintf(stderr, "Try '%s --help'.\n", program->name);
+    exit(EXIT_TROUBLE);
+}
+
+void at_most(int argc, char **argv, int most)
+{
+    if (argc - optind > most)
+        usage_error("unexpected operand '%s'", argv[optind + most]);
+}
+
+/* ---- 4. Numbers ---- */
+
+uint64_t option_unsigned(const char *option, const char *text, uint64_t least, uint64_t most)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end)
+        usage_error("%s: '%s' is not a whole number", option, text);
+    if (errno || value < least || value > most)
+        usage_error("%s: %s is not in %llu..%llu", option, text, (unsigned long long)least,
+                    (unsigned long long)most);
+    return value;
+}
+
+double option_double(const char *option, const char *text, double least, double most)
+{
+    char *end;
+    double value = strtod(text, &end); /* programs stay in the C locale */
+    if (isspace((unsigned char)text[0]) || end == text || *end || !isfinite(value))
+        usage_error("%s: '%s' is not a number", option, text);
+    if (value < least || value > most)
+        usage_error("%s: %s is not in %g..%g", option, text, least, most);
+    return value;
+}
+
+size_t option_word(const char *option, const char *text, const char *const *words)
+{
+    for (size_t i = 0; words[i]; i++)
+        if (!strcmp(text, words[i]))
+            return i;
+    const char *nearest = fmnn_nearest(text, words);
+    if (nearest)
+        usage_error("%s: unknown word '%s'; did you mean '%s'?", option, text, nearest);
+    char list[256] = "";
+    for (size_t i = 0, used = 0; words[i] && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", words[i]);
+    usage_error("%s: unknown word '%s' (known: %s)", option, text, list);
+}
+
+/* ---- 5. Inputs ---- */
+
+struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind)
+{
+    static const char *const what[] = {"a table of pictures", "a history table", "a table of counts"};
+    struct fmnn_error error;
+    const char *path = operand ? operand : "-";
+    if (!strcmp(path, "-") && isatty(STDIN_FILENO))
+        usage_error("standard input is a terminal; %s was expected there, or a file as operand",
+                    what[kind]);
+    struct fmnn_table *table = fmnn_table_open(path, kind, &error);
+    if (!table)
+        die_error(&error);
+    return table;
+}
+
+static char *joined(const char *a, const char *b)
+{
+    size_t size = strlen(a) + strlen(b) + 1;
+    char *path = malloc(size);
+    if (!path)
+        die("out of memory");
+    snprintf(path, size, "%s%s", a, b);
+    return path;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *user_directory(const char *dataset)
+{
+    const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    char *base;
+    if (xdg && xdg[0] == '/') /* others are to be ignored, says the XDG specification */
+        base = joined(xdg, "/fmnn/");
+    else if (home && home[0])
+        base = joined(home, "/.local/share/fmnn/");
+    else
+        return NULL;
+    char *path = joined(base, dataset);
+    free(base);
+    return path;
+}
+
+char *data_directory(const char *option)
+{
+    const char *environment = getenv("FMNN_DATA");
+    if (option)
+        return joined(option, "");
+    if (environment && environment[0])
+        return joined(environment, "");
+    char *path = user_directory("fashion-mnist");
+    if (path && is_directory(path))
+        return path;
+    free(path);
+    if (is_directory("/usr/share/datasets/fashion-mnist"))
+        return joined("/usr/share/datasets/fashion-mnist", "");
+    return NULL;
+}
+
+/* Weight files begin with the length of their header: a zero byte among the first eight. */
+static bool is_weights(const char *path)
+{
+    char head[9] = "";
+    FILE *stream = fopen(path, "rb");
+    if (!stream)
+        die_errno("%s", path);
+    size_t got = fread(head, 1, 9, stream);
+    fclose(stream);
+    return got == 9 && memchr(head, 0, 8) && head[8] == '{';
+}
+
+static struct fmnn_names *copy_names(const struct fmnn_names *names)
+{
+    struct fmnn_error error;
+    if (!names)
+        return NULL;
+    struct fmnn_names *copy =
+        fmnn_names_copy((const char *const *)names->name, names->count, &error);
+    if (!copy)
+        die_error(&error);
+    return copy;
+}
+
+static struct fmnn_names *named_classes(const char *path)
+{
+    struct fmnn_error error;
+    struct fmnn_names *names;
+    if (!is_weights(path)) {
+        names = fmnn_names_read(path, &error);
+        if (!names)
+            die_error(&error);
+        return names;
+    }
+    struct fmnn_net *net = fmnn_net_read(path, &error);
+    if (!net)
+        die_error(&error);
+    names = copy_names(fmnn_net_names(net));
+    fmnn_net_free(net);
+    return names;
+}
+
+struct fmnn_names *class_names(const char *option, const struct fmnn_names *of_weights,
+                               struct fmnn_images *images, const char *image)
+{
+    struct fmnn_error error;
+    struct fmnn_names *names = NULL;
+    if (option)
+        return strcmp(option, "none") ? named_classes(option) : NULL;
+    if (of_weights)
+        return copy_names(of_weights);
+    if (!image || !image[0])
+        return NULL;
+    char *directory = fmnn_images_directory(images, image, NULL);
+    if (directory && fmnn_names_of_directory(directory, &names, &error) != 0)
+        die_error(&error);
+    free(directory);
+    return names;
+}

@@ -1,0 +1,94 @@
+/* common.h -- what all programs share: messages, options, output files, names and seeds of things. */
+#ifndef COMMON_H
+#define COMMON_H
+
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <fmnn.h>
+
+/* ---- messages: four verbs, all to standard error, "PROGRAM: what: why" */
+
+enum { EXIT_NEGATIVE = 1, EXIT_TROUBLE = 2 };
+
+void info(const char *format, ...) FMNN_PRINTF(1, 2); /* with --verbose */
+void note(const char *format, ...) FMNN_PRINTF(1, 2); /* but with --quiet */
+void warn(const char *format, ...) FMNN_PRINTF(1, 2); /* always */
+_Noreturn void die(const char *format, ...) FMNN_PRINTF(1, 2);  /* and exits with EXIT_TROUBLE */
+_Noreturn void die_errno(const char *format, ...) FMNN_PRINTF(1, 2); /* ": strerror(errno)" */
+_Noreturn void die_error(const struct fmnn_error *error);       /* the library's message */
+
+/* ---- options: one table a program gives getopt_long, --help and the check of the man page */
+
+struct option_row {
+    int code;         /* a letter, or above 255 for an option without one; 0: a heading in --help */
+    const char *name; /* without "--" */
+    const char *argument; /* its name in --help, or NULL */
+    const char *help;
+};
+
+struct program {
+    const char *name;
+    const char *synopsis; /* operands: "[OPTION]... [TABLE]" */
+    const char *purpose;  /* one sentence */
+    const struct option_row *options; /* without the common four; ends in a row of zeros */
+    const char *epilogue; /* printed after the options, or NULL: exit statuses that are special */
+};
+
+/* First thing in main: names the program, ignores nothing, arranges that a failed write or close of
+   standard output is trouble. */
+void program_start(const struct program *program);
+/* The next option's code, -1 at the end (operands from optind on). Handles -h -V -q -v and `--`;
+   an unknown option is met with the nearest known one, and is trouble. */
+int next_option(int argc, char **argv);
+_Noreturn void usage_error(const char *format, ...) FMNN_PRINTF(1, 2); /* and "Try 'x --help'." */
+/* Refuses operands beyond argv[optind + most - 1]. */
+void at_most(int argc, char **argv, int most);
+
+/* Numbers given to options; what is wrong is said with the option's name ("--batch") and is trouble. */
+uint64_t option_unsigned(const char *option, const char *text, uint64_t least, uint64_t most);
+double option_double(const char *option, const char *text, double least, double most);
+/* The index of the word in the NULL-terminated list; else trouble, with the nearest. */
+size_t option_word(const char *option, const char *text, const char *const *words);
+
+bool quiet(void), verbose(void);
+/* Progress may be drawn: standard error is a terminal, not TERM=dumb, no --quiet. */
+bool progress_wanted(void);
+
+/* ---- inputs */
+
+/* Opens the table operand argv[optind] or standard input ("-", or none); a terminal there is an error
+   that says what the program waits for. */
+struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind);
+/* The data directory: -d, else $FMNN_DATA, else ${XDG_DATA_HOME:-~/.local/share}/fmnn/fashion-mnist, else
+   /usr/share/datasets/fashion-mnist; malloc'ed, or NULL where none of the last two exists. */
+char *data_directory(const char *option);
+/* ${XDG_DATA_HOME:-~/.local/share}/fmnn/DATASET, whether it exists or not; malloc'ed, NULL without a home. */
+char *user_directory(const char *dataset);
+/* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the weights (may be NULL),
+   else those of the directory that holds `image`, the first picture of the table (may be NULL).
+   NULL where there are none. */
+struct fmnn_names *class_names(const char *option, const struct fmnn_names *of_weights,
+                               struct fmnn_images *images, const char *image);
+
+/* ---- output files: whole and new, or not there */
+
+/* A stream to a temporary file beside `path` (symlinks followed), which output_commit syncs and renames.
+   Devices and pipes are written directly; "-" is standard output, refused for binary data on a
+   terminal. Trouble ends the program; temporaries are removed however it ends, but by SIGKILL. */
+struct output;
+struct output *output_open(const char *path, bool binary);
+FILE *output_stream(struct output *output);
+void output_commit(struct output *output);  /* and frees */
+void output_abandon(struct output *output); /* and frees */
+/* Checks before long work that `path` can be written: opens and abandons. */
+void output_check(const char *path);
+
+#endif

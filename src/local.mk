@@ -1,0 +1,4 @@
+# The programs see the public header only; what they share is src/common.c.
+noinst_LIBRARIES += src/libcommon.a
+src_libcommon_a_SOURCES = src/common.h src/common.c src/output.c
+common_ldadd = src/libcommon.a lib/libfmnn.la

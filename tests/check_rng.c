@@ -1,0 +1,76 @@
+/* check_rng.c -- random numbers: known answers, ranges, moments. */
+#include "internal.h"
+
+#include <check.h>
+#include <math.h>
+
+#include "rng.h"
+#include "runner.h"
+
+/* Random123's known answers for philox4x32-10: counter and key all zero, then all ones. */
+START_TEST(known_answers)
+{
+    ck_assert_uint_eq(fm_random(0, (enum fm_purpose)0, 0, 0), 0xe169c58d6627e8d5u);
+    ck_assert_uint_eq(fm_random(UINT64_MAX, (enum fm_purpose)0xffffffffu, UINT32_MAX, UINT64_MAX),
+                      0x41c83b0e408f276du);
+}
+END_TEST
+
+START_TEST(below_stays_below)
+{
+    ck_assert_uint_eq(fm_random_below(UINT64_MAX, 7), 6);
+    ck_assert_uint_eq(fm_random_below(0, 7), 0);
+    ck_assert_uint_eq(fm_random_below(UINT64_MAX, 1), 0);
+    ck_assert_uint_eq(fm_random_below(UINT64_MAX, UINT32_MAX), UINT32_MAX - 1u);
+}
+END_TEST
+
+START_TEST(shuffle_is_a_permutation)
+{
+    enum { N = 1009 };
+    uint32_t order[N], again[N];
+    uint8_t seen[N] = {0};
+    size_t moved = 0;
+    for (uint32_t i = 0; i < N; i++)
+        order[i] = again[i] = i;
+    fm_random_shuffle(order, N, 3, FM_RNG_SHUFFLE, 5);
+    fm_random_shuffle(again, N, 3, FM_RNG_SHUFFLE, 6);
+    for (uint32_t i = 0; i < N; i++) {
+        ck_assert_uint_lt(order[i], N);
+        ck_assert_uint_eq(seen[order[i]]++, 0);
+        moved += order[i] != i;
+    }
+    ck_assert_uint_gt(moved, N - 10);
+    ck_assert_int_ne(memcmp(order, again, sizeof order), 0);
+}
+END_TEST
+
+/* Mean 0, variance 1, nothing beyond 2 / 0.8796; a million deviates put the mean within 0.005. */
+START_TEST(truncated_normal_moments)
+{
+    enum { N = 1000000 };
+    double sum = 0, squares = 0, most = 0, inner = 0;
+    for (uint64_t i = 0; i < N; i++) {
+        double x = fm_random_truncated_normal(fm_random(1, FM_RNG_INIT, 0, i));
+        sum += x;
+        squares += x * x;
+        most = fmax(most, fabs(x));
+        inner += fabs(x) * 0.87962566103423978 < 1;
+    }
+    ck_assert_double_lt(fabs(sum / N), 0.005);
+    ck_assert_double_lt(fabs(squares / N - 1), 0.005);
+    ck_assert_double_lt(most, 2 / 0.87962566103423978);
+    ck_assert_double_gt(most, 1.999 / 0.87962566103423978);
+    ck_assert_double_lt(fabs(inner / N - 0.682689492 / 0.954499736), 0.002);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("rng");
+    tcase_add_test(tcase, known_answers);
+    tcase_add_test(tcase, below_stays_below);
+    tcase_add_test(tcase, shuffle_is_a_permutation);
+    tcase_add_test(tcase, truncated_normal_moments);
+    return run_tests("rng", tcase);
+}

@@ -1,0 +1,95 @@
+# lib.sh -- the little that the TAP scripts share; each starts with ". $srcdir/tests/lib.sh".
+# A script runs in a scratch directory of its own, $TMP; programs are found on PATH.
+
+set -u
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/fmnn-test.XXXXXX") || exit 99
+trap 'rm -rf "$TMP"' EXIT
+trap 'exit 99' HUP INT TERM
+cd "$TMP" || exit 99
+
+count=0
+failed=0
+
+# ok STATUS NAME: one TAP line
+ok() {
+    count=$((count + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $count - $2"
+    else
+        failed=$((failed + 1))
+        echo "not ok $count - $2"
+        for file in out err; do
+            [ -s "$TMP/$file" ] && sed "s/^/# $file: /" "$TMP/$file" | head -20
+        done
+    fi
+    return 0
+}
+
+skip() { # NAME WHY
+    count=$((count + 1))
+    echo "ok $count - $1 # SKIP $2"
+}
+
+# is NAME GOT WANTED: two strings
+is() {
+    if [ "$2" = "$3" ]; then ok 0 "$1"; else
+        ok 1 "$1"
+        printf '%s\n' "$2" | sed 's/^/#    got: /'
+        printf '%s\n' "$3" | sed 's/^/# wanted: /'
+    fi
+}
+
+# same NAME FILE FILE
+same() {
+    if cmp -s "$2" "$3"; then ok 0 "$1"; else
+        ok 1 "$1"
+        diff "$2" "$3" | head -20 | sed 's/^/# /'
+    fi
+}
+
+# run STATUS NAME COMMAND...: the command's exit status; its output stays in out and err
+run() {
+    wanted=$1 name=$2
+    shift 2
+    "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
+    got=$?
+    [ $got -eq "$wanted" ] || echo "# exit status $got, wanted $wanted: $*"
+    [ $got -eq "$wanted" ]
+    ok $? "$name"
+}
+
+# fails NAME TEXT COMMAND...: exit 2, nothing on standard output, and one line on standard error that
+# contains TEXT (a "Try 'x --help'." line may follow)
+fails() {
+    name=$1 text=$2
+    shift 2
+    "$@" >"$TMP/out" 2>"$TMP/err" </dev/null
+    got=$?
+    lines=$(grep -vc "^Try '" "$TMP/err")
+    [ $got -eq 2 ] && [ ! -s "$TMP/out" ] && [ "$lines" -eq 1 ] && grep -qF -e "$text" "$TMP/err"
+    status=$?
+    [ $status -eq 0 ] || echo "# exit status $got, $lines lines of message; wanted 2, 1 and: $text"
+    ok $status "$name"
+}
+
+# contract PROGRAM: what every program must do
+contract() {
+    run 0 "--help" "$1" --help
+    grep -q "^Usage: $1 " out; ok $? "--help says how to use it"
+    run 0 "--version" "$1" --version
+    grep -q "^$1 (fmnn) " out; ok $? "--version says what it is"
+    fails "an unknown option is met with the nearest" "did you mean '--version'?" "$1" --versoin
+    fails "an unknown letter" "unknown option '-\`'" "$1" '-`'
+    if [ -w /dev/full ]; then
+        "$1" --help >/dev/full 2>err; [ $? -eq 2 ] && grep -q "^$1: standard output: No space" err
+        ok $? "a full disk behind standard output is trouble"
+    fi
+    "$1" --help >&- 2>err; [ $? -eq 2 ] && grep -q "^$1: standard output: " err
+    ok $? "a closed standard output is trouble where there is something to say"
+}
+
+finish() {
+    echo "1..$count"
+    [ $failed -eq 0 ]
+    exit
+}
