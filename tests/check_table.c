@@ -18,9 +18,14 @@
 
 static struct fmnn_error error;
 
+static void put_text(const char *name, const char *text)
+{
+    put_file(name, text, strlen(text));
+}
+
 static struct fmnn_table *opened(const char *text, enum fmnn_table_kind kind)
 {
-    scratch_text("t.tsv", text);
+    put_text("t.tsv", text);
     struct fmnn_table *table = fmnn_table_open("t.tsv", kind, &error);
     ck_assert_msg(table != NULL, "%s", error.message);
     return table;
@@ -65,7 +70,7 @@ static void reads_as(enum fmnn_table_kind kind, const char *text, const char *on
 
 static void refused(const void *bytes, size_t size, enum fmnn_table_kind kind, const char *wanted)
 {
-    scratch_bytes("t.tsv", bytes, size);
+    put_file("t.tsv", bytes, size);
     struct fmnn_table *table = fmnn_table_open("t.tsv", kind, &error);
     ck_assert_ptr_null(table);
     ck_assert_int_eq(error.status, FMNN_DATA);
@@ -227,7 +232,7 @@ START_TEST(lines_that_are_not_text)
     reads_as(FMNN_TABLE_ROWS, "image\na\rb\n", NULL,
              "t.tsv:2: a carriage return: lines must end in a line feed alone");
     char got[256];
-    scratch_bytes("t.tsv", "image\na\nb\0c\n", 12);
+    put_file("t.tsv", "image\na\nb\0c\n", 12);
     struct fmnn_table *table = fmnn_table_open("t.tsv", FMNN_TABLE_ROWS, &error);
     digest(table, got, sizeof got);
     ck_assert_str_eq(got, "2:a;t.tsv:3: a NUL byte: this is not a table of text");
@@ -281,7 +286,7 @@ START_TEST(many_columns)
     line[size - 1] = '\n';
     refused(line, size, FMNN_TABLE_ROWS, "t.tsv:1: two columns are named ''");
     line[0] = 'x';
-    scratch_bytes("t.tsv", line, size);
+    put_file("t.tsv", line, size);
     struct fmnn_table *table = fmnn_table_open("t.tsv", FMNN_TABLE_ROWS, &error);
     ck_assert_ptr_nonnull(table);
     ck_assert_uint_eq(fmnn_table_columns(table), size - 5);
@@ -507,7 +512,8 @@ static bool set_comma_locale(void)
     if (system("localedef -i de_DE -f UTF-8 ./de_DE.UTF-8 >localedef.log 2>&1") != 0)
         return false;
     setenv("LOCPATH", scratch_directory, 1);
-    return setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+    bool set = setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+    return system("rm -r ./de_DE.UTF-8") == 0 && set;
 }
 
 START_TEST(numbers)
@@ -574,7 +580,7 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("table");
-    tcase_add_checked_fixture(tcase, scratch_setup, scratch_teardown);
+    scratch_enter();
     tcase_add_test(tcase, columns_are_found_by_name);
     tcase_add_test(tcase, a_needed_column_is_missed);
     tcase_add_test(tcase, a_lost_header);
@@ -597,5 +603,7 @@ int main(void)
     tcase_add_loop_test(tcase, numbers, 0, 2);
     tcase_add_test(tcase, numbers_round_trip);
     tcase_add_test(tcase, errors_about_a_row);
-    return run_tests("table", tcase);
+    int status = run_tests("table", tcase);
+    scratch_leave();
+    return status;
 }
