@@ -11,6 +11,7 @@ lib_libfmnn_la_SOURCES = \
 	lib/internal.h lib/error.c lib/memory.c lib/words.c lib/version.c \
 	lib/rng.h lib/rng.c \
 	lib/idx.c lib/png.c \
+	lib/safetensors.h lib/safetensors.c \
 	lib/table.c lib/sets.c
 
 include lib/engine.mk
