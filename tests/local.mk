@@ -65,4 +65,5 @@ tests_mkidx_LDADD = $(ZLIB_LIBS)
 
 TESTS += $(program_tests)
 program_tests =
+program_tests += tests/fm-split.test tests/pages.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
