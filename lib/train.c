@@ -7,6 +7,7 @@
 
 #include "real.h"
 #include "rng.h"
+#include "team.h"
 
 /* ---- 1. the object */
 
@@ -121,42 +122,62 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* Runs one batch from `from` on, and adds up what came out. */
-static size_t run_batch(struct fmnn_trainer *t, const struct fmnn_data *data, const uint32_t *order,
-                        size_t from, const struct fm_update *update, struct fm_figures *figures)
+/* The batches of one call: of training or, after them, of validation. They are run in one go for so long
+   that starting the threads does not count, but not so long that a signal would have to wait. */
+struct go {
+    struct fmnn_trainer *t;
+    bool training, bad; /* bad: the loss was not finite */
+    double until;
+    struct fm_update update;
+};
+static const double longest_go = 0.05; /* seconds */
+
+/* Adds up what the last batch gave, in the order of its pictures. */
+static void take_batch(struct go *go, const struct fm_run *run)
 {
-    struct fm_run run = {.pictures = data->count - from < t->plan->batch ? data->count - from
-                                                                         : t->plan->batch,
-                         .pixels = t->pixels,
-                         .labels = t->labels,
-                         .weights = t->net->weights,
-                         .update = update,
-                         .loss = t->loss,
-                         .correct = t->correct,
-                         .backward = update != NULL};
-    memcpy(run.slots, t->slots, sizeof run.slots);
-    fm_data_batch(data, order, from, run.pictures, t->pixels, t->labels);
-    fm_plan_run(t->plan, t->kernels, t->options.threads, &run);
-    for (size_t i = 0; i < run.pictures; i++) {
+    struct fmnn_trainer *t = go->t;
+    struct fm_figures *figures = go->training ? &t->training : &t->validation;
+    for (size_t i = 0; i < run->pictures; i++) {
         figures->loss += t->loss[i];
         figures->correct += t->correct[i];
     }
-    figures->pictures += run.pictures;
-    return run.pictures;
+    figures->pictures += run->pictures;
+    *(go->training ? &t->trained : &t->validated) += run->pictures;
+    go->bad = go->training && !isfinite(figures->loss);
 }
 
-static int train_batch(struct fmnn_trainer *t, struct fmnn_error *err)
+static bool feed(void *state, struct fm_run *run)
 {
-    struct fm_update update;
-    t->step++;
-    t->optimizer->begin(&t->options.recipe, t->step, t->power, &update);
-    t->trained += run_batch(t, t->train, t->order, t->trained, &update, &t->training);
-    if (isfinite(t->training.loss))
-        return 0;
-    return fm_fail(err, FMNN_DATA,
-                   "the loss is not finite any more at step %llu, in epoch %zu; "
-                   "a smaller learning rate may help",
-                   (unsigned long long)t->step, t->epoch_count + 1);
+    struct go *go = state;
+    struct fmnn_trainer *t = go->t;
+    if (run->pictures)
+        take_batch(go, run);
+    const struct fmnn_data *data = go->training ? t->train : t->valid;
+    size_t from = go->training ? t->trained : t->validated, batch = t->plan->batch;
+    if (from == data->count || go->bad || (run->pictures && now() > go->until))
+        return false;
+    if (go->training) {
+        t->step++;
+        t->optimizer->begin(&t->options.recipe, t->step, t->power, &go->update);
+    }
+    run->pictures = data->count - from < batch ? data->count - from : batch;
+    fm_data_batch(data, go->training ? t->order : NULL, from, run->pictures, t->pixels, t->labels);
+    return true;
+}
+
+/* fm_run's pictures are 0 before the first batch. */
+static void run_batches(struct go *go)
+{
+    struct fmnn_trainer *t = go->t;
+    struct fm_run run = {.pixels = t->pixels,
+                         .labels = t->labels,
+                         .weights = t->net->weights,
+                         .update = &go->update,
+                         .loss = t->loss,
+                         .correct = t->correct,
+                         .backward = go->training};
+    memcpy(run.slots, t->slots, sizeof run.slots);
+    fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, go);
 }
 
 static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
@@ -220,14 +241,18 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
     double start = now();
-    int status = 0;
-    if (t->trained < t->train->count)
-        status = train_batch(t, err);
-    else if (t->valid && t->validated < t->valid->count)
-        t->validated += run_batch(t, t->valid, NULL, t->validated, NULL, &t->validation);
+    struct go go = {.t = t, .training = t->trained < t->train->count, .until = start + longest_go};
+    if (go.training || t->valid)
+        run_batches(&go);
     t->seconds += now() - start;
     bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
-    if (status == 0 && ended)
+    int status = 0;
+    if (go.bad)
+        status = fm_fail(err, FMNN_DATA,
+                         "the loss is not finite any more at step %llu, in epoch %zu; "
+                         "a smaller learning rate may help",
+                         (unsigned long long)t->step, t->epoch_count + 1);
+    else if (ended)
         status = end_epoch(t, err);
     fm_float_leave(before);
     return status != 0 ? -1 : ended ? FMNN_EPOCH : FMNN_BATCH;
