@@ -94,6 +94,14 @@ bool progress_wanted(void)
 
 /* ---- 2. Closing standard output ---- */
 
+static bool stdout_told; /* that writing failed */
+
+void die_stdout(void)
+{
+    stdout_told = true;
+    die_errno("standard output");
+}
+
 /* A full disk often shows only now. A program that wrote nothing may run with standard output closed: its
    number is reserved then, and closing it fails only where something was written. */
 static void close_stdout(void)
@@ -101,6 +109,8 @@ static void close_stdout(void)
     bool failed = ferror(stdout) != 0;
     errno = 0;
     failed |= fclose(stdout) != 0;
+    if (stdout_told)
+        _exit(EXIT_TROUBLE);
     if (failed) {
         const char *why = errno ? strerror(errno) : "write error";
         fprintf(stderr, "%s: standard output: %s\n", program->name, why);

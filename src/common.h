@@ -24,6 +24,7 @@ void warn(const char *format, ...) FMNN_PRINTF(1, 2); /* always */
 _Noreturn void die(const char *format, ...) FMNN_PRINTF(1, 2);  /* and exits with EXIT_TROUBLE */
 _Noreturn void die_errno(const char *format, ...) FMNN_PRINTF(1, 2); /* ": strerror(errno)" */
 _Noreturn void die_error(const struct fmnn_error *error);       /* the library's message */
+_Noreturn void die_stdout(void); /* after a write to standard output failed, while errno says why */
 
 /* ---- options: one table a program gives getopt_long, --help and the check of the man page */
 

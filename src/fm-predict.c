@@ -105,7 +105,7 @@ static void finish_batch(struct batch *b)
     }
     b->count = 0;
     if (fflush(stdout) != 0)
-        die_errno("standard output");
+        die_stdout();
 }
 
 /* Takes row. NULL, or an error about the picture. */

@@ -453,10 +453,13 @@ static void print_epoch(FILE *history, const struct fmnn_epoch *e)
 
 /* The history is of use while it grows: to standard output or a pipe line by line. A file, which is to be
    whole or not there, appears at the end. */
-static void show_history(FILE *history)
+static void show_history(const char *path, FILE *history)
 {
-    if (fflush(history) != 0)
-        die_errno("history");
+    if (fflush(history) == 0)
+        return;
+    if (history == stdout)
+        die_stdout();
+    die_errno("%s", path);
 }
 
 /* ---- 6. Training ---- */
@@ -513,14 +516,14 @@ static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *
         print_epoch(history, epoch);
         printed++;
     }
-    show_history(history);
+    show_history(a->history, history);
     while (!caught && (status = fmnn_trainer_advance(trainer, error)) >= 0 && status != FMNN_DONE) {
         draw_progress(&progress, trainer, a->training.recipe.epochs);
         if (status != FMNN_EPOCH)
             continue;
         clear_progress(&progress);
         print_epoch(history, fmnn_trainer_epoch(trainer, ++printed));
-        show_history(history);
+        show_history(a->history, history);
         if (a->checkpoint)
             save_checkpoint(a->checkpoint, trainer);
     }
