@@ -76,6 +76,12 @@ void die_error(const struct fmnn_error *error)
     die("%s", error->message);
 }
 
+const char *kernels_wanted(void)
+{
+    const char *name = getenv("FMNN_KERNELS");
+    return name && name[0] ? name : NULL;
+}
+
 bool quiet(void)
 {
     return verbosity < 0;

@@ -60,6 +60,8 @@ double option_double(const char *option, const char *text, double least, double 
 size_t option_word(const char *option, const char *text, const char *const *words);
 
 bool quiet(void), verbose(void);
+/* $FMNN_KERNELS; NULL, the best for this CPU, where it is unset or empty. */
+const char *kernels_wanted(void);
 /* Progress may be drawn: standard error is a terminal, not TERM=dumb, no --quiet. */
 bool progress_wanted(void);
 

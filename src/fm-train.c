@@ -1,6 +1,7 @@
 /* fm-train.c -- trains a net on the pictures that a table names.
 
-   Contents: 1. Options  2. The model  3. The data  4. The summary  5. Progress and history  6. Training */
+   Contents: 1. Options  2. The model  3. The data  4. The summary  5. Progress and history  6.
+   Training */
 #include "common.h"
 
 #include <dirent.h>
@@ -135,7 +136,7 @@ static struct arguments parse_arguments(int argc, char **argv)
         parse_option(&a, code);
     at_most(argc, argv, 1);
     a.table = optind < argc ? argv[optind] : NULL;
-    a.training.kernels = getenv("FMNN_KERNELS");
+    a.training.kernels = kernels_wanted();
     if (!strcmp(a.output, "-") && !strcmp(a.history, "-") && !a.summary)
         usage_error("weights and history cannot both go to standard output (see --history)");
     if (a.checkpoint && !strcmp(a.checkpoint, a.output))
@@ -179,7 +180,8 @@ static _Noreturn void unknown_preset(const char *directory, const char *name)
     const char *nearest = fmnn_nearest(name, (const char *const *)names);
     if (nearest)
         usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
-    usage_error("unknown model '%s' (a file has a '/' or '.' in its name; a text has blanks)", name);
+    usage_error("unknown model '%s' (a file has a '/' or '.' in its name; a text has blanks)",
+                name);
 }
 
 static struct fmnn_model *find_model(const char *what)
@@ -194,8 +196,8 @@ static struct fmnn_model *find_model(const char *what)
             presets = MODELSDIR;
         char path[4096];
         bool is_file = strpbrk(what, "/.") != NULL;
-        if (snprintf(path, sizeof path, "%s%s%s", is_file ? "" : presets, is_file ? "" : "/", what) >=
-            (int)sizeof path)
+        if (snprintf(path, sizeof path, "%s%s%s", is_file ? "" : presets, is_file ? "" : "/",
+                     what) >= (int)sizeof path)
             die("%s: file name too long", what);
         if (!is_file && access(path, F_OK) != 0)
             unknown_preset(presets, what);
@@ -350,7 +352,8 @@ static void free_input(struct input *input)
 
 /* ---- 4. The summary ---- */
 
-/* Only sizes are wanted: those of the table's first picture, or of Fashion-MNIST's where no table is given. */
+/* Only sizes are wanted: those of the table's first picture, or of Fashion-MNIST's where no table
+ * is given. */
 static struct input look_at_input(const struct arguments *a)
 {
     struct fmnn_error error;
@@ -451,8 +454,8 @@ static void print_epoch(FILE *history, const struct fmnn_epoch *e)
             val_accuracy, lr, seconds);
 }
 
-/* The history is of use while it grows: to standard output or a pipe line by line. A file, which is to be
-   whole or not there, appears at the end. */
+/* The history is of use while it grows: to standard output or a pipe line by line. A file, which is
+   to be whole or not there, appears at the end. */
 static void show_history(const char *path, FILE *history)
 {
     if (fflush(history) == 0)
@@ -553,8 +556,8 @@ static void tell_end(const struct arguments *a, const struct fmnn_trainer *train
         info("%s holds the weights of epoch %u", a->output, kept);
 }
 
-/* A failed training (a loss that is not finite) leaves nothing behind but its history; an interrupted
-   one leaves what it has. */
+/* A failed training (a loss that is not finite) leaves nothing behind but its history; an
+   interrupted one leaves what it has. */
 static void train_net(struct arguments *a, struct fmnn_net *net, const struct input *input)
 {
     struct fmnn_error error;
@@ -569,8 +572,8 @@ static void train_net(struct arguments *a, struct fmnn_net *net, const struct in
     output_commit(history);
     if (status < 0)
         die_error(&error);
-    /* The checkpoint holds the weights of the last step, so it is made ready before these make way for
-       the best; but the weights are written first. */
+    /* The checkpoint holds the weights of the last step, so it is made ready before these make way
+       for the best; but the weights are written first. */
     struct output *checkpoint = NULL;
     if (caught && a->checkpoint) {
         checkpoint = output_open(a->checkpoint, true);
@@ -594,8 +597,7 @@ int main(int argc, char **argv)
     struct fmnn_model *model = find_model(a.model);
     make_recipe(&a, model);
     struct input input = a.summary ? look_at_input(&a) : read_input(&a);
-    struct fmnn_net *net =
-        fmnn_net_new(model, input.height, input.width, input.classes, &error);
+    struct fmnn_net *net = fmnn_net_new(model, input.height, input.width, input.classes, &error);
     if (!net || (input.names && fmnn_net_set_names(net, input.names, &error) != 0))
         die_error(&error);
     if (a.summary) {
