@@ -129,6 +129,40 @@ static void parse_option(struct arguments *a, int code)
     }
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (!a || !b || !strcmp(a, "-") || !strcmp(b, "-"))
+        return false;
+    if (stat(a, &x) != 0 || stat(b, &y) != 0)
+        return !strcmp(a, b);
+    return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Of two things written to one file the first would be lost; so would a table. */
+static void check_files(const struct arguments *a)
+{
+    const struct {
+        const char *name, *path;
+    } file[] = {{"--checkpoint", a->checkpoint},
+                {"--history", a->history},
+                {"--output", a->output},
+                {"the table", a->table}};
+    enum { FILES = sizeof file / sizeof *file };
+    if (a->summary)
+        return;
+    if (!strcmp(a->output, "-") && !strcmp(a->history, "-"))
+        usage_error("weights and history cannot both go to standard output (see --history)");
+    if (a->checkpoint && !strcmp(a->checkpoint, "-"))
+        usage_error("--checkpoint: it is written again and again; standard output cannot take it");
+    if (a->resume && !strcmp(a->resume, "-") && (!a->table || !strcmp(a->table, "-")))
+        usage_error("checkpoint and table cannot both come from standard input");
+    for (size_t i = 0; i < FILES; i++)
+        for (size_t k = i + 1; k < FILES; k++)
+            if (same_file(file[i].path, file[k].path))
+                usage_error("%s and %s are the same file", file[i].name, file[k].name);
+}
+
 static struct arguments parse_arguments(int argc, char **argv)
 {
     struct arguments a = {.model = "fc", .output = "model.safetensors", .history = "-"};
@@ -137,10 +171,7 @@ static struct arguments parse_arguments(int argc, char **argv)
     at_most(argc, argv, 1);
     a.table = optind < argc ? argv[optind] : NULL;
     a.training.kernels = kernels_wanted();
-    if (!strcmp(a.output, "-") && !strcmp(a.history, "-") && !a.summary)
-        usage_error("weights and history cannot both go to standard output (see --history)");
-    if (a.checkpoint && !strcmp(a.checkpoint, a.output))
-        usage_error("--checkpoint and --output are the same file");
+    check_files(&a);
     return a;
 }
 
@@ -537,6 +568,8 @@ static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *
 /* What is asked to be written must be writable before hours go into it. */
 static void check_outputs(const struct arguments *a)
 {
+    if (!strcmp(a->output, "-"))
+        output_abandon(output_open(a->output, true)); /* a terminal is refused */
     output_check(a->output);
     output_check(a->history);
     if (a->checkpoint)
