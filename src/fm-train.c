@@ -257,6 +257,8 @@ static void make_recipe(struct arguments *a, const struct fmnn_model *model)
     set_recipe(recipe, "momentum", a->momentum);
     set_recipe(recipe, "batch", a->batch);
     set_recipe(recipe, "epochs", a->epochs);
+    if (a->momentum && strcmp(recipe->optimizer, "sgd") != 0)
+        note("--momentum changes nothing with %s", recipe->optimizer);
 }
 
 /* ---- 3. The data ---- */
@@ -384,6 +386,8 @@ static struct input read_input(const struct arguments *a)
     info("%s: %zu pictures of %zux%zu to train on, %zu to validate, %zu classes",
          fmnn_table_name(r.table), fmnn_data_count(input.train), input.height, input.width,
          fmnn_data_count(input.valid), input.classes);
+    if (a->training.patience && fmnn_data_count(input.valid) == 0)
+        note("--patience changes nothing where no row is of split 'valid'");
     close_reader(&r);
     return input;
 }
