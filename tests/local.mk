@@ -62,6 +62,17 @@ tests_check_engine_CPPFLAGS = $(check_cppflags)
 tests_check_engine_LDFLAGS = $(check_ldflags)
 tests_check_engine_LDADD = $(check_ldadd)
 
+library_tests += tests/check_model
+tests_check_model_SOURCES = tests/check_model.c tests/runner.h
+tests_check_model_CPPFLAGS = $(check_cppflags)
+tests_check_model_LDFLAGS = $(check_ldflags)
+tests_check_model_LDADD = $(check_ldadd)
+library_tests += tests/check_train
+tests_check_train_SOURCES = tests/check_train.c tests/engine.h tests/scratch.h tests/runner.h
+tests_check_train_CPPFLAGS = $(check_cppflags)
+tests_check_train_LDFLAGS = $(check_ldflags)
+tests_check_train_LDADD = $(check_ldadd)
+
 # --- the programs
 # Writes small data sets for the scripts.
 check_PROGRAMS += tests/mkidx
