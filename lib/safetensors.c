@@ -101,6 +101,8 @@ struct sink {
 
 static bool put(const struct sink *sink, const void *bytes, size_t count)
 {
+    if (count == 0)
+        return true;
     if (sink->stream)
         return fwrite(bytes, 1, count, sink->stream) == count;
     return XXH3_128bits_update(sink->hash, bytes, count) == XXH_OK;

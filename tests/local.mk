@@ -16,7 +16,7 @@ check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng \
-	tests/check_idx tests/check_png
+	tests/check_idx tests/check_png tests/check_safetensors
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
 # The internals are hidden in the shared library; the tests use the static one.
@@ -34,6 +34,10 @@ tests_check_png_SOURCES = tests/check_png.c tests/runner.h tests/scratch.h
 tests_check_png_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS)
 tests_check_png_LDFLAGS = $(check_ldflags)
 tests_check_png_LDADD = $(check_ldadd)
+tests_check_safetensors_SOURCES = tests/check_safetensors.c tests/runner.h tests/scratch.h
+tests_check_safetensors_CPPFLAGS = $(check_cppflags) $(XXHASH_CFLAGS)
+tests_check_safetensors_LDFLAGS = $(check_ldflags)
+tests_check_safetensors_LDADD = $(check_ldadd)
 
 # --- the programs
 TESTS += $(program_tests)
