@@ -43,3 +43,7 @@ tests_check_safetensors_LDADD = $(check_ldadd)
 TESTS += $(program_tests)
 program_tests =
 EXTRA_DIST += $(program_tests) tests/lib.sh
+
+# --- fuzzing, by hand: tests/fuzz/run
+EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
+	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
