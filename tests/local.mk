@@ -17,6 +17,7 @@ TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng \
 	tests/check_idx tests/check_png tests/check_safetensors
+library_tests += tests/check_table tests/check_sets tests/check_images tests/check_split
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
 # The internals are hidden in the shared library; the tests use the static one.
@@ -39,9 +40,36 @@ tests_check_safetensors_CPPFLAGS = $(check_cppflags) $(XXHASH_CFLAGS)
 tests_check_safetensors_LDFLAGS = $(check_ldflags)
 tests_check_safetensors_LDADD = $(check_ldadd)
 
+tests_check_table_SOURCES = tests/check_table.c tests/runner.h tests/scratch.h
+tests_check_table_CPPFLAGS = $(check_cppflags)
+tests_check_table_LDFLAGS = $(check_ldflags)
+tests_check_table_LDADD = $(check_ldadd)
+
+tests_check_sets_SOURCES = tests/check_sets.c tests/runner.h tests/scratch.h
+tests_check_sets_CPPFLAGS = $(check_cppflags)
+tests_check_sets_LDFLAGS = $(check_ldflags)
+tests_check_sets_LDADD = $(check_ldadd)
+
+tests_check_images_SOURCES = tests/check_images.c tests/runner.h tests/scratch.h
+tests_check_images_CPPFLAGS = $(check_cppflags) $(PNG_CFLAGS)
+tests_check_images_LDFLAGS = $(check_ldflags)
+tests_check_images_LDADD = $(check_ldadd)
+
+tests_check_split_SOURCES = tests/check_split.c tests/runner.h tests/scratch.h
+tests_check_split_CPPFLAGS = $(check_cppflags)
+tests_check_split_LDFLAGS = $(check_ldflags)
+tests_check_split_LDADD = $(check_ldadd)
+
 # --- the programs
+# Writes small data sets for the scripts.
+check_PROGRAMS += tests/mkidx
+tests_mkidx_SOURCES = tests/mkidx.c
+tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+tests_mkidx_LDADD = $(ZLIB_LIBS)
+
 TESTS += $(program_tests)
 program_tests =
+program_tests += tests/fm-split.test tests/pages.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
 
 # --- fuzzing, by hand: tests/fuzz/run
