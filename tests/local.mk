@@ -28,7 +28,8 @@ tests_check_rng_LDADD = $(check_ldadd)
 
 # --- the programs
 TESTS += $(program_tests)
-program_tests =
+program_tests = \
+	tests/fm-fetch.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
 
 # fm-fetch with data sets that are small enough to be made, and a server of faults
