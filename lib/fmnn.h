@@ -104,7 +104,7 @@ FMNN_API int fmnn_names_of_directory(const char *directory, struct fmnn_names **
 /* ---- 3. IDX files --------------------------------------------------------------------------------- */
 
 /* An open IDX file of unsigned bytes (type 08), plain or gzip. Format:
-   00 00 08 RANK, RANK sizes of 32 bits big-endian, the data row-major. */
+   00 00 08 RANK, RANK sizes of 32 bits big-endian, the data row-major. Rank 1 to 4, no size 0. */
 struct fmnn_idx;
 
 /* Opens PATH or, where that does not exist, PATH.gz. The header, and the file's size against what the
@@ -118,6 +118,13 @@ FMNN_API size_t fmnn_idx_row_bytes(const struct fmnn_idx *idx);
 /* Copies rows first .. first+count-1 into bytes. A row that does not exist is FMNN_DATA. */
 FMNN_API int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
                            struct fmnn_error *err);
+/* The sizes alone, without inflating more than the header; a plain file's size is checked. size[] is
+   zero beyond the rank. */
+FMNN_API int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4],
+                            struct fmnn_error *err);
+/* Writes an IDX file of unsigned bytes, plain: rank 1 to 4, no size 0. */
+FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, const uint8_t *bytes,
+                            struct fmnn_error *err);
 
 /* ---- 4. PNG files --------------------------------------------------------------------------------- */
 
@@ -337,15 +344,17 @@ FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
 /* ---- 11. Prediction ------------------------------------------------------------------------------- */
 
 struct fmnn_predictor;
-/* The net is borrowed and must not change. batch: how many pictures are worked on at once. */
+/* The net is borrowed and must not change. batch: how many pictures are worked on at once; 0: as many
+   as suit the net's size. */
 FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
                                                    unsigned threads, const char *kernels,
                                                    struct fmnn_error *err);
 FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
+FMNN_API size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor);
 /* pixels (n,h,w) to probabilities (n,classes); any n. A picture's result depends on nothing but its
    pixels and the weights. */
-FMNN_API int fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
-                                float *probabilities, struct fmnn_error *err);
+FMNN_API void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
+                                 float *probabilities);
 /* The class of highest probability, the first of equals. */
 FMNN_API size_t fmnn_best_class(const float *probabilities, size_t classes);
 

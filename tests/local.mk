@@ -15,7 +15,9 @@ if HAVE_CHECK
 check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
-library_tests = tests/check_rng
+library_tests = tests/check_rng \
+	tests/check_idx tests/check_png
+library_tests += tests/check_table tests/check_sets tests/check_images tests/check_split
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
 # The internals are hidden in the shared library; the tests use the static one.
@@ -25,8 +27,42 @@ tests_check_rng_SOURCES = tests/check_rng.c tests/runner.h
 tests_check_rng_CPPFLAGS = $(check_cppflags)
 tests_check_rng_LDFLAGS = $(check_ldflags)
 tests_check_rng_LDADD = $(check_ldadd)
+tests_check_idx_SOURCES = tests/check_idx.c tests/runner.h tests/scratch.h
+tests_check_idx_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS)
+tests_check_idx_LDFLAGS = $(check_ldflags)
+tests_check_idx_LDADD = $(check_ldadd)
+tests_check_png_SOURCES = tests/check_png.c tests/runner.h tests/scratch.h
+tests_check_png_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS)
+tests_check_png_LDFLAGS = $(check_ldflags)
+tests_check_png_LDADD = $(check_ldadd)
+
+tests_check_table_SOURCES = tests/check_table.c tests/runner.h tests/scratch.h
+tests_check_table_CPPFLAGS = $(check_cppflags)
+tests_check_table_LDFLAGS = $(check_ldflags)
+tests_check_table_LDADD = $(check_ldadd)
+
+tests_check_sets_SOURCES = tests/check_sets.c tests/runner.h tests/scratch.h
+tests_check_sets_CPPFLAGS = $(check_cppflags)
+tests_check_sets_LDFLAGS = $(check_ldflags)
+tests_check_sets_LDADD = $(check_ldadd)
+
+tests_check_images_SOURCES = tests/check_images.c tests/runner.h tests/scratch.h
+tests_check_images_CPPFLAGS = $(check_cppflags) $(PNG_CFLAGS)
+tests_check_images_LDFLAGS = $(check_ldflags)
+tests_check_images_LDADD = $(check_ldadd)
+
+tests_check_split_SOURCES = tests/check_split.c tests/runner.h tests/scratch.h
+tests_check_split_CPPFLAGS = $(check_cppflags)
+tests_check_split_LDFLAGS = $(check_ldflags)
+tests_check_split_LDADD = $(check_ldadd)
 
 # --- the programs
+# Writes small data sets for the scripts.
+check_PROGRAMS += tests/mkidx
+tests_mkidx_SOURCES = tests/mkidx.c
+tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+tests_mkidx_LDADD = $(ZLIB_LIBS)
+
 TESTS += $(program_tests)
 program_tests = \
 	tests/fm-fetch.test

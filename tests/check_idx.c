@@ -1,0 +1,464 @@
+/* check_idx.c -- IDX files: what is read, and what has to be refused and how. */
+#include "internal.h"
+
+#include <check.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "runner.h"
+#include "scratch.h"
+
+/* 3 pictures of 2 x 4: byte i is i. */
+enum { ROWS = 3, ROW = 8, DATA = ROWS * ROW, HEADER = 16, WHOLE = HEADER + DATA };
+
+static void make_good(uint8_t bytes[WHOLE])
+{
+    static const uint8_t header[HEADER] = {0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4};
+    memcpy(bytes, header, HEADER);
+    for (unsigned i = 0; i < DATA; i++)
+        bytes[HEADER + i] = (uint8_t)i;
+}
+
+/* One gzip member, optionally with FNAME; returns its size. */
+static size_t deflate_to(uint8_t *out, size_t room, const uint8_t *bytes, size_t count)
+{
+    z_stream z = {0};
+    union {
+        const uint8_t *in;
+        Bytef *z;
+    } input = {bytes};
+    ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    z.next_in = input.z;
+    z.avail_in = (uInt)count;
+    z.next_out = out;
+    z.avail_out = (uInt)room;
+    ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&z);
+    return room - z.avail_out;
+}
+
+static void refused(const char *what, const char *path, const char *opened, const char *fragment)
+{
+    struct fmnn_error err = {0};
+    struct fmnn_idx *idx = fmnn_idx_open(path, &err);
+    ck_assert_msg(!idx, "%s: accepted", what);
+    check_message(what, &err, opened, fragment);
+    ck_assert_ptr_null(fmnn_idx_open(path, NULL));
+}
+
+/* ---- what is wrong with the bytes, plain and again within gzip
+ * ------------------------------------ */
+
+struct bad {
+    const char *what, *fragment, *inflated; /* inflated: the fragment for gzip, if another */
+    uint8_t header[HEADER + 4];
+    size_t header_bytes, data_bytes;
+};
+
+#define IDX(type, rank, ...)                                                                       \
+    {                                                                                              \
+        0, 0, type, rank, __VA_ARGS__                                                              \
+    }
+static const struct bad bads[] = {
+    {"1 byte", "ends within the IDX header", NULL, {0}, 1, 0},
+    {"2 bytes", "ends within the IDX header", NULL, {0}, 2, 0},
+    {"3 bytes", "ends within the IDX header", NULL, {0, 0, 8}, 3, 0},
+    {"byte 0", "not an IDX file: begins with the bytes 01 00", NULL, {1, 0, 8, 1}, 4, 8},
+    {"byte 1", "not an IDX file: begins with the bytes 00 ff", NULL, {0, 255, 8, 1}, 4, 8},
+    {"an HTML page", "not an IDX file: begins with the bytes 3c 21", NULL, "<!DOCTYPE html>", 15,
+     99},
+    {"zlib data", "not an IDX file: begins with the bytes 78 9c", NULL, {0x78, 0x9c, 1, 1}, 4, 20},
+    {"type 00", "no type of data is 00", NULL, IDX(0, 1, 0, 0, 0, 8), 8, 8},
+    {"type 07", "no type of data is 07", NULL, IDX(7, 1, 0, 0, 0, 8), 8, 8},
+    {"type 0A", "no type of data is 0a", NULL, IDX(10, 1, 0, 0, 0, 8), 8, 8},
+    {"type 0F", "no type of data is 0f", NULL, IDX(15, 1, 0, 0, 0, 8), 8, 8},
+    {"type FF", "no type of data is ff", NULL, IDX(255, 1, 0, 0, 0, 8), 8, 8},
+    {"signed", "unsupported type of IDX data: signed bytes (09)", NULL, IDX(9, 1, 0, 0, 0, 8), 8,
+     8},
+    {"short", "unsupported type of IDX data: 16-bit", NULL, IDX(11, 1, 0, 0, 0, 4), 8, 8},
+    {"int", "unsupported type of IDX data: 32-bit", NULL, IDX(12, 1, 0, 0, 0, 2), 8, 8},
+    {"float", "unsupported type of IDX data: floats", NULL, IDX(13, 1, 0, 0, 0, 2), 8, 8},
+    {"double", "unsupported type of IDX data: doubles", NULL, IDX(14, 1, 0, 0, 0, 1), 8, 8},
+    {"rank 0", "rank 0", NULL, IDX(8, 0, 0), 4, 1},
+    {"rank 5", "rank 5", NULL, IDX(8, 5, 0, 0, 0, 1), 8, 20},
+    {"rank 255", "rank 255", NULL, IDX(8, 255, 0, 0, 0, 1), 8, 2000},
+    {"no sizes", "ends within the IDX header", NULL, IDX(8, 3, 0), 4, 0},
+    {"cut in a size", "ends within the IDX header", NULL, IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0), 13,
+     0},
+    {"little-endian sizes", "sizes in the IDX header are too large", NULL,
+     IDX(8, 3, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0), 16, 24},
+    {"no rows", "size 0 in dimension 0", NULL, IDX(8, 3, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 4), 16,
+     0},
+    {"no rows, rank 1", "size 0 in dimension 0", NULL, IDX(8, 1, 0), 8, 0},
+    {"no height", "size 0 in dimension 1", NULL, IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 4), 16,
+     0},
+    {"no width", "size 0 in dimension 2", NULL, IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0), 16,
+     0},
+    {"product 2^32", "truncated: 24 bytes, but its IDX header means 4294967308",
+     "truncated: 12 bytes of data", IDX(8, 2, 0, 1, 0, 0, 0, 1, 0, 0), 12, 12},
+    {"product 2^32 + 2^16", "truncated", "too large to be inflated",
+     IDX(8, 2, 0, 1, 0, 1, 0, 1, 0, 0), 12, 12},
+    {"product 2^64", "sizes in the IDX header are too large", NULL,
+     IDX(8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), 16, 12},
+    {"product 2^128", "sizes in the IDX header are too large", NULL,
+     IDX(8, 4, 128, 0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0), 20, 12},
+    {"product 0 modulo 2^64", "sizes in the IDX header are too large", NULL,
+     IDX(8, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0), 20, 0},
+    {"no data", "truncated: 16 bytes, but its IDX header means 40", "truncated: 0 bytes of data",
+     IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 0},
+    {"a row short", "truncated: 32 bytes, but its IDX header means 40",
+     "truncated: 16 bytes of data", IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 16},
+    {"a byte short", "truncated: 39 bytes, but its IDX header means 40",
+     "truncated: 23 bytes of data", IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 23},
+    {"a byte too many", "too long: 41 bytes, but its IDX header means 40",
+     "too long: holds more than the 24", IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 25},
+    {"1000 bytes too many", "too long", NULL, IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16,
+     1024},
+};
+
+START_TEST(bad_bytes)
+{
+    const struct bad *bad = &bads[_i];
+    uint8_t bytes[4096] = {0}, packed[8192];
+    memcpy(bytes, bad->header, bad->header_bytes);
+    size_t count = bad->header_bytes + bad->data_bytes;
+    put_file("bad", bytes, count);
+    refused(bad->what, "bad", "bad: ", bad->fragment);
+    unlink("bad");
+    put_file("bad.gz", packed, deflate_to(packed, sizeof packed, bytes, count));
+    refused(bad->what, "bad", "bad.gz: ", bad->inflated ? bad->inflated : bad->fragment);
+    unlink("bad.gz");
+}
+END_TEST
+
+/* ---- what is wrong with gzip
+ * ---------------------------------------------------------------------- */
+
+static uint8_t packed[4096];
+static size_t packed_bytes;
+
+static void pack_good(void)
+{
+    uint8_t good[WHOLE];
+    make_good(good);
+    packed_bytes = deflate_to(packed, sizeof packed, good, sizeof good);
+}
+
+static void refused_packed(const char *what, size_t count, const char *fragment)
+{
+    put_file("g.gz", packed, count);
+    refused(what, "g", "g.gz: ", fragment);
+}
+
+START_TEST(gzip_truncated)
+{
+    pack_good();
+    for (size_t count = 2; count < packed_bytes; count++)
+        refused_packed("cut", count, "truncated: ");
+    refused_packed("only 1f", 1, "ends within the IDX header");
+    refused_packed("empty", 0, "empty, not an IDX file");
+}
+END_TEST
+
+START_TEST(gzip_damaged)
+{
+    static const struct {
+        const char *what, *fragment;
+        int at; /* below 0: from the end */
+        uint8_t flip;
+    } damage[] = {
+        {"magic", "not an IDX file", 0, 0x01},
+        {"magic", "not an IDX file", 1, 0x01},
+        {"method", "unknown compression method", 2, 0x01},
+        {"reserved flags", "unknown header flags set", 3, 0x20},
+        {"reserved flags", "unknown header flags set", 3, 0x80},
+        {"header crc", "header crc mismatch", 3, 0x02},
+        {"extra field without end", "truncated", 3, 0x04},
+        {"name without end", "truncated", 3, 0x08},
+        {"comment without end", "truncated", 3, 0x10},
+        {"block type", "damaged gzip data: invalid block type", 10, 0x04},
+        {"checksum", "incorrect data check", -8, 0x01},
+        {"checksum", "incorrect data check", -5, 0x80},
+        {"length", "incorrect length check", -4, 0x01},
+        {"length", "incorrect length check", -1, 0x80},
+    };
+    for (size_t i = 0; i < FM_COUNT(damage); i++) {
+        pack_good();
+        size_t at = damage[i].at < 0 ? packed_bytes - (size_t)-damage[i].at : (size_t)damage[i].at;
+        packed[at] ^= damage[i].flip;
+        /* No zero bytes: a name would end at them. */
+        for (size_t k = 4; (packed[3] & 0x1c) && k < packed_bytes; k++)
+            packed[k] |= 0x40;
+        refused_packed(damage[i].what, packed_bytes, damage[i].fragment);
+    }
+}
+END_TEST
+
+/* The fixed block type says "stored": its length and the length's complement must agree. */
+START_TEST(gzip_stored_length)
+{
+    static const uint8_t stored[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1, 4, 0, 4, 0, 0, 0, 8, 1};
+    put_file("g.gz", stored, sizeof stored);
+    refused("stored", "g", "g.gz: ", "invalid stored block lengths");
+}
+END_TEST
+
+/* The few bits that fill up the last byte of the stream mean nothing; all others matter. */
+START_TEST(gzip_any_bit)
+{
+    uint8_t good[WHOLE], bytes[DATA];
+    make_good(good);
+    pack_good();
+    unsigned accepted = 0;
+    for (size_t bit = (size_t)8 * 10; bit < 8 * packed_bytes; bit++) {
+        packed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        put_file("g.gz", packed, packed_bytes);
+        struct fmnn_idx *idx = fmnn_idx_open("g.gz", NULL);
+        if (idx) {
+            ck_assert_int_eq(fmnn_idx_read(idx, 0, ROWS, bytes, NULL), 0);
+            ck_assert_msg(memcmp(bytes, good + HEADER, DATA) == 0, "bit %zu flipped", bit);
+            accepted++;
+        }
+        fmnn_idx_close(idx);
+        packed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    ck_assert_uint_le(accepted, 7);
+}
+END_TEST
+
+START_TEST(gzip_garbage_after)
+{
+    pack_good();
+    packed[packed_bytes] = 0;
+    refused_packed("a zero byte", packed_bytes + 1, "garbage after the gzip data");
+    packed[packed_bytes] = 0x1f;
+    refused_packed("half a magic", packed_bytes + 1, "truncated");
+    memcpy(packed + packed_bytes, packed, packed_bytes);
+    refused_packed("the file twice", 2 * packed_bytes, "too long");
+}
+END_TEST
+
+static void check_good(const char *path, const char *opened)
+{
+    struct fmnn_error err = {0};
+    struct fmnn_idx *idx = fmnn_idx_open(path, &err);
+    ck_assert_msg(idx != NULL, "%s", err.message);
+    ck_assert_str_eq(fmnn_idx_path(idx), opened);
+    ck_assert_uint_eq(fmnn_idx_rank(idx), 3);
+    ck_assert_uint_eq(fmnn_idx_size(idx, 0), 3);
+    ck_assert_uint_eq(fmnn_idx_size(idx, 1), 2);
+    ck_assert_uint_eq(fmnn_idx_size(idx, 2), 4);
+    ck_assert_uint_eq(fmnn_idx_size(idx, 3), 0);
+    ck_assert_uint_eq(fmnn_idx_row_bytes(idx), ROW);
+    uint8_t bytes[DATA];
+    ck_assert_int_eq(fmnn_idx_read(idx, 1, 2, bytes, &err), 0);
+    for (unsigned i = 0; i < 2 * ROW; i++)
+        ck_assert_uint_eq(bytes[i], ROW + i);
+    ck_assert_int_eq(fmnn_idx_read(idx, 3, 0, bytes, &err), 0);
+    ck_assert_int_eq(fmnn_idx_read(idx, 3, 1, bytes, &err), -1);
+    check_message("row 3", &err, opened, "no row 3: it has 3 rows, from 0");
+    ck_assert_int_eq(fmnn_idx_read(idx, 1, 3, bytes, &err), -1);
+    check_message("rows 1 to 3", &err, opened, "no row 3");
+    ck_assert_int_eq(fmnn_idx_read(idx, 1, SIZE_MAX, bytes, NULL), -1);
+    ck_assert_int_eq(fmnn_idx_read(idx, SIZE_MAX, SIZE_MAX, bytes, NULL), -1);
+    fmnn_idx_close(idx);
+
+    unsigned rank;
+    size_t size[4];
+    ck_assert_int_eq(fmnn_idx_shape(path, &rank, size, &err), 0);
+    ck_assert_uint_eq(rank, 3);
+    ck_assert(size[0] == 3 && size[1] == 2 && size[2] == 4 && size[3] == 0);
+}
+
+START_TEST(good_plain_and_gzip)
+{
+    uint8_t good[WHOLE];
+    make_good(good);
+    pack_good();
+    put_file("good.gz", packed, packed_bytes);
+    check_good("good", "good.gz");
+    check_good("good.gz", "good.gz");
+    put_file("good", good, sizeof good);
+    put_file("good.gz", "", 0);
+    check_good("good", "good"); /* plain goes first */
+    put_file("good", packed, packed_bytes);
+    check_good("good", "good"); /* names do not decide */
+    put_file("good.gz", good, sizeof good);
+    check_good("good.gz", "good.gz");
+}
+END_TEST
+
+START_TEST(gzip_members)
+{
+    uint8_t good[WHOLE];
+    make_good(good);
+    size_t used = deflate_to(packed, sizeof packed, good, 0); /* an empty one first */
+    for (size_t at = 0; at < WHOLE; at += 10)
+        used += deflate_to(packed + used, sizeof packed - used, good + at, 10);
+    used += deflate_to(packed + used, sizeof packed - used, good, 0);
+    put_file("members.gz", packed, used);
+    check_good("members", "members.gz");
+}
+END_TEST
+
+START_TEST(gzip_of_gzip)
+{
+    uint8_t twice[4096];
+    pack_good();
+    put_file("twice.gz", twice, deflate_to(twice, sizeof twice, packed, packed_bytes));
+    refused("gzip of gzip", "twice", "twice.gz: ", "not an IDX file: begins with the bytes 1f 8b");
+}
+END_TEST
+
+/* 64 MiB of zeros behind a header that means 24 bytes. */
+START_TEST(gzip_bomb)
+{
+    static uint8_t zeros[1 << 20];
+    gzFile gz = gzopen("bomb.gz", "wb9");
+    make_good(zeros);
+    ck_assert_ptr_nonnull(gz);
+    for (int i = 0; i < 64; i++)
+        ck_assert_int_gt(gzwrite(gz, zeros, sizeof zeros), 0);
+    ck_assert_int_eq(gzclose(gz), Z_OK);
+    refused("bomb", "bomb", "bomb.gz: ", "too long: holds more than the 24 bytes");
+    /* The shape is known without it. */
+    unsigned rank;
+    size_t size[4];
+    ck_assert_int_eq(fmnn_idx_shape("bomb", &rank, size, NULL), 0);
+    ck_assert_uint_eq(size[0], 3);
+}
+END_TEST
+
+/* ---- the file itself
+ * ------------------------------------------------------------------------------ */
+
+START_TEST(not_a_file)
+{
+    refused("none", "none", "none[.gz]: ", "No such file or directory");
+    put_file("file", "x", 1);
+    refused("below a file", "file/none", "file/none: ", "Not a directory");
+    ck_assert_int_eq(mkdir("directory", 0777), 0);
+    refused("a directory", "directory", "directory: ", "a directory, not an IDX file");
+    ck_assert_int_eq(mkfifo("fifo", 0666), 0);
+    refused("a FIFO", "fifo", "fifo: ", "not a regular file");
+    refused("a device", "/dev/null", "/dev/null: ", "not a regular file");
+    put_file("empty", "", 0);
+    refused("empty", "empty", "empty: ", "empty, not an IDX file");
+    put_file("secret", "x", 1);
+    ck_assert_int_eq(chmod("secret", 0), 0);
+    if (access("secret", R_OK) != 0)
+        refused("secret", "secret", "secret: ", "Permission denied");
+    unsigned rank;
+    size_t size[4];
+    struct fmnn_error err;
+    ck_assert_int_eq(fmnn_idx_shape("none", &rank, size, &err), -1);
+    check_message("shape of none", &err, "none[.gz]: ", "No such file");
+}
+END_TEST
+
+START_TEST(sparse_is_refused_by_its_header)
+{
+    uint8_t good[WHOLE];
+    make_good(good);
+    put_file("sparse", good, sizeof good);
+    ck_assert_int_eq(truncate("sparse", (off_t)2 << 30), 0);
+    refused("sparse", "sparse", "sparse: ", "too long: 2147483648 bytes");
+    unlink("sparse");
+}
+END_TEST
+
+START_TEST(shrinks_while_open)
+{
+    uint8_t good[WHOLE], bytes[DATA];
+    struct fmnn_error err;
+    make_good(good);
+    put_file("shrinks", good, sizeof good);
+    struct fmnn_idx *idx = fmnn_idx_open("shrinks", NULL);
+    ck_assert_ptr_nonnull(idx);
+    ck_assert_int_eq(truncate("shrinks", 20), 0);
+    ck_assert_int_eq(fmnn_idx_read(idx, 0, 3, bytes, &err), -1);
+    check_message("shrinks", &err, "shrinks", "became shorter");
+    fmnn_idx_close(idx);
+}
+END_TEST
+
+/* Any order of reading gives the same rows: one by one, back, by leaps, many at once, and of rows
+   larger than what is read ahead. */
+START_TEST(any_order)
+{
+    static const size_t sizes[][2] = {{5000, 84}, {7, 70000}, {3, 65536}, {40, 32768}};
+    size_t rows = sizes[_i][0], row = sizes[_i][1];
+    uint8_t *data = malloc(rows * row), *got = malloc(rows * row);
+    ck_assert(data && got);
+    for (size_t i = 0; i < rows * row; i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 13);
+    FILE *stream = fopen("order", "wb");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_int_eq(fmnn_idx_write(stream, 2, sizes[_i], data, NULL), 0);
+    ck_assert_int_eq(fclose(stream), 0);
+    struct fmnn_idx *idx = fmnn_idx_open("order", NULL);
+    ck_assert_ptr_nonnull(idx);
+    ck_assert_int_eq(fmnn_idx_read(idx, 0, rows, got, NULL), 0);
+    ck_assert_int_eq(memcmp(data, got, rows * row), 0);
+    for (size_t i = 0; i < rows; i++) {
+        size_t k[3] = {i, rows - 1 - i, i * 7919 % rows};
+        for (int way = 0; way < 3; way++) {
+            size_t many = way == 2 ? 1 + i % 3 : 1;
+            many = many < rows - k[way] ? many : rows - k[way];
+            ck_assert_int_eq(fmnn_idx_read(idx, k[way], many, got, NULL), 0);
+            ck_assert_int_eq(memcmp(data + k[way] * row, got, many * row), 0);
+        }
+    }
+    for (size_t i = 0; i < rows; i++) {
+        ck_assert_int_eq(fmnn_idx_read(idx, i, 1, got, NULL), 0);
+        ck_assert_int_eq(memcmp(data + i * row, got, row), 0);
+    }
+    fmnn_idx_close(idx);
+    free(data);
+    free(got);
+}
+END_TEST
+
+START_TEST(write_refuses)
+{
+    static const size_t none[2] = {3, 0};
+    struct fmnn_error err;
+    uint8_t byte = 0;
+    ck_assert_int_eq(fmnn_idx_write(stdout, 5, none, &byte, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "rank 5"));
+    ck_assert_int_eq(fmnn_idx_write(stdout, 2, none, &byte, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "size 0 in dimension 1"));
+    FILE *closed = fopen("/dev/full", "wb");
+    static const size_t one[1] = {1};
+    if (closed) {
+        setvbuf(closed, NULL, _IONBF, 0);
+        ck_assert_int_eq(fmnn_idx_write(closed, 1, one, &byte, &err), -1);
+        ck_assert_int_eq(err.status, FMNN_SYSTEM);
+        fclose(closed);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("idx");
+    tcase_add_loop_test(tcase, bad_bytes, 0, FM_COUNT(bads));
+    tcase_add_test(tcase, gzip_truncated);
+    tcase_add_test(tcase, gzip_damaged);
+    tcase_add_test(tcase, gzip_stored_length);
+    tcase_add_test(tcase, gzip_any_bit);
+    tcase_add_test(tcase, gzip_garbage_after);
+    tcase_add_test(tcase, good_plain_and_gzip);
+    tcase_add_test(tcase, gzip_members);
+    tcase_add_test(tcase, gzip_of_gzip);
+    tcase_add_test(tcase, gzip_bomb);
+    tcase_add_test(tcase, not_a_file);
+    tcase_add_test(tcase, sparse_is_refused_by_its_header);
+    tcase_add_test(tcase, shrinks_while_open);
+    tcase_add_loop_test(tcase, any_order, 0, 4);
+    tcase_add_test(tcase, write_refuses);
+    scratch_enter();
+    int status = run_tests("idx", tcase);
+    scratch_leave();
+    return status;
+}

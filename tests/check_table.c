@@ -1,0 +1,609 @@
+/* check_table.c -- tables: headers found, lost and repeated, hostile lines, pipes that pause,
+ * numbers. */
+#include "internal.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runner.h"
+#include "scratch.h"
+
+static struct fmnn_error error;
+
+static void put_text(const char *name, const char *text)
+{
+    put_file(name, text, strlen(text));
+}
+
+static struct fmnn_table *opened(const char *text, enum fmnn_table_kind kind)
+{
+    put_text("t.tsv", text);
+    struct fmnn_table *table = fmnn_table_open("t.tsv", kind, &error);
+    ck_assert_msg(table != NULL, "%s", error.message);
+    return table;
+}
+
+static struct fmnn_table *rows(const char *text)
+{
+    return opened(text, FMNN_TABLE_ROWS);
+}
+
+/* What a reader makes of a table: lines "LINE:field|field;". */
+static void digest(struct fmnn_table *table, char *text, size_t size)
+{
+    size_t used = 0;
+    int status;
+    text[0] = 0;
+    while ((status = fmnn_table_next(table, &error)) == 1) {
+        used += (size_t)snprintf(text + used, size - used, "%zu:", fmnn_table_line(table));
+        for (size_t i = 0; i < fmnn_table_columns(table); i++)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "|" : "",
+                                     fmnn_table_field(table, i));
+        used += (size_t)snprintf(text + used, size - used, ";");
+        ck_assert_uint_lt(used, size);
+    }
+    if (status < 0)
+        snprintf(text + used, size - used, "%s", error.message);
+}
+
+static void reads_as(enum fmnn_table_kind kind, const char *text, const char *only,
+                     const char *wanted)
+{
+    char got[4096];
+    struct fmnn_table *table = opened(text, kind);
+    if (only)
+        ck_assert_int_eq(fmnn_table_only(table, only, &error), 0);
+    digest(table, got, sizeof got);
+    ck_assert_str_eq(got, wanted);
+    int last = fmnn_table_next(table, &error);
+    ck_assert_int_le(last, 0); /* an end stays an end, an error an error */
+    fmnn_table_close(table);
+}
+
+static void refused(const void *bytes, size_t size, enum fmnn_table_kind kind, const char *wanted)
+{
+    put_file("t.tsv", bytes, size);
+    struct fmnn_table *table = fmnn_table_open("t.tsv", kind, &error);
+    ck_assert_ptr_null(table);
+    ck_assert_int_eq(error.status, FMNN_DATA);
+    ck_assert_str_eq(error.message, wanted);
+}
+
+START_TEST(columns_are_found_by_name)
+{
+    struct fmnn_table *table = rows("split\tweight\timage\tlabel\ntrain\t3\ta.png\t7\n");
+    ck_assert_uint_eq(fmnn_table_columns(table), 4);
+    ck_assert_str_eq(fmnn_table_column(table, 1), "weight");
+    ck_assert_int_eq(fmnn_table_find(table, "image"), 2);
+    ck_assert_int_eq(fmnn_table_need(table, "label", &error), 3);
+    ck_assert_int_eq(fmnn_table_find(table, "predicted"), -1);
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    ck_assert_str_eq(fmnn_table_field(table, 2), "a.png");
+    ck_assert_uint_eq(fmnn_table_line(table), 2);
+    ck_assert_int_eq(fmnn_table_next(table, &error), 0);
+    ck_assert_str_eq(fmnn_table_name(table), "t.tsv");
+    fmnn_table_close(table);
+    fmnn_table_close(NULL);
+}
+END_TEST
+
+START_TEST(a_needed_column_is_missed)
+{
+    struct fmnn_table *table = rows("image\tlabels\n");
+    ck_assert_int_eq(fmnn_table_need(table, "label", &error), -1);
+    ck_assert_str_eq(error.message, "t.tsv: no column 'label'; is 'labels' meant?");
+    ck_assert_int_eq(fmnn_table_need(table, "predicted", &error), -1);
+    ck_assert_str_eq(error.message, "t.tsv: no column 'predicted'; the first is 'image'");
+    ck_assert_int_eq(error.status, FMNN_DATA);
+    fmnn_table_close(table);
+    table = rows("train:0,9,train\n");
+    ck_assert_int_eq(fmnn_table_need(table, "label", &error), -1);
+    ck_assert_str_eq(error.message,
+                     "t.tsv: no column 'label': the first line does not name columns "
+                     "and has 1 field (fields are separated by tabs)");
+    fmnn_table_close(table);
+}
+END_TEST
+
+START_TEST(a_lost_header)
+{
+    reads_as(FMNN_TABLE_ROWS, "train:0\t9\ttrain\ntrain:1\t\tvalid\n", NULL,
+             "1:train:0|9|train;2:train:1||valid;");
+    struct fmnn_table *table = rows("a\t1\ttest\t2\t0.5\t0.25\t0.5\t0.25\n");
+    ck_assert_uint_eq(fmnn_table_columns(table), 8);
+    ck_assert_str_eq(fmnn_table_column(table, 0), "image");
+    ck_assert_str_eq(fmnn_table_column(table, 4), "confidence");
+    ck_assert_int_eq(fmnn_table_find(table, "p0"), 5);
+    ck_assert_int_eq(fmnn_table_find(table, "p2"), 7);
+    fmnn_table_close(table);
+    table = rows("a.png\n");
+    ck_assert_uint_eq(fmnn_table_columns(table), 1);
+    ck_assert_str_eq(fmnn_table_column(table, 0), "image");
+    fmnn_table_close(table);
+    table = opened("1\t0.5\t0.8\t\t\t0.001\t2.5\n", FMNN_TABLE_HISTORY);
+    ck_assert_int_eq(fmnn_table_find(table, "seconds"), 6);
+    fmnn_table_close(table);
+    reads_as(FMNN_TABLE_COUNTS, "0\t1\t5\n1\t1\t6\n", NULL, "1:0|1|5;2:1|1|6;");
+    refused("0\t1\t5\t6\n", 8, FMNN_TABLE_COUNTS,
+            "t.tsv:1: no column names, and 4 fields where such a table has 3");
+}
+END_TEST
+
+/* cat and sort, shuf and grep. */
+START_TEST(headers_that_moved)
+{
+    reads_as(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nimage\tlabel\nb\t2\nimage\tlabel\n", NULL,
+             "2:a|1;4:b|2;");
+    reads_as(FMNN_TABLE_ROWS, "a\t1\ttrain\nimage\tlabel\tsplit\nb\t2\ttest\n", NULL,
+             "1:a|1|train;3:b|2|test;");
+    reads_as(FMNN_TABLE_ROWS,
+             "a\t1\tx\t2\t1\t0\t1\nimage\tlabel\tsplit\tpredicted\tconfidence\tp0\tp1\n", NULL,
+             "1:a|1|x|2|1|0|1;");
+    /* Names in another order are not the header; nor is a line that only begins like it. */
+    reads_as(FMNN_TABLE_ROWS, "image\tlabel\nlabel\timage\nimage\tlabel2\n", NULL,
+             "2:label|image;3:image|label2;");
+}
+END_TEST
+
+START_TEST(what_is_a_header)
+{
+    reads_as(FMNN_TABLE_ROWS, "weight\tp3\n1\t2\n", NULL, "2:1|2;"); /* one known name will do */
+    reads_as(FMNN_TABLE_ROWS, "weight\tpx\n1\t2\n", NULL, "1:weight|px;2:1|2;");
+    reads_as(FMNN_TABLE_ROWS, "epoch\tloss\n1\t2\n", NULL, "1:epoch|loss;2:1|2;");
+    reads_as(FMNN_TABLE_HISTORY, "epoch\tloss\n1\t2\n", NULL, "2:1|2;");
+    reads_as(FMNN_TABLE_COUNTS, "count\tpredicted\tlabel\n1\t2\t3\n", NULL, "2:1|2|3;");
+    reads_as(FMNN_TABLE_ROWS, "\timage\n0\ta\n", NULL, "2:0|a;"); /* pandas leaves a name empty */
+    refused("image\tlabel\timage\n", 18, FMNN_TABLE_ROWS, "t.tsv:1: two columns are named 'image'");
+}
+END_TEST
+
+START_TEST(empty_tables)
+{
+    reads_as(FMNN_TABLE_ROWS, "image\tlabel\tsplit\n", NULL, "");
+    reads_as(FMNN_TABLE_ROWS, "image\tlabel\tsplit", NULL, "");
+    refused("", 0, FMNN_TABLE_ROWS,
+            "t.tsv: no input at all, not even a line of column names: did what should have written "
+            "it fail?");
+}
+END_TEST
+
+START_TEST(last_line_without_feed)
+{
+    reads_as(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nb\t2", NULL, "2:a|1;3:b|2;");
+    reads_as(FMNN_TABLE_ROWS, "a\t1", NULL, "1:a|1;");
+}
+END_TEST
+
+START_TEST(only_some_splits)
+{
+    const char *text = "image\tsplit\na\ttrain\nb\tvalid\nc\ttest\nd\t\ne\ttra\nimage\tsplit\n";
+    reads_as(FMNN_TABLE_ROWS, text, "valid", "3:b|valid;");
+    reads_as(FMNN_TABLE_ROWS, text, "test,train", "2:a|train;4:c|test;");
+    reads_as(FMNN_TABLE_ROWS, text, "none", "");
+    reads_as(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\ttest\n", "test", "2:b|1|test;"); /* no header */
+    reads_as(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\ttest\n", "train", "1:a|1|train;");
+    struct fmnn_table *table = rows(text);
+    static const char *const bad[] = {"", ",", "train,", ",train", "train,,test"};
+    for (size_t i = 0; i < FM_COUNT(bad); i++) {
+        ck_assert_int_eq(fmnn_table_only(table, bad[i], &error), -1);
+        ck_assert_int_eq(error.status, FMNN_USAGE);
+    }
+    ck_assert_str_eq(error.message, "'train,,test' is not a list of splits with commas between");
+    fmnn_table_close(table);
+    table = rows("image\tlabel\n");
+    ck_assert_int_eq(fmnn_table_only(table, "train", &error), -1);
+    ck_assert_str_eq(error.message, "t.tsv: no column 'split'; the first is 'image'");
+    fmnn_table_close(table);
+}
+END_TEST
+
+START_TEST(lines_that_do_not_fit)
+{
+    reads_as(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nb\n", NULL,
+             "2:a|1;t.tsv:3: 1 field, but the header names 2");
+    reads_as(FMNN_TABLE_ROWS, "image\tlabel\na\t1\t2\n", NULL,
+             "t.tsv:2: 3 fields, but the header names 2");
+    reads_as(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\n", NULL,
+             "1:a|1|train;t.tsv:2: 2 fields, but the first line has 3");
+    reads_as(FMNN_TABLE_ROWS, "image\na\n\nb\n", NULL, "2:a;t.tsv:3: the line is empty");
+    /* Also where the split is not wanted. */
+    reads_as(FMNN_TABLE_ROWS, "image\tsplit\na\tx\tb\n", "y",
+             "t.tsv:2: 3 fields, but the header names 2");
+    refused("\n", 1, FMNN_TABLE_ROWS, "t.tsv:1: the line is empty");
+}
+END_TEST
+
+START_TEST(lines_that_are_not_text)
+{
+    refused("image\0label\n", 12, FMNN_TABLE_ROWS,
+            "t.tsv:1: a NUL byte: this is not a table of text");
+    refused("image\tlabel\r\n", 13, FMNN_TABLE_ROWS,
+            "t.tsv:1: a carriage return: lines must end in a line feed alone");
+    refused("\xef\xbb\xbfimage\tlabel\n", 15, FMNN_TABLE_ROWS,
+            "t.tsv:1: a byte order mark: tables are plain UTF-8 without one");
+    reads_as(FMNN_TABLE_ROWS, "image\na\rb\n", NULL,
+             "t.tsv:2: a carriage return: lines must end in a line feed alone");
+    char got[256];
+    put_file("t.tsv", "image\na\nb\0c\n", 12);
+    struct fmnn_table *table = fmnn_table_open("t.tsv", FMNN_TABLE_ROWS, &error);
+    digest(table, got, sizeof got);
+    ck_assert_str_eq(got, "2:a;t.tsv:3: a NUL byte: this is not a table of text");
+    fmnn_table_close(table);
+}
+END_TEST
+
+/* A line of length MiB + extra as row 2, and as the header. */
+static int long_line(long extra, bool first)
+{
+    size_t length = (size_t)((1 << 20) + extra);
+    FILE *stream = fopen("long.tsv", "w");
+    if (!first)
+        fputs("image\n", stream);
+    for (size_t i = 0; i < length; i++)
+        putc('x', stream);
+    fputs("\nlast\n", stream);
+    fclose(stream);
+    struct fmnn_table *table = fmnn_table_open("long.tsv", FMNN_TABLE_ROWS, &error);
+    if (!table)
+        return -1;
+    int status = fmnn_table_next(table, &error);
+    if (status == 1) {
+        ck_assert_uint_eq(strlen(fmnn_table_field(table, 0)), length);
+        ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+        ck_assert_str_eq(fmnn_table_field(table, 0), "last");
+    }
+    fmnn_table_close(table);
+    return status;
+}
+
+START_TEST(long_lines)
+{
+    ck_assert_int_eq(long_line(0, false), 1);
+    ck_assert_int_eq(long_line(0, true), 1);
+    ck_assert_int_eq(long_line(1, false), -1);
+    ck_assert_str_eq(error.message, "long.tsv:2: the line is longer than 1 MiB");
+    ck_assert_int_eq(long_line(200000, false), -1);
+    ck_assert_int_eq(long_line(5000000, true), -1);
+    ck_assert_str_eq(error.message, "long.tsv:1: the line is longer than 1 MiB");
+}
+END_TEST
+
+/* Half a million columns, all empty or all different: refused or read, at once. */
+START_TEST(many_columns)
+{
+    size_t size = 1 << 20;
+    char *line = malloc(size);
+    memset(line, '\t', size);
+    memcpy(line, "image", 5);
+    line[size - 1] = '\n';
+    refused(line, size, FMNN_TABLE_ROWS, "t.tsv:1: two columns are named ''");
+    line[0] = 'x';
+    put_file("t.tsv", line, size);
+    struct fmnn_table *table = fmnn_table_open("t.tsv", FMNN_TABLE_ROWS, &error);
+    ck_assert_ptr_nonnull(table);
+    ck_assert_uint_eq(fmnn_table_columns(table), size - 5);
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    fmnn_table_close(table);
+    free(line);
+}
+END_TEST
+
+START_TEST(files_that_cannot_be_read)
+{
+    ck_assert_ptr_null(fmnn_table_open("none.tsv", FMNN_TABLE_ROWS, &error));
+    ck_assert_int_eq(error.status, FMNN_SYSTEM);
+    ck_assert_str_eq(error.message, "none.tsv: No such file or directory");
+    ck_assert_ptr_null(fmnn_table_open(".", FMNN_TABLE_ROWS, &error));
+    ck_assert_str_eq(error.message, ".: Is a directory");
+    ck_assert_ptr_null(fmnn_table_open("none.tsv", FMNN_TABLE_ROWS, NULL));
+}
+END_TEST
+
+/* ---- pipes */
+
+static int pipe_to_stdin(void)
+{
+    int end[2];
+    ck_assert_int_eq(pipe(end), 0);
+    ck_assert_int_ge(dup2(end[0], STDIN_FILENO), 0);
+    close(end[0]);
+    return end[1];
+}
+
+static void put(int fd, const char *text)
+{
+    ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void next_is(struct fmnn_table *table, const char *field)
+{
+    ck_assert_msg(fmnn_table_next(table, &error) == 1, "%s", error.message);
+    ck_assert_str_eq(fmnn_table_field(table, 0), field);
+}
+
+START_TEST(a_pipe_that_pauses)
+{
+    int fd = pipe_to_stdin();
+    put(fd, "image\tsplit\na\tx\nb\tx\nc");
+    struct fmnn_table *table = fmnn_table_open("-", FMNN_TABLE_ROWS, &error);
+    ck_assert_str_eq(fmnn_table_name(table), "standard input");
+    ck_assert_int_eq(fmnn_table_only(table, "x", &error), 0);
+    ck_assert(!fmnn_table_paused(table));
+    next_is(table, "a");
+    ck_assert(!fmnn_table_paused(table));
+    next_is(table, "b");
+    ck_assert(fmnn_table_paused(table)); /* half a line is not a row */
+    put(fd, "\tx");
+    ck_assert(fmnn_table_paused(table));
+    put(fd, "\nd\ty\nimage\tsplit\n");
+    ck_assert_str_eq(fmnn_table_field(table, 0), "b"); /* looking ahead took nothing away */
+    ck_assert(!fmnn_table_paused(table));
+    ck_assert_str_eq(fmnn_table_field(table, 0), "b");
+    ck_assert_uint_eq(fmnn_table_line(table), 3);
+    next_is(table, "c");
+    ck_assert_uint_eq(fmnn_table_line(table), 4);
+    ck_assert(fmnn_table_paused(table)); /* only rows that do not count have come */
+    put(fd, "e\tx");
+    close(fd);
+    ck_assert(!fmnn_table_paused(table));
+    next_is(table, "e");
+    ck_assert_uint_eq(fmnn_table_line(table), 7);
+    ck_assert(!fmnn_table_paused(table)); /* an end need not be waited for */
+    ck_assert_int_eq(fmnn_table_next(table, &error), 0);
+    fmnn_table_close(table);
+}
+END_TEST
+
+START_TEST(an_error_ahead_is_told_in_turn)
+{
+    int fd = pipe_to_stdin();
+    put(fd, "image\na\nb\tc\n");
+    struct fmnn_table *table = fmnn_table_open("-", FMNN_TABLE_ROWS, &error);
+    next_is(table, "a");
+    ck_assert(!fmnn_table_paused(table));
+    ck_assert_str_eq(fmnn_table_field(table, 0), "a");
+    ck_assert_int_eq(fmnn_table_next(table, &error), -1);
+    ck_assert_str_eq(error.message, "standard input:3: 2 fields, but the header names 1");
+    ck_assert_int_eq(fmnn_table_next(table, NULL), -1);
+    fmnn_table_close(table);
+    close(fd);
+}
+END_TEST
+
+/* Many small writes, a reader in non-blocking mode, and signals all the while. */
+static void nothing(int signal)
+{
+    (void)signal;
+}
+
+START_TEST(slow_bytes_and_signals)
+{
+    int fd = pipe_to_stdin();
+    pid_t child = fork();
+    if (child == 0) {
+        struct timespec pause = {0, 2000000};
+        for (const char *c = "image\tlabel\na\t1\nb\t2\n"; *c; c++) {
+            if (write(fd, c, 1) != 1)
+                _exit(1);
+            nanosleep(&pause, NULL);
+        }
+        _exit(0);
+    }
+    close(fd);
+    struct sigaction action = {.sa_handler = nothing}; /* no SA_RESTART: reads fail with EINTR */
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+    setitimer(ITIMER_REAL, &often, NULL);
+    if (_i)
+        fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
+    struct fmnn_table *table = fmnn_table_open("-", FMNN_TABLE_ROWS, &error);
+    ck_assert_msg(table != NULL, "%s", error.message);
+    char got[256];
+    digest(table, got, sizeof got);
+    setitimer(ITIMER_REAL, &never, NULL);
+    ck_assert_str_eq(got, "2:a|1;3:b|2;");
+    fmnn_table_close(table);
+    waitpid(child, NULL, 0);
+}
+END_TEST
+
+/* More rows than a buffer holds: every one arrives, with its own line number. */
+START_TEST(many_rows)
+{
+    enum { N = 50000 };
+    FILE *stream = fopen("t.tsv", "w");
+    fputs("image\tlabel\n", stream);
+    for (int i = 0; i < N; i++)
+        fprintf(stream, "train:%d\t%d\n", i, i % 10);
+    fclose(stream);
+    struct fmnn_table *table = fmnn_table_open("t.tsv", FMNN_TABLE_ROWS, &error);
+    char wanted[32];
+    for (int i = 0; i < N; i++) {
+        snprintf(wanted, sizeof wanted, "train:%d", i);
+        if (i % 3 == 0)
+            ck_assert(!fmnn_table_paused(table));
+        next_is(table, wanted);
+        ck_assert_uint_eq(fmnn_table_line(table), (size_t)i + 2);
+        int label;
+        ck_assert_int_eq(fmnn_table_label(table, 1, 10, &label, &error), 0);
+        ck_assert_int_eq(label, i % 10);
+    }
+    ck_assert_int_eq(fmnn_table_next(table, &error), 0);
+    fmnn_table_close(table);
+}
+END_TEST
+
+/* ---- fields */
+
+static void label_is(const char *text, size_t classes, int wanted, const char *message)
+{
+    char line[256];
+    int label = -7;
+    snprintf(line, sizeof line, "image\tlabel\na\t%s\n", text);
+    struct fmnn_table *table = rows(line);
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    int status = fmnn_table_label(table, 1, classes, &label, &error);
+    ck_assert_int_eq(status, message ? -1 : 0);
+    if (message)
+        ck_assert_str_eq(error.message, message);
+    else
+        ck_assert_int_eq(label, wanted);
+    fmnn_table_close(table);
+}
+
+START_TEST(labels)
+{
+    label_is("0", 10, 0, NULL);
+    label_is("9", 10, 9, NULL);
+    label_is("007", 10, 7, NULL);
+    label_is("", 10, -1, NULL);
+    label_is("65535", 0, 65535, NULL);
+    label_is("12", 10, 0, "t.tsv:2: label 12 is not 0..9");
+    label_is("10", 10, 0, "t.tsv:2: label 10 is not 0..9");
+    label_is("65536", 0, 0, "t.tsv:2: label 65536 is not 0..65535");
+    label_is("99999999999999999999999", 10, 0,
+             "t.tsv:2: label 99999999999999999999999 is not 0..9");
+    static const char *const bad[] = {"-1", "+1", "1.0", " 1", "1 ", "1e0", "Shirt", "0x1"};
+    char message[128];
+    for (size_t i = 0; i < FM_COUNT(bad); i++) {
+        snprintf(message, sizeof message, "t.tsv:2: label '%s' is not a number 0..9", bad[i]);
+        label_is(bad[i], 10, 0, message);
+    }
+}
+END_TEST
+
+START_TEST(messages_show_no_control_characters)
+{
+    label_is("\x1b[31m", 10, 0, "t.tsv:2: label '?[31m' is not a number 0..9");
+}
+END_TEST
+
+static void number_is(const char *text, bool good, double wanted)
+{
+    char line[256];
+    double number = 77;
+    snprintf(line, sizeof line, "epoch\tloss\n1\t%s\n", text);
+    struct fmnn_table *table = opened(line, FMNN_TABLE_HISTORY);
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    ck_assert_int_eq(fmnn_table_number(table, 1, &number, &error), good ? 0 : -1);
+    if (good)
+        ck_assert(number == wanted);
+    else
+        ck_assert_ptr_nonnull(strstr(error.message, "t.tsv:2: loss '"));
+    fmnn_table_close(table);
+}
+
+/* The Check process must not keep it: tests run in children. */
+static bool set_comma_locale(void)
+{
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
+    for (size_t i = 0; i < FM_COUNT(names); i++)
+        if (setlocale(LC_ALL, names[i]))
+            return true;
+    /* None is installed: glibc can make one here. */
+    if (system("localedef -i de_DE -f UTF-8 ./de_DE.UTF-8 >localedef.log 2>&1") != 0)
+        return false;
+    setenv("LOCPATH", scratch_directory, 1);
+    bool set = setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+    return system("rm -r ./de_DE.UTF-8") == 0 && set;
+}
+
+START_TEST(numbers)
+{
+    if (_i && !set_comma_locale())
+        return;
+    if (_i)
+        ck_assert_str_eq(localeconv()->decimal_point, ",");
+    number_is("0.5", true, 0.5);
+    number_is("-1.25e-3", true, -1.25e-3);
+    number_is("1e5", true, 1e5);
+    number_is(".5", true, 0.5);
+    static const char *const bad[] = {"",   "x",  "1,5", "nan",   "inf", "0x10", " 1",
+                                      "1 ", "1e", "--1", "1e999", ".",   "1.2.3"};
+    for (size_t i = 0; i < FM_COUNT(bad); i++)
+        number_is(bad[i], false, 0);
+
+    static const struct {
+        double number;
+        const char *text;
+    } format[] = {{0, "0"},
+                  {0.1, "0.1"},
+                  {1.0 / 3, "0.333333333"},
+                  {-2.0 / 3, "-0.666666667"},
+                  {1e-5, "1e-05"},
+                  {1.5e-300, "1.5e-300"},
+                  {123456789, "123456789"},
+                  {1234567890.0, "1.23456789e+09"},
+                  {-1.7976931348623157e308, "-1.79769313e+308"}};
+    char text[32];
+    for (size_t i = 0; i < FM_COUNT(format); i++) {
+        fmnn_format_number(text, format[i].number);
+        ck_assert_str_eq(text, format[i].text);
+    }
+}
+END_TEST
+
+START_TEST(numbers_round_trip)
+{
+    /* %.9g holds a float whole. */
+    for (uint32_t i = 1; i < 20000; i++) {
+        float f = (float)i * 1.1920929e-7f, back;
+        char text[32];
+        fmnn_format_number(text, (double)f);
+        back = strtof(text, NULL);
+        ck_assert(back == f);
+    }
+}
+END_TEST
+
+START_TEST(errors_about_a_row)
+{
+    struct fmnn_table *table = rows("image\tlabel\na\t1\n");
+    ck_assert_int_eq(fmnn_table_fail(table, &error, "nothing was %s", "read"), -1);
+    ck_assert_str_eq(error.message, "t.tsv: nothing was read");
+    fmnn_table_next(table, &error);
+    ck_assert_int_eq(fmnn_table_fail(table, &error, "class %d", 3), -1);
+    ck_assert_str_eq(error.message, "t.tsv:2: class 3");
+    ck_assert_int_eq(error.status, FMNN_DATA);
+    fmnn_table_close(table);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("table");
+    scratch_enter();
+    tcase_add_test(tcase, columns_are_found_by_name);
+    tcase_add_test(tcase, a_needed_column_is_missed);
+    tcase_add_test(tcase, a_lost_header);
+    tcase_add_test(tcase, headers_that_moved);
+    tcase_add_test(tcase, what_is_a_header);
+    tcase_add_test(tcase, empty_tables);
+    tcase_add_test(tcase, last_line_without_feed);
+    tcase_add_test(tcase, only_some_splits);
+    tcase_add_test(tcase, lines_that_do_not_fit);
+    tcase_add_test(tcase, lines_that_are_not_text);
+    tcase_add_test(tcase, long_lines);
+    tcase_add_test(tcase, many_columns);
+    tcase_add_test(tcase, files_that_cannot_be_read);
+    tcase_add_test(tcase, a_pipe_that_pauses);
+    tcase_add_test(tcase, an_error_ahead_is_told_in_turn);
+    tcase_add_loop_test(tcase, slow_bytes_and_signals, 0, 2);
+    tcase_add_test(tcase, many_rows);
+    tcase_add_test(tcase, labels);
+    tcase_add_test(tcase, messages_show_no_control_characters);
+    tcase_add_loop_test(tcase, numbers, 0, 2);
+    tcase_add_test(tcase, numbers_round_trip);
+    tcase_add_test(tcase, errors_about_a_row);
+    int status = run_tests("table", tcase);
+    scratch_leave();
+    return status;
+}

@@ -1,0 +1,62 @@
+/* scratch.h -- a directory for a test's files, and errors that say what they should. */
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include <check.h>
+#include <dirent.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fmnn.h"
+
+/* In main, before the tests are forked: makes a directory and goes there. */
+static char scratch_directory[PATH_MAX];
+
+static inline void scratch_enter(void)
+{
+    const char *base = getenv("TMPDIR");
+    snprintf(scratch_directory, sizeof scratch_directory, "%s/fmnn-check.XXXXXX",
+             base && *base ? base : "/tmp");
+    if (!mkdtemp(scratch_directory) || chdir(scratch_directory) != 0) {
+        perror(scratch_directory);
+        exit(99);
+    }
+}
+
+/* Removes the directory and the plain files and empty directories in it. */
+static inline void scratch_leave(void)
+{
+    DIR *directory = opendir(".");
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory)))
+        if (unlink(entry->d_name) != 0)
+            rmdir(entry->d_name);
+    if (directory)
+        closedir(directory);
+    if (chdir("/") != 0 || rmdir(scratch_directory) != 0)
+        perror(scratch_directory);
+}
+
+static inline void put_file(const char *name, const void *bytes, size_t count)
+{
+    FILE *stream = fopen(name, "wb");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_uint_eq(fwrite(bytes, 1, count, stream), count);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+/* The message names the file and holds the fragment. */
+static inline void check_message(const char *what, const struct fmnn_error *err, const char *file,
+                                 const char *fragment)
+{
+    ck_assert_msg(err->status != FMNN_OK && strncmp(err->message, file, strlen(file)) == 0 &&
+                      strstr(err->message, fragment) && !strchr(err->message, '\n'),
+                  "%s: the message is \"%s\", wanted \"%s: ... %s\"", what, err->message, file,
+                  fragment);
+}
+
+#endif
