@@ -182,7 +182,7 @@ static int check_shape(const unsigned char *p, size_t size, const struct fmnn_se
 
 struct digests {
     char sha256[SHA256_DIGEST_STRING_LENGTH];
-    char md5[MD5_DIGEST_STRING_LENGTH]; /* of labels only: pictures are known by SHA-256 */
+    char md5[MD5_DIGEST_STRING_LENGTH]; /* of labels, else of nothing */
 };
 
 static int digest(struct bytes *b, const struct fmnn_set *set, size_t file, struct digests *digests,
@@ -240,18 +240,13 @@ static int compare_other_sets(const struct digests *digests, const struct fmnn_s
     return 0;
 }
 
-static int compare_lookalikes(const struct digests *digests, const struct fmnn_set *set,
-                              size_t file, struct finding *finding)
+static int compare_revisions(const struct digests *digests, const struct fmnn_set *set,
+                             struct finding *finding)
 {
-    for (const struct lookalike *l = lookalikes; l->set; l++) {
-        bool own = !strcmp(l->set, set->name);
-        if (l->sha256 ? strcmp(l->sha256, digests->sha256) : strcmp(l->md5, digests->md5))
-            continue;
-        if (!own)
-            return found(finding, FILE_FOREIGN, "%s", l->what);
-        if (l->md5 && !strcmp(l->file, set->files[file].name))
-            return found(finding, FILE_OUTDATED, "%s", l->what);
-    }
+    for (const struct revision *old = revisions; old->set; old++)
+        if (!strcmp(old->md5, digests->md5))
+            return found(finding, strcmp(old->set, set->name) ? FILE_FOREIGN : FILE_OUTDATED, "%s",
+                         old->what);
     return 0;
 }
 
@@ -277,7 +272,7 @@ void verify_stream(int fd, const struct fmnn_set *set, size_t file, struct findi
     if (wanted && !strcmp(wanted, digests.sha256))
         return;
     if (compare_other_sets(&digests, set, finding) != 0 ||
-        compare_lookalikes(&digests, set, file, finding) != 0)
+        compare_revisions(&digests, set, finding) != 0)
         return;
     if (wanted)
         found(finding, FILE_UNKNOWN, "not %s's: its SHA-256 is %s, not %s", set->title,

@@ -4,25 +4,23 @@
 
 #include "common.h"
 
-/* ---- fetch-sources.c: where the known data sets are, and what is found under their names */
+/* ---- fetch-sources.c: where the known data sets are, and their older revisions */
 
 struct source {
     const struct fmnn_set *set;
     const char *const *mirrors; /* directories' URLs; ends in NULL */
 };
 
-/* A file that is met in place of one of the known sets' and deserves to be named. One of the two
-   digests, of the uncompressed file, is set. */
-struct lookalike {
-    const char *set; /* whose file it is, or was */
-    const char *file;
-    const char *sha256, *md5;
+/* An older revision of a known set, recognised by its labels. */
+struct revision {
+    const char *set;
+    const char *md5;  /* of an uncompressed file of labels */
     const char *what; /* "this is ..." */
 };
 
 extern const char *const default_dataset;
 bool source_at(size_t i, struct source *source); /* from 0; false beyond the last */
-extern const struct lookalike lookalikes[];      /* ends in a row without a set */
+extern const struct revision revisions[]; /* ends in a row without a set */
 
 /* ---- fetch-verify.c: what a file is */
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum {
@@ -113,7 +114,8 @@ static struct source find_source(const char *name)
     struct source source = {0};
     const char *names[64] = {NULL};
     for (size_t i = 0; i < sizeof names / sizeof *names - 1 && source_at(i, &source); i++)
-        names[i] = source.set->name;
+        if (!strcasecmp(names[i] = source.set->name, name)) /* many write Fashion-MNIST */
+            return source;
     source_at(option_word("DATASET", name, names), &source);
     return source;
 }

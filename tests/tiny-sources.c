@@ -30,12 +30,9 @@ static const struct fmnn_set sets[] = {
 
 static const char *const nowhere[] = {NULL};
 
-const struct lookalike lookalikes[] = {
-    {"tiny", "train-labels-idx1-ubyte", NULL, "165d03f7610260015644bb98b29b2227",
-     "this is the old revision"},
-    {"digits", "t10k-labels-idx1-ubyte",
-     "e95cc3e6cf4a3338c18216adae515b49ffd0c0ebcb9348aac5d94e8911016f72", NULL, "this is Digits"},
-    {NULL, NULL, NULL, NULL, NULL},
+const struct revision revisions[] = {
+    {"tiny", "165d03f7610260015644bb98b29b2227", "this is the old revision"},
+    {NULL, NULL, NULL},
 };
 
 bool source_at(size_t i, struct source *source)
