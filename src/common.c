@@ -17,6 +17,7 @@ static int verbosity; /* -1 quiet, 0, 1 verbose */
 
 /* ---- 1. Messages ---- */
 
+FMNN_PRINTF(1, 0)
 static void message(const char *format, va_list args, const char *why)
 {
     fflush(stdout); /* what was printed before comes before, where both go to one place */

@@ -369,6 +369,7 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
     mirror->wait = 0;
     info("%s: %s%s", file->name, r.url, r.resuming ? ", the rest" : "");
     set_options(&r);
+    clock_gettime(CLOCK_MONOTONIC, &r.drawn); /* nothing is drawn of what is quick */
     CURLcode status = perform(&r, partial->tag);
     enum outcome outcome = conclude(&r, status, finding);
     partial->cut = status != CURLE_OK && r.begun && !r.problem;

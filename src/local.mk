@@ -11,3 +11,17 @@ bin_PROGRAMS += src/fm-fetch
 src_fm_fetch_SOURCES = $(fetch_sources) src/fetch-sources.c
 src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
 src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
+
+bin_PROGRAMS += src/fm-split
+src_fm_split_SOURCES = src/fm-split.c
+src_fm_split_LDADD = $(common_ldadd)
+bin_PROGRAMS += src/fm-train
+src_fm_train_SOURCES = src/fm-train.c
+src_fm_train_CPPFLAGS = $(AM_CPPFLAGS) -DMODELSDIR='"$(modelsdir)"'
+src_fm_train_LDADD = $(common_ldadd)
+modelsdir = $(pkgdatadir)/models
+dist_models_DATA = lib/models/fc lib/models/cnn
+
+bin_PROGRAMS += src/fm-predict
+src_fm_predict_SOURCES = src/fm-predict.c
+src_fm_predict_LDADD = $(common_ldadd)

@@ -64,8 +64,9 @@ tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_mkidx_LDADD = $(ZLIB_LIBS)
 
 TESTS += $(program_tests)
-program_tests = \
-	tests/fm-fetch.test
+program_tests =
+program_tests += tests/fm-split.test tests/pages.test
+program_tests += tests/fm-fetch.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
 
 # fm-fetch with data sets that are small enough to be made, and a server of faults
