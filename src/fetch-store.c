@@ -26,7 +26,7 @@ void make_directories(const char *path)
     for (char *p = partial + 1; *p; p++)
         if (*p == '/') {
             *p = 0;
-            if (mkdir(partial, 0777) != 0 && errno != EEXIST && errno != EISDIR) {
+            if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
                 struct stat st; /* a directory on a read-only file system gives EROFS, or so */
                 int why = errno;
                 if (stat(partial, &st) != 0 || !S_ISDIR(st.st_mode)) {

@@ -160,8 +160,7 @@ static void flip(struct request *r)
     ok(r);
 }
 
-/* Wrong bytes behind a right gzip wrapping: those of another file. */
-static void swapped(struct request *r)
+static void hollow(struct request *r) /* whole gzip data of nothing */
 {
     memcpy(r->body, "\x1f\x8b\x08\0\0\0\0\0\0\3\3\0\0\0\0\0\0\0\0\0", 20);
     r->size = 20;
@@ -351,7 +350,7 @@ static const struct {
     {"to-file", to_file},
     {"html", html},
     {"flip", flip},
-    {"swapped", swapped},
+    {"hollow", hollow},
     {"empty", empty},
     {"no-content", no_content},
     {"cut", cut},
