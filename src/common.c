@@ -9,7 +9,6 @@
 #include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct program *program = &(struct program){.name = "fmnn"};
@@ -347,10 +346,19 @@ static char *joined(const char *a, const char *b)
     return path;
 }
 
-static bool is_directory(const char *path)
+/* A directory that holds none of a data set's files, as a fetch that was killed leaves behind, must not
+   hide another that does. */
+static bool holds_data(const char *directory)
 {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    static const char *const files[] = {"/train-images-idx3-ubyte", "/train-images-idx3-ubyte.gz",
+                                        "/t10k-images-idx3-ubyte", "/t10k-images-idx3-ubyte.gz"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof files / sizeof *files && !found; i++) {
+        char *path = joined(directory, files[i]);
+        found = access(path, F_OK) == 0;
+        free(path);
+    }
+    return found;
 }
 
 char *user_directory(const char *dataset)
@@ -376,11 +384,11 @@ char *dataset_directory(const char *option, const char *dataset)
     if (environment && environment[0])
         return joined(environment, "");
     char *path = user_directory(dataset);
-    if (path && is_directory(path))
+    if (path && holds_data(path))
         return path;
     free(path);
     path = joined("/usr/share/datasets/", dataset);
-    if (is_directory(path))
+    if (holds_data(path))
         return path;
     free(path);
     return NULL;

@@ -68,7 +68,8 @@ bool progress_wanted(void);
    that says what the program waits for. */
 struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind);
 /* The data directory: -d, else $FMNN_DATA, else ${XDG_DATA_HOME:-~/.local/share}/fmnn/fashion-mnist, else
-   /usr/share/datasets/fashion-mnist; malloc'ed, or NULL where none of the last two exists. */
+   /usr/share/datasets/fashion-mnist; malloc'ed, or NULL where none of the last two
+   holds data. */
 char *data_directory(const char *option);
 /* The same for another data set: its own name stands for fashion-mnist then. */
 char *dataset_directory(const char *option, const char *dataset);
