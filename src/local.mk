@@ -6,3 +6,9 @@ common_ldadd = src/libcommon.a lib/libfmnn.la
 bin_PROGRAMS += src/fm-split
 src_fm_split_SOURCES = src/fm-split.c
 src_fm_split_LDADD = $(common_ldadd)
+
+bin_PROGRAMS += src/fm-confusion
+src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text.c \
+	src/confusion-data.c src/confusion-numpy.c
+src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)
