@@ -56,6 +56,12 @@ tests_check_split_CPPFLAGS = $(check_cppflags)
 tests_check_split_LDFLAGS = $(check_ldflags)
 tests_check_split_LDADD = $(check_ldadd)
 
+library_tests += tests/check_confusion
+tests_check_confusion_SOURCES = tests/check_confusion.c tests/runner.h
+tests_check_confusion_CPPFLAGS = $(check_cppflags)
+tests_check_confusion_LDFLAGS = $(check_ldflags)
+tests_check_confusion_LDADD = $(check_ldadd)
+
 # --- the programs
 # Writes small data sets for the scripts.
 check_PROGRAMS += tests/mkidx
@@ -67,3 +73,9 @@ TESTS += $(program_tests)
 program_tests =
 program_tests += tests/fm-split.test tests/pages.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
+
+program_tests += tests/fm-confusion.test
+EXTRA_DIST += tests/bench/confusion-oracle.py \
+	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
+	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
+	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt
