@@ -25,3 +25,9 @@ dist_models_DATA = lib/models/fc lib/models/cnn
 bin_PROGRAMS += src/fm-predict
 src_fm_predict_SOURCES = src/fm-predict.c
 src_fm_predict_LDADD = $(common_ldadd)
+
+bin_PROGRAMS += src/fm-confusion
+src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text.c \
+	src/confusion-data.c src/confusion-numpy.c
+src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)

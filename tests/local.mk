@@ -76,6 +76,11 @@ tests_check_train_SOURCES = tests/check_train.c tests/engine.h tests/scratch.h t
 tests_check_train_CPPFLAGS = $(check_cppflags)
 tests_check_train_LDFLAGS = $(check_ldflags)
 tests_check_train_LDADD = $(check_ldadd)
+library_tests += tests/check_confusion
+tests_check_confusion_SOURCES = tests/check_confusion.c tests/runner.h
+tests_check_confusion_CPPFLAGS = $(check_cppflags)
+tests_check_confusion_LDFLAGS = $(check_ldflags)
+tests_check_confusion_LDADD = $(check_ldadd)
 
 # --- the programs
 # Writes small data sets for the scripts.
@@ -102,3 +107,8 @@ tests_tiny_data_SOURCES = tests/tiny-data.c
 tests_tiny_data_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_tiny_data_LDADD = $(ZLIB_LIBS)
 tests_httpd_SOURCES = tests/httpd.c
+program_tests += tests/fm-confusion.test
+EXTRA_DIST += tests/bench/confusion-oracle.py \
+	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
+	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
+	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt
