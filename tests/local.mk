@@ -16,7 +16,7 @@ check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng \
-	tests/check_idx \
+	tests/check_idx tests/check_png \
 	tests/check_table tests/check_sets
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
@@ -31,6 +31,10 @@ tests_check_idx_SOURCES = tests/check_idx.c tests/runner.h tests/scratch.h
 tests_check_idx_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS)
 tests_check_idx_LDFLAGS = $(check_ldflags)
 tests_check_idx_LDADD = $(check_ldadd)
+tests_check_png_SOURCES = tests/check_png.c tests/runner.h tests/scratch.h
+tests_check_png_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS)
+tests_check_png_LDFLAGS = $(check_ldflags)
+tests_check_png_LDADD = $(check_ldadd)
 
 tests_check_table_SOURCES = tests/check_table.c tests/runner.h tests/scratch.h
 tests_check_table_CPPFLAGS = $(check_cppflags)

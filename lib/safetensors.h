@@ -1,0 +1,55 @@
+/* safetensors.h -- the container of weights and checkpoints: named tensors and named strings in one
+   file, with a digest. It knows nothing of nets; see fmnn-weights(5) for what they put into it.
+
+   Format: N, 64 bits little-endian; N bytes of JSON, padded with spaces; the tensors' data, little-
+   endian, row-major, without gaps. This is a strict profile of safetensors: what is written is read
+   by any safetensors reader; what is read has to be right in every respect. */
+#ifndef FM_SAFETENSORS_H
+#define FM_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "fmnn.h"
+
+/* The header's limit is for names and descriptions: what grows with use belongs into a tensor. */
+enum { FM_MOST_RANK = 8, FM_MOST_TENSORS = 65536, FM_MOST_NAME = 255, FM_MOST_HEADER = 1 << 20 };
+
+enum fm_dtype { FM_F32, FM_U64 };
+
+struct fm_entry {
+    const char *name; /* UTF-8, 1 to 255 bytes */
+    enum fm_dtype dtype;
+    unsigned rank; /* 0: a single number */
+    size_t size[FM_MOST_RANK];
+    const void *data; /* float or uint64_t, in the host's byte order; may be NULL without bytes */
+    size_t bytes;     /* set by the reader; the writer goes by the sizes */
+};
+
+struct fm_pair {
+    const char *key, *value; /* UTF-8 */
+};
+
+/* Writes a file. The same arguments give the same bytes: the metadata are sorted by key, the
+   tensors stand in the order given, but those of U64 before those of F32 (so that all are aligned).
+   The writer adds the metadata `format` (fmnn) and `fmnn.xxh128`; the pairs must not hold these.
+   The stream may be a pipe; it is neither flushed nor closed. Nothing is copied whole. */
+int fm_safetensors_write(FILE *stream, const struct fm_pair *pairs, size_t pair_count,
+                         const struct fm_entry *entries, size_t entry_count,
+                         struct fmnn_error *err);
+
+/* A file read whole and found right: header, sizes, digest. "-" is standard input. */
+struct fm_safetensors;
+struct fm_safetensors *fm_safetensors_read(const char *path, struct fmnn_error *err);
+void fm_safetensors_free(struct fm_safetensors *file);
+/* The path, or "standard input": for messages. */
+const char *fm_safetensors_name(const struct fm_safetensors *file);
+/* The value of a metadata key; NULL: not there. */
+const char *fm_safetensors_text(const struct fm_safetensors *file, const char *key);
+/* The tensors in the order of the file; NULL beyond the last. Names and data live as long as the
+   file; data is aligned for its type (the first tensor's to 64 bytes). */
+const struct fm_entry *fm_safetensors_at(const struct fm_safetensors *file, size_t i);
+/* The tensor of that name; NULL: not there. */
+const struct fm_entry *fm_safetensors_find(const struct fm_safetensors *file, const char *name);
+
+#endif
