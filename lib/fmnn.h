@@ -344,15 +344,17 @@ FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
 /* ---- 11. Prediction ------------------------------------------------------------------------------- */
 
 struct fmnn_predictor;
-/* The net is borrowed and must not change. batch: how many pictures are worked on at once. */
+/* The net is borrowed and must not change. batch: how many pictures are worked on at once; 0: as many
+   as suit the net's size. */
 FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
                                                    unsigned threads, const char *kernels,
                                                    struct fmnn_error *err);
 FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
+FMNN_API size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor);
 /* pixels (n,h,w) to probabilities (n,classes); any n. A picture's result depends on nothing but its
    pixels and the weights. */
-FMNN_API int fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
-                                float *probabilities, struct fmnn_error *err);
+FMNN_API void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
+                                 float *probabilities);
 /* The class of highest probability, the first of equals. */
 FMNN_API size_t fmnn_best_class(const float *probabilities, size_t classes);
 

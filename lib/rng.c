@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "real.h"
 #include "rng.h"
 
 uint64_t fm_random(uint64_t seed, enum fm_purpose purpose, uint32_t epoch, uint64_t index)
@@ -37,22 +38,6 @@ void fm_random_shuffle(uint32_t *order, size_t n, uint64_t seed, enum fm_purpose
         order[i - 1] = order[j];
         order[j] = keep;
     }
-}
-
-/* Natural logarithm with + - x / only, so that it has the same bits everywhere: x = m 2^e with m in
-   [sqrt(1/2), sqrt(2)), log m = 2 atanh((m-1)/(m+1)) by its series; error below 1e-16 relative to 1. */
-static double logarithm(double x)
-{
-    int e;
-    double m = frexp(x, &e);
-    if (m < 0.70710678118654752) {
-        m *= 2;
-        e--;
-    }
-    double s = (m - 1) / (m + 1), z = s * s, sum = 0;
-    for (int k = 23; k >= 1; k -= 2)
-        sum = sum * z + 1.0 / k;
-    return 2 * s * sum + e * 0.69314718055994531;
 }
 
 static double ratio(const double *p, const double *q, int degree, double r)
@@ -96,7 +81,7 @@ static double quantile(double p)
     double q = p - 0.5;
     if (fabs(q) <= 0.425)
         return q * ratio(a, b, 7, 0.180625 - q * q);
-    double r = sqrt(-logarithm(q < 0 ? p : 1 - p));
+    double r = sqrt(-fm_log(q < 0 ? p : 1 - p));
     double x = ratio(c, d, 7, r - 1.6);
     return q < 0 ? -x : x;
 }

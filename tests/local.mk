@@ -16,8 +16,8 @@ check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng \
-	tests/check_idx tests/check_png \
-	tests/check_table tests/check_sets
+	tests/check_idx tests/check_png
+library_tests += tests/check_table tests/check_sets tests/check_images tests/check_split
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
 # The internals are hidden in the shared library; the tests use the static one.
@@ -46,7 +46,23 @@ tests_check_sets_CPPFLAGS = $(check_cppflags)
 tests_check_sets_LDFLAGS = $(check_ldflags)
 tests_check_sets_LDADD = $(check_ldadd)
 
+tests_check_images_SOURCES = tests/check_images.c tests/runner.h tests/scratch.h
+tests_check_images_CPPFLAGS = $(check_cppflags) $(PNG_CFLAGS)
+tests_check_images_LDFLAGS = $(check_ldflags)
+tests_check_images_LDADD = $(check_ldadd)
+
+tests_check_split_SOURCES = tests/check_split.c tests/runner.h tests/scratch.h
+tests_check_split_CPPFLAGS = $(check_cppflags)
+tests_check_split_LDFLAGS = $(check_ldflags)
+tests_check_split_LDADD = $(check_ldadd)
+
 # --- the programs
+# Writes small data sets for the scripts.
+check_PROGRAMS += tests/mkidx
+tests_mkidx_SOURCES = tests/mkidx.c
+tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+tests_mkidx_LDADD = $(ZLIB_LIBS)
+
 TESTS += $(program_tests)
 program_tests =
 EXTRA_DIST += $(program_tests) tests/lib.sh

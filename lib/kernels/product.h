@@ -1,0 +1,106 @@
+/* product.h -- the panel product, on which every convolution and dense layer runs:
+
+     tile(r, lane) += sum over k of a[row(r) + tap(k)] * b[k][lane]
+
+   for up to FM_ROWS rows and the 32 lanes of a panel, k ascending, one fused multiply-add each: the only
+   order there is, so that neither the tile in registers nor the block over k shows in the bits. k runs
+   over (tap, inner): a table of offsets, and within each tap evenly spaced elements. */
+
+struct product {
+    const float *a, *b;
+    const size_t *row;          /* [rows] offsets into a */
+    const size_t *a_tap, *b_tap; /* [taps] offsets into a and b */
+    size_t taps, inner;
+    size_t a_step, b_step; /* from one inner element to the next */
+    size_t lanes;          /* that are wanted, of 32; the others hold anything */
+};
+
+/* Elements of k worked on while the panel's part stays in the first cache. */
+enum { K_BLOCK = 512 };
+
+struct block {
+    size_t tap_from, tap_to, from, to; /* taps, and inner elements of each */
+};
+
+#define ROWS_1(X) X(0)
+#define ROWS_2(X) ROWS_1(X) X(1)
+#define ROWS_4(X) ROWS_2(X) X(2) X(3)
+#define ROWS_6(X) ROWS_4(X) X(4) X(5)
+#define ROWS_12(X) ROWS_6(X) X(6) X(7) X(8) X(9) X(10) X(11)
+
+#define TILE_START(i)                                                                                  \
+    vec low##i = v_load(c + (i)*FM_PANEL), high##i = v_load(c + (i)*FM_PANEL + VL);                    \
+    const float *a##i = p->a + row[i];
+#define TILE_STEP(i)                                                                                   \
+    {                                                                                                  \
+        vec x = v_splat(a##i[o]);                                                                      \
+        low##i = v_fma(x, b0, low##i);                                                                 \
+        high##i = v_fma(x, b1, high##i);                                                               \
+    }
+#define TILE_END(i)                                                                                    \
+    v_store(c + (i)*FM_PANEL, low##i);                                                                 \
+    v_store(c + (i)*FM_PANEL + VL, high##i);
+
+/* A tile of so many rows by two vectors, in registers over a block of k. */
+#define DEFINE_TILE(rows)                                                                              \
+    static void tile_##rows(const struct product *p, const size_t *row, struct block k, size_t lane,   \
+                            float *c)                                                                  \
+    {                                                                                                  \
+        const size_t a_step = p->a_step, b_step = p->b_step;                                           \
+        c += lane;                                                                                     \
+        ROWS_##rows(TILE_START) for (size_t t = k.tap_from; t < k.tap_to; t++)                         \
+        {                                                                                              \
+            size_t o = p->a_tap[t] + k.from * a_step;                                                  \
+            const float *b = p->b + p->b_tap[t] + k.from * b_step + lane;                              \
+            for (size_t i = k.from; i < k.to; i++, o += a_step, b += b_step) {                         \
+                vec b0 = v_load(b), b1 = v_load(b + VL);                                               \
+                ROWS_##rows(TILE_STEP)                                                                 \
+            }                                                                                          \
+        }                                                                                              \
+        ROWS_##rows(TILE_END)                                                                          \
+    }
+
+DEFINE_TILE(1)
+DEFINE_TILE(2)
+DEFINE_TILE(4)
+DEFINE_TILE(6)
+DEFINE_TILE(12)
+
+static void product_block(const struct product *p, size_t rows, struct block k, float *tile)
+{
+    for (size_t lane = 0; lane < p->lanes; lane += 2 * VL)
+        for (size_t r = 0; r < rows;) {
+            size_t left = rows - r;
+            float *c = tile + r * FM_PANEL;
+            if (TILE >= 12 && left >= 12) {
+                tile_12(p, p->row + r, k, lane, c);
+                r += 12;
+            } else if (TILE >= 6 && left >= 6) {
+                tile_6(p, p->row + r, k, lane, c);
+                r += 6;
+            } else if (left >= 4) {
+                tile_4(p, p->row + r, k, lane, c);
+                r += 4;
+            } else if (left >= 2) {
+                tile_2(p, p->row + r, k, lane, c);
+                r += 2;
+            } else {
+                tile_1(p, p->row + r, k, lane, c);
+                r += 1;
+            }
+        }
+}
+
+/* tile (rows,32) holds where the sums start, and then the sums. */
+static void product(const struct product *p, size_t rows, float *tile)
+{
+    size_t taps_at_once = p->inner < K_BLOCK ? K_BLOCK / p->inner : 1;
+    for (size_t t = 0; t < p->taps; t += taps_at_once) {
+        struct block k = {.tap_from = t,
+                          .tap_to = t + taps_at_once < p->taps ? t + taps_at_once : p->taps};
+        for (k.from = 0; k.from < p->inner; k.from = k.to) {
+            k.to = p->inner - k.from > K_BLOCK ? k.from + K_BLOCK : p->inner;
+            product_block(p, rows, k, tile);
+        }
+    }
+}

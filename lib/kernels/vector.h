@@ -1,0 +1,205 @@
+/* vector.h -- a vector of VL floats per instruction set, and the few operations that kernels use.
+
+   What is not here is not used, for these give the same bits on every set: no min or max (they differ
+   for zeros and NaN), no approximate reciprocals, and no sum across lanes but sum16 below. A product and
+   a sum become one operation only where v_fma says so. */
+#ifndef FM_VECTOR_H
+#define FM_VECTOR_H
+
+#include <math.h>
+#include <string.h>
+
+#if defined FM_SET_AVX512
+#include <immintrin.h>
+enum { VL = 16, TILE = 12 };
+typedef __m512 vec;
+typedef __mmask16 mask;
+#define v_load(p) _mm512_loadu_ps(p)
+#define v_store(p, a) _mm512_storeu_ps(p, a)
+#define v_splat(x) _mm512_set1_ps(x)
+#define v_add(a, b) _mm512_add_ps(a, b)
+#define v_sub(a, b) _mm512_sub_ps(a, b)
+#define v_mul(a, b) _mm512_mul_ps(a, b)
+#define v_div(a, b) _mm512_div_ps(a, b)
+#define v_sqrt(a) _mm512_sqrt_ps(a)
+#define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define v_greater(a, b) _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
+#define v_select(m, a, b) _mm512_mask_blend_ps(m, b, a)
+static inline vec v_pow2(vec n) /* 2^n for whole n in -126..127 */
+{
+    __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
+}
+
+#elif defined FM_SET_AVX2
+#include <immintrin.h>
+enum { VL = 8, TILE = 6 };
+typedef __m256 vec;
+typedef __m256 mask;
+#define v_load(p) _mm256_loadu_ps(p)
+#define v_store(p, a) _mm256_storeu_ps(p, a)
+#define v_splat(x) _mm256_set1_ps(x)
+#define v_add(a, b) _mm256_add_ps(a, b)
+#define v_sub(a, b) _mm256_sub_ps(a, b)
+#define v_mul(a, b) _mm256_mul_ps(a, b)
+#define v_div(a, b) _mm256_div_ps(a, b)
+#define v_sqrt(a) _mm256_sqrt_ps(a)
+#define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define v_greater(a, b) _mm256_cmp_ps(a, b, _CMP_GT_OQ)
+#define v_select(m, a, b) _mm256_blendv_ps(b, a, m)
+static inline vec v_pow2(vec n)
+{
+    __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(e, 23));
+}
+
+#elif defined FM_SET_NEON
+#include <arm_neon.h>
+enum { VL = 4, TILE = 12 };
+typedef float32x4_t vec;
+typedef uint32x4_t mask;
+#define v_load(p) vld1q_f32(p)
+#define v_store(p, a) vst1q_f32(p, a)
+#define v_splat(x) vdupq_n_f32(x)
+#define v_add(a, b) vaddq_f32(a, b)
+#define v_sub(a, b) vsubq_f32(a, b)
+#define v_mul(a, b) vmulq_f32(a, b)
+#define v_div(a, b) vdivq_f32(a, b)
+#define v_sqrt(a) vsqrtq_f32(a)
+#define v_fma(a, b, c) vfmaq_f32(c, a, b)
+#define v_greater(a, b) vcgtq_f32(a, b)
+#define v_select(m, a, b) vbslq_f32(m, a, b)
+static inline vec v_pow2(vec n)
+{
+    int32x4_t e = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
+    return vreinterpretq_f32_s32(vshlq_n_s32(e, 23));
+}
+
+#else /* plain C: the reference, and the fallback */
+enum { VL = 4, TILE = 4 };
+typedef struct {
+    float f[4];
+} vec;
+typedef struct {
+    bool f[4];
+} mask;
+#define V_EACH for (int l = 0; l < VL; l++)
+static inline vec v_load(const float *p)
+{
+    vec a;
+    memcpy(&a, p, sizeof a);
+    return a;
+}
+static inline void v_store(float *p, vec a)
+{
+    memcpy(p, &a, sizeof a);
+}
+static inline vec v_splat(float x)
+{
+    return (vec){{x, x, x, x}};
+}
+static inline vec v_add(vec a, vec b)
+{
+    V_EACH a.f[l] += b.f[l];
+    return a;
+}
+static inline vec v_sub(vec a, vec b)
+{
+    V_EACH a.f[l] -= b.f[l];
+    return a;
+}
+static inline vec v_mul(vec a, vec b)
+{
+    V_EACH a.f[l] *= b.f[l];
+    return a;
+}
+static inline vec v_div(vec a, vec b)
+{
+    V_EACH a.f[l] /= b.f[l];
+    return a;
+}
+static inline vec v_sqrt(vec a)
+{
+    V_EACH a.f[l] = sqrtf(a.f[l]);
+    return a;
+}
+static inline vec v_fma(vec a, vec b, vec c)
+{
+    V_EACH c.f[l] = fmaf(a.f[l], b.f[l], c.f[l]);
+    return c;
+}
+static inline mask v_greater(vec a, vec b)
+{
+    mask m;
+    V_EACH m.f[l] = a.f[l] > b.f[l];
+    return m;
+}
+static inline vec v_select(mask m, vec a, vec b)
+{
+    V_EACH a.f[l] = m.f[l] ? a.f[l] : b.f[l];
+    return a;
+}
+static inline vec v_pow2(vec n)
+{
+    V_EACH
+    {
+        if (!(n.f[l] >= -126 && n.f[l] <= 127))
+            continue; /* NaN, and stays it */
+        uint32_t bits = (uint32_t)((int)n.f[l] + 127) << 23;
+        memcpy(&n.f[l], &bits, sizeof bits);
+    }
+    return n;
+}
+#undef V_EACH
+#endif
+
+/* The first count < VL floats of a vector, for the end of a row. */
+static inline vec v_load_part(const float *p, size_t count, float rest)
+{
+    float f[VL];
+    for (size_t l = 0; l < VL; l++)
+        f[l] = l < count ? p[l] : rest;
+    return v_load(f);
+}
+
+static inline void v_store_part(float *p, vec a, size_t count)
+{
+    float f[VL];
+    v_store(f, a);
+    for (size_t l = 0; l < count; l++)
+        p[l] = f[l];
+}
+
+/* The sum of 16 lanes by one fixed tree. */
+static inline float sum16(const float *f)
+{
+    float s[8];
+    for (int l = 0; l < 8; l++)
+        s[l] = f[l] + f[l + 8];
+    for (int l = 0; l < 4; l++)
+        s[l] += s[l + 4];
+    return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
+/* e^x, for x clamped to -87 .. 88, by 2^n e^r with |r| <= ln 2 / 2 and a polynomial (Cephes' expf, S. L.
+   Moshier); relative error below 2e-7. */
+static inline vec v_exp(vec x)
+{
+    const vec most = v_splat(88.0f), least = v_splat(-87.0f);
+    const vec shift = v_splat(12582912.0f); /* 1.5 2^23: adding it rounds to a whole number */
+    x = v_select(v_greater(x, most), most, x);
+    x = v_select(v_greater(least, x), least, x);
+    vec n = v_sub(v_fma(x, v_splat(1.44269504088896341f), shift), shift);
+    vec r = v_fma(n, v_splat(-0.693359375f), x);
+    r = v_fma(n, v_splat(2.12194440e-4f), r);
+    vec p = v_splat(1.9875691500e-4f);
+    p = v_fma(p, r, v_splat(1.3981999507e-3f));
+    p = v_fma(p, r, v_splat(8.3334519073e-3f));
+    p = v_fma(p, r, v_splat(4.1665795894e-2f));
+    p = v_fma(p, r, v_splat(1.6666665459e-1f));
+    p = v_fma(p, r, v_splat(5.0000001201e-1f));
+    p = v_fma(p, v_mul(r, r), v_add(r, v_splat(1.0f)));
+    return v_mul(p, v_pow2(n));
+}
+
+#endif

@@ -1,0 +1,335 @@
+/* net.c -- builds a net from a model: shapes, parameters, names, starting weights. */
+#include "net.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "model.h"
+#include "rng.h"
+
+/* ---- the two orders of a parameter */
+
+size_t fm_parameter_count(const struct fm_parameter *p)
+{
+    return p->units * p->c * p->h * p->w;
+}
+
+/* Where canonical row (unit, channel, y) starts in stored order; its next column is c * 32 further. */
+static size_t stored_at(const struct fm_parameter *p, size_t unit, size_t channel, size_t y)
+{
+    size_t taps = p->h * p->w * p->c;
+    return p->offset + ((unit / FM_PANEL) * taps + y * p->w * p->c + channel) * FM_PANEL +
+           unit % FM_PANEL;
+}
+
+void fm_parameter_get(const struct fm_parameter *p, const float *block, float *canonical)
+{
+    for (size_t unit = 0; unit < p->units; unit++)
+        for (size_t channel = 0; channel < p->c; channel++)
+            for (size_t y = 0; y < p->h; y++) {
+                const float *from = block + stored_at(p, unit, channel, y);
+                for (size_t x = 0; x < p->w; x++)
+                    *canonical++ = from[x * p->c * FM_PANEL];
+            }
+}
+
+void fm_parameter_set(const struct fm_parameter *p, float *block, const float *canonical)
+{
+    for (size_t unit = 0; unit < p->units; unit++)
+        for (size_t channel = 0; channel < p->c; channel++)
+            for (size_t y = 0; y < p->h; y++) {
+                float *to = block + stored_at(p, unit, channel, y);
+                for (size_t x = 0; x < p->w; x++)
+                    to[x * p->c * FM_PANEL] = *canonical++;
+            }
+}
+
+/* ---- building */
+
+/* Offsets are 32 bits wide in the kernels' tables. */
+enum { MOST_FLOATS = 1 << 30, MOST_CLASSES = 65536 };
+
+static int add_parameter(struct fmnn_net *net, size_t module, const char *kind,
+                         struct fm_parameter parameter, size_t *id, struct fmnn_error *err)
+{
+    size_t taps, stored;
+    if (!fm_mul(parameter.c * parameter.h, parameter.w, &taps) ||
+        !fm_mul(taps, fm_panels(parameter.units) * FM_PANEL, &stored) ||
+        stored > (size_t)MOST_FLOATS - net->stored)
+        return fm_fail(err, FMNN_USAGE, "the net has more than %d parameters", MOST_FLOATS);
+    parameter.offset = net->stored;
+    parameter.stored = stored;
+    parameter.name = fm_format(err, "%zu.%s", module, kind);
+    if (!parameter.name)
+        return -1;
+    net->stored += stored;
+    *id = net->parameter_count++;
+    net->parameter[*id] = parameter;
+    return 0;
+}
+
+static int add_parameters(struct fmnn_net *net, struct fm_node *node, size_t module,
+                          struct fmnn_error *err)
+{
+    struct fm_shape in = net->value[node->input].shape;
+    struct fm_window window = node->layer.type->window(&node->layer, in);
+    bool dense = node->layer.type->flattens;
+    struct fm_parameter weight = {.units = node->layer.units,
+                                  .c = in.c,
+                                  .h = window.kernel_h,
+                                  .w = window.kernel_w,
+                                  .rank = dense ? 2 : 4,
+                                  .fan_in = in.c * window.kernel_h * window.kernel_w};
+    struct fm_parameter bias = {.units = node->layer.units, .c = 1, .h = 1, .w = 1, .rank = 1};
+    if (add_parameter(net, module, "weight", weight, &node->weight, err) != 0)
+        return -1;
+    return add_parameter(net, module, "bias", bias, &node->bias, err);
+}
+
+static char *node_text(const struct fm_layer *layer, struct fmnn_error *err)
+{
+    char words[128] = "";
+    layer->type->print(layer, words, sizeof words);
+    const char *activation =
+        layer->activation == FM_LINEAR ? "" : fm_activation_names[layer->activation];
+    return fm_format(err, "%s %s%s%s", layer->type->name, words, *activation ? " " : "", activation);
+}
+
+/* The modules of PyTorch's nn.Sequential so far; flat once the first dense layer has been met. */
+struct modules {
+    size_t count;
+    bool flat;
+};
+
+static int add_node(struct fmnn_net *net, const struct fm_layer *layer, struct modules *modules,
+                    struct fmnn_error *err)
+{
+    size_t id = net->node_count;
+    struct fm_node *node = &net->node[id];
+    node->layer = *layer;
+    node->input = id;
+    node->output = id + 1;
+    if (layer->type->flattens && layer->units == FM_CLASSES)
+        node->layer.units = net->classes;
+    net->node_count++;
+    node->text = node_text(&node->layer, err);
+    if (!node->text)
+        return -1;
+    if (!layer->type->flattens && modules->flat)
+        return fm_fail(err, FMNN_USAGE, "'%s' cannot follow a dense layer", node->text);
+    modules->count += layer->type->modules_before ? layer->type->modules_before(layer) : 0;
+    modules->count += layer->type->flattens && !modules->flat;
+    modules->flat |= layer->type->flattens;
+    struct fm_value *out = &net->value[net->value_count];
+    struct fmnn_error inner = {0};
+    if (layer->type->shape(&node->layer, net->value[node->input].shape, &out->shape, &inner) != 0)
+        return fm_fail(err, inner.status, "%s: %s", node->text, inner.message);
+    net->value_count++;
+    out->activation = layer->activation;
+    if (layer->type->weighted && add_parameters(net, node, modules->count, err) != 0)
+        return -1;
+    modules->count += 1 + (layer->activation != FM_LINEAR);
+    return 0;
+}
+
+static int check_last(const struct fmnn_net *net, const struct fmnn_model *model,
+                      struct fmnn_error *err)
+{
+    const struct fm_node *last = &net->node[net->node_count - 1];
+    unsigned line = last->layer.line;
+    if (!last->layer.type->flattens)
+        return fm_fail(err, FMNN_USAGE, "%s:%u: the last layer, '%s', is not a dense layer",
+                       model->name, line, last->text);
+    if (last->layer.activation != FM_LINEAR)
+        return fm_fail(err, FMNN_USAGE,
+                       "%s:%u: the last layer, '%s', gives the logits and takes no activation",
+                       model->name, line, last->text);
+    if (last->layer.units != net->classes)
+        return fm_fail(err, FMNN_USAGE,
+                       "%s:%u: the last layer has %zu units, but there are %zu classes "
+                       "('dense classes' always fits)",
+                       model->name, line, last->layer.units, net->classes);
+    return 0;
+}
+
+static int build(struct fmnn_net *net, const struct fmnn_model *model, struct fmnn_error *err)
+{
+    struct modules modules = {0};
+    size_t n = model->layer_count;
+    net->value = fm_alloc(n + 1, sizeof *net->value, err);
+    net->node = fm_alloc(n, sizeof *net->node, err);
+    net->parameter = fm_alloc(2 * n, sizeof *net->parameter, err);
+    if (!net->value || !net->node || !net->parameter)
+        return -1;
+    net->value[0].shape = (struct fm_shape){1, net->height, net->width};
+    net->value_count = 1;
+    for (size_t i = 0; i < n; i++) {
+        struct fmnn_error inner = {0};
+        if (add_node(net, &model->layer[i], &modules, &inner) != 0)
+            return fm_fail(err, inner.status, "%s:%u: %s", model->name, model->layer[i].line,
+                           inner.message);
+    }
+    return check_last(net, model, err);
+}
+
+static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < net->node_count; i++)
+        size += strlen(net->node[i].text) + 3;
+    char *text = fm_alloc(size, 1, err);
+    for (size_t i = 0; text && i < net->node_count; i++) {
+        strcat(text, i ? " | " : "");
+        strcat(text, net->node[i].text);
+    }
+    return text;
+}
+
+struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
+                              size_t classes, struct fmnn_error *err)
+{
+    if (height < 1 || width < 1 || height > 4096 || width > 4096) {
+        fm_fail(err, FMNN_USAGE, "pictures of %zux%zu are not in 1x1..4096x4096", height, width);
+        return NULL;
+    }
+    if (classes < 1 || classes > MOST_CLASSES) {
+        fm_fail(err, FMNN_USAGE, "%zu classes are not in 1..%d", classes, MOST_CLASSES);
+        return NULL;
+    }
+    struct fmnn_net *net = fm_alloc(1, sizeof *net, err);
+    if (!net)
+        return NULL;
+    net->height = height;
+    net->width = width;
+    net->classes = classes;
+    if (build(net, model, err) == 0) {
+        net->weights = fm_alloc_aligned(net->stored, sizeof *net->weights, err);
+        net->text = join_texts(net, err);
+        if (net->weights && net->text)
+            return net;
+    }
+    fmnn_net_free(net);
+    return NULL;
+}
+
+void fmnn_net_free(struct fmnn_net *net)
+{
+    if (!net)
+        return;
+    for (size_t i = 0; i < net->node_count; i++)
+        free(net->node[i].text);
+    for (size_t i = 0; i < net->parameter_count; i++)
+        free(net->parameter[i].name);
+    fmnn_names_free(net->names);
+    free(net->value);
+    free(net->node);
+    free(net->parameter);
+    free(net->weights);
+    free(net->text);
+    free(net->training);
+    free(net);
+}
+
+/* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal). Numbers go by
+   the canonical index, so that they do not depend on how the weights are stored. */
+void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed)
+{
+    for (size_t id = 0; id < net->parameter_count; id++) {
+        const struct fm_parameter *p = &net->parameter[id];
+        double deviation = p->fan_in ? sqrt(2.0 / (double)p->fan_in) : 0;
+        size_t row = p->c * p->h * p->w;
+#pragma omp parallel for schedule(static)
+        for (size_t unit = 0; unit < p->units; unit++)
+            for (size_t i = 0; i < row; i++) {
+                size_t channel = i / (p->h * p->w), y = i / p->w % p->h, x = i % p->w;
+                uint64_t index = (uint64_t)id << 40 | (unit * row + i);
+                net->weights[stored_at(p, unit, channel, y) + x * p->c * FM_PANEL] =
+                    p->fan_in ? (float)(deviation * fm_random_truncated_normal(fm_random(
+                                                        seed, FM_RNG_INIT, 0, index)))
+                              : 0;
+            }
+    }
+}
+
+/* ---- looking at it */
+
+size_t fmnn_net_height(const struct fmnn_net *net)
+{
+    return net->height;
+}
+
+size_t fmnn_net_width(const struct fmnn_net *net)
+{
+    return net->width;
+}
+
+size_t fmnn_net_classes(const struct fmnn_net *net)
+{
+    return net->classes;
+}
+
+const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net)
+{
+    return net->names;
+}
+
+int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names, struct fmnn_error *err)
+{
+    if (names->count != net->classes)
+        return fm_fail(err, FMNN_USAGE, "there are %zu class names, but %zu classes", names->count,
+                       net->classes);
+    struct fmnn_names *copy =
+        fmnn_names_copy((const char *const *)names->name, names->count, err);
+    if (!copy)
+        return -1;
+    fmnn_names_free(net->names);
+    net->names = copy;
+    return 0;
+}
+
+const char *fmnn_net_text(const struct fmnn_net *net)
+{
+    return net->text;
+}
+
+bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *layer)
+{
+    if (i >= net->node_count)
+        return false;
+    const struct fm_node *node = &net->node[i];
+    struct fm_shape out = net->value[node->output].shape;
+    *layer = (struct fmnn_layer){
+        .text = node->text, .channels = out.c, .height = out.h, .width = out.w};
+    if (node->layer.type->weighted) {
+        uint64_t weights = fm_parameter_count(&net->parameter[node->weight]);
+        layer->parameters = weights + node->layer.units;
+        layer->multiply_adds = weights * out.h * out.w;
+    }
+    return true;
+}
+
+bool fmnn_net_tensor(const struct fmnn_net *net, size_t i, struct fmnn_tensor *tensor)
+{
+    if (i >= net->parameter_count)
+        return false;
+    const struct fm_parameter *p = &net->parameter[i];
+    *tensor = (struct fmnn_tensor){.name = p->name, .rank = p->rank, .size = {p->units}};
+    if (p->rank == 2)
+        tensor->size[1] = p->c * p->h * p->w;
+    if (p->rank == 4) {
+        tensor->size[1] = p->c;
+        tensor->size[2] = p->h;
+        tensor->size[3] = p->w;
+    }
+    return true;
+}
+
+void fmnn_net_get(const struct fmnn_net *net, size_t i, float *values)
+{
+    fm_parameter_get(&net->parameter[i], net->weights, values);
+}
+
+void fmnn_net_set(struct fmnn_net *net, size_t i, const float *values)
+{
+    fm_parameter_set(&net->parameter[i], net->weights, values);
+}

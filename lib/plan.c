@@ -1,0 +1,249 @@
+/* plan.c -- lays out a net's values and steps, and runs them. */
+#include "plan.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "kernels/kernels.h"
+#include "real.h"
+
+/* ---- places */
+
+enum { OVER_READ = 64 }; /* kernels may read, never write, so many floats beyond a row's end */
+static const size_t most_floats = (size_t)1 << 36;
+
+/* Takes room for `batch` frames of h x w pixels of c channels from the workspace. */
+static int take(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
+                struct fmnn_error *err)
+{
+    size_t floats;
+    if (!fm_mul(h * w, c, &floats) || !fm_mul(floats, plan->batch, &floats) ||
+        floats > most_floats - plan->floats)
+        return fm_fail(err, FMNN_USAGE, "the net needs too much memory at a batch of %zu",
+                       plan->batch);
+    *origin = plan->floats;
+    plan->floats += (floats + 15) & ~(size_t)15;
+    return 0;
+}
+
+/* A value's place, with the zeros that its reader's window wants around it. */
+static int place_value(struct fm_builder *builder, size_t id, const struct fm_window *window,
+                       struct fmnn_error *err)
+{
+    struct fm_shape s = builder->plan->net->value[id].shape;
+    size_t w = window->left + s.w + window->right, h = window->top + s.h + window->bottom, origin;
+    if (take(builder->plan, s.c, h, w, &origin, err) != 0)
+        return -1;
+    builder->value[id] =
+        (struct fm_place){.origin = origin + (window->top * w + window->left) * s.c,
+                          .picture = h * w * s.c,
+                          .row = w * s.c,
+                          .pixel = s.c};
+    return 0;
+}
+
+static int place_gradient(struct fm_builder *builder, size_t id, struct fm_frame frame,
+                          struct fmnn_error *err)
+{
+    struct fm_shape s = builder->plan->net->value[id].shape;
+    size_t origin;
+    if (frame.h == 0)
+        frame = (struct fm_frame){.h = s.h, .w = s.w, .spread = 1};
+    if (take(builder->plan, s.c, frame.h, frame.w, &origin, err) != 0)
+        return -1;
+    builder->gradient[id] =
+        (struct fm_place){.origin = origin + (frame.top * frame.w + frame.left) * s.c,
+                          .picture = frame.h * frame.w * s.c,
+                          .row = frame.spread * frame.w * s.c,
+                          .pixel = frame.spread * s.c};
+    return 0;
+}
+
+static int place_all(struct fm_builder *builder, struct fmnn_error *err)
+{
+    const struct fmnn_net *net = builder->plan->net;
+    static const struct fm_window none;
+    for (size_t i = 0; i < net->node_count; i++) {
+        const struct fm_node *node = &net->node[i];
+        struct fm_shape in = net->value[node->input].shape;
+        struct fm_window window = node->layer.type->window(&node->layer, in);
+        if (place_value(builder, node->input, &window, err) != 0)
+            return -1;
+        if (!builder->training)
+            continue;
+        /* The first layer's output's gradient is only summed up: no input wants it. */
+        struct fm_frame frame = {0};
+        if (node->input != 0 && node->layer.type->frame)
+            frame = node->layer.type->frame(&node->layer, in);
+        if (place_gradient(builder, node->output, frame, err) != 0)
+            return -1;
+    }
+    return place_value(builder, net->value_count - 1, &none, err);
+}
+
+/* ---- steps */
+
+struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_node *node,
+                            enum fm_job_kind kind)
+{
+    const struct fmnn_net *net = builder->plan->net;
+    struct fm_step step = {.kind = kind,
+                           .node = (size_t)(node - net->node),
+                           .in_shape = net->value[node->input].shape,
+                           .out_shape = net->value[node->output].shape,
+                           .activation = net->value[node->output].activation,
+                           .in = builder->value[node->input],
+                           .out = builder->value[node->output]};
+    step.window = node->layer.type->window(&node->layer, step.in_shape);
+    step.in.origin -= step.window.top * step.in.row + step.window.left * step.in.pixel;
+    if (node->layer.type->weighted) {
+        const struct fm_parameter *weight = &net->parameter[node->weight];
+        step.weight = weight->offset;
+        step.bias = net->parameter[node->bias].offset;
+        step.units = weight->units;
+        step.taps = weight->c * weight->h * weight->w;
+    }
+    return step;
+}
+
+int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    void *array = plan->step;
+    if (fm_grow(&array, &plan->step_capacity, plan->step_count + 1, sizeof *step, err) != 0)
+        return -1;
+    plan->step = array;
+    plan->step[plan->step_count++] = *step;
+    return 0;
+}
+
+static int add_gather(struct fm_builder *builder, struct fmnn_error *err)
+{
+    struct fm_step step = {.kind = FM_JOB_gather,
+                           .jobs = builder->plan->batch,
+                           .out_shape = builder->plan->net->value[0].shape,
+                           .out = builder->value[0]};
+    return fm_add_step(builder, &step, err);
+}
+
+static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    size_t last = plan->net->value_count - 1;
+    struct fm_step step = {.kind = FM_JOB_loss,
+                           .jobs = (plan->batch + 15) / 16,
+                           .node = plan->net->node_count - 1,
+                           .in_shape = plan->net->value[last].shape,
+                           .in = builder->value[last]};
+    if (builder->training)
+        step.in_back = builder->gradient[last];
+    if (take(plan, step.in_shape.c, 1, 1, &step.scratch, err) != 0)
+        return -1;
+    return fm_add_step(builder, &step, err);
+}
+
+/* From the end to the beginning; a node's backward steps see the activation of its input, for it is
+   they that write the gradient before that. */
+static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    const struct fmnn_net *net = plan->net;
+    for (size_t i = net->node_count; i-- > 0;) {
+        const struct fm_node *node = &net->node[i];
+        size_t first = plan->step_count;
+        if (node->layer.type->backward(builder, node, err) != 0)
+            return -1;
+        for (size_t k = first; k < plan->step_count; k++) {
+            plan->step[k].activation = net->value[node->input].activation;
+            plan->step[k].back = builder->gradient[node->output];
+            if (node->input)
+                plan->step[k].in_back = builder->gradient[node->input];
+        }
+    }
+    size_t scratch;
+    if (take(plan, (builder->scratch_floats + plan->batch - 1) / plan->batch, 1, 1, &scratch, err) != 0)
+        return -1;
+    for (size_t k = plan->forward_steps; k < plan->step_count; k++)
+        plan->step[k].scratch = scratch;
+    return 0;
+}
+
+static int build(struct fm_builder *builder, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    const struct fmnn_net *net = plan->net;
+    if (place_all(builder, err) != 0 || add_gather(builder, err) != 0)
+        return -1;
+    for (size_t i = 0; i < net->node_count; i++)
+        if (net->node[i].layer.type->forward(builder, &net->node[i], err) != 0)
+            return -1;
+    if (add_loss(builder, err) != 0)
+        return -1;
+    plan->forward_steps = plan->step_count;
+    return builder->training ? add_backward(builder, err) : 0;
+}
+
+struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, bool training,
+                            enum fm_optimizer_id optimizer, struct fmnn_error *err)
+{
+    struct fm_plan *plan = fm_alloc(1, sizeof *plan, err);
+    if (!plan)
+        return NULL;
+    plan->net = net;
+    plan->batch = batch;
+    plan->optimizer = optimizer;
+    struct fm_builder builder = {.plan = plan, .training = training};
+    builder.value = fm_alloc(net->value_count, sizeof *builder.value, err);
+    builder.gradient = fm_alloc(net->value_count, sizeof *builder.gradient, err);
+    bool good = builder.value && builder.gradient && build(&builder, err) == 0;
+    free(builder.value);
+    free(builder.gradient);
+    if (good)
+        plan->workspace = fm_alloc_aligned(plan->floats + OVER_READ, sizeof *plan->workspace, err);
+    if (plan->workspace)
+        return plan;
+    fm_plan_free(plan);
+    return NULL;
+}
+
+void fm_plan_free(struct fm_plan *plan)
+{
+    if (!plan)
+        return;
+    free(plan->workspace);
+    free(plan->step);
+    free(plan);
+}
+
+/* ---- running */
+
+unsigned fm_threads(unsigned asked)
+{
+#ifdef _OPENMP
+    return asked ? asked : (unsigned)omp_get_num_procs();
+#else
+    (void)asked;
+    return 1;
+#endif
+}
+
+void fm_plan_run(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
+                 struct fm_run *run)
+{
+    size_t steps = run->backward ? plan->step_count : plan->forward_steps;
+    run->workspace = plan->workspace;
+    assert(run->pictures >= 1 && run->pictures <= plan->batch);
+    (void)threads;
+#pragma omp parallel num_threads((int)threads)
+    {
+        fm_float_state before = fm_float_enter();
+        for (size_t s = 0; s < steps; s++) {
+            const struct fm_step *step = &plan->step[s];
+#pragma omp for schedule(dynamic)
+            for (size_t job = 0; job < step->jobs; job++)
+                kernels->job[step->kind](plan, step, run, job);
+        }
+        fm_float_leave(before);
+    }
+}

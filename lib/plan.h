@@ -1,0 +1,120 @@
+/* plan.h -- a net's work, laid out once: where values lie, and steps of independent jobs.
+
+   The planner sees shapes, the batch and what is to be done, never threads, caches or the CPU. A step is
+   a kind of job and a number of them with disjoint outputs; between steps there is a barrier. So the same
+   bits come out for any number of threads, by structure. */
+#ifndef FM_PLAN_H
+#define FM_PLAN_H
+
+#include "net.h"
+#include "optim/optimizer.h"
+
+/* Where the pixels (n,y,x) of a value or gradient lie, in floats from the start of the workspace. The
+   channels of a pixel are side by side. Around the picture there may be rows and columns of zeros that
+   are written once and never again. */
+struct fm_place {
+    size_t origin; /* of pixel (0,0,0) */
+    size_t picture, row, pixel;
+};
+
+/* The kinds of jobs; the kernels' headers have a function job_NAME for each, compiled for every set. */
+#define FM_JOBS(X)                                                                                     \
+    X(gather)                                                                                          \
+    X(affine)                                                                                          \
+    X(gradient)                                                                                        \
+    X(transpose_weight)                                                                                \
+    X(affine_back)                                                                                     \
+    X(transpose_batch)                                                                                 \
+    X(dense_back)                                                                                      \
+    X(avgpool)                                                                                         \
+    X(avgpool_back)                                                                                    \
+    X(maxpool)                                                                                         \
+    X(maxpool_back)                                                                                    \
+    X(loss)
+
+enum fm_job_kind {
+#define FM_JOB_KIND(name) FM_JOB_##name,
+    FM_JOBS(FM_JOB_KIND)
+#undef FM_JOB_KIND
+        FM_JOB_COUNT
+};
+
+/* Rows of a product that one job works on, and its panel of outputs. */
+enum { FM_ROWS = 96 };
+
+/* What the jobs of a step need; those of one kind use the fields named with it.
+
+   affine            y(n,y,x,:) = act(sum over taps of x . weight + bias): in, out, weight, bias
+   gradient          of weight and bias, to the sink: in, back (the gradient of the output)
+   transpose_weight  weight to scratch, taps turned round, panels over the input's channels
+   affine_back       gradient of the input from that of the output: back, scratch, in_back, in
+   transpose_batch   gradient of the output to scratch, pictures side by side
+   dense_back        the same where the output is one pixel, from weights as they are
+   pools             in, out, side; back: in, out, back, in_back
+   gather            bytes to out;   loss: in, in_back */
+struct fm_step {
+    enum fm_job_kind kind;
+    size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */
+    size_t node; /* for profiles */
+    struct fm_shape in_shape, out_shape;
+    enum fm_activation activation; /* of out in forward steps, of in in backward steps */
+    struct fm_place in, out;       /* values; in from the window's corner, zeros around included */
+    struct fm_place in_back, back; /* gradients of in (before its activation) and of out */
+    struct fm_window window;
+    size_t weight, bias;  /* offsets in the block of parameters */
+    size_t units, taps;   /* of the weight: outputs, and inputs of each */
+    size_t scratch;       /* offset in the workspace */
+};
+
+/* What one run works on. */
+struct fm_run {
+    size_t pictures; /* 1 .. the plan's batch */
+    float *workspace;
+    const uint8_t *const *pixels; /* [pictures], each height * width bytes */
+    const uint16_t *labels;       /* [pictures], or NULL: no loss */
+    float *weights;               /* the parameters, stored order */
+    float *slots[FM_SLOTS];       /* the optimizer's, beside them */
+    float *gradients;             /* not NULL: the sink stores here instead of updating */
+    const struct fm_update *update;
+    double *loss;         /* [pictures] */
+    uint8_t *correct;     /* [pictures] */
+    float *probabilities; /* (pictures, classes), or NULL */
+    bool backward;
+};
+
+struct fm_plan {
+    const struct fmnn_net *net;
+    size_t batch, floats; /* of the workspace */
+    float *workspace;
+    struct fm_step *step;
+    size_t step_count, step_capacity;
+    size_t forward_steps; /* the rest is backward */
+    enum fm_optimizer_id optimizer;
+};
+
+/* A plan for batches of up to `batch` pictures; with backward steps where `training`. */
+struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, bool training,
+                            enum fm_optimizer_id optimizer, struct fmnn_error *err);
+void fm_plan_free(struct fm_plan *plan);
+struct fm_kernels;
+/* Runs the steps with so many threads; run->workspace is set here. */
+void fm_plan_run(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
+                 struct fm_run *run);
+/* threads as asked for, 0 meaning as many as there are processors. */
+unsigned fm_threads(unsigned asked);
+
+/* ---- for layers: what their steps are made of */
+
+struct fm_builder {
+    struct fm_plan *plan;
+    bool training;
+    struct fm_place *value, *gradient; /* [values]; gradients in training only */
+    size_t scratch_floats;             /* room that a backward step and the one before it share */
+};
+
+/* A step with the node's shapes and places filled in; appended to the plan by fm_add_step. */
+struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_node *node,
+                            enum fm_job_kind kind);
+int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct fmnn_error *err);
+
+#endif

@@ -1,0 +1,83 @@
+/* predict.c -- pictures to probabilities. */
+#include "kernels/kernels.h"
+#include "plan.h"
+
+struct fmnn_predictor {
+    const struct fmnn_net *net;
+    const struct fm_kernels *kernels;
+    unsigned threads;
+    size_t batch;
+    struct fm_plan *plan;
+    const uint8_t **pixels; /* [batch] */
+};
+
+/* A batch that keeps the values of a net of this size within some megabytes. */
+static size_t fitting_batch(const struct fmnn_net *net)
+{
+    const size_t most = 16 * 1024 * 1024;
+    size_t floats = 1, batch = 256;
+    for (size_t i = 0; i < net->value_count; i++)
+        floats += net->value[i].shape.c * net->value[i].shape.h * net->value[i].shape.w;
+    while (batch > 1 && batch * floats > most)
+        batch /= 2;
+    return batch;
+}
+
+struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch, unsigned threads,
+                                          const char *kernels, struct fmnn_error *err)
+{
+    struct fmnn_predictor *predictor = fm_alloc(1, sizeof *predictor, err);
+    if (!predictor)
+        return NULL;
+    predictor->net = net;
+    predictor->threads = fm_threads(threads);
+    predictor->batch = batch ? batch : fitting_batch(net);
+    predictor->kernels = fm_kernels_find(kernels, err);
+    if (predictor->kernels)
+        predictor->plan = fm_plan_new(net, predictor->batch, false, FM_OPTIMIZER_adam, err);
+    if (predictor->plan)
+        predictor->pixels = fm_alloc(predictor->batch, sizeof *predictor->pixels, err);
+    if (predictor->pixels)
+        return predictor;
+    fmnn_predictor_free(predictor);
+    return NULL;
+}
+
+void fmnn_predictor_free(struct fmnn_predictor *predictor)
+{
+    if (!predictor)
+        return;
+    fm_plan_free(predictor->plan);
+    free(predictor->pixels);
+    free(predictor);
+}
+
+size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor)
+{
+    return predictor->batch;
+}
+
+void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
+                        float *probabilities)
+{
+    const struct fmnn_net *net = predictor->net;
+    size_t size = net->height * net->width;
+    for (size_t from = 0; from < n; from += predictor->batch) {
+        struct fm_run run = {.pictures = n - from < predictor->batch ? n - from : predictor->batch,
+                             .pixels = predictor->pixels,
+                             .weights = net->weights,
+                             .probabilities = probabilities + from * net->classes};
+        for (size_t i = 0; i < run.pictures; i++)
+            predictor->pixels[i] = pixels + (from + i) * size;
+        fm_plan_run(predictor->plan, predictor->kernels, predictor->threads, &run);
+    }
+}
+
+size_t fmnn_best_class(const float *probabilities, size_t classes)
+{
+    size_t best = 0;
+    for (size_t c = 1; c < classes; c++)
+        if (probabilities[c] > probabilities[best])
+            best = c;
+    return best;
+}

@@ -1,0 +1,301 @@
+/* train.c -- training by epochs: initialise (new), iterate (advance), end (finish). */
+#include "train.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <time.h>
+
+#include "real.h"
+#include "rng.h"
+
+/* ---- 1. the object */
+
+static int check_data(const struct fmnn_net *net, const struct fmnn_data *data, const char *what,
+                      struct fmnn_error *err)
+{
+    if (data->height != net->height || data->width != net->width)
+        return fm_fail(err, FMNN_USAGE, "%s pictures are %zux%zu, but the net takes %zux%zu", what,
+                       data->height, data->width, net->height, net->width);
+    for (size_t i = 0; i < data->count; i++)
+        if (data->labels[i] >= net->classes)
+            return fm_fail(err, FMNN_USAGE, "label %u is not 0..%zu", data->labels[i],
+                           net->classes - 1);
+    return 0;
+}
+
+static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    size_t batch = t->options.recipe.batch;
+    for (size_t i = 0; i < fm_optimizer_slots(t->optimizer); i++)
+        if (!(t->slots[i] = fm_alloc_aligned(t->net->stored, sizeof *t->slots[i], err)))
+            return -1;
+    if (t->valid && !t->options.keep_last &&
+        !(t->best = fm_alloc_aligned(t->net->stored, sizeof *t->best, err)))
+        return -1;
+    t->order = fm_alloc(t->train->count, sizeof *t->order, err);
+    t->pixels = fm_alloc(batch, sizeof *t->pixels, err);
+    t->labels = fm_alloc(batch, sizeof *t->labels, err);
+    t->loss = fm_alloc(batch, sizeof *t->loss, err);
+    t->correct = fm_alloc(batch, sizeof *t->correct, err);
+    return t->order && t->pixels && t->labels && t->loss && t->correct ? 0 : -1;
+}
+
+static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    struct fmnn_recipe *recipe = &t->options.recipe;
+    int id = fm_optimizer_find(recipe->optimizer, err);
+    if (id < 0 || check_data(t->net, t->train, "training", err) != 0)
+        return -1;
+    if (t->valid && check_data(t->net, t->valid, "validation", err) != 0)
+        return -1;
+    if (recipe->batch < 1 || recipe->batch > 65536)
+        return fm_fail(err, FMNN_USAGE, "a batch of %u is not in 1..65536", recipe->batch);
+    t->optimizer = fm_optimizer_at((size_t)id);
+    if (!(recipe->lr > 0))
+        recipe->lr = t->optimizer->lr;
+    t->options.threads = fm_threads(t->options.threads);
+    for (int i = 0; i < FM_POWERS; i++)
+        t->power[i] = 1;
+    t->kernels = fm_kernels_find(t->options.kernels, err);
+    if (!t->kernels)
+        return -1;
+    t->plan = fm_plan_new(t->net, recipe->batch, true, (enum fm_optimizer_id)id, err);
+    if (!t->plan || allocate(t, err) != 0)
+        return -1;
+    fm_data_fingerprint(t->train, t->valid, t->fingerprint);
+    fm_trainer_shuffle(t);
+    return 0;
+}
+
+struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_data *train,
+                                      const struct fmnn_data *valid,
+                                      const struct fmnn_training *training, struct fmnn_error *err)
+{
+    struct fmnn_trainer *t = fm_alloc(1, sizeof *t, err);
+    if (!t)
+        return NULL;
+    t->net = net;
+    t->train = train;
+    t->valid = valid && valid->count ? valid : NULL;
+    t->options = *training;
+    if (train->count == 0 && training->recipe.epochs > 0) {
+        fm_fail(err, FMNN_USAGE, "there is no picture to train on");
+    } else if (prepare(t, err) == 0) {
+        return t;
+    }
+    fmnn_trainer_free(t);
+    return NULL;
+}
+
+void fmnn_trainer_free(struct fmnn_trainer *t)
+{
+    if (!t)
+        return;
+    for (int i = 0; i < FM_SLOTS; i++)
+        free(t->slots[i]);
+    fm_plan_free(t->plan);
+    free(t->epoch);
+    free(t->best);
+    free(t->order);
+    free(t->pixels);
+    free(t->labels);
+    free(t->loss);
+    free(t->correct);
+    free(t);
+}
+
+void fm_trainer_shuffle(struct fmnn_trainer *t)
+{
+    for (size_t i = 0; i < t->train->count; i++)
+        t->order[i] = (uint32_t)i;
+    fm_random_shuffle(t->order, t->train->count, t->options.seed, FM_RNG_SHUFFLE,
+                      (uint32_t)t->epoch_count + 1);
+}
+
+/* ---- 2. an epoch */
+
+static double now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* Runs one batch from `from` on, and adds up what came out. */
+static size_t run_batch(struct fmnn_trainer *t, const struct fmnn_data *data, const uint32_t *order,
+                        size_t from, const struct fm_update *update, struct fm_figures *figures)
+{
+    struct fm_run run = {.pictures = data->count - from < t->plan->batch ? data->count - from
+                                                                         : t->plan->batch,
+                         .pixels = t->pixels,
+                         .labels = t->labels,
+                         .weights = t->net->weights,
+                         .update = update,
+                         .loss = t->loss,
+                         .correct = t->correct,
+                         .backward = update != NULL};
+    memcpy(run.slots, t->slots, sizeof run.slots);
+    fm_data_batch(data, order, from, run.pictures, t->pixels, t->labels);
+    fm_plan_run(t->plan, t->kernels, t->options.threads, &run);
+    for (size_t i = 0; i < run.pictures; i++) {
+        figures->loss += t->loss[i];
+        figures->correct += t->correct[i];
+    }
+    figures->pictures += run.pictures;
+    return run.pictures;
+}
+
+static int train_batch(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    struct fm_update update;
+    t->step++;
+    t->optimizer->begin(&t->options.recipe, t->step, t->power, &update);
+    t->trained += run_batch(t, t->train, t->order, t->trained, &update, &t->training);
+    if (isfinite(t->training.loss))
+        return 0;
+    return fm_fail(err, FMNN_DATA,
+                   "the loss is not finite any more at step %llu, in epoch %zu; "
+                   "a smaller learning rate may help",
+                   (unsigned long long)t->step, t->epoch_count + 1);
+}
+
+static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
+{
+    struct fmnn_epoch epoch = {.epoch = (unsigned)t->epoch_count + 1,
+                               .lr = t->options.recipe.lr,
+                               .seconds = t->seconds,
+                               .validated = t->validation.pictures > 0};
+    if (t->training.pictures) {
+        epoch.loss = t->training.loss / (double)t->training.pictures;
+        epoch.accuracy = (double)t->training.correct / (double)t->training.pictures;
+    }
+    if (epoch.validated) {
+        epoch.val_loss = t->validation.loss / (double)t->validation.pictures;
+        epoch.val_accuracy = (double)t->validation.correct / (double)t->validation.pictures;
+    }
+    return epoch;
+}
+
+/* The first epoch of highest validation accuracy is kept. */
+static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    void *array = t->epoch;
+    if (fm_grow(&array, &t->epoch_capacity, t->epoch_count + 1, sizeof *t->epoch, err) != 0)
+        return -1;
+    t->epoch = array;
+    t->epoch[t->epoch_count] = figures_so_far(t);
+    double accuracy = t->epoch[t->epoch_count].val_accuracy;
+    t->epoch_count++;
+    if (t->best && (!t->kept || accuracy > t->epoch[t->kept - 1].val_accuracy)) {
+        t->kept = (unsigned)t->epoch_count;
+        memcpy(t->best, t->net->weights, t->net->stored * sizeof *t->best);
+    }
+    t->trained = t->validated = 0;
+    t->training = t->validation = (struct fm_figures){0};
+    t->seconds = 0;
+    fm_trainer_shuffle(t);
+    return 0;
+}
+
+/* The first epoch of highest validation accuracy, kept or not. */
+static unsigned best_epoch(const struct fmnn_trainer *t)
+{
+    unsigned best = 0;
+    for (unsigned i = 0; i < t->epoch_count; i++)
+        if (t->epoch[i].validated && (!best || t->epoch[i].val_accuracy > t->epoch[best - 1].val_accuracy))
+            best = i + 1;
+    return best;
+}
+
+static bool at_end(const struct fmnn_trainer *t)
+{
+    unsigned best = best_epoch(t), patience = t->options.patience;
+    return t->epoch_count >= t->options.recipe.epochs ||
+           (patience && best && t->epoch_count - best >= patience);
+}
+
+int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    if (t->trained == 0 && at_end(t))
+        return FMNN_DONE;
+    fm_float_state before = fm_float_enter();
+    double start = now();
+    int status = 0;
+    if (t->trained < t->train->count)
+        status = train_batch(t, err);
+    else if (t->valid && t->validated < t->valid->count)
+        t->validated += run_batch(t, t->valid, NULL, t->validated, NULL, &t->validation);
+    t->seconds += now() - start;
+    bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
+    if (status == 0 && ended)
+        status = end_epoch(t, err);
+    fm_float_leave(before);
+    return status != 0 ? -1 : ended ? FMNN_EPOCH : FMNN_BATCH;
+}
+
+/* ---- 3. looking at it */
+
+const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *t, unsigned epoch)
+{
+    return epoch >= 1 && epoch <= t->epoch_count ? &t->epoch[epoch - 1] : NULL;
+}
+
+void fmnn_trainer_progress(const struct fmnn_trainer *t, size_t *done, size_t *all,
+                           struct fmnn_epoch *running)
+{
+    size_t batch = t->options.recipe.batch, valid = t->valid ? t->valid->count : 0;
+    *done = (t->trained + batch - 1) / batch + (t->validated + batch - 1) / batch;
+    *all = (t->train->count + batch - 1) / batch + (valid + batch - 1) / batch;
+    *running = figures_so_far(t);
+}
+
+unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
+{
+    return t->best ? t->kept : (unsigned)t->epoch_count;
+}
+
+/* ---- 4. the end */
+
+static json_t *recipe_json(const struct fmnn_recipe *recipe)
+{
+    json_t *object = json_pack("{s:s,s:f,s:I,s:I}", "optimizer", recipe->optimizer, "lr", recipe->lr,
+                               "batch", (json_int_t)recipe->batch, "epochs",
+                               (json_int_t)recipe->epochs);
+    if (object && !strcmp(recipe->optimizer, "sgd"))
+        json_object_set_new(object, "momentum", json_real(recipe->momentum));
+    return object;
+}
+
+char *fm_training_record(const struct fmnn_trainer *t, unsigned epoch)
+{
+    char seed[24];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)t->options.seed);
+    json_t *object = json_pack(
+        "{s:o?,s:s,s:s,s:I,s:I,s:s,s:I}", "recipe", recipe_json(&t->options.recipe), "seed", seed,
+        "data", t->fingerprint, "train", (json_int_t)t->train->count, "valid",
+        (json_int_t)(t->valid ? t->valid->count : 0), "keep", t->best ? "best" : "last", "epoch",
+        (json_int_t)epoch);
+    const struct fmnn_epoch *figures = fmnn_trainer_epoch(t, epoch);
+    if (object && figures) {
+        json_object_set_new(object, "loss", json_real(figures->loss));
+        json_object_set_new(object, "accuracy", json_real(figures->accuracy));
+        if (figures->validated) {
+            json_object_set_new(object, "val_loss", json_real(figures->val_loss));
+            json_object_set_new(object, "val_accuracy", json_real(figures->val_accuracy));
+        }
+    }
+    if (object && !(t->best && t->kept)) /* weights of the last step, which may be inside an epoch */
+        json_object_set_new(object, "step", json_integer((json_int_t)t->step));
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(object);
+    return text;
+}
+
+int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    if (t->best && t->kept)
+        memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);
+    free(t->net->training);
+    t->net->training = fm_training_record(t, fmnn_trainer_kept(t));
+    return t->net->training ? 0 : fm_fail(err, FMNN_MEMORY, "out of memory");
+}

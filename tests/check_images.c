@@ -1,0 +1,265 @@
+/* check_images.c -- pictures by name: rows of IDX files, PNG files, and names that name nothing. */
+#include "internal.h"
+
+#include <check.h>
+#include <png.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "runner.h"
+#include "scratch.h"
+
+enum { H = 3, W = 5, BYTES = H * W };
+
+static struct fmnn_error error;
+
+/* Row r is full of r + base, its last pixel r + base + 1. */
+static void make_idx(const char *path, size_t rows, size_t height, size_t width, unsigned base)
+{
+    size_t size[3] = {rows, height, width}, n = height * width;
+    uint8_t *bytes = malloc(rows * n);
+    for (size_t i = 0; i < rows * n; i++)
+        bytes[i] = (uint8_t)(i / n + base + (i % n == n - 1));
+    FILE *stream = fopen(path, "wb");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_int_eq(fmnn_idx_write(stream, 3, size, bytes, &error), 0);
+    fclose(stream);
+    free(bytes);
+}
+
+static void make_labels(const char *path)
+{
+    size_t size[1] = {4};
+    FILE *stream = fopen(path, "wb");
+    ck_assert_int_eq(fmnn_idx_write(stream, 1, size, (const uint8_t *)"\0\1\2\3", &error), 0);
+    fclose(stream);
+}
+
+static void make_png(const char *path, unsigned gray)
+{
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = W, .height = H, .format = PNG_FORMAT_GRAY};
+    uint8_t pixels[BYTES];
+    memset(pixels, (int)gray, sizeof pixels);
+    pixels[BYTES - 1]++;
+    ck_assert(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
+}
+
+static void make_files(void)
+{
+    mkdir("data", 0777);
+    make_idx("data/train-images-idx3-ubyte", 60, H, W, 0);
+    make_idx("data/t10k-images-idx3-ubyte", 10, H, W, 100);
+    make_labels("data/train-labels-idx1-ubyte");
+    make_idx("a:b", 7, H, W, 50);
+    make_idx("wide", 1, H, 4097, 0);
+    make_png("one.png", 77);
+    make_png("a:3.png", 88);
+    make_png("odd.PNG", 99);
+}
+
+static void reads(struct fmnn_images *images, const char *image, unsigned gray)
+{
+    uint8_t pixels[BYTES];
+    size_t height, width;
+    ck_assert_msg(fmnn_images_read(images, image, H, W, pixels, &error) == 0, "%s: %s", image,
+                  error.message);
+    for (size_t i = 0; i < BYTES; i++)
+        ck_assert_uint_eq(pixels[i], gray + (i == BYTES - 1));
+    ck_assert_int_eq(fmnn_images_size(images, image, &height, &width, &error), 0);
+    ck_assert_uint_eq(height, H);
+    ck_assert_uint_eq(width, W);
+}
+
+static void refused(struct fmnn_images *images, const char *image, const char *message)
+{
+    uint8_t pixels[BYTES];
+    error.message[0] = 0;
+    ck_assert_int_eq(fmnn_images_read(images, image, H, W, pixels, &error), -1);
+    ck_assert_str_eq(error.message, message);
+    ck_assert_int_eq(fmnn_images_read(images, image, H, W, pixels, NULL), -1);
+}
+
+START_TEST(rows_and_pictures)
+{
+    struct fmnn_images *images = fmnn_images_new("data", &error);
+    for (unsigned i = 0; i < 60; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "train:%u", i);
+        reads(images, name, i);
+    }
+    reads(images, "test:9", 109);
+    reads(images, "train:0", 0);
+    reads(images, "train:007", 7);
+    reads(images, "data/train-images-idx3-ubyte:5", 5);
+    reads(images, "./data//train-images-idx3-ubyte:5", 5);
+    reads(images, "a:b:6", 56);
+    reads(images, "one.png", 77);
+    reads(images, "./one.png", 77);
+    reads(images, "a:3.png", 88);
+    reads(images, "odd.PNG", 99);
+    reads(images, "one.png", 77);
+    fmnn_images_free(images);
+    fmnn_images_free(NULL);
+}
+END_TEST
+
+/* An IDX file is opened once: it may be gone afterwards. */
+START_TEST(files_stay_open)
+{
+    make_idx("gone", 3, H, W, 20);
+    struct fmnn_images *images = fmnn_images_new(NULL, &error);
+    reads(images, "gone:2", 22);
+    ck_assert_int_eq(unlink("gone"), 0);
+    reads(images, "a:b:0", 50);
+    reads(images, "gone:1", 21);
+    fmnn_images_free(images);
+}
+END_TEST
+
+/* More files than are kept open, in turn and at random. */
+START_TEST(many_files)
+{
+    enum { FILES = 40 };
+    char name[32];
+    for (unsigned i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "many%u", i);
+        make_idx(name, 2, H, W, i);
+    }
+    struct fmnn_images *images = fmnn_images_new(NULL, &error);
+    for (unsigned i = 0; i < 3 * FILES; i++) {
+        snprintf(name, sizeof name, "many%u:%u", i % FILES, i % 2);
+        reads(images, name, i % FILES + i % 2);
+        unsigned other = i * 7 % FILES;
+        snprintf(name, sizeof name, "many%u:0", other);
+        reads(images, name, other);
+    }
+    fmnn_images_free(images);
+}
+END_TEST
+
+START_TEST(bad_names)
+{
+    struct fmnn_images *images = fmnn_images_new("data", &error);
+    static const char *const bad[] = {"train",
+                                      "train:",
+                                      "train:-1",
+                                      "train:1x",
+                                      "train: 1",
+                                      "train:1.0",
+                                      ":5",
+                                      ":",
+                                      "a.pgm",
+                                      "train:+1",
+                                      "train:99999999999999999999"};
+    char message[256];
+    for (size_t i = 0; i < FM_COUNT(bad); i++) {
+        snprintf(message, sizeof message,
+                 "'%s' names no picture: that is train:N, test:N, FILE:N for row N of an IDX file, "
+                 "or a path that ends in .png",
+                 bad[i]);
+        refused(images, bad[i], message);
+    }
+    refused(images, "", "the name of the picture is empty");
+    char name[5000];
+    memset(name, 'x', sizeof name);
+    strcpy(name + sizeof name - 5, ".png");
+    refused(images, name,
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: the name of the picture is too long "
+            "(4999 bytes)");
+    fmnn_images_free(images);
+}
+END_TEST
+
+START_TEST(what_is_not_there)
+{
+    struct fmnn_images *images = fmnn_images_new("data", &error);
+    refused(images, "train:60", "train:60: data/train-images-idx3-ubyte has rows 0..59");
+    refused(images, "train:18446744073709551615",
+            "train:18446744073709551615: data/train-images-idx3-ubyte has rows 0..59");
+    refused(images, "data/train-labels-idx1-ubyte:0",
+            "data/train-labels-idx1-ubyte:0: data/train-labels-idx1-ubyte is a label file, not "
+            "pictures");
+    refused(images, "wide:0", "wide:0: wide has pictures of 3x4097, more than 4096 in a direction");
+    refused(images, "none:0", "none[.gz]: No such file or directory");
+    refused(images, "Train:0", "Train[.gz]: No such file or directory");
+    refused(images, "none.png", "none.png: No such file or directory");
+    reads(images, "one.png", 77);
+    fmnn_images_free(images);
+
+    images = fmnn_images_new("nowhere", &error);
+    refused(images, "test:0", "nowhere/t10k-images-idx3-ubyte[.gz]: No such file or directory");
+    fmnn_images_free(images);
+
+    images = fmnn_images_new(NULL, &error);
+    refused(images, "train:0",
+            "train:0: there is no data directory: fm-fetch gets the data set, -d or FMNN_DATA name "
+            "where it is");
+    reads(images, "one.png", 77);
+    fmnn_images_free(images);
+}
+END_TEST
+
+START_TEST(another_size)
+{
+    struct fmnn_images *images = fmnn_images_new("data", &error);
+    uint8_t pixels[W * H];
+    ck_assert_int_eq(fmnn_images_read(images, "train:0", W, H, pixels, &error), -1);
+    ck_assert_str_eq(error.message, "train:0: the picture is 3x5, but 5x3 is needed");
+    ck_assert_int_eq(fmnn_images_read(images, "one.png", 1, 1, pixels, &error), -1);
+    ck_assert_str_eq(error.message, "one.png: the picture is 3x5, but 1x1 is needed");
+    ck_assert_int_eq(error.status, FMNN_DATA);
+    fmnn_images_free(images);
+}
+END_TEST
+
+static void directory_is(struct fmnn_images *images, const char *image, const char *wanted)
+{
+    char *directory = fmnn_images_directory(images, image, &error);
+    ck_assert_msg(directory != NULL, "%s", error.message);
+    ck_assert_str_eq(directory, wanted);
+    free(directory);
+}
+
+START_TEST(directories)
+{
+    struct fmnn_images *images = fmnn_images_new("some/where/", &error);
+    directory_is(images, "train:0", "some/where");
+    directory_is(images, "test:1", "some/where");
+    directory_is(images, "file:1", ".");
+    directory_is(images, "./file:1", ".");
+    directory_is(images, "a/b/file:1", "a/b");
+    directory_is(images, "/file:1", "/");
+    directory_is(images, "//file:1", "/");
+    directory_is(images, "p/x.png", "p");
+    directory_is(images, "x.png", ".");
+    ck_assert_ptr_null(fmnn_images_directory(images, "nothing", &error));
+    fmnn_images_free(images);
+    images = fmnn_images_new(NULL, &error);
+    ck_assert_ptr_null(fmnn_images_directory(images, "train:0", &error));
+    fmnn_images_free(images);
+    images = fmnn_images_new("", &error);
+    directory_is(images, "train:0", ".");
+    fmnn_images_free(images);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("images");
+    tcase_add_test(tcase, rows_and_pictures);
+    tcase_add_test(tcase, files_stay_open);
+    tcase_add_test(tcase, many_files);
+    tcase_add_test(tcase, bad_names);
+    tcase_add_test(tcase, what_is_not_there);
+    tcase_add_test(tcase, another_size);
+    tcase_add_test(tcase, directories);
+    tcase_add_checked_fixture(tcase, make_files, NULL);
+    scratch_enter();
+    int status = run_tests("images", tcase);
+    if (system("rm -r data") != 0)
+        perror("data");
+    scratch_leave();
+    return status;
+}

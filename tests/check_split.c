@@ -1,0 +1,258 @@
+/* check_split.c -- choosing rows: how many, which share of each class, folds that part the whole.
+ */
+#include "internal.h"
+
+#include <check.h>
+#include <math.h>
+
+#include "runner.h"
+
+enum { MOST = 6000 };
+
+static struct fmnn_error error;
+
+/* Uneven classes, in no order. */
+static void make_labels(uint8_t *labels, size_t n, unsigned classes)
+{
+    uint32_t state = 12345;
+    for (size_t i = 0; i < n; i++) {
+        state = state * 1664525u + 1013904223u;
+        uint32_t a = state >> 16;
+        state = state * 1664525u + 1013904223u;
+        uint32_t b = state >> 16;
+        labels[i] = (uint8_t)((a % classes < b % classes ? a : b) % classes);
+    }
+}
+
+static size_t choose(const struct fmnn_split *split, const uint8_t *labels, size_t n,
+                     uint8_t *validates)
+{
+    size_t count = 0;
+    memset(validates, 7, n);
+    ck_assert_msg(fmnn_split_choose(split, labels, n, validates, &error) == 0, "%s", error.message);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_le(validates[i], 1);
+        count += validates[i];
+    }
+    return count;
+}
+
+static void golden(struct fmnn_split split, const char *wanted)
+{
+    static const char classes[] = "001200112000210012010020"; /* 13 of class 0, 6 of 1, 5 of 2 */
+    enum { N = sizeof classes - 1 };
+    uint8_t labels[N], validates[N];
+    char got[N + 1];
+    for (size_t i = 0; i < N; i++)
+        labels[i] = (uint8_t)(classes[i] - '0');
+    choose(&split, labels, N, validates);
+    for (size_t i = 0; i < N; i++)
+        got[i] = validates[i] ? 'v' : '.';
+    got[N] = 0;
+    ck_assert_str_eq(got, wanted);
+}
+
+/* "The same seed, the same bits" is a promise: these may change only with an announcement. */
+START_TEST(golden_choices)
+{
+    golden((struct fmnn_split){.valid = 4}, "vvvv....................");
+    golden((struct fmnn_split){.percent = 25}, "vvvvvv..................");
+    golden((struct fmnn_split){.valid = 8, .stratify = true}, "vvvvvvv.v...............");
+    golden((struct fmnn_split){.folds = 5, .fold = 2}, "....vvvvv...............");
+    golden((struct fmnn_split){.valid = 8, .shuffle = true}, ".........v.v..vvv.vv...v");
+    golden((struct fmnn_split){.valid = 8, .shuffle = true, .seed = 1}, "v.v..v...........vvv.v.v");
+    golden((struct fmnn_split){.valid = 8, .shuffle = true, .stratify = true},
+           "...v....v..v..vvv.vv....");
+    golden((struct fmnn_split){.folds = 3, .fold = 1, .shuffle = true}, "vv....vv...v.v.....v.v..");
+    golden((struct fmnn_split){.folds = 3, .fold = 2, .stratify = true},
+           ".vvv.....v...vv..v..v...");
+    golden((struct fmnn_split){.folds = 3, .fold = 3, .shuffle = true, .stratify = true},
+           "..vv.v.......v.v....vvv.");
+}
+END_TEST
+
+START_TEST(counts)
+{
+    static uint8_t labels[MOST], validates[MOST];
+    make_labels(labels, MOST, 10);
+    for (int way = 0; way < 4; way++) {
+        struct fmnn_split split = {.shuffle = way & 1, .stratify = way & 2, .seed = 9};
+        static const size_t wanted[] = {0, 1, 9, 10, 11, 500, 3001, 5999, 6000};
+        for (size_t i = 0; i < FM_COUNT(wanted); i++) {
+            split.valid = wanted[i];
+            ck_assert_uint_eq(choose(&split, labels, MOST, validates), wanted[i]);
+        }
+        split.valid = 0;
+        ck_assert_uint_eq(choose(&split, labels, 0, validates), 0);
+        static const struct {
+            double percent;
+            size_t n, count;
+        } share[] = {{10, 6000, 600}, {100, 6000, 6000}, {2.3, 1000, 23}, {29, 100, 29},
+                     {10, 9, 0},      {33.4, 10, 3},     {0.07, 6000, 4}, {1e-300, 6000, 0}};
+        for (size_t i = 0; i < FM_COUNT(share); i++) {
+            split.percent = share[i].percent;
+            ck_assert_uint_eq(choose(&split, labels, share[i].n, validates), share[i].count);
+        }
+    }
+}
+END_TEST
+
+/* Every class has its exact share, rounded up or down. */
+START_TEST(shares)
+{
+    static uint8_t labels[MOST], validates[MOST];
+    make_labels(labels, MOST, 13);
+    for (size_t valid = 0; valid <= MOST; valid += 73) {
+        struct fmnn_split split = {
+            .valid = valid, .stratify = true, .shuffle = valid % 2, .seed = valid};
+        size_t of[256] = {0}, chosen[256] = {0};
+        choose(&split, labels, MOST, validates);
+        for (size_t i = 0; i < MOST; i++) {
+            of[labels[i]]++;
+            chosen[labels[i]] += validates[i];
+        }
+        for (size_t c = 0; c < 13; c++) {
+            double exact = (double)valid * (double)of[c] / MOST;
+            ck_assert_double_lt(fabs((double)chosen[c] - exact), 1);
+        }
+    }
+}
+END_TEST
+
+/* Without --shuffle it is the first of each class: no later row of a class before an earlier. */
+START_TEST(the_first_of_each_class)
+{
+    static uint8_t labels[MOST], validates[MOST];
+    make_labels(labels, MOST, 10);
+    struct fmnn_split split = {.valid = 1234, .stratify = true};
+    choose(&split, labels, MOST, validates);
+    bool passed[256] = {false};
+    for (size_t i = 0; i < MOST; i++) {
+        ck_assert(!(validates[i] && passed[labels[i]]));
+        passed[labels[i]] |= !validates[i];
+    }
+}
+END_TEST
+
+static void folds_part_the_rows(const struct fmnn_split *split, const uint8_t *labels, size_t n)
+{
+    static uint8_t validates[MOST];
+    static unsigned times[MOST];
+    size_t least = n, most = 0, of[256] = {0};
+    memset(times, 0, sizeof times);
+    for (size_t i = 0; i < n; i++)
+        of[labels[i]]++;
+    for (unsigned fold = 1; fold <= split->folds; fold++) {
+        struct fmnn_split one = *split;
+        one.fold = fold;
+        size_t count = choose(&one, labels, n, validates), chosen[256] = {0};
+        least = count < least ? count : least;
+        most = count > most ? count : most;
+        for (size_t i = 0; i < n; i++) {
+            times[i] += validates[i];
+            chosen[labels[i]] += validates[i];
+        }
+        for (size_t c = 0; split->stratify && c < 256; c++) {
+            ck_assert_uint_ge(chosen[c], of[c] / split->folds);
+            ck_assert_uint_le(chosen[c], (of[c] + split->folds - 1) / split->folds);
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        ck_assert_uint_eq(times[i], 1);
+    ck_assert_uint_le(most - least, 1);
+}
+
+START_TEST(folds)
+{
+    static uint8_t labels[MOST];
+    make_labels(labels, MOST, 10);
+    static const struct {
+        unsigned folds;
+        size_t n;
+    } of[] = {{2, 2}, {2, 3}, {3, 100}, {5, 5999}, {7, 6000}, {10, 6000}, {40, 40}};
+    for (int way = 0; way < 4; way++)
+        for (size_t i = 0; i < FM_COUNT(of); i++) {
+            struct fmnn_split split = {
+                .folds = of[i].folds, .shuffle = way & 1, .stratify = way & 2, .seed = 4};
+            folds_part_the_rows(&split, labels, of[i].n);
+        }
+}
+END_TEST
+
+static size_t differences(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += a[i] != b[i];
+    return count;
+}
+
+START_TEST(seeds)
+{
+    static uint8_t labels[MOST], first[MOST], again[MOST], other[MOST];
+    make_labels(labels, MOST, 10);
+    for (int way = 0; way < 4; way++) {
+        struct fmnn_split split = {.valid = MOST / 2, .shuffle = true, .stratify = way & 1};
+        if (way & 2)
+            split.folds = 2, split.fold = 1;
+        choose(&split, labels, MOST, first);
+        choose(&split, labels, MOST, again);
+        ck_assert_uint_eq(differences(first, again, MOST), 0);
+        split.seed = UINT64_C(1) << 40;
+        choose(&split, labels, MOST, other);
+        ck_assert_uint_gt(differences(first, other, MOST), MOST / 3); /* half would be expected */
+        ck_assert_uint_lt(differences(first, other, MOST), MOST * 2 / 3);
+        /* Rows from all parts of the file, none preferred. */
+        size_t front = 0;
+        for (size_t i = 0; i < MOST / 2; i++)
+            front += first[i];
+        ck_assert_uint_gt(front, MOST / 4 - 150);
+        ck_assert_uint_lt(front, MOST / 4 + 150);
+    }
+    /* Without --shuffle the seed does nothing. */
+    struct fmnn_split split = {.valid = 100, .stratify = true, .seed = 1};
+    choose(&split, labels, MOST, first);
+    split.seed = 2;
+    choose(&split, labels, MOST, other);
+    ck_assert_uint_eq(differences(first, other, MOST), 0);
+}
+END_TEST
+
+static const struct {
+    struct fmnn_split split;
+    const char *message;
+} bad[] = {
+    {{.valid = 11}, "11 rows cannot validate: there are 10"},
+    {{.valid = SIZE_MAX, .shuffle = true}, NULL},
+    {{.percent = 100.5}, "100.5% is not a share of the rows"},
+    {{.percent = HUGE_VAL}, "inf% is not a share of the rows"},
+    {{.percent = NAN}, NULL},
+    {{.folds = 1, .fold = 1}, "10 rows cannot be parted into 1 folds"},
+    {{.folds = 11, .fold = 1}, "10 rows cannot be parted into 11 folds"},
+    {{.folds = 5, .fold = 0}, "there is no fold 0 of 5"},
+    {{.folds = 5, .fold = 6}, "there is no fold 6 of 5"},
+};
+
+START_TEST(refused)
+{
+    uint8_t labels[10] = {0}, validates[10];
+    ck_assert_int_eq(fmnn_split_choose(&bad[_i].split, labels, 10, validates, &error), -1);
+    ck_assert_int_eq(error.status, FMNN_USAGE);
+    if (bad[_i].message)
+        ck_assert_str_eq(error.message, bad[_i].message);
+    ck_assert_int_eq(fmnn_split_choose(&bad[_i].split, labels, 10, validates, NULL), -1);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("split");
+    tcase_add_test(tcase, golden_choices);
+    tcase_add_test(tcase, counts);
+    tcase_add_test(tcase, shares);
+    tcase_add_test(tcase, the_first_of_each_class);
+    tcase_add_test(tcase, folds);
+    tcase_add_test(tcase, seeds);
+    tcase_add_loop_test(tcase, refused, 0, (int)FM_COUNT(bad));
+    return run_tests("split", tcase);
+}
