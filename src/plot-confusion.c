@@ -370,7 +370,14 @@ static void write_scale(FILE *script, const struct heat_map *map)
     fprintf(script, "set colorbox user vertical origin screen %.6f,%.6f size screen %.6f,%.6f",
             x / map->page.width, 1 - (top + height) / map->page.height, 10 / map->page.width,
             height / map->page.height);
-    fputs(" noborder\nset cbtics 0.2 scale 0 offset -0.8,0 format '%.1f' font ',9'\n", script);
+    fputs(" noborder\nset cbtics scale 0 offset -0.8,0 format '%g' font ',9'\n", script);
+    if (map->count_font > 0)
+        fputs("set cbtics 0.2\n", script);
+    else
+        fputs(
+            "set cbtics ('0' 0, '0.01' 0.1, '0.05' 0.2236, '0.1' 0.3162, '0.25' 0.5, '0.5' 0.7071,"
+            " '1' 1)\n",
+            script);
     struct gnuplot_label label = {
         x + 40, map->top + map->side / 2, "Share of the row", "center", 9, ink, "90"};
     gnuplot_label(script, &map->page, &label);
@@ -429,10 +436,12 @@ static void gnuplot_confusion(const void *plot, const struct plot_request *reque
     write_cells(script, matrix);
     /* Boxes a hair too large leave no seams where there is no line between them. */
     bool lines = map.side / (double)matrix->classes > 9;
-    fputs("plot $cells using 1:2:($1-0.5):($1+0.5):($2-0.5):($2+0.5):3 with boxxyerror \\\n"
-          "  fillcolor palette fillstyle solid",
-          script);
-    fputs(lines ? " border linecolor rgb '#e6e6e6' linewidth 0.5" : " noborder", script);
+    fprintf(script, "set style fill solid %s\n",
+            lines ? "border linecolor rgb '#e6e6e6'" : "noborder");
+    /* Where the counts do not fit, colours must show small shares: they go by the square root. */
+    fprintf(script, "plot $cells using 1:2:($1-0.5):($1+0.5):($2-0.5):($2+0.5):(%s($3))",
+            map.count_font > 0 ? "" : "sqrt");
+    fputs(" \\\n  with boxxyerror linewidth 0.5 fillcolor palette", script);
     if (map.count_font > 0)
         fprintf(script,
                 ", \\\n  $counts using 1:2:(stringcolumn(3)):4 with labels textcolor rgb variable"

@@ -22,6 +22,7 @@ struct run {
     size_t count, capacity;
     size_t best;  /* index of the first epoch of highest val_accuracy; count: none */
     size_t onset; /* index from which accuracy stays above val_accuracy; count: never */
+    bool has[FIGURES];
 };
 
 struct history {
@@ -116,14 +117,14 @@ static void find_best(struct run *run)
     }
 }
 
-static void note_extent(struct history *history, const struct run *run)
+static void note_extent(struct history *history, struct run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
         const struct epoch *row = &run->epochs[i];
         history->first = fmin(history->first, row->epoch);
         history->last = fmax(history->last, row->epoch);
         for (int f = 0; f < FIGURES; f++)
-            history->has[f] |= !isnan(row->figure[f]);
+            history->has[f] |= run->has[f] |= !isnan(row->figure[f]);
         history->least_loss =
             fmin(history->least_loss, fmin(row->figure[LOSS], row->figure[VAL_LOSS]));
         history->most_loss =
@@ -189,7 +190,7 @@ static const char *const colors[] = {"#d55e00", "#0072b2", "#009e73", "#cc79a7",
 static const char *const light_colors[] = {"#eebe99", "#99c7e0", "#99d8c7", "#ebc9dc",
                                            "#f5d999", "#bbe1f6", "#999999"};
 enum { COLORS = sizeof colors / sizeof *colors };
-static const char ink[] = "#222222", onset_ink[] = "#8a5a00";
+static const char ink[] = "#222222", onset_ink[] = "#8a5a00", onset_fill[] = "#fcf4e4";
 
 struct panel {
     const char *name;
@@ -213,15 +214,17 @@ static const struct epoch *epoch_at(const struct run *run, size_t i)
 }
 
 /* Tick marks at whole epochs, a dozen at most. */
-static void write_epoch_tics(FILE *script, const struct curves *curves)
+static void write_epoch_tics(FILE *script, const struct curves *curves, bool lowest)
 {
     double first = curves->history->first, last = curves->history->last, step = 1;
     static const double factors[] = {2, 2.5, 2};
     for (int i = 0; (last - first) / step > 12 && i < 60; i++)
         step *= factors[i % 3];
-    fprintf(script, "set xtics %.9g", step);
-    fputs(" format '%.0f'\n", script);
-    if (step >= 5 && first < step / 2)
+    double start = ceil(first / step) * step; /* an added mark must not meet another */
+    start += start == 0 && first > 0 ? step : 0;
+    fprintf(script, "set xtics nomirror %.9g,%.9g", start, step);
+    fputs(lowest ? " format '%.0f'\n" : " format ''\n", script);
+    if (lowest && step >= 5 && start - first > step / 2)
         fprintf(script, "set xtics add ('%.0f' %.9g)\n", first, first);
 }
 
@@ -250,17 +253,14 @@ static void write_upright(FILE *script, double epoch, const char *color, const c
     fprintf(script, " linewidth 1 dashtype %s linecolor rgb '%s'\n", dashes, color);
 }
 
-/* Beside an upright, on the side that has more room. */
+/* Names the epoch beside its upright, on the side that has more room. */
 static void write_remark(FILE *script, const struct curves *curves, double epoch, double height,
-                         const char *text, const char *color)
+                         const char *color)
 {
     double share = (epoch - curves->x_from) / (curves->x_to - curves->x_from);
-    double x = curves->left + share * (curves->right - curves->left);
-    fputs("set label ", script);
-    gnuplot_string(script, text);
-    fprintf(script, " at screen %.6f,graph %.4f %s front boxed noenhanced font ',10'",
-            (x + (share > 0.5 ? -6 : 6)) / curves->page.width, height,
-            share > 0.5 ? "right" : "left");
+    double x = curves->left + share * (curves->right - curves->left) + (share > 0.5 ? -4 : 4);
+    fprintf(script, "set label 'epoch %g' at screen %.6f,graph %.4f %s front font ',10'", epoch,
+            x / curves->page.width, height, share > 0.5 ? "right" : "left");
     fprintf(script, " textcolor rgb '%s'\n", color);
 }
 
@@ -268,31 +268,22 @@ static void write_marks(FILE *script, const struct curves *curves, const struct 
 {
     const struct run *run = &curves->history->runs[0];
     const struct epoch *best = epoch_at(run, run->best), *onset = epoch_at(run, run->onset);
-    char text[160];
+    bool named = panel->training == ACCURACY;
     if (curves->history->count > 1)
         return;
     if (onset) {
         fprintf(script, "set object rectangle from first %.9g,graph 0 to graph 1,graph 1 behind",
                 onset->epoch);
-        fputs(" fillstyle solid noborder fillcolor rgb '#fbf3e4'\n", script);
+        fprintf(script, " fillstyle solid noborder fillcolor rgb '%s'\n", onset_fill);
         write_upright(script, onset->epoch, onset_ink, "3");
-        snprintf(text, sizeof text, "training stays above validation from epoch %g", onset->epoch);
-        if (panel->training == ACCURACY)
-            write_remark(script, curves, onset->epoch, 0.25, text, onset_ink);
+        if (named)
+            write_remark(script, curves, onset->epoch, 0.14, onset_ink);
     }
-    if (!best)
-        return;
-    write_upright(script, best->epoch, "#666666", "2");
-    if (panel->training != ACCURACY)
-        return;
-    snprintf(text, sizeof text, "best epoch: %g", best->epoch);
-    write_remark(script, curves, best->epoch, 0.15, text, ink);
-    if (isnan(best->figure[ACCURACY]))
-        snprintf(text, sizeof text, "validation %.4f", best->figure[VAL_ACCURACY]);
-    else
-        snprintf(text, sizeof text, "validation %.4f, training %.4f", best->figure[VAL_ACCURACY],
-                 best->figure[ACCURACY]);
-    write_remark(script, curves, best->epoch, 0.08, text, ink);
+    if (best) {
+        write_upright(script, best->epoch, "#666666", "2");
+        if (named)
+            write_remark(script, curves, best->epoch, 0.06, ink);
+    }
 }
 
 static char *legend_of(const struct run *run)
@@ -306,66 +297,99 @@ static char *legend_of(const struct run *run)
     return legend;
 }
 
-/* A curve with some twenty marks on it, so that curves can be told apart without colour. */
+/* What a single run's marks mean, in figures: two lines at the right of the legend. */
+static void write_figures(FILE *script, const struct curves *curves, double top)
+{
+    const struct run *run = &curves->history->runs[0];
+    const struct epoch *best = epoch_at(run, run->best), *onset = epoch_at(run, run->onset);
+    char text[160];
+    struct gnuplot_label label = {curves->right, top - curves->key + 7, text, "right", 10, ink,
+                                  NULL};
+    if (curves->history->count > 1)
+        return;
+    if (best) {
+        int used = snprintf(text, sizeof text, "best epoch: %g, validation %.4f", best->epoch,
+                            best->figure[VAL_ACCURACY]);
+        if (!isnan(best->figure[ACCURACY]))
+            snprintf(text + used, sizeof text - (size_t)used, ", training %.4f",
+                     best->figure[ACCURACY]);
+        gnuplot_label(script, &curves->page, &label);
+    }
+    if (onset) {
+        snprintf(text, sizeof text, "training stays above validation from epoch %g", onset->epoch);
+        label.y += 15;
+        label.color = onset_ink;
+        gnuplot_label(script, &curves->page, &label);
+    }
+}
+
+/* A curve with some twenty marks on it, so that curves can be told apart without colour; where
+   there are several runs, light lines for training. */
 static void write_curve(FILE *script, const struct curves *curves, size_t r, enum figure figure,
-                        bool strong, int mark, const char *title)
+                        bool strong, const char *title)
 {
     const struct history *history = curves->history;
-    const char *const *palette = strong || history->count == 1 ? colors : light_colors;
-    size_t color = history->count == 1 ? (figure == LOSS || figure == ACCURACY) : r % COLORS;
-    size_t interval = (history->runs[r].count + 19) / 20;
-    fprintf(script, "  $run%zu using 1:%d with linespoints linewidth %s dashtype %zu", r + 1,
-            figure + 2, strong ? "2" : "1.4", r / COLORS % 5 + 1);
-    fprintf(script, " linecolor rgb '%s' pointtype %d pointsize %.3g pointinterval %zu",
-            palette[color], mark, 0.45 * curves->page.scale, interval);
-    if (title) {
-        fputs(" title ", script);
-        gnuplot_string(script, title);
-        fputs(" noenhanced, \\\n", script);
-    } else {
+    bool single = history->count == 1, marked = strong || single;
+    bool training = figure == LOSS || figure == ACCURACY;
+    size_t color = single ? training : r % COLORS;
+    fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %zu linecolor rgb '%s'",
+            r + 1, figure + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
+            r / COLORS % 5 + 1, marked ? colors[color] : light_colors[color]);
+    if (marked)
+        fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu", training ? 7 : 5,
+                0.45 * curves->page.scale, (history->runs[r].count + 19) / 20);
+    if (title)
+        fprintf(script, " title '%s', \\\n", title);
+    else
         fputs(" notitle, \\\n", script);
+}
+
+static void write_best(FILE *script, const struct curves *curves, size_t r)
+{
+    const struct run *run = &curves->history->runs[r];
+    if (run->best == run->count)
+        return;
+    fprintf(script, "  $run%zu every ::%zu::%zu using 1:%d with points pointtype 6 linewidth 1.5",
+            r + 1, run->best, run->best, VAL_ACCURACY + 2);
+    fprintf(script, " pointsize %.3g linecolor rgb '%s' notitle, \\\n", 1.3 * curves->page.scale,
+            curves->history->count == 1 ? ink : colors[r % COLORS]);
+}
+
+/* The legend where there are several runs: a line a run, and what is strong and what is light. */
+static void write_key_entries(FILE *script, const struct history *history,
+                              const struct panel *panel)
+{
+    for (size_t r = 0; r < history->count; r++) {
+        char *legend = legend_of(&history->runs[r]);
+        fprintf(script, "  keyentry with lines linewidth 2 dashtype %zu linecolor rgb '%s' title ",
+                r / COLORS % 5 + 1, colors[r % COLORS]);
+        gnuplot_string(script, legend);
+        fputs(" noenhanced, \\\n", script);
+        free(legend);
     }
+    if (history->has[panel->validation] && history->has[panel->training])
+        fputs("  keyentry with lines linewidth 2 linecolor rgb '#555555' title 'validation', \\\n"
+              "  keyentry with lines linewidth 1.4 linecolor rgb '#bbbbbb' title 'training', \\\n",
+              script);
 }
 
 static void write_curves(FILE *script, const struct curves *curves, const struct panel *panel,
                          bool with_key)
 {
     const struct history *history = curves->history;
-    bool single = history->count == 1;
+    bool named = with_key && history->count == 1;
     fputs("plot \\\n", script);
     for (size_t r = 0; r < history->count; r++)
-        if (history->has[panel->training])
-            write_curve(script, curves, r, panel->training, !history->has[panel->validation], 7,
-                        single && with_key ? "training" : NULL);
-    for (size_t r = 0; r < history->count; r++) {
-        char *legend = legend_of(&history->runs[r]);
-        const struct epoch *best = epoch_at(&history->runs[r], history->runs[r].best);
-        if (history->has[panel->validation])
-            write_curve(script, curves, r, panel->validation, true, 5,
-                        single && with_key ? "validation" : NULL);
-        if (!single && with_key)
-            fprintf(script,
-                    "  keyentry with lines linewidth 2 dashtype %zu linecolor rgb '%s' title ",
-                    r / COLORS % 5 + 1, colors[r % COLORS]);
-        if (!single && with_key) {
-            gnuplot_string(script, legend);
-            fputs(" noenhanced, \\\n", script);
-        }
-        if (best && panel->validation == VAL_ACCURACY) {
-            fprintf(script,
-                    "  $run%zu every ::%zu::%zu using 1:%d with points pointtype 6 linewidth 1.5",
-                    r + 1, history->runs[r].best, history->runs[r].best, VAL_ACCURACY + 2);
-            fprintf(script, " pointsize %.3g linecolor rgb '%s' notitle, \\\n",
-                    1.3 * curves->page.scale, single ? ink : colors[r % COLORS]);
-        }
-        free(legend);
-    }
-    if (!single && with_key && history->has[panel->validation] && history->has[panel->training]) {
-        fputs("  keyentry with lines linewidth 2 linecolor rgb '#555555' title 'validation', \\\n",
-              script);
-        fputs("  keyentry with lines linewidth 1.4 linecolor rgb '#bbbbbb' title 'training', \\\n",
-              script);
-    }
+        if (history->runs[r].has[panel->training])
+            write_curve(script, curves, r, panel->training,
+                        !history->runs[r].has[panel->validation], named ? "training" : NULL);
+    for (size_t r = 0; r < history->count; r++)
+        if (history->runs[r].has[panel->validation])
+            write_curve(script, curves, r, panel->validation, true, named ? "validation" : NULL);
+    for (size_t r = 0; r < history->count && panel->validation == VAL_ACCURACY; r++)
+        write_best(script, curves, r);
+    if (with_key && history->count > 1)
+        write_key_entries(script, history, panel);
     fputs("  NaN notitle\n", script);
 }
 
@@ -373,14 +397,15 @@ static void write_range(FILE *script, const struct curves *curves, const struct 
 {
     const struct history *history = curves->history;
     if (panel->training == ACCURACY) {
-        fputs("set yrange [0:1]\nset ytics 0.2 format '%.1f'\n", script);
+        fputs("set yrange [0:1]\nset ytics nomirror 0.2 format '%.1f'\n", script);
         return;
     }
     if (history->least_loss > 0 && history->most_loss > 50 * history->least_loss) {
-        fputs("set logscale y\nset yrange [*:*]\nset ytics autofreq format '%g'\n", script);
+        fputs("set logscale y\nset yrange [*:*]\nset ytics nomirror autofreq format '%g'\n",
+              script);
         return;
     }
-    fprintf(script, "set yrange [%s:*<1e300]\nset ytics autofreq format '%%g'\n",
+    fprintf(script, "set yrange [%s:*<1e300]\nset ytics nomirror autofreq format '%%g'\n",
             history->least_loss < 0 ? "*" : "0");
 }
 
@@ -394,18 +419,20 @@ static void write_panel(FILE *script, const struct curves *curves, const struct 
             1 - panel->top / page->height, 1 - panel->bottom / page->height);
     fprintf(script, "set xrange [%.9g:%.9g]\n", curves->x_from, curves->x_to);
     write_range(script, curves, panel);
-    write_epoch_tics(script, curves);
+    write_epoch_tics(script, curves, panel->lowest);
     if (panel->lowest)
         fputs("set xlabel 'Epoch' font ',12'\n", script);
     else
-        fputs("unset xlabel\nset xtics format ''\n", script);
+        fputs("unset xlabel\n", script);
     fprintf(script, "set ylabel '%s' font ',12'\n", panel->name);
     write_marks(script, curves, panel);
+    if (with_key)
+        write_figures(script, curves, panel->top);
     if (with_key)
         fprintf(script, "set key at screen %.6f,%.6f left top Left reverse horizontal maxcols %zu",
                 curves->left / page->width, 1 - (panel->top - curves->key) / page->height,
                 curves->key_columns);
-    fputs(with_key ? " font ',10' samplen 2.5 noenhanced\n" : "unset key\n", script);
+    fputs(with_key ? " font ',10' samplen 2.5 spacing 1.5 noenhanced\n" : "unset key\n", script);
     write_curves(script, curves, panel, with_key);
     fputs("unset label\nunset arrow\nunset object\nunset logscale y\n", script);
 }
@@ -414,16 +441,19 @@ static void write_panel(FILE *script, const struct curves *curves, const struct 
 static void place_key(struct curves *curves)
 {
     const struct history *history = curves->history;
-    double widest = 60;
-    for (size_t i = 0; i < history->count && history->count > 1; i++) {
+    double widest = 0;
+    curves->key_columns = 1;
+    curves->key = 2 * 15 + 8;
+    if (history->count == 1)
+        return;
+    for (size_t i = 0; i < history->count; i++) {
         char *legend = legend_of(&history->runs[i]);
         widest = fmax(widest, text_points(legend, 10));
         free(legend);
     }
-    size_t entries = history->count == 1 ? 2 : history->count + 2;
     double columns = floor((curves->right - curves->left) / (widest * 1.1 + 50));
     curves->key_columns = columns < 1 ? 1 : (size_t)columns;
-    size_t rows = (entries + curves->key_columns - 1) / curves->key_columns;
+    size_t rows = (history->count + 2 + curves->key_columns - 1) / curves->key_columns;
     curves->key = (double)rows * 15 + 8;
 }
 
@@ -454,9 +484,8 @@ static void gnuplot_history(const void *plot, const struct plot_request *request
         free(title);
     }
     fputs("set multiplot\nset border 3 linewidth 0.8 linecolor rgb '#444444'\n", script);
-    fputs("set tics nomirror out scale 0.5 font ',10'\n", script);
+    fputs("set tics out scale 0.5 font ',10'\n", script);
     fputs("set grid linewidth 0.6 linetype 1 linecolor rgb '#dddddd'\n", script);
-    fputs("set style textbox opaque fillcolor rgb '#ffffff' noborder margins 0.3,0.3\n", script);
     if (accuracy)
         write_panel(script, &curves,
                     &(struct panel){"Accuracy", ACCURACY, VAL_ACCURACY, top,
@@ -482,7 +511,7 @@ static double value_at(const struct run *run, enum figure figure, double epoch)
         if (row->epoch > epoch) {
             if (i == 0)
                 return NAN;
-            const struct epoch *before = row - 1;
+            const struct epoch *before = &run->epochs[i - 1];
             double share = (epoch - before->epoch) / (row->epoch - before->epoch);
             return before->figure[figure] + share * (row->figure[figure] - before->figure[figure]);
         }
@@ -521,7 +550,7 @@ static void chart_runs(struct chart *chart, const struct history *history, enum 
             chart_curve(chart, history, run, training, 't');
             chart_curve(chart, history, run, validation, 'v');
         } else {
-            chart_curve(chart, history, run, history->has[validation] ? validation : training,
+            chart_curve(chart, history, run, run->has[validation] ? validation : training,
                         (char)('a' + r % 26));
         }
     }
