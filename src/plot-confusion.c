@@ -458,8 +458,6 @@ static void text_confusion(const void *plot, const struct plot_request *request,
     enum { LONGEST = 16 };
     size_t n = matrix->classes, names = 5, cell = 0;
     char *widest = count_text(matrix, matrix->most), *accuracy = accuracy_text(matrix);
-    char last[32];
-    snprintf(last, sizeof last, "%zu", n - 1);
     for (size_t i = 0; i < n; i++)
         names = names < text_cells(matrix->name[i]) ? text_cells(matrix->name[i]) : names;
     names = names > LONGEST ? LONGEST : names;
@@ -474,10 +472,10 @@ static void text_confusion(const void *plot, const struct plot_request *request,
     for (size_t i = 0; i < n; i++) {
         char *name = text_fit_cells(matrix->name[i], cell - 1);
         putc(' ', out);
-        text_pad(out, name, cell, 1);
+        text_pad(out, name, cell - 1, 1);
+        putc(i + 1 < n ? ' ' : '\n', out);
         free(name);
     }
-    putc('\n', out);
     for (size_t row = 0; row < n; row++) {
         char *name = text_fit_cells(matrix->name[row], names);
         double sum = row_sum(matrix, row);

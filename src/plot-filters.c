@@ -48,10 +48,10 @@ static void add_filter(struct sheet *sheet, const struct filters *filters, const
     for (size_t k = 0; k < size && largest > 0; k++)
         tile.values[k] = weights[k] / largest;
     if (filters->inputs > 1)
-        tile.title = text_format("%zu.%zu: %.2g", i / filters->inputs + 1, i % filters->inputs + 1,
+        tile.title = text_format("%zu.%zu: %#.2g", i / filters->inputs + 1, i % filters->inputs + 1,
                                  (double)largest);
     else
-        tile.title = text_format("%zu: %.2g", i + 1, (double)largest);
+        tile.title = text_format("%zu: %#.2g", i + 1, (double)largest);
     sheet_add(sheet, &tile);
 }
 

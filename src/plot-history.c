@@ -189,7 +189,7 @@ static const char *const colors[] = {"#d55e00", "#0072b2", "#009e73", "#cc79a7",
                                      "#e69f00", "#56b4e9", "#000000"};
 static const char *const light_colors[] = {"#eebe99", "#99c7e0", "#99d8c7", "#ebc9dc",
                                            "#f5d999", "#bbe1f6", "#999999"};
-enum { COLORS = sizeof colors / sizeof *colors };
+enum { COLORS = sizeof colors / sizeof *colors, KEY_LINE = 15 };
 static const char ink[] = "#222222", onset_ink[] = "#8a5a00", onset_fill[] = "#fcf4e4";
 
 struct panel {
@@ -202,8 +202,8 @@ struct panel {
 struct curves {
     const struct history *history;
     struct page page;
-    double left, right; /* of the panels */
-    double key;         /* height of the legend */
+    double left, right;    /* of the panels */
+    double key, key_width; /* height of the legend, width of one of its columns */
     size_t key_columns;
     double x_from, x_to;
 };
@@ -251,6 +251,12 @@ static void write_upright(FILE *script, double epoch, const char *color, const c
     fprintf(script, "set arrow from first %.9g,graph 0 to first %.9g,graph 1 nohead back", epoch,
             epoch);
     fprintf(script, " linewidth 1 dashtype %s linecolor rgb '%s'\n", dashes, color);
+}
+
+/* Terminals differ in how large a mark of size 1 is. */
+static double mark_size(const struct curves *curves, double size)
+{
+    return size * curves->page.scale * (curves->page.format == PLOT_SVG ? 0.75 : 1);
 }
 
 /* Names the epoch beside its upright, on the side that has more room. */
@@ -317,7 +323,7 @@ static void write_figures(FILE *script, const struct curves *curves, double top)
     }
     if (onset) {
         snprintf(text, sizeof text, "training stays above validation from epoch %g", onset->epoch);
-        label.y += 15;
+        label.y += KEY_LINE;
         label.color = onset_ink;
         gnuplot_label(script, &curves->page, &label);
     }
@@ -326,7 +332,7 @@ static void write_figures(FILE *script, const struct curves *curves, double top)
 /* A curve with some twenty marks on it, so that curves can be told apart without colour; where
    there are several runs, light lines for training. */
 static void write_curve(FILE *script, const struct curves *curves, size_t r, enum figure figure,
-                        bool strong, const char *title)
+                        bool strong)
 {
     const struct history *history = curves->history;
     bool single = history->count == 1, marked = strong || single;
@@ -337,11 +343,8 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
             r / COLORS % 5 + 1, marked ? colors[color] : light_colors[color]);
     if (marked)
         fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu", training ? 7 : 5,
-                0.45 * curves->page.scale, (history->runs[r].count + 19) / 20);
-    if (title)
-        fprintf(script, " title '%s', \\\n", title);
-    else
-        fputs(" notitle, \\\n", script);
+                mark_size(curves, 0.45), (history->runs[r].count + 19) / 20);
+    fputs(" notitle, \\\n", script);
 }
 
 static void write_best(FILE *script, const struct curves *curves, size_t r)
@@ -351,46 +354,85 @@ static void write_best(FILE *script, const struct curves *curves, size_t r)
         return;
     fprintf(script, "  $run%zu every ::%zu::%zu using 1:%d with points pointtype 6 linewidth 1.5",
             r + 1, run->best, run->best, VAL_ACCURACY + 2);
-    fprintf(script, " pointsize %.3g linecolor rgb '%s' notitle, \\\n", 1.3 * curves->page.scale,
+    fprintf(script, " pointsize %.3g linecolor rgb '%s' notitle, \\\n", mark_size(curves, 1.3),
             curves->history->count == 1 ? ink : colors[r % COLORS]);
 }
 
-/* The legend where there are several runs: a line a run, and what is strong and what is light. */
-static void write_key_entries(FILE *script, const struct history *history,
-                              const struct panel *panel)
-{
-    for (size_t r = 0; r < history->count; r++) {
-        char *legend = legend_of(&history->runs[r]);
-        fprintf(script, "  keyentry with lines linewidth 2 dashtype %zu linecolor rgb '%s' title ",
-                r / COLORS % 5 + 1, colors[r % COLORS]);
-        gnuplot_string(script, legend);
-        fputs(" noenhanced, \\\n", script);
-        free(legend);
-    }
-    if (history->has[panel->validation] && history->has[panel->training])
-        fputs("  keyentry with lines linewidth 2 linecolor rgb '#555555' title 'validation', \\\n"
-              "  keyentry with lines linewidth 1.4 linecolor rgb '#bbbbbb' title 'training', \\\n",
-              script);
-}
-
-static void write_curves(FILE *script, const struct curves *curves, const struct panel *panel,
-                         bool with_key)
+static void write_curves(FILE *script, const struct curves *curves, const struct panel *panel)
 {
     const struct history *history = curves->history;
-    bool named = with_key && history->count == 1;
     fputs("plot \\\n", script);
     for (size_t r = 0; r < history->count; r++)
         if (history->runs[r].has[panel->training])
             write_curve(script, curves, r, panel->training,
-                        !history->runs[r].has[panel->validation], named ? "training" : NULL);
+                        !history->runs[r].has[panel->validation]);
     for (size_t r = 0; r < history->count; r++)
         if (history->runs[r].has[panel->validation])
-            write_curve(script, curves, r, panel->validation, true, named ? "validation" : NULL);
+            write_curve(script, curves, r, panel->validation, true);
     for (size_t r = 0; r < history->count && panel->validation == VAL_ACCURACY; r++)
         write_best(script, curves, r);
-    if (with_key && history->count > 1)
-        write_key_entries(script, history, panel);
     fputs("  NaN notitle\n", script);
+}
+
+/* One entry of the legend: a line, a mark on it, and what they stand for. */
+struct entry {
+    const char *text, *color, *width;
+    size_t dashes;
+    int mark; /* 0: none */
+};
+
+static void write_entry(FILE *script, const struct curves *curves, const struct entry *entry,
+                        size_t i, double top)
+{
+    const struct page *page = &curves->page;
+    double x = curves->left + (double)(i % curves->key_columns) * curves->key_width;
+    double y = top - curves->key + 7 + (double)(i / curves->key_columns) * KEY_LINE;
+    fprintf(script, "set arrow from screen %.6f,%.6f to screen %.6f,%.6f nohead front linewidth %s",
+            x / page->width, 1 - y / page->height, (x + 22) / page->width, 1 - y / page->height,
+            entry->width);
+    fprintf(script, " dashtype %zu linecolor rgb '%s'\n", entry->dashes, entry->color);
+    if (entry->mark)
+        fprintf(script,
+                "set label '' at screen %.6f,%.6f point pointtype %d pointsize %.3g linecolor rgb "
+                "'%s'\n",
+                (x + 11) / page->width, 1 - y / page->height, entry->mark, mark_size(curves, 0.45),
+                entry->color);
+    struct gnuplot_label label = {x + 28, y, entry->text, "left", 10, ink, NULL};
+    gnuplot_label(script, page, &label);
+}
+
+/* One run's legend names its two curves; that of several, the runs, and what is strong and light.
+ */
+static void write_key(FILE *script, const struct curves *curves, const struct panel *panel)
+{
+    const struct history *history = curves->history;
+    bool training = history->has[panel->training], validated = history->has[panel->validation];
+    bool single = history->count == 1;
+    size_t used = 0;
+    for (size_t r = 0; r < history->count && !single; r++) {
+        char *legend = legend_of(&history->runs[r]);
+        struct entry entry = {legend, colors[r % COLORS], "2", r / COLORS % 5 + 1, 0};
+        write_entry(script, curves, &entry, used++, panel->top);
+        free(legend);
+    }
+    struct entry first = {"training", single ? colors[1] : "#bbbbbb", validated ? "1.4" : "2", 1,
+                          single ? 7 : 0};
+    struct entry second = {"validation", single ? colors[0] : "#555555", "2", 1, single ? 5 : 0};
+    if (training && (single || validated))
+        write_entry(script, curves, &first, used++, panel->top);
+    if (validated && (single || training))
+        write_entry(script, curves, &second, used, panel->top);
+}
+
+static void write_axis_names(FILE *script, const struct curves *curves, const struct panel *panel)
+{
+    const struct gnuplot_label labels[] = {
+        {17, (panel->top + panel->bottom) / 2, panel->name, "center", 12, ink, "90"},
+        {(curves->left + curves->right) / 2, panel->bottom + 35, "Epoch", "center", 12, ink, NULL},
+    };
+    gnuplot_label(script, &curves->page, &labels[0]);
+    if (panel->lowest)
+        gnuplot_label(script, &curves->page, &labels[1]);
 }
 
 static void write_range(FILE *script, const struct curves *curves, const struct panel *panel)
@@ -420,20 +462,13 @@ static void write_panel(FILE *script, const struct curves *curves, const struct 
     fprintf(script, "set xrange [%.9g:%.9g]\n", curves->x_from, curves->x_to);
     write_range(script, curves, panel);
     write_epoch_tics(script, curves, panel->lowest);
-    if (panel->lowest)
-        fputs("set xlabel 'Epoch' font ',12'\n", script);
-    else
-        fputs("unset xlabel\n", script);
-    fprintf(script, "set ylabel '%s' font ',12'\n", panel->name);
+    write_axis_names(script, curves, panel);
     write_marks(script, curves, panel);
-    if (with_key)
+    if (with_key) {
+        write_key(script, curves, panel);
         write_figures(script, curves, panel->top);
-    if (with_key)
-        fprintf(script, "set key at screen %.6f,%.6f left top Left reverse horizontal maxcols %zu",
-                curves->left / page->width, 1 - (panel->top - curves->key) / page->height,
-                curves->key_columns);
-    fputs(with_key ? " font ',10' samplen 2.5 spacing 1.5 noenhanced\n" : "unset key\n", script);
-    write_curves(script, curves, panel, with_key);
+    }
+    write_curves(script, curves, panel);
     fputs("unset label\nunset arrow\nunset object\nunset logscale y\n", script);
 }
 
@@ -443,7 +478,7 @@ static void place_key(struct curves *curves)
     const struct history *history = curves->history;
     double widest = 0;
     curves->key_columns = 1;
-    curves->key = 2 * 15 + 8;
+    curves->key = 2 * KEY_LINE + 8;
     if (history->count == 1)
         return;
     for (size_t i = 0; i < history->count; i++) {
@@ -451,10 +486,11 @@ static void place_key(struct curves *curves)
         widest = fmax(widest, text_points(legend, 10));
         free(legend);
     }
-    double columns = floor((curves->right - curves->left) / (widest * 1.1 + 50));
+    curves->key_width = widest * 1.05 + 44;
+    double columns = floor((curves->right - curves->left) / curves->key_width);
     curves->key_columns = columns < 1 ? 1 : (size_t)columns;
     size_t rows = (history->count + 2 + curves->key_columns - 1) / curves->key_columns;
-    curves->key = (double)rows * 15 + 8;
+    curves->key = (double)rows * KEY_LINE + 8;
 }
 
 static void gnuplot_history(const void *plot, const struct plot_request *request,
@@ -473,7 +509,7 @@ static void gnuplot_history(const void *plot, const struct plot_request *request
     const struct page *page = &curves.page;
     curves.right = page->width - 18;
     place_key(&curves);
-    double top = (request->title ? 34 : 10) + curves.key, bottom = page->height - 42;
+    double top = (request->title ? 34 : 10) + curves.key, bottom = page->height - 46;
     double middle = top + (bottom - top) * 0.62;
     gnuplot_begin(script, page, output);
     write_data(script, history);

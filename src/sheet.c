@@ -289,8 +289,8 @@ void sheet_gnuplot(const struct sheet *sheet, const struct plot_request *request
         round_cell(&layout, sheet, page.scale);
     } else {
         round_cell(&layout, sheet, page.scale);
-        page = page_make(request, tile_width(&layout) + 2 * MARGIN,
-                         total_height(&layout) + 2 * MARGIN);
+        double width = fmax(tile_width(&layout), sheet->diverging ? 230 : 0);
+        page = page_make(request, width + 2 * MARGIN, total_height(&layout) + 2 * MARGIN);
     }
     double left = (page.width - tile_width(&layout)) / 2;
     double top = (page.height - total_height(&layout)) / 2 + layout.heading;
@@ -350,13 +350,14 @@ static const char *sign_of(double value)
     return value < -0.6 ? "=" : value < -0.2 ? "-" : value <= 0.2 ? " " : value <= 0.6 ? "+" : "#";
 }
 
-/* One line of one tile; a character stands for two pixels, one above the other. */
+/* One line of one tile, drawn `inner` characters wide in a place for `cell`; a character stands for
+   two pixels, one above the other. */
 static void text_line(FILE *out, const struct sheet *sheet, const struct plot_request *request,
-                      const struct tile *tile, size_t cell, size_t line)
+                      const struct tile *tile, size_t cell, size_t inner, size_t line)
 {
     size_t side = tile->height > tile->width ? tile->height : tile->width;
-    size_t columns = (tile->width * cell + side - 1) / side,
-           rows = (tile->height * cell + side - 1) / side;
+    size_t columns = (tile->width * inner + side - 1) / side;
+    size_t rows = (tile->height * inner + side - 1) / side;
     size_t before = (cell - columns) / 2;
     fprintf(out, "%*s", (int)before, "");
     for (size_t x = 0; x < columns; x++) {
@@ -406,14 +407,16 @@ static size_t text_cell(const struct sheet *sheet, const struct plot_request *re
 void sheet_text(const struct sheet *sheet, const struct plot_request *request, FILE *out)
 {
     size_t columns, cell = text_cell(sheet, request, &columns);
+    size_t side = largest_side(sheet), inner = side < 14 ? 2 * side : cell;
+    inner = inner < cell ? inner : cell;
     const char *heading = request->title ? request->title : sheet->heading;
     if (heading)
         fprintf(out, "%s\n\n", heading);
     for (size_t first = 0; first < sheet->count; first += columns) {
         size_t last = first + columns < sheet->count ? first + columns : sheet->count;
-        for (size_t line = 0; line < (cell + 1) / 2; line++)
+        for (size_t line = 0; line < (inner + 1) / 2; line++)
             for (size_t i = first; i < last; i++) {
-                text_line(out, sheet, request, &sheet->tiles[i], cell, line);
+                text_line(out, sheet, request, &sheet->tiles[i], cell, inner, line);
                 fputs(i + 1 < last ? "  " : "\n", out);
             }
         for (size_t i = first; i < last; i++) {
