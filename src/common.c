@@ -17,6 +17,7 @@ static int verbosity; /* -1 quiet, 0, 1 verbose */
 
 /* ---- 1. Messages ---- */
 
+FMNN_PRINTF(1, 0)
 static void message(const char *format, va_list args, const char *why)
 {
     fflush(stdout); /* what was printed before comes before, where both go to one place */
@@ -93,13 +94,13 @@ bool progress_wanted(void)
 
 /* ---- 2. Closing standard output ---- */
 
-/* A full disk often shows only now. A program that wrote nothing may run with standard output closed. */
+/* A full disk often shows only now. A program that wrote nothing may run with standard output closed: its
+   number is reserved then, and closing it fails only where something was written. */
 static void close_stdout(void)
 {
     bool failed = ferror(stdout) != 0;
     errno = 0;
-    if (fclose(stdout) != 0 && errno != EBADF)
-        failed = true;
+    failed |= fclose(stdout) != 0;
     if (failed) {
         const char *why = errno ? strerror(errno) : "write error";
         fprintf(stderr, "%s: standard output: %s\n", program->name, why);

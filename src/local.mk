@@ -3,6 +3,20 @@ noinst_LIBRARIES += src/libcommon.a
 src_libcommon_a_SOURCES = src/common.h src/common.c src/output.c
 common_ldadd = src/libcommon.a lib/libfmnn.la
 
+bin_PROGRAMS += src/fm-split
+src_fm_split_SOURCES = src/fm-split.c
+src_fm_split_LDADD = $(common_ldadd)
+bin_PROGRAMS += src/fm-train
+src_fm_train_SOURCES = src/fm-train.c
+src_fm_train_CPPFLAGS = $(AM_CPPFLAGS) -DMODELSDIR='"$(modelsdir)"'
+src_fm_train_LDADD = $(common_ldadd)
+modelsdir = $(pkgdatadir)/models
+dist_models_DATA = lib/models/fc lib/models/cnn
+
+bin_PROGRAMS += src/fm-predict
+src_fm_predict_SOURCES = src/fm-predict.c
+src_fm_predict_LDADD = $(common_ldadd)
+
 bin_PROGRAMS += src/fm-plot
 src_fm_plot_SOURCES = src/fm-plot.c src/plot.h src/gnuplot.h src/gnuplot.c src/text.c src/sheet.h src/sheet.c \
 	src/plot-history.c src/plot-confusion.c src/plot-images.c src/plot-filters.c

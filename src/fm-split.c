@@ -1,0 +1,313 @@
+/* fm-split.c -- writes the table of a data set's pictures and decides which of them validate. */
+#include "common.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sys/stat.h>
+
+enum { VALID = 256, SHUFFLE, STRATIFY, SEED, FOLDS, FOLD, LIMIT, ONLY };
+enum { TRAIN, VALIDATE, TEST, SPLITS };
+
+static const char *const split_names[] = {"train", "valid", "test", NULL};
+
+static const struct option_row rows[] = {
+    {'d', "data", "DIR", "the data set's directory; images are named by it then"},
+    {0, NULL, NULL, "Which training rows validate"},
+    {VALID, "valid", "N|P%", "so many, or this share (default: 5000 of 60,000, else 1/12)"},
+    {SHUFFLE, "shuffle", NULL, "at random, rather than the first"},
+    {STRATIFY, "stratify", NULL, "the same share of every class"},
+    {SEED, "seed", "S", "of --shuffle (default: 0)"},
+    {FOLDS, "folds", "K", "part the rows into K folds, instead of --valid; ..."},
+    {FOLD, "fold", "I", "... fold I, 1..K, validates"},
+    {0, NULL, NULL, "Which rows are written"},
+    {LIMIT, "limit", "N", "the first N of each split"},
+    {ONLY, "only", "SPLIT[,SPLIT]", "of train, valid and test only these"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct program program = {
+    .name = "fm-split",
+    .synopsis = "[OPTION]...",
+    .purpose = "Write a table with a line for each picture of a data set: image, label, split.",
+    .options = rows,
+};
+
+struct settings {
+    const char *data;
+    struct fmnn_split split;
+    bool valid, seed, fold; /* were given */
+    uint64_t limit;
+    bool only, wanted[SPLITS];
+};
+
+/* A pair of files: pictures and their labels. */
+struct pair {
+    const char *part; /* "train", "t10k": how the files' names begin */
+    char *images, *labels;
+    bool exists;
+    size_t count, height, width;
+    uint8_t *label;
+};
+
+static void *checked(void *p)
+{
+    if (!p)
+        die("out of memory");
+    return p;
+}
+
+static char *join(const char *directory, const char *part, const char *rest)
+{
+    size_t length = strlen(directory), size = length + strlen(part) + strlen(rest) + 2;
+    const char *slash = length && directory[length - 1] == '/' ? "" : "/";
+    char *path = checked(malloc(size));
+    snprintf(path, size, "%s%s%s%s", directory, slash, part, rest);
+    return path;
+}
+
+/* ---- options ---- */
+
+static void set_valid(struct settings *settings, const char *text)
+{
+    size_t length = strlen(text);
+    settings->valid = true;
+    settings->split.percent = 0;
+    settings->split.valid = 0;
+    if (length && text[length - 1] == '%') {
+        char *number = checked(strndup(text, length - 1));
+        settings->split.percent = option_double("--valid", number, 0, 100);
+        free(number);
+    } else {
+        settings->split.valid = (size_t)option_unsigned("--valid", text, 0, UINT32_MAX);
+    }
+}
+
+static void set_only(struct settings *settings, const char *text)
+{
+    settings->only = true;
+    for (int i = 0; i < SPLITS; i++)
+        settings->wanted[i] = false;
+    char *words = checked(strdup(text)), *rest = words, *word;
+    while ((word = strsep(&rest, ",")))
+        settings->wanted[option_word("--only", word, split_names)] = true;
+    free(words);
+}
+
+static void check_together(const struct settings *settings)
+{
+    if (settings->split.folds && settings->valid)
+        usage_error("--valid and --folds cannot go together");
+    if (settings->split.folds && !settings->fold)
+        usage_error("--folds needs --fold, which says which of them validates");
+    if (settings->fold && !settings->split.folds)
+        usage_error("--fold needs --folds, which says how many there are");
+    if (settings->fold && settings->split.fold > settings->split.folds)
+        usage_error("--fold: there is no fold %u of %u", settings->split.fold,
+                    settings->split.folds);
+    if (settings->seed && !settings->split.shuffle)
+        note("--seed changes nothing without --shuffle");
+}
+
+static struct settings read_options(int argc, char **argv)
+{
+    struct settings settings = {.limit = UINT64_MAX, .wanted = {true, true, true}};
+    struct fmnn_split *split = &settings.split;
+    int code;
+    while ((code = next_option(argc, argv)) != -1) {
+        switch (code) {
+        case 'd':
+            settings.data = optarg;
+            break;
+        case VALID:
+            set_valid(&settings, optarg);
+            break;
+        case SHUFFLE:
+            split->shuffle = true;
+            break;
+        case STRATIFY:
+            split->stratify = true;
+            break;
+        case SEED:
+            split->seed = option_unsigned("--seed", optarg, 0, UINT64_MAX);
+            settings.seed = true;
+            break;
+        case FOLDS:
+            split->folds = (unsigned)option_unsigned("--folds", optarg, 2, UINT32_MAX);
+            break;
+        case FOLD:
+            split->fold = (unsigned)option_unsigned("--fold", optarg, 1, UINT32_MAX);
+            settings.fold = true;
+            break;
+        case LIMIT:
+            settings.limit = option_unsigned("--limit", optarg, 0, UINT64_MAX);
+            break;
+        case ONLY:
+            set_only(&settings, optarg);
+            break;
+        }
+    }
+    at_most(argc, argv, 0);
+    check_together(&settings);
+    return settings;
+}
+
+/* ---- the files ---- */
+
+static bool exists(const char *path)
+{
+    struct stat st;
+    size_t size = strlen(path) + sizeof ".gz";
+    char *packed = checked(malloc(size));
+    snprintf(packed, size, "%s.gz", path);
+    bool found = stat(path, &st) == 0 || errno != ENOENT;
+    found = found || stat(packed, &st) == 0 || errno != ENOENT;
+    free(packed);
+    return found;
+}
+
+static void name_files(struct pair *pair, const char *directory)
+{
+    pair->images = join(directory, pair->part, "-images-idx3-ubyte");
+    pair->labels = join(directory, pair->part, "-labels-idx1-ubyte");
+    pair->exists = exists(pair->images) || exists(pair->labels);
+}
+
+static void read_labels(struct pair *pair)
+{
+    struct fmnn_error error;
+    struct fmnn_idx *idx = fmnn_idx_open(pair->labels, &error);
+    if (!idx)
+        die_error(&error);
+    const char *path = fmnn_idx_path(idx);
+    unsigned rank = fmnn_idx_rank(idx);
+    if (rank == 3)
+        die("%s: is a picture file, not labels", path);
+    if (rank != 1)
+        die("%s: has rank %u, but labels have rank 1", path, rank);
+    size_t count = fmnn_idx_size(idx, 0);
+    if (count != pair->count)
+        die("%s: has %zu pictures, but %s has %zu labels", pair->images, pair->count, path, count);
+    pair->label = checked(malloc(count));
+    if (fmnn_idx_read(idx, 0, count, pair->label, &error) != 0)
+        die_error(&error);
+    fmnn_idx_close(idx);
+}
+
+static void read_pair(struct pair *pair)
+{
+    struct fmnn_error error;
+    unsigned rank;
+    size_t size[4];
+    if (fmnn_idx_shape(pair->images, &rank, size, &error) != 0)
+        die_error(&error);
+    if (rank == 1)
+        die("%s: is a label file, not pictures", pair->images);
+    if (rank != 3)
+        die("%s: has rank %u, but gray pictures have rank 3", pair->images, rank);
+    pair->count = size[0];
+    pair->height = size[1];
+    pair->width = size[2];
+    read_labels(pair);
+}
+
+/* The directory that was found or named; its name goes into the table where it was named. */
+static char *find_directory(const struct settings *settings)
+{
+    struct stat st;
+    for (const char *c = settings->data; c && *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            die("-d: control characters in a directory's name cannot stand in a table");
+    if (settings->data && !*settings->data)
+        usage_error("-d: the directory's name is empty");
+    char *directory = data_directory(settings->data);
+    if (!directory)
+        die("there is no data directory: fm-fetch gets the data set, -d or FMNN_DATA name where it "
+            "is");
+    if (stat(directory, &st) != 0)
+        die_errno("%s", directory);
+    if (!S_ISDIR(st.st_mode))
+        die("%s: is not a directory", directory);
+    return directory;
+}
+
+/* A data set without its test pair, or without its training pair, is a data set as long as nobody
+   asks for what is not there. */
+static void read_pairs(const struct settings *settings, const char *directory, struct pair *train,
+                       struct pair *test)
+{
+    bool want_train = settings->wanted[TRAIN] || settings->wanted[VALIDATE];
+    bool want_test = settings->wanted[TEST];
+    name_files(train, directory);
+    name_files(test, directory);
+    if (!train->exists && !test->exists)
+        die("%s: no data set is here: neither train- nor t10k-images-idx3-ubyte[.gz]", directory);
+    if (want_train && (train->exists || settings->only))
+        read_pair(train);
+    else if (want_train)
+        note("%s: no training pair, only test rows", directory);
+    if (want_test && (test->exists || settings->only))
+        read_pair(test);
+    else if (want_test)
+        note("%s: no test pair, only training rows", directory);
+    if (train->count && test->count &&
+        (train->height != test->height || train->width != test->width))
+        die("%s: has pictures of %zux%zu, but %s of %zux%zu", train->images, train->height,
+            train->width, test->images, test->height, test->width);
+}
+
+/* ---- the table ---- */
+
+static uint8_t *choose(struct settings *settings, const struct pair *train)
+{
+    struct fmnn_error error;
+    size_t n = train->count;
+    uint8_t *validates = checked(calloc(n + 1, 1));
+    if (!settings->valid)
+        settings->split.valid = n == 60000 ? 5000 : n / 12;
+    if (n && fmnn_split_choose(&settings->split, train->label, n, validates, &error) != 0)
+        die("%s: %s", settings->split.folds ? "--folds" : "--valid", error.message);
+    return validates;
+}
+
+static void write_rows(const struct settings *settings, const struct pair *pair, const char *name,
+                       const uint8_t *validates, uint64_t written[SPLITS])
+{
+    for (size_t i = 0; i < pair->count && !ferror(stdout); i++) {
+        int split = !validates ? TEST : validates[i] ? VALIDATE : TRAIN;
+        if (!settings->wanted[split] || written[split] >= settings->limit)
+            continue;
+        written[split]++;
+        printf("%s:%zu\t%u\t%s\n", name, i, pair->label[i], split_names[split]);
+    }
+}
+
+static void free_pair(struct pair *pair)
+{
+    free(pair->images);
+    free(pair->labels);
+    free(pair->label);
+}
+
+int main(int argc, char **argv)
+{
+    program_start(&program);
+    struct settings settings = read_options(argc, argv);
+    struct pair train = {.part = "train"}, test = {.part = "t10k"};
+    char *directory = find_directory(&settings);
+    read_pairs(&settings, directory, &train, &test);
+    uint8_t *validates = choose(&settings, &train);
+
+    uint64_t written[SPLITS] = {0};
+    setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+    printf("image\tlabel\tsplit\n");
+    write_rows(&settings, &train, settings.data ? train.images : "train", validates, written);
+    write_rows(&settings, &test, settings.data ? test.images : "test", NULL, written);
+    info("%s: %llu train, %llu valid, %llu test", directory, (unsigned long long)written[TRAIN],
+         (unsigned long long)written[VALIDATE], (unsigned long long)written[TEST]);
+
+    free(validates);
+    free_pair(&train);
+    free_pair(&test);
+    free(directory);
+    return 0;
+}
