@@ -25,7 +25,7 @@ static const struct option_row options[] = {
     {0, NULL, NULL, "Tables of pictures and predictions"},
     {ONLY, "only", "SPLITS", "only rows of these splits: words with commas between"},
     {CLASSES, "classes", "FILE", "class names from a text or weight file, or none"},
-    {'d', "directory", "DIR", "the data directory, where train:N and test:N lie"},
+    {'d', "data", "DIR", "the data directory, where train:N and test:N lie"},
     {0, NULL, NULL, NULL},
 };
 
@@ -43,7 +43,7 @@ struct given {
 };
 static const struct given limited[] = {{TAKES_ONLY, "--only"},
                                        {TAKES_CLASSES, "--classes"},
-                                       {TAKES_DIRECTORY, "--directory"},
+                                       {TAKES_DIRECTORY, "--data"},
                                        {TAKES_COLUMNS, "--columns"},
                                        {TAKES_LIMIT, "--limit"}};
 
@@ -51,6 +51,7 @@ struct command_line {
     struct plot_request request;
     const struct plot_kind *kind;
     const char *output; /* NULL: standard output */
+    char *title;        /* owns request.title */
     int format;         /* -1: not given */
     bool script;
     unsigned given; /* bits of enum TAKES_... */
@@ -91,7 +92,9 @@ static void parse_option(int code, struct command_line *line)
         line->given |= TAKES_DIRECTORY;
         break;
     case TITLE:
-        request->title = text_clean(optarg);
+        free(line->title);
+        line->title = text_clean(optarg);
+        request->title = line->title;
         break;
     case SIZE:
         parse_size(optarg, request);
@@ -176,6 +179,7 @@ static void look_at_terminal(struct command_line *line)
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
     if (line->output || !isatty(STDOUT_FILENO))
         return;
+    line->request.terminal = true;
     line->request.utf8 = has_utf8();
     line->request.color = line->request.utf8 && term && *term && strcmp(term, "dumb") != 0 &&
                           !(no_color && *no_color);
@@ -192,18 +196,24 @@ static void check(const struct command_line *line)
                     line->request.files[kind->most_files]);
     if (line->script && line->request.format == PLOT_TXT)
         usage_error("--script: text is drawn without gnuplot; choose png, svg or pdf");
+    if (line->script && line->output) {
+        char *clean = text_clean(line->output);
+        if (strcmp(clean, line->output) != 0)
+            usage_error("--script: a program cannot name the file '%s'", clean);
+        free(clean);
+    }
     if (line->output && !line->script)
         output_check(line->output);
     else if (!line->script && line->request.format != PLOT_TXT && line->request.format != PLOT_SVG)
         output_abandon(output_open("-", true)); /* refuses a terminal before any work */
 }
 
-static void copy(FILE *from, FILE *to)
+static void copy(FILE *from, FILE *to, const char *name)
 {
     char block[65536];
     for (size_t got; (got = fread(block, 1, sizeof block, from)) > 0;)
         if (fwrite(block, 1, got, to) != got)
-            return; /* output_commit sees it */
+            die_errno("%s", name);
     if (ferror(from))
         die_errno("temporary file");
 }
@@ -229,7 +239,7 @@ static void write_plot(const struct command_line *line, const void *plot)
     if (text)
         line->kind->text(plot, &line->request, output_stream(output));
     else
-        copy(picture, output_stream(output));
+        copy(picture, output_stream(output), line->output ? line->output : "standard output");
     output_commit(output);
     if (picture)
         fclose(picture);
@@ -254,5 +264,6 @@ int main(int argc, char **argv)
     else
         write_plot(&line, plot);
     line.kind->free(plot);
+    free(line.title);
     return 0;
 }

@@ -65,27 +65,19 @@ void gnuplot_begin(FILE *script, const struct page *page, const char *output)
     fputs("unset border\nunset tics\nunset key\nunset colorbox\n", script);
 }
 
-static void write_quoted(FILE *script, const char *text, bool percent)
+/* Within single quotes gnuplot expands nothing. It misreads a doubled quote at the start of a
+   string and two of them in a row, so a quote is a string of its own: 'it'."'".'s'. */
+void gnuplot_string(FILE *script, const char *text)
 {
     char *clean = text_clean(text);
     putc('\'', script);
-    for (const char *s = clean; *s; s++) {
-        if (*s == '\'' || (percent && *s == '%'))
+    for (const char *s = clean; *s; s++)
+        if (*s == '\'')
+            fputs("'.\"'\".'", script);
+        else
             putc(*s, script);
-        putc(*s, script);
-    }
     putc('\'', script);
     free(clean);
-}
-
-void gnuplot_string(FILE *script, const char *text)
-{
-    write_quoted(script, text, false);
-}
-
-void gnuplot_format(FILE *script, const char *text)
-{
-    write_quoted(script, text, true);
 }
 
 void gnuplot_number(FILE *script, double number)
@@ -169,10 +161,11 @@ static pid_t spawn(FILE *in, FILE *out, FILE *err)
     return pid;
 }
 
-/* The most telling line of what gnuplot said: the last that is not blank, cleaned. */
+/* The most telling line of what gnuplot said, cleaned: the last that is not blank. Empty: nothing.
+ */
 static char *complaint(FILE *err)
 {
-    char line[512], last[512] = "it gave no reason";
+    char line[512], last[512] = "";
     rewind(err);
     while (fgets(line, sizeof line, err)) {
         line[strcspn(line, "\n")] = 0;
@@ -247,10 +240,13 @@ FILE *gnuplot_run(FILE *script, enum plot_format format)
         die("gnuplot: killed by signal %d", WTERMSIG(status));
     char *why = complaint(err);
     fclose(err);
+    const char *said = *why ? why : "it gave no reason";
     if (WEXITSTATUS(status) != 0)
-        die("gnuplot: %s", why);
+        die("gnuplot: %s", said);
     if (!is_whole(picture, format))
-        die("gnuplot: the picture is not whole: %s", why);
+        die("gnuplot: the picture is not whole: %s", said);
+    if (*why)
+        info("gnuplot: %s", why);
     free(why);
     if (format == PLOT_PDF)
         remove_date(picture);

@@ -20,9 +20,7 @@ struct page page_make(const struct plot_request *request, double width, double h
    coordinates, in points from the upper left corner, until the plot sets its own. */
 void gnuplot_begin(FILE *script, const struct page *page, const char *output);
 void gnuplot_string(FILE *script, const char *text); /* quoted, never expanded */
-void gnuplot_format(FILE *script,
-                    const char *text);            /* the same for tick labels, which are formats */
-void gnuplot_number(FILE *script, double number); /* NaN where it is not finite */
+void gnuplot_number(FILE *script, double number);    /* NaN where it is not finite */
 
 struct gnuplot_label {
     double x, y; /* points from the page's upper left corner; y is the middle of the line */

@@ -33,8 +33,9 @@ struct plot_request {
         height;       /* pixels (PNG), points (SVG, PDF) or characters (text); 0: the kind's own */
     unsigned columns; /* 0: the kind's own */
     size_t limit;
-    bool utf8;  /* text may use more than ASCII for lines and shades */
-    bool color; /* text may use the 256 colours of terminals */
+    bool terminal; /* text goes to one */
+    bool utf8;     /* text may use more than ASCII for lines and shades */
+    bool color;    /* text may use the 256 colours of terminals */
 };
 
 struct plot_kind {

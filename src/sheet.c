@@ -108,6 +108,12 @@ static bool titles_fit(const struct sheet *sheet, double font, double points)
     return true;
 }
 
+/* How wide a title may be: a little into the gaps. */
+static double title_room(const struct layout *layout)
+{
+    return layout->cell + layout->gap * 0.8;
+}
+
 /* All that follows from the size of a cell. */
 static void set_cell(struct layout *layout, const struct sheet *sheet, double cell)
 {
@@ -115,7 +121,7 @@ static void set_cell(struct layout *layout, const struct sheet *sheet, double ce
     layout->gap = cell * 0.08 > 3 ? cell * 0.08 : 3;
     layout->font = cell * 0.1 < 6 ? 6 : cell * 0.1 > 11 ? 11 : cell * 0.1;
     layout->line = cell < 14 ? 0 : layout->font * 1.3;
-    layout->lines = titles_fit(sheet, layout->font, cell + layout->gap / 2) ? 1 : 2;
+    layout->lines = titles_fit(sheet, layout->font, title_room(layout)) ? 1 : 2;
 }
 
 static struct layout make_layout(const struct sheet *sheet, const struct plot_request *request)
@@ -153,7 +159,7 @@ static void fill_page(struct layout *layout, const struct sheet *sheet, const st
 static void write_title(FILE *script, const struct page *page, const struct layout *layout,
                         const struct tile *tile, double x, double bottom)
 {
-    double points = layout->cell + layout->gap * 0.8;
+    double points = title_room(layout);
     const char *color = tile->instead ? wrong_ink : ink;
     struct gnuplot_label label = {
         x + layout->cell / 2, bottom - layout->line / 2, NULL, "center", layout->font, color, NULL};

@@ -202,7 +202,7 @@ unsigned text_width(const struct plot_request *request)
     struct winsize size;
     if (request->width)
         return request->width;
-    if (!isatty(STDOUT_FILENO))
+    if (!request->terminal)
         return 80;
     const char *columns = getenv("COLUMNS");
     unsigned long width = columns ? strtoul(columns, NULL, 10) : 0;

@@ -67,5 +67,7 @@ tests_mknet_SOURCES = tests/mknet.c
 tests_mknet_LDADD = lib/libfmnn.la
 
 TESTS += $(program_tests)
-program_tests = tests/fm-split.test tests/fm-plot.test
+program_tests =
+program_tests += tests/fm-split.test tests/pages.test
+program_tests += tests/fm-plot.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
