@@ -13,6 +13,7 @@
 
 static const struct program *program = &(struct program){.name = "fmnn"};
 static int verbosity; /* -1 quiet, 0, 1 verbose */
+static bool gave_up;  /* the trouble that ends the program has been told */
 
 /* ---- 1. Messages ---- */
 
@@ -57,6 +58,7 @@ void die(const char *format, ...)
     va_start(args, format);
     message(format, args, NULL);
     va_end(args);
+    gave_up = true;
     exit(EXIT_TROUBLE);
 }
 
@@ -67,6 +69,7 @@ void die_errno(const char *format, ...)
     va_start(args, format);
     message(format, args, strerror(saved));
     va_end(args);
+    gave_up = true;
     exit(EXIT_TROUBLE);
 }
 
@@ -100,7 +103,7 @@ static void close_stdout(void)
     bool failed = ferror(stdout) != 0;
     errno = 0;
     failed |= fclose(stdout) != 0;
-    if (failed) {
+    if (failed && !gave_up) {
         const char *why = errno ? strerror(errno) : "write error";
         fprintf(stderr, "%s: standard output: %s\n", program->name, why);
         _exit(EXIT_TROUBLE);
@@ -271,6 +274,7 @@ void usage_error(const char *format, ...)
     message(format, args, NULL);
     va_end(args);
     fprintf(stderr, "Try '%s --help'.\n", program->name);
+    gave_up = true;
     exit(EXIT_TROUBLE);
 }
 

@@ -31,3 +31,7 @@ src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text
 	src/confusion-data.c src/confusion-numpy.c
 src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)
+bin_PROGRAMS += src/fm-plot
+src_fm_plot_SOURCES = src/fm-plot.c src/plot.h src/gnuplot.h src/gnuplot.c src/text.c src/sheet.h src/sheet.c \
+	src/plot-history.c src/plot-confusion.c src/plot-images.c src/plot-filters.c
+src_fm_plot_LDADD = $(common_ldadd)

@@ -88,11 +88,15 @@ check_PROGRAMS += tests/mkidx
 tests_mkidx_SOURCES = tests/mkidx.c
 tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_mkidx_LDADD = $(ZLIB_LIBS)
+check_PROGRAMS += tests/mknet
+tests_mknet_SOURCES = tests/mknet.c
+tests_mknet_LDADD = lib/libfmnn.la
 
 TESTS += $(program_tests)
 program_tests =
 program_tests += tests/fm-split.test tests/pages.test
 program_tests += tests/fm-fetch.test
+program_tests += tests/fm-plot.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
 
 # --- fuzzing, by hand: tests/fuzz/run
