@@ -78,6 +78,12 @@ void die_error(const struct fmnn_error *error)
     die("%s", error->message);
 }
 
+const char *kernels_wanted(void)
+{
+    const char *name = getenv("FMNN_KERNELS");
+    return name && name[0] ? name : NULL;
+}
+
 bool quiet(void)
 {
     return verbosity < 0;
@@ -95,6 +101,11 @@ bool progress_wanted(void)
 }
 
 /* ---- 2. Closing standard output ---- */
+
+void die_stdout(void)
+{
+    die_errno("standard output");
+}
 
 /* A full disk often shows only now. A program that wrote nothing may run with standard output closed: its
    number is reserved then, and closing it fails only where something was written. */

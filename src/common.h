@@ -24,6 +24,7 @@ void warn(const char *format, ...) FMNN_PRINTF(1, 2); /* always */
 _Noreturn void die(const char *format, ...) FMNN_PRINTF(1, 2);  /* and exits with EXIT_TROUBLE */
 _Noreturn void die_errno(const char *format, ...) FMNN_PRINTF(1, 2); /* ": strerror(errno)" */
 _Noreturn void die_error(const struct fmnn_error *error);       /* the library's message */
+_Noreturn void die_stdout(void); /* after a write to standard output failed, while errno says why */
 
 /* ---- options: one table a program gives getopt_long, --help and the check of the man page */
 
@@ -59,6 +60,8 @@ double option_double(const char *option, const char *text, double least, double 
 size_t option_word(const char *option, const char *text, const char *const *words);
 
 bool quiet(void), verbose(void);
+/* $FMNN_KERNELS; NULL, the best for this CPU, where it is unset or empty. */
+const char *kernels_wanted(void);
 /* Progress may be drawn: standard error is a terminal, not TERM=dumb, no --quiet. */
 bool progress_wanted(void);
 

@@ -6,6 +6,7 @@ TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-d
 AM_TESTS_ENVIRONMENT = \
 	PATH='$(abs_top_builddir)'/src:"$$PATH"; export PATH; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; builddir='$(abs_top_builddir)'; export builddir; \
+	FMNN_MODELS='$(abs_top_srcdir)'/lib/models; export FMNN_MODELS; \
 	LC_ALL=C; export LC_ALL; unset FMNN_DATA FMNN_KERNELS XDG_DATA_HOME;
 EXTRA_DIST += build-aux/tap-driver.sh
 
@@ -91,12 +92,17 @@ tests_mkidx_LDADD = $(ZLIB_LIBS)
 check_PROGRAMS += tests/mknet
 tests_mknet_SOURCES = tests/mknet.c
 tests_mknet_LDADD = lib/libfmnn.la
+check_PROGRAMS += tests/mkpng
+tests_mkpng_SOURCES = tests/mkpng.c
+tests_mkpng_CPPFLAGS = $(AM_CPPFLAGS) $(PNG_CFLAGS)
+tests_mkpng_LDADD = lib/libfmnn.la $(PNG_LIBS)
 
 TESTS += $(program_tests)
 program_tests =
 program_tests += tests/fm-split.test tests/pages.test
 program_tests += tests/fm-fetch.test
 program_tests += tests/fm-plot.test
+program_tests += tests/fm-train.test tests/fm-predict.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
 
 # --- fuzzing, by hand: tests/fuzz/run
