@@ -66,4 +66,4 @@ tests_mkidx_LDADD = $(ZLIB_LIBS)
 TESTS += $(program_tests)
 program_tests =
 program_tests += tests/fm-split.test tests/pages.test
-EXTRA_DIST += $(program_tests) tests/lib.sh
+EXTRA_DIST += $(program_tests) tests/lib.sh tests/run
