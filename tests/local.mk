@@ -56,6 +56,12 @@ tests_check_split_CPPFLAGS = $(check_cppflags)
 tests_check_split_LDFLAGS = $(check_ldflags)
 tests_check_split_LDADD = $(check_ldadd)
 
+library_tests += tests/check_engine
+tests_check_engine_SOURCES = tests/check_engine.c tests/engine.h tests/runner.h
+tests_check_engine_CPPFLAGS = $(check_cppflags)
+tests_check_engine_LDFLAGS = $(check_ldflags)
+tests_check_engine_LDADD = $(check_ldadd)
+
 # --- the programs
 # Writes small data sets for the scripts.
 check_PROGRAMS += tests/mkidx
