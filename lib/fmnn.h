@@ -108,7 +108,8 @@ FMNN_API int fmnn_names_of_directory(const char *directory, struct fmnn_names **
 struct fmnn_idx;
 
 /* Opens PATH or, where that does not exist, PATH.gz. The header, and the file's size against what the
-   header promises, are checked at once; a gzip file is inflated whole and its checksum checked. */
+   header promises, are checked at once; a gzip file is inflated whole (4 GiB are the most) and its checksum
+   checked. Files only: no pipes. */
 FMNN_API struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err);
 FMNN_API void fmnn_idx_close(struct fmnn_idx *idx);
 FMNN_API const char *fmnn_idx_path(const struct fmnn_idx *idx); /* the file in fact opened */

@@ -79,6 +79,7 @@ struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_da
     t->train = train;
     t->valid = valid && valid->count ? valid : NULL;
     t->options = *training;
+    t->longest_go = 0.05;
     if (train->count == 0 && training->recipe.epochs > 0) {
         fm_fail(err, FMNN_USAGE, "there is no picture to train on");
     } else if (prepare(t, err) == 0) {
@@ -130,7 +131,6 @@ struct go {
     double until;
     struct fm_update update;
 };
-static const double longest_go = 0.05; /* seconds */
 
 /* Adds up what the last batch gave, in the order of its pictures. */
 static void take_batch(struct go *go, const struct fm_run *run)
@@ -241,7 +241,7 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
     double start = now();
-    struct go go = {.t = t, .training = t->trained < t->train->count, .until = start + longest_go};
+    struct go go = {.t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
     if (go.training || t->valid)
         run_batches(&go);
     t->seconds += now() - start;

@@ -16,7 +16,7 @@ check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng \
-	tests/check_idx tests/check_png
+	tests/check_idx tests/check_png tests/check_safetensors
 library_tests += tests/check_table tests/check_sets tests/check_images tests/check_split
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
@@ -35,6 +35,10 @@ tests_check_png_SOURCES = tests/check_png.c tests/runner.h tests/scratch.h
 tests_check_png_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS)
 tests_check_png_LDFLAGS = $(check_ldflags)
 tests_check_png_LDADD = $(check_ldadd)
+tests_check_safetensors_SOURCES = tests/check_safetensors.c tests/runner.h tests/scratch.h
+tests_check_safetensors_CPPFLAGS = $(check_cppflags) $(XXHASH_CFLAGS)
+tests_check_safetensors_LDFLAGS = $(check_ldflags)
+tests_check_safetensors_LDADD = $(check_ldadd)
 
 tests_check_table_SOURCES = tests/check_table.c tests/runner.h tests/scratch.h
 tests_check_table_CPPFLAGS = $(check_cppflags)
@@ -62,6 +66,17 @@ tests_check_engine_CPPFLAGS = $(check_cppflags)
 tests_check_engine_LDFLAGS = $(check_ldflags)
 tests_check_engine_LDADD = $(check_ldadd)
 
+library_tests += tests/check_model
+tests_check_model_SOURCES = tests/check_model.c tests/runner.h
+tests_check_model_CPPFLAGS = $(check_cppflags)
+tests_check_model_LDFLAGS = $(check_ldflags)
+tests_check_model_LDADD = $(check_ldadd)
+library_tests += tests/check_train
+tests_check_train_SOURCES = tests/check_train.c tests/engine.h tests/scratch.h tests/runner.h
+tests_check_train_CPPFLAGS = $(check_cppflags)
+tests_check_train_LDFLAGS = $(check_ldflags)
+tests_check_train_LDADD = $(check_ldadd)
+
 # --- the programs
 # Writes small data sets for the scripts.
 check_PROGRAMS += tests/mkidx
@@ -72,4 +87,8 @@ tests_mkidx_LDADD = $(ZLIB_LIBS)
 TESTS += $(program_tests)
 program_tests =
 program_tests += tests/fm-split.test tests/pages.test
-EXTRA_DIST += $(program_tests) tests/lib.sh tests/run
+EXTRA_DIST += $(program_tests) tests/lib.sh
+
+# --- fuzzing, by hand: tests/fuzz/run
+EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
+	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
