@@ -368,20 +368,27 @@ char *user_directory(const char *dataset)
     return path;
 }
 
-char *data_directory(const char *option)
+char *dataset_directory(const char *option, const char *dataset)
 {
     const char *environment = getenv("FMNN_DATA");
     if (option)
         return joined(option, "");
     if (environment && environment[0])
         return joined(environment, "");
-    char *path = user_directory("fashion-mnist");
+    char *path = user_directory(dataset);
     if (path && is_directory(path))
         return path;
     free(path);
-    if (is_directory("/usr/share/datasets/fashion-mnist"))
-        return joined("/usr/share/datasets/fashion-mnist", "");
+    path = joined("/usr/share/datasets/", dataset);
+    if (is_directory(path))
+        return path;
+    free(path);
     return NULL;
+}
+
+char *data_directory(const char *option)
+{
+    return dataset_directory(option, "fashion-mnist");
 }
 
 /* Weight files begin with the length of their header: a zero byte among the first eight. */

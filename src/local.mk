@@ -3,6 +3,15 @@ noinst_LIBRARIES += src/libcommon.a
 src_libcommon_a_SOURCES = src/common.h src/common.c src/output.c
 common_ldadd = src/libcommon.a lib/libfmnn.la
 
+fetch_cppflags = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(MD_CFLAGS) $(ZLIB_CFLAGS)
+fetch_libs = $(CURL_LIBS) $(MD_LIBS) $(ZLIB_LIBS)
+fetch_sources = src/fm-fetch.c src/fetch.h src/fetch-verify.c src/fetch-store.c src/fetch-download.c
+
+bin_PROGRAMS += src/fm-fetch
+src_fm_fetch_SOURCES = $(fetch_sources) src/fetch-sources.c
+src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
+src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
+
 bin_PROGRAMS += src/fm-split
 src_fm_split_SOURCES = src/fm-split.c
 src_fm_split_LDADD = $(common_ldadd)

@@ -232,6 +232,7 @@ END_TEST
 START_TEST(values_survive_the_stored_order)
 {
     struct fmnn_net *net = net_of("conv 35 3x2 relu | dense 33 | dense classes", 4, 5, 7, NULL);
+    ck_assert_ptr_nonnull(net);
     for (size_t i = 0; i < net->parameter_count; i++) {
         size_t count = fm_parameter_count(&net->parameter[i]);
         float *in = malloc(count * sizeof *in), *out = malloc(count * sizeof *out);

@@ -82,23 +82,25 @@ static bool same_files(const char *a, const char *b)
 
 START_TEST(it_learns_and_keeps_the_first_best)
 {
+    enum { LAST = 40 };
     struct set set = make_set();
-    set.training.recipe.epochs = 12;
+    set.training.recipe.epochs = LAST;
+    set.training.recipe.lr = 0.01;
     struct fmnn_trainer *trainer = make_trainer(&set);
     run_to_end(trainer);
     unsigned best = 1;
-    for (unsigned e = 1; e <= 12; e++) {
+    for (unsigned e = 1; e <= LAST; e++) {
         const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, e);
         ck_assert_ptr_nonnull(epoch);
-        ck_assert(epoch->validated && epoch->epoch == e && epoch->lr == 0.003);
+        ck_assert(epoch->validated && epoch->epoch == e && epoch->lr == 0.01);
         if (epoch->val_accuracy > fmnn_trainer_epoch(trainer, best)->val_accuracy)
             best = e;
     }
     ck_assert_ptr_null(fmnn_trainer_epoch(trainer, 0));
-    ck_assert_ptr_null(fmnn_trainer_epoch(trainer, 13));
+    ck_assert_ptr_null(fmnn_trainer_epoch(trainer, LAST + 1));
     ck_assert_uint_eq(fmnn_trainer_kept(trainer), best);
-    ck_assert_double_gt(fmnn_trainer_epoch(trainer, 12)->accuracy, 0.9);
-    ck_assert_double_lt(fmnn_trainer_epoch(trainer, 12)->loss, fmnn_trainer_epoch(trainer, 1)->loss);
+    ck_assert_double_gt(fmnn_trainer_epoch(trainer, LAST)->accuracy, 0.9);
+    ck_assert_double_lt(fmnn_trainer_epoch(trainer, LAST)->loss, fmnn_trainer_epoch(trainer, 1)->loss);
     ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
     /* The weights it hands over are those that gave that accuracy. */
     struct fmnn_predictor *predictor = fmnn_predictor_new(set.net, 8, 1, NULL, NULL);
@@ -309,8 +311,8 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.version", NULL, "the metadata 'fmnn.version' is missing"},
         {"fmnn.model", NULL, "the metadata 'fmnn.model' is missing"},
         {"fmnn.input", NULL, "the metadata 'fmnn.input' is missing"},
-        {"fmnn.model", "dense 7 relu | dense 4", "tensor '1.weight' is F32 (7,15), but the model"},
-        {"fmnn.model", "dense 7 relu | dense 3 | dense 3", "tensor '4.weight' is missing"},
+        {"fmnn.model", "dense 7 relu | dense 4", "tensor '3.weight' is F32 (3,7), but the model wants F32 (4,7)"},
+        {"fmnn.model", "dense 7 relu | dense 3 | dense 3", "4 tensors, but the model has 6"},
         {"fmnn.model", "dense 3", "tensor '1.weight' is F32 (7,15), but the model wants F32 (3,15)"},
         {"fmnn.model", "dense classes", "fmnn.model does not say how many classes there are"},
         {"fmnn.model", "dence 3", "fmnn.model:1: unknown layer 'dence'"},
@@ -346,7 +348,7 @@ START_TEST(files_of_other_shape_are_refused)
         ck_assert_msg(fm_file_write(&file, stream, &err) == 0, "%s", err.message);
         fclose(stream);
         ck_assert_ptr_null(fmnn_net_read("other", &err));
-        check_message(cases[i].key, &err, "other: ", cases[i].message);
+        check_message(cases[i].key, &err, "other", cases[i].message);
         fm_file_free(&file);
         fmnn_net_free(net);
     }
@@ -360,7 +362,7 @@ START_TEST(values_that_are_not_finite_are_refused)
     net->weights[net->parameter[2].offset] = NAN;
     write_net(net, "nan");
     ck_assert_ptr_null(fmnn_net_read("nan", &err));
-    check_message("NaN", &err, "nan: ", "tensor '3.weight' holds a value that is not finite");
+    check_message("NaN", &err, "nan", "tensor '3.weight' holds a value that is not finite");
     fmnn_net_free(net);
 }
 END_TEST

@@ -87,8 +87,18 @@ tests_mkidx_LDADD = $(ZLIB_LIBS)
 TESTS += $(program_tests)
 program_tests =
 program_tests += tests/fm-split.test tests/pages.test
+program_tests += tests/fm-fetch.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
 
 # --- fuzzing, by hand: tests/fuzz/run
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
+# fm-fetch with data sets that are small enough to be made, and a server of faults
+check_PROGRAMS += tests/fm-fetch-tiny tests/tiny-data tests/httpd
+tests_fm_fetch_tiny_SOURCES = $(fetch_sources) tests/tiny-sources.c
+tests_fm_fetch_tiny_CPPFLAGS = $(fetch_cppflags)
+tests_fm_fetch_tiny_LDADD = $(common_ldadd) $(fetch_libs)
+tests_tiny_data_SOURCES = tests/tiny-data.c
+tests_tiny_data_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+tests_tiny_data_LDADD = $(ZLIB_LIBS)
+tests_httpd_SOURCES = tests/httpd.c
