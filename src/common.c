@@ -9,11 +9,11 @@
 #include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct program *program = &(struct program){.name = "fmnn"};
 static int verbosity; /* -1 quiet, 0, 1 verbose */
+static bool gave_up;  /* the trouble that ends the program has been told */
 
 /* ---- 1. Messages ---- */
 
@@ -58,6 +58,7 @@ void die(const char *format, ...)
     va_start(args, format);
     message(format, args, NULL);
     va_end(args);
+    gave_up = true;
     exit(EXIT_TROUBLE);
 }
 
@@ -68,6 +69,7 @@ void die_errno(const char *format, ...)
     va_start(args, format);
     message(format, args, strerror(saved));
     va_end(args);
+    gave_up = true;
     exit(EXIT_TROUBLE);
 }
 
@@ -100,11 +102,8 @@ bool progress_wanted(void)
 
 /* ---- 2. Closing standard output ---- */
 
-static bool stdout_told; /* that writing failed */
-
 void die_stdout(void)
 {
-    stdout_told = true;
     die_errno("standard output");
 }
 
@@ -115,9 +114,7 @@ static void close_stdout(void)
     bool failed = ferror(stdout) != 0;
     errno = 0;
     failed |= fclose(stdout) != 0;
-    if (stdout_told)
-        _exit(EXIT_TROUBLE);
-    if (failed) {
+    if (failed && !gave_up) {
         const char *why = errno ? strerror(errno) : "write error";
         fprintf(stderr, "%s: standard output: %s\n", program->name, why);
         _exit(EXIT_TROUBLE);
@@ -288,6 +285,7 @@ void usage_error(const char *format, ...)
     message(format, args, NULL);
     va_end(args);
     fprintf(stderr, "Try '%s --help'.\n", program->name);
+    gave_up = true;
     exit(EXIT_TROUBLE);
 }
 
@@ -363,10 +361,19 @@ static char *joined(const char *a, const char *b)
     return path;
 }
 
-static bool is_directory(const char *path)
+/* A directory that holds none of a data set's files, as a fetch that was killed leaves behind, must not
+   hide another that does. */
+static bool holds_data(const char *directory)
 {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    static const char *const files[] = {"/train-images-idx3-ubyte", "/train-images-idx3-ubyte.gz",
+                                        "/t10k-images-idx3-ubyte", "/t10k-images-idx3-ubyte.gz"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof files / sizeof *files && !found; i++) {
+        char *path = joined(directory, files[i]);
+        found = access(path, F_OK) == 0;
+        free(path);
+    }
+    return found;
 }
 
 char *user_directory(const char *dataset)
@@ -384,20 +391,27 @@ char *user_directory(const char *dataset)
     return path;
 }
 
-char *data_directory(const char *option)
+char *dataset_directory(const char *option, const char *dataset)
 {
     const char *environment = getenv("FMNN_DATA");
     if (option)
         return joined(option, "");
     if (environment && environment[0])
         return joined(environment, "");
-    char *path = user_directory("fashion-mnist");
-    if (path && is_directory(path))
+    char *path = user_directory(dataset);
+    if (path && holds_data(path))
         return path;
     free(path);
-    if (is_directory("/usr/share/datasets/fashion-mnist"))
-        return joined("/usr/share/datasets/fashion-mnist", "");
+    path = joined("/usr/share/datasets/", dataset);
+    if (holds_data(path))
+        return path;
+    free(path);
     return NULL;
+}
+
+char *data_directory(const char *option)
+{
+    return dataset_directory(option, "fashion-mnist");
 }
 
 /* Weight files begin with the length of their header: a zero byte among the first eight. */

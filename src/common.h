@@ -71,8 +71,11 @@ bool progress_wanted(void);
    that says what the program waits for. */
 struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind);
 /* The data directory: -d, else $FMNN_DATA, else ${XDG_DATA_HOME:-~/.local/share}/fmnn/fashion-mnist, else
-   /usr/share/datasets/fashion-mnist; malloc'ed, or NULL where none of the last two exists. */
+   /usr/share/datasets/fashion-mnist; malloc'ed, or NULL where none of the last two
+   holds data. */
 char *data_directory(const char *option);
+/* The same for another data set: its own name stands for fashion-mnist then. */
+char *dataset_directory(const char *option, const char *dataset);
 /* ${XDG_DATA_HOME:-~/.local/share}/fmnn/DATASET, whether it exists or not; malloc'ed, NULL without a home. */
 char *user_directory(const char *dataset);
 /* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the weights (may be NULL),

@@ -1,0 +1,81 @@
+/* plot.h -- what the parts of fm-plot share.
+
+   A kind of plot reads its input into a struct of its own, which it then draws in one of two ways:
+   as a gnuplot program (for PNG, SVG and PDF) or as text. Each kind is a const struct in a file of
+   its own, listed in fm-plot.c. Sheets (sheet.h) are grids of titled tiles, which two kinds draw.
+ */
+#ifndef PLOT_H
+#define PLOT_H
+
+#include "common.h"
+
+enum plot_format { PLOT_PNG, PLOT_SVG, PLOT_PDF, PLOT_TXT };
+
+/* Options that only some kinds take: bits of plot_kind.takes. */
+enum {
+    TAKES_ONLY = 1,
+    TAKES_CLASSES = 2,
+    TAKES_DIRECTORY = 4,
+    TAKES_COLUMNS = 8,
+    TAKES_LIMIT = 16,
+};
+
+/* What the command line asks for. */
+struct plot_request {
+    char *const *files; /* operands after the kind */
+    size_t file_count;
+    enum plot_format format;
+    const char *title;     /* cleaned; NULL: the kind's own */
+    const char *only;      /* NULL: all rows */
+    const char *classes;   /* --classes, or NULL */
+    const char *directory; /* -d, or NULL */
+    unsigned width,
+        height;       /* pixels (PNG), points (SVG, PDF) or characters (text); 0: the kind's own */
+    unsigned columns; /* 0: the kind's own */
+    size_t limit;
+    bool terminal; /* text goes to one */
+    bool utf8;     /* text may use more than ASCII for lines and shades */
+    bool color;    /* text may use the 256 colours of terminals */
+};
+
+struct plot_kind {
+    const char *name;
+    unsigned takes;
+    size_t most_files;
+    void *(*read)(const struct plot_request *request); /* trouble ends the program */
+    void (*gnuplot)(const void *plot, const struct plot_request *request, const char *output,
+                    FILE *script);
+    void (*text)(const void *plot, const struct plot_request *request, FILE *out);
+    void (*free)(void *plot);
+};
+
+extern const struct plot_kind plot_history, plot_confusion, plot_images, plot_filters;
+
+/* ---- memory: trouble ends the program */
+
+void *allocate(size_t count, size_t size); /* zeroed */
+/* Grows *array, of *capacity elements, to hold at least need; new ones are not zeroed. */
+void grow(void **array, size_t *capacity, size_t need, size_t size);
+char *text_format(const char *format, ...) FMNN_PRINTF(1, 2);
+
+/* ---- text.c: text as pictures and terminals need it */
+
+/* Bytes of the character at text and its number; a byte that is no UTF-8, and a control character,
+   is
+   '?' of one byte. 0 at the end. */
+size_t text_next(const char *text, unsigned *character);
+char *text_clean(const char *text); /* without control characters and bytes that are no UTF-8 */
+const char *text_base(const char *path); /* what follows the last slash */
+size_t text_cells(const char *text);     /* columns on a terminal */
+void text_pad(FILE *out, const char *text, size_t cells, int side); /* -1 left, 0 centre, 1 right */
+double text_points(const char *text, double font);                  /* about how wide it prints */
+char *text_fit(const char *text, double points,
+               double font); /* cut with an ellipsis where too wide */
+char *text_fit_cells(const char *text, size_t cells);
+unsigned text_width(const struct plot_request *request); /* characters a line */
+/* How dark a share of 0..1 prints: one character, from blank to full. */
+const char *text_shade(double share, bool utf8);
+/* The colour of a share of 0..1 of the way from black to white among a terminal's 256. */
+unsigned text_gray(double share);
+
+#endif

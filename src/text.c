@@ -1,0 +1,230 @@
+/* text.c -- text as pictures and terminals need it: cleaned, measured, cut, padded, shaded. */
+#include "plot.h"
+
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* ---- memory ---- */
+
+void *allocate(size_t count, size_t size)
+{
+    void *p = calloc(count ? count : 1, size);
+    if (!p)
+        die("out of memory");
+    return p;
+}
+
+void grow(void **array, size_t *capacity, size_t need, size_t size)
+{
+    if (need <= *capacity)
+        return;
+    size_t more = *capacity < 16 ? 16 : *capacity;
+    while (more < need)
+        more = more > SIZE_MAX / 2 ? need : more * 2;
+    void *p = more > SIZE_MAX / size ? NULL : realloc(*array, more * size);
+    if (!p)
+        die("out of memory");
+    *array = p;
+    *capacity = more;
+}
+
+char *text_format(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0)
+        die_errno("cannot format");
+    char *text = allocate((size_t)length + 1, 1);
+    va_start(args, format);
+    vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+/* ---- characters ---- */
+
+static size_t utf8_length(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xc2 && first <= 0xdf)
+        return 2;
+    if (first >= 0xe0 && first <= 0xef)
+        return 3;
+    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+}
+
+/* What no picture and no terminal can show, or should: controls, and what XML forbids. */
+static bool printable(unsigned c)
+{
+    return c >= 0x20 && !(c >= 0x7f && c < 0xa0) && c != 0xfffe && c != 0xffff && c != 0x2028 &&
+           c != 0x2029 && !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
+}
+
+size_t text_next(const char *text, unsigned *character)
+{
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *s = (const unsigned char *)text;
+    if (!*s)
+        return 0;
+    size_t length = utf8_length(*s);
+    unsigned c = length < 2 ? *s : *s & (0x7fU >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            length = 0;
+            break;
+        }
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    if (length == 0 || c < least[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
+        *character = '?';
+        return 1;
+    }
+    *character = printable(c) ? c : '?';
+    return length;
+}
+
+char *text_clean(const char *text)
+{
+    char *clean = allocate(strlen(text) + 1, 1), *to = clean;
+    unsigned c;
+    for (size_t n; (n = text_next(text, &c)) > 0; text += n)
+        if (c == '?') {
+            *to++ = '?';
+        } else {
+            memcpy(to, text, n);
+            to += n;
+        }
+    return clean;
+}
+
+const char *text_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static bool is_wide(unsigned c)
+{
+    return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+           (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+           (c >= 0xff00 && c <= 0xff60) || (c >= 0x1f300 && c <= 0x1faff) || c >= 0x20000;
+}
+
+static bool is_mark(unsigned c) /* drawn over the character before */
+{
+    return (c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f) || c == 0xfe0f;
+}
+
+static size_t cells_of(unsigned c)
+{
+    return is_mark(c) ? 0 : is_wide(c) ? 2 : 1;
+}
+
+size_t text_cells(const char *text)
+{
+    size_t cells = 0;
+    unsigned c;
+    for (size_t n; (n = text_next(text, &c)) > 0; text += n)
+        cells += cells_of(c);
+    return cells;
+}
+
+/* Widths of Helvetica in thousandths, roughly; other fonts of the kind differ by a tenth. */
+static double points_of(unsigned c)
+{
+    if (is_mark(c))
+        return 0;
+    if (is_wide(c) || c == 0x2192 || c == 0x2026)
+        return 1;
+    if (c < 0x80 && strchr(" fijlt.,:;|!'`I/()[]\\", (int)c))
+        return 0.31;
+    if (c < 0x80 && strchr("mwMW@%", (int)c))
+        return 0.88;
+    if (c >= 'A' && c <= 'Z')
+        return 0.69;
+    return c < 0x80 ? 0.56 : 0.62;
+}
+
+double text_points(const char *text, double font)
+{
+    double points = 0;
+    unsigned c;
+    for (size_t n; (n = text_next(text, &c)) > 0; text += n)
+        points += points_of(c);
+    return points * font;
+}
+
+char *text_fit(const char *text, double points, double font)
+{
+    if (text_points(text, font) <= points)
+        return text_format("%s", text);
+    double used = font; /* of the ellipsis */
+    size_t end = 0;
+    unsigned c;
+    for (size_t n; (n = text_next(text + end, &c)) > 0; end += n) {
+        used += points_of(c) * font;
+        if (used > points)
+            break;
+    }
+    return text_format("%.*s…", (int)end, text);
+}
+
+char *text_fit_cells(const char *text, size_t cells)
+{
+    if (text_cells(text) <= cells)
+        return text_format("%s", text);
+    size_t end = 0, used = 1;
+    unsigned c;
+    for (size_t n; (n = text_next(text + end, &c)) > 0; end += n) {
+        used += cells_of(c);
+        if (used > cells)
+            break;
+    }
+    return text_format("%.*s~", (int)end, text);
+}
+
+void text_pad(FILE *out, const char *text, size_t cells, int side)
+{
+    size_t used = text_cells(text);
+    size_t blank = used < cells ? cells - used : 0;
+    size_t before = side > 0 ? blank : side == 0 ? blank / 2 : 0;
+    fprintf(out, "%*s%s%*s", (int)before, "", text, (int)(blank - before), "");
+}
+
+/* ---- terminals ---- */
+
+unsigned text_width(const struct plot_request *request)
+{
+    struct winsize size;
+    if (request->width)
+        return request->width;
+    if (!request->terminal)
+        return 80;
+    const char *columns = getenv("COLUMNS");
+    unsigned long width = columns ? strtoul(columns, NULL, 10) : 0;
+    if (!width && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+        width = size.ws_col;
+    return width < 20 ? 80 : width > 1000 ? 1000 : (unsigned)width;
+}
+
+const char *text_shade(double share, bool utf8)
+{
+    static const char *const blocks[] = {" ", "░", "▒", "▓", "█"};
+    static const char *const ascii[] = {" ", ".", ":", "-", "=", "+", "*", "#", "%", "@"};
+    size_t levels = utf8 ? sizeof blocks / sizeof *blocks : sizeof ascii / sizeof *ascii;
+    if (!(share > 0))
+        return " ";
+    size_t level = (size_t)(share * (double)(levels - 1) + 0.5);
+    level = level < levels ? level : levels - 1;
+    return utf8 ? blocks[level] : ascii[level];
+}
+
+unsigned text_gray(double share)
+{
+    unsigned level = (unsigned)((share < 0 ? 0 : share > 1 ? 1 : share) * 25 + 0.5);
+    return level == 0 ? 16 : level == 25 ? 231 : 231 + level; /* 24 grays between black and white */
+}
