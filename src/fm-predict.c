@@ -288,6 +288,8 @@ int main(int argc, char **argv)
     struct fmnn_net *net = fmnn_net_read(a.weights, &error);
     if (!net)
         die_error(&error);
+    info("%s: %s, for pictures of %zux%zu", a.weights, fmnn_net_text(net), fmnn_net_height(net),
+         fmnn_net_width(net));
     struct batch batch = make_batch(&a, net);
     if (files)
         predict_files(&a, &batch, argv + optind, argc - optind);
