@@ -3,3 +3,8 @@ EXTRA_DIST += tests/run examples/prepare.sh examples/quickstart \
 	examples/sample/README examples/sample/COPYING examples/sample/make examples/sample/classes.txt \
 	examples/sample/train-images-idx3-ubyte.gz examples/sample/train-labels-idx1-ubyte.gz \
 	examples/sample/t10k-images-idx3-ubyte.gz examples/sample/t10k-labels-idx1-ubyte.gz
+
+# The library inside another program; the manual page libfmnn(3) shows this file.
+check_PROGRAMS += examples/embed
+examples_embed_SOURCES = examples/embed.c
+examples_embed_LDADD = lib/libfmnn.la

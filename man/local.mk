@@ -8,3 +8,4 @@ dist_man_MANS += man/fm-train.1
 dist_man_MANS += man/fmnn-model.5
 dist_man_MANS += man/fmnn-weights.5
 dist_man_MANS += man/fmnn.7
+dist_man_MANS += man/libfmnn.3

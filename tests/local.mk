@@ -7,6 +7,7 @@ AM_TESTS_ENVIRONMENT = \
 	PATH='$(abs_top_builddir)'/src:"$$PATH"; export PATH; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; builddir='$(abs_top_builddir)'; export builddir; \
 	FMNN_MODELS='$(abs_top_srcdir)'/lib/models; export FMNN_MODELS; \
+	CC='$(CC)'; export CC; FM_CFLAGS='$(FM_CFLAGS)'; export FM_CFLAGS; \
 	LC_ALL=C; export LC_ALL; unset FMNN_DATA FMNN_KERNELS XDG_DATA_HOME;
 EXTRA_DIST += build-aux/tap-driver.sh
 
@@ -102,7 +103,7 @@ program_tests =
 program_tests += tests/fm-split.test tests/pages.test
 program_tests += tests/fm-fetch.test
 program_tests += tests/fm-plot.test
-program_tests += tests/fm-train.test tests/fm-predict.test
+program_tests += tests/fm-train.test tests/fm-predict.test tests/embed.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
 
 # --- fuzzing, by hand: tests/fuzz/run
