@@ -90,5 +90,8 @@ void output_commit(struct output *output);  /* and frees */
 void output_abandon(struct output *output); /* and frees */
 /* Checks before long work that `path` can be written: opens and abandons. */
 void output_check(const char *path);
+/* A signal handler that removes the temporaries and dies by the signal; set for the fatal signals whose
+   handling is the default when the first temporary is made. */
+void output_die(int signal);
 
 #endif

@@ -12,3 +12,13 @@ src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text
 	src/confusion-data.c src/confusion-numpy.c
 src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)
+bin_PROGRAMS += src/fm-train
+src_fm_train_SOURCES = src/fm-train.c
+src_fm_train_CPPFLAGS = $(AM_CPPFLAGS) -DMODELSDIR='"$(modelsdir)"'
+src_fm_train_LDADD = $(common_ldadd)
+modelsdir = $(pkgdatadir)/models
+dist_models_DATA = lib/models/fc lib/models/cnn
+
+bin_PROGRAMS += src/fm-predict
+src_fm_predict_SOURCES = src/fm-predict.c
+src_fm_predict_LDADD = $(common_ldadd)

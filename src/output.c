@@ -28,7 +28,7 @@ static void remove_temporaries(void)
             unlink(open_outputs[i]->temporary);
 }
 
-static void on_signal(int number)
+void output_die(int number)
 {
     remove_temporaries();
     signal(number, SIG_DFL); /* die by the same signal, so that the shell sees what happened */
@@ -48,7 +48,7 @@ static void arrange_removal(void)
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
         struct sigaction now;
         if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
-            now = (struct sigaction){.sa_handler = on_signal};
+            now = (struct sigaction){.sa_handler = output_die};
             sigfillset(&now.sa_mask);
             sigaction(fatal[i], &now, NULL);
         }

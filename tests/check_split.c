@@ -226,7 +226,7 @@ static const struct {
     {{.valid = SIZE_MAX, .shuffle = true}, NULL},
     {{.percent = 100.5}, "100.5% is not a share of the rows"},
     {{.percent = HUGE_VAL}, "inf% is not a share of the rows"},
-    {{.percent = NAN}, NULL},
+    {{.percent = (double)NAN}, NULL},
     {{.folds = 1, .fold = 1}, "10 rows cannot be parted into 1 folds"},
     {{.folds = 11, .fold = 1}, "10 rows cannot be parted into 11 folds"},
     {{.folds = 5, .fold = 0}, "there is no fold 0 of 5"},

@@ -1,0 +1,289 @@
+/* fm-predict.c -- adds predictions to the rows of a table.
+
+   Rows are held until a batch is full or the input pauses, then predicted and printed: so the program
+   can stand in a pipe that somebody types into, and a picture's result does not depend on it. */
+#include "common.h"
+
+#include <unistd.h>
+
+enum { OPT_SUFFIX = 256, OPT_ONLY };
+
+static const struct option_row rows[] = {
+    {'p', "probabilities", NULL, "add the probability of every class, p0 p1 ..."},
+    {OPT_SUFFIX, "suffix", "WORD", "name the new columns predicted_WORD, confidence_WORD ..."},
+    {OPT_ONLY, "only", "SPLITS", "take only rows of these splits"},
+    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
+    {'b', "batch", "N", "pictures at once; results do not depend on it [to suit the net]"},
+    {'j', "threads", "N", "threads; results do not depend on it [all processors]"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct program program = {
+    .name = "fm-predict",
+    .synopsis = "[OPTION]... WEIGHTS [TABLE|PNG...]",
+    .purpose = "Add what a net sees in every picture of TABLE, or of PNG files, to its row.",
+    .options = rows,
+};
+
+struct arguments {
+    bool probabilities;
+    const char *suffix, *only, *data, *weights;
+    size_t batch;
+    unsigned threads;
+};
+
+/* ---- rows that wait for their prediction */
+
+struct batch {
+    struct fmnn_net *net;
+    struct fmnn_images *images;
+    struct fmnn_predictor *predictor;
+    bool all;           /* print all probabilities */
+    size_t size, count; /* rows it holds at most, and now */
+    char **row;         /* [size] the fields, tabs between */
+    uint8_t *pixels;    /* (size, height, width) */
+    float *probabilities; /* (size, classes) */
+};
+
+static void *checked(void *p)
+{
+    if (!p)
+        die("out of memory");
+    return p;
+}
+
+static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
+{
+    struct fmnn_error error;
+    struct batch b = {.net = net, .all = a->probabilities};
+    char *directory = data_directory(a->data);
+    b.images = fmnn_images_new(directory, &error);
+    free(directory);
+    b.predictor = b.images ? fmnn_predictor_new(net, a->batch, a->threads, getenv("FMNN_KERNELS"),
+                                                &error)
+                           : NULL;
+    if (!b.predictor)
+        die_error(&error);
+    b.size = fmnn_predictor_batch(b.predictor);
+    b.row = checked(calloc(b.size, sizeof *b.row));
+    b.pixels = checked(calloc(b.size, fmnn_net_height(net) * fmnn_net_width(net)));
+    b.probabilities = checked(calloc(b.size, fmnn_net_classes(net) * sizeof *b.probabilities));
+    return b;
+}
+
+static void free_batch(struct batch *b)
+{
+    fmnn_predictor_free(b->predictor);
+    fmnn_images_free(b->images);
+    free(b->row);
+    free(b->pixels);
+    free(b->probabilities);
+}
+
+static void print_number(double number)
+{
+    char text[32];
+    fmnn_format_number(text, number);
+    putchar('\t');
+    fputs(text, stdout);
+}
+
+static void finish_batch(struct batch *b)
+{
+    size_t classes = fmnn_net_classes(b->net);
+    if (b->count)
+        fmnn_predictor_run(b->predictor, b->pixels, b->count, b->probabilities);
+    for (size_t i = 0; i < b->count; i++) {
+        const float *p = b->probabilities + i * classes;
+        size_t best = fmnn_best_class(p, classes);
+        printf("%s\t%zu", b->row[i], best);
+        print_number((double)p[best]);
+        for (size_t c = 0; b->all && c < classes; c++)
+            print_number((double)p[c]);
+        putchar('\n');
+        free(b->row[i]);
+    }
+    b->count = 0;
+    if (fflush(stdout) != 0)
+        die_errno("standard output");
+}
+
+/* Takes row. NULL, or an error about the picture. */
+static bool add_row(struct batch *b, char *row, const char *image, struct fmnn_error *error)
+{
+    size_t h = fmnn_net_height(b->net), w = fmnn_net_width(b->net);
+    if (fmnn_images_read(b->images, image, h, w, b->pixels + b->count * h * w, error) != 0) {
+        free(row);
+        return false;
+    }
+    b->row[b->count++] = row;
+    return true;
+}
+
+/* ---- the header */
+
+static void print_header(const struct arguments *a, size_t classes)
+{
+    const char *line = a->suffix ? "_" : "", *suffix = a->suffix ? a->suffix : "";
+    printf("\tpredicted%s%s\tconfidence%s%s", line, suffix, line, suffix);
+    for (size_t c = 0; a->probabilities && c < classes; c++)
+        printf("\tp%zu%s%s", c, line, suffix);
+    putchar('\n');
+}
+
+static void check_suffix(const char *suffix)
+{
+    if (!suffix[0] || strpbrk(suffix, "\t\n\r"))
+        usage_error("--suffix: '%s' cannot be part of a column's name", suffix);
+}
+
+/* A second prediction under the same name would hide the first. */
+static void check_columns(const struct arguments *a, const struct fmnn_table *table)
+{
+    static const char *const ours[] = {"predicted", "confidence"};
+    for (size_t i = 0; i < 2; i++) {
+        char name[4096];
+        int length = snprintf(name, sizeof name, "%s%s%s", ours[i], a->suffix ? "_" : "",
+                              a->suffix ? a->suffix : "");
+        if (length < (int)sizeof name && fmnn_table_find(table, name) >= 0)
+            die("%s: there is a column '%s' already; give the new ones another name by --suffix WORD",
+                fmnn_table_name(table), name);
+    }
+}
+
+/* ---- the two kinds of input */
+
+static char *copy_row(const struct fmnn_table *table)
+{
+    size_t columns = fmnn_table_columns(table), size = columns;
+    for (size_t c = 0; c < columns; c++)
+        size += strlen(fmnn_table_field(table, c));
+    char *row = checked(malloc(size + 1)), *end = row;
+    for (size_t c = 0; c < columns; c++) {
+        const char *field = fmnn_table_field(table, c);
+        size_t length = strlen(field);
+        if (c)
+            *end++ = '\t';
+        memcpy(end, field, length);
+        end += length;
+    }
+    *end = 0;
+    return row;
+}
+
+static void predict_table(const struct arguments *a, struct batch *b, const char *operand)
+{
+    struct fmnn_error error;
+    struct fmnn_table *table = open_table(operand, FMNN_TABLE_ROWS);
+    int image = fmnn_table_need(table, "image", &error);
+    if (image < 0 || (a->only && fmnn_table_only(table, a->only, &error) != 0))
+        die_error(&error);
+    check_columns(a, table);
+    for (size_t c = 0; c < fmnn_table_columns(table); c++)
+        printf("%s%s", c ? "\t" : "", fmnn_table_column(table, c));
+    print_header(a, fmnn_net_classes(b->net));
+    for (;;) {
+        if (b->count == b->size || fmnn_table_paused(table))
+            finish_batch(b);
+        int more = fmnn_table_next(table, &error);
+        if (more == 0)
+            break;
+        bool good = more > 0;
+        if (good && !add_row(b, copy_row(table), fmnn_table_field(table, (size_t)image), &error)) {
+            struct fmnn_error why = error;
+            fmnn_table_fail(table, &error, "%s", why.message);
+            good = false;
+        }
+        if (!good) {
+            finish_batch(b); /* the rows before the bad one are good */
+            die_error(&error);
+        }
+    }
+    finish_batch(b);
+    fmnn_table_close(table);
+}
+
+static bool is_png(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 4 && !strcmp(path + length - 4, ".png");
+}
+
+static void predict_files(const struct arguments *a, struct batch *b, char **file, int count)
+{
+    struct fmnn_error error;
+    if (a->only)
+        usage_error("--only: PNG files have no split");
+    printf("image\tlabel\tsplit");
+    print_header(a, fmnn_net_classes(b->net));
+    for (int i = 0; i < count; i++) {
+        if (strpbrk(file[i], "\t\n\r"))
+            die("%s: a table cannot hold this file name", file[i]);
+        char *row = checked(malloc(strlen(file[i]) + 3));
+        sprintf(row, "%s\t\t", file[i]);
+        if (!add_row(b, row, file[i], &error)) {
+            finish_batch(b);
+            die_error(&error);
+        }
+        if (b->count == b->size)
+            finish_batch(b);
+    }
+    finish_batch(b);
+}
+
+static struct arguments parse_arguments(int argc, char **argv)
+{
+    struct arguments a = {0};
+    for (int code; (code = next_option(argc, argv)) != -1;)
+        switch (code) {
+        case 'p':
+            a.probabilities = true;
+            break;
+        case 'd':
+            a.data = optarg;
+            break;
+        case 'b':
+            a.batch = (size_t)option_unsigned("--batch", optarg, 1, 65536);
+            break;
+        case 'j':
+            a.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
+            break;
+        case OPT_SUFFIX:
+            a.suffix = optarg;
+            check_suffix(optarg);
+            break;
+        case OPT_ONLY:
+            a.only = optarg;
+            break;
+        }
+    if (optind == argc)
+        usage_error("a file of weights is missing");
+    a.weights = argv[optind++];
+    return a;
+}
+
+int main(int argc, char **argv)
+{
+    struct fmnn_error error;
+    program_start(&program);
+    struct arguments a = parse_arguments(argc, argv);
+    bool files = optind < argc && is_png(argv[optind]);
+    for (int i = optind; i < argc; i++)
+        if (is_png(argv[i]) != files)
+            usage_error("a table and PNG files cannot be predicted in one go");
+    if (!files)
+        at_most(argc, argv, 1);
+    if (!strcmp(a.weights, "-") && !files && (optind == argc || !strcmp(argv[optind], "-")))
+        usage_error("weights and table cannot both come from standard input");
+    struct fmnn_net *net = fmnn_net_read(a.weights, &error);
+    if (!net)
+        die_error(&error);
+    struct batch batch = make_batch(&a, net);
+    if (files)
+        predict_files(&a, &batch, argv + optind, argc - optind);
+    else
+        predict_table(&a, &batch, optind < argc ? argv[optind] : NULL);
+    free_batch(&batch);
+    fmnn_net_free(net);
+    return 0;
+}

@@ -1,0 +1,613 @@
+/* fm-train.c -- trains a net on the pictures that a table names.
+
+   Contents: 1. Options  2. The model  3. The data  4. The summary  5. Progress and history  6. Training */
+#include "common.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- 1. Options ---- */
+
+enum {
+    OPT_LR = 256,
+    OPT_OPTIMIZER,
+    OPT_MOMENTUM,
+    OPT_SEED,
+    OPT_KEEP,
+    OPT_PATIENCE,
+    OPT_HISTORY,
+    OPT_CHECKPOINT,
+    OPT_RESUME,
+    OPT_SUMMARY,
+    OPT_CLASSES,
+    OPT_ONLY
+};
+
+static const struct option_row rows[] = {
+    {0, NULL, NULL, "Model and files"},
+    {'m', "model", "MODEL", "a preset, a file or a text, see fmnn-model(5) [fc]"},
+    {'o', "output", "FILE", "write the weights there [model.safetensors]"},
+    {OPT_HISTORY, "history", "FILE", "write the history there [-, standard output]"},
+    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
+    {OPT_CLASSES, "classes", "FILE", "class names from a list or weights, or none"},
+    {OPT_ONLY, "only", "SPLITS", "take only rows of these splits"},
+    {OPT_SUMMARY, "summary", NULL, "print layers and sizes, train nothing"},
+    {0, NULL, NULL, "Training (defaults come from the model)"},
+    {'e', "epochs", "N", "passes over the training rows; 0: none"},
+    {'b', "batch", "N", "pictures a step [32]"},
+    {OPT_LR, "lr", "X", "learning rate [adam 1e-3, sgd 1e-2]"},
+    {OPT_OPTIMIZER, "optimizer", "NAME", "adam or sgd [adam]"},
+    {OPT_MOMENTUM, "momentum", "X", "of sgd [0]"},
+    {OPT_SEED, "seed", "S", "of starting weights and order [0]"},
+    {OPT_KEEP, "keep", "WHICH", "weights of the best epoch or the last [best]"},
+    {OPT_PATIENCE, "patience", "N", "stop after N epochs without a better one"},
+    {'j', "threads", "N", "threads [all processors]"},
+    {0, NULL, NULL, "Interruption"},
+    {OPT_CHECKPOINT, "checkpoint", "FILE", "write one after each epoch, and when interrupted"},
+    {OPT_RESUME, "resume", "FILE", "go on from this checkpoint"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct program program = {
+    .name = "fm-train",
+    .synopsis = "[OPTION]... [TABLE]",
+    .purpose = "Train a net on the rows of TABLE whose split is train, validate on those of valid.",
+    .options = rows,
+};
+
+struct arguments {
+    const char *model, *output, *history, *data, *classes, *only, *checkpoint, *resume, *table;
+    bool summary;
+    /* What is NULL or unset is the model's to say. */
+    const char *epochs, *batch, *lr, *optimizer, *momentum;
+    struct fmnn_training training;
+};
+
+static void parse_option(struct arguments *a, int code)
+{
+    static const char *const keeps[] = {"best", "last", NULL};
+    switch (code) {
+    case 'm':
+        a->model = optarg;
+        break;
+    case 'o':
+        a->output = optarg;
+        break;
+    case 'd':
+        a->data = optarg;
+        break;
+    case 'e':
+        a->epochs = optarg;
+        break;
+    case 'b':
+        a->batch = optarg;
+        break;
+    case 'j':
+        a->training.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
+        break;
+    case OPT_LR:
+        a->lr = optarg;
+        break;
+    case OPT_OPTIMIZER:
+        a->optimizer = optarg;
+        break;
+    case OPT_MOMENTUM:
+        a->momentum = optarg;
+        break;
+    case OPT_SEED:
+        a->training.seed = option_unsigned("--seed", optarg, 0, UINT64_MAX);
+        break;
+    case OPT_KEEP:
+        a->training.keep_last = option_word("--keep", optarg, keeps) == 1;
+        break;
+    case OPT_PATIENCE:
+        a->training.patience = (unsigned)option_unsigned("--patience", optarg, 1, 1000000);
+        break;
+    case OPT_HISTORY:
+        a->history = optarg;
+        break;
+    case OPT_CHECKPOINT:
+        a->checkpoint = optarg;
+        break;
+    case OPT_RESUME:
+        a->resume = optarg;
+        break;
+    case OPT_SUMMARY:
+        a->summary = true;
+        break;
+    case OPT_CLASSES:
+        a->classes = optarg;
+        break;
+    case OPT_ONLY:
+        a->only = optarg;
+        break;
+    }
+}
+
+static struct arguments parse_arguments(int argc, char **argv)
+{
+    struct arguments a = {.model = "fc", .output = "model.safetensors", .history = "-"};
+    for (int code; (code = next_option(argc, argv)) != -1;)
+        parse_option(&a, code);
+    at_most(argc, argv, 1);
+    a.table = optind < argc ? argv[optind] : NULL;
+    a.training.kernels = getenv("FMNN_KERNELS");
+    if (!strcmp(a.output, "-") && !strcmp(a.history, "-") && !a.summary)
+        usage_error("weights and history cannot both go to standard output (see --history)");
+    if (a.checkpoint && !strcmp(a.checkpoint, a.output))
+        usage_error("--checkpoint and --output are the same file");
+    return a;
+}
+
+/* ---- 2. The model ---- */
+
+static char *read_whole(const char *path)
+{
+    enum { MOST = 65536 };
+    FILE *stream = fopen(path, "rb");
+    if (!stream)
+        die_errno("%s", path);
+    char *text = calloc(MOST + 2, 1);
+    if (!text)
+        die("out of memory");
+    size_t length = fread(text, 1, MOST + 1, stream);
+    if (ferror(stream))
+        die_errno("%s", path);
+    fclose(stream);
+    if (length > MOST)
+        die("%s: a model's text has at most %d bytes", path, MOST);
+    if (memchr(text, 0, length))
+        die("%s: not a text", path);
+    return text;
+}
+
+/* The presets in a directory, for the nearest to an unknown name. */
+static _Noreturn void unknown_preset(const char *directory, const char *name)
+{
+    char *names[64] = {NULL};
+    size_t count = 0;
+    DIR *dir = opendir(directory);
+    if (!dir)
+        die_errno("cannot look for the preset '%s' in %s", name, directory);
+    for (struct dirent *entry; count + 1 < 64 && (entry = readdir(dir)) != NULL;)
+        if (entry->d_name[0] != '.' && !strchr(entry->d_name, '~'))
+            names[count++] = strdup(entry->d_name);
+    const char *nearest = fmnn_nearest(name, (const char *const *)names);
+    if (nearest)
+        usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
+    usage_error("unknown model '%s' (a file has a '/' or '.' in its name; a text has blanks)", name);
+}
+
+static struct fmnn_model *find_model(const char *what)
+{
+    struct fmnn_error error;
+    struct fmnn_model *model;
+    if (strpbrk(what, " \t\n|")) {
+        model = fmnn_model_parse(what, "--model", &error);
+    } else {
+        const char *presets = getenv("FMNN_MODELS");
+        if (!presets || !presets[0])
+            presets = MODELSDIR;
+        char path[4096];
+        bool is_file = strpbrk(what, "/.") != NULL;
+        if (snprintf(path, sizeof path, "%s%s%s", is_file ? "" : presets, is_file ? "" : "/", what) >=
+            (int)sizeof path)
+            die("%s: file name too long", what);
+        if (!is_file && access(path, F_OK) != 0)
+            unknown_preset(presets, what);
+        char *text = read_whole(path);
+        model = fmnn_model_parse(text, path, &error);
+        free(text);
+    }
+    if (!model)
+        die_error(&error);
+    return model;
+}
+
+static void set_recipe(struct fmnn_recipe *recipe, const char *option, const char *value)
+{
+    struct fmnn_error error;
+    if (value && fmnn_recipe_set(recipe, option, value, &error) != 0)
+        usage_error("--%s: %s", option, error.message);
+}
+
+static void make_recipe(struct arguments *a, const struct fmnn_model *model)
+{
+    struct fmnn_recipe *recipe = &a->training.recipe;
+    *recipe = *fmnn_model_recipe(model);
+    set_recipe(recipe, "optimizer", a->optimizer);
+    set_recipe(recipe, "lr", a->lr);
+    set_recipe(recipe, "momentum", a->momentum);
+    set_recipe(recipe, "batch", a->batch);
+    set_recipe(recipe, "epochs", a->epochs);
+}
+
+/* ---- 3. The data ---- */
+
+struct input {
+    size_t height, width, classes;
+    struct fmnn_names *names; /* or NULL */
+    struct fmnn_data *train, *valid;
+};
+
+struct reader {
+    struct fmnn_table *table;
+    struct fmnn_images *images;
+    size_t image, label, split; /* columns */
+};
+
+static struct reader open_reader(const struct arguments *a)
+{
+    struct fmnn_error error;
+    struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS)};
+    static const char *const needed[] = {"image", "label", "split"};
+    size_t *column[] = {&r.image, &r.label, &r.split};
+    for (int i = 0; i < 3; i++) {
+        int found = fmnn_table_need(r.table, needed[i], &error);
+        if (found < 0)
+            die_error(&error);
+        *column[i] = (size_t)found;
+    }
+    if (a->only && fmnn_table_only(r.table, a->only, &error) != 0)
+        die_error(&error);
+    char *directory = data_directory(a->data);
+    r.images = fmnn_images_new(directory, &error);
+    if (!r.images)
+        die_error(&error);
+    free(directory);
+    return r;
+}
+
+static void close_reader(struct reader *r)
+{
+    fmnn_images_free(r->images);
+    fmnn_table_close(r->table);
+}
+
+/* The library's message about a picture, with the table's line before it. */
+static _Noreturn void die_at_row(struct fmnn_table *table, const struct fmnn_error *why)
+{
+    struct fmnn_error error;
+    fmnn_table_fail(table, &error, "%s", why->message);
+    die_error(&error);
+}
+
+/* The first picture settles the size, and where class names are looked for. */
+static void begin_input(struct input *input, const struct arguments *a, struct reader *r)
+{
+    struct fmnn_error error;
+    const char *image = fmnn_table_field(r->table, r->image);
+    if (fmnn_images_size(r->images, image, &input->height, &input->width, &error) != 0)
+        die_at_row(r->table, &error);
+    input->names = class_names(a->classes, NULL, r->images, image);
+    input->classes = input->names ? input->names->count : 0;
+    input->train = fmnn_data_new(input->height, input->width, &error);
+    input->valid = fmnn_data_new(input->height, input->width, &error);
+    if (!input->train || !input->valid)
+        die_error(&error);
+}
+
+static void add_row(struct input *input, struct reader *r, struct fmnn_data *data, size_t *most)
+{
+    struct fmnn_error error;
+    int label;
+    if (fmnn_table_label(r->table, r->label, input->classes, &label, &error) != 0)
+        die_error(&error);
+    if (label < 0) {
+        fmnn_table_fail(r->table, &error, "a row of split '%s' has no label",
+                        fmnn_table_field(r->table, r->split));
+        die_error(&error);
+    }
+    uint8_t *pixels = fmnn_data_add(data, (unsigned)label, &error);
+    if (!pixels)
+        die_error(&error);
+    if (fmnn_images_read(r->images, fmnn_table_field(r->table, r->image), input->height,
+                         input->width, pixels, &error) != 0)
+        die_at_row(r->table, &error);
+    if ((size_t)label + 1 > *most)
+        *most = (size_t)label + 1;
+}
+
+static struct input read_input(const struct arguments *a)
+{
+    struct fmnn_error error;
+    struct input input = {0};
+    struct reader r = open_reader(a);
+    size_t most = 0;
+    int more;
+    while ((more = fmnn_table_next(r.table, &error)) > 0) {
+        const char *split = fmnn_table_field(r.table, r.split);
+        bool train = !strcmp(split, "train"), valid = !strcmp(split, "valid");
+        if (!train && !valid)
+            continue;
+        if (!input.train)
+            begin_input(&input, a, &r);
+        add_row(&input, &r, train ? input.train : input.valid, &most);
+    }
+    if (more < 0)
+        die_error(&error);
+    if (!input.train || fmnn_data_count(input.train) == 0)
+        die("%s: no row of split 'train'", fmnn_table_name(r.table));
+    if (!input.classes)
+        input.classes = most;
+    info("%s: %zu pictures of %zux%zu to train on, %zu to validate, %zu classes",
+         fmnn_table_name(r.table), fmnn_data_count(input.train), input.height, input.width,
+         fmnn_data_count(input.valid), input.classes);
+    close_reader(&r);
+    return input;
+}
+
+static void free_input(struct input *input)
+{
+    fmnn_data_free(input->train);
+    fmnn_data_free(input->valid);
+    fmnn_names_free(input->names);
+}
+
+/* ---- 4. The summary ---- */
+
+/* Only sizes are wanted: those of the table's first picture, or of Fashion-MNIST's where no table is given. */
+static struct input look_at_input(const struct arguments *a)
+{
+    struct fmnn_error error;
+    struct stat st;
+    struct input input = {.height = 28, .width = 28, .classes = 10};
+    if (!a->table && (fstat(STDIN_FILENO, &st) != 0 || S_ISCHR(st.st_mode))) {
+        info("no table: pictures of 28x28 and 10 classes are assumed");
+        return input;
+    }
+    struct reader r = open_reader(a);
+    int more = fmnn_table_next(r.table, &error);
+    if (more < 0)
+        die_error(&error);
+    if (more == 0)
+        die("%s: no rows", fmnn_table_name(r.table));
+    begin_input(&input, a, &r);
+    for (size_t most = 0; !input.names && more > 0; more = fmnn_table_next(r.table, &error)) {
+        int label;
+        if (fmnn_table_label(r.table, r.label, 0, &label, &error) != 0)
+            die_error(&error);
+        if (label >= 0 && (size_t)label + 1 > most)
+            input.classes = most = (size_t)label + 1;
+    }
+    close_reader(&r);
+    return input;
+}
+
+static void print_summary(const struct fmnn_net *net)
+{
+    struct fmnn_layer layer;
+    uint64_t parameters = 0, multiply_adds = 0;
+    printf("layer\toutput\tparameters\tmultiply_adds\n");
+    printf("input\t1x%zux%zu\t0\t0\n", fmnn_net_height(net), fmnn_net_width(net));
+    for (size_t i = 0; fmnn_net_layer(net, i, &layer); i++) {
+        printf("%s\t%zux%zux%zu\t%llu\t%llu\n", layer.text, layer.channels, layer.height,
+               layer.width, (unsigned long long)layer.parameters,
+               (unsigned long long)layer.multiply_adds);
+        parameters += layer.parameters;
+        multiply_adds += layer.multiply_adds;
+    }
+    printf("total\t\t%llu\t%llu\n", (unsigned long long)parameters,
+           (unsigned long long)multiply_adds);
+}
+
+/* ---- 5. Progress and history ---- */
+
+static double now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* One line that is drawn over and over, ten times a second at most. */
+struct progress {
+    bool wanted, drawn;
+    double last;
+};
+
+static void clear_progress(struct progress *p)
+{
+    if (p->drawn)
+        fputs("\r\033[K", stderr);
+    p->drawn = false;
+}
+
+static void draw_progress(struct progress *p, const struct fmnn_trainer *trainer, unsigned epochs)
+{
+    enum { WIDTH = 24 };
+    static const char full[] = "########################", empty[] = "........................";
+    size_t done, all;
+    struct fmnn_epoch running;
+    double time = now();
+    if (!p->wanted || time - p->last < 0.1)
+        return;
+    p->last = time;
+    fmnn_trainer_progress(trainer, &done, &all, &running);
+    int marks = (int)(WIDTH * done / all);
+    double left = done ? running.seconds * (double)(all - done) / (double)done : 0;
+    fprintf(stderr, "\rEpoch %u/%u [%.*s%.*s] %zu/%zu  loss %.4f  accuracy %.4f  %.0f s left\033[K",
+            running.epoch, epochs, marks, full, WIDTH - marks, empty, done, all, running.loss,
+            running.accuracy, left);
+    p->drawn = true;
+}
+
+static void print_epoch(FILE *history, const struct fmnn_epoch *e)
+{
+    char loss[32], accuracy[32], val_loss[32] = "", val_accuracy[32] = "", lr[32], seconds[32];
+    fmnn_format_number(loss, e->loss);
+    fmnn_format_number(accuracy, e->accuracy);
+    if (e->validated) {
+        fmnn_format_number(val_loss, e->val_loss);
+        fmnn_format_number(val_accuracy, e->val_accuracy);
+    }
+    fmnn_format_number(lr, e->lr);
+    fmnn_format_number(seconds, e->seconds);
+    fprintf(history, "%u\t%s\t%s\t%s\t%s\t%s\t%s\n", e->epoch, loss, accuracy, val_loss,
+            val_accuracy, lr, seconds);
+}
+
+/* The history is of use while it grows: to standard output or a pipe line by line. A file, which is to be
+   whole or not there, appears at the end. */
+static void show_history(FILE *history)
+{
+    if (fflush(history) != 0)
+        die_errno("history");
+}
+
+/* ---- 6. Training ---- */
+
+static volatile sig_atomic_t caught; /* the signal that asks for an early end */
+
+static void on_signal(int number)
+{
+    caught = number;
+    signal(number, output_die); /* a second one ends at once */
+}
+
+static void catch_signals(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction action;
+        if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            continue; /* nohup */
+        action = (struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART};
+        sigemptyset(&action.sa_mask);
+        sigaction(ends[i], &action, NULL);
+    }
+}
+
+static void save_checkpoint(const char *path, const struct fmnn_trainer *trainer)
+{
+    struct fmnn_error error;
+    struct output *output = output_open(path, true);
+    if (fmnn_trainer_save(trainer, output_stream(output), &error) != 0)
+        die("%s: %s", path, error.message);
+    output_commit(output);
+}
+
+static void save_weights(const char *path, const struct fmnn_net *net)
+{
+    struct fmnn_error error;
+    struct output *output = output_open(path, true);
+    if (fmnn_net_write(net, output_stream(output), &error) != 0)
+        die("%s: %s", path, error.message);
+    output_commit(output);
+}
+
+/* Trains to the end, or to a signal or an error, of which *error tells. */
+static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *history,
+                 struct fmnn_error *error)
+{
+    struct progress progress = {.wanted = progress_wanted()};
+    const struct fmnn_epoch *epoch;
+    int status = FMNN_BATCH;
+    unsigned printed = 0;
+    fputs("epoch\tloss\taccuracy\tval_loss\tval_accuracy\tlr\tseconds\n", history);
+    while ((epoch = fmnn_trainer_epoch(trainer, printed + 1)) != NULL) {
+        print_epoch(history, epoch);
+        printed++;
+    }
+    show_history(history);
+    while (!caught && (status = fmnn_trainer_advance(trainer, error)) >= 0 && status != FMNN_DONE) {
+        draw_progress(&progress, trainer, a->training.recipe.epochs);
+        if (status != FMNN_EPOCH)
+            continue;
+        clear_progress(&progress);
+        print_epoch(history, fmnn_trainer_epoch(trainer, ++printed));
+        show_history(history);
+        if (a->checkpoint)
+            save_checkpoint(a->checkpoint, trainer);
+    }
+    clear_progress(&progress);
+    return status;
+}
+
+/* What is asked to be written must be writable before hours go into it. */
+static void check_outputs(const struct arguments *a)
+{
+    output_check(a->output);
+    output_check(a->history);
+    if (a->checkpoint)
+        output_check(a->checkpoint);
+}
+
+static void tell_end(const struct arguments *a, const struct fmnn_trainer *trainer)
+{
+    unsigned kept = fmnn_trainer_kept(trainer);
+    const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, kept);
+    if (!epoch)
+        info("%s holds weights of no whole epoch", a->output);
+    else if (epoch->validated)
+        info("%s holds the weights of epoch %u: validation accuracy %.4f", a->output, kept,
+             epoch->val_accuracy);
+    else
+        info("%s holds the weights of epoch %u", a->output, kept);
+}
+
+/* A failed training (a loss that is not finite) leaves nothing behind but its history; an interrupted
+   one leaves what it has. */
+static void train_net(struct arguments *a, struct fmnn_net *net, const struct input *input)
+{
+    struct fmnn_error error;
+    check_outputs(a);
+    struct fmnn_trainer *trainer =
+        fmnn_trainer_new(net, input->train, input->valid, &a->training, &error);
+    if (!trainer || (a->resume && fmnn_trainer_resume(trainer, a->resume, &error) != 0))
+        die_error(&error);
+    catch_signals();
+    struct output *history = output_open(a->history, false);
+    int status = train(a, trainer, output_stream(history), &error);
+    output_commit(history);
+    if (status < 0)
+        die_error(&error);
+    /* The checkpoint holds the weights of the last step, so it is made ready before these make way for
+       the best; but the weights are written first. */
+    struct output *checkpoint = NULL;
+    if (caught && a->checkpoint) {
+        checkpoint = output_open(a->checkpoint, true);
+        if (fmnn_trainer_save(trainer, output_stream(checkpoint), &error) != 0)
+            die("%s: %s", a->checkpoint, error.message);
+    }
+    if (fmnn_trainer_finish(trainer, &error) != 0)
+        die_error(&error);
+    save_weights(a->output, net);
+    if (checkpoint)
+        output_commit(checkpoint);
+    tell_end(a, trainer);
+    fmnn_trainer_free(trainer);
+}
+
+int main(int argc, char **argv)
+{
+    struct fmnn_error error;
+    program_start(&program);
+    struct arguments a = parse_arguments(argc, argv);
+    struct fmnn_model *model = find_model(a.model);
+    make_recipe(&a, model);
+    struct input input = a.summary ? look_at_input(&a) : read_input(&a);
+    struct fmnn_net *net =
+        fmnn_net_new(model, input.height, input.width, input.classes, &error);
+    if (!net || (input.names && fmnn_net_set_names(net, input.names, &error) != 0))
+        die_error(&error);
+    if (a.summary) {
+        print_summary(net);
+    } else {
+        fmnn_net_initialise(net, a.training.seed);
+        train_net(&a, net, &input);
+    }
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+    free_input(&input);
+    if (caught) {
+        fflush(stdout);
+        signal(caught, SIG_DFL);
+        raise(caught);
+    }
+    return 0;
+}
