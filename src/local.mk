@@ -15,6 +15,12 @@ src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
 bin_PROGRAMS += src/fm-split
 src_fm_split_SOURCES = src/fm-split.c
 src_fm_split_LDADD = $(common_ldadd)
+
+bin_PROGRAMS += src/fm-confusion
+src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text.c \
+	src/confusion-data.c src/confusion-numpy.c
+src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)
 bin_PROGRAMS += src/fm-train
 src_fm_train_SOURCES = src/fm-train.c
 src_fm_train_CPPFLAGS = $(AM_CPPFLAGS) -DMODELSDIR='"$(modelsdir)"'
