@@ -192,7 +192,7 @@ static size_t enlargement(const struct sheet *sheet, const struct page *page, do
     for (size_t i = 0; i < sheet->count; i++)
         total += sheet->tiles[i].height * sheet->tiles[i].width;
     if (page->format != PLOT_PNG)
-        while (times < 12 && times * side < (size_t)(2 * cell * page->scale) &&
+        while (times < 12 && times * side < (size_t)(cell * page->scale) &&
                (times + 1) * (times + 1) * total < MOST_NUMBERS)
             times++;
     return times;
@@ -276,7 +276,7 @@ static void write_plot(FILE *script, const struct sheet *sheet)
 }
 
 static void write_heading(FILE *script, const struct sheet *sheet,
-                          const struct plot_request *request, const struct page *page)
+                          const struct plot_request *request, const struct page *page, double y)
 {
     const char *heading = request->title ? request->title : sheet->heading;
     if (!heading)
@@ -284,8 +284,8 @@ static void write_heading(FILE *script, const struct sheet *sheet,
     double width = text_points(heading, 14), room = page->width - MARGIN;
     double font = width > room ? 14 * room / width : 14;
     char *fitted = text_fit(heading, room, font < 8 ? 8 : font);
-    struct gnuplot_label label = {page->width / 2,     MARGIN + 8, fitted, "center",
-                                  font < 8 ? 8 : font, ink,        NULL};
+    struct gnuplot_label label = {page->width / 2,     y,   fitted, "center",
+                                  font < 8 ? 8 : font, ink, NULL};
     gnuplot_label(script, page, &label);
     free(fitted);
 }
@@ -313,7 +313,7 @@ void sheet_gnuplot(const struct sheet *sheet, const struct plot_request *request
     size_t times = enlargement(sheet, &page, layout.cell);
     gnuplot_begin(script, &page, output);
     write_palette(script, sheet->diverging);
-    write_heading(script, sheet, request, &page);
+    write_heading(script, sheet, request, &page, top - 22);
     for (size_t i = 0; i < sheet->count; i++) {
         const struct tile *tile = &sheet->tiles[i];
         double cell = layout.cell, titles = layout.lines * layout.line;
@@ -328,7 +328,7 @@ void sheet_gnuplot(const struct sheet *sheet, const struct plot_request *request
         write_values(script, sheet, i, tile_times(tile, times), cell, x, y);
     }
     if (sheet->diverging)
-        write_legend(script, sheet, &page, page.height - MARGIN - 20);
+        write_legend(script, sheet, &page, (page.height + total_height(&layout)) / 2 - 20);
     write_plot(script, sheet);
 }
 
