@@ -6,7 +6,7 @@ lib_libfmnn_la_SOURCES += \
 	lib/layers/affine.h lib/layers/affine.c lib/layers/conv.c lib/layers/dense.c lib/layers/pool.c \
 	lib/optim/optimizer.h lib/optim/registry.c \
 	lib/optim/adam.h lib/optim/adam.c lib/optim/sgd.h lib/optim/sgd.c \
-	lib/net.h lib/net.c lib/plan.h lib/plan.c \
+	lib/net.h lib/net.c lib/team.h lib/team.c lib/plan.h lib/plan.c \
 	lib/data.h lib/data.c lib/train.h lib/train.c lib/checkpoint.c lib/predict.c \
 	lib/weights.h lib/weights.c
 

@@ -108,7 +108,8 @@ FMNN_API int fmnn_names_of_directory(const char *directory, struct fmnn_names **
 struct fmnn_idx;
 
 /* Opens PATH or, where that does not exist, PATH.gz. The header, and the file's size against what the
-   header promises, are checked at once; a gzip file is inflated whole and its checksum checked. */
+   header promises, are checked at once; a gzip file is inflated whole (4 GiB are the most) and its checksum
+   checked. Files only: no pipes. */
 FMNN_API struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err);
 FMNN_API void fmnn_idx_close(struct fmnn_idx *idx);
 FMNN_API const char *fmnn_idx_path(const struct fmnn_idx *idx); /* the file in fact opened */
@@ -368,6 +369,75 @@ FMNN_API struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err
 FMNN_API int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err);
 
 /* ---- 13. Confusion matrices ----------------------------------------------------------------------- */
+
+/* Counts of rows by their true class and the class predicted. The matrix has the classes 0 .. K-1 or,
+   where K is not known beforehand, those that occur, in the order of their labels. Rows of the matrix
+   are the truth, columns the predictions. */
+struct fmnn_confusion;
+
+enum { FMNN_CONFUSION_CLASSES = 4096 }; /* at most: labels are below it */
+
+/* classes: K, or 0 for those that occur. */
+FMNN_API struct fmnn_confusion *fmnn_confusion_new(size_t classes, struct fmnn_error *err);
+FMNN_API void fmnn_confusion_free(struct fmnn_confusion *confusion);
+/* Counts `count` rows, also none: then the classes occur. A label that the matrix cannot have, and a
+   total above 2^63 - 1, are FMNN_DATA. */
+FMNN_API int fmnn_confusion_add(struct fmnn_confusion *confusion, size_t truth, size_t predicted,
+                                uint64_t count, struct fmnn_error *err);
+/* Adds to the cross-entropy: the probability that `count` rows gave their true class. It is clipped to
+   [eps, 1 - eps], eps that of float, so that a zero does not make the sum infinite. */
+FMNN_API void fmnn_confusion_add_probability(struct fmnn_confusion *confusion, double probability,
+                                             uint64_t count);
+
+/* How many classes the matrix has, and their labels, ascending; classes are known by their index
+   0 .. classes-1 from here on. */
+FMNN_API size_t fmnn_confusion_classes(const struct fmnn_confusion *confusion);
+FMNN_API size_t fmnn_confusion_label(const struct fmnn_confusion *confusion, size_t i);
+FMNN_API uint64_t fmnn_confusion_count(const struct fmnn_confusion *confusion, size_t truth,
+                                       size_t predicted);
+FMNN_API uint64_t fmnn_confusion_total(const struct fmnn_confusion *confusion);
+FMNN_API uint64_t fmnn_confusion_right(const struct fmnn_confusion *confusion); /* the diagonal */
+/* The share that is right; 0 for an empty matrix. */
+FMNN_API double fmnn_confusion_accuracy(const struct fmnn_confusion *confusion);
+/* The mean over the rows whose probabilities were added; NaN where none were. */
+FMNN_API double fmnn_confusion_cross_entropy(const struct fmnn_confusion *confusion);
+
+enum fmnn_normalize {
+    FMNN_NORMALIZE_TRUE, /* each row of the matrix by its sum: recall is on the diagonal */
+    FMNN_NORMALIZE_PRED, /* each column by its sum: precision is on the diagonal */
+    FMNN_NORMALIZE_ALL,  /* all by the total */
+};
+/* The matrix as shares, (classes,classes) row-major, malloc'ed; 0 where a sum is 0. */
+FMNN_API double *fmnn_confusion_shares(const struct fmnn_confusion *confusion,
+                                       enum fmnn_normalize by, struct fmnn_error *err);
+
+struct fmnn_score {
+    double precision, recall, f1; /* 0 where the division is by zero */
+    uint64_t support;             /* rows of that true class */
+};
+/* Figures a class and their means, computed in the order in which scikit-learn's classification_report
+   computes them, so that they round alike. */
+struct fmnn_report {
+    size_t classes;
+    struct fmnn_score macro;    /* plain means over all classes; support is the total */
+    struct fmnn_score weighted; /* means weighted by support */
+    double accuracy;
+    size_t unpredicted; /* classes never predicted: their precision is 0 for want of a divisor */
+    size_t unsupported; /* classes without a row: so is their recall */
+    struct fmnn_score *score; /* one a class; part of the report's own memory */
+};
+/* malloc'ed: free() gives it back. */
+FMNN_API struct fmnn_report *fmnn_confusion_report(const struct fmnn_confusion *confusion,
+                                                   struct fmnn_error *err);
+
+struct fmnn_pair {
+    size_t truth, predicted; /* indices of classes; (a,b) and (b,a) are two pairs */
+    uint64_t count;          /* above 0 */
+};
+/* The pairs that were confused, most frequent first, equals by truth, then prediction. *pairs is
+   malloc'ed; NULL where nothing was confused. */
+FMNN_API int fmnn_confusion_pairs(const struct fmnn_confusion *confusion, struct fmnn_pair **pairs,
+                                  size_t *count, struct fmnn_error *err);
 
 #ifdef __cplusplus
 }

@@ -499,6 +499,6 @@ int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, const uint8_
     size_t length = 4 + (size_t)4 * rank;
     if (fwrite(header, 1, length, stream) != length ||
         fwrite(bytes, 1, data_bytes, stream) != data_bytes)
-        return fm_fail_errno(err, "IDX data");
+        return fm_fail_errno(err, "cannot write the IDX data");
     return 0;
 }

@@ -13,5 +13,6 @@ lib_libfmnn_la_SOURCES = \
 	lib/idx.c lib/png.c
 lib_libfmnn_la_SOURCES += lib/safetensors.h lib/safetensors.c
 lib_libfmnn_la_SOURCES += lib/table.c lib/sets.c lib/images.c lib/split.c
+lib_libfmnn_la_SOURCES += lib/confusion.c
 
 include lib/engine.mk

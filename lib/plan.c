@@ -1,12 +1,13 @@
 /* plan.c -- lays out a net's values and steps, and runs them. */
 #include "plan.h"
 
+#include "kernels/kernels.h"
+#include "real.h"
+#include "team.h"
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-
-#include "kernels/kernels.h"
-#include "real.h"
 
 /* ---- places */
 
@@ -218,32 +219,67 @@ void fm_plan_free(struct fm_plan *plan)
 
 /* ---- running */
 
-unsigned fm_threads(unsigned asked)
-{
-#ifdef _OPENMP
-    return asked ? asked : (unsigned)omp_get_num_procs();
-#else
-    (void)asked;
-    return 1;
-#endif
-}
+/* What the threads of a loop share. */
+struct loop {
+    const struct fm_plan *plan;
+    const struct fm_kernels *kernels;
+    fm_feed *feed;
+    void *state;
+    struct fm_team team;
+    struct fm_run run;
+    bool more;
+};
 
-void fm_plan_run(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
-                 struct fm_run *run)
+/* One thread's part. Thread 0 feeds; between that and the steps, and after each step, all wait. */
+static void work(struct loop *loop, bool feeder)
 {
-    size_t steps = run->backward ? plan->step_count : plan->forward_steps;
-    run->workspace = plan->workspace;
-    assert(run->pictures >= 1 && run->pictures <= plan->batch);
-    (void)threads;
-#pragma omp parallel num_threads((int)threads)
-    {
-        fm_float_state before = fm_float_enter();
+    const struct fm_plan *plan = loop->plan;
+    fm_float_state before = fm_float_enter();
+    for (;;) {
+        if (feeder)
+            loop->more = loop->feed(loop->state, &loop->run);
+        fm_team_wait(&loop->team);
+        if (!loop->more)
+            break;
+        size_t steps = loop->run.backward ? plan->step_count : plan->forward_steps;
         for (size_t s = 0; s < steps; s++) {
             const struct fm_step *step = &plan->step[s];
-#pragma omp for schedule(dynamic)
-            for (size_t job = 0; job < step->jobs; job++)
-                kernels->job[step->kind](plan, step, run, job);
+            for (size_t job; (job = fm_team_job(&loop->team)) < step->jobs;)
+                loop->kernels->job[step->kind](plan, step, &loop->run, job);
+            fm_team_wait(&loop->team);
         }
-        fm_float_leave(before);
     }
+    fm_float_leave(before);
+}
+
+#ifdef _OPENMP
+static void work_together(struct loop *loop, unsigned threads)
+{
+    /* The runtime may give fewer threads than asked for. */
+#pragma omp parallel num_threads((int)threads)
+    {
+#pragma omp single
+        fm_team_begin(&loop->team, (unsigned)omp_get_num_threads());
+        work(loop, omp_get_thread_num() == 0);
+    }
+}
+#endif
+
+void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
+                  const struct fm_run *run, fm_feed *feed, void *state)
+{
+    struct loop loop = {
+        .plan = plan, .kernels = kernels, .feed = feed, .state = state, .run = *run};
+    loop.run.workspace = plan->workspace;
+#ifdef _OPENMP
+    if (threads > 1) {
+        work_together(&loop, threads);
+        fm_team_end(&loop.team);
+        return;
+    }
+#endif
+    (void)threads;
+    fm_team_begin(&loop.team, 1);
+    work(&loop, true);
+    fm_team_end(&loop.team);
 }

@@ -97,11 +97,13 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, bool train
                             enum fm_optimizer_id optimizer, struct fmnn_error *err);
 void fm_plan_free(struct fm_plan *plan);
 struct fm_kernels;
-/* Runs the steps with so many threads; run->workspace is set here. */
-void fm_plan_run(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
-                 struct fm_run *run);
-/* threads as asked for, 0 meaning as many as there are processors. */
-unsigned fm_threads(unsigned asked);
+/* Called by one thread before each run, the others waiting: takes what the last run gave, fills in what
+   differs in the next one and returns true, or false at the end. */
+typedef bool fm_feed(void *state, struct fm_run *run);
+/* Runs the steps with so many threads, again and again, until there is nothing to feed. run: what all
+   runs have in common; its workspace is set here. */
+void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
+                  const struct fm_run *run, fm_feed *feed, void *state);
 
 /* ---- for layers: what their steps are made of */
 

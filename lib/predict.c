@@ -1,6 +1,7 @@
 /* predict.c -- pictures to probabilities. */
 #include "kernels/kernels.h"
 #include "plan.h"
+#include "team.h"
 
 struct fmnn_predictor {
     const struct fmnn_net *net;
@@ -57,20 +58,35 @@ size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor)
     return predictor->batch;
 }
 
+/* What is still to be predicted. */
+struct rest {
+    struct fmnn_predictor *predictor;
+    const uint8_t *pixels;
+    size_t count;
+    float *probabilities;
+};
+
+static bool feed(void *state, struct fm_run *run)
+{
+    struct rest *rest = state;
+    struct fmnn_predictor *predictor = rest->predictor;
+    const struct fmnn_net *net = predictor->net;
+    size_t n = rest->count < predictor->batch ? rest->count : predictor->batch;
+    for (size_t i = 0; i < n; i++, rest->pixels += net->height * net->width)
+        predictor->pixels[i] = rest->pixels;
+    run->pictures = n;
+    run->probabilities = rest->probabilities;
+    rest->count -= n;
+    rest->probabilities += n * net->classes;
+    return n > 0;
+}
+
 void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
                         float *probabilities)
 {
-    const struct fmnn_net *net = predictor->net;
-    size_t size = net->height * net->width;
-    for (size_t from = 0; from < n; from += predictor->batch) {
-        struct fm_run run = {.pictures = n - from < predictor->batch ? n - from : predictor->batch,
-                             .pixels = predictor->pixels,
-                             .weights = net->weights,
-                             .probabilities = probabilities + from * net->classes};
-        for (size_t i = 0; i < run.pictures; i++)
-            predictor->pixels[i] = pixels + (from + i) * size;
-        fm_plan_run(predictor->plan, predictor->kernels, predictor->threads, &run);
-    }
+    struct rest rest = {predictor, pixels, n, probabilities};
+    struct fm_run run = {.pixels = predictor->pixels, .weights = predictor->net->weights};
+    fm_plan_loop(predictor->plan, predictor->kernels, predictor->threads, &run, feed, &rest);
 }
 
 size_t fmnn_best_class(const float *probabilities, size_t classes)

@@ -101,6 +101,8 @@ struct sink {
 
 static bool put(const struct sink *sink, const void *bytes, size_t count)
 {
+    if (count == 0)
+        return true;
     if (sink->stream)
         return fwrite(bytes, 1, count, sink->stream) == count;
     return XXH3_128bits_update(sink->hash, bytes, count) == XXH_OK;
@@ -369,6 +371,15 @@ static int wrong_length(const struct input *input, uint64_t wanted, uint64_t got
                    input->name, got, wanted);
 }
 
+/* Aligned as fm_alloc_aligned has it, but not zeroed: all of it is read into. */
+static uint8_t *make_room(size_t bytes, struct fmnn_error *err)
+{
+    uint8_t *room = aligned_alloc(ALIGNMENT, bytes / ALIGNMENT * ALIGNMENT + ALIGNMENT);
+    if (!room)
+        fm_fail(err, FMNN_MEMORY, "out of memory (%zu bytes)", bytes);
+    return room;
+}
+
 /* Reads the data, all of it and nothing more. What comes through a pipe is given memory as it
    comes, not as the header promises. */
 static int read_data(struct fm_safetensors *file, struct input *input, struct fmnn_error *err)
@@ -380,7 +391,7 @@ static int read_data(struct fm_safetensors *file, struct input *input, struct fm
     if (!input->sized && room > FM_MOST_HEADER)
         room = FM_MOST_HEADER;
     for (;;) {
-        uint8_t *data = fm_alloc_aligned(room, 1, err);
+        uint8_t *data = make_room(room, err);
         if (!data)
             return -1;
         if (have)

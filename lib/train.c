@@ -1,12 +1,13 @@
 /* train.c -- training by epochs: initialise (new), iterate (advance), end (finish). */
 #include "train.h"
 
-#include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "real.h"
 #include "rng.h"
+#include "team.h"
 
 /* ---- 1. the object */
 
@@ -78,6 +79,7 @@ struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_da
     t->train = train;
     t->valid = valid && valid->count ? valid : NULL;
     t->options = *training;
+    t->longest_go = 0.05;
     if (train->count == 0 && training->recipe.epochs > 0) {
         fm_fail(err, FMNN_USAGE, "there is no picture to train on");
     } else if (prepare(t, err) == 0) {
@@ -121,42 +123,61 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* Runs one batch from `from` on, and adds up what came out. */
-static size_t run_batch(struct fmnn_trainer *t, const struct fmnn_data *data, const uint32_t *order,
-                        size_t from, const struct fm_update *update, struct fm_figures *figures)
+/* The batches of one call: of training or, after them, of validation. They are run in one go for so long
+   that starting the threads does not count, but not so long that a signal would have to wait. */
+struct go {
+    struct fmnn_trainer *t;
+    bool training, bad; /* bad: the loss was not finite */
+    double until;
+    struct fm_update update;
+};
+
+/* Adds up what the last batch gave, in the order of its pictures. */
+static void take_batch(struct go *go, const struct fm_run *run)
 {
-    struct fm_run run = {.pictures = data->count - from < t->plan->batch ? data->count - from
-                                                                         : t->plan->batch,
-                         .pixels = t->pixels,
-                         .labels = t->labels,
-                         .weights = t->net->weights,
-                         .update = update,
-                         .loss = t->loss,
-                         .correct = t->correct,
-                         .backward = update != NULL};
-    memcpy(run.slots, t->slots, sizeof run.slots);
-    fm_data_batch(data, order, from, run.pictures, t->pixels, t->labels);
-    fm_plan_run(t->plan, t->kernels, t->options.threads, &run);
-    for (size_t i = 0; i < run.pictures; i++) {
+    struct fmnn_trainer *t = go->t;
+    struct fm_figures *figures = go->training ? &t->training : &t->validation;
+    for (size_t i = 0; i < run->pictures; i++) {
         figures->loss += t->loss[i];
         figures->correct += t->correct[i];
     }
-    figures->pictures += run.pictures;
-    return run.pictures;
+    figures->pictures += run->pictures;
+    *(go->training ? &t->trained : &t->validated) += run->pictures;
+    go->bad = go->training && !isfinite(figures->loss);
 }
 
-static int train_batch(struct fmnn_trainer *t, struct fmnn_error *err)
+static bool feed(void *state, struct fm_run *run)
 {
-    struct fm_update update;
-    t->step++;
-    t->optimizer->begin(&t->options.recipe, t->step, t->power, &update);
-    t->trained += run_batch(t, t->train, t->order, t->trained, &update, &t->training);
-    if (isfinite(t->training.loss))
-        return 0;
-    return fm_fail(err, FMNN_DATA,
-                   "the loss is not finite any more at step %llu, in epoch %zu; "
-                   "a smaller learning rate may help",
-                   (unsigned long long)t->step, t->epoch_count + 1);
+    struct go *go = state;
+    struct fmnn_trainer *t = go->t;
+    if (run->pictures)
+        take_batch(go, run);
+    const struct fmnn_data *data = go->training ? t->train : t->valid;
+    size_t from = go->training ? t->trained : t->validated, batch = t->plan->batch;
+    if (from == data->count || go->bad || (run->pictures && now() > go->until))
+        return false;
+    if (go->training) {
+        t->step++;
+        t->optimizer->begin(&t->options.recipe, t->step, t->power, &go->update);
+    }
+    run->pictures = data->count - from < batch ? data->count - from : batch;
+    fm_data_batch(data, go->training ? t->order : NULL, from, run->pictures, t->pixels, t->labels);
+    return true;
+}
+
+/* fm_run's pictures are 0 before the first batch. */
+static void run_batches(struct go *go)
+{
+    struct fmnn_trainer *t = go->t;
+    struct fm_run run = {.pixels = t->pixels,
+                         .labels = t->labels,
+                         .weights = t->net->weights,
+                         .update = &go->update,
+                         .loss = t->loss,
+                         .correct = t->correct,
+                         .backward = go->training};
+    memcpy(run.slots, t->slots, sizeof run.slots);
+    fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, go);
 }
 
 static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
@@ -220,14 +241,18 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
     double start = now();
-    int status = 0;
-    if (t->trained < t->train->count)
-        status = train_batch(t, err);
-    else if (t->valid && t->validated < t->valid->count)
-        t->validated += run_batch(t, t->valid, NULL, t->validated, NULL, &t->validation);
+    struct go go = {.t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
+    if (go.training || t->valid)
+        run_batches(&go);
     t->seconds += now() - start;
     bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
-    if (status == 0 && ended)
+    int status = 0;
+    if (go.bad)
+        status = fm_fail(err, FMNN_DATA,
+                         "the loss is not finite any more at step %llu, in epoch %zu; "
+                         "a smaller learning rate may help",
+                         (unsigned long long)t->step, t->epoch_count + 1);
+    else if (ended)
         status = end_epoch(t, err);
     fm_float_leave(before);
     return status != 0 ? -1 : ended ? FMNN_EPOCH : FMNN_BATCH;
@@ -256,39 +281,43 @@ unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
 
 /* ---- 4. the end */
 
-static json_t *recipe_json(const struct fmnn_recipe *recipe)
+/* ",\"key\":number" at the end of the text. */
+static void add_figure(char *text, size_t size, const char *key, double figure)
 {
-    json_t *object = json_pack("{s:s,s:f,s:I,s:I}", "optimizer", recipe->optimizer, "lr", recipe->lr,
-                               "batch", (json_int_t)recipe->batch, "epochs",
-                               (json_int_t)recipe->epochs);
-    if (object && !strcmp(recipe->optimizer, "sgd"))
-        json_object_set_new(object, "momentum", json_real(recipe->momentum));
-    return object;
+    char number[32];
+    size_t used = strlen(text);
+    fmnn_format_number(number, figure);
+    snprintf(text + used, size - used, ",\"%s\":%s", key, number);
 }
 
+/* Written by hand, for the bytes have to be the same with every version of every JSON library, and
+   these do not agree on how a real is printed. No string in it needs an escape. */
 char *fm_training_record(const struct fmnn_trainer *t, unsigned epoch)
 {
-    char seed[24];
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)t->options.seed);
-    json_t *object = json_pack(
-        "{s:o?,s:s,s:s,s:I,s:I,s:s,s:I}", "recipe", recipe_json(&t->options.recipe), "seed", seed,
-        "data", t->fingerprint, "train", (json_int_t)t->train->count, "valid",
-        (json_int_t)(t->valid ? t->valid->count : 0), "keep", t->best ? "best" : "last", "epoch",
-        (json_int_t)epoch);
+    const struct fmnn_recipe *recipe = &t->options.recipe;
     const struct fmnn_epoch *figures = fmnn_trainer_epoch(t, epoch);
-    if (object && figures) {
-        json_object_set_new(object, "loss", json_real(figures->loss));
-        json_object_set_new(object, "accuracy", json_real(figures->accuracy));
-        if (figures->validated) {
-            json_object_set_new(object, "val_loss", json_real(figures->val_loss));
-            json_object_set_new(object, "val_accuracy", json_real(figures->val_accuracy));
-        }
+    char result[256] = "", rates[96] = "";
+    if (figures) {
+        add_figure(result, sizeof result, "loss", figures->loss);
+        add_figure(result, sizeof result, "accuracy", figures->accuracy);
     }
-    if (object && !(t->best && t->kept)) /* weights of the last step, which may be inside an epoch */
-        json_object_set_new(object, "step", json_integer((json_int_t)t->step));
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    json_decref(object);
-    return text;
+    if (figures && figures->validated) {
+        add_figure(result, sizeof result, "val_loss", figures->val_loss);
+        add_figure(result, sizeof result, "val_accuracy", figures->val_accuracy);
+    }
+    if (!(t->best && t->kept)) /* weights of the last step, which may be inside an epoch */
+        snprintf(result + strlen(result), sizeof result - strlen(result), ",\"step\":%llu",
+                 (unsigned long long)t->step);
+    add_figure(rates, sizeof rates, "lr", recipe->lr);
+    if (!strcmp(recipe->optimizer, "sgd"))
+        add_figure(rates, sizeof rates, "momentum", recipe->momentum);
+    return fm_format(NULL,
+                     "{\"recipe\":{\"optimizer\":\"%s\"%s,\"batch\":%u,\"epochs\":%u},"
+                     "\"seed\":%llu,\"data\":\"%s\",\"train\":%zu,\"valid\":%zu,"
+                     "\"keep\":\"%s\",\"epoch\":%u%s}",
+                     t->optimizer->name, rates, recipe->batch, recipe->epochs,
+                     (unsigned long long)t->options.seed, t->fingerprint, t->train->count,
+                     t->valid ? t->valid->count : 0, t->best ? "best" : "last", epoch, result);
 }
 
 int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)

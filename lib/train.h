@@ -36,6 +36,7 @@ struct fmnn_trainer {
     uint32_t *order;        /* of the epoch under way */
     size_t validated;       /* pictures validated after it */
     struct fm_figures validation;
+    double longest_go; /* seconds that one call of advance may take, but for its last batch */
     const uint8_t **pixels; /* [batch] */
     uint16_t *labels;
     double *loss;

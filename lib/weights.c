@@ -7,7 +7,8 @@
 
 #include "model.h"
 
-static const double pixel_scale = 1.0 / 255;
+/* 1/255, as it stands in the files: JSON libraries do not agree on how a real is printed. */
+#define PIXEL_SCALE "0.00392156862745098"
 
 /* ---- 1. writing */
 
@@ -47,8 +48,8 @@ int fm_file_text(struct fm_file *file, const char *key, char *value)
 int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *training,
                 struct fmnn_error *err)
 {
-    char *input = dump(json_pack("{s:[i,I,I],s:f}", "shape", 1, (json_int_t)net->height,
-                                 (json_int_t)net->width, "scale", pixel_scale));
+    char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[1,%zu,%zu]}", net->height,
+                            net->width);
     if (fm_file_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
         fm_file_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0 ||
         fm_file_text(file, "fmnn.input", input) != 0)
@@ -174,7 +175,7 @@ static int read_input(const struct fm_safetensors *file, size_t *height, size_t 
                                &w, "scale", &scale) == 0;
     json_decref(input);
     good = good && channels == 1 && h >= 1 && w >= 1 && h <= 4096 && w <= 4096 &&
-           fabs(scale - pixel_scale) < 1e-15;
+           fabs(scale - 1.0 / 255) < 1e-15;
     *height = (size_t)h;
     *width = (size_t)w;
     if (!good)

@@ -9,7 +9,6 @@
 #include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct program *program = &(struct program){.name = "fmnn"};
@@ -79,6 +78,12 @@ void die_error(const struct fmnn_error *error)
     die("%s", error->message);
 }
 
+const char *kernels_wanted(void)
+{
+    const char *name = getenv("FMNN_KERNELS");
+    return name && name[0] ? name : NULL;
+}
+
 bool quiet(void)
 {
     return verbosity < 0;
@@ -96,6 +101,11 @@ bool progress_wanted(void)
 }
 
 /* ---- 2. Closing standard output ---- */
+
+void die_stdout(void)
+{
+    die_errno("standard output");
+}
 
 /* A full disk often shows only now. A program that wrote nothing may run with standard output closed: its
    number is reserved then, and closing it fails only where something was written. */
@@ -351,10 +361,19 @@ static char *joined(const char *a, const char *b)
     return path;
 }
 
-static bool is_directory(const char *path)
+/* A directory that holds none of a data set's files, as a fetch that was killed leaves behind, must not
+   hide another that does. */
+static bool holds_data(const char *directory)
 {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    static const char *const files[] = {"/train-images-idx3-ubyte", "/train-images-idx3-ubyte.gz",
+                                        "/t10k-images-idx3-ubyte", "/t10k-images-idx3-ubyte.gz"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof files / sizeof *files && !found; i++) {
+        char *path = joined(directory, files[i]);
+        found = access(path, F_OK) == 0;
+        free(path);
+    }
+    return found;
 }
 
 char *user_directory(const char *dataset)
@@ -372,20 +391,27 @@ char *user_directory(const char *dataset)
     return path;
 }
 
-char *data_directory(const char *option)
+char *dataset_directory(const char *option, const char *dataset)
 {
     const char *environment = getenv("FMNN_DATA");
     if (option)
         return joined(option, "");
     if (environment && environment[0])
         return joined(environment, "");
-    char *path = user_directory("fashion-mnist");
-    if (path && is_directory(path))
+    char *path = user_directory(dataset);
+    if (path && holds_data(path))
         return path;
     free(path);
-    if (is_directory("/usr/share/datasets/fashion-mnist"))
-        return joined("/usr/share/datasets/fashion-mnist", "");
+    path = joined("/usr/share/datasets/", dataset);
+    if (holds_data(path))
+        return path;
+    free(path);
     return NULL;
+}
+
+char *data_directory(const char *option)
+{
+    return dataset_directory(option, "fashion-mnist");
 }
 
 /* Weight files begin with the length of their header: a zero byte among the first eight. */

@@ -24,6 +24,7 @@ void warn(const char *format, ...) FMNN_PRINTF(1, 2); /* always */
 _Noreturn void die(const char *format, ...) FMNN_PRINTF(1, 2);  /* and exits with EXIT_TROUBLE */
 _Noreturn void die_errno(const char *format, ...) FMNN_PRINTF(1, 2); /* ": strerror(errno)" */
 _Noreturn void die_error(const struct fmnn_error *error);       /* the library's message */
+_Noreturn void die_stdout(void); /* after a write to standard output failed, while errno says why */
 
 /* ---- options: one table a program gives getopt_long, --help and the check of the man page */
 
@@ -59,6 +60,8 @@ double option_double(const char *option, const char *text, double least, double 
 size_t option_word(const char *option, const char *text, const char *const *words);
 
 bool quiet(void), verbose(void);
+/* $FMNN_KERNELS; NULL, the best for this CPU, where it is unset or empty. */
+const char *kernels_wanted(void);
 /* Progress may be drawn: standard error is a terminal, not TERM=dumb, no --quiet. */
 bool progress_wanted(void);
 
@@ -68,8 +71,11 @@ bool progress_wanted(void);
    that says what the program waits for. */
 struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind);
 /* The data directory: -d, else $FMNN_DATA, else ${XDG_DATA_HOME:-~/.local/share}/fmnn/fashion-mnist, else
-   /usr/share/datasets/fashion-mnist; malloc'ed, or NULL where none of the last two exists. */
+   /usr/share/datasets/fashion-mnist; malloc'ed, or NULL where none of the last two
+   holds data. */
 char *data_directory(const char *option);
+/* The same for another data set: its own name stands for fashion-mnist then. */
+char *dataset_directory(const char *option, const char *dataset);
 /* ${XDG_DATA_HOME:-~/.local/share}/fmnn/DATASET, whether it exists or not; malloc'ed, NULL without a home. */
 char *user_directory(const char *dataset);
 /* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the weights (may be NULL),

@@ -1,7 +1,8 @@
 /* fm-predict.c -- adds predictions to the rows of a table.
 
-   Rows are held until a batch is full or the input pauses, then predicted and printed: so the program
-   can stand in a pipe that somebody types into, and a picture's result does not depend on it. */
+   Rows are held until a batch is full or the input pauses, then predicted and printed: so the
+   program can stand in a pipe that somebody types into, and a picture's result does not depend on
+   it. */
 #include "common.h"
 
 #include <unistd.h>
@@ -38,10 +39,10 @@ struct batch {
     struct fmnn_net *net;
     struct fmnn_images *images;
     struct fmnn_predictor *predictor;
-    bool all;           /* print all probabilities */
-    size_t size, count; /* rows it holds at most, and now */
-    char **row;         /* [size] the fields, tabs between */
-    uint8_t *pixels;    /* (size, height, width) */
+    bool all;             /* print all probabilities */
+    size_t size, count;   /* rows it holds at most, and now */
+    char **row;           /* [size] the fields, tabs between */
+    uint8_t *pixels;      /* (size, height, width) */
     float *probabilities; /* (size, classes) */
 };
 
@@ -59,9 +60,8 @@ static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
     char *directory = data_directory(a->data);
     b.images = fmnn_images_new(directory, &error);
     free(directory);
-    b.predictor = b.images ? fmnn_predictor_new(net, a->batch, a->threads, getenv("FMNN_KERNELS"),
-                                                &error)
-                           : NULL;
+    b.predictor =
+        b.images ? fmnn_predictor_new(net, a->batch, a->threads, kernels_wanted(), &error) : NULL;
     if (!b.predictor)
         die_error(&error);
     b.size = fmnn_predictor_batch(b.predictor);
@@ -105,7 +105,7 @@ static void finish_batch(struct batch *b)
     }
     b->count = 0;
     if (fflush(stdout) != 0)
-        die_errno("standard output");
+        die_stdout();
 }
 
 /* Takes row. NULL, or an error about the picture. */
@@ -146,7 +146,8 @@ static void check_columns(const struct arguments *a, const struct fmnn_table *ta
         int length = snprintf(name, sizeof name, "%s%s%s", ours[i], a->suffix ? "_" : "",
                               a->suffix ? a->suffix : "");
         if (length < (int)sizeof name && fmnn_table_find(table, name) >= 0)
-            die("%s: there is a column '%s' already; give the new ones another name by --suffix WORD",
+            die("%s: there is a column '%s' already; give the new ones another name by --suffix "
+                "WORD",
                 fmnn_table_name(table), name);
     }
 }

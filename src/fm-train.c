@@ -1,6 +1,7 @@
 /* fm-train.c -- trains a net on the pictures that a table names.
 
-   Contents: 1. Options  2. The model  3. The data  4. The summary  5. Progress and history  6. Training */
+   Contents: 1. Options  2. The model  3. The data  4. The summary  5. Progress and history  6.
+   Training */
 #include "common.h"
 
 #include <dirent.h>
@@ -128,6 +129,40 @@ static void parse_option(struct arguments *a, int code)
     }
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (!a || !b || !strcmp(a, "-") || !strcmp(b, "-"))
+        return false;
+    if (stat(a, &x) != 0 || stat(b, &y) != 0)
+        return !strcmp(a, b);
+    return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Of two things written to one file the first would be lost; so would a table. */
+static void check_files(const struct arguments *a)
+{
+    const struct {
+        const char *name, *path;
+    } file[] = {{"--checkpoint", a->checkpoint},
+                {"--history", a->history},
+                {"--output", a->output},
+                {"the table", a->table}};
+    enum { FILES = sizeof file / sizeof *file };
+    if (a->summary)
+        return;
+    if (!strcmp(a->output, "-") && !strcmp(a->history, "-"))
+        usage_error("weights and history cannot both go to standard output (see --history)");
+    if (a->checkpoint && !strcmp(a->checkpoint, "-"))
+        usage_error("--checkpoint: it is written again and again; standard output cannot take it");
+    if (a->resume && !strcmp(a->resume, "-") && (!a->table || !strcmp(a->table, "-")))
+        usage_error("checkpoint and table cannot both come from standard input");
+    for (size_t i = 0; i < FILES; i++)
+        for (size_t k = i + 1; k < FILES; k++)
+            if (same_file(file[i].path, file[k].path))
+                usage_error("%s and %s are the same file", file[i].name, file[k].name);
+}
+
 static struct arguments parse_arguments(int argc, char **argv)
 {
     struct arguments a = {.model = "fc", .output = "model.safetensors", .history = "-"};
@@ -135,11 +170,8 @@ static struct arguments parse_arguments(int argc, char **argv)
         parse_option(&a, code);
     at_most(argc, argv, 1);
     a.table = optind < argc ? argv[optind] : NULL;
-    a.training.kernels = getenv("FMNN_KERNELS");
-    if (!strcmp(a.output, "-") && !strcmp(a.history, "-") && !a.summary)
-        usage_error("weights and history cannot both go to standard output (see --history)");
-    if (a.checkpoint && !strcmp(a.checkpoint, a.output))
-        usage_error("--checkpoint and --output are the same file");
+    a.training.kernels = kernels_wanted();
+    check_files(&a);
     return a;
 }
 
@@ -179,7 +211,8 @@ static _Noreturn void unknown_preset(const char *directory, const char *name)
     const char *nearest = fmnn_nearest(name, (const char *const *)names);
     if (nearest)
         usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
-    usage_error("unknown model '%s' (a file has a '/' or '.' in its name; a text has blanks)", name);
+    usage_error("unknown model '%s' (a file has a '/' or '.' in its name; a text has blanks)",
+                name);
 }
 
 static struct fmnn_model *find_model(const char *what)
@@ -194,8 +227,8 @@ static struct fmnn_model *find_model(const char *what)
             presets = MODELSDIR;
         char path[4096];
         bool is_file = strpbrk(what, "/.") != NULL;
-        if (snprintf(path, sizeof path, "%s%s%s", is_file ? "" : presets, is_file ? "" : "/", what) >=
-            (int)sizeof path)
+        if (snprintf(path, sizeof path, "%s%s%s", is_file ? "" : presets, is_file ? "" : "/",
+                     what) >= (int)sizeof path)
             die("%s: file name too long", what);
         if (!is_file && access(path, F_OK) != 0)
             unknown_preset(presets, what);
@@ -350,7 +383,8 @@ static void free_input(struct input *input)
 
 /* ---- 4. The summary ---- */
 
-/* Only sizes are wanted: those of the table's first picture, or of Fashion-MNIST's where no table is given. */
+/* Only sizes are wanted: those of the table's first picture, or of Fashion-MNIST's where no table
+ * is given. */
 static struct input look_at_input(const struct arguments *a)
 {
     struct fmnn_error error;
@@ -451,12 +485,15 @@ static void print_epoch(FILE *history, const struct fmnn_epoch *e)
             val_accuracy, lr, seconds);
 }
 
-/* The history is of use while it grows: to standard output or a pipe line by line. A file, which is to be
-   whole or not there, appears at the end. */
-static void show_history(FILE *history)
+/* The history is of use while it grows: to standard output or a pipe line by line. A file, which is
+   to be whole or not there, appears at the end. */
+static void show_history(const char *path, FILE *history)
 {
-    if (fflush(history) != 0)
-        die_errno("history");
+    if (fflush(history) == 0)
+        return;
+    if (history == stdout)
+        die_stdout();
+    die_errno("%s", path);
 }
 
 /* ---- 6. Training ---- */
@@ -513,14 +550,14 @@ static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *
         print_epoch(history, epoch);
         printed++;
     }
-    show_history(history);
+    show_history(a->history, history);
     while (!caught && (status = fmnn_trainer_advance(trainer, error)) >= 0 && status != FMNN_DONE) {
         draw_progress(&progress, trainer, a->training.recipe.epochs);
         if (status != FMNN_EPOCH)
             continue;
         clear_progress(&progress);
         print_epoch(history, fmnn_trainer_epoch(trainer, ++printed));
-        show_history(history);
+        show_history(a->history, history);
         if (a->checkpoint)
             save_checkpoint(a->checkpoint, trainer);
     }
@@ -531,6 +568,8 @@ static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *
 /* What is asked to be written must be writable before hours go into it. */
 static void check_outputs(const struct arguments *a)
 {
+    if (!strcmp(a->output, "-"))
+        output_abandon(output_open(a->output, true)); /* a terminal is refused */
     output_check(a->output);
     output_check(a->history);
     if (a->checkpoint)
@@ -550,8 +589,8 @@ static void tell_end(const struct arguments *a, const struct fmnn_trainer *train
         info("%s holds the weights of epoch %u", a->output, kept);
 }
 
-/* A failed training (a loss that is not finite) leaves nothing behind but its history; an interrupted
-   one leaves what it has. */
+/* A failed training (a loss that is not finite) leaves nothing behind but its history; an
+   interrupted one leaves what it has. */
 static void train_net(struct arguments *a, struct fmnn_net *net, const struct input *input)
 {
     struct fmnn_error error;
@@ -566,8 +605,8 @@ static void train_net(struct arguments *a, struct fmnn_net *net, const struct in
     output_commit(history);
     if (status < 0)
         die_error(&error);
-    /* The checkpoint holds the weights of the last step, so it is made ready before these make way for
-       the best; but the weights are written first. */
+    /* The checkpoint holds the weights of the last step, so it is made ready before these make way
+       for the best; but the weights are written first. */
     struct output *checkpoint = NULL;
     if (caught && a->checkpoint) {
         checkpoint = output_open(a->checkpoint, true);
@@ -591,8 +630,7 @@ int main(int argc, char **argv)
     struct fmnn_model *model = find_model(a.model);
     make_recipe(&a, model);
     struct input input = a.summary ? look_at_input(&a) : read_input(&a);
-    struct fmnn_net *net =
-        fmnn_net_new(model, input.height, input.width, input.classes, &error);
+    struct fmnn_net *net = fmnn_net_new(model, input.height, input.width, input.classes, &error);
     if (!net || (input.names && fmnn_net_set_names(net, input.names, &error) != 0))
         die_error(&error);
     if (a.summary) {

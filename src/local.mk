@@ -3,6 +3,15 @@ noinst_LIBRARIES += src/libcommon.a
 src_libcommon_a_SOURCES = src/common.h src/common.c src/output.c
 common_ldadd = src/libcommon.a lib/libfmnn.la
 
+fetch_cppflags = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(MD_CFLAGS) $(ZLIB_CFLAGS)
+fetch_libs = $(CURL_LIBS) $(MD_LIBS) $(ZLIB_LIBS)
+fetch_sources = src/fm-fetch.c src/fetch.h src/fetch-verify.c src/fetch-store.c src/fetch-download.c
+
+bin_PROGRAMS += src/fm-fetch
+src_fm_fetch_SOURCES = $(fetch_sources) src/fetch-sources.c
+src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
+src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
+
 bin_PROGRAMS += src/fm-split
 src_fm_split_SOURCES = src/fm-split.c
 src_fm_split_LDADD = $(common_ldadd)
@@ -17,6 +26,11 @@ bin_PROGRAMS += src/fm-predict
 src_fm_predict_SOURCES = src/fm-predict.c
 src_fm_predict_LDADD = $(common_ldadd)
 
+bin_PROGRAMS += src/fm-confusion
+src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text.c \
+	src/confusion-data.c src/confusion-numpy.c
+src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)
 bin_PROGRAMS += src/fm-plot
 src_fm_plot_SOURCES = src/fm-plot.c src/plot.h src/gnuplot.h src/gnuplot.c src/text.c src/sheet.h src/sheet.c \
 	src/plot-history.c src/plot-confusion.c src/plot-images.c src/plot-filters.c

@@ -190,7 +190,7 @@ void output_commit(struct output *output)
     FILE *stream = output->stream;
     if (stream == stdout) {
         if (fflush(stdout) != 0)
-            die_errno("standard output");
+            die_stdout();
         forget(output);
         return;
     }

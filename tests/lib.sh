@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # lib.sh -- the little that the TAP scripts share; each starts with ". $srcdir/tests/lib.sh".
 # A script runs in a scratch directory of its own, $TMP; programs are found on PATH.
 

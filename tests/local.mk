@@ -6,6 +6,7 @@ TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-d
 AM_TESTS_ENVIRONMENT = \
 	PATH='$(abs_top_builddir)'/src:"$$PATH"; export PATH; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; builddir='$(abs_top_builddir)'; export builddir; \
+	FMNN_MODELS='$(abs_top_srcdir)'/lib/models; export FMNN_MODELS; \
 	LC_ALL=C; export LC_ALL; unset FMNN_DATA FMNN_KERNELS XDG_DATA_HOME;
 EXTRA_DIST += build-aux/tap-driver.sh
 
@@ -16,7 +17,7 @@ check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng \
-	tests/check_idx tests/check_png
+	tests/check_idx tests/check_png tests/check_safetensors
 library_tests += tests/check_table tests/check_sets tests/check_images tests/check_split
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
 check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
@@ -35,6 +36,10 @@ tests_check_png_SOURCES = tests/check_png.c tests/runner.h tests/scratch.h
 tests_check_png_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS)
 tests_check_png_LDFLAGS = $(check_ldflags)
 tests_check_png_LDADD = $(check_ldadd)
+tests_check_safetensors_SOURCES = tests/check_safetensors.c tests/runner.h tests/scratch.h
+tests_check_safetensors_CPPFLAGS = $(check_cppflags) $(XXHASH_CFLAGS)
+tests_check_safetensors_LDFLAGS = $(check_ldflags)
+tests_check_safetensors_LDADD = $(check_ldadd)
 
 tests_check_table_SOURCES = tests/check_table.c tests/runner.h tests/scratch.h
 tests_check_table_CPPFLAGS = $(check_cppflags)
@@ -56,6 +61,28 @@ tests_check_split_CPPFLAGS = $(check_cppflags)
 tests_check_split_LDFLAGS = $(check_ldflags)
 tests_check_split_LDADD = $(check_ldadd)
 
+library_tests += tests/check_engine
+tests_check_engine_SOURCES = tests/check_engine.c tests/engine.h tests/runner.h
+tests_check_engine_CPPFLAGS = $(check_cppflags)
+tests_check_engine_LDFLAGS = $(check_ldflags)
+tests_check_engine_LDADD = $(check_ldadd)
+
+library_tests += tests/check_model
+tests_check_model_SOURCES = tests/check_model.c tests/runner.h
+tests_check_model_CPPFLAGS = $(check_cppflags)
+tests_check_model_LDFLAGS = $(check_ldflags)
+tests_check_model_LDADD = $(check_ldadd)
+library_tests += tests/check_train
+tests_check_train_SOURCES = tests/check_train.c tests/engine.h tests/scratch.h tests/runner.h
+tests_check_train_CPPFLAGS = $(check_cppflags)
+tests_check_train_LDFLAGS = $(check_ldflags)
+tests_check_train_LDADD = $(check_ldadd)
+library_tests += tests/check_confusion
+tests_check_confusion_SOURCES = tests/check_confusion.c tests/runner.h
+tests_check_confusion_CPPFLAGS = $(check_cppflags)
+tests_check_confusion_LDFLAGS = $(check_ldflags)
+tests_check_confusion_LDADD = $(check_ldadd)
+
 # --- the programs
 # Writes small data sets for the scripts.
 check_PROGRAMS += tests/mkidx
@@ -65,9 +92,33 @@ tests_mkidx_LDADD = $(ZLIB_LIBS)
 check_PROGRAMS += tests/mknet
 tests_mknet_SOURCES = tests/mknet.c
 tests_mknet_LDADD = lib/libfmnn.la
+check_PROGRAMS += tests/mkpng
+tests_mkpng_SOURCES = tests/mkpng.c
+tests_mkpng_CPPFLAGS = $(AM_CPPFLAGS) $(PNG_CFLAGS)
+tests_mkpng_LDADD = lib/libfmnn.la $(PNG_LIBS)
 
 TESTS += $(program_tests)
 program_tests =
 program_tests += tests/fm-split.test tests/pages.test
+program_tests += tests/fm-fetch.test
 program_tests += tests/fm-plot.test
+program_tests += tests/fm-train.test tests/fm-predict.test
 EXTRA_DIST += $(program_tests) tests/lib.sh
+
+# --- fuzzing, by hand: tests/fuzz/run
+EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
+	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
+# fm-fetch with data sets that are small enough to be made, and a server of faults
+check_PROGRAMS += tests/fm-fetch-tiny tests/tiny-data tests/httpd
+tests_fm_fetch_tiny_SOURCES = $(fetch_sources) tests/tiny-sources.c
+tests_fm_fetch_tiny_CPPFLAGS = $(fetch_cppflags)
+tests_fm_fetch_tiny_LDADD = $(common_ldadd) $(fetch_libs)
+tests_tiny_data_SOURCES = tests/tiny-data.c
+tests_tiny_data_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
+tests_tiny_data_LDADD = $(ZLIB_LIBS)
+tests_httpd_SOURCES = tests/httpd.c
+program_tests += tests/fm-confusion.test
+EXTRA_DIST += tests/bench/confusion-oracle.py \
+	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
+	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
+	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt

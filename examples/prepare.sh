@@ -1,0 +1,166 @@
+# shellcheck shell=sh disable=SC2154
+# prepare.sh -- what examples/quickstart and tests/run share: finding and installing what is needed, a place
+# to build in, and building. They set, before they read this file:
+#   program   the name to speak under
+#   source    the directory of the source
+#   install   yes or no: whether packages may be installed
+
+say() { printf '%s\n' "$*"; }
+step() { printf '\n== %s\n' "$*"; }
+complain() { printf '%s: %s\n' "$program" "$*" >&2; }
+stop() {
+    complain "$@"
+    exit 2
+}
+
+processors() { getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1; }
+
+# ---- what is needed
+
+# lacking COMMAND DEBIAN FEDORA: unless the command succeeds, notes the packages
+lacking() {
+    if eval "$1" >/dev/null 2>&1; then return; fi
+    debian="$debian $2"
+    fedora="$fedora $3"
+}
+
+can_compile() {
+    for compiler in "${CC:-gcc}" cc; do
+        echo '#include <stdio.h>' | $compiler -E - && return
+    done
+    return 1
+}
+
+# find_missing --programs|--tests: sets the lists of packages that are missing
+find_missing() {
+    debian='' fedora=''
+    lacking can_compile 'gcc libc6-dev' gcc
+    lacking 'command -v make' make make
+    lacking 'command -v pkg-config' pkg-config pkgconf-pkg-config
+    if [ ! -e "$source/configure" ]; then
+        lacking 'command -v autoreconf' autoconf autoconf
+        lacking 'command -v automake' automake automake
+        lacking 'command -v libtoolize' libtool libtool
+        # shellcheck disable=SC2016 # for eval
+        lacking '[ -e "$(aclocal --print-ac-dir)/ax_check_compile_flag.m4" ]' \
+            autoconf-archive autoconf-archive
+    fi
+    lacking 'pkg-config --exists zlib' zlib1g-dev zlib-devel
+    lacking 'pkg-config --exists libpng' libpng-dev libpng-devel
+    lacking 'pkg-config --exists "jansson >= 2.7"' libjansson-dev jansson-devel
+    lacking 'pkg-config --exists "libxxhash >= 0.8"' libxxhash-dev xxhash-devel
+    lacking 'pkg-config --exists "libcurl >= 7.62"' libcurl4-openssl-dev libcurl-devel
+    lacking 'pkg-config --exists libmd' libmd-dev libmd-devel
+    lacking 'command -v gnuplot' gnuplot-nox gnuplot
+    [ "$1" = --tests ] || return 0
+    lacking 'pkg-config --exists "check >= 0.11"' check check-devel
+    lacking 'command -v xz' xz-utils xz
+    lacking 'command -v mandoc' mandoc mandoc
+}
+
+# run_apt ARGUMENT...: as root; what it says is shown only when it fails
+run_apt() {
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        as_root=sudo
+        [ -t 2 ] || as_root='sudo -n' # nobody is there to be asked for a password
+    fi
+    log=$(mktemp "${TMPDIR:-/tmp}/fmnn-apt.XXXXXX") || exit 2
+    status=0
+    # shellcheck disable=SC2086 # two words
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 \
+        -o Dpkg::Use-Pty=0 "$@" </dev/null >"$log" 2>&1 || status=$?
+    [ $status -eq 0 ] || tail -20 "$log" >&2
+    rm -f "$log"
+    return $status
+}
+
+has_apt() {
+    command -v apt-get >/dev/null && { [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null; }
+}
+
+apt_updated=no
+apt_update() {
+    [ $apt_updated = no ] || return 0
+    run_apt update || complain "'apt-get update' failed; going on with the lists at hand"
+    apt_updated=yes
+}
+
+missing_words() {
+    complain 'these are missing.'
+    complain "  Debian, Ubuntu:  apt-get install$debian"
+    complain "  Fedora:          dnf install$fedora"
+    complain "  elsewhere:       what provides the same; see 'Installation' in README"
+}
+
+# install_missing --programs|--tests: installs what is missing, or says what it is and stops.
+install_missing() {
+    step 'What is needed'
+    find_missing "$1"
+    if [ -z "$debian" ]; then
+        say 'All is there.'
+        return
+    fi
+    if [ "$install" = no ] || ! has_apt; then
+        missing_words
+        stop 'install them, then run this again'
+    fi
+    say "Installing with apt-get:$debian"
+    apt_update
+    # shellcheck disable=SC2086 # a list
+    run_apt install --no-install-recommends $debian || {
+        missing_words
+        stop 'apt-get could not install them'
+    }
+    find_missing "$1"
+    [ -z "$debian" ] || {
+        missing_words
+        stop 'apt-get was content, but they are not found'
+    }
+}
+
+# ---- where to build
+
+can_write() {
+    mkdir -p "$1" 2>/dev/null && (: >"$1/.writable") 2>/dev/null && rm -f "$1/.writable"
+}
+
+# choose_tree NAME: sets $tree, a source that has a configure script and is not configured itself, and
+# $builds, a directory to build in: NAME in the source or, where that cannot be written, elsewhere.
+choose_tree() {
+    tree=$source builds=$source/$1
+    can_write "$builds" || builds=$(mktemp -d "${TMPDIR:-/tmp}/fmnn-$1.XXXXXX") || exit 2
+    if [ -e "$source/config.status" ] || { [ ! -e "$source/configure" ] && ! [ -w "$source" ]; }; then
+        copy_source
+    fi
+    [ -e "$tree/configure" ] || make_configure
+}
+
+copy_source() {
+    tree=$builds/source
+    rm -rf "$tree" && mkdir -p "$tree" || exit 2
+    (cd "$source" && tar -cf - --exclude=./build --exclude='./build-[!a]*' --exclude=./quickstart-out .) |
+        (cd "$tree" && tar -xf -)
+    chmod -R u+w "$tree"
+    if [ -e "$tree/Makefile" ]; then
+        (cd "$tree" && make -s distclean) >/dev/null 2>&1 || stop "$source: 'make distclean' first"
+    fi
+}
+
+make_configure() {
+    say 'autogen.sh: making configure'
+    quietly "$builds/autogen.log" sh "$tree/autogen.sh"
+}
+
+# ---- building
+
+# quietly LOG COMMAND...: what it says is shown only when it fails; and then the end
+quietly() {
+    log_file=$1
+    shift
+    if "$@" >"$log_file" 2>&1; then return; fi
+    tail -40 "$log_file" >&2
+    stop "failed: $* (all of it: $log_file)"
+}
+
+in_directory() { (cd "$1" && shift && "$@"); }

@@ -1,0 +1,350 @@
+/* fm-fetch.c -- gets the data set, and vouches for it. */
+#include "fetch.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum {
+    OPTION_FROM = 256,
+    OPTION_MIRROR,
+    OPTION_CHECK,
+    OPTION_LIST,
+    OPTION_TIMEOUT,
+    OPTION_RETRIES,
+    OPTION_DELAY
+};
+
+static const struct option_row rows[] = {
+    {'d', "data", "DIR", "the data directory to look in and to fill"},
+    {OPTION_FROM, "from", "DIR", "copy from this directory, without network"},
+    {OPTION_MIRROR, "mirror", "URL", "fetch from this directory (http, https, file); repeatable"},
+    {OPTION_CHECK, "check", NULL, "verify the files, fetch nothing"},
+    {OPTION_LIST, "list", NULL, "list the known data sets"},
+    {OPTION_TIMEOUT, "timeout", "SECONDS", "give up on a server so long silent (30)"},
+    {OPTION_RETRIES, "retries", "N", "try each mirror again N times (3)"},
+    {OPTION_DELAY, "retry-delay", "SECONDS", "wait so long first, then double (1)"},
+    {0, NULL, NULL, NULL},
+};
+
+static const struct program program = {
+    .name = "fm-fetch",
+    .synopsis = "[OPTION]... [DATASET]",
+    .purpose = "Gets the data set, verifies it, and prints the paths of its files.",
+    .options = rows,
+    .epilogue = "; 1 --check found a file bad or missing.",
+};
+
+struct arguments {
+    const char *data, *from;
+    const char **mirrors; /* room for all that argv can hold; ends in NULL */
+    size_t mirror_count;
+    bool check, list;
+    struct download_settings download;
+};
+
+/* What is in the data directory under one file's name. Readers prefer the plain file. */
+struct place {
+    char *plain, *gz;
+    struct finding plain_is, gz_is; /* gz_is only where the plain one is not good */
+};
+
+/* ---- Arguments */
+
+static const char *checked_mirror(const char *url)
+{
+    static const char *const schemes[] = {"http://", "https://", "file://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (!strncmp(url, schemes[i], strlen(schemes[i])))
+            return url;
+    usage_error("--mirror: '%s' does not begin with http://, https:// or file://", url);
+}
+
+static void set_option(int code, struct arguments *a)
+{
+    switch (code) {
+    case 'd':
+        a->data = optarg;
+        break;
+    case OPTION_FROM:
+        a->from = optarg;
+        break;
+    case OPTION_MIRROR:
+        a->mirrors[a->mirror_count++] = checked_mirror(optarg);
+        break;
+    case OPTION_CHECK:
+        a->check = true;
+        break;
+    case OPTION_LIST:
+        a->list = true;
+        break;
+    case OPTION_TIMEOUT:
+        a->download.timeout = (unsigned)option_unsigned("--timeout", optarg, 1, 86400);
+        break;
+    case OPTION_RETRIES:
+        a->download.retries = (unsigned)option_unsigned("--retries", optarg, 0, 1000);
+        break;
+    case OPTION_DELAY:
+        a->download.retry_delay = option_double("--retry-delay", optarg, 0, 3600);
+        break;
+    }
+}
+
+static void parse(int argc, char **argv, struct arguments *a)
+{
+    int code;
+    a->mirrors = calloc((size_t)argc + 1, sizeof *a->mirrors);
+    if (!a->mirrors)
+        die("out of memory");
+    a->download = (struct download_settings){.timeout = 30, .retries = 3, .retry_delay = 1};
+    while ((code = next_option(argc, argv)) != -1)
+        set_option(code, a);
+    at_most(argc, argv, a->list ? 0 : 1);
+    if (a->data && !a->data[0])
+        usage_error("--data: the name of a directory is empty");
+    if (a->from && a->mirror_count)
+        usage_error("--from and --mirror exclude each other");
+    if (a->check && (a->from || a->mirror_count))
+        usage_error("--check fetches nothing, so %s is of no use", a->from ? "--from" : "--mirror");
+}
+
+static struct source find_source(const char *name)
+{
+    struct source source = {0};
+    const char *names[64] = {NULL};
+    for (size_t i = 0; i < sizeof names / sizeof *names - 1 && source_at(i, &source); i++)
+        if (!strcasecmp(names[i] = source.set->name, name)) /* many write Fashion-MNIST */
+            return source;
+    source_at(option_word("DATASET", name, names), &source);
+    return source;
+}
+
+static int list_sets(void)
+{
+    struct source source;
+    printf("name\ttitle\tclasses\tpinned\tmirrors\n");
+    for (size_t i = 0; source_at(i, &source); i++) {
+        const struct fmnn_set *set = source.set;
+        printf("%s\t%s\t%zu\t%s\t", set->name, set->title, set->class_count,
+               set_pinned(set) ? "yes" : "no");
+        for (const char *const *url = source.mirrors; *url; url++)
+            printf("%s%s", url == source.mirrors ? "" : " ", *url);
+        printf("\n");
+    }
+    return 0;
+}
+
+/* ---- What is there */
+
+static void survey(const char *directory, const struct fmnn_set *set, struct place places[])
+{
+    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+        struct place *p = &places[i];
+        p->plain = path_in(directory, set->files[i].name, "");
+        p->gz = path_in(directory, set->files[i].name, ".gz");
+        verify_path(p->plain, set, i, &p->plain_is);
+        p->gz_is = p->plain_is;
+        if (p->plain_is.verdict != FILE_GOOD)
+            verify_path(p->gz, set, i, &p->gz_is);
+    }
+}
+
+static void forget(struct place places[])
+{
+    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+        free(places[i].plain);
+        free(places[i].gz);
+    }
+}
+
+/* What a reader would open, and what that is. */
+static const char *read_path(const struct place *place)
+{
+    return place->plain_is.verdict == FILE_MISSING ? place->gz : place->plain;
+}
+
+static const struct finding *read_finding(const struct place *place)
+{
+    return place->plain_is.verdict == FILE_MISSING ? &place->gz_is : &place->plain_is;
+}
+
+static bool all_good(const struct place places[])
+{
+    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+        if (read_finding(&places[i])->verdict != FILE_GOOD)
+            return false;
+    return true;
+}
+
+static int report(const struct fmnn_set *set, const struct place places[])
+{
+    int status = 0;
+    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+        const char *path = read_path(&places[i]);
+        const struct finding *is = read_finding(&places[i]);
+        if (is->verdict == FILE_UNREADABLE) {
+            warn("%s: %s", path, is->why);
+            status = EXIT_TROUBLE;
+        } else if (is->verdict != FILE_GOOD) {
+            printf("%s: %s\n", path, is->why);
+            status = status ? status : EXIT_NEGATIVE;
+        } else {
+            printf("%s: OK%s\n", path,
+                   set->files[i].sha256 ? "" : ", but not pinned: its content is not known");
+        }
+    }
+    return status;
+}
+
+static int print_paths(const struct fmnn_set *set, const struct place places[])
+{
+    if (!set_pinned(set))
+        note("%s is not pinned: only the structure of its files was verified", set->title);
+    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+        printf("%s\n", read_path(&places[i]));
+    return 0;
+}
+
+/* ---- Filling the directory */
+
+/* A file of the right shape but other content may be another set's that is not known, or the wanted
+   set's with a damage: it is taken for the latter only in the company of files that are the wanted
+   set's. */
+static void refuse_foreign(const struct fmnn_set *set, const struct place places[])
+{
+    bool company = false;
+    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+        enum verdict plain = places[i].plain_is.verdict, gz = places[i].gz_is.verdict;
+        company |= gz == FILE_GOOD || gz == FILE_OUTDATED || plain == FILE_OUTDATED;
+    }
+    for (size_t i = 0; i < 2 * FMNN_SET_FILES; i++) {
+        const struct place *p = &places[i / 2];
+        const struct finding *is = i % 2 ? &p->gz_is : &p->plain_is;
+        const char *path = i % 2 ? p->gz : p->plain;
+        if (is->verdict == FILE_UNREADABLE)
+            die("%s: %s", path, is->why);
+        if (is->verdict == FILE_FOREIGN || (is->verdict == FILE_UNKNOWN && !company))
+            die("%s: %s; it is left alone: choose another directory for %s, or move it away", path,
+                is->why, set->title);
+    }
+}
+
+static void tell_replaced(const struct place *place)
+{
+    const struct finding *is = read_finding(place);
+    if (is->verdict != FILE_MISSING)
+        note("%s: %s; it is replaced", read_path(place), is->why);
+}
+
+/* Gets one file, unless it is only hidden by a bad plain one, which readers would open first. */
+static void mend(const char *directory, const struct source *source, size_t file,
+                 const struct arguments *a, struct downloader *downloader,
+                 const struct place *place)
+{
+    struct finding plain;
+    tell_replaced(place);
+    if (place->gz_is.verdict != FILE_GOOD) {
+        if (a->from)
+            copy_file(a->from, directory, source->set, file);
+        else
+            download_file(downloader, directory, source->set, file);
+    }
+    verify_path(place->plain, source->set, file, &plain); /* what came may be plain */
+    if (plain.verdict != FILE_GOOD && plain.verdict != FILE_MISSING && unlink(place->plain) != 0)
+        die_errno("%s", place->plain);
+}
+
+static void fill(const char *directory, const struct source *source, const struct arguments *a,
+                 const struct place places[])
+{
+    const char *const *mirrors = a->mirror_count ? a->mirrors : source->mirrors;
+    struct downloader *downloader = NULL;
+    if (!a->from && !mirrors[0])
+        die("%s: no mirror is known; name one with --mirror URL", source->set->name);
+    if (!a->from)
+        downloader = downloader_new(mirrors, &a->download);
+    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+        if (read_finding(&places[i])->verdict != FILE_GOOD)
+            mend(directory, source, i, a, downloader, &places[i]);
+    downloader_free(downloader);
+    write_class_names(directory, source->set);
+}
+
+/* Where the data set is put: where readers will look first. */
+static char *home_of(const char *option, const char *dataset)
+{
+    const char *environment = getenv("FMNN_DATA");
+    if (option || (environment && environment[0]))
+        return dataset_directory(option, dataset);
+    char *path = user_directory(dataset);
+    if (!path)
+        die("there is no home directory to put %s in; name one with -d DIR", dataset);
+    return path;
+}
+
+/* A directory that was made for nothing would hide the system's from readers. */
+static char *made;
+
+static void remove_made(void)
+{
+    if (made)
+        rmdir(made);
+}
+
+static int fill_home(const struct source *source, const struct arguments *a)
+{
+    struct place places[FMNN_SET_FILES];
+    char *home = home_of(a->data, source->set->name);
+    if (access(home, F_OK) != 0) {
+        made = home;
+        atexit(remove_made);
+    }
+    make_directories(home);
+    survey(home, source->set, places);
+    refuse_foreign(source->set, places);
+    fill(home, source, a, places);
+    forget(places);
+    survey(home, source->set, places);
+    if (!all_good(places))
+        die("%s: somebody else changes the files there", home);
+    int status = print_paths(source->set, places);
+    forget(places);
+    made = NULL;
+    free(home);
+    return status;
+}
+
+static int fetch(const struct source *source, const struct arguments *a)
+{
+    struct place places[FMNN_SET_FILES];
+    char *directory = dataset_directory(a->data, source->set->name);
+    if (!directory)
+        directory = home_of(a->data, source->set->name);
+    survey(directory, source->set, places);
+    free(directory);
+    bool good = all_good(places);
+    int status = 0;
+    if (a->check)
+        status = report(source->set, places);
+    else if (good)
+        status = print_paths(source->set, places);
+    forget(places);
+    return a->check || good ? status : fill_home(source, a);
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments = {0};
+    program_start(&program);
+    parse(argc, argv, &arguments);
+    int status;
+    if (arguments.list) {
+        status = list_sets();
+    } else {
+        struct source source = find_source(optind < argc ? argv[optind] : default_dataset);
+        status = fetch(&source, &arguments);
+    }
+    free(arguments.mirrors);
+    return status;
+}

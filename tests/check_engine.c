@@ -1,0 +1,412 @@
+/* check_engine.c -- the kernels against plain loops, finite differences, and each other.
+
+   Contents: 1. Against a net in double  2. Against plain loops in the same order  3. The same bits */
+#include "engine.h"
+
+#include <float.h>
+
+#include "data.h"
+#include "runner.h"
+
+/* One run on the first n pictures of the data. */
+struct once {
+    const struct fmnn_data *data;
+    size_t n;
+    const uint8_t *pixels[64];
+    uint16_t labels[64];
+    double loss[64];
+    uint8_t correct[64];
+    bool done;
+};
+
+static bool feed_once(void *state, struct fm_run *run)
+{
+    struct once *once = state;
+    run->pictures = once->n;
+    bool more = !once->done;
+    once->done = true;
+    return more;
+}
+
+static struct fm_run run_of(struct once *once, const struct fmnn_net *net)
+{
+    ck_assert_uint_le(once->n, 64);
+    fm_data_batch(once->data, NULL, 0, once->n, once->pixels, once->labels);
+    once->done = false;
+    return (struct fm_run){.pixels = once->pixels,
+                           .labels = once->labels,
+                           .weights = net->weights,
+                           .loss = once->loss,
+                           .correct = once->correct};
+}
+
+static const struct fm_kernels *kernels_at(size_t i)
+{
+    const char *name = fmnn_kernels_at(i);
+    return name ? fm_kernels_find(name, NULL) : NULL;
+}
+
+/* ---- 1. Against a net in double ---- */
+
+START_TEST(probabilities_are_right)
+{
+    struct fmnn_net *net = make_net((size_t)_i, 1);
+    struct twin twin = make_twin(net);
+    struct fmnn_data *data = make_data(net, 35, 2);
+    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 16, 1, NULL, NULL);
+    float *p = calloc(35 * net->classes, sizeof *p);
+    fmnn_predictor_run(predictor, data->pixels, 35, p);
+    for (size_t n = 0; n < 35; n++) {
+        double wanted[64];
+        twin_loss(&twin, data->pixels + n * net->height * net->width, 0, wanted);
+        for (size_t c = 0; c < net->classes; c++)
+            ck_assert_double_le(fabs(wanted[c] - (double)p[n * net->classes + c]), 2e-6);
+    }
+    free(p);
+    fmnn_predictor_free(predictor);
+    fmnn_data_free(data);
+    free_twin(&twin);
+    fmnn_net_free(net);
+}
+END_TEST
+
+/* The gradient of the mean loss by the k-th element of a parameter, by central differences in double. */
+static double difference(struct twin *twin, const struct fmnn_data *data, size_t n, size_t id, size_t k)
+{
+    const double h = 1e-5;
+    double *x = &twin->parameter[id][k], keep = *x, sum = 0;
+    size_t size = data->height * data->width;
+    for (int side = -1; side <= 1; side += 2) {
+        *x = keep + side * h;
+        for (size_t i = 0; i < n; i++)
+            sum += side * twin_loss(twin, data->pixels + i * size, data->labels[i], NULL);
+    }
+    *x = keep;
+    return sum / (2 * h) / (double)n;
+}
+
+/* Every parameter's stored gradient, at up to 40 places each, spread over it. */
+START_TEST(gradients_are_those_of_finite_differences)
+{
+    enum { N = 5 };
+    struct fmnn_net *net = make_net((size_t)_i, 3);
+    for (size_t i = 0; i < net->parameter_count; i++) /* biases other than zero, off the kinks */
+        if (net->parameter[i].rank == 1)
+            for (size_t u = 0; u < net->parameter[i].units; u++)
+                net->weights[net->parameter[i].offset + u] = 0.05f * (float)((u % 7) + 1) - 0.18f;
+    struct twin twin = make_twin(net);
+    struct fmnn_data *data = make_data(net, N, 4);
+    struct fm_plan *plan = fm_plan_new(net, 7, true, FM_OPTIMIZER_adam, NULL);
+    float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
+    struct once once = {.data = data, .n = N};
+    struct fm_run run = run_of(&once, net);
+    run.gradients = gradients;
+    run.backward = true;
+    fm_plan_loop(plan, fm_kernels_find(NULL, NULL), 1, &run, feed_once, &once);
+    for (size_t id = 0; id < net->parameter_count; id++) {
+        size_t count = fm_parameter_count(&net->parameter[id]), stride = count / 40 + 1;
+        float *g = calloc(count, sizeof *g);
+        double scale = 0;
+        fm_parameter_get(&net->parameter[id], gradients, g);
+        for (size_t k = 0; k < count; k++)
+            scale = fmax(scale, fabs((double)g[k]));
+        ck_assert_double_gt(scale, 0);
+        for (size_t k = 0; k < count; k += stride) {
+            double wanted = difference(&twin, data, N, id, k);
+            ck_assert_msg(fabs(wanted - (double)g[k]) <= 2e-4 * scale + 1e-8,
+                          "%s: %s[%zu] is %g, wanted %g", models[_i].text,
+                          net->parameter[id].name, k, (double)g[k], wanted);
+        }
+        free(g);
+    }
+    free(gradients);
+    fm_plan_free(plan);
+    fmnn_data_free(data);
+    free_twin(&twin);
+    fmnn_net_free(net);
+}
+END_TEST
+
+/* A layer or optimizer that is listed is tested above and below. */
+START_TEST(every_layer_type_is_among_the_models)
+{
+    const struct fm_layer_type *type;
+    for (size_t i = 0; (type = fm_layer_type_at(i)) != NULL; i++) {
+        bool found = false;
+        for (size_t k = 0; k < FM_COUNT(models); k++)
+            found |= strstr(models[k].text, type->name) != NULL;
+        ck_assert_msg(found, "no model has the layer '%s'", type->name);
+    }
+    for (int i = FM_RELU; i < FM_ACTIVATIONS; i++) {
+        bool found = false;
+        for (size_t k = 0; k < FM_COUNT(models); k++)
+            found |= strstr(models[k].text, fm_activation_names[i]) != NULL;
+        ck_assert_msg(found, "no model has the activation '%s'", fm_activation_names[i]);
+    }
+}
+END_TEST
+
+/* ---- 2. Against plain loops in the same order ---- */
+
+/* One convolution by single fused multiply-adds, k in the order (row, column, channel): bit for bit. */
+static float plain_affine(const struct fmnn_net *net, const float *x, size_t unit, size_t oy, size_t ox)
+{
+    const struct fm_node *node = &net->node[0];
+    struct fm_shape in = net->value[0].shape;
+    struct fm_window w = node->layer.type->window(&node->layer, in);
+    float *weight = calloc(fm_parameter_count(&net->parameter[0]), sizeof *weight);
+    float *bias = calloc(net->parameter[1].units, sizeof *bias);
+    fmnn_net_get(net, 0, weight);
+    fmnn_net_get(net, 1, bias);
+    float sum = bias[unit];
+    for (size_t ky = 0; ky < w.kernel_h; ky++)
+        for (size_t kx = 0; kx < w.kernel_w; kx++) {
+            long y = (long)(oy * w.stride + ky) - (long)w.top;
+            long col = (long)(ox * w.stride + kx) - (long)w.left;
+            bool inside = y >= 0 && col >= 0 && y < (long)in.h && col < (long)in.w;
+            float v = inside ? x[(size_t)y * in.w + (size_t)col] : 0;
+            sum = fmaf(v, weight[(unit * w.kernel_h + ky) * w.kernel_w + kx], sum);
+        }
+    free(weight);
+    free(bias);
+    return sum < 0 ? 0 : sum;
+}
+
+START_TEST(convolution_is_that_of_plain_loops)
+{
+    static const char *const texts[] = {
+        "conv 1 1x1 relu | dense classes", "conv 7 3x3 relu | dense classes",
+        "conv 33 5x4 relu | dense classes", "conv 17 2x3 stride 2 relu | dense classes",
+        "conv 31 3x3 valid relu | dense classes"};
+    struct fmnn_model *model = fmnn_model_parse(texts[_i], "text", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, 11, 13, 3, NULL);
+    fmnn_net_initialise(net, 5);
+    struct fmnn_data *data = make_data(net, 1, 6);
+    float x[11 * 13];
+    for (size_t i = 0; i < FM_COUNT(x); i++)
+        x[i] = (float)data->pixels[i] / 255.0f;
+    const struct fm_kernels *kernels;
+    for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
+        struct fm_plan *plan = fm_plan_new(net, 1, false, FM_OPTIMIZER_adam, NULL);
+        struct once once = {.data = data, .n = 1};
+        struct fm_run run = run_of(&once, net);
+        fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
+        struct fm_shape out = net->value[1].shape;
+        const struct fm_place *place = &plan->step[1].out;
+        for (size_t u = 0; u < out.c; u++)
+            for (size_t y = 0; y < out.h; y++)
+                for (size_t c = 0; c < out.w; c++) {
+                    float got = plan->workspace[place->origin + y * place->row + c * place->pixel + u];
+                    float wanted = plain_affine(net, x, u, y, c);
+                    ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: %.9g, wanted %.9g",
+                                  kernels->name, (double)got, (double)wanted);
+                }
+        fm_plan_free(plan);
+    }
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+}
+END_TEST
+
+/* Adam and SGD by the element, in the kernels' order of operations. */
+static void plain_update(enum fm_optimizer_id id, const struct fm_update *u, float *w, float *s0,
+                         float *s1, float g)
+{
+    if (id == FM_OPTIMIZER_sgd) {
+        *s0 = u->factor[0] * *s0 - u->factor[1] * g;
+        *w += *s0;
+        return;
+    }
+    *s0 = fmaf(g - *s0, u->factor[0], *s0);
+    *s1 = fmaf(g * g - *s1, u->factor[1], *s1);
+    if (u->flush && fabsf(*s0) <= 1e-30f)
+        *s0 = 0;
+    if (u->flush && *s1 <= 1e-30f)
+        *s1 = 0;
+    *w -= *s0 * u->factor[2] / (sqrtf(*s1) + u->factor[3]);
+}
+
+struct steps {
+    struct once once;
+    const struct fm_optimizer *optimizer;
+    struct fmnn_recipe recipe;
+    double power[FM_POWERS];
+    struct fm_update update;
+    unsigned step, last;
+};
+
+static bool feed_steps(void *state, struct fm_run *run)
+{
+    struct steps *steps = state;
+    if (steps->step == steps->last)
+        return false;
+    steps->optimizer->begin(&steps->recipe, ++steps->step, steps->power, &steps->update);
+    run->pictures = steps->once.n;
+    return true;
+}
+
+static struct steps make_steps(enum fm_optimizer_id id, const struct fmnn_data *data, size_t n,
+                               unsigned last)
+{
+    return (struct steps){.once = {.data = data, .n = n},
+                          .optimizer = fm_optimizer_at(id),
+                          .recipe = {.lr = 0.01, .momentum = 0.9},
+                          .power = {1, 1},
+                          .last = last};
+}
+
+/* Gradients that go into the optimizer at once, against those that are stored and applied by plain
+   loops: the same bits, over enough steps to meet a flush. */
+START_TEST(fused_updates_equal_stored_gradients)
+{
+    enum { N = 6, STEPS = 17 };
+    for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
+        struct fmnn_net *fused = make_net((size_t)_i, 7), *stored = make_net((size_t)_i, 7);
+        struct fmnn_data *data = make_data(fused, N, 8);
+        size_t size = fused->stored;
+        float *block = fm_alloc_aligned(size * 5, sizeof *block, NULL);
+        float *gradients = block + 4 * size;
+        struct fm_plan *plan = fm_plan_new(fused, 8, true, (enum fm_optimizer_id)id, NULL);
+        const struct fm_kernels *kernels = fm_kernels_find(NULL, NULL);
+
+        struct steps steps = make_steps((enum fm_optimizer_id)id, data, N, STEPS);
+        struct fm_run run = run_of(&steps.once, fused);
+        run.slots[0] = block;
+        run.slots[1] = block + size;
+        run.update = &steps.update;
+        run.backward = true;
+        fm_plan_loop(plan, kernels, 1, &run, feed_steps, &steps);
+
+        struct steps plain = make_steps((enum fm_optimizer_id)id, data, N, 0);
+        while (plain.last++ < STEPS) {
+            struct fm_run one = run_of(&plain.once, stored);
+            one.gradients = gradients;
+            one.backward = true;
+            fm_plan_loop(plan, kernels, 1, &one, feed_steps, &plain);
+            for (size_t k = 0; k < size; k++)
+                plain_update((enum fm_optimizer_id)id, &plain.update, &stored->weights[k],
+                             &block[2 * size + k], &block[3 * size + k], gradients[k]);
+        }
+        ck_assert_int_eq(memcmp(fused->weights, stored->weights, size * sizeof(float)), 0);
+        ck_assert_int_eq(memcmp(block, block + 2 * size, size * sizeof(float)), 0);
+        fm_plan_free(plan);
+        free(block);
+        fmnn_data_free(data);
+        fmnn_net_free(fused);
+        fmnn_net_free(stored);
+    }
+}
+END_TEST
+
+/* ---- 3. The same bits ---- */
+
+static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const char *kernels,
+                       unsigned threads, const char *optimizer)
+{
+    struct fmnn_error err;
+    struct fmnn_training training = {.recipe = {.lr = 0.01, .batch = 7, .epochs = 2, .momentum = 0.9},
+                                     .threads = threads,
+                                     .kernels = kernels,
+                                     .seed = 11};
+    snprintf(training.recipe.optimizer, sizeof training.recipe.optimizer, "%s", optimizer);
+    struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, &err);
+    ck_assert_msg(trainer != NULL, "%s", err.message);
+    int status;
+    while ((status = fmnn_trainer_advance(trainer, &err)) != FMNN_DONE)
+        ck_assert_int_ge(status, 0);
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), 0);
+    fmnn_trainer_free(trainer);
+}
+
+/* Every kernel set, any number of threads, a last short batch: bit for bit. */
+START_TEST(sets_and_threads_give_the_same_bits)
+{
+    static const unsigned threads[] = {1, 2, 3, 8};
+    for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
+        const char *optimizer = fm_optimizer_at((size_t)id)->name;
+        struct fmnn_net *first = make_net((size_t)_i, 9);
+        struct fmnn_data *data = make_data(first, 17, 10);
+        train_some(first, data, "generic", 1, optimizer);
+        const char *set;
+        for (size_t k = 0; (set = fmnn_kernels_at(k)) != NULL; k++)
+            for (size_t t = 0; t < FM_COUNT(threads); t++) {
+                struct fmnn_net *net = make_net((size_t)_i, 9);
+                train_some(net, data, set, threads[t], optimizer);
+                ck_assert_msg(memcmp(net->weights, first->weights, net->stored * sizeof(float)) == 0,
+                              "%s, %s, %u threads, %s", models[_i].text, set, threads[t], optimizer);
+                fmnn_net_free(net);
+            }
+        fmnn_data_free(data);
+        fmnn_net_free(first);
+    }
+}
+END_TEST
+
+#ifdef __SSE2__
+#include <xmmintrin.h>
+
+/* A caller that has set flush-to-zero and another rounding gets the same, and keeps what it has set. */
+START_TEST(the_callers_arithmetic_does_not_show)
+{
+    struct fmnn_net *plain = make_net((size_t)_i, 12), *odd = make_net((size_t)_i, 12);
+    struct fmnn_data *data = make_data(plain, 17, 13);
+    train_some(plain, data, NULL, 2, "adam");
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(0x1f80 | 0x8040 | 0x6000); /* flush results and inputs, round towards zero */
+    train_some(odd, data, NULL, 2, "adam");
+    ck_assert_uint_eq(_mm_getcsr() & 0xffc0, 0x1f80 | 0x8040 | 0x6000);
+    _mm_setcsr(before);
+    ck_assert_int_eq(memcmp(plain->weights, odd->weights, plain->stored * sizeof(float)), 0);
+    fmnn_data_free(data);
+    fmnn_net_free(plain);
+    fmnn_net_free(odd);
+}
+END_TEST
+#endif
+
+/* A picture's result does not depend on its neighbours, the batch, threads or kernels. */
+START_TEST(predictions_stand_alone)
+{
+    enum { N = 37 };
+    static const size_t batches[] = {1, 7, 32, 33, 256};
+    struct fmnn_net *net = make_net((size_t)_i, 14);
+    struct fmnn_data *data = make_data(net, N, 15);
+    size_t size = net->height * net->width;
+    float *one = calloc(N * net->classes, sizeof *one), *p = calloc(N * net->classes, sizeof *p);
+    struct fmnn_predictor *single = fmnn_predictor_new(net, 1, 1, "generic", NULL);
+    for (size_t n = N; n-- > 0;)
+        fmnn_predictor_run(single, data->pixels + n * size, 1, one + n * net->classes);
+    fmnn_predictor_free(single);
+    const char *set;
+    for (size_t k = 0; (set = fmnn_kernels_at(k)) != NULL; k++)
+        for (size_t b = 0; b < FM_COUNT(batches); b++) {
+            struct fmnn_predictor *many =
+                fmnn_predictor_new(net, batches[b], (unsigned)b % 3 + 1, set, NULL);
+            fmnn_predictor_run(many, data->pixels, N, p);
+            ck_assert_int_eq(memcmp(one, p, N * net->classes * sizeof *p), 0);
+            fmnn_predictor_free(many);
+        }
+    free(one);
+    free(p);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+}
+END_TEST
+
+int main(void)
+{
+    int count = FM_COUNT(models);
+    TCase *tcase = tcase_create("engine");
+    tcase_add_loop_test(tcase, probabilities_are_right, 0, count);
+    tcase_add_loop_test(tcase, gradients_are_those_of_finite_differences, 0, count);
+    tcase_add_test(tcase, every_layer_type_is_among_the_models);
+    tcase_add_loop_test(tcase, convolution_is_that_of_plain_loops, 0, 5);
+    tcase_add_loop_test(tcase, fused_updates_equal_stored_gradients, 0, count);
+    tcase_add_loop_test(tcase, sets_and_threads_give_the_same_bits, 0, count);
+#ifdef __SSE2__
+    tcase_add_loop_test(tcase, the_callers_arithmetic_does_not_show, 0, count);
+#endif
+    tcase_add_loop_test(tcase, predictions_stand_alone, 0, count);
+    return run_tests("engine", tcase);
+}

@@ -1,0 +1,299 @@
+/* check_model.c -- models' texts, and the nets they become. */
+#include "internal.h"
+
+#include <check.h>
+#include <math.h>
+
+#include "model.h"
+#include "net.h"
+#include "runner.h"
+
+static struct fmnn_net *net_of(const char *text, size_t h, size_t w, size_t classes,
+                               struct fmnn_error *err)
+{
+    struct fmnn_model *model = fmnn_model_parse(text, "m", err);
+    struct fmnn_net *net = model ? fmnn_net_new(model, h, w, classes, err) : NULL;
+    fmnn_model_free(model);
+    return net;
+}
+
+static const char cnn[] =
+    "set lr 1e-4; set epochs 10\n"
+    "conv 6 5x5 relu | avgpool 2 | conv 32 3x3 relu | conv 64 3x3 relu | conv 128 3x3 relu\n"
+    "| conv 256 3x3 relu | conv 512 3x3 relu | dense 256 relu | dense classes\n";
+
+START_TEST(presets_have_the_known_sizes)
+{
+    static const struct {
+        const char *text;
+        uint64_t parameters, multiply_adds;
+    } known[] = {{"dense 128 relu | dense 32 relu | dense classes", 104938, 104768},
+                 {cnn, 27262534, 333226080}};
+    for (size_t i = 0; i < 2; i++) {
+        struct fmnn_net *net = net_of(known[i].text, 28, 28, 10, NULL);
+        struct fmnn_layer layer;
+        uint64_t parameters = 0, multiply_adds = 0;
+        ck_assert_ptr_nonnull(net);
+        for (size_t k = 0; fmnn_net_layer(net, k, &layer); k++) {
+            parameters += layer.parameters;
+            multiply_adds += layer.multiply_adds;
+        }
+        ck_assert_uint_eq(parameters, known[i].parameters);
+        ck_assert_uint_eq(multiply_adds, known[i].multiply_adds);
+        fmnn_net_free(net);
+    }
+}
+END_TEST
+
+START_TEST(texts_are_read_and_written_canonically)
+{
+    static const struct {
+        const char *text, *canonical;
+    } cases[] = {
+        {"dense classes", "dense 3"},
+        {"  dense 12 relu|dense classes  ", "dense 12 relu | dense 3"},
+        {"dense 5 linear\n\n# comment | dense 9\ndense 3", "dense 5 | dense 3"},
+        {"# only\nset lr 1;set batch 4 # four\ndense 4 tanh\n| dense 3 # end", "dense 4 tanh | dense 3"},
+        {"dense 4 |\n\n dense classes", "dense 4 | dense 3"},
+        {"conv 2 3x3 valid stride 2 sigmoid | dense classes",
+         "conv 2 3x3 stride 2 valid sigmoid | dense 3"},
+        {"conv 2 3x3 stride 1 | maxpool 2\r\ndense classes\r\n", "conv 2 3x3 | maxpool 2 | dense 3"},
+    };
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct fmnn_error err = {0};
+        struct fmnn_net *net = net_of(cases[i].text, 8, 8, 3, &err);
+        ck_assert_msg(net != NULL, "%s: %s", cases[i].text, err.message);
+        ck_assert_str_eq(fmnn_net_text(net), cases[i].canonical);
+        struct fmnn_net *again = net_of(fmnn_net_text(net), 8, 8, 3, &err);
+        ck_assert_str_eq(fmnn_net_text(again), cases[i].canonical);
+        fmnn_net_free(again);
+        fmnn_net_free(net);
+    }
+}
+END_TEST
+
+START_TEST(mistakes_are_met_with_one_line)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"", "m: there is no layer"},
+        {"# nothing\n\n", "m: there is no layer"},
+        {"set lr 1", "m: there is no layer"},
+        {"dense 5 |", "m:1: there is no layer after the '|'"},
+        {"| dense 5", "m:1: there is no layer before the '|'"},
+        {"dense 5 | | dense classes", "m:1: there is no layer before the '|'"},
+        {"dense 5\n|\n\n| dense classes", "m:4: there is no layer before the '|'"},
+        {"dens 5 relu", "m:1: unknown layer 'dens'; did you mean 'dense'?"},
+        {"dense 5\nconvolution 3", "m:2: unknown layer 'convolution' (see fmnn-model(5))"},
+        {"dense", "m:1: the number of units is missing"},
+        {"dense 0", "m:1: the number of units '0' is not a number in 1..1048576"},
+        {"dense -3", "m:1: the number of units '-3' is not a number in 1..1048576"},
+        {"dense 1.5", "m:1: the number of units '1.5' is not a number in 1..1048576"},
+        {"dense 5 rleu | dense classes", "m:1: unknown word 'rleu'; did you mean 'relu'?"},
+        {"dense 5 relu relu", "m:1: 'relu' does not belong there (dense UNITS|classes [ACTIVATION])"},
+        {"dense clases", "m:1: the number of units 'clases' is not a number in 1..1048576"},
+        {"conv 5", "m:1: the kernel's size, such as 3x3, is missing"},
+        {"conv 5 3", "m:1: '3' is not a kernel's size, such as 3x3"},
+        {"conv 5 3x", "m:1: '3x' is not a kernel's size, such as 3x3"},
+        {"conv 5 0x3", "m:1: '0x3' is not a kernel's size, such as 3x3"},
+        {"conv 5 3x256", "m:1: '3x256' is not a kernel's size, such as 3x3"},
+        {"conv 5 3x3 stride", "m:1: the stride is missing"},
+        {"conv 5 3x3 stride 0", "m:1: the stride '0' is not a number in 1..255"},
+        {"conv 5 3x3 vaild | dense classes", "m:1: unknown word 'vaild'; did you mean 'valid'?"},
+        {"avgpool", "m:1: the side of the pool is missing"},
+        {"avgpool 2 relu", "m:1: 'relu' does not belong there (avgpool N)"},
+        {"set", "m:1: 'set' takes an option and a value"},
+        {"set lr", "m:1: 'set' takes an option and a value"},
+        {"set lr 1 2", "m:1: 'set' takes an option and a value"},
+        {"set lr 0", "m:1: lr 0 is not above 0"},
+        {"set lr nan", "m:1: lr 'nan' is not a number"},
+        {"set lr 1e999", "m:1: lr '1e999' is not a number"},
+        {"set batch 0", "m:1: batch 0 is not in 1..65536"},
+        {"set batsh 3", "m:1: unknown option 'batsh'; did you mean 'batch'?"},
+        {"set optimizer adan", "m:1: unknown optimizer 'adan'; did you mean 'adam'?"},
+        {"set momentum 1.5", "m:1: momentum 1.5 is not in 0..1"},
+        {"dense 4 | dense 12",
+         "m:1: the last layer has 12 units, but there are 3 classes ('dense classes' always fits)"},
+        {"conv 4 3x3", "m:1: the last layer, 'conv 4 3x3', is not a dense layer"},
+        {"dense classes relu",
+         "m:1: the last layer, 'dense 3 relu', gives the logits and takes no activation"},
+        {"dense 4\nconv 4 3x3\ndense classes", "m:2: 'conv 4 3x3' cannot follow a dense layer"},
+        {"conv 4 9x3 valid\ndense classes",
+         "m:1: conv 4 9x3 valid: a kernel of 9x3 does not fit into 8x8"},
+        {"maxpool 3 | maxpool 3\ndense classes",
+         "m:1: maxpool 3: a pool of 3x3 does not fit into 2x2"},
+        {"dense 1048576 | dense 1048576 | dense classes",
+         "m:1: the net has more than 1073741824 parameters"},
+        {"dense 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6", "m:1: 'dense': too many words for one layer"},
+    };
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct fmnn_error err = {0};
+        struct fmnn_net *net = net_of(cases[i].text, 8, 8, 3, &err);
+        ck_assert_msg(net == NULL, "%s", cases[i].text);
+        ck_assert_str_eq(err.message, cases[i].message);
+    }
+}
+END_TEST
+
+START_TEST(long_texts_end)
+{
+    struct fmnn_error err;
+    size_t size = FM_MOST_MODEL_TEXT + 2;
+    char *text = malloc(size);
+    memset(text, ' ', size);
+    text[size - 1] = 0;
+    ck_assert_ptr_null(fmnn_model_parse(text, "m", &err));
+    ck_assert_str_eq(err.message, "m: a model's text has at most 65536 bytes");
+    for (size_t i = 0; i + 10 < size; i += 10)
+        memcpy(text + i, "dense 1 | ", 10);
+    memcpy(text + FM_MOST_MODEL_TEXT - 10, " dense 1 ", 10);
+    ck_assert_ptr_null(fmnn_model_parse(text, "m", &err));
+    ck_assert_str_eq(err.message, "m:1: more than 1024 layers");
+    free(text);
+}
+END_TEST
+
+START_TEST(recipes_come_from_the_text)
+{
+    struct fmnn_model *model = fmnn_model_parse(cnn, "m", NULL);
+    const struct fmnn_recipe *r = fmnn_model_recipe(model);
+    ck_assert_str_eq(r->optimizer, "adam");
+    ck_assert(r->lr == 1e-4);
+    ck_assert_uint_eq(r->epochs, 10);
+    ck_assert_uint_eq(r->batch, 32);
+    fmnn_model_free(model);
+    model = fmnn_model_parse("set optimizer sgd | set momentum 0.5; set batch 7\ndense 2", "m", NULL);
+    r = fmnn_model_recipe(model);
+    ck_assert_str_eq(r->optimizer, "sgd");
+    ck_assert(r->momentum == 0.5);
+    ck_assert(!(r->lr > 0)); /* the optimizer's own */
+    ck_assert_uint_eq(r->batch, 7);
+    ck_assert_uint_eq(r->epochs, 10);
+    fmnn_model_free(model);
+}
+END_TEST
+
+/* As Keras: ceil(size / stride) outputs, the odd row or column of padding at the end. */
+START_TEST(shapes_are_those_of_keras)
+{
+    static const struct {
+        const char *layer;
+        size_t h, w, c, oh, ow;
+    } cases[] = {
+        {"conv 4 3x3", 7, 9, 4, 7, 9},           {"conv 4 4x2", 7, 9, 4, 7, 9},
+        {"conv 4 3x3 stride 2", 7, 8, 4, 4, 4},  {"conv 4 2x2 stride 3", 7, 8, 4, 3, 3},
+        {"conv 4 3x2 valid", 7, 8, 4, 5, 7},     {"conv 4 3x3 valid stride 2", 7, 8, 4, 3, 3},
+        {"conv 4 1x1 stride 5", 11, 10, 4, 3, 2}, {"avgpool 2", 7, 8, 1, 3, 4},
+        {"maxpool 3", 11, 3, 1, 3, 1},            {"conv 4 9x9", 2, 2, 4, 2, 2},
+    };
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        char text[64];
+        struct fmnn_layer layer;
+        snprintf(text, sizeof text, "%s | dense classes", cases[i].layer);
+        struct fmnn_net *net = net_of(text, cases[i].h, cases[i].w, 2, NULL);
+        ck_assert(fmnn_net_layer(net, 0, &layer));
+        ck_assert_uint_eq(layer.channels, cases[i].c);
+        ck_assert_uint_eq(layer.height, cases[i].oh);
+        ck_assert_uint_eq(layer.width, cases[i].ow);
+        fmnn_net_free(net);
+    }
+}
+END_TEST
+
+/* Modules count as in PyTorch: activations, pools, the padding before a strided "same" convolution, and
+   the flatten before the first dense layer. */
+START_TEST(tensors_bear_pytorchs_names)
+{
+    struct fmnn_net *net = net_of("conv 3 3x2 relu | maxpool 2 | conv 5 3x3 stride 2 | conv 4 1x1 valid "
+                                  "stride 2 tanh | dense 6 relu | dense classes",
+                                  9, 9, 4, NULL);
+    static const struct {
+        const char *name;
+        unsigned rank;
+        size_t size[4];
+    } wanted[] = {{"0.weight", 4, {3, 1, 3, 2}}, {"0.bias", 1, {3}}, {"4.weight", 4, {5, 3, 3, 3}},
+                  {"4.bias", 1, {5}},            {"5.weight", 4, {4, 5, 1, 1}},
+                  {"5.bias", 1, {4}},            {"8.weight", 2, {6, 4}}, {"8.bias", 1, {6}},
+                  {"10.weight", 2, {4, 6}},      {"10.bias", 1, {4}}};
+    struct fmnn_tensor tensor;
+    for (size_t i = 0; i < FM_COUNT(wanted); i++) {
+        ck_assert(fmnn_net_tensor(net, i, &tensor));
+        ck_assert_str_eq(tensor.name, wanted[i].name);
+        ck_assert_uint_eq(tensor.rank, wanted[i].rank);
+        for (unsigned k = 0; k < tensor.rank; k++)
+            ck_assert_uint_eq(tensor.size[k], wanted[i].size[k]);
+    }
+    ck_assert(!fmnn_net_tensor(net, FM_COUNT(wanted), &tensor));
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(values_survive_the_stored_order)
+{
+    struct fmnn_net *net = net_of("conv 35 3x2 relu | dense 33 | dense classes", 4, 5, 7, NULL);
+    ck_assert_ptr_nonnull(net);
+    for (size_t i = 0; i < net->parameter_count; i++) {
+        size_t count = fm_parameter_count(&net->parameter[i]);
+        float *in = malloc(count * sizeof *in), *out = malloc(count * sizeof *out);
+        for (size_t k = 0; k < count; k++)
+            in[k] = (float)(k + 1);
+        fmnn_net_set(net, i, in);
+        fmnn_net_get(net, i, out);
+        ck_assert_int_eq(memcmp(in, out, count * sizeof *in), 0);
+        free(in);
+        free(out);
+    }
+    size_t set = 0, elements = 0; /* and nothing else was touched */
+    for (size_t k = 0; k < net->stored; k++)
+        set += net->weights[k] > 0;
+    for (size_t i = 0; i < net->parameter_count; i++)
+        elements += fm_parameter_count(&net->parameter[i]);
+    ck_assert_uint_eq(set, elements);
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(starting_weights_are_he_normal)
+{
+    struct fmnn_net *net = net_of("conv 64 5x5 relu | dense 40 relu | dense classes", 8, 8, 3, NULL);
+    fmnn_net_initialise(net, 3);
+    for (size_t i = 0; i < 4; i++) {
+        const struct fm_parameter *p = &net->parameter[i];
+        size_t count = fm_parameter_count(p);
+        float *w = malloc(count * sizeof *w);
+        fmnn_net_get(net, i, w);
+        double sum = 0, squares = 0, most = 0, deviation = sqrt(2.0 / (double)(p->c * p->h * p->w));
+        for (size_t k = 0; k < count; k++) {
+            sum += (double)w[k];
+            squares += (double)w[k] * (double)w[k];
+            most = fmax(most, fabs((double)w[k]));
+        }
+        if (p->rank == 1) {
+            ck_assert(!(most > 0));
+        } else {
+            double n = (double)count;
+            ck_assert_double_lt(fabs(sum / n), 4 * deviation / sqrt(n));
+            ck_assert_double_lt(fabs(sqrt(squares / n) / deviation - 1), 4 / sqrt(n));
+            ck_assert_double_lt(most, 2 * deviation / 0.8796);
+        }
+        free(w);
+    }
+    fmnn_net_free(net);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("model");
+    tcase_add_test(tcase, presets_have_the_known_sizes);
+    tcase_add_test(tcase, texts_are_read_and_written_canonically);
+    tcase_add_test(tcase, mistakes_are_met_with_one_line);
+    tcase_add_test(tcase, long_texts_end);
+    tcase_add_test(tcase, recipes_come_from_the_text);
+    tcase_add_test(tcase, shapes_are_those_of_keras);
+    tcase_add_test(tcase, tensors_bear_pytorchs_names);
+    tcase_add_test(tcase, values_survive_the_stored_order);
+    tcase_add_test(tcase, starting_weights_are_he_normal);
+    return run_tests("model", tcase);
+}

@@ -1,0 +1,413 @@
+/* check_train.c -- training by epochs, checkpoints, weight files. */
+#include "engine.h"
+
+#include <unistd.h>
+
+#include "data.h"
+#include "runner.h"
+#include "scratch.h"
+#include "train.h"
+#include "weights.h"
+
+enum { NET = 8 }; /* of the models: convolutions, both pools, dense layers */
+
+struct set {
+    struct fmnn_net *net;
+    struct fmnn_data *train, *valid;
+    struct fmnn_training training;
+};
+
+static struct set make_set(void)
+{
+    struct set set = {.net = make_net(NET, 1)};
+    set.train = make_data(set.net, 45, 2);
+    set.valid = make_data(set.net, 18, 3);
+    set.training = (struct fmnn_training){
+        .recipe = {.optimizer = "adam", .lr = 0.003, .batch = 8, .epochs = 4}, .threads = 2};
+    return set;
+}
+
+static void free_set(struct set *set)
+{
+    fmnn_net_free(set->net);
+    fmnn_data_free(set->train);
+    fmnn_data_free(set->valid);
+}
+
+static struct fmnn_trainer *make_trainer(struct set *set)
+{
+    struct fmnn_error err;
+    struct fmnn_trainer *trainer =
+        fmnn_trainer_new(set->net, set->train, set->valid, &set->training, &err);
+    ck_assert_msg(trainer != NULL, "%s", err.message);
+    return trainer;
+}
+
+static void run_to_end(struct fmnn_trainer *trainer)
+{
+    struct fmnn_error err;
+    int status;
+    while ((status = fmnn_trainer_advance(trainer, &err)) != FMNN_DONE)
+        ck_assert_msg(status >= 0, "%s", err.message);
+}
+
+static void write_net(const struct fmnn_net *net, const char *path)
+{
+    struct fmnn_error err;
+    FILE *stream = fopen(path, "wb");
+    ck_assert_msg(fmnn_net_write(net, stream, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+static void write_checkpoint(const struct fmnn_trainer *trainer)
+{
+    struct fmnn_error err;
+    FILE *stream = fopen("checkpoint", "wb");
+    ck_assert_msg(fmnn_trainer_save(trainer, stream, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+static bool same_files(const char *a, const char *b)
+{
+    FILE *p = fopen(a, "rb"), *q = fopen(b, "rb");
+    int c = 0, d = 0;
+    while (p && q && c == d && c != EOF) {
+        c = getc(p);
+        d = getc(q);
+    }
+    fclose(p);
+    fclose(q);
+    return c == d;
+}
+
+START_TEST(it_learns_and_keeps_the_first_best)
+{
+    enum { LAST = 40 };
+    struct set set = make_set();
+    set.training.recipe.epochs = LAST;
+    set.training.recipe.lr = 0.01;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    run_to_end(trainer);
+    unsigned best = 1;
+    for (unsigned e = 1; e <= LAST; e++) {
+        const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, e);
+        ck_assert_ptr_nonnull(epoch);
+        ck_assert(epoch->validated && epoch->epoch == e && epoch->lr == 0.01);
+        if (epoch->val_accuracy > fmnn_trainer_epoch(trainer, best)->val_accuracy)
+            best = e;
+    }
+    ck_assert_ptr_null(fmnn_trainer_epoch(trainer, 0));
+    ck_assert_ptr_null(fmnn_trainer_epoch(trainer, LAST + 1));
+    ck_assert_uint_eq(fmnn_trainer_kept(trainer), best);
+    ck_assert_double_gt(fmnn_trainer_epoch(trainer, LAST)->accuracy, 0.9);
+    ck_assert_double_lt(fmnn_trainer_epoch(trainer, LAST)->loss, fmnn_trainer_epoch(trainer, 1)->loss);
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
+    /* The weights it hands over are those that gave that accuracy. */
+    struct fmnn_predictor *predictor = fmnn_predictor_new(set.net, 8, 1, NULL, NULL);
+    size_t right = 0;
+    for (size_t i = 0; i < 18; i++) {
+        float p[10];
+        fmnn_predictor_run(predictor, set.valid->pixels + i * 99, 1, p);
+        right += fmnn_best_class(p, 10) == set.valid->labels[i];
+    }
+    ck_assert_double_eq_tol((double)right / 18, fmnn_trainer_epoch(trainer, best)->val_accuracy, 1e-12);
+    fmnn_predictor_free(predictor);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+/* Figures are means over the pictures as they were seen, the last short batch included. */
+START_TEST(figures_are_means_over_pictures)
+{
+    struct set set = make_set();
+    set.training.recipe.lr = 1e-30; /* weights stand still: each epoch sees the same net */
+    set.training.recipe.epochs = 1;
+    struct twin twin = make_twin(set.net);
+    double loss = 0;
+    for (size_t i = 0; i < 45; i++)
+        loss += twin_loss(&twin, set.train->pixels + i * 99, set.train->labels[i], NULL);
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    run_to_end(trainer);
+    ck_assert_double_eq_tol(fmnn_trainer_epoch(trainer, 1)->loss, loss / 45, 1e-5);
+    fmnn_trainer_free(trainer);
+    free_twin(&twin);
+    free_set(&set);
+}
+END_TEST
+
+START_TEST(patience_runs_out)
+{
+    struct set set = make_set();
+    set.training.recipe.lr = 1e-30; /* nothing gets better after the first epoch */
+    set.training.recipe.epochs = 50;
+    set.training.patience = 3;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    run_to_end(trainer);
+    ck_assert_ptr_nonnull(fmnn_trainer_epoch(trainer, 4));
+    ck_assert_ptr_null(fmnn_trainer_epoch(trainer, 5));
+    ck_assert_uint_eq(fmnn_trainer_kept(trainer), 1);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+/* Interrupted after every possible number of batches, and resumed by another number of threads. */
+START_TEST(resumed_equals_uninterrupted)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    set.training.keep_last = _i == 1;
+    if (_i == 2)
+        set.training.recipe = (struct fmnn_recipe){
+            .optimizer = "sgd", .lr = 0.01, .momentum = 0.9, .batch = 8, .epochs = 3};
+    struct fmnn_trainer *whole = make_trainer(&set);
+    run_to_end(whole);
+    ck_assert_int_eq(fmnn_trainer_finish(whole, NULL), 0);
+    write_net(set.net, "wanted");
+    unsigned epochs = set.training.recipe.epochs;
+    for (size_t cut = 1; cut <= 6u * epochs; cut += 3) {
+        struct set again = make_set();
+        again.training = set.training;
+        struct fmnn_trainer *first = make_trainer(&again);
+        first->longest_go = 0; /* one batch a call */
+        while (first->step < cut)
+            ck_assert_int_ge(fmnn_trainer_advance(first, NULL), 0);
+        write_checkpoint(first);
+        fmnn_trainer_free(first);
+        fmnn_net_initialise(again.net, 99); /* all comes from the checkpoint */
+        again.training.threads = 1;
+        struct fmnn_trainer *second = make_trainer(&again);
+        ck_assert_msg(fmnn_trainer_resume(second, "checkpoint", &err) == 0, "%s", err.message);
+        run_to_end(second);
+        for (unsigned e = 1; e <= epochs; e++) {
+            ck_assert(fmnn_trainer_epoch(second, e)->loss == fmnn_trainer_epoch(whole, e)->loss);
+            ck_assert(fmnn_trainer_epoch(second, e)->val_accuracy ==
+                      fmnn_trainer_epoch(whole, e)->val_accuracy);
+        }
+        ck_assert_int_eq(fmnn_trainer_finish(second, NULL), 0);
+        write_net(again.net, "got");
+        ck_assert_msg(same_files("wanted", "got"), "cut after %zu batches", cut);
+        fmnn_trainer_free(second);
+        free_set(&again);
+    }
+    fmnn_trainer_free(whole);
+    free_set(&set);
+}
+END_TEST
+
+START_TEST(resuming_something_else_is_refused)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+    write_checkpoint(trainer);
+    write_net(set.net, "weights");
+    fmnn_trainer_free(trainer);
+    static const char *const reasons[] = {
+        "made with another lr: '0.003', not '0.1'", "another batch: '8', not '9'",
+        "another seed: '0', not '5'",               "another optimizer: 'adam', not 'sgd'",
+        "another keep: 'best', not 'last'",         "made with other data"};
+    for (size_t i = 0; i < FM_COUNT(reasons); i++) {
+        struct set other = make_set();
+        struct fmnn_recipe *recipe = &other.training.recipe;
+        if (i == 0)
+            recipe->lr = 0.1;
+        else if (i == 1)
+            recipe->batch = 9;
+        else if (i == 2)
+            other.training.seed = 5;
+        else if (i == 3)
+            memcpy(recipe->optimizer, "sgd", 4);
+        else if (i == 4)
+            other.training.keep_last = true;
+        else
+            other.train->pixels[7] ^= 1;
+        trainer = make_trainer(&other);
+        ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", &err), -1);
+        ck_assert_msg(strstr(err.message, reasons[i]) != NULL, "%s", err.message);
+        fmnn_trainer_free(trainer);
+        free_set(&other);
+    }
+    trainer = make_trainer(&set);
+    ck_assert_int_eq(fmnn_trainer_resume(trainer, "weights", &err), -1);
+    ck_assert_msg(strstr(err.message, "weights, but not a checkpoint") != NULL, "%s", err.message);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+START_TEST(a_loss_that_is_not_finite_ends_it)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    memcpy(set.training.recipe.optimizer, "sgd", 4);
+    set.training.recipe.lr = 1e3;
+    set.training.recipe.epochs = 100;
+    for (size_t i = 0; i < set.net->stored; i++)
+        set.net->weights[i] *= 1e12f;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    int status;
+    while ((status = fmnn_trainer_advance(trainer, &err)) >= 0)
+        ck_assert_int_ne(status, FMNN_DONE);
+    ck_assert_msg(strstr(err.message, "the loss is not finite any more at step") != NULL, "%s",
+                  err.message);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+START_TEST(weights_survive_a_file)
+{
+    struct fmnn_error err;
+    for (size_t i = 0; i < FM_COUNT(models); i++) {
+        struct fmnn_net *net = make_net(i, 20 + i);
+        write_net(net, "first");
+        struct fmnn_net *again = fmnn_net_read("first", &err);
+        ck_assert_msg(again != NULL, "%s", err.message);
+        ck_assert_str_eq(fmnn_net_text(again), fmnn_net_text(net));
+        ck_assert_uint_eq(fmnn_net_classes(again), net->classes);
+        ck_assert_uint_eq(fmnn_net_height(again), net->height);
+        ck_assert_uint_eq(fmnn_net_width(again), net->width);
+        ck_assert_int_eq(memcmp(again->weights, net->weights, net->stored * sizeof(float)), 0);
+        write_net(again, "second");
+        ck_assert(same_files("first", "second"));
+        fmnn_net_free(again);
+        fmnn_net_free(net);
+    }
+}
+END_TEST
+
+START_TEST(class_names_survive_a_file)
+{
+    struct fmnn_error err;
+    static const char *const name[4] = {"T-shirt/top", "\"quoted\\\"", "Stra\xc3\x9f" "e", "4"};
+    struct fmnn_net *net = make_net(3, 1);
+    struct fmnn_names *names = fmnn_names_copy(name, 4, NULL);
+    ck_assert_ptr_null(fmnn_net_names(net));
+    ck_assert_int_eq(fmnn_net_set_names(net, names, &err), 0);
+    write_net(net, "names");
+    struct fmnn_net *again = fmnn_net_read("names", &err);
+    ck_assert_msg(again != NULL, "%s", err.message);
+    ck_assert_uint_eq(fmnn_net_names(again)->count, 4);
+    for (int i = 0; i < 4; i++)
+        ck_assert_str_eq(fmnn_net_names(again)->name[i], name[i]);
+    names->count = 3;
+    ck_assert_int_eq(fmnn_net_set_names(net, names, &err), -1);
+    names->count = 4;
+    fmnn_names_free(names);
+    fmnn_net_free(again);
+    fmnn_net_free(net);
+}
+END_TEST
+
+/* Files that are sound containers, but not of a net. */
+START_TEST(files_of_other_shape_are_refused)
+{
+    static const struct {
+        const char *key, *value, *message;
+    } cases[] = {
+        {"fmnn.version", NULL, "the metadata 'fmnn.version' is missing"},
+        {"fmnn.model", NULL, "the metadata 'fmnn.model' is missing"},
+        {"fmnn.input", NULL, "the metadata 'fmnn.input' is missing"},
+        {"fmnn.model", "dense 7 relu | dense 4", "tensor '3.weight' is F32 (3,7), but the model wants F32 (4,7)"},
+        {"fmnn.model", "dense 7 relu | dense 3 | dense 3", "4 tensors, but the model has 6"},
+        {"fmnn.model", "dense 3", "4 tensors, but the model has 2"},
+        {"fmnn.model", "dense classes", "fmnn.model does not say how many classes there are"},
+        {"fmnn.model", "dence 3", "fmnn.model:1: unknown layer 'dence'"},
+        {"fmnn.input", "{}", "fmnn.input is not that of gray pictures"},
+        {"fmnn.input", "{\"shape\":[3,5,3],\"scale\":0.0039215686274509803}", "fmnn.input is not"},
+        {"fmnn.input", "{\"shape\":[1,5,3],\"scale\":1.0}", "fmnn.input is not that of gray"},
+        {"fmnn.input", "{\"shape\":[1,5,-3],\"scale\":0.0039215686274509803}", "fmnn.input is not"},
+        {"fmnn.input", "[", "fmnn.input: "},
+        {"fmnn.classes", "[\"a\",\"b\"]", "fmnn.classes is not a list of 3 names"},
+        {"fmnn.classes", "[\"a\",\"b\",3]", "fmnn.classes is not a list of 3 names"},
+        {"fmnn.classes", "[\"a\",\"b\",\"\"]", "fmnn.classes is not a list of 3 names"},
+        {"fmnn.classes", "[\"a\",\"b\",\"c\\td\"]", "fmnn.classes is not a list of 3 names"},
+        {"fmnn.classes", "{}", "fmnn.classes is not a list of 3 names"},
+    };
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct fmnn_error err = {0};
+        struct fmnn_net *net = make_net(1, 1); /* dense 7 relu | dense 3, pictures of 5x3 */
+        struct fm_file file = {0};
+        ck_assert_int_eq(fm_file_net(&file, net, NULL, &err), 0);
+        bool found = false;
+        for (size_t k = 0; k < file.pair_count; k++)
+            if (!strcmp(file.pair[k].key, cases[i].key)) {
+                free((char *)(uintptr_t)file.pair[k].value);
+                file.pair[k].value = cases[i].value ? strdup(cases[i].value) : NULL;
+                if (!cases[i].value)
+                    file.pair[k] = file.pair[--file.pair_count];
+                found = true;
+            }
+        if (!found)
+            fm_file_text(&file, cases[i].key, strdup(cases[i].value));
+        ck_assert_int_eq(fm_file_parameters(&file, net, "", net->weights, &err), 0);
+        FILE *stream = fopen("other", "wb");
+        ck_assert_msg(fm_file_write(&file, stream, &err) == 0, "%s", err.message);
+        fclose(stream);
+        ck_assert_ptr_null(fmnn_net_read("other", &err));
+        check_message(cases[i].key, &err, "other", cases[i].message);
+        fm_file_free(&file);
+        fmnn_net_free(net);
+    }
+}
+END_TEST
+
+START_TEST(values_that_are_not_finite_are_refused)
+{
+    struct fmnn_error err;
+    struct fmnn_net *net = make_net(1, 1);
+    net->weights[net->parameter[2].offset] = NAN;
+    write_net(net, "nan");
+    ck_assert_ptr_null(fmnn_net_read("nan", &err));
+    check_message("NaN", &err, "nan", "tensor '3.weight' holds a value that is not finite");
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(data_must_fit_the_net)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    struct fmnn_data *other = fmnn_data_new(3, 3, NULL), *none = fmnn_data_new(9, 11, NULL);
+    memset(fmnn_data_add(other, 0, NULL), 0, 9);
+    ck_assert_ptr_null(fmnn_trainer_new(set.net, other, NULL, &set.training, &err));
+    ck_assert_str_eq(err.message, "training pictures are 3x3, but the net takes 9x11");
+    ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, other, &set.training, &err));
+    ck_assert_str_eq(err.message, "validation pictures are 3x3, but the net takes 9x11");
+    ck_assert_ptr_null(fmnn_trainer_new(set.net, none, NULL, &set.training, &err));
+    ck_assert_str_eq(err.message, "there is no picture to train on");
+    set.train->labels[3] = 10;
+    ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, NULL, &set.training, &err));
+    ck_assert_str_eq(err.message, "label 10 is not 0..9");
+    set.training.kernels = "fast";
+    set.train->labels[3] = 9;
+    ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, NULL, &set.training, &err));
+    ck_assert_str_eq(err.message, "unknown kernels 'fast' (known: generic, avx2, avx512, neon)");
+    fmnn_data_free(other);
+    fmnn_data_free(none);
+    free_set(&set);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("train");
+    tcase_add_test(tcase, it_learns_and_keeps_the_first_best);
+    tcase_add_test(tcase, figures_are_means_over_pictures);
+    tcase_add_test(tcase, patience_runs_out);
+    tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 3);
+    tcase_add_test(tcase, resuming_something_else_is_refused);
+    tcase_add_test(tcase, a_loss_that_is_not_finite_ends_it);
+    tcase_add_test(tcase, weights_survive_a_file);
+    tcase_add_test(tcase, class_names_survive_a_file);
+    tcase_add_test(tcase, files_of_other_shape_are_refused);
+    tcase_add_test(tcase, values_that_are_not_finite_are_refused);
+    tcase_add_test(tcase, data_must_fit_the_net);
+    scratch_enter();
+    int status = run_tests("train", tcase);
+    scratch_leave();
+    return status;
+}
