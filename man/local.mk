@@ -1,6 +1,10 @@
-# One page a program, one a format, one for the pipeline.
-dist_man_MANS += man/fmnn-weights.5
-dist_man_MANS += man/fm-fetch.1
-dist_man_MANS += man/fm-split.1 man/fmnn.7
+# One page a program, one a format, one for the pipeline, one for the library.
 dist_man_MANS += man/fm-confusion.1
-dist_man_MANS += man/fm-split.1 man/fmnn.7 man/fm-plot.1
+dist_man_MANS += man/fm-fetch.1
+dist_man_MANS += man/fm-plot.1
+dist_man_MANS += man/fm-predict.1
+dist_man_MANS += man/fm-split.1
+dist_man_MANS += man/fm-train.1
+dist_man_MANS += man/fmnn-model.5
+dist_man_MANS += man/fmnn-weights.5
+dist_man_MANS += man/fmnn.7

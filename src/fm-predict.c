@@ -138,17 +138,25 @@ static void check_suffix(const char *suffix)
 }
 
 /* A second prediction under the same name would hide the first. */
-static void check_columns(const struct arguments *a, const struct fmnn_table *table)
+static void check_column(const struct arguments *a, const struct fmnn_table *table,
+                         const char *word)
 {
-    static const char *const ours[] = {"predicted", "confidence"};
-    for (size_t i = 0; i < 2; i++) {
-        char name[4096];
-        int length = snprintf(name, sizeof name, "%s%s%s", ours[i], a->suffix ? "_" : "",
-                              a->suffix ? a->suffix : "");
-        if (length < (int)sizeof name && fmnn_table_find(table, name) >= 0)
-            die("%s: there is a column '%s' already; give the new ones another name by --suffix "
-                "WORD",
-                fmnn_table_name(table), name);
+    char name[4096];
+    int length = snprintf(name, sizeof name, "%s%s%s", word, a->suffix ? "_" : "",
+                          a->suffix ? a->suffix : "");
+    if (length < (int)sizeof name && fmnn_table_find(table, name) >= 0)
+        die("%s: there is a column '%s' already; give the new ones another name by --suffix WORD",
+            fmnn_table_name(table), name);
+}
+
+static void check_columns(const struct arguments *a, const struct fmnn_table *table, size_t classes)
+{
+    check_column(a, table, "predicted");
+    check_column(a, table, "confidence");
+    for (size_t c = 0; a->probabilities && c < classes; c++) {
+        char word[32];
+        snprintf(word, sizeof word, "p%zu", c);
+        check_column(a, table, word);
     }
 }
 
@@ -179,7 +187,7 @@ static void predict_table(const struct arguments *a, struct batch *b, const char
     int image = fmnn_table_need(table, "image", &error);
     if (image < 0 || (a->only && fmnn_table_only(table, a->only, &error) != 0))
         die_error(&error);
-    check_columns(a, table);
+    check_columns(a, table, fmnn_net_classes(b->net));
     for (size_t c = 0; c < fmnn_table_columns(table); c++)
         printf("%s%s", c ? "\t" : "", fmnn_table_column(table, c));
     print_header(a, fmnn_net_classes(b->net));
@@ -215,11 +223,12 @@ static void predict_files(const struct arguments *a, struct batch *b, char **fil
     struct fmnn_error error;
     if (a->only)
         usage_error("--only: PNG files have no split");
+    for (int i = 0; i < count; i++)
+        if (strpbrk(file[i], "\t\n\r"))
+            die("%s: a table cannot hold this file name", file[i]);
     printf("image\tlabel\tsplit");
     print_header(a, fmnn_net_classes(b->net));
     for (int i = 0; i < count; i++) {
-        if (strpbrk(file[i], "\t\n\r"))
-            die("%s: a table cannot hold this file name", file[i]);
         char *row = checked(malloc(strlen(file[i]) + 3));
         sprintf(row, "%s\t\t", file[i]);
         if (!add_row(b, row, file[i], &error)) {
@@ -279,6 +288,8 @@ int main(int argc, char **argv)
     struct fmnn_net *net = fmnn_net_read(a.weights, &error);
     if (!net)
         die_error(&error);
+    info("%s: %s, for pictures of %zux%zu", a.weights, fmnn_net_text(net), fmnn_net_height(net),
+         fmnn_net_width(net));
     struct batch batch = make_batch(&a, net);
     if (files)
         predict_files(&a, &batch, argv + optind, argc - optind);

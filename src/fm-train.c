@@ -257,6 +257,8 @@ static void make_recipe(struct arguments *a, const struct fmnn_model *model)
     set_recipe(recipe, "momentum", a->momentum);
     set_recipe(recipe, "batch", a->batch);
     set_recipe(recipe, "epochs", a->epochs);
+    if (a->momentum && strcmp(recipe->optimizer, "sgd") != 0)
+        note("--momentum changes nothing with %s", recipe->optimizer);
 }
 
 /* ---- 3. The data ---- */
@@ -324,7 +326,15 @@ static void begin_input(struct input *input, const struct arguments *a, struct r
         die_error(&error);
 }
 
-static void add_row(struct input *input, struct reader *r, struct fmnn_data *data, size_t *most)
+enum use { NOT_USED, TRAINS, VALIDATES };
+
+static enum use used_split(const struct reader *r)
+{
+    const char *split = fmnn_table_field(r->table, r->split);
+    return !strcmp(split, "train") ? TRAINS : !strcmp(split, "valid") ? VALIDATES : NOT_USED;
+}
+
+static size_t read_label(const struct input *input, struct reader *r)
 {
     struct fmnn_error error;
     int label;
@@ -335,14 +345,21 @@ static void add_row(struct input *input, struct reader *r, struct fmnn_data *dat
                         fmnn_table_field(r->table, r->split));
         die_error(&error);
     }
+    return (size_t)label;
+}
+
+static void add_row(struct input *input, struct reader *r, struct fmnn_data *data, size_t *most)
+{
+    struct fmnn_error error;
+    size_t label = read_label(input, r);
     uint8_t *pixels = fmnn_data_add(data, (unsigned)label, &error);
     if (!pixels)
         die_error(&error);
     if (fmnn_images_read(r->images, fmnn_table_field(r->table, r->image), input->height,
                          input->width, pixels, &error) != 0)
         die_at_row(r->table, &error);
-    if ((size_t)label + 1 > *most)
-        *most = (size_t)label + 1;
+    if (label >= *most)
+        *most = label + 1;
 }
 
 static struct input read_input(const struct arguments *a)
@@ -353,13 +370,12 @@ static struct input read_input(const struct arguments *a)
     size_t most = 0;
     int more;
     while ((more = fmnn_table_next(r.table, &error)) > 0) {
-        const char *split = fmnn_table_field(r.table, r.split);
-        bool train = !strcmp(split, "train"), valid = !strcmp(split, "valid");
-        if (!train && !valid)
+        enum use use = used_split(&r);
+        if (use == NOT_USED)
             continue;
         if (!input.train)
             begin_input(&input, a, &r);
-        add_row(&input, &r, train ? input.train : input.valid, &most);
+        add_row(&input, &r, use == TRAINS ? input.train : input.valid, &most);
     }
     if (more < 0)
         die_error(&error);
@@ -370,6 +386,8 @@ static struct input read_input(const struct arguments *a)
     info("%s: %zu pictures of %zux%zu to train on, %zu to validate, %zu classes",
          fmnn_table_name(r.table), fmnn_data_count(input.train), input.height, input.width,
          fmnn_data_count(input.valid), input.classes);
+    if (a->training.patience && fmnn_data_count(input.valid) == 0)
+        note("--patience changes nothing where no row is of split 'valid'");
     close_reader(&r);
     return input;
 }
@@ -383,8 +401,8 @@ static void free_input(struct input *input)
 
 /* ---- 4. The summary ---- */
 
-/* Only sizes are wanted: those of the table's first picture, or of Fashion-MNIST's where no table
- * is given. */
+/* Only sizes are wanted: those of the rows that training would look at, or Fashion-MNIST's where no
+   table is given. */
 static struct input look_at_input(const struct arguments *a)
 {
     struct fmnn_error error;
@@ -395,19 +413,22 @@ static struct input look_at_input(const struct arguments *a)
         return input;
     }
     struct reader r = open_reader(a);
-    int more = fmnn_table_next(r.table, &error);
+    size_t most = 0;
+    int more;
+    while ((more = fmnn_table_next(r.table, &error)) > 0) {
+        if (used_split(&r) == NOT_USED)
+            continue;
+        if (!input.train)
+            begin_input(&input, a, &r);
+        size_t label = read_label(&input, &r);
+        most = label >= most ? label + 1 : most;
+    }
     if (more < 0)
         die_error(&error);
-    if (more == 0)
-        die("%s: no rows", fmnn_table_name(r.table));
-    begin_input(&input, a, &r);
-    for (size_t most = 0; !input.names && more > 0; more = fmnn_table_next(r.table, &error)) {
-        int label;
-        if (fmnn_table_label(r.table, r.label, 0, &label, &error) != 0)
-            die_error(&error);
-        if (label >= 0 && (size_t)label + 1 > most)
-            input.classes = most = (size_t)label + 1;
-    }
+    if (!input.train)
+        die("%s: no row of split 'train' or 'valid'", fmnn_table_name(r.table));
+    if (!input.classes)
+        input.classes = most;
     close_reader(&r);
     return input;
 }
