@@ -128,7 +128,7 @@ int fmnn_confusion_add(struct fmnn_confusion *c, size_t truth, size_t predicted,
 /* Summed as Kahan does, so that millions of rows cost no digits. */
 void fmnn_confusion_add_probability(struct fmnn_confusion *c, double probability, uint64_t count)
 {
-    double eps = (double)FLT_EPSILON;
+    double eps = DBL_EPSILON;
     double clipped = fmin(fmax(probability, eps), 1 - eps);
     double term = -log(clipped) * (double)count - c->lost;
     double sum = c->loss + term;

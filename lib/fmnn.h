@@ -385,7 +385,7 @@ FMNN_API void fmnn_confusion_free(struct fmnn_confusion *confusion);
 FMNN_API int fmnn_confusion_add(struct fmnn_confusion *confusion, size_t truth, size_t predicted,
                                 uint64_t count, struct fmnn_error *err);
 /* Adds to the cross-entropy: the probability that `count` rows gave their true class. It is clipped to
-   [eps, 1 - eps], eps that of float, so that a zero does not make the sum infinite. */
+   [eps, 1 - eps], eps that of double, so that a zero does not make the sum infinite. */
 FMNN_API void fmnn_confusion_add_probability(struct fmnn_confusion *confusion, double probability,
                                              uint64_t count);
 

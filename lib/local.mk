@@ -10,9 +10,7 @@ lib_libfmnn_la_LIBADD = $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
 lib_libfmnn_la_SOURCES = \
 	lib/internal.h lib/error.c lib/memory.c lib/words.c lib/version.c \
 	lib/rng.h lib/rng.c \
-	lib/idx.c lib/png.c
-lib_libfmnn_la_SOURCES += lib/safetensors.h lib/safetensors.c
-lib_libfmnn_la_SOURCES += lib/table.c lib/sets.c lib/images.c lib/split.c
-lib_libfmnn_la_SOURCES += lib/confusion.c
+	lib/idx.c lib/png.c lib/table.c lib/sets.c lib/images.c lib/split.c \
+	lib/safetensors.h lib/safetensors.c lib/confusion.c
 
 include lib/engine.mk

@@ -349,7 +349,7 @@ static void judge(const struct reader *reader, const struct settings *settings)
     if (j.pairs > settings->most_pairs)
         j.pairs = settings->most_pairs;
     j.name = make_names(reader, j.classes);
-    if (settings->report && (report->unpredicted || report->unsupported))
+    if (report->unpredicted || report->unsupported)
         info("%zu of %zu classes have no precision, for none was predicted, and %zu no recall, for "
              "there is none: 0 stands for those",
              report->unpredicted, j.classes, report->unsupported);

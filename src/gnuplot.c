@@ -53,6 +53,7 @@ void gnuplot_begin(FILE *script, const struct page *page, const char *output)
     fprintf(script, "# drawn by fm-plot (fmnn) %s; this is a program for gnuplot 5.4 or newer\n",
             fmnn_version());
     write_terminal(script, page);
+    fputs("q = sprintf('%c', 39) # a single quote\n", script);
     if (output) {
         fputs("set output ", script);
         gnuplot_string(script, output);
@@ -65,15 +66,16 @@ void gnuplot_begin(FILE *script, const struct page *page, const char *output)
     fputs("unset border\nunset tics\nunset key\nunset colorbox\n", script);
 }
 
-/* Within single quotes gnuplot expands nothing. It misreads a doubled quote at the start of a
-   string and two of them in a row, so a quote is a string of its own: 'it'."'".'s'. */
+/* Within single quotes gnuplot expands nothing. But it misreads a doubled quote at the start of a
+   string, two of them in a row, and one within double quotes; so a quote is a variable of its own:
+   'it'.q.'s'. */
 void gnuplot_string(FILE *script, const char *text)
 {
     char *clean = text_clean(text);
     putc('\'', script);
     for (const char *s = clean; *s; s++)
         if (*s == '\'')
-            fputs("'.\"'\".'", script);
+            fputs("'.q.'", script);
         else
             putc(*s, script);
     putc('\'', script);

@@ -3,11 +3,10 @@ noinst_LIBRARIES += src/libcommon.a
 src_libcommon_a_SOURCES = src/common.h src/common.c src/output.c
 common_ldadd = src/libcommon.a lib/libfmnn.la
 
+bin_PROGRAMS += src/fm-fetch
 fetch_cppflags = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(MD_CFLAGS) $(ZLIB_CFLAGS)
 fetch_libs = $(CURL_LIBS) $(MD_LIBS) $(ZLIB_LIBS)
 fetch_sources = src/fm-fetch.c src/fetch.h src/fetch-verify.c src/fetch-store.c src/fetch-download.c
-
-bin_PROGRAMS += src/fm-fetch
 src_fm_fetch_SOURCES = $(fetch_sources) src/fetch-sources.c
 src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
 src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
@@ -15,6 +14,7 @@ src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
 bin_PROGRAMS += src/fm-split
 src_fm_split_SOURCES = src/fm-split.c
 src_fm_split_LDADD = $(common_ldadd)
+
 bin_PROGRAMS += src/fm-train
 src_fm_train_SOURCES = src/fm-train.c
 src_fm_train_CPPFLAGS = $(AM_CPPFLAGS) -DMODELSDIR='"$(modelsdir)"'
@@ -31,7 +31,9 @@ src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text
 	src/confusion-data.c src/confusion-numpy.c
 src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)
+
 bin_PROGRAMS += src/fm-plot
-src_fm_plot_SOURCES = src/fm-plot.c src/plot.h src/gnuplot.h src/gnuplot.c src/text.c src/sheet.h src/sheet.c \
+src_fm_plot_SOURCES = src/fm-plot.c src/plot.h src/gnuplot.h src/gnuplot.c src/text.c \
+	src/sheet.h src/sheet.c \
 	src/plot-history.c src/plot-confusion.c src/plot-images.c src/plot-filters.c
 src_fm_plot_LDADD = $(common_ldadd)

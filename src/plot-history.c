@@ -43,10 +43,10 @@ static double read_figure(struct fmnn_table *table, int column)
     double number;
     const char *text = column < 0 ? "" : fmnn_table_field(table, (size_t)column);
     if (!*text)
-        return NAN;
+        return (double)NAN;
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
         if (!strcasecmp(text, odd[i]))
-            return NAN;
+            return (double)NAN;
     if (fmnn_table_number(table, (size_t)column, &number, &error) != 0)
         die_error(&error);
     return number;
@@ -149,10 +149,10 @@ static void *read_history(const struct plot_request *request)
 {
     struct history *history = allocate(1, sizeof *history);
     *history = (struct history){.count = request->file_count ? request->file_count : 1,
-                                .first = INFINITY,
-                                .last = -INFINITY,
-                                .least_loss = INFINITY,
-                                .most_loss = -INFINITY};
+                                .first = (double)INFINITY,
+                                .last = (double)-INFINITY,
+                                .least_loss = (double)INFINITY,
+                                .most_loss = (double)-INFINITY};
     history->runs = allocate(history->count, sizeof *history->runs);
     for (size_t i = 0; i < history->count; i++) {
         struct run *run = &history->runs[i];
@@ -546,13 +546,13 @@ static double value_at(const struct run *run, enum figure figure, double epoch)
             return row->figure[figure];
         if (row->epoch > epoch) {
             if (i == 0)
-                return NAN;
+                return (double)NAN;
             const struct epoch *before = &run->epochs[i - 1];
             double share = (epoch - before->epoch) / (row->epoch - before->epoch);
             return before->figure[figure] + share * (row->figure[figure] - before->figure[figure]);
         }
     }
-    return NAN;
+    return (double)NAN;
 }
 
 struct chart {

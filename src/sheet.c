@@ -192,7 +192,7 @@ static size_t enlargement(const struct sheet *sheet, const struct page *page, do
     for (size_t i = 0; i < sheet->count; i++)
         total += sheet->tiles[i].height * sheet->tiles[i].width;
     if (page->format != PLOT_PNG)
-        while (times * side < (size_t)(2 * cell * page->scale) &&
+        while (times < 12 && times * side < (size_t)(cell * page->scale) &&
                (times + 1) * (times + 1) * total < MOST_NUMBERS)
             times++;
     return times;
@@ -204,24 +204,30 @@ static size_t tile_times(const struct tile *tile, size_t times)
     return (tile->height < 2 || tile->width < 2) && times < 2 ? 2 : times;
 }
 
-static void write_values(FILE *script, const struct sheet *sheet, size_t index, size_t times)
+/* A tile in a cell that has its upper left corner at (x,y). The first row and column are the
+   coordinates of the others, so that gnuplot has nothing to reckon for each pixel. */
+static void write_values(FILE *script, const struct sheet *sheet, size_t index, size_t times,
+                         double cell, double x, double y)
 {
     const struct tile *tile = &sheet->tiles[index];
-    fprintf(script, "$t%zu << EOD\n", index + 1);
-    for (size_t y = 0; y < tile->height * times; y++) {
-        const float *row = tile->values + y / times * tile->width;
-        for (size_t x = 0; x < tile->width * times; x++) {
-            double value = (double)row[x / times];
-            if (x)
-                putc(' ', script);
+    size_t height = tile->height * times, width = tile->width * times;
+    double step = cell / (double)(height > width ? height : width);
+    double left = x + (cell - step * (double)(width - 1)) / 2;
+    double top = y + (cell - step * (double)(height - 1)) / 2;
+    fprintf(script, "$t%zu << EOD\n%zu", index + 1, width);
+    for (size_t i = 0; i < width; i++)
+        fprintf(script, " %.8g", left + step * (double)i);
+    for (size_t j = 0; j < height; j++) {
+        fprintf(script, "\n%.8g", top + step * (double)j);
+        for (size_t i = 0; i < width; i++) {
+            double value = (double)tile->values[j / times * tile->width + i / times];
             if (sheet->diverging)
-                fprintf(script, "%.3f", value);
+                fprintf(script, " %.3f", value);
             else
-                fprintf(script, "%.0f", value * 255);
+                fprintf(script, " %.0f", value * 255);
         }
-        putc('\n', script);
     }
-    fputs("EOD\n", script);
+    fputs("\nEOD\n", script);
 }
 
 static void write_palette(FILE *script, bool diverging)
@@ -238,11 +244,15 @@ static void write_palette(FILE *script, bool diverging)
 static void write_legend(FILE *script, const struct sheet *sheet, const struct page *page, double y)
 {
     static const char *const aligns[] = {"right", "center", "left"};
-    fputs("$legend << EOD\n", script);
-    for (int row = 0; row < 2; row++)
+    fputs("$legend << EOD\n121", script);
+    for (int i = 0; i <= 120; i++)
+        fprintf(script, " %.8g", page->width / 2 - 60 + i);
+    for (int row = 0; row < 2; row++) {
+        fprintf(script, "\n%.8g", y + 2 + 4 * row);
         for (int i = 0; i <= 120; i++)
-            fprintf(script, "%.4f%c", i / 60.0 - 1, i < 120 ? ' ' : '\n');
-    fputs("EOD\n", script);
+            fprintf(script, " %.3f", i / 60.0 - 1);
+    }
+    fputs("\nEOD\n", script);
     for (int i = 0; i < 3; i++) {
         struct gnuplot_label label = {page->width / 2 + (i - 1) * 68,
                                       y + (i == 1 ? 16 : 4),
@@ -255,23 +265,18 @@ static void write_legend(FILE *script, const struct sheet *sheet, const struct p
     }
 }
 
-static void write_plot(FILE *script, const struct sheet *sheet, const struct layout *layout,
-                       const double *corners, size_t times)
+static void write_plot(FILE *script, const struct sheet *sheet)
 {
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct tile *tile = &sheet->tiles[i];
-        size_t n = tile_times(tile, times);
-        size_t side = tile->height > tile->width ? tile->height : tile->width;
-        double step = layout->cell / (double)(side * n);
-        double x = corners[2 * i] + (layout->cell - step * (double)(tile->width * n)) / 2;
-        double y = corners[2 * i + 1] + (layout->cell - step * (double)(tile->height * n)) / 2;
-        fprintf(script, "%s  $t%zu matrix using (%.6g+%.8g*$1):(%.6g+%.8g*$2):3 with image",
-                i ? ", \\\n" : "", i + 1, x + step / 2, step, y + step / 2, step);
-    }
+    fputs("plot", script);
+    for (size_t i = 0; i < sheet->count; i++)
+        fprintf(script, "%s \\\n  $t%zu nonuniform matrix with image", i ? "," : "", i + 1);
+    if (sheet->diverging)
+        fputs(", \\\n  $legend nonuniform matrix with image", script);
+    putc('\n', script);
 }
 
 static void write_heading(FILE *script, const struct sheet *sheet,
-                          const struct plot_request *request, const struct page *page)
+                          const struct plot_request *request, const struct page *page, double y)
 {
     const char *heading = request->title ? request->title : sheet->heading;
     if (!heading)
@@ -279,58 +284,52 @@ static void write_heading(FILE *script, const struct sheet *sheet,
     double width = text_points(heading, 14), room = page->width - MARGIN;
     double font = width > room ? 14 * room / width : 14;
     char *fitted = text_fit(heading, room, font < 8 ? 8 : font);
-    struct gnuplot_label label = {page->width / 2,     MARGIN + 8, fitted, "center",
-                                  font < 8 ? 8 : font, ink,        NULL};
+    struct gnuplot_label label = {page->width / 2,     y,   fitted, "center",
+                                  font < 8 ? 8 : font, ink, NULL};
     gnuplot_label(script, page, &label);
     free(fitted);
+}
+
+static struct page fit(struct layout *layout, const struct sheet *sheet,
+                       const struct plot_request *request)
+{
+    struct page page = page_make(request, 1000, 750);
+    if (request->width)
+        fill_page(layout, sheet, &page);
+    round_cell(layout, sheet, page.scale);
+    if (request->width)
+        return page;
+    double width = fmax(tile_width(layout), sheet->diverging ? 230 : 0);
+    return page_make(request, width + 2 * MARGIN, total_height(layout) + 2 * MARGIN);
 }
 
 void sheet_gnuplot(const struct sheet *sheet, const struct plot_request *request,
                    const char *output, FILE *script)
 {
     struct layout layout = make_layout(sheet, request);
-    struct page page = page_make(request, 1000, 750);
-    if (request->width) {
-        fill_page(&layout, sheet, &page);
-        round_cell(&layout, sheet, page.scale);
-    } else {
-        round_cell(&layout, sheet, page.scale);
-        double width = fmax(tile_width(&layout), sheet->diverging ? 230 : 0);
-        page = page_make(request, width + 2 * MARGIN, total_height(&layout) + 2 * MARGIN);
-    }
+    struct page page = fit(&layout, sheet, request);
     double left = (page.width - tile_width(&layout)) / 2;
     double top = (page.height - total_height(&layout)) / 2 + layout.heading;
     size_t times = enlargement(sheet, &page, layout.cell);
-    double *corners = allocate(2 * sheet->count, sizeof *corners);
     gnuplot_begin(script, &page, output);
     write_palette(script, sheet->diverging);
-    write_heading(script, sheet, request, &page);
+    write_heading(script, sheet, request, &page, top - 22);
     for (size_t i = 0; i < sheet->count; i++) {
         const struct tile *tile = &sheet->tiles[i];
-        double titles = layout.lines * layout.line;
-        double x = left + (double)(i % layout.columns) * (layout.cell + layout.gap);
-        double y =
-            top + (double)(i / layout.columns) * (layout.cell + layout.gap + titles) + titles;
-        corners[2 * i] = x;
-        corners[2 * i + 1] = y;
+        double cell = layout.cell, titles = layout.lines * layout.line;
+        double x = left + (double)(i % layout.columns) * (cell + layout.gap);
+        double y = top + (double)(i / layout.columns) * (cell + layout.gap + titles) + titles;
         if (layout.line > 0)
             write_title(script, &page, &layout, tile, x, y - 1);
         if (tile->instead)
             gnuplot_box(script, &page,
-                        (double[4]){x - 0.5, y - 0.5, x + layout.cell + 0.5, y + layout.cell + 0.5},
-                        false, wrong_ink, 1.5);
-        write_values(script, sheet, i, tile_times(tile, times));
+                        (double[4]){x - 0.5, y - 0.5, x + cell + 0.5, y + cell + 0.5}, false,
+                        wrong_ink, 1.5);
+        write_values(script, sheet, i, tile_times(tile, times), cell, x, y);
     }
-    double legend = page.height - MARGIN - 20;
     if (sheet->diverging)
-        write_legend(script, sheet, &page, legend);
-    fputs("plot \\\n", script);
-    write_plot(script, sheet, &layout, corners, times);
-    if (sheet->diverging)
-        fprintf(script, ", \\\n  $legend matrix using (%.6g+$1):(%.6g+4*$2):3 with image",
-                page.width / 2 - 60, legend + 2);
-    putc('\n', script);
-    free(corners);
+        write_legend(script, sheet, &page, (page.height + total_height(&layout)) / 2 - 20);
+    write_plot(script, sheet);
 }
 
 /* ---- as text ---- */

@@ -92,7 +92,7 @@ END_TEST
 START_TEST(cross_entropy)
 {
     struct fmnn_confusion *c = matrix(2);
-    double eps = (double)FLT_EPSILON;
+    double eps = DBL_EPSILON;
     ck_assert_double_nan(fmnn_confusion_cross_entropy(c));
     fmnn_confusion_add_probability(c, 0.5, 3);
     fmnn_confusion_add_probability(c, 0.25, 1);
@@ -104,11 +104,14 @@ START_TEST(cross_entropy)
 
     c = matrix(2);
     fmnn_confusion_add_probability(c, 1, 1);
-    ck_assert_double_eq_tol(fmnn_confusion_cross_entropy(c), eps, 1e-13);
-    /* A plain running sum of so many like terms would be off in the tenth digit. */
-    for (int i = 1; i < 1000000; i++)
-        fmnn_confusion_add_probability(c, 1, 1);
-    ck_assert_double_eq_tol(fmnn_confusion_cross_entropy(c), -log(1 - eps), 1e-20);
+    ck_assert_double_eq_tol(fmnn_confusion_cross_entropy(c), eps, 1e-30);
+    fmnn_confusion_free(c);
+
+    /* A plain running sum of so many like terms is off in the twelfth digit. */
+    c = matrix(2);
+    for (int i = 0; i < 1000000; i++)
+        fmnn_confusion_add_probability(c, 0.9, 1);
+    ck_assert_double_eq_tol(fmnn_confusion_cross_entropy(c), -log(0.9), 1e-16);
     fmnn_confusion_free(c);
 }
 END_TEST

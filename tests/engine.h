@@ -131,7 +131,7 @@ static inline double twin_affine(const struct twin *twin, const struct fm_node *
 static inline double twin_pool(bool average, const double *x, struct fm_shape in, size_t side,
                                size_t c, size_t oy, size_t ox)
 {
-    double sum = 0, most = -INFINITY;
+    double sum = 0, most = -HUGE_VAL;
     for (size_t y = 0; y < side; y++)
         for (size_t col = 0; col < side; col++) {
             double v = twin_pixel(x, in, c, (long)(oy * side + y), (long)(ox * side + col));
@@ -172,7 +172,7 @@ static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, 
 static inline double twin_loss(const struct twin *twin, const uint8_t *pixels, size_t label,
                                double *probabilities)
 {
-    double logits[64], sum = 0, most = -INFINITY;
+    double logits[64], sum = 0, most = -HUGE_VAL;
     size_t classes = twin->net->classes;
     twin_forward(twin, pixels, logits);
     for (size_t c = 0; c < classes; c++)

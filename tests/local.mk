@@ -17,83 +17,79 @@ if HAVE_CHECK
 check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
-library_tests = tests/check_rng \
-	tests/check_idx tests/check_png tests/check_safetensors
-library_tests += tests/check_table tests/check_sets tests/check_images tests/check_split
-check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DSRCDIR='"$(abs_top_srcdir)"'
-check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
+library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
+	tests/check_table tests/check_sets tests/check_images tests/check_split \
+	tests/check_model tests/check_engine tests/check_train tests/check_confusion
 # The internals are hidden in the shared library; the tests use the static one.
+check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 check_ldflags = -static
+check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
 
 tests_check_rng_SOURCES = tests/check_rng.c tests/runner.h
 tests_check_rng_CPPFLAGS = $(check_cppflags)
 tests_check_rng_LDFLAGS = $(check_ldflags)
 tests_check_rng_LDADD = $(check_ldadd)
 tests_check_idx_SOURCES = tests/check_idx.c tests/runner.h tests/scratch.h
-tests_check_idx_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS)
+tests_check_idx_CPPFLAGS = $(check_cppflags)
 tests_check_idx_LDFLAGS = $(check_ldflags)
 tests_check_idx_LDADD = $(check_ldadd)
 tests_check_png_SOURCES = tests/check_png.c tests/runner.h tests/scratch.h
-tests_check_png_CPPFLAGS = $(check_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS)
+tests_check_png_CPPFLAGS = $(check_cppflags)
 tests_check_png_LDFLAGS = $(check_ldflags)
 tests_check_png_LDADD = $(check_ldadd)
 tests_check_safetensors_SOURCES = tests/check_safetensors.c tests/runner.h tests/scratch.h
-tests_check_safetensors_CPPFLAGS = $(check_cppflags) $(XXHASH_CFLAGS)
+tests_check_safetensors_CPPFLAGS = $(check_cppflags)
 tests_check_safetensors_LDFLAGS = $(check_ldflags)
 tests_check_safetensors_LDADD = $(check_ldadd)
-
 tests_check_table_SOURCES = tests/check_table.c tests/runner.h tests/scratch.h
 tests_check_table_CPPFLAGS = $(check_cppflags)
 tests_check_table_LDFLAGS = $(check_ldflags)
 tests_check_table_LDADD = $(check_ldadd)
-
 tests_check_sets_SOURCES = tests/check_sets.c tests/runner.h tests/scratch.h
 tests_check_sets_CPPFLAGS = $(check_cppflags)
 tests_check_sets_LDFLAGS = $(check_ldflags)
 tests_check_sets_LDADD = $(check_ldadd)
-
 tests_check_images_SOURCES = tests/check_images.c tests/runner.h tests/scratch.h
-tests_check_images_CPPFLAGS = $(check_cppflags) $(PNG_CFLAGS)
+tests_check_images_CPPFLAGS = $(check_cppflags)
 tests_check_images_LDFLAGS = $(check_ldflags)
 tests_check_images_LDADD = $(check_ldadd)
-
 tests_check_split_SOURCES = tests/check_split.c tests/runner.h tests/scratch.h
 tests_check_split_CPPFLAGS = $(check_cppflags)
 tests_check_split_LDFLAGS = $(check_ldflags)
 tests_check_split_LDADD = $(check_ldadd)
-
-library_tests += tests/check_engine
-tests_check_engine_SOURCES = tests/check_engine.c tests/engine.h tests/runner.h
-tests_check_engine_CPPFLAGS = $(check_cppflags)
-tests_check_engine_LDFLAGS = $(check_ldflags)
-tests_check_engine_LDADD = $(check_ldadd)
-
-library_tests += tests/check_model
 tests_check_model_SOURCES = tests/check_model.c tests/runner.h
 tests_check_model_CPPFLAGS = $(check_cppflags)
 tests_check_model_LDFLAGS = $(check_ldflags)
 tests_check_model_LDADD = $(check_ldadd)
-library_tests += tests/check_train
-tests_check_train_SOURCES = tests/check_train.c tests/engine.h tests/scratch.h tests/runner.h
+tests_check_engine_SOURCES = tests/check_engine.c tests/runner.h tests/engine.h
+tests_check_engine_CPPFLAGS = $(check_cppflags)
+tests_check_engine_LDFLAGS = $(check_ldflags)
+tests_check_engine_LDADD = $(check_ldadd)
+tests_check_train_SOURCES = tests/check_train.c tests/runner.h tests/engine.h tests/scratch.h
 tests_check_train_CPPFLAGS = $(check_cppflags)
 tests_check_train_LDFLAGS = $(check_ldflags)
 tests_check_train_LDADD = $(check_ldadd)
-library_tests += tests/check_confusion
 tests_check_confusion_SOURCES = tests/check_confusion.c tests/runner.h
 tests_check_confusion_CPPFLAGS = $(check_cppflags)
 tests_check_confusion_LDFLAGS = $(check_ldflags)
 tests_check_confusion_LDADD = $(check_ldadd)
 
 # --- the programs
-# Writes small data sets for the scripts.
-check_PROGRAMS += tests/mkidx
+TESTS += $(program_tests)
+program_tests = tests/fm-fetch.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
+	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/pages.test
+EXTRA_DIST += $(program_tests) tests/lib.sh tests/expected/golden.sha256 \
+	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
+	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
+	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt
+
+# What writes their data sets, weights and pictures.
+check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng
 tests_mkidx_SOURCES = tests/mkidx.c
 tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_mkidx_LDADD = $(ZLIB_LIBS)
-check_PROGRAMS += tests/mknet
 tests_mknet_SOURCES = tests/mknet.c
 tests_mknet_LDADD = lib/libfmnn.la
-check_PROGRAMS += tests/mkpng
 tests_mkpng_SOURCES = tests/mkpng.c
 tests_mkpng_CPPFLAGS = $(AM_CPPFLAGS) $(PNG_CFLAGS)
 tests_mkpng_LDADD = lib/libfmnn.la $(PNG_LIBS)
@@ -110,6 +106,7 @@ EXTRA_DIST += $(program_tests) tests/lib.sh
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
 # fm-fetch with data sets that are small enough to be made, and a server of faults
+# fm-fetch with data sets that are small enough to be made, and a server of faults.
 check_PROGRAMS += tests/fm-fetch-tiny tests/tiny-data tests/httpd
 tests_fm_fetch_tiny_SOURCES = $(fetch_sources) tests/tiny-sources.c
 tests_fm_fetch_tiny_CPPFLAGS = $(fetch_cppflags)
@@ -118,8 +115,8 @@ tests_tiny_data_SOURCES = tests/tiny-data.c
 tests_tiny_data_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_tiny_data_LDADD = $(ZLIB_LIBS)
 tests_httpd_SOURCES = tests/httpd.c
-program_tests += tests/fm-confusion.test
-EXTRA_DIST += tests/bench/confusion-oracle.py \
-	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
-	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
-	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt
+
+# --- by hand: fuzzing (tests/fuzz/run) and comparisons with others (tests/bench)
+EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
+	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c \
+	tests/bench/confusion-oracle.py

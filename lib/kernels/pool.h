@@ -1,12 +1,5 @@
 /* pool.h -- pools of squares without overlap. Jobs: pictures. */
 
-struct pool_cell {
-    const float *in;      /* the cell's first pixel */
-    const float *out;     /* what was pooled (backward) */
-    const float *back;    /* its gradient (backward) */
-    float *to;            /* out, or the gradient of the cell's first pixel */
-};
-
 static inline const float *pixel_at(const float *origin, const struct fm_place *place, size_t y,
                                     size_t x)
 {
@@ -27,67 +20,96 @@ static inline void store_channels(float *pixel, size_t c, size_t channels, vec a
         v_store_part(pixel + c, a, channels - c);
 }
 
-static inline vec cell_sum(const struct fm_step *step, const float *in, size_t side, size_t c)
+/* What a cell, whose first pixel is given, becomes. */
+typedef vec pool_cell(const struct fm_step *step, const float *cell, size_t c);
+/* What of the cell's gradient g goes to its i-th pixel. */
+typedef vec pool_share(const struct fm_step *step, const float *cell, size_t c, size_t i, vec g);
+
+static inline void pool(const struct fm_step *step, const struct fm_run *run, size_t picture,
+                        pool_cell *become)
+{
+    if (picture >= run->pictures)
+        return;
+    const float *in = run->workspace + step->in.origin + picture * step->in.picture;
+    float *out = run->workspace + step->out.origin + picture * step->out.picture;
+    size_t side = step->window.stride, channels = step->in_shape.c;
+    for (size_t y = 0; y < step->out_shape.h; y++)
+        for (size_t x = 0; x < step->out_shape.w; x++)
+            for (size_t c = 0; c < channels; c += VL)
+                store_channels(out + y * step->out.row + x * step->out.pixel, c, channels,
+                               become(step, pixel_at(in, &step->in, y * side, x * side), c));
+}
+
+/* Pixels that are in no cell get nothing. */
+static inline void pool_back(const struct fm_step *step, const struct fm_run *run, size_t picture,
+                             pool_share *share)
+{
+    if (picture >= run->pictures)
+        return;
+    const float *in = run->workspace + step->in.origin + picture * step->in.picture;
+    const float *back = run->workspace + step->back.origin + picture * step->back.picture;
+    float *to = run->workspace + step->in_back.origin + picture * step->in_back.picture;
+    size_t side = step->window.stride, channels = step->in_shape.c;
+    for (size_t y = 0; y < step->in_shape.h; y++)
+        for (size_t x = 0; x < step->in_shape.w; x++)
+            for (size_t c = 0; c < channels; c += VL) {
+                size_t cell_y = y / side, cell_x = x / side;
+                vec g = v_splat(0), value = load_channels(pixel_at(in, &step->in, y, x), c, channels);
+                if (cell_y < step->out_shape.h && cell_x < step->out_shape.w)
+                    g = share(step, pixel_at(in, &step->in, cell_y * side, cell_x * side), c,
+                              y % side * side + x % side,
+                              load_channels(pixel_at(back, &step->back, cell_y, cell_x), c, channels));
+                store_channels(to + y * step->in_back.row + x * step->in_back.pixel, c, channels,
+                               activate_back(step->activation, g, value));
+            }
+}
+
+/* ---- the average */
+
+static inline vec one_share(const struct fm_step *step)
+{
+    return v_splat(1.0f / (float)(step->window.stride * step->window.stride));
+}
+
+static inline vec cell_average(const struct fm_step *step, const float *cell, size_t c)
 {
     vec sum = v_splat(0);
-    for (size_t y = 0; y < side; y++)
-        for (size_t x = 0; x < side; x++)
-            sum = v_add(sum, load_channels(pixel_at(in, &step->in, y, x), c, step->in_shape.c));
-    return sum;
+    for (size_t y = 0; y < step->window.stride; y++)
+        for (size_t x = 0; x < step->window.stride; x++)
+            sum = v_add(sum, load_channels(pixel_at(cell, &step->in, y, x), c, step->in_shape.c));
+    return v_mul(sum, one_share(step));
+}
+
+static inline vec average_share(const struct fm_step *step, const float *cell, size_t c, size_t i,
+                                vec g)
+{
+    (void)cell, (void)c, (void)i;
+    return v_mul(g, one_share(step));
 }
 
 static void job_avgpool(const struct fm_plan *plan, const struct fm_step *step,
                         const struct fm_run *run, size_t job)
 {
     (void)plan;
-    if (job >= run->pictures)
-        return;
-    const float *in = run->workspace + step->in.origin + job * step->in.picture;
-    float *out = run->workspace + step->out.origin + job * step->out.picture;
-    size_t side = step->window.stride, channels = step->in_shape.c;
-    const vec share = v_splat(1.0f / (float)(side * side));
-    for (size_t y = 0; y < step->out_shape.h; y++)
-        for (size_t x = 0; x < step->out_shape.w; x++)
-            for (size_t c = 0; c < channels; c += VL)
-                store_channels(out + y * step->out.row + x * step->out.pixel, c, channels,
-                               v_mul(cell_sum(step, pixel_at(in, &step->in, y * side, x * side),
-                                              side, c),
-                                     share));
+    pool(step, run, job, cell_average);
 }
 
 static void job_avgpool_back(const struct fm_plan *plan, const struct fm_step *step,
                              const struct fm_run *run, size_t job)
 {
     (void)plan;
-    if (job >= run->pictures)
-        return;
-    const float *in = run->workspace + step->in.origin + job * step->in.picture;
-    const float *back = run->workspace + step->back.origin + job * step->back.picture;
-    float *to = run->workspace + step->in_back.origin + job * step->in_back.picture;
-    size_t side = step->window.stride, channels = step->in_shape.c;
-    const vec share = v_splat(1.0f / (float)(side * side));
-    for (size_t y = 0; y < step->in_shape.h; y++)
-        for (size_t x = 0; x < step->in_shape.w; x++)
-            for (size_t c = 0; c < channels; c += VL) {
-                bool dropped = y / side >= step->out_shape.h || x / side >= step->out_shape.w;
-                vec g = dropped ? v_splat(0)
-                                : v_mul(load_channels(pixel_at(back, &step->back, y / side, x / side),
-                                                      c, channels),
-                                        share);
-                vec value = load_channels(pixel_at(in, &step->in, y, x), c, channels);
-                store_channels(to + y * step->in_back.row + x * step->in_back.pixel, c, channels,
-                               activate_back(step->activation, g, value));
-            }
+    pool_back(step, run, job, average_share);
 }
 
-/* The greatest of a cell, the first of equals, and which it was. */
-static inline vec cell_most(const struct fm_step *step, const float *in, size_t side, size_t c,
-                            vec *which)
+/* ---- the greatest, the first of equals */
+
+static inline vec greatest_of_cell(const struct fm_step *step, const float *cell, size_t c, vec *which)
 {
-    vec most = load_channels(in, c, step->in_shape.c);
+    size_t side = step->window.stride;
+    vec most = load_channels(cell, c, step->in_shape.c);
     *which = v_splat(0);
     for (size_t i = 1; i < side * side; i++) {
-        vec x = load_channels(pixel_at(in, &step->in, i / side, i % side), c, step->in_shape.c);
+        vec x = load_channels(pixel_at(cell, &step->in, i / side, i % side), c, step->in_shape.c);
         mask greater = v_greater(x, most);
         most = v_select(greater, x, most);
         *which = v_select(greater, v_splat((float)i), *which);
@@ -95,50 +117,32 @@ static inline vec cell_most(const struct fm_step *step, const float *in, size_t 
     return most;
 }
 
+static inline vec cell_greatest(const struct fm_step *step, const float *cell, size_t c)
+{
+    vec which;
+    return greatest_of_cell(step, cell, c, &which);
+}
+
+static inline vec greatest_share(const struct fm_step *step, const float *cell, size_t c, size_t i,
+                                 vec g)
+{
+    const vec zero = v_splat(0), mine = v_splat((float)i);
+    vec which;
+    greatest_of_cell(step, cell, c, &which);
+    g = v_select(v_greater(mine, which), zero, g);
+    return v_select(v_greater(which, mine), zero, g);
+}
+
 static void job_maxpool(const struct fm_plan *plan, const struct fm_step *step,
                         const struct fm_run *run, size_t job)
 {
     (void)plan;
-    if (job >= run->pictures)
-        return;
-    const float *in = run->workspace + step->in.origin + job * step->in.picture;
-    float *out = run->workspace + step->out.origin + job * step->out.picture;
-    size_t side = step->window.stride, channels = step->in_shape.c;
-    vec which;
-    for (size_t y = 0; y < step->out_shape.h; y++)
-        for (size_t x = 0; x < step->out_shape.w; x++)
-            for (size_t c = 0; c < channels; c += VL)
-                store_channels(out + y * step->out.row + x * step->out.pixel, c, channels,
-                               cell_most(step, pixel_at(in, &step->in, y * side, x * side), side, c,
-                                         &which));
+    pool(step, run, job, cell_greatest);
 }
 
 static void job_maxpool_back(const struct fm_plan *plan, const struct fm_step *step,
                              const struct fm_run *run, size_t job)
 {
     (void)plan;
-    if (job >= run->pictures)
-        return;
-    const float *in = run->workspace + step->in.origin + job * step->in.picture;
-    const float *back = run->workspace + step->back.origin + job * step->back.picture;
-    float *to = run->workspace + step->in_back.origin + job * step->in_back.picture;
-    size_t side = step->window.stride, channels = step->in_shape.c;
-    const vec zero = v_splat(0);
-    for (size_t y = 0; y < step->in_shape.h; y++)
-        for (size_t x = 0; x < step->in_shape.w; x++)
-            for (size_t c = 0; c < channels; c += VL) {
-                size_t cell_y = y / side, cell_x = x / side;
-                vec g = zero, which;
-                if (cell_y < step->out_shape.h && cell_x < step->out_shape.w) {
-                    const float *cell = pixel_at(in, &step->in, cell_y * side, cell_x * side);
-                    cell_most(step, cell, side, c, &which);
-                    vec mine = v_splat((float)(y % side * side + x % side));
-                    g = load_channels(pixel_at(back, &step->back, cell_y, cell_x), c, channels);
-                    g = v_select(v_greater(mine, which), zero, g);
-                    g = v_select(v_greater(which, mine), zero, g);
-                }
-                vec value = load_channels(pixel_at(in, &step->in, y, x), c, channels);
-                store_channels(to + y * step->in_back.row + x * step->in_back.pixel, c, channels,
-                               activate_back(step->activation, g, value));
-            }
+    pool_back(step, run, job, greatest_share);
 }
