@@ -1,13 +1,3 @@
 # One page a program, one a format, one for the pipeline, one for the library.
-dist_man_MANS += man/fm-confusion.1
-dist_man_MANS += man/fm-fetch.1
-dist_man_MANS += man/fm-plot.1
-dist_man_MANS += man/fm-predict.1
-dist_man_MANS += man/fm-split.1
-dist_man_MANS += man/fm-train.1
-dist_man_MANS += man/fmnn-model.5
-dist_man_MANS += man/fmnn-weights.5
-dist_man_MANS += man/fmnn.7
-dist_man_MANS += man/libfmnn.3
 dist_man_MANS += man/fm-fetch.1 man/fm-split.1 man/fm-train.1 man/fm-predict.1 man/fm-confusion.1 \
-	man/fm-plot.1 man/fmnn-model.5 man/fmnn-weights.5 man/fmnn.7
+	man/fm-plot.1 man/fmnn-model.5 man/fmnn-weights.5 man/fmnn.7 man/libfmnn.3

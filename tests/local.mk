@@ -77,7 +77,7 @@ tests_check_confusion_LDADD = $(check_ldadd)
 # --- the programs
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
-	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/pages.test
+	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test tests/pages.test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
@@ -94,18 +94,6 @@ tests_mkpng_SOURCES = tests/mkpng.c
 tests_mkpng_CPPFLAGS = $(AM_CPPFLAGS) $(PNG_CFLAGS)
 tests_mkpng_LDADD = lib/libfmnn.la $(PNG_LIBS)
 
-TESTS += $(program_tests)
-program_tests =
-program_tests += tests/fm-split.test tests/pages.test
-program_tests += tests/fm-fetch.test
-program_tests += tests/fm-plot.test
-program_tests += tests/fm-train.test tests/fm-predict.test tests/embed.test
-EXTRA_DIST += $(program_tests) tests/lib.sh
-
-# --- fuzzing, by hand: tests/fuzz/run
-EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
-	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
-# fm-fetch with data sets that are small enough to be made, and a server of faults
 # fm-fetch with data sets that are small enough to be made, and a server of faults.
 check_PROGRAMS += tests/fm-fetch-tiny tests/tiny-data tests/httpd
 tests_fm_fetch_tiny_SOURCES = $(fetch_sources) tests/tiny-sources.c
@@ -118,5 +106,5 @@ tests_httpd_SOURCES = tests/httpd.c
 
 # --- by hand: fuzzing (tests/fuzz/run) and comparisons with others (tests/bench)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
-	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c \
-	tests/bench/confusion-oracle.py
+	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
+EXTRA_DIST += tests/bench/confusion-oracle.py
