@@ -253,6 +253,12 @@ def build(text, shape):
     return nn.Sequential(*modules)
 
 
+def adam_epsilon(step):
+    """Keras (and fmnn) add epsilon to the square root of the raw second moment, PyTorch to that of the corrected
+    one: divided by the correction of the step, counted from 1, it makes the two the same."""
+    return 1e-7 / math.sqrt(1 - 0.999**step)
+
+
 class Weights:
     """What a weight file says of itself, and its tensors as the file has them."""
 
