@@ -43,7 +43,8 @@ from torch import nn
 
 
 def die(what):
-    sys.exit(f"{os.path.basename(sys.argv[0])}: {what}")
+    print(f"{os.path.basename(sys.argv[0])}: {what}", file=sys.stderr)
+    sys.exit(2)
 
 
 def use_build():
