@@ -107,4 +107,5 @@ tests_httpd_SOURCES = tests/httpd.c
 # --- by hand: fuzzing (tests/fuzz/run) and comparisons with others (tests/bench)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
-EXTRA_DIST += tests/bench/confusion-oracle.py
+EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
+	tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-speed tests/bench/pytorch-weights
