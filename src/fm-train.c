@@ -163,6 +163,17 @@ static void check_files(const struct arguments *a)
                 usage_error("%s and %s are the same file", file[i].name, file[k].name);
 }
 
+/* What is asked to be written must be writable before hours go into it, or a long table is read. */
+static void check_outputs(const struct arguments *a)
+{
+    if (!strcmp(a->output, "-"))
+        output_abandon(output_open(a->output, true)); /* a terminal is refused */
+    output_check(a->output);
+    output_check(a->history);
+    if (a->checkpoint)
+        output_check(a->checkpoint);
+}
+
 static struct arguments parse_arguments(int argc, char **argv)
 {
     struct arguments a = {.model = "fc", .output = "model.safetensors", .history = "-"};
@@ -172,6 +183,8 @@ static struct arguments parse_arguments(int argc, char **argv)
     a.table = optind < argc ? argv[optind] : NULL;
     a.training.kernels = kernels_wanted();
     check_files(&a);
+    if (!a.summary)
+        check_outputs(&a);
     return a;
 }
 
@@ -311,6 +324,23 @@ static _Noreturn void die_at_row(struct fmnn_table *table, const struct fmnn_err
     die_error(&error);
 }
 
+/* A training goes on with the names it began with. Standard input cannot be read twice. */
+static struct fmnn_names *checkpoint_names(const struct arguments *a)
+{
+    struct fmnn_error error;
+    struct fmnn_names *names = NULL;
+    if (!a->resume || a->classes || !strcmp(a->resume, "-"))
+        return NULL;
+    struct fmnn_net *net = fmnn_net_read(a->resume, &error);
+    if (!net)
+        die_error(&error);
+    const struct fmnn_names *found = fmnn_net_names(net);
+    if (found && !(names = fmnn_names_copy((const char *const *)found->name, found->count, &error)))
+        die_error(&error);
+    fmnn_net_free(net);
+    return names;
+}
+
 /* The first picture settles the size, and where class names are looked for. */
 static void begin_input(struct input *input, const struct arguments *a, struct reader *r)
 {
@@ -318,7 +348,9 @@ static void begin_input(struct input *input, const struct arguments *a, struct r
     const char *image = fmnn_table_field(r->table, r->image);
     if (fmnn_images_size(r->images, image, &input->height, &input->width, &error) != 0)
         die_at_row(r->table, &error);
-    input->names = class_names(a->classes, NULL, r->images, image);
+    struct fmnn_names *before = checkpoint_names(a);
+    input->names = class_names(a->classes, before, r->images, image);
+    fmnn_names_free(before);
     input->classes = input->names ? input->names->count : 0;
     input->train = fmnn_data_new(input->height, input->width, &error);
     input->valid = fmnn_data_new(input->height, input->width, &error);
@@ -586,17 +618,6 @@ static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *
     return status;
 }
 
-/* What is asked to be written must be writable before hours go into it. */
-static void check_outputs(const struct arguments *a)
-{
-    if (!strcmp(a->output, "-"))
-        output_abandon(output_open(a->output, true)); /* a terminal is refused */
-    output_check(a->output);
-    output_check(a->history);
-    if (a->checkpoint)
-        output_check(a->checkpoint);
-}
-
 static void tell_end(const struct arguments *a, const struct fmnn_trainer *trainer)
 {
     unsigned kept = fmnn_trainer_kept(trainer);
@@ -615,7 +636,6 @@ static void tell_end(const struct arguments *a, const struct fmnn_trainer *train
 static void train_net(struct arguments *a, struct fmnn_net *net, const struct input *input)
 {
     struct fmnn_error error;
-    check_outputs(a);
     struct fmnn_trainer *trainer =
         fmnn_trainer_new(net, input->train, input->valid, &a->training, &error);
     if (!trainer || (a->resume && fmnn_trainer_resume(trainer, a->resume, &error) != 0))
