@@ -11,12 +11,7 @@ char *path_in(const char *directory, const char *name, const char *suffix)
 {
     size_t length = strlen(directory);
     const char *slash = length && directory[length - 1] == '/' ? "" : "/";
-    size_t size = length + strlen(name) + strlen(suffix) + 2;
-    char *path = malloc(size);
-    if (!path)
-        die("out of memory");
-    snprintf(path, size, "%s%s%s%s", directory, slash, name, suffix);
-    return path;
+    return text_format("%s%s%s%s", directory, slash, name, suffix);
 }
 
 /* As mkdir -p does: what another program makes at the same time is fine. */
@@ -78,9 +73,7 @@ struct stage {
 
 struct stage *stage_open(const char *directory, const struct fmnn_set *set, size_t file)
 {
-    struct stage *stage = calloc(1, sizeof *stage);
-    if (!stage)
-        die("out of memory");
+    struct stage *stage = allocate(1, sizeof *stage);
     stage->directory = directory;
     stage->set = set;
     stage->file = file;

@@ -20,7 +20,7 @@ struct revision {
 
 extern const char *const default_dataset;
 bool source_at(size_t i, struct source *source); /* from 0; false beyond the last */
-extern const struct revision revisions[]; /* ends in a row without a set */
+extern const struct revision revisions[];        /* ends in a row without a set */
 
 /* ---- fetch-verify.c: what a file is */
 

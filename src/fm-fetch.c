@@ -94,9 +94,7 @@ static void set_option(int code, struct arguments *a)
 static void parse(int argc, char **argv, struct arguments *a)
 {
     int code;
-    a->mirrors = calloc((size_t)argc + 1, sizeof *a->mirrors);
-    if (!a->mirrors)
-        die("out of memory");
+    a->mirrors = allocate((size_t)argc + 1, sizeof *a->mirrors);
     a->download = (struct download_settings){.timeout = 30, .retries = 3, .retry_delay = 1};
     while ((code = next_option(argc, argv)) != -1)
         set_option(code, a);

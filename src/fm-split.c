@@ -49,20 +49,11 @@ struct pair {
     uint8_t *label;
 };
 
-static void *checked(void *p)
-{
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
 static char *join(const char *directory, const char *part, const char *rest)
 {
-    size_t length = strlen(directory), size = length + strlen(part) + strlen(rest) + 2;
+    size_t length = strlen(directory);
     const char *slash = length && directory[length - 1] == '/' ? "" : "/";
-    char *path = checked(malloc(size));
-    snprintf(path, size, "%s%s%s%s", directory, slash, part, rest);
-    return path;
+    return text_format("%s%s%s%s", directory, slash, part, rest);
 }
 
 /* ---- options ---- */
@@ -74,7 +65,7 @@ static void set_valid(struct settings *settings, const char *text)
     settings->split.percent = 0;
     settings->split.valid = 0;
     if (length && text[length - 1] == '%') {
-        char *number = checked(strndup(text, length - 1));
+        char *number = text_format("%.*s", (int)length - 1, text);
         settings->split.percent = option_double("--valid", number, 0, 100);
         free(number);
     } else {
@@ -87,7 +78,7 @@ static void set_only(struct settings *settings, const char *text)
     settings->only = true;
     for (int i = 0; i < SPLITS; i++)
         settings->wanted[i] = false;
-    char *words = checked(strdup(text)), *rest = words, *word;
+    char *words = text_format("%s", text), *rest = words, *word;
     while ((word = strsep(&rest, ",")))
         settings->wanted[option_word("--only", word, split_names)] = true;
     free(words);
@@ -156,9 +147,7 @@ static struct settings read_options(int argc, char **argv)
 static bool exists(const char *path)
 {
     struct stat st;
-    size_t size = strlen(path) + sizeof ".gz";
-    char *packed = checked(malloc(size));
-    snprintf(packed, size, "%s.gz", path);
+    char *packed = text_format("%s.gz", path);
     bool found = stat(path, &st) == 0 || errno != ENOENT;
     found = found || stat(packed, &st) == 0 || errno != ENOENT;
     free(packed);
@@ -187,7 +176,7 @@ static void read_labels(struct pair *pair)
     size_t count = fmnn_idx_size(idx, 0);
     if (count != pair->count)
         die("%s: has %zu pictures, but %s has %zu labels", pair->images, pair->count, path, count);
-    pair->label = checked(malloc(count));
+    pair->label = allocate(count, 1);
     if (fmnn_idx_read(idx, 0, count, pair->label, &error) != 0)
         die_error(&error);
     fmnn_idx_close(idx);
@@ -261,7 +250,7 @@ static uint8_t *choose(struct settings *settings, const struct pair *train)
 {
     struct fmnn_error error;
     size_t n = train->count;
-    uint8_t *validates = checked(calloc(n + 1, 1));
+    uint8_t *validates = allocate(n, 1);
     if (!settings->valid)
         settings->split.valid = n == 60000 ? 5000 : n / 12;
     if (n && fmnn_split_choose(&settings->split, train->label, n, validates, &error) != 0)

@@ -183,9 +183,7 @@ static char *read_whole(const char *path)
     FILE *stream = fopen(path, "rb");
     if (!stream)
         die_errno("%s", path);
-    char *text = calloc(MOST + 2, 1);
-    if (!text)
-        die("out of memory");
+    char *text = allocate(MOST + 2, 1);
     size_t length = fread(text, 1, MOST + 1, stream);
     if (ferror(stream))
         die_errno("%s", path);
@@ -207,7 +205,7 @@ static _Noreturn void unknown_preset(const char *directory, const char *name)
         die_errno("cannot look for the preset '%s' in %s", name, directory);
     for (struct dirent *entry; count + 1 < 64 && (entry = readdir(dir)) != NULL;)
         if (entry->d_name[0] != '.' && !strchr(entry->d_name, '~'))
-            names[count++] = strdup(entry->d_name);
+            names[count++] = text_format("%s", entry->d_name);
     const char *nearest = fmnn_nearest(name, (const char *const *)names);
     if (nearest)
         usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
@@ -277,23 +275,11 @@ struct reader {
 
 static struct reader open_reader(const struct arguments *a)
 {
-    struct fmnn_error error;
-    struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS)};
-    static const char *const needed[] = {"image", "label", "split"};
-    size_t *column[] = {&r.image, &r.label, &r.split};
-    for (int i = 0; i < 3; i++) {
-        int found = fmnn_table_need(r.table, needed[i], &error);
-        if (found < 0)
-            die_error(&error);
-        *column[i] = (size_t)found;
-    }
-    if (a->only && fmnn_table_only(r.table, a->only, &error) != 0)
-        die_error(&error);
-    char *directory = data_directory(a->data);
-    r.images = fmnn_images_new(directory, &error);
-    if (!r.images)
-        die_error(&error);
-    free(directory);
+    struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS, a->only)};
+    r.image = need_column(r.table, "image");
+    r.label = need_column(r.table, "label");
+    r.split = need_column(r.table, "split");
+    r.images = open_images(a->data);
     return r;
 }
 
@@ -303,22 +289,14 @@ static void close_reader(struct reader *r)
     fmnn_table_close(r->table);
 }
 
-/* The library's message about a picture, with the table's line before it. */
-static _Noreturn void die_at_row(struct fmnn_table *table, const struct fmnn_error *why)
-{
-    struct fmnn_error error;
-    fmnn_table_fail(table, &error, "%s", why->message);
-    die_error(&error);
-}
-
 /* The first picture settles the size, and where class names are looked for. */
 static void begin_input(struct input *input, const struct arguments *a, struct reader *r)
 {
     struct fmnn_error error;
     const char *image = fmnn_table_field(r->table, r->image);
     if (fmnn_images_size(r->images, image, &input->height, &input->width, &error) != 0)
-        die_at_row(r->table, &error);
-    input->names = class_names(a->classes, NULL, r->images, image);
+        die_at_row(r->table, "%s", error.message);
+    input->names = class_names(a->classes, r->images, image);
     input->classes = input->names ? input->names->count : 0;
     input->train = fmnn_data_new(input->height, input->width, &error);
     input->valid = fmnn_data_new(input->height, input->width, &error);
@@ -336,15 +314,10 @@ static enum use used_split(const struct reader *r)
 
 static size_t read_label(const struct input *input, struct reader *r)
 {
-    struct fmnn_error error;
-    int label;
-    if (fmnn_table_label(r->table, r->label, input->classes, &label, &error) != 0)
-        die_error(&error);
-    if (label < 0) {
-        fmnn_table_fail(r->table, &error, "a row of split '%s' has no label",
-                        fmnn_table_field(r->table, r->split));
-        die_error(&error);
-    }
+    int label = row_label(r->table, r->label, input->classes);
+    if (label < 0)
+        die_at_row(r->table, "a row of split '%s' has no label",
+                   fmnn_table_field(r->table, r->split));
     return (size_t)label;
 }
 
@@ -357,19 +330,17 @@ static void add_row(struct input *input, struct reader *r, struct fmnn_data *dat
         die_error(&error);
     if (fmnn_images_read(r->images, fmnn_table_field(r->table, r->image), input->height,
                          input->width, pixels, &error) != 0)
-        die_at_row(r->table, &error);
+        die_at_row(r->table, "%s", error.message);
     if (label >= *most)
         *most = label + 1;
 }
 
 static struct input read_input(const struct arguments *a)
 {
-    struct fmnn_error error;
     struct input input = {0};
     struct reader r = open_reader(a);
     size_t most = 0;
-    int more;
-    while ((more = fmnn_table_next(r.table, &error)) > 0) {
+    while (next_row(r.table)) {
         enum use use = used_split(&r);
         if (use == NOT_USED)
             continue;
@@ -377,8 +348,6 @@ static struct input read_input(const struct arguments *a)
             begin_input(&input, a, &r);
         add_row(&input, &r, use == TRAINS ? input.train : input.valid, &most);
     }
-    if (more < 0)
-        die_error(&error);
     if (!input.train || fmnn_data_count(input.train) == 0)
         die("%s: no row of split 'train'", fmnn_table_name(r.table));
     if (!input.classes)
@@ -405,7 +374,6 @@ static void free_input(struct input *input)
    table is given. */
 static struct input look_at_input(const struct arguments *a)
 {
-    struct fmnn_error error;
     struct stat st;
     struct input input = {.height = 28, .width = 28, .classes = 10};
     if (!a->table && (fstat(STDIN_FILENO, &st) != 0 || S_ISCHR(st.st_mode))) {
@@ -414,8 +382,7 @@ static struct input look_at_input(const struct arguments *a)
     }
     struct reader r = open_reader(a);
     size_t most = 0;
-    int more;
-    while ((more = fmnn_table_next(r.table, &error)) > 0) {
+    while (next_row(r.table)) {
         if (used_split(&r) == NOT_USED)
             continue;
         if (!input.train)
@@ -423,8 +390,6 @@ static struct input look_at_input(const struct arguments *a)
         size_t label = read_label(&input, &r);
         most = label >= most ? label + 1 : most;
     }
-    if (more < 0)
-        die_error(&error);
     if (!input.train)
         die("%s: no row of split 'train' or 'valid'", fmnn_table_name(r.table));
     if (!input.classes)

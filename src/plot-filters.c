@@ -68,13 +68,10 @@ static char *heading_of(const struct fmnn_net *net)
 
 static void *read_filters(const struct plot_request *request)
 {
-    struct fmnn_error error;
     if (request->file_count == 0)
         usage_error("filters: which weight file?");
     const char *path = request->files[0];
-    struct fmnn_net *net = fmnn_net_read(path, &error);
-    if (!net)
-        die_error(&error);
+    struct fmnn_net *net = open_net(path);
     struct filters filters = {.net = net};
     find_filters(path, &filters);
     size_t size = filters.height * filters.width;

@@ -51,13 +51,6 @@ struct plot_kind {
 
 extern const struct plot_kind plot_history, plot_confusion, plot_images, plot_filters;
 
-/* ---- memory: trouble ends the program */
-
-void *allocate(size_t count, size_t size); /* zeroed */
-/* Grows *array, of *capacity elements, to hold at least need; new ones are not zeroed. */
-void grow(void **array, size_t *capacity, size_t need, size_t size);
-char *text_format(const char *format, ...) FMNN_PRINTF(1, 2);
-
 /* ---- text.c: text as pictures and terminals need it */
 
 /* Bytes of the character at text and its number; a byte that is no UTF-8, and a control character,

@@ -1,48 +1,8 @@
 /* text.c -- text as pictures and terminals need it: cleaned, measured, cut, padded, shaded. */
 #include "plot.h"
 
-#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-/* ---- memory ---- */
-
-void *allocate(size_t count, size_t size)
-{
-    void *p = calloc(count ? count : 1, size);
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
-void grow(void **array, size_t *capacity, size_t need, size_t size)
-{
-    if (need <= *capacity)
-        return;
-    size_t more = *capacity < 16 ? 16 : *capacity;
-    while (more < need)
-        more = more > SIZE_MAX / 2 ? need : more * 2;
-    void *p = more > SIZE_MAX / size ? NULL : realloc(*array, more * size);
-    if (!p)
-        die("out of memory");
-    *array = p;
-    *capacity = more;
-}
-
-char *text_format(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (length < 0)
-        die_errno("cannot format");
-    char *text = allocate((size_t)length + 1, 1);
-    va_start(args, format);
-    vsnprintf(text, (size_t)length + 1, format, args);
-    va_end(args);
-    return text;
-}
 
 /* ---- characters ---- */
 
