@@ -178,7 +178,10 @@ static void print_help(void)
         printf("\nOptions:\n");
     print_rows(program->options);
     print_rows(common_rows);
-    printf("\nExit status: 0 done; 2 trouble%s\n", program->epilogue ? program->epilogue : ".");
+    printf("\nExit status: 0 done; ");
+    if (program->negative)
+        printf("1 %s; ", program->negative);
+    printf("2 trouble.\n");
     printf("The manual: man %s; the pipeline: man 7 fmnn.\n", program->name);
 }
 

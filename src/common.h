@@ -40,7 +40,7 @@ struct program {
     const char *synopsis;             /* operands: "[OPTION]... [TABLE]" */
     const char *purpose;              /* one sentence */
     const struct option_row *options; /* without the common four; ends in a row of zeros */
-    const char *epilogue; /* printed after the options, or NULL: exit statuses that are special */
+    const char *negative; /* when the program exits with EXIT_NEGATIVE, or NULL: it never does */
 };
 
 /* First thing in main: names the program, ignores nothing, arranges that a failed write or close of

@@ -13,14 +13,14 @@ enum { REPORT = 256, DIGITS, NORMALIZE, PAIRS, MIN_ACCURACY, CLASSES, ONLY, SUFF
 static const struct option_row rows[] = {
     {0, NULL, NULL, "What is read"},
     {ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {SUFFIX, "suffix", "WORD", "judge predicted_WORD, by p0_WORD, p1_WORD ..."},
-    {CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes (default: looked for)"},
-    {'d', "data", "DIR", "the data directory, which may know the classes' names"},
+    {SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, p0_WORD ..."},
+    {CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
+    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
     {0, NULL, NULL, "What is printed"},
-    {'f', "format", "FORMAT", "text (default), numpy, tsv, json or markdown"},
+    {'f', "format", "FORMAT", "text, numpy, tsv, json or markdown [text]"},
     {NORMALIZE, "normalize", "true|pred|all", "shares of the true class, the predicted, or all"},
     {REPORT, "report", NULL, "precision, recall, F1 and support of each class"},
-    {DIGITS, "digits", "N", "of the report, after the point (default: 2)"},
+    {DIGITS, "digits", "N", "of the report, after the point [2]"},
     {PAIRS, "pairs", "N", "the N pairs of classes most confused"},
     {MIN_ACCURACY, "min-accuracy", "X", "exit 1 when the accuracy, 0..1, is below X"},
     {0, NULL, NULL, NULL},
@@ -31,7 +31,7 @@ static const struct program program = {
     .synopsis = "[OPTION]... [TABLE]",
     .purpose = "Judge the predictions of a table: confusion matrix, accuracy, figures a class.",
     .options = rows,
-    .epilogue = ";\n1 when --min-accuracy is missed.",
+    .negative = "--min-accuracy is missed",
 };
 
 static const struct format {

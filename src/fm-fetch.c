@@ -17,23 +17,23 @@ enum {
 };
 
 static const struct option_row rows[] = {
-    {'d', "data", "DIR", "the data directory to look in and to fill"},
+    {'d', "data", "DIR", "the data directory, to look in and to fill"},
     {OPTION_FROM, "from", "DIR", "copy from this directory, without network"},
-    {OPTION_MIRROR, "mirror", "URL", "fetch from this directory (http, https, file); repeatable"},
+    {OPTION_MIRROR, "mirror", "URL", "fetch from this URL, also file://...; repeatable"},
     {OPTION_CHECK, "check", NULL, "verify the files, fetch nothing"},
     {OPTION_LIST, "list", NULL, "list the known data sets"},
-    {OPTION_TIMEOUT, "timeout", "SECONDS", "give up on a server so long silent (30)"},
-    {OPTION_RETRIES, "retries", "N", "try each mirror again N times (3)"},
-    {OPTION_DELAY, "retry-delay", "SECONDS", "wait so long first, then double (1)"},
+    {OPTION_TIMEOUT, "timeout", "SECONDS", "give up on a server so long silent [30]"},
+    {OPTION_RETRIES, "retries", "N", "try each mirror again N times [3]"},
+    {OPTION_DELAY, "retry-delay", "SECONDS", "wait so long first, then double [1]"},
     {0, NULL, NULL, NULL},
 };
 
 static const struct program program = {
     .name = "fm-fetch",
     .synopsis = "[OPTION]... [DATASET]",
-    .purpose = "Gets the data set, verifies it, and prints the paths of its files.",
+    .purpose = "Get the data set, verify it, and print the paths of its files.",
     .options = rows,
-    .epilogue = "; 1 --check found a file bad or missing.",
+    .negative = "--check found a file bad or missing",
 };
 
 struct arguments {

@@ -11,21 +11,22 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const char *const formats[] = {"png", "svg", "pdf", "txt", NULL};
 
-enum { ONLY = 256, TITLE, SIZE, COLUMNS, LIMIT, CLASSES, SCRIPT };
+enum { ONLY = 256, TITLE, SIZE, COLUMNS, LIMIT, SUFFIX, CLASSES, SCRIPT };
 
 static const struct option_row options[] = {
-    {'o', "output", "FILE", "write FILE; its ending (.png .svg .pdf .txt) says the format"},
-    {'f', "format", "FORMAT", "png, svg, pdf or txt (text on a terminal, else png)"},
+    {'o', "output", "FILE", "write to FILE: .png, .svg, .pdf or .txt"},
+    {'f', "format", "FORMAT", "png, svg, pdf or txt [png; on a terminal txt]"},
     {TITLE, "title", "TEXT", "print TEXT above"},
-    {SIZE, "size", "WxH", "so many pixels (png), points (svg, pdf), characters (txt)"},
+    {SIZE, "size", "WxH", "in pixels, points (svg, pdf) or characters (txt)"},
     {SCRIPT, "script", NULL, "print the gnuplot program instead of running it"},
     {0, NULL, NULL, "Pictures and filters"},
-    {COLUMNS, "columns", "N", "so many in a row (near to a square)"},
-    {LIMIT, "limit", "N", "draw the first N only (100)"},
+    {COLUMNS, "columns", "N", "so many in a row [near to a square]"},
+    {LIMIT, "limit", "N", "only the first N [100]"},
     {0, NULL, NULL, "Tables of pictures and predictions"},
-    {ONLY, "only", "SPLITS", "only rows of these splits: words with commas between"},
-    {CLASSES, "classes", "FILE", "class names from a text or weight file, or none"},
-    {'d', "data", "DIR", "the data directory, where train:N and test:N lie"},
+    {ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
+    {SUFFIX, "suffix", "WORD", "read the column predicted_WORD"},
+    {CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
+    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
     {0, NULL, NULL, NULL},
 };
 
@@ -41,11 +42,9 @@ struct given {
     unsigned bit;
     const char *name;
 };
-static const struct given limited[] = {{TAKES_ONLY, "--only"},
-                                       {TAKES_CLASSES, "--classes"},
-                                       {TAKES_DIRECTORY, "--data"},
-                                       {TAKES_COLUMNS, "--columns"},
-                                       {TAKES_LIMIT, "--limit"}};
+static const struct given limited[] = {{TAKES_ONLY, "--only"},       {TAKES_SUFFIX, "--suffix"},
+                                       {TAKES_CLASSES, "--classes"}, {TAKES_DIRECTORY, "--data"},
+                                       {TAKES_COLUMNS, "--columns"}, {TAKES_LIMIT, "--limit"}};
 
 struct command_line {
     struct plot_request request;
@@ -110,6 +109,10 @@ static void parse_option(int code, struct command_line *line)
     case ONLY:
         request->only = optarg;
         line->given |= TAKES_ONLY;
+        break;
+    case SUFFIX:
+        request->suffix = option_suffix("--suffix", optarg);
+        line->given |= TAKES_SUFFIX;
         break;
     case CLASSES:
         request->classes = optarg;

@@ -11,11 +11,11 @@ enum { OPT_SUFFIX = 256, OPT_ONLY };
 
 static const struct option_row rows[] = {
     {'p', "probabilities", NULL, "add the probability of every class, p0 p1 ..."},
-    {OPT_SUFFIX, "suffix", "WORD", "name the new columns predicted_WORD, confidence_WORD ..."},
-    {OPT_ONLY, "only", "SPLITS", "take only rows of these splits"},
+    {OPT_SUFFIX, "suffix", "WORD", "write columns predicted_WORD, confidence_WORD ..."},
+    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
-    {'b', "batch", "N", "pictures at once; results do not depend on it [to suit the net]"},
-    {'j', "threads", "N", "threads; results do not depend on it [all processors]"},
+    {'b', "batch", "N", "pictures at once [what suits the net]"},
+    {'j', "threads", "N", "threads [all processors]"},
     {0, NULL, NULL, NULL},
 };
 

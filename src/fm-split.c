@@ -11,17 +11,17 @@ enum { TRAIN, VALIDATE, TEST, SPLITS };
 static const char *const split_names[] = {"train", "valid", "test", NULL};
 
 static const struct option_row rows[] = {
-    {'d', "data", "DIR", "the data set's directory; images are named by it then"},
+    {'d', "data", "DIR", "the data directory; images are named by it then"},
     {0, NULL, NULL, "Which training rows validate"},
-    {VALID, "valid", "N|P%", "so many, or this share (default: 5000 of 60,000, else 1/12)"},
+    {VALID, "valid", "N|P%", "so many, or this share [5000 of 60000, else 1/12]"},
     {SHUFFLE, "shuffle", NULL, "at random, rather than the first"},
     {STRATIFY, "stratify", NULL, "the same share of every class"},
-    {SEED, "seed", "S", "of --shuffle (default: 0)"},
-    {FOLDS, "folds", "K", "part the rows into K folds, instead of --valid; ..."},
+    {SEED, "seed", "S", "of --shuffle [0]"},
+    {FOLDS, "folds", "K", "part the rows into K folds, not by --valid; ..."},
     {FOLD, "fold", "I", "... fold I, 1..K, validates"},
     {0, NULL, NULL, "Which rows are written"},
-    {LIMIT, "limit", "N", "the first N of each split"},
-    {ONLY, "only", "SPLIT[,SPLIT]", "of train, valid and test only these"},
+    {LIMIT, "limit", "N", "only the first N rows of each split"},
+    {ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {0, NULL, NULL, NULL},
 };
 

@@ -30,12 +30,12 @@ enum {
 
 static const struct option_row rows[] = {
     {0, NULL, NULL, "Model and files"},
-    {'m', "model", "MODEL", "a preset, a file or a text, see fmnn-model(5) [fc]"},
-    {'o', "output", "FILE", "write the weights there [model.safetensors]"},
-    {OPT_HISTORY, "history", "FILE", "write the history there [-, standard output]"},
+    {'m', "model", "MODEL", "a preset, file or text, see fmnn-model(5) [fc]"},
+    {'o', "output", "FILE", "write the weights to FILE [model.safetensors]"},
+    {OPT_HISTORY, "history", "FILE", "write the history to FILE [-, standard output]"},
     {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
-    {OPT_CLASSES, "classes", "FILE", "class names from a list or weights, or none"},
-    {OPT_ONLY, "only", "SPLITS", "take only rows of these splits"},
+    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
+    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {OPT_SUMMARY, "summary", NULL, "print layers and sizes, train nothing"},
     {0, NULL, NULL, "Training (defaults come from the model)"},
     {'e', "epochs", "N", "passes over the training rows; 0: none"},
@@ -44,7 +44,7 @@ static const struct option_row rows[] = {
     {OPT_OPTIMIZER, "optimizer", "NAME", "adam or sgd [adam]"},
     {OPT_MOMENTUM, "momentum", "X", "of sgd [0]"},
     {OPT_SEED, "seed", "S", "of starting weights and order [0]"},
-    {OPT_KEEP, "keep", "WHICH", "weights of the best epoch or the last [best]"},
+    {OPT_KEEP, "keep", "WHICH", "weights of which epoch: best or last [best]"},
     {OPT_PATIENCE, "patience", "N", "stop after N epochs without a better one"},
     {'j', "threads", "N", "threads [all processors]"},
     {0, NULL, NULL, "Interruption"},
@@ -56,7 +56,7 @@ static const struct option_row rows[] = {
 static const struct program program = {
     .name = "fm-train",
     .synopsis = "[OPTION]... [TABLE]",
-    .purpose = "Train a net on the rows of TABLE whose split is train, validate on those of valid.",
+    .purpose = "Train a net on rows of split train, and validate it on those of split valid.",
     .options = rows,
 };
 

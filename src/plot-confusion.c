@@ -30,6 +30,7 @@ static void *read_confusion(const struct plot_request *request)
     struct fmnn_error error;
     const struct matrix_request input = {.table = request->file_count ? request->files[0] : NULL,
                                          .only = request->only,
+                                         .suffix = request->suffix,
                                          .classes = request->classes,
                                          .data = request->directory,
                                          .purpose = "draw"};
@@ -321,7 +322,7 @@ static void text_confusion(const void *plot, const struct plot_request *request,
 
 const struct plot_kind plot_confusion = {
     .name = "confusion",
-    .takes = TAKES_ONLY | TAKES_CLASSES | TAKES_DIRECTORY,
+    .takes = TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY,
     .most_files = 1,
     .read = read_confusion,
     .gnuplot = gnuplot_confusion,

@@ -79,7 +79,10 @@ static void open_reader(struct reader *reader)
         open_table(request->file_count ? request->files[0] : NULL, FMNN_TABLE_ROWS, request->only);
     reader->image = need_column(reader->table, "image");
     reader->label = fmnn_table_find(reader->table, "label");
-    reader->predicted = fmnn_table_find(reader->table, "predicted");
+    char *predicted = suffixed("predicted", request->suffix);
+    reader->predicted = request->suffix ? (int)need_column(reader->table, predicted)
+                                        : fmnn_table_find(reader->table, predicted);
+    free(predicted);
     reader->images = open_images(request->directory);
 }
 
@@ -129,7 +132,8 @@ static void free_images(void *plot)
 
 const struct plot_kind plot_images = {
     .name = "images",
-    .takes = TAKES_ONLY | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS | TAKES_LIMIT,
+    .takes =
+        TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS | TAKES_LIMIT,
     .most_files = 1,
     .read = read_images,
     .gnuplot = gnuplot_images,

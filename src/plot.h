@@ -18,6 +18,7 @@ enum {
     TAKES_DIRECTORY = 4,
     TAKES_COLUMNS = 8,
     TAKES_LIMIT = 16,
+    TAKES_SUFFIX = 32,
 };
 
 /* What the command line asks for. */
@@ -27,6 +28,7 @@ struct plot_request {
     enum plot_format format;
     const char *title;     /* cleaned; NULL: the kind's own */
     const char *only;      /* NULL: all rows */
+    const char *suffix;    /* --suffix, or NULL */
     const char *classes;   /* --classes, or NULL */
     const char *directory; /* -d, or NULL */
     unsigned width,
