@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct program *program = &(struct program){.name = "fmnn"};
@@ -84,20 +85,17 @@ const char *kernels_wanted(void)
     return name && name[0] ? name : NULL;
 }
 
-bool quiet(void)
-{
-    return verbosity < 0;
-}
-
-bool verbose(void)
-{
-    return verbosity > 0;
-}
-
 bool progress_wanted(void)
 {
     const char *term = getenv("TERM");
     return verbosity >= 0 && isatty(STDERR_FILENO) && !(term && !strcmp(term, "dumb"));
+}
+
+double seconds_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
 /* ---- 2. Closing standard output ---- */
@@ -427,15 +425,22 @@ struct fmnn_images *open_images(const char *data)
     return images;
 }
 
+char *path_in(const char *directory, const char *name, const char *suffix)
+{
+    size_t length = strlen(directory);
+    const char *slash = length && directory[length - 1] == '/' ? "" : "/";
+    return text_format("%s%s%s%s", directory, slash, name, suffix);
+}
+
 /* A directory that holds none of a data set's files, as a fetch that was killed leaves behind, must
    not hide another that does. */
 static bool holds_data(const char *directory)
 {
-    static const char *const files[] = {"/train-images-idx3-ubyte", "/train-images-idx3-ubyte.gz",
-                                        "/t10k-images-idx3-ubyte", "/t10k-images-idx3-ubyte.gz"};
+    static const char *const files[] = {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz",
+                                        "t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"};
     bool found = false;
     for (size_t i = 0; i < sizeof files / sizeof *files && !found; i++) {
-        char *path = text_format("%s%s", directory, files[i]);
+        char *path = path_in(directory, files[i], "");
         found = access(path, F_OK) == 0;
         free(path);
     }
@@ -453,6 +458,8 @@ char *user_directory(const char *dataset)
 char *dataset_directory(const char *option, const char *dataset)
 {
     const char *environment = getenv("FMNN_DATA");
+    if (option && !option[0])
+        usage_error("--data: the directory's name is empty");
     if (option)
         return text_format("%s", option);
     if (environment && environment[0])

@@ -62,11 +62,11 @@ size_t option_word(const char *option, const char *text, const char *const *word
 /* The text, if it can follow `predicted_` in a column's name. */
 const char *option_suffix(const char *option, const char *text);
 
-bool quiet(void), verbose(void);
 /* $FMNN_KERNELS; NULL, the best for this CPU, where it is unset or empty. */
 const char *kernels_wanted(void);
 /* Progress may be drawn: standard error is a terminal, not TERM=dumb, no --quiet. */
 bool progress_wanted(void);
+double seconds_now(void); /* by a clock that is never set */
 
 /* ---- memory: where there is none, that is trouble */
 
@@ -93,6 +93,8 @@ char *suffixed(const char *name, const char *suffix);
 struct fmnn_net *open_net(const char *path);
 /* Pictures by name, train:N and test:N those of the data directory (-d, or NULL). */
 struct fmnn_images *open_images(const char *data);
+/* A file's path in a directory: name and suffix after its slash; malloc'ed. */
+char *path_in(const char *directory, const char *name, const char *suffix);
 /* The data directory: -d, else $FMNN_DATA, else
    ${XDG_DATA_HOME:-~/.local/share}/fmnn/fashion-mnist, else /usr/share/datasets/fashion-mnist;
    malloc'ed, or NULL where none of the last two holds data. */

@@ -54,7 +54,7 @@ struct request {
     char tag[LONGEST_TAG]; /* of this answer */
     bool has_range;
     unsigned long long range_start;
-    struct timespec drawn;
+    double drawn; /* when the progress line was */
     bool drew;
 };
 
@@ -169,12 +169,9 @@ static int on_progress(void *data, curl_off_t total, curl_off_t now, curl_off_t 
                        curl_off_t up_now)
 {
     struct request *r = data;
-    struct timespec time;
+    double time = seconds_now();
     (void)up_total, (void)up_now;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    double seconds =
-        (double)(time.tv_sec - r->drawn.tv_sec) + (double)(time.tv_nsec - r->drawn.tv_nsec) / 1e9;
-    if (seconds < 0.2)
+    if (time - r->drawn < 0.2)
         return 0;
     r->drawn = time;
     r->drew = true;
@@ -367,7 +364,7 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
     mirror->wait = 0;
     info("%s: %s%s", file->name, r.url, r.resuming ? ", the rest" : "");
     set_options(&r);
-    clock_gettime(CLOCK_MONOTONIC, &r.drawn); /* nothing is drawn of what is quick */
+    r.drawn = seconds_now(); /* nothing is drawn of what is quick */
     CURLcode status = perform(&r, partial->tag);
     enum outcome outcome = conclude(&r, status, finding);
     partial->cut = status != CURLE_OK && r.begun && !r.problem;

@@ -7,13 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *path_in(const char *directory, const char *name, const char *suffix)
-{
-    size_t length = strlen(directory);
-    const char *slash = length && directory[length - 1] == '/' ? "" : "/";
-    return text_format("%s%s%s%s", directory, slash, name, suffix);
-}
-
 /* As mkdir -p does: what another program makes at the same time is fine. */
 void make_directories(const char *path)
 {

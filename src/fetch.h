@@ -50,7 +50,6 @@ void verify_path(const char *path, const struct fmnn_set *set, size_t file,
 
 /* ---- fetch-store.c: the data directory */
 
-char *path_in(const char *directory, const char *name, const char *suffix); /* malloc'ed */
 void make_directories(const char *path);
 void write_class_names(const char *directory, const struct fmnn_set *set);
 

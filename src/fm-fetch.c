@@ -99,8 +99,6 @@ static void parse(int argc, char **argv, struct arguments *a)
     while ((code = next_option(argc, argv)) != -1)
         set_option(code, a);
     at_most(argc, argv, a->list ? 0 : 1);
-    if (a->data && !a->data[0])
-        usage_error("--data: the name of a directory is empty");
     if (a->from && a->mirror_count)
         usage_error("--from and --mirror exclude each other");
     if (a->check && (a->from || a->mirror_count))

@@ -49,13 +49,6 @@ struct pair {
     uint8_t *label;
 };
 
-static char *join(const char *directory, const char *part, const char *rest)
-{
-    size_t length = strlen(directory);
-    const char *slash = length && directory[length - 1] == '/' ? "" : "/";
-    return text_format("%s%s%s%s", directory, slash, part, rest);
-}
-
 /* ---- options ---- */
 
 static void set_valid(struct settings *settings, const char *text)
@@ -156,8 +149,8 @@ static bool exists(const char *path)
 
 static void name_files(struct pair *pair, const char *directory)
 {
-    pair->images = join(directory, pair->part, "-images-idx3-ubyte");
-    pair->labels = join(directory, pair->part, "-labels-idx1-ubyte");
+    pair->images = path_in(directory, pair->part, "-images-idx3-ubyte");
+    pair->labels = path_in(directory, pair->part, "-labels-idx1-ubyte");
     pair->exists = exists(pair->images) || exists(pair->labels);
 }
 
@@ -206,8 +199,6 @@ static char *find_directory(const struct settings *settings)
     for (const char *c = settings->data; c && *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             die("-d: control characters in a directory's name cannot stand in a table");
-    if (settings->data && !*settings->data)
-        usage_error("-d: the directory's name is empty");
     char *directory = data_directory(settings->data);
     if (!directory)
         die("there is no data directory: fm-fetch gets the data set, -d or FMNN_DATA name where it "

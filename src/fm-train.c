@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- 1. Options ---- */
@@ -321,37 +320,44 @@ static size_t read_label(const struct input *input, struct reader *r)
     return (size_t)label;
 }
 
-static void add_row(struct input *input, struct reader *r, struct fmnn_data *data, size_t *most)
+static void add_picture(const struct input *input, struct reader *r, struct fmnn_data *data,
+                        size_t label)
 {
     struct fmnn_error error;
-    size_t label = read_label(input, r);
     uint8_t *pixels = fmnn_data_add(data, (unsigned)label, &error);
     if (!pixels)
         die_error(&error);
     if (fmnn_images_read(r->images, fmnn_table_field(r->table, r->image), input->height,
                          input->width, pixels, &error) != 0)
         die_at_row(r->table, "%s", error.message);
-    if (label >= *most)
-        *most = label + 1;
+}
+
+/* The rows that training would use; for a summary their sizes are enough. */
+static void read_rows(struct input *input, const struct arguments *a, struct reader *r)
+{
+    size_t most = 0;
+    while (next_row(r->table)) {
+        enum use use = used_split(r);
+        if (use == NOT_USED)
+            continue;
+        if (!input->train)
+            begin_input(input, a, r);
+        size_t label = read_label(input, r);
+        most = label >= most ? label + 1 : most;
+        if (!a->summary)
+            add_picture(input, r, use == TRAINS ? input->train : input->valid, label);
+    }
+    if (!input->classes)
+        input->classes = most;
 }
 
 static struct input read_input(const struct arguments *a)
 {
     struct input input = {0};
     struct reader r = open_reader(a);
-    size_t most = 0;
-    while (next_row(r.table)) {
-        enum use use = used_split(&r);
-        if (use == NOT_USED)
-            continue;
-        if (!input.train)
-            begin_input(&input, a, &r);
-        add_row(&input, &r, use == TRAINS ? input.train : input.valid, &most);
-    }
+    read_rows(&input, a, &r);
     if (!input.train || fmnn_data_count(input.train) == 0)
         die("%s: no row of split 'train'", fmnn_table_name(r.table));
-    if (!input.classes)
-        input.classes = most;
     info("%s: %zu pictures of %zux%zu to train on, %zu to validate, %zu classes",
          fmnn_table_name(r.table), fmnn_data_count(input.train), input.height, input.width,
          fmnn_data_count(input.valid), input.classes);
@@ -381,19 +387,9 @@ static struct input look_at_input(const struct arguments *a)
         return input;
     }
     struct reader r = open_reader(a);
-    size_t most = 0;
-    while (next_row(r.table)) {
-        if (used_split(&r) == NOT_USED)
-            continue;
-        if (!input.train)
-            begin_input(&input, a, &r);
-        size_t label = read_label(&input, &r);
-        most = label >= most ? label + 1 : most;
-    }
+    read_rows(&input, a, &r);
     if (!input.train)
         die("%s: no row of split 'train' or 'valid'", fmnn_table_name(r.table));
-    if (!input.classes)
-        input.classes = most;
     close_reader(&r);
     return input;
 }
@@ -417,13 +413,6 @@ static void print_summary(const struct fmnn_net *net)
 
 /* ---- 5. Progress and history ---- */
 
-static double now(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
 /* One line that is drawn over and over, ten times a second at most. */
 struct progress {
     bool wanted, drawn;
@@ -443,10 +432,10 @@ static void draw_progress(struct progress *p, const struct fmnn_trainer *trainer
     static const char full[] = "########################", empty[] = "........................";
     size_t done, all;
     struct fmnn_epoch running;
-    double time = now();
-    if (!p->wanted || time - p->last < 0.1)
+    double now = seconds_now();
+    if (!p->wanted || now - p->last < 0.1)
         return;
-    p->last = time;
+    p->last = now;
     fmnn_trainer_progress(trainer, &done, &all, &running);
     int marks = (int)(WIDTH * done / all);
     double left = done ? running.seconds * (double)(all - done) / (double)done : 0;

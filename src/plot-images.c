@@ -114,29 +114,13 @@ static void *read_images(const struct plot_request *request)
     return sheet;
 }
 
-static void gnuplot_images(const void *plot, const struct plot_request *request, const char *output,
-                           FILE *script)
-{
-    sheet_gnuplot(plot, request, output, script);
-}
-
-static void text_images(const void *plot, const struct plot_request *request, FILE *out)
-{
-    sheet_text(plot, request, out);
-}
-
-static void free_images(void *plot)
-{
-    sheet_free(plot);
-}
-
 const struct plot_kind plot_images = {
     .name = "images",
     .takes =
         TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS | TAKES_LIMIT,
     .most_files = 1,
     .read = read_images,
-    .gnuplot = gnuplot_images,
-    .text = text_images,
-    .free = free_images,
+    .gnuplot = sheet_gnuplot,
+    .text = sheet_text,
+    .free = sheet_free,
 };

@@ -14,8 +14,9 @@ void sheet_add(struct sheet *sheet, const struct tile *tile)
     sheet->tiles[sheet->count++] = *tile;
 }
 
-void sheet_free(struct sheet *sheet)
+void sheet_free(void *plot)
 {
+    struct sheet *sheet = plot;
     for (size_t i = 0; i < sheet->count; i++) {
         free(sheet->tiles[i].values);
         free(sheet->tiles[i].title);
@@ -303,9 +304,10 @@ static struct page fit(struct layout *layout, const struct sheet *sheet,
     return page_make(request, width + 2 * MARGIN, total_height(layout) + 2 * MARGIN);
 }
 
-void sheet_gnuplot(const struct sheet *sheet, const struct plot_request *request,
-                   const char *output, FILE *script)
+void sheet_gnuplot(const void *plot, const struct plot_request *request, const char *output,
+                   FILE *script)
 {
+    const struct sheet *sheet = plot;
     struct layout layout = make_layout(sheet, request);
     struct page page = fit(&layout, sheet, request);
     double left = (page.width - tile_width(&layout)) / 2;
@@ -409,8 +411,9 @@ static size_t text_cell(const struct sheet *sheet, const struct plot_request *re
     return cell > most ? most : cell;
 }
 
-void sheet_text(const struct sheet *sheet, const struct plot_request *request, FILE *out)
+void sheet_text(const void *plot, const struct plot_request *request, FILE *out)
 {
+    const struct sheet *sheet = plot;
     size_t columns, cell = text_cell(sheet, request, &columns);
     size_t side = largest_side(sheet), inner = side < 14 ? 2 * side : cell;
     inner = inner < cell ? inner : cell;
