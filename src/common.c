@@ -119,8 +119,7 @@ static void close_stdout(void)
     }
 }
 
-/* If 0, 1 or 2 were closed, a file opened later would take its number and be written to by
- * accident. */
+/* Were 0, 1 or 2 closed, a file opened later would take its number and be written to. */
 static void reserve_standard_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++)

@@ -53,8 +53,7 @@ _Noreturn void usage_error(const char *format, ...) FMNN_PRINTF(1, 2); /* and "T
 /* Refuses operands beyond argv[optind + most - 1]. */
 void at_most(int argc, char **argv, int most);
 
-/* Numbers given to options; what is wrong is said with the option's name ("--batch") and is
- * trouble. */
+/* Values of options: what is wrong is said with the option's name ("--batch") and is trouble. */
 uint64_t option_unsigned(const char *option, const char *text, uint64_t least, uint64_t most);
 double option_double(const char *option, const char *text, double least, double most);
 /* The index of the word in the NULL-terminated list; else trouble, with the nearest. */
@@ -101,8 +100,8 @@ char *path_in(const char *directory, const char *name, const char *suffix);
 char *data_directory(const char *option);
 /* The same for another data set: its own name stands for fashion-mnist then. */
 char *dataset_directory(const char *option, const char *dataset);
-/* ${XDG_DATA_HOME:-~/.local/share}/fmnn/DATASET, whether it exists or not; malloc'ed, NULL without
- * a home. */
+/* ${XDG_DATA_HOME:-~/.local/share}/fmnn/DATASET, whether it exists or not; malloc'ed, NULL where
+   there is no home. */
 char *user_directory(const char *dataset);
 /* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the directory
    that holds `image`, the first picture of the table (may be NULL). NULL where there are none. */
@@ -112,8 +111,7 @@ struct fmnn_names *class_names(const char *option, struct fmnn_images *images, c
 
 /* A stream to a temporary file beside `path` (symlinks followed), which output_commit syncs and
    renames. Devices and pipes are written directly; "-" is standard output, refused for binary data
-   on a terminal. Trouble ends the program; temporaries are removed however it ends, but by SIGKILL.
- */
+   on a terminal. Temporaries are removed however the program ends, but by SIGKILL. */
 struct output;
 struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);

@@ -3,7 +3,10 @@
    A mirror is tried again where its failure may pass (no answer, broken off, overloaded), the next
    one is taken where it will not. A transfer that broke off is resumed where the server vouches, by
    a strong ETag, that the file is still the same; otherwise it starts over. What is kept is decided
-   by verify_stream alone. */
+   by verify_stream alone.
+
+   Contents: 1. The answer, as it arrives  2. The request  3. What came of it
+     4. Mirrors in turn */
 #include "fetch.h"
 
 #include <curl/curl.h>
@@ -91,7 +94,7 @@ void downloader_free(struct downloader *d)
     free(d);
 }
 
-/* ---- The answer, as it arrives */
+/* ---- 1. The answer, as it arrives ---- */
 
 static bool begins(const char *line, size_t size, const char *name)
 {
@@ -182,7 +185,7 @@ static int on_progress(void *data, curl_off_t total, curl_off_t now, curl_off_t 
     return 0;
 }
 
-/* ---- The request */
+/* ---- 2. The request ---- */
 
 static void set_protocols(CURL *curl, const char *url)
 {
@@ -259,7 +262,7 @@ static CURLcode perform(struct request *r, const char *tag)
     return status;
 }
 
-/* ---- What came of it */
+/* ---- 3. What came of it ---- */
 
 static enum outcome because(struct mirror *mirror, enum outcome outcome, const char *format, ...)
     FMNN_PRINTF(3, 4);
@@ -378,7 +381,7 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
     return outcome;
 }
 
-/* ---- Mirrors in turn */
+/* ---- 4. Mirrors in turn ---- */
 
 /* The delay doubles, and varies by a quarter so that those who were turned away together do not
    come back together. */

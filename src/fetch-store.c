@@ -1,11 +1,14 @@
-/* fetch-store.c -- the data directory: files on their way into it, class names, copies of local
- * files. */
+/* fetch-store.c -- the data directory: files on their way into it, class names, local copies.
+
+   Contents: 1. The directory  2. Files on their way  3. Copies */
 #include "fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---- 1. The directory ---- */
 
 /* As mkdir -p does: what another program makes at the same time is fine. */
 void make_directories(const char *path)
@@ -53,7 +56,7 @@ void write_class_names(const char *directory, const struct fmnn_set *set)
     free(path);
 }
 
-/* ---- Files on their way */
+/* ---- 2. Files on their way ---- */
 
 struct stage {
     const char *directory;
@@ -156,7 +159,7 @@ void stage_commit(struct stage *stage, const struct finding *finding)
     stage_free(stage);
 }
 
-/* ---- Copies */
+/* ---- 3. Copies ---- */
 
 /* NAME, NAME.gz and, as some sites spell it, with a dot for the second dash from the end:
    "train-images.idx3-ubyte". */

@@ -64,8 +64,7 @@ void stage_verify(struct stage *stage, struct finding *finding);
 void stage_commit(struct stage *stage, const struct finding *finding);
 void stage_abandon(struct stage *stage); /* and frees */
 
-/* Copies and verifies the set's file from a local directory; ends the program where there is no
- * good one. */
+/* Copies and verifies the set's file from a local directory; trouble where there is no good one. */
 void copy_file(const char *from, const char *directory, const struct fmnn_set *set, size_t file);
 
 /* ---- fetch-download.c: the network */

@@ -8,21 +8,31 @@
 
 /* ---- 1. Options ---- */
 
-enum { REPORT = 256, DIGITS, NORMALIZE, PAIRS, MIN_ACCURACY, CLASSES, ONLY, SUFFIX };
+enum {
+    OPT_REPORT = 256,
+    OPT_DIGITS,
+    OPT_NORMALIZE,
+    OPT_PAIRS,
+    OPT_MIN_ACCURACY,
+    OPT_CLASSES,
+    OPT_ONLY,
+    OPT_SUFFIX
+};
 
 static const struct option_row rows[] = {
     {0, NULL, NULL, "What is read"},
-    {ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, p0_WORD ..."},
-    {CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
+    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
+    {OPT_SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, p0_WORD ..."},
+    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
     {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
     {0, NULL, NULL, "What is printed"},
     {'f', "format", "FORMAT", "text, numpy, tsv, json or markdown [text]"},
-    {NORMALIZE, "normalize", "true|pred|all", "shares of the true class, the predicted, or all"},
-    {REPORT, "report", NULL, "precision, recall, F1 and support of each class"},
-    {DIGITS, "digits", "N", "of the report, after the point [2]"},
-    {PAIRS, "pairs", "N", "the N pairs of classes most confused"},
-    {MIN_ACCURACY, "min-accuracy", "X", "exit 1 when the accuracy, 0..1, is below X"},
+    {OPT_NORMALIZE, "normalize", "true|pred|all",
+     "shares of the true class, the predicted, or all"},
+    {OPT_REPORT, "report", NULL, "precision, recall, F1 and support of each class"},
+    {OPT_DIGITS, "digits", "N", "of the report, after the point [2]"},
+    {OPT_PAIRS, "pairs", "N", "the N pairs of classes most confused"},
+    {OPT_MIN_ACCURACY, "min-accuracy", "X", "exit 1 when the accuracy, 0..1, is below X"},
     {0, NULL, NULL, NULL},
 };
 
@@ -75,32 +85,32 @@ static void set_option(struct settings *settings, int code)
     case 'f':
         settings->format = &formats[option_word("--format", optarg, format_names)];
         break;
-    case NORMALIZE:
+    case OPT_NORMALIZE:
         settings->normalized = true;
         settings->normalize =
             (enum fmnn_normalize)option_word("--normalize", optarg, normalize_names);
         break;
-    case REPORT:
+    case OPT_REPORT:
         settings->report = true;
         break;
-    case DIGITS:
+    case OPT_DIGITS:
         settings->digits_given = true;
         settings->digits = (int)option_unsigned("--digits", optarg, 0, 17);
         break;
-    case PAIRS:
+    case OPT_PAIRS:
         settings->pairs = true;
         settings->most_pairs = (size_t)option_unsigned("--pairs", optarg, 1, UINT32_MAX);
         break;
-    case MIN_ACCURACY:
+    case OPT_MIN_ACCURACY:
         settings->min_accuracy = option_double("--min-accuracy", optarg, 0, 1);
         break;
-    case CLASSES:
+    case OPT_CLASSES:
         settings->input.classes = optarg;
         break;
-    case ONLY:
+    case OPT_ONLY:
         settings->input.only = optarg;
         break;
-    case SUFFIX:
+    case OPT_SUFFIX:
         settings->input.suffix = option_suffix("--suffix", optarg);
         break;
     }

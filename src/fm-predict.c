@@ -2,10 +2,15 @@
 
    Rows are held until a batch is full or the input pauses, then predicted and printed: so the
    program can stand in a pipe that somebody types into, and a picture's result does not depend on
-   it. */
+   it.
+
+   Contents: 1. Options  2. Rows that wait for their prediction  3. The header
+     4. The two kinds of input  5. main */
 #include "common.h"
 
 #include <unistd.h>
+
+/* ---- 1. Options ---- */
 
 enum { OPT_SUFFIX = 256, OPT_ONLY };
 
@@ -33,7 +38,37 @@ struct arguments {
     unsigned threads;
 };
 
-/* ---- rows that wait for their prediction */
+static struct arguments parse_arguments(int argc, char **argv)
+{
+    struct arguments a = {0};
+    for (int code; (code = next_option(argc, argv)) != -1;)
+        switch (code) {
+        case 'p':
+            a.probabilities = true;
+            break;
+        case 'd':
+            a.data = optarg;
+            break;
+        case 'b':
+            a.batch = (size_t)option_unsigned("--batch", optarg, 1, 65536);
+            break;
+        case 'j':
+            a.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
+            break;
+        case OPT_SUFFIX:
+            a.suffix = option_suffix("--suffix", optarg);
+            break;
+        case OPT_ONLY:
+            a.only = optarg;
+            break;
+        }
+    if (optind == argc)
+        usage_error("a file of weights is missing");
+    a.weights = argv[optind++];
+    return a;
+}
+
+/* ---- 2. Rows that wait for their prediction ---- */
 
 struct batch {
     struct fmnn_net *net;
@@ -110,7 +145,7 @@ static bool add_row(struct batch *b, char *row, const char *image, struct fmnn_e
     return true;
 }
 
-/* ---- the header */
+/* ---- 3. The header ---- */
 
 static void print_header(const struct arguments *a, size_t classes)
 {
@@ -143,7 +178,7 @@ static void check_columns(const struct arguments *a, const struct fmnn_table *ta
     }
 }
 
-/* ---- the two kinds of input */
+/* ---- 4. The two kinds of input ---- */
 
 static char *copy_row(const struct fmnn_table *table)
 {
@@ -220,35 +255,7 @@ static void predict_files(const struct arguments *a, struct batch *b, char **fil
     finish_batch(b);
 }
 
-static struct arguments parse_arguments(int argc, char **argv)
-{
-    struct arguments a = {0};
-    for (int code; (code = next_option(argc, argv)) != -1;)
-        switch (code) {
-        case 'p':
-            a.probabilities = true;
-            break;
-        case 'd':
-            a.data = optarg;
-            break;
-        case 'b':
-            a.batch = (size_t)option_unsigned("--batch", optarg, 1, 65536);
-            break;
-        case 'j':
-            a.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
-            break;
-        case OPT_SUFFIX:
-            a.suffix = option_suffix("--suffix", optarg);
-            break;
-        case OPT_ONLY:
-            a.only = optarg;
-            break;
-        }
-    if (optind == argc)
-        usage_error("a file of weights is missing");
-    a.weights = argv[optind++];
-    return a;
-}
+/* ---- 5. main ---- */
 
 int main(int argc, char **argv)
 {

@@ -1,11 +1,24 @@
-/* fm-split.c -- writes the table of a data set's pictures and decides which of them validate. */
+/* fm-split.c -- writes the table of a data set's pictures and decides which of them validate.
+
+   Contents: 1. Options  2. The files  3. The table */
 #include "common.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <sys/stat.h>
 
-enum { VALID = 256, SHUFFLE, STRATIFY, SEED, FOLDS, FOLD, LIMIT, ONLY };
+/* ---- 1. Options ---- */
+
+enum {
+    OPT_VALID = 256,
+    OPT_SHUFFLE,
+    OPT_STRATIFY,
+    OPT_SEED,
+    OPT_FOLDS,
+    OPT_FOLD,
+    OPT_LIMIT,
+    OPT_ONLY
+};
 enum { TRAIN, VALIDATE, TEST, SPLITS };
 
 static const char *const split_names[] = {"train", "valid", "test", NULL};
@@ -13,15 +26,15 @@ static const char *const split_names[] = {"train", "valid", "test", NULL};
 static const struct option_row rows[] = {
     {'d', "data", "DIR", "the data directory; images are named by it then"},
     {0, NULL, NULL, "Which training rows validate"},
-    {VALID, "valid", "N|P%", "so many, or this share [5000 of 60000, else 1/12]"},
-    {SHUFFLE, "shuffle", NULL, "at random, rather than the first"},
-    {STRATIFY, "stratify", NULL, "the same share of every class"},
-    {SEED, "seed", "S", "of --shuffle [0]"},
-    {FOLDS, "folds", "K", "part the rows into K folds, not by --valid; ..."},
-    {FOLD, "fold", "I", "... fold I, 1..K, validates"},
+    {OPT_VALID, "valid", "N|P%", "so many, or this share [5000 of 60000, else 1/12]"},
+    {OPT_SHUFFLE, "shuffle", NULL, "at random, rather than the first"},
+    {OPT_STRATIFY, "stratify", NULL, "the same share of every class"},
+    {OPT_SEED, "seed", "S", "of --shuffle [0]"},
+    {OPT_FOLDS, "folds", "K", "part the rows into K folds, not by --valid; ..."},
+    {OPT_FOLD, "fold", "I", "... fold I, 1..K, validates"},
     {0, NULL, NULL, "Which rows are written"},
-    {LIMIT, "limit", "N", "only the first N rows of each split"},
-    {ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
+    {OPT_LIMIT, "limit", "N", "only the first N rows of each split"},
+    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {0, NULL, NULL, NULL},
 };
 
@@ -48,8 +61,6 @@ struct pair {
     size_t count, height, width;
     uint8_t *label;
 };
-
-/* ---- options ---- */
 
 static void set_valid(struct settings *settings, const char *text)
 {
@@ -102,30 +113,30 @@ static struct settings read_options(int argc, char **argv)
         case 'd':
             settings.data = optarg;
             break;
-        case VALID:
+        case OPT_VALID:
             set_valid(&settings, optarg);
             break;
-        case SHUFFLE:
+        case OPT_SHUFFLE:
             split->shuffle = true;
             break;
-        case STRATIFY:
+        case OPT_STRATIFY:
             split->stratify = true;
             break;
-        case SEED:
+        case OPT_SEED:
             split->seed = option_unsigned("--seed", optarg, 0, UINT64_MAX);
             settings.seed = true;
             break;
-        case FOLDS:
+        case OPT_FOLDS:
             split->folds = (unsigned)option_unsigned("--folds", optarg, 2, UINT32_MAX);
             break;
-        case FOLD:
+        case OPT_FOLD:
             split->fold = (unsigned)option_unsigned("--fold", optarg, 1, UINT32_MAX);
             settings.fold = true;
             break;
-        case LIMIT:
+        case OPT_LIMIT:
             settings.limit = option_unsigned("--limit", optarg, 0, UINT64_MAX);
             break;
-        case ONLY:
+        case OPT_ONLY:
             set_only(&settings, optarg);
             break;
         }
@@ -135,7 +146,7 @@ static struct settings read_options(int argc, char **argv)
     return settings;
 }
 
-/* ---- the files ---- */
+/* ---- 2. The files ---- */
 
 static bool exists(const char *path)
 {
@@ -235,7 +246,7 @@ static void read_pairs(const struct settings *settings, const char *directory, s
             train->width, test->images, test->height, test->width);
 }
 
-/* ---- the table ---- */
+/* ---- 3. The table ---- */
 
 static uint8_t *choose(struct settings *settings, const struct pair *train)
 {

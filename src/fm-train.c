@@ -1,7 +1,7 @@
 /* fm-train.c -- trains a net on the pictures that a table names.
 
-   Contents: 1. Options  2. The model  3. The data  4. The summary  5. Progress and history  6.
-   Training */
+   Contents: 1. Options  2. The model  3. The data  4. The summary
+     5. Progress and history  6. Training */
 #include "common.h"
 
 #include <dirent.h>

@@ -1,5 +1,4 @@
-/* plot-confusion.c -- a confusion matrix as a heat map: rows are the truth, colours shares of a
-   row.
+/* plot-confusion.c -- a confusion matrix as a heat map: rows are the truth, colours their shares.
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
 #include "gnuplot.h"

@@ -397,8 +397,7 @@ static void write_entry(FILE *script, const struct curves *curves, const struct 
     gnuplot_label(script, page, &label);
 }
 
-/* One run's legend names its two curves; that of several, the runs, and what is strong and light.
- */
+/* One run's legend names its two curves; that of several the runs, and what is strong and light. */
 static void write_key(FILE *script, const struct curves *curves, const struct panel *panel)
 {
     const struct history *history = curves->history;

@@ -32,8 +32,7 @@ static int field_label(const struct reader *reader, int column)
     return column < 0 ? -1 : row_label(reader->table, (size_t)column, 0);
 }
 
-/* The class; both where the prediction is another; the picture's own name where nothing is known.
- */
+/* The class; both where the prediction is another; the picture's own name where none is known. */
 static void set_titles(const struct reader *reader, const char *image, struct tile *tile)
 {
     int label = field_label(reader, reader->label);

@@ -2,8 +2,7 @@
 
    A kind of plot reads its input into a struct of its own, which it then draws in one of two ways:
    as a gnuplot program (for PNG, SVG and PDF) or as text. Each kind is a const struct in a file of
-   its own, listed in fm-plot.c. Sheets (sheet.h) are grids of titled tiles, which two kinds draw.
- */
+   its own, listed in fm-plot.c. Sheets (sheet.h) are grids of titled tiles, that two kinds draw. */
 #ifndef PLOT_H
 #define PLOT_H
 

@@ -1,4 +1,6 @@
-/* sheet.c -- grids of tiles with titles, as a gnuplot program and as text. See sheet.h. */
+/* sheet.c -- grids of tiles with titles, as a gnuplot program and as text. See sheet.h.
+
+   Contents: 1. Tiles  2. The gnuplot program  3. Text */
 #include "sheet.h"
 #include "gnuplot.h"
 
@@ -7,6 +9,8 @@
 static const char arrow[] = " → ", ascii_arrow[] = " -> ";
 static const char ink[] = "#222222",
                   wrong_ink[] = "#b5430a"; /* told apart by the colour-blind too */
+
+/* ---- 1. Tiles ---- */
 
 void sheet_add(struct sheet *sheet, const struct tile *tile)
 {
@@ -74,7 +78,7 @@ static size_t largest_side(const struct sheet *sheet)
     return side;
 }
 
-/* ---- as a gnuplot program ---- */
+/* ---- 2. The gnuplot program ---- */
 
 enum { MARGIN = 14 }; /* points around all */
 
@@ -140,8 +144,7 @@ static struct layout make_layout(const struct sheet *sheet, const struct plot_re
     return layout;
 }
 
-/* Pixels that all are as large: a whole number of the device's, where the cell is larger than the
- * tile. */
+/* Pixels that all are as large: a whole number of the device's, where the cell exceeds the tile. */
 static void round_cell(struct layout *layout, const struct sheet *sheet, double scale)
 {
     double side = (double)largest_side(sheet), zoom = floor(layout->cell * scale / side);
@@ -334,7 +337,7 @@ void sheet_gnuplot(const void *plot, const struct plot_request *request, const c
     write_plot(script, sheet);
 }
 
-/* ---- as text ---- */
+/* ---- 3. Text ---- */
 
 /* The mean over the source pixels under pixel (x,y) of a (rows,columns) rendering; 0 outside. */
 static double sample(const struct tile *tile, size_t rows, size_t columns, size_t y, size_t x)

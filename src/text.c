@@ -1,10 +1,12 @@
-/* text.c -- text as pictures and terminals need it: cleaned, measured, cut, padded, shaded. */
+/* text.c -- text as pictures and terminals need it: cleaned, measured, cut, padded, shaded.
+
+   Contents: 1. Characters  2. Terminals */
 #include "plot.h"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* ---- characters ---- */
+/* ---- 1. Characters ---- */
 
 static size_t utf8_length(unsigned char first)
 {
@@ -155,7 +157,7 @@ void text_pad(FILE *out, const char *text, size_t cells, int side)
     fprintf(out, "%*s%s%*s", (int)before, "", text, (int)(blank - before), "");
 }
 
-/* ---- terminals ---- */
+/* ---- 2. Terminals ---- */
 
 unsigned text_width(const struct plot_request *request)
 {
