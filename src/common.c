@@ -1,6 +1,6 @@
 /* common.c -- messages, options and inputs that all programs share.
 
-   Contents: 1. Messages  2. Closing standard output  3. Options  4. Numbers  5. Inputs */
+   Contents: 1. Messages  2. Closing standard output  3. Options  4. Values  5. Inputs */
 #include "common.h"
 
 #include <ctype.h>
@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct program *program = &(struct program){.name = "fmnn"};
@@ -84,20 +85,17 @@ const char *kernels_wanted(void)
     return name && name[0] ? name : NULL;
 }
 
-bool quiet(void)
-{
-    return verbosity < 0;
-}
-
-bool verbose(void)
-{
-    return verbosity > 0;
-}
-
 bool progress_wanted(void)
 {
     const char *term = getenv("TERM");
     return verbosity >= 0 && isatty(STDERR_FILENO) && !(term && !strcmp(term, "dumb"));
+}
+
+double seconds_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
 /* ---- 2. Closing standard output ---- */
@@ -107,8 +105,8 @@ void die_stdout(void)
     die_errno("standard output");
 }
 
-/* A full disk often shows only now. A program that wrote nothing may run with standard output closed: its
-   number is reserved then, and closing it fails only where something was written. */
+/* A full disk often shows only now. A program that wrote nothing may run with standard output
+   closed: its number is reserved then, and closing it fails only where something was written. */
 static void close_stdout(void)
 {
     bool failed = ferror(stdout) != 0;
@@ -121,7 +119,7 @@ static void close_stdout(void)
     }
 }
 
-/* If 0, 1 or 2 were closed, a file opened later would take its number and be written to by accident. */
+/* Were 0, 1 or 2 closed, a file opened later would take its number and be written to. */
 static void reserve_standard_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++)
@@ -177,7 +175,10 @@ static void print_help(void)
         printf("\nOptions:\n");
     print_rows(program->options);
     print_rows(common_rows);
-    printf("\nExit status: 0 done; 2 trouble%s\n", program->epilogue ? program->epilogue : ".");
+    printf("\nExit status: 0 done; ");
+    if (program->negative)
+        printf("1 %s; ", program->negative);
+    printf("2 trouble.\n");
     printf("The manual: man %s; the pipeline: man 7 fmnn.\n", program->name);
 }
 
@@ -295,7 +296,7 @@ void at_most(int argc, char **argv, int most)
         usage_error("unexpected operand '%s'", argv[optind + most]);
 }
 
-/* ---- 4. Numbers ---- */
+/* ---- 4. Values ---- */
 
 uint64_t option_unsigned(const char *option, const char *text, uint64_t least, uint64_t most)
 {
@@ -335,41 +336,110 @@ size_t option_word(const char *option, const char *text, const char *const *word
     usage_error("%s: unknown word '%s' (known: %s)", option, text, list);
 }
 
+const char *option_suffix(const char *option, const char *text)
+{
+    if (!text[0] || strpbrk(text, "\t\n\r"))
+        usage_error("%s: '%s' cannot be part of a column's name", option, text);
+    return text;
+}
+
 /* ---- 5. Inputs ---- */
 
-struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind)
+struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, const char *only)
 {
-    static const char *const what[] = {"a table of pictures", "a history table", "a table of counts"};
+    static const char *const what[] = {"a table of pictures", "a history table",
+                                       "a table of counts"};
     struct fmnn_error error;
     const char *path = operand ? operand : "-";
     if (!strcmp(path, "-") && isatty(STDIN_FILENO))
         usage_error("standard input is a terminal; %s was expected there, or a file as operand",
                     what[kind]);
     struct fmnn_table *table = fmnn_table_open(path, kind, &error);
-    if (!table)
+    if (!table || (only && fmnn_table_only(table, only, &error) != 0))
         die_error(&error);
     return table;
 }
 
-static char *joined(const char *a, const char *b)
+size_t need_column(const struct fmnn_table *table, const char *name)
 {
-    size_t size = strlen(a) + strlen(b) + 1;
-    char *path = malloc(size);
-    if (!path)
-        die("out of memory");
-    snprintf(path, size, "%s%s", a, b);
-    return path;
+    struct fmnn_error error;
+    int column = fmnn_table_need(table, name, &error);
+    if (column < 0)
+        die_error(&error);
+    return (size_t)column;
 }
 
-/* A directory that holds none of a data set's files, as a fetch that was killed leaves behind, must not
-   hide another that does. */
+bool next_row(struct fmnn_table *table)
+{
+    struct fmnn_error error;
+    int status = fmnn_table_next(table, &error);
+    if (status < 0)
+        die_error(&error);
+    return status > 0;
+}
+
+int row_label(const struct fmnn_table *table, size_t column, size_t class_count)
+{
+    struct fmnn_error error;
+    int label;
+    if (fmnn_table_label(table, column, class_count, &label, &error) != 0)
+        die_error(&error);
+    return label;
+}
+
+void die_at_row(const struct fmnn_table *table, const char *format, ...)
+{
+    struct fmnn_error error;
+    char what[sizeof error.message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    fmnn_table_fail(table, &error, "%s", what);
+    die_error(&error);
+}
+
+char *suffixed(const char *name, const char *suffix)
+{
+    return text_format("%s%s%s", name, suffix ? "_" : "", suffix ? suffix : "");
+}
+
+struct fmnn_net *open_net(const char *path)
+{
+    struct fmnn_error error;
+    struct fmnn_net *net = fmnn_net_read(path, &error);
+    if (!net)
+        die_error(&error);
+    return net;
+}
+
+struct fmnn_images *open_images(const char *data)
+{
+    struct fmnn_error error;
+    char *directory = data_directory(data);
+    struct fmnn_images *images = fmnn_images_new(directory, &error);
+    if (!images)
+        die_error(&error);
+    free(directory);
+    return images;
+}
+
+char *path_in(const char *directory, const char *name, const char *suffix)
+{
+    size_t length = strlen(directory);
+    const char *slash = length && directory[length - 1] == '/' ? "" : "/";
+    return text_format("%s%s%s%s", directory, slash, name, suffix);
+}
+
+/* A directory that holds none of a data set's files, as a fetch that was killed leaves behind, must
+   not hide another that does. */
 static bool holds_data(const char *directory)
 {
-    static const char *const files[] = {"/train-images-idx3-ubyte", "/train-images-idx3-ubyte.gz",
-                                        "/t10k-images-idx3-ubyte", "/t10k-images-idx3-ubyte.gz"};
+    static const char *const files[] = {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz",
+                                        "t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"};
     bool found = false;
     for (size_t i = 0; i < sizeof files / sizeof *files && !found; i++) {
-        char *path = joined(directory, files[i]);
+        char *path = path_in(directory, files[i], "");
         found = access(path, F_OK) == 0;
         free(path);
     }
@@ -379,30 +449,25 @@ static bool holds_data(const char *directory)
 char *user_directory(const char *dataset)
 {
     const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    char *base;
     if (xdg && xdg[0] == '/') /* others are to be ignored, says the XDG specification */
-        base = joined(xdg, "/fmnn/");
-    else if (home && home[0])
-        base = joined(home, "/.local/share/fmnn/");
-    else
-        return NULL;
-    char *path = joined(base, dataset);
-    free(base);
-    return path;
+        return text_format("%s/fmnn/%s", xdg, dataset);
+    return home && home[0] ? text_format("%s/.local/share/fmnn/%s", home, dataset) : NULL;
 }
 
 char *dataset_directory(const char *option, const char *dataset)
 {
     const char *environment = getenv("FMNN_DATA");
+    if (option && !option[0])
+        usage_error("--data: the directory's name is empty");
     if (option)
-        return joined(option, "");
+        return text_format("%s", option);
     if (environment && environment[0])
-        return joined(environment, "");
+        return text_format("%s", environment);
     char *path = user_directory(dataset);
     if (path && holds_data(path))
         return path;
     free(path);
-    path = joined("/usr/share/datasets/", dataset);
+    path = text_format("/usr/share/datasets/%s", dataset);
     if (holds_data(path))
         return path;
     free(path);
@@ -426,18 +491,6 @@ static bool is_weights(const char *path)
     return got == 9 && memchr(head, 0, 8) && head[8] == '{';
 }
 
-static struct fmnn_names *copy_names(const struct fmnn_names *names)
-{
-    struct fmnn_error error;
-    if (!names)
-        return NULL;
-    struct fmnn_names *copy =
-        fmnn_names_copy((const char *const *)names->name, names->count, &error);
-    if (!copy)
-        die_error(&error);
-    return copy;
-}
-
 static struct fmnn_names *named_classes(const char *path)
 {
     struct fmnn_error error;
@@ -448,23 +501,21 @@ static struct fmnn_names *named_classes(const char *path)
             die_error(&error);
         return names;
     }
-    struct fmnn_net *net = fmnn_net_read(path, &error);
-    if (!net)
+    struct fmnn_net *net = open_net(path);
+    const struct fmnn_names *own = fmnn_net_names(net);
+    names = own ? fmnn_names_copy((const char *const *)own->name, own->count, &error) : NULL;
+    if (own && !names)
         die_error(&error);
-    names = copy_names(fmnn_net_names(net));
     fmnn_net_free(net);
     return names;
 }
 
-struct fmnn_names *class_names(const char *option, const struct fmnn_names *of_weights,
-                               struct fmnn_images *images, const char *image)
+struct fmnn_names *class_names(const char *option, struct fmnn_images *images, const char *image)
 {
     struct fmnn_error error;
     struct fmnn_names *names = NULL;
     if (option)
         return strcmp(option, "none") ? named_classes(option) : NULL;
-    if (of_weights)
-        return copy_names(of_weights);
     if (!image || !image[0])
         return NULL;
     char *directory = fmnn_images_directory(images, image, NULL);

@@ -1,4 +1,4 @@
-/* common.h -- what all programs share: messages, options, output files, names and seeds of things. */
+/* common.h -- what all programs share: messages, options, memory, inputs, output files. */
 #ifndef COMMON_H
 #define COMMON_H
 
@@ -18,12 +18,12 @@
 
 enum { EXIT_NEGATIVE = 1, EXIT_TROUBLE = 2 };
 
-void info(const char *format, ...) FMNN_PRINTF(1, 2); /* with --verbose */
-void note(const char *format, ...) FMNN_PRINTF(1, 2); /* but with --quiet */
-void warn(const char *format, ...) FMNN_PRINTF(1, 2); /* always */
-_Noreturn void die(const char *format, ...) FMNN_PRINTF(1, 2);  /* and exits with EXIT_TROUBLE */
+void info(const char *format, ...) FMNN_PRINTF(1, 2);          /* with --verbose */
+void note(const char *format, ...) FMNN_PRINTF(1, 2);          /* but with --quiet */
+void warn(const char *format, ...) FMNN_PRINTF(1, 2);          /* always */
+_Noreturn void die(const char *format, ...) FMNN_PRINTF(1, 2); /* and exits with EXIT_TROUBLE */
 _Noreturn void die_errno(const char *format, ...) FMNN_PRINTF(1, 2); /* ": strerror(errno)" */
-_Noreturn void die_error(const struct fmnn_error *error);       /* the library's message */
+_Noreturn void die_error(const struct fmnn_error *error);            /* the library's message */
 _Noreturn void die_stdout(void); /* after a write to standard output failed, while errno says why */
 
 /* ---- options: one table a program gives getopt_long, --help and the check of the man page */
@@ -37,10 +37,10 @@ struct option_row {
 
 struct program {
     const char *name;
-    const char *synopsis; /* operands: "[OPTION]... [TABLE]" */
-    const char *purpose;  /* one sentence */
+    const char *synopsis;             /* operands: "[OPTION]... [TABLE]" */
+    const char *purpose;              /* one sentence */
     const struct option_row *options; /* without the common four; ends in a row of zeros */
-    const char *epilogue; /* printed after the options, or NULL: exit statuses that are special */
+    const char *negative; /* when the program exits with EXIT_NEGATIVE, or NULL: it never does */
 };
 
 /* First thing in main: names the program, ignores nothing, arranges that a failed write or close of
@@ -53,42 +53,65 @@ _Noreturn void usage_error(const char *format, ...) FMNN_PRINTF(1, 2); /* and "T
 /* Refuses operands beyond argv[optind + most - 1]. */
 void at_most(int argc, char **argv, int most);
 
-/* Numbers given to options; what is wrong is said with the option's name ("--batch") and is trouble. */
+/* Values of options: what is wrong is said with the option's name ("--batch") and is trouble. */
 uint64_t option_unsigned(const char *option, const char *text, uint64_t least, uint64_t most);
 double option_double(const char *option, const char *text, double least, double most);
 /* The index of the word in the NULL-terminated list; else trouble, with the nearest. */
 size_t option_word(const char *option, const char *text, const char *const *words);
+/* The text, if it can follow `predicted_` in a column's name. */
+const char *option_suffix(const char *option, const char *text);
 
-bool quiet(void), verbose(void);
 /* $FMNN_KERNELS; NULL, the best for this CPU, where it is unset or empty. */
 const char *kernels_wanted(void);
 /* Progress may be drawn: standard error is a terminal, not TERM=dumb, no --quiet. */
 bool progress_wanted(void);
+double seconds_now(void); /* by a clock that is never set */
 
-/* ---- inputs */
+/* ---- memory: where there is none, that is trouble */
 
-/* Opens the table operand argv[optind] or standard input ("-", or none); a terminal there is an error
-   that says what the program waits for. */
-struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind);
-/* The data directory: -d, else $FMNN_DATA, else ${XDG_DATA_HOME:-~/.local/share}/fmnn/fashion-mnist, else
-   /usr/share/datasets/fashion-mnist; malloc'ed, or NULL where none of the last two
-   holds data. */
+void *allocate(size_t count, size_t size); /* zeroed, and never NULL */
+/* Grows *array, of *capacity elements, to hold at least need; new ones are not zeroed. */
+void grow(void **array, size_t *capacity, size_t need, size_t size);
+char *text_format(const char *format, ...) FMNN_PRINTF(1, 2); /* malloc'ed */
+
+/* ---- inputs: what cannot be opened or read is trouble */
+
+/* Opens the table operand argv[optind] or standard input ("-", or none); a terminal there is an
+   error that says what the program waits for. only: the splits whose rows pass, or NULL. */
+struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, const char *only);
+size_t need_column(const struct fmnn_table *table, const char *name);
+bool next_row(struct fmnn_table *table); /* false at the end */
+/* The class in a column; -1 where it is empty. class_count 0: any that a table can have. */
+int row_label(const struct fmnn_table *table, size_t column, size_t class_count);
+/* "TABLE:LINE: ..." of the current row. */
+_Noreturn void die_at_row(const struct fmnn_table *table, const char *format, ...)
+    FMNN_PRINTF(2, 3);
+/* "predicted", or "predicted_WORD" where a suffix is not NULL; malloc'ed. */
+char *suffixed(const char *name, const char *suffix);
+
+struct fmnn_net *open_net(const char *path);
+/* Pictures by name, train:N and test:N those of the data directory (-d, or NULL). */
+struct fmnn_images *open_images(const char *data);
+/* A file's path in a directory: name and suffix after its slash; malloc'ed. */
+char *path_in(const char *directory, const char *name, const char *suffix);
+/* The data directory: -d, else $FMNN_DATA, else
+   ${XDG_DATA_HOME:-~/.local/share}/fmnn/fashion-mnist, else /usr/share/datasets/fashion-mnist;
+   malloc'ed, or NULL where none of the last two holds data. */
 char *data_directory(const char *option);
 /* The same for another data set: its own name stands for fashion-mnist then. */
 char *dataset_directory(const char *option, const char *dataset);
-/* ${XDG_DATA_HOME:-~/.local/share}/fmnn/DATASET, whether it exists or not; malloc'ed, NULL without a home. */
+/* ${XDG_DATA_HOME:-~/.local/share}/fmnn/DATASET, whether it exists or not; malloc'ed, NULL where
+   there is no home. */
 char *user_directory(const char *dataset);
-/* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the weights (may be NULL),
-   else those of the directory that holds `image`, the first picture of the table (may be NULL).
-   NULL where there are none. */
-struct fmnn_names *class_names(const char *option, const struct fmnn_names *of_weights,
-                               struct fmnn_images *images, const char *image);
+/* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the directory
+   that holds `image`, the first picture of the table (may be NULL). NULL where there are none. */
+struct fmnn_names *class_names(const char *option, struct fmnn_images *images, const char *image);
 
 /* ---- output files: whole and new, or not there */
 
-/* A stream to a temporary file beside `path` (symlinks followed), which output_commit syncs and renames.
-   Devices and pipes are written directly; "-" is standard output, refused for binary data on a
-   terminal. Trouble ends the program; temporaries are removed however it ends, but by SIGKILL. */
+/* A stream to a temporary file beside `path` (symlinks followed), which output_commit syncs and
+   renames. Devices and pipes are written directly; "-" is standard output, refused for binary data
+   on a terminal. Temporaries are removed however the program ends, but by SIGKILL. */
 struct output;
 struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);
@@ -96,8 +119,8 @@ void output_commit(struct output *output);  /* and frees */
 void output_abandon(struct output *output); /* and frees */
 /* Checks before long work that `path` can be written: opens and abandons. */
 void output_check(const char *path);
-/* A signal handler that removes the temporaries and dies by the signal; set for the fatal signals whose
-   handling is the default when the first temporary is made. */
+/* A signal handler that removes the temporaries and dies by the signal; set for the fatal signals
+   whose handling is the default when the first temporary is made. */
 void output_die(int signal);
 
 #endif

@@ -118,12 +118,5 @@ void print_numpy(const struct judgement *j)
         print_row(j, &style, i);
         fputs(i + 1 < j->classes ? "]\n" : "]]\n", stdout);
     }
-    if (j->report_wanted) {
-        putchar('\n');
-        print_report_text(j);
-    }
-    if (j->pairs_wanted) {
-        putchar('\n');
-        print_pairs_text(j);
-    }
+    print_extras(j);
 }

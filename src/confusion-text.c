@@ -10,18 +10,13 @@ enum { CELL = 64 };
 
 /* ---- 1. Parts ---- */
 
-/* Continuation bytes of UTF-8 are 10xxxxxx. */
-size_t characters(const char *text)
-{
-    size_t count = 0;
-    for (; *text; text++)
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    return count;
-}
-
+/* In characters; continuation bytes of UTF-8 are 10xxxxxx. */
 static int width_of(const char *text)
 {
-    return (int)characters(text);
+    int width = 0;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
 }
 
 /* How many bytes the first so many characters have. */
@@ -168,7 +163,7 @@ static void report_line(const char *name, int width, int digits, const struct fm
 }
 
 /* To the letter what scikit-learn's classification_report(labels=..., target_names=...) is. */
-void print_report_text(const struct judgement *j)
+static void print_report(const struct judgement *j)
 {
     const struct fmnn_report *report = j->report;
     int width = larger((int)strlen("weighted avg"), j->digits);
@@ -188,7 +183,7 @@ static double share_of_truth(const struct judgement *j, const struct fmnn_pair *
     return (double)pair->count / (double)j->report->score[pair->truth].support;
 }
 
-void print_pairs_text(const struct judgement *j)
+static void print_pairs(const struct judgement *j)
 {
     if (!j->pairs) {
         printf("Nothing was confused.\n");
@@ -204,6 +199,18 @@ void print_pairs_text(const struct judgement *j)
     }
 }
 
+void print_extras(const struct judgement *j)
+{
+    if (j->report_wanted) {
+        putchar('\n');
+        print_report(j);
+    }
+    if (j->pairs_wanted) {
+        putchar('\n');
+        print_pairs(j);
+    }
+}
+
 /* ---- 4. Text ---- */
 
 void print_text(const struct judgement *j)
@@ -216,14 +223,7 @@ void print_text(const struct judgement *j)
            fmnn_confusion_right(j->matrix));
     if (j->skipped)
         printf("skipped        %" PRIu64 " without label\n", j->skipped);
-    if (j->report_wanted) {
-        putchar('\n');
-        print_report_text(j);
-    }
-    if (j->pairs_wanted) {
-        putchar('\n');
-        print_pairs_text(j);
-    }
+    print_extras(j);
 }
 
 /* ---- 5. Markdown ---- */

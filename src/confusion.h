@@ -28,10 +28,8 @@ void print_tsv(const struct judgement *judgement);
 void print_json(const struct judgement *judgement);
 void print_markdown(const struct judgement *judgement);
 
-/* What the formats share: scikit-learn's classification_report; the pairs as lines of text. */
-void print_report_text(const struct judgement *judgement);
-void print_pairs_text(const struct judgement *judgement);
-/* Characters of a UTF-8 string. */
-size_t characters(const char *text);
+/* What text and numpy share: the report as scikit-learn's classification_report prints it, and the
+   pairs, each where it is wanted. */
+void print_extras(const struct judgement *judgement);
 
 #endif

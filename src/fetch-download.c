@@ -3,7 +3,10 @@
    A mirror is tried again where its failure may pass (no answer, broken off, overloaded), the next
    one is taken where it will not. A transfer that broke off is resumed where the server vouches, by
    a strong ETag, that the file is still the same; otherwise it starts over. What is kept is decided
-   by verify_stream alone. */
+   by verify_stream alone.
+
+   Contents: 1. The answer, as it arrives  2. The request  3. What came of it
+     4. Mirrors in turn */
 #include "fetch.h"
 
 #include <curl/curl.h>
@@ -54,7 +57,7 @@ struct request {
     char tag[LONGEST_TAG]; /* of this answer */
     bool has_range;
     unsigned long long range_start;
-    struct timespec drawn;
+    double drawn; /* when the progress line was */
     bool drew;
 };
 
@@ -72,9 +75,7 @@ struct downloader *downloader_new(const char *const *mirrors,
     size_t count = 0;
     while (mirrors[count])
         count++;
-    struct downloader *d = calloc(1, sizeof *d + count * sizeof *d->mirrors);
-    if (!d)
-        die("out of memory");
+    struct downloader *d = allocate(1, sizeof *d + count * sizeof *d->mirrors);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(d->curl = curl_easy_init()))
         die("libcurl: cannot be initialised");
     d->settings = *settings;
@@ -93,7 +94,7 @@ void downloader_free(struct downloader *d)
     free(d);
 }
 
-/* ---- The answer, as it arrives */
+/* ---- 1. The answer, as it arrives ---- */
 
 static bool begins(const char *line, size_t size, const char *name)
 {
@@ -171,12 +172,9 @@ static int on_progress(void *data, curl_off_t total, curl_off_t now, curl_off_t 
                        curl_off_t up_now)
 {
     struct request *r = data;
-    struct timespec time;
+    double time = seconds_now();
     (void)up_total, (void)up_now;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    double seconds =
-        (double)(time.tv_sec - r->drawn.tv_sec) + (double)(time.tv_nsec - r->drawn.tv_nsec) / 1e9;
-    if (seconds < 0.2)
+    if (time - r->drawn < 0.2)
         return 0;
     r->drawn = time;
     r->drew = true;
@@ -187,7 +185,7 @@ static int on_progress(void *data, curl_off_t total, curl_off_t now, curl_off_t 
     return 0;
 }
 
-/* ---- The request */
+/* ---- 2. The request ---- */
 
 static void set_protocols(CURL *curl, const char *url)
 {
@@ -264,7 +262,7 @@ static CURLcode perform(struct request *r, const char *tag)
     return status;
 }
 
-/* ---- What came of it */
+/* ---- 3. What came of it ---- */
 
 static enum outcome because(struct mirror *mirror, enum outcome outcome, const char *format, ...)
     FMNN_PRINTF(3, 4);
@@ -369,7 +367,7 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
     mirror->wait = 0;
     info("%s: %s%s", file->name, r.url, r.resuming ? ", the rest" : "");
     set_options(&r);
-    clock_gettime(CLOCK_MONOTONIC, &r.drawn); /* nothing is drawn of what is quick */
+    r.drawn = seconds_now(); /* nothing is drawn of what is quick */
     CURLcode status = perform(&r, partial->tag);
     enum outcome outcome = conclude(&r, status, finding);
     partial->cut = status != CURLE_OK && r.begun && !r.problem;
@@ -383,7 +381,7 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
     return outcome;
 }
 
-/* ---- Mirrors in turn */
+/* ---- 4. Mirrors in turn ---- */
 
 /* The delay doubles, and varies by a quarter so that those who were turned away together do not
    come back together. */

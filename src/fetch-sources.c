@@ -1,5 +1,4 @@
-/* fetch-sources.c -- where the known data sets are, and how older revisions of them are recognised.
- */
+/* fetch-sources.c -- where the known data sets are, and how older revisions are recognised. */
 #include "fetch.h"
 
 const char *const default_dataset = "fashion-mnist";

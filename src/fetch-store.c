@@ -1,5 +1,6 @@
-/* fetch-store.c -- the data directory: files on their way into it, class names, copies of local
- * files. */
+/* fetch-store.c -- the data directory: files on their way into it, class names, local copies.
+
+   Contents: 1. The directory  2. Files on their way  3. Copies */
 #include "fetch.h"
 
 #include <errno.h>
@@ -7,17 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *path_in(const char *directory, const char *name, const char *suffix)
-{
-    size_t length = strlen(directory);
-    const char *slash = length && directory[length - 1] == '/' ? "" : "/";
-    size_t size = length + strlen(name) + strlen(suffix) + 2;
-    char *path = malloc(size);
-    if (!path)
-        die("out of memory");
-    snprintf(path, size, "%s%s%s%s", directory, slash, name, suffix);
-    return path;
-}
+/* ---- 1. The directory ---- */
 
 /* As mkdir -p does: what another program makes at the same time is fine. */
 void make_directories(const char *path)
@@ -65,7 +56,7 @@ void write_class_names(const char *directory, const struct fmnn_set *set)
     free(path);
 }
 
-/* ---- Files on their way */
+/* ---- 2. Files on their way ---- */
 
 struct stage {
     const char *directory;
@@ -78,9 +69,7 @@ struct stage {
 
 struct stage *stage_open(const char *directory, const struct fmnn_set *set, size_t file)
 {
-    struct stage *stage = calloc(1, sizeof *stage);
-    if (!stage)
-        die("out of memory");
+    struct stage *stage = allocate(1, sizeof *stage);
     stage->directory = directory;
     stage->set = set;
     stage->file = file;
@@ -170,7 +159,7 @@ void stage_commit(struct stage *stage, const struct finding *finding)
     stage_free(stage);
 }
 
-/* ---- Copies */
+/* ---- 3. Copies ---- */
 
 /* NAME, NAME.gz and, as some sites spell it, with a dot for the second dash from the end:
    "train-images.idx3-ubyte". */

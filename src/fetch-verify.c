@@ -2,7 +2,9 @@
 
    The uncompressed bytes decide, since several gzip wrappings of the same data are in circulation.
    Files may be hostile: no more is inflated than the wanted file has bytes, and nothing is held but
-   a buffer. */
+   a buffer.
+
+   Contents: 1. Bytes  2. The header  3. The content */
 #include "fetch.h"
 
 #include <ctype.h>
@@ -18,6 +20,8 @@
 
 enum { BUFFER = 65536 };
 
+/* ---- 1. Bytes ---- */
+
 /* The uncompressed bytes of a file, in turn. */
 struct bytes {
     int fd;
@@ -27,10 +31,8 @@ struct bytes {
     unsigned char input[BUFFER];
 };
 
-static int found(struct finding *finding, enum verdict verdict, const char *format, ...)
-    FMNN_PRINTF(3, 4);
-
 /* Returns -1, so that a caller can say "return found(...)". */
+FMNN_PRINTF(3, 4)
 static int found(struct finding *finding, enum verdict verdict, const char *format, ...)
 {
     va_list args;
@@ -112,7 +114,7 @@ static ssize_t next_bytes(struct bytes *b, unsigned char *out, size_t size, stru
     return (ssize_t)have;
 }
 
-/* ---- The header */
+/* ---- 2. The header ---- */
 
 static uint64_t big_endian(const unsigned char *p)
 {
@@ -178,7 +180,7 @@ static int check_shape(const unsigned char *p, size_t size, const struct fmnn_se
     return 0;
 }
 
-/* ---- The content */
+/* ---- 3. The content ---- */
 
 struct digests {
     char sha256[SHA256_DIGEST_STRING_LENGTH];

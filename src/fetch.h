@@ -20,7 +20,7 @@ struct revision {
 
 extern const char *const default_dataset;
 bool source_at(size_t i, struct source *source); /* from 0; false beyond the last */
-extern const struct revision revisions[]; /* ends in a row without a set */
+extern const struct revision revisions[];        /* ends in a row without a set */
 
 /* ---- fetch-verify.c: what a file is */
 
@@ -50,7 +50,6 @@ void verify_path(const char *path, const struct fmnn_set *set, size_t file,
 
 /* ---- fetch-store.c: the data directory */
 
-char *path_in(const char *directory, const char *name, const char *suffix); /* malloc'ed */
 void make_directories(const char *path);
 void write_class_names(const char *directory, const struct fmnn_set *set);
 
@@ -65,8 +64,7 @@ void stage_verify(struct stage *stage, struct finding *finding);
 void stage_commit(struct stage *stage, const struct finding *finding);
 void stage_abandon(struct stage *stage); /* and frees */
 
-/* Copies and verifies the set's file from a local directory; ends the program where there is no
- * good one. */
+/* Copies and verifies the set's file from a local directory; trouble where there is no good one. */
 void copy_file(const char *from, const char *directory, const struct fmnn_set *set, size_t file);
 
 /* ---- fetch-download.c: the network */

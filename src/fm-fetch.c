@@ -1,4 +1,6 @@
-/* fm-fetch.c -- gets the data set, and vouches for it. */
+/* fm-fetch.c -- gets the data set, and vouches for it.
+
+   Contents: 1. Options  2. What is there  3. Filling the directory */
 #include "fetch.h"
 
 #include <errno.h>
@@ -6,34 +8,26 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum {
-    OPTION_FROM = 256,
-    OPTION_MIRROR,
-    OPTION_CHECK,
-    OPTION_LIST,
-    OPTION_TIMEOUT,
-    OPTION_RETRIES,
-    OPTION_DELAY
-};
+enum { OPT_FROM = 256, OPT_MIRROR, OPT_CHECK, OPT_LIST, OPT_TIMEOUT, OPT_RETRIES, OPT_DELAY };
 
 static const struct option_row rows[] = {
-    {'d', "data", "DIR", "the data directory to look in and to fill"},
-    {OPTION_FROM, "from", "DIR", "copy from this directory, without network"},
-    {OPTION_MIRROR, "mirror", "URL", "fetch from this directory (http, https, file); repeatable"},
-    {OPTION_CHECK, "check", NULL, "verify the files, fetch nothing"},
-    {OPTION_LIST, "list", NULL, "list the known data sets"},
-    {OPTION_TIMEOUT, "timeout", "SECONDS", "give up on a server so long silent (30)"},
-    {OPTION_RETRIES, "retries", "N", "try each mirror again N times (3)"},
-    {OPTION_DELAY, "retry-delay", "SECONDS", "wait so long first, then double (1)"},
+    {'d', "data", "DIR", "the data directory, to look in and to fill"},
+    {OPT_FROM, "from", "DIR", "copy from this directory, without network"},
+    {OPT_MIRROR, "mirror", "URL", "fetch from this URL, also file://...; repeatable"},
+    {OPT_CHECK, "check", NULL, "verify the files, fetch nothing"},
+    {OPT_LIST, "list", NULL, "list the known data sets"},
+    {OPT_TIMEOUT, "timeout", "SECONDS", "give up on a server so long silent [30]"},
+    {OPT_RETRIES, "retries", "N", "try each mirror again N times [3]"},
+    {OPT_DELAY, "retry-delay", "SECONDS", "wait so long first, then double [1]"},
     {0, NULL, NULL, NULL},
 };
 
 static const struct program program = {
     .name = "fm-fetch",
     .synopsis = "[OPTION]... [DATASET]",
-    .purpose = "Gets the data set, verifies it, and prints the paths of its files.",
+    .purpose = "Get the data set, verify it, and print the paths of its files.",
     .options = rows,
-    .epilogue = "; 1 --check found a file bad or missing.",
+    .negative = "--check found a file bad or missing",
 };
 
 struct arguments {
@@ -50,7 +44,7 @@ struct place {
     struct finding plain_is, gz_is; /* gz_is only where the plain one is not good */
 };
 
-/* ---- Arguments */
+/* ---- 1. Options ---- */
 
 static const char *checked_mirror(const char *url)
 {
@@ -67,25 +61,25 @@ static void set_option(int code, struct arguments *a)
     case 'd':
         a->data = optarg;
         break;
-    case OPTION_FROM:
+    case OPT_FROM:
         a->from = optarg;
         break;
-    case OPTION_MIRROR:
+    case OPT_MIRROR:
         a->mirrors[a->mirror_count++] = checked_mirror(optarg);
         break;
-    case OPTION_CHECK:
+    case OPT_CHECK:
         a->check = true;
         break;
-    case OPTION_LIST:
+    case OPT_LIST:
         a->list = true;
         break;
-    case OPTION_TIMEOUT:
+    case OPT_TIMEOUT:
         a->download.timeout = (unsigned)option_unsigned("--timeout", optarg, 1, 86400);
         break;
-    case OPTION_RETRIES:
+    case OPT_RETRIES:
         a->download.retries = (unsigned)option_unsigned("--retries", optarg, 0, 1000);
         break;
-    case OPTION_DELAY:
+    case OPT_DELAY:
         a->download.retry_delay = option_double("--retry-delay", optarg, 0, 3600);
         break;
     }
@@ -94,15 +88,11 @@ static void set_option(int code, struct arguments *a)
 static void parse(int argc, char **argv, struct arguments *a)
 {
     int code;
-    a->mirrors = calloc((size_t)argc + 1, sizeof *a->mirrors);
-    if (!a->mirrors)
-        die("out of memory");
+    a->mirrors = allocate((size_t)argc + 1, sizeof *a->mirrors);
     a->download = (struct download_settings){.timeout = 30, .retries = 3, .retry_delay = 1};
     while ((code = next_option(argc, argv)) != -1)
         set_option(code, a);
     at_most(argc, argv, a->list ? 0 : 1);
-    if (a->data && !a->data[0])
-        usage_error("--data: the name of a directory is empty");
     if (a->from && a->mirror_count)
         usage_error("--from and --mirror exclude each other");
     if (a->check && (a->from || a->mirror_count))
@@ -135,7 +125,7 @@ static int list_sets(void)
     return 0;
 }
 
-/* ---- What is there */
+/* ---- 2. What is there ---- */
 
 static void survey(const char *directory, const struct fmnn_set *set, struct place places[])
 {
@@ -206,7 +196,7 @@ static int print_paths(const struct fmnn_set *set, const struct place places[])
     return 0;
 }
 
-/* ---- Filling the directory */
+/* ---- 3. Filling the directory ---- */
 
 /* A file of the right shape but other content may be another set's that is not known, or the wanted
    set's with a damage: it is taken for the latter only in the company of files that are the wanted

@@ -1,5 +1,4 @@
-/* fm-plot.c -- draws what the other programs write: learning curves, a confusion matrix, pictures,
- * filters. */
+/* fm-plot.c -- draws what the other programs write: curves, matrices, pictures, filters. */
 #include "gnuplot.h"
 
 #include <getopt.h>
@@ -11,21 +10,31 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const char *const formats[] = {"png", "svg", "pdf", "txt", NULL};
 
-enum { ONLY = 256, TITLE, SIZE, COLUMNS, LIMIT, CLASSES, SCRIPT };
+enum {
+    OPT_ONLY = 256,
+    OPT_TITLE,
+    OPT_SIZE,
+    OPT_COLUMNS,
+    OPT_LIMIT,
+    OPT_SUFFIX,
+    OPT_CLASSES,
+    OPT_SCRIPT
+};
 
 static const struct option_row options[] = {
-    {'o', "output", "FILE", "write FILE; its ending (.png .svg .pdf .txt) says the format"},
-    {'f', "format", "FORMAT", "png, svg, pdf or txt (text on a terminal, else png)"},
-    {TITLE, "title", "TEXT", "print TEXT above"},
-    {SIZE, "size", "WxH", "so many pixels (png), points (svg, pdf), characters (txt)"},
-    {SCRIPT, "script", NULL, "print the gnuplot program instead of running it"},
+    {'o', "output", "FILE", "write to FILE: .png, .svg, .pdf or .txt"},
+    {'f', "format", "FORMAT", "png, svg, pdf or txt [png; on a terminal txt]"},
+    {OPT_TITLE, "title", "TEXT", "print TEXT above"},
+    {OPT_SIZE, "size", "WxH", "in pixels, points (svg, pdf) or characters (txt)"},
+    {OPT_SCRIPT, "script", NULL, "print the gnuplot program instead of running it"},
     {0, NULL, NULL, "Pictures and filters"},
-    {COLUMNS, "columns", "N", "so many in a row (near to a square)"},
-    {LIMIT, "limit", "N", "draw the first N only (100)"},
+    {OPT_COLUMNS, "columns", "N", "so many in a row [near to a square]"},
+    {OPT_LIMIT, "limit", "N", "only the first N [100]"},
     {0, NULL, NULL, "Tables of pictures and predictions"},
-    {ONLY, "only", "SPLITS", "only rows of these splits: words with commas between"},
-    {CLASSES, "classes", "FILE", "class names from a text or weight file, or none"},
-    {'d', "data", "DIR", "the data directory, where train:N and test:N lie"},
+    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
+    {OPT_SUFFIX, "suffix", "WORD", "read the column predicted_WORD"},
+    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
+    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
     {0, NULL, NULL, NULL},
 };
 
@@ -41,11 +50,9 @@ struct given {
     unsigned bit;
     const char *name;
 };
-static const struct given limited[] = {{TAKES_ONLY, "--only"},
-                                       {TAKES_CLASSES, "--classes"},
-                                       {TAKES_DIRECTORY, "--data"},
-                                       {TAKES_COLUMNS, "--columns"},
-                                       {TAKES_LIMIT, "--limit"}};
+static const struct given limited[] = {{TAKES_ONLY, "--only"},       {TAKES_SUFFIX, "--suffix"},
+                                       {TAKES_CLASSES, "--classes"}, {TAKES_DIRECTORY, "--data"},
+                                       {TAKES_COLUMNS, "--columns"}, {TAKES_LIMIT, "--limit"}};
 
 struct command_line {
     struct plot_request request;
@@ -91,31 +98,35 @@ static void parse_option(int code, struct command_line *line)
         request->directory = optarg;
         line->given |= TAKES_DIRECTORY;
         break;
-    case TITLE:
+    case OPT_TITLE:
         free(line->title);
         line->title = text_clean(optarg);
         request->title = line->title;
         break;
-    case SIZE:
+    case OPT_SIZE:
         parse_size(optarg, request);
         break;
-    case COLUMNS:
+    case OPT_COLUMNS:
         request->columns = (unsigned)option_unsigned("--columns", optarg, 1, 1000);
         line->given |= TAKES_COLUMNS;
         break;
-    case LIMIT:
+    case OPT_LIMIT:
         request->limit = (size_t)option_unsigned("--limit", optarg, 1, 10000);
         line->given |= TAKES_LIMIT;
         break;
-    case ONLY:
+    case OPT_ONLY:
         request->only = optarg;
         line->given |= TAKES_ONLY;
         break;
-    case CLASSES:
+    case OPT_SUFFIX:
+        request->suffix = option_suffix("--suffix", optarg);
+        line->given |= TAKES_SUFFIX;
+        break;
+    case OPT_CLASSES:
         request->classes = optarg;
         line->given |= TAKES_CLASSES;
         break;
-    case SCRIPT:
+    case OPT_SCRIPT:
         line->script = true;
         break;
     default:

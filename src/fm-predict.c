@@ -2,21 +2,26 @@
 
    Rows are held until a batch is full or the input pauses, then predicted and printed: so the
    program can stand in a pipe that somebody types into, and a picture's result does not depend on
-   it. */
+   it.
+
+   Contents: 1. Options  2. Rows that wait for their prediction  3. The header
+     4. The two kinds of input  5. main */
 #include "common.h"
 
 #include <strings.h>
 #include <unistd.h>
 
+/* ---- 1. Options ---- */
+
 enum { OPT_SUFFIX = 256, OPT_ONLY };
 
 static const struct option_row rows[] = {
     {'p', "probabilities", NULL, "add the probability of every class, p0 p1 ..."},
-    {OPT_SUFFIX, "suffix", "WORD", "name the new columns predicted_WORD, confidence_WORD ..."},
-    {OPT_ONLY, "only", "SPLITS", "take only rows of these splits"},
+    {OPT_SUFFIX, "suffix", "WORD", "write columns predicted_WORD, confidence_WORD ..."},
+    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
-    {'b', "batch", "N", "pictures at once; results do not depend on it [to suit the net]"},
-    {'j', "threads", "N", "threads; results do not depend on it [all processors]"},
+    {'b', "batch", "N", "pictures at once [what suits the net]"},
+    {'j', "threads", "N", "threads [all processors]"},
     {0, NULL, NULL, NULL},
 };
 
@@ -34,7 +39,37 @@ struct arguments {
     unsigned threads;
 };
 
-/* ---- rows that wait for their prediction */
+static struct arguments parse_arguments(int argc, char **argv)
+{
+    struct arguments a = {0};
+    for (int code; (code = next_option(argc, argv)) != -1;)
+        switch (code) {
+        case 'p':
+            a.probabilities = true;
+            break;
+        case 'd':
+            a.data = optarg;
+            break;
+        case 'b':
+            a.batch = (size_t)option_unsigned("--batch", optarg, 1, 65536);
+            break;
+        case 'j':
+            a.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
+            break;
+        case OPT_SUFFIX:
+            a.suffix = option_suffix("--suffix", optarg);
+            break;
+        case OPT_ONLY:
+            a.only = optarg;
+            break;
+        }
+    if (optind == argc)
+        usage_error("a file of weights is missing");
+    a.weights = argv[optind++];
+    return a;
+}
+
+/* ---- 2. Rows that wait for their prediction ---- */
 
 struct batch {
     struct fmnn_net *net;
@@ -47,28 +82,18 @@ struct batch {
     float *probabilities; /* (size, classes) */
 };
 
-static void *checked(void *p)
-{
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
 static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
 {
     struct fmnn_error error;
     struct batch b = {.net = net, .all = a->probabilities};
-    char *directory = data_directory(a->data);
-    b.images = fmnn_images_new(directory, &error);
-    free(directory);
-    b.predictor =
-        b.images ? fmnn_predictor_new(net, a->batch, a->threads, kernels_wanted(), &error) : NULL;
+    b.images = open_images(a->data);
+    b.predictor = fmnn_predictor_new(net, a->batch, a->threads, kernels_wanted(), &error);
     if (!b.predictor)
         die_error(&error);
     b.size = fmnn_predictor_batch(b.predictor);
-    b.row = checked(calloc(b.size, sizeof *b.row));
-    b.pixels = checked(calloc(b.size, fmnn_net_height(net) * fmnn_net_width(net)));
-    b.probabilities = checked(calloc(b.size, fmnn_net_classes(net) * sizeof *b.probabilities));
+    b.row = allocate(b.size, sizeof *b.row);
+    b.pixels = allocate(b.size, fmnn_net_height(net) * fmnn_net_width(net));
+    b.probabilities = allocate(b.size, fmnn_net_classes(net) * sizeof *b.probabilities);
     return b;
 }
 
@@ -121,7 +146,7 @@ static bool add_row(struct batch *b, char *row, const char *image, struct fmnn_e
     return true;
 }
 
-/* ---- the header */
+/* ---- 3. The header ---- */
 
 static void print_header(const struct arguments *a, size_t classes)
 {
@@ -132,22 +157,15 @@ static void print_header(const struct arguments *a, size_t classes)
     putchar('\n');
 }
 
-static void check_suffix(const char *suffix)
-{
-    if (!suffix[0] || strpbrk(suffix, "\t\n\r"))
-        usage_error("--suffix: '%s' cannot be part of a column's name", suffix);
-}
-
 /* A second prediction under the same name would hide the first. */
 static void check_column(const struct arguments *a, const struct fmnn_table *table,
                          const char *word)
 {
-    char name[4096];
-    int length = snprintf(name, sizeof name, "%s%s%s", word, a->suffix ? "_" : "",
-                          a->suffix ? a->suffix : "");
-    if (length < (int)sizeof name && fmnn_table_find(table, name) >= 0)
+    char *name = suffixed(word, a->suffix);
+    if (fmnn_table_find(table, name) >= 0)
         die("%s: there is a column '%s' already; give the new ones another name by --suffix WORD",
             fmnn_table_name(table), name);
+    free(name);
 }
 
 static void check_columns(const struct arguments *a, const struct fmnn_table *table, size_t classes)
@@ -161,14 +179,14 @@ static void check_columns(const struct arguments *a, const struct fmnn_table *ta
     }
 }
 
-/* ---- the two kinds of input */
+/* ---- 4. The two kinds of input ---- */
 
 static char *copy_row(const struct fmnn_table *table)
 {
     size_t columns = fmnn_table_columns(table), size = columns;
     for (size_t c = 0; c < columns; c++)
         size += strlen(fmnn_table_field(table, c));
-    char *row = checked(malloc(size + 1)), *end = row;
+    char *row = allocate(size + 1, 1), *end = row;
     for (size_t c = 0; c < columns; c++) {
         const char *field = fmnn_table_field(table, c);
         size_t length = strlen(field);
@@ -184,10 +202,8 @@ static char *copy_row(const struct fmnn_table *table)
 static void predict_table(const struct arguments *a, struct batch *b, const char *operand)
 {
     struct fmnn_error error;
-    struct fmnn_table *table = open_table(operand, FMNN_TABLE_ROWS);
-    int image = fmnn_table_need(table, "image", &error);
-    if (image < 0 || (a->only && fmnn_table_only(table, a->only, &error) != 0))
-        die_error(&error);
+    struct fmnn_table *table = open_table(operand, FMNN_TABLE_ROWS, a->only);
+    size_t image = need_column(table, "image");
     check_columns(a, table, fmnn_net_classes(b->net));
     for (size_t c = 0; c < fmnn_table_columns(table); c++)
         printf("%s%s", c ? "\t" : "", fmnn_table_column(table, c));
@@ -199,7 +215,7 @@ static void predict_table(const struct arguments *a, struct batch *b, const char
         if (more == 0)
             break;
         bool good = more > 0;
-        if (good && !add_row(b, copy_row(table), fmnn_table_field(table, (size_t)image), &error)) {
+        if (good && !add_row(b, copy_row(table), fmnn_table_field(table, image), &error)) {
             struct fmnn_error why = error;
             fmnn_table_fail(table, &error, "%s", why.message);
             good = false;
@@ -231,9 +247,7 @@ static void predict_files(const struct arguments *a, struct batch *b, char **fil
     printf("image\tlabel\tsplit");
     print_header(a, fmnn_net_classes(b->net));
     for (int i = 0; i < count; i++) {
-        char *row = checked(malloc(strlen(file[i]) + 3));
-        sprintf(row, "%s\t\t", file[i]);
-        if (!add_row(b, row, file[i], &error)) {
+        if (!add_row(b, text_format("%s\t\t", file[i]), file[i], &error)) {
             finish_batch(b);
             die_error(&error);
         }
@@ -243,40 +257,10 @@ static void predict_files(const struct arguments *a, struct batch *b, char **fil
     finish_batch(b);
 }
 
-static struct arguments parse_arguments(int argc, char **argv)
-{
-    struct arguments a = {0};
-    for (int code; (code = next_option(argc, argv)) != -1;)
-        switch (code) {
-        case 'p':
-            a.probabilities = true;
-            break;
-        case 'd':
-            a.data = optarg;
-            break;
-        case 'b':
-            a.batch = (size_t)option_unsigned("--batch", optarg, 1, 65536);
-            break;
-        case 'j':
-            a.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
-            break;
-        case OPT_SUFFIX:
-            a.suffix = optarg;
-            check_suffix(optarg);
-            break;
-        case OPT_ONLY:
-            a.only = optarg;
-            break;
-        }
-    if (optind == argc)
-        usage_error("a file of weights is missing");
-    a.weights = argv[optind++];
-    return a;
-}
+/* ---- 5. main ---- */
 
 int main(int argc, char **argv)
 {
-    struct fmnn_error error;
     program_start(&program);
     struct arguments a = parse_arguments(argc, argv);
     bool files = optind < argc && is_png(argv[optind]);
@@ -287,9 +271,7 @@ int main(int argc, char **argv)
         at_most(argc, argv, 1);
     if (!strcmp(a.weights, "-") && !files && (optind == argc || !strcmp(argv[optind], "-")))
         usage_error("weights and table cannot both come from standard input");
-    struct fmnn_net *net = fmnn_net_read(a.weights, &error);
-    if (!net)
-        die_error(&error);
+    struct fmnn_net *net = open_net(a.weights);
     info("%s: %s, for pictures of %zux%zu", a.weights, fmnn_net_text(net), fmnn_net_height(net),
          fmnn_net_width(net));
     struct batch batch = make_batch(&a, net);

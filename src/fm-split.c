@@ -1,27 +1,40 @@
-/* fm-split.c -- writes the table of a data set's pictures and decides which of them validate. */
+/* fm-split.c -- writes the table of a data set's pictures and decides which of them validate.
+
+   Contents: 1. Options  2. The files  3. The table */
 #include "common.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <sys/stat.h>
 
-enum { VALID = 256, SHUFFLE, STRATIFY, SEED, FOLDS, FOLD, LIMIT, ONLY };
+/* ---- 1. Options ---- */
+
+enum {
+    OPT_VALID = 256,
+    OPT_SHUFFLE,
+    OPT_STRATIFY,
+    OPT_SEED,
+    OPT_FOLDS,
+    OPT_FOLD,
+    OPT_LIMIT,
+    OPT_ONLY
+};
 enum { TRAIN, VALIDATE, TEST, SPLITS };
 
 static const char *const split_names[] = {"train", "valid", "test", NULL};
 
 static const struct option_row rows[] = {
-    {'d', "data", "DIR", "the data set's directory; images are named by it then"},
+    {'d', "data", "DIR", "the data directory; images are named by it then"},
     {0, NULL, NULL, "Which training rows validate"},
-    {VALID, "valid", "N|P%", "so many, or this share (default: 5000 of 60,000, else 1/12)"},
-    {SHUFFLE, "shuffle", NULL, "at random, rather than the first"},
-    {STRATIFY, "stratify", NULL, "the same share of every class"},
-    {SEED, "seed", "S", "of --shuffle (default: 0)"},
-    {FOLDS, "folds", "K", "part the rows into K folds, instead of --valid; ..."},
-    {FOLD, "fold", "I", "... fold I, 1..K, validates"},
+    {OPT_VALID, "valid", "N|P%", "so many, or this share [5000 of 60000, else 1/12]"},
+    {OPT_SHUFFLE, "shuffle", NULL, "at random, rather than the first"},
+    {OPT_STRATIFY, "stratify", NULL, "the same share of every class"},
+    {OPT_SEED, "seed", "S", "of --shuffle [0]"},
+    {OPT_FOLDS, "folds", "K", "part the rows into K folds, not by --valid; ..."},
+    {OPT_FOLD, "fold", "I", "... fold I, 1..K, validates"},
     {0, NULL, NULL, "Which rows are written"},
-    {LIMIT, "limit", "N", "the first N of each split"},
-    {ONLY, "only", "SPLIT[,SPLIT]", "of train, valid and test only these"},
+    {OPT_LIMIT, "limit", "N", "only the first N rows of each split"},
+    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {0, NULL, NULL, NULL},
 };
 
@@ -49,24 +62,6 @@ struct pair {
     uint8_t *label;
 };
 
-static void *checked(void *p)
-{
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
-static char *join(const char *directory, const char *part, const char *rest)
-{
-    size_t length = strlen(directory), size = length + strlen(part) + strlen(rest) + 2;
-    const char *slash = length && directory[length - 1] == '/' ? "" : "/";
-    char *path = checked(malloc(size));
-    snprintf(path, size, "%s%s%s%s", directory, slash, part, rest);
-    return path;
-}
-
-/* ---- options ---- */
-
 static void set_valid(struct settings *settings, const char *text)
 {
     size_t length = strlen(text);
@@ -74,7 +69,7 @@ static void set_valid(struct settings *settings, const char *text)
     settings->split.percent = 0;
     settings->split.valid = 0;
     if (length && text[length - 1] == '%') {
-        char *number = checked(strndup(text, length - 1));
+        char *number = text_format("%.*s", (int)length - 1, text);
         settings->split.percent = option_double("--valid", number, 0, 100);
         free(number);
     } else {
@@ -87,7 +82,7 @@ static void set_only(struct settings *settings, const char *text)
     settings->only = true;
     for (int i = 0; i < SPLITS; i++)
         settings->wanted[i] = false;
-    char *words = checked(strdup(text)), *rest = words, *word;
+    char *words = text_format("%s", text), *rest = words, *word;
     while ((word = strsep(&rest, ",")))
         settings->wanted[option_word("--only", word, split_names)] = true;
     free(words);
@@ -118,30 +113,30 @@ static struct settings read_options(int argc, char **argv)
         case 'd':
             settings.data = optarg;
             break;
-        case VALID:
+        case OPT_VALID:
             set_valid(&settings, optarg);
             break;
-        case SHUFFLE:
+        case OPT_SHUFFLE:
             split->shuffle = true;
             break;
-        case STRATIFY:
+        case OPT_STRATIFY:
             split->stratify = true;
             break;
-        case SEED:
+        case OPT_SEED:
             split->seed = option_unsigned("--seed", optarg, 0, UINT64_MAX);
             settings.seed = true;
             break;
-        case FOLDS:
+        case OPT_FOLDS:
             split->folds = (unsigned)option_unsigned("--folds", optarg, 2, UINT32_MAX);
             break;
-        case FOLD:
+        case OPT_FOLD:
             split->fold = (unsigned)option_unsigned("--fold", optarg, 1, UINT32_MAX);
             settings.fold = true;
             break;
-        case LIMIT:
+        case OPT_LIMIT:
             settings.limit = option_unsigned("--limit", optarg, 0, UINT64_MAX);
             break;
-        case ONLY:
+        case OPT_ONLY:
             set_only(&settings, optarg);
             break;
         }
@@ -151,14 +146,12 @@ static struct settings read_options(int argc, char **argv)
     return settings;
 }
 
-/* ---- the files ---- */
+/* ---- 2. The files ---- */
 
 static bool exists(const char *path)
 {
     struct stat st;
-    size_t size = strlen(path) + sizeof ".gz";
-    char *packed = checked(malloc(size));
-    snprintf(packed, size, "%s.gz", path);
+    char *packed = text_format("%s.gz", path);
     bool found = stat(path, &st) == 0 || errno != ENOENT;
     found = found || stat(packed, &st) == 0 || errno != ENOENT;
     free(packed);
@@ -167,8 +160,8 @@ static bool exists(const char *path)
 
 static void name_files(struct pair *pair, const char *directory)
 {
-    pair->images = join(directory, pair->part, "-images-idx3-ubyte");
-    pair->labels = join(directory, pair->part, "-labels-idx1-ubyte");
+    pair->images = path_in(directory, pair->part, "-images-idx3-ubyte");
+    pair->labels = path_in(directory, pair->part, "-labels-idx1-ubyte");
     pair->exists = exists(pair->images) || exists(pair->labels);
 }
 
@@ -187,7 +180,7 @@ static void read_labels(struct pair *pair)
     size_t count = fmnn_idx_size(idx, 0);
     if (count != pair->count)
         die("%s: has %zu pictures, but %s has %zu labels", pair->images, pair->count, path, count);
-    pair->label = checked(malloc(count));
+    pair->label = allocate(count, 1);
     if (fmnn_idx_read(idx, 0, count, pair->label, &error) != 0)
         die_error(&error);
     fmnn_idx_close(idx);
@@ -220,8 +213,6 @@ static char *find_directory(const struct settings *settings)
     for (const char *c = settings->data; c && *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             die("-d: control characters in a directory's name cannot stand in a table");
-    if (settings->data && !*settings->data)
-        usage_error("-d: the directory's name is empty");
     char *directory = data_directory(settings->data);
     if (!directory)
         die("there is no data directory: fm-fetch gets the data set, -d or FMNN_DATA name where it "
@@ -260,13 +251,13 @@ static void read_pairs(const struct settings *settings, const char *directory, s
             train->width, test->images, test->height, test->width);
 }
 
-/* ---- the table ---- */
+/* ---- 3. The table ---- */
 
 static uint8_t *choose(struct settings *settings, const struct pair *train)
 {
     struct fmnn_error error;
     size_t n = train->count;
-    uint8_t *validates = checked(calloc(n + 1, 1));
+    uint8_t *validates = allocate(n, 1);
     if (!settings->valid)
         settings->split.valid = n == 60000 ? 5000 : n / 12;
     if (n && fmnn_split_choose(&settings->split, train->label, n, validates, &error) != 0)

@@ -1,14 +1,13 @@
 /* fm-train.c -- trains a net on the pictures that a table names.
 
-   Contents: 1. Options  2. The model  3. The data  4. The summary  5. Progress and history  6.
-   Training */
+   Contents: 1. Options  2. The model  3. The data  4. The summary
+     5. Progress and history  6. Training */
 #include "common.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- 1. Options ---- */
@@ -30,12 +29,12 @@ enum {
 
 static const struct option_row rows[] = {
     {0, NULL, NULL, "Model and files"},
-    {'m', "model", "MODEL", "a preset, a file or a text, see fmnn-model(5) [fc]"},
-    {'o', "output", "FILE", "write the weights there [model.safetensors]"},
-    {OPT_HISTORY, "history", "FILE", "write the history there [-, standard output]"},
+    {'m', "model", "MODEL", "a preset, file or text, see fmnn-model(5) [fc]"},
+    {'o', "output", "FILE", "write the weights to FILE [model.safetensors]"},
+    {OPT_HISTORY, "history", "FILE", "write the history to FILE [-, standard output]"},
     {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
-    {OPT_CLASSES, "classes", "FILE", "class names from a list or weights, or none"},
-    {OPT_ONLY, "only", "SPLITS", "take only rows of these splits"},
+    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
+    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {OPT_SUMMARY, "summary", NULL, "print layers and sizes, train nothing"},
     {0, NULL, NULL, "Training (defaults come from the model)"},
     {'e', "epochs", "N", "passes over the training rows; 0: none"},
@@ -44,7 +43,7 @@ static const struct option_row rows[] = {
     {OPT_OPTIMIZER, "optimizer", "NAME", "adam or sgd [adam]"},
     {OPT_MOMENTUM, "momentum", "X", "of sgd [0]"},
     {OPT_SEED, "seed", "S", "of starting weights and order [0]"},
-    {OPT_KEEP, "keep", "WHICH", "weights of the best epoch or the last [best]"},
+    {OPT_KEEP, "keep", "WHICH", "weights of which epoch: best or last [best]"},
     {OPT_PATIENCE, "patience", "N", "stop after N epochs without a better one"},
     {'j', "threads", "N", "threads [all processors]"},
     {0, NULL, NULL, "Interruption"},
@@ -56,7 +55,7 @@ static const struct option_row rows[] = {
 static const struct program program = {
     .name = "fm-train",
     .synopsis = "[OPTION]... [TABLE]",
-    .purpose = "Train a net on the rows of TABLE whose split is train, validate on those of valid.",
+    .purpose = "Train a net on rows of split train, and validate it on those of split valid.",
     .options = rows,
 };
 
@@ -196,9 +195,7 @@ static char *read_whole(const char *path)
     FILE *stream = fopen(path, "rb");
     if (!stream)
         die_errno("%s", path);
-    char *text = calloc(MOST + 2, 1);
-    if (!text)
-        die("out of memory");
+    char *text = allocate(MOST + 2, 1);
     size_t length = fread(text, 1, MOST + 1, stream);
     if (ferror(stream))
         die_errno("%s", path);
@@ -220,7 +217,7 @@ static _Noreturn void unknown_preset(const char *directory, const char *name)
         die_errno("cannot look for the preset '%s' in %s", name, directory);
     for (struct dirent *entry; count + 1 < 64 && (entry = readdir(dir)) != NULL;)
         if (entry->d_name[0] != '.' && !strchr(entry->d_name, '~'))
-            names[count++] = strdup(entry->d_name);
+            names[count++] = text_format("%s", entry->d_name);
     const char *nearest = fmnn_nearest(name, (const char *const *)names);
     if (nearest)
         usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
@@ -290,23 +287,11 @@ struct reader {
 
 static struct reader open_reader(const struct arguments *a)
 {
-    struct fmnn_error error;
-    struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS)};
-    static const char *const needed[] = {"image", "label", "split"};
-    size_t *column[] = {&r.image, &r.label, &r.split};
-    for (int i = 0; i < 3; i++) {
-        int found = fmnn_table_need(r.table, needed[i], &error);
-        if (found < 0)
-            die_error(&error);
-        *column[i] = (size_t)found;
-    }
-    if (a->only && fmnn_table_only(r.table, a->only, &error) != 0)
-        die_error(&error);
-    char *directory = data_directory(a->data);
-    r.images = fmnn_images_new(directory, &error);
-    if (!r.images)
-        die_error(&error);
-    free(directory);
+    struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS, a->only)};
+    r.image = need_column(r.table, "image");
+    r.label = need_column(r.table, "label");
+    r.split = need_column(r.table, "split");
+    r.images = open_images(a->data);
     return r;
 }
 
@@ -314,14 +299,6 @@ static void close_reader(struct reader *r)
 {
     fmnn_images_free(r->images);
     fmnn_table_close(r->table);
-}
-
-/* The library's message about a picture, with the table's line before it. */
-static _Noreturn void die_at_row(struct fmnn_table *table, const struct fmnn_error *why)
-{
-    struct fmnn_error error;
-    fmnn_table_fail(table, &error, "%s", why->message);
-    die_error(&error);
 }
 
 /* A training goes on with the names it began with. Standard input cannot be read twice. */
@@ -347,10 +324,10 @@ static void begin_input(struct input *input, const struct arguments *a, struct r
     struct fmnn_error error;
     const char *image = fmnn_table_field(r->table, r->image);
     if (fmnn_images_size(r->images, image, &input->height, &input->width, &error) != 0)
-        die_at_row(r->table, &error);
-    struct fmnn_names *before = checkpoint_names(a);
-    input->names = class_names(a->classes, before, r->images, image);
-    fmnn_names_free(before);
+        die_at_row(r->table, "%s", error.message);
+    input->names = checkpoint_names(a);
+    if (!input->names)
+        input->names = class_names(a->classes, r->images, image);
     input->classes = input->names ? input->names->count : 0;
     input->train = fmnn_data_new(input->height, input->width, &error);
     input->valid = fmnn_data_new(input->height, input->width, &error);
@@ -368,53 +345,51 @@ static enum use used_split(const struct reader *r)
 
 static size_t read_label(const struct input *input, struct reader *r)
 {
-    struct fmnn_error error;
-    int label;
-    if (fmnn_table_label(r->table, r->label, input->classes, &label, &error) != 0)
-        die_error(&error);
-    if (label < 0) {
-        fmnn_table_fail(r->table, &error, "a row of split '%s' has no label",
-                        fmnn_table_field(r->table, r->split));
-        die_error(&error);
-    }
+    int label = row_label(r->table, r->label, input->classes);
+    if (label < 0)
+        die_at_row(r->table, "a row of split '%s' has no label",
+                   fmnn_table_field(r->table, r->split));
     return (size_t)label;
 }
 
-static void add_row(struct input *input, struct reader *r, struct fmnn_data *data, size_t *most)
+static void add_picture(const struct input *input, struct reader *r, struct fmnn_data *data,
+                        size_t label)
 {
     struct fmnn_error error;
-    size_t label = read_label(input, r);
     uint8_t *pixels = fmnn_data_add(data, (unsigned)label, &error);
     if (!pixels)
         die_error(&error);
     if (fmnn_images_read(r->images, fmnn_table_field(r->table, r->image), input->height,
                          input->width, pixels, &error) != 0)
-        die_at_row(r->table, &error);
-    if (label >= *most)
-        *most = label + 1;
+        die_at_row(r->table, "%s", error.message);
+}
+
+/* The rows that training would use; for a summary their sizes are enough. */
+static void read_rows(struct input *input, const struct arguments *a, struct reader *r)
+{
+    size_t most = 0;
+    while (next_row(r->table)) {
+        enum use use = used_split(r);
+        if (use == NOT_USED)
+            continue;
+        if (!input->train)
+            begin_input(input, a, r);
+        size_t label = read_label(input, r);
+        most = label >= most ? label + 1 : most;
+        if (!a->summary)
+            add_picture(input, r, use == TRAINS ? input->train : input->valid, label);
+    }
+    if (!input->classes)
+        input->classes = most;
 }
 
 static struct input read_input(const struct arguments *a)
 {
-    struct fmnn_error error;
     struct input input = {0};
     struct reader r = open_reader(a);
-    size_t most = 0;
-    int more;
-    while ((more = fmnn_table_next(r.table, &error)) > 0) {
-        enum use use = used_split(&r);
-        if (use == NOT_USED)
-            continue;
-        if (!input.train)
-            begin_input(&input, a, &r);
-        add_row(&input, &r, use == TRAINS ? input.train : input.valid, &most);
-    }
-    if (more < 0)
-        die_error(&error);
+    read_rows(&input, a, &r);
     if (!input.train || fmnn_data_count(input.train) == 0)
         die("%s: no row of split 'train'", fmnn_table_name(r.table));
-    if (!input.classes)
-        input.classes = most;
     info("%s: %zu pictures of %zux%zu to train on, %zu to validate, %zu classes",
          fmnn_table_name(r.table), fmnn_data_count(input.train), input.height, input.width,
          fmnn_data_count(input.valid), input.classes);
@@ -437,7 +412,6 @@ static void free_input(struct input *input)
    table is given. */
 static struct input look_at_input(const struct arguments *a)
 {
-    struct fmnn_error error;
     struct stat st;
     struct input input = {.height = 28, .width = 28, .classes = 10};
     if (!a->table && (fstat(STDIN_FILENO, &st) != 0 || S_ISCHR(st.st_mode))) {
@@ -445,22 +419,9 @@ static struct input look_at_input(const struct arguments *a)
         return input;
     }
     struct reader r = open_reader(a);
-    size_t most = 0;
-    int more;
-    while ((more = fmnn_table_next(r.table, &error)) > 0) {
-        if (used_split(&r) == NOT_USED)
-            continue;
-        if (!input.train)
-            begin_input(&input, a, &r);
-        size_t label = read_label(&input, &r);
-        most = label >= most ? label + 1 : most;
-    }
-    if (more < 0)
-        die_error(&error);
+    read_rows(&input, a, &r);
     if (!input.train)
         die("%s: no row of split 'train' or 'valid'", fmnn_table_name(r.table));
-    if (!input.classes)
-        input.classes = most;
     close_reader(&r);
     return input;
 }
@@ -484,13 +445,6 @@ static void print_summary(const struct fmnn_net *net)
 
 /* ---- 5. Progress and history ---- */
 
-static double now(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
 /* One line that is drawn over and over, ten times a second at most. */
 struct progress {
     bool wanted, drawn;
@@ -510,10 +464,10 @@ static void draw_progress(struct progress *p, const struct fmnn_trainer *trainer
     static const char full[] = "########################", empty[] = "........................";
     size_t done, all;
     struct fmnn_epoch running;
-    double time = now();
-    if (!p->wanted || time - p->last < 0.1)
+    double now = seconds_now();
+    if (!p->wanted || now - p->last < 0.1)
         return;
-    p->last = time;
+    p->last = now;
     fmnn_trainer_progress(trainer, &done, &all, &running);
     int marks = (int)(WIDTH * done / all);
     double left = done ? running.seconds * (double)(all - done) / (double)done : 0;

@@ -1,4 +1,6 @@
-/* gnuplot.c -- writes gnuplot programs, and runs gnuplot on one. See gnuplot.h. */
+/* gnuplot.c -- writes gnuplot programs, and runs gnuplot on one. See gnuplot.h.
+
+   Contents: 1. Writing programs  2. Running gnuplot */
 #include "gnuplot.h"
 
 #include <errno.h>
@@ -10,7 +12,7 @@
 
 extern char **environ;
 
-/* ---- writing programs ---- */
+/* ---- 1. Writing programs ---- */
 
 struct page page_make(const struct plot_request *request, double width, double height)
 {
@@ -115,7 +117,7 @@ void gnuplot_box(FILE *script, const struct page *page, const double corner[4], 
                 line);
 }
 
-/* ---- running gnuplot ---- */
+/* ---- 2. Running gnuplot ---- */
 
 static FILE *temporary(void)
 {
@@ -163,8 +165,7 @@ static pid_t spawn(FILE *in, FILE *out, FILE *err)
     return pid;
 }
 
-/* The most telling line of what gnuplot said, cleaned: the last that is not blank. Empty: nothing.
- */
+/* The most telling line of what gnuplot said, cleaned: the last that is not blank, or "". */
 static char *complaint(FILE *err)
 {
     char line[512], last[512] = "";
@@ -184,8 +185,7 @@ static bool has(FILE *stream, long offset, int whence, const char *wanted, size_
            memcmp(got, wanted, size) == 0;
 }
 
-/* gnuplot's exit status is 0 even where the disk was full; so the picture's two ends are looked at.
- */
+/* gnuplot's exit status is 0 even where the disk was full; so the picture's ends are looked at. */
 static bool is_whole(FILE *picture, enum plot_format format)
 {
     static const char iend[] = "\0\0\0\0IEND\xae\x42\x60\x82";

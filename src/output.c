@@ -1,7 +1,8 @@
 /* output.c -- output files that are whole and new, or not there.
 
-   A temporary file beside the target is written, synced and renamed over it. What is open is kept in a
-   list whose names a signal handler and atexit remove, so that nothing but SIGKILL leaves a temporary. */
+   A temporary file beside the target is written, synced and renamed over it. What is open is kept
+   in a list whose names a signal handler and atexit remove, so that nothing but SIGKILL leaves a
+   temporary. */
 #include "common.h"
 
 #include <errno.h>
@@ -35,8 +36,8 @@ void output_die(int number)
     raise(number);
 }
 
-/* A program that wants to finish something first sets its own handlers, before or after: one that is
-   already set, and a signal that was ignored from the start (nohup), is left alone. */
+/* A program that wants to finish something first sets its own handlers, before or after: one that
+   is already set, and a signal that was ignored from the start (nohup), is left alone. */
 static void arrange_removal(void)
 {
     static const int fatal[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGXCPU, SIGXFSZ};
@@ -76,13 +77,6 @@ static void forget(struct output *output)
     free(output);
 }
 
-static void *checked(void *p)
-{
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
 /* Where a path leads, symlinks followed even if the last one dangles. */
 static char *resolve(const char *path)
 {
@@ -92,16 +86,12 @@ static char *resolve(const char *path)
     char link[PATH_MAX];
     ssize_t length = readlink(path, link, sizeof link - 1);
     if (length < 0)
-        return checked(strdup(path));
+        return text_format("%s", path);
     link[length] = 0;
     const char *slash = strrchr(path, '/');
     if (link[0] == '/' || !slash)
-        return checked(strdup(link));
-    size_t head = (size_t)(slash - path) + 1;
-    char *joined = checked(malloc(head + (size_t)length + 1));
-    memcpy(joined, path, head);
-    memcpy(joined + head, link, (size_t)length + 1);
-    return joined;
+        return text_format("%s", link);
+    return text_format("%.*s%s", (int)(slash - path) + 1, path, link);
 }
 
 static void open_directly(struct output *output)
@@ -111,15 +101,13 @@ static void open_directly(struct output *output)
         die_errno("%s", output->path);
 }
 
-/* ".NAME.XXXXXX" in the target's directory, with the permissions a plain creat would give, or those of
-   the file that is replaced. */
+/* ".NAME.XXXXXX" in the target's directory, with the permissions a plain creat would give, or those
+   of the file that is replaced. */
 static void open_temporary(struct output *output, const struct stat *old)
 {
     const char *slash = strrchr(output->target, '/');
     int head = slash ? (int)(slash - output->target) + 1 : 0;
-    size_t size = strlen(output->target) + 16;
-    output->temporary = checked(malloc(size));
-    snprintf(output->temporary, size, "%.*s.%s.XXXXXX", head, output->target, output->target + head);
+    output->temporary = text_format("%.*s.%s.XXXXXX", head, output->target, output->target + head);
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before); /* made and enlisted, or neither */
@@ -142,8 +130,8 @@ static void open_temporary(struct output *output, const struct stat *old)
 
 struct output *output_open(const char *path, bool binary)
 {
-    struct output *output = checked(calloc(1, sizeof *output));
-    output->path = checked(strdup(path));
+    struct output *output = allocate(1, sizeof *output);
+    output->path = text_format("%s", path);
     if (!strcmp(path, "-")) {
         if (binary && isatty(STDOUT_FILENO))
             die("standard output is a terminal; binary data is not written there");
@@ -176,7 +164,8 @@ FILE *output_stream(struct output *output)
 static void sync_directory(const char *target)
 {
     const char *slash = strrchr(target, '/');
-    char *directory = checked(slash ? strndup(target, (size_t)(slash - target) + 1) : strdup("."));
+    char *directory =
+        slash ? text_format("%.*s", (int)(slash - target) + 1, target) : text_format(".");
     int fd = open(directory, O_RDONLY | O_DIRECTORY);
     free(directory);
     if (fd < 0)
@@ -221,7 +210,8 @@ void output_abandon(struct output *output)
 void output_check(const char *path)
 {
     struct stat st;
-    if (!strcmp(path, "-") || (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
+    if (!strcmp(path, "-") ||
+        (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
         if (strcmp(path, "-") && access(path, W_OK) != 0)
             die_errno("%s", path);
         return;

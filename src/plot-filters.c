@@ -68,13 +68,10 @@ static char *heading_of(const struct fmnn_net *net)
 
 static void *read_filters(const struct plot_request *request)
 {
-    struct fmnn_error error;
     if (request->file_count == 0)
         usage_error("filters: which weight file?");
     const char *path = request->files[0];
-    struct fmnn_net *net = fmnn_net_read(path, &error);
-    if (!net)
-        die_error(&error);
+    struct fmnn_net *net = open_net(path);
     struct filters filters = {.net = net};
     find_filters(path, &filters);
     size_t size = filters.height * filters.width;
@@ -96,28 +93,12 @@ static void *read_filters(const struct plot_request *request)
     return sheet;
 }
 
-static void gnuplot_filters(const void *plot, const struct plot_request *request,
-                            const char *output, FILE *script)
-{
-    sheet_gnuplot(plot, request, output, script);
-}
-
-static void text_filters(const void *plot, const struct plot_request *request, FILE *out)
-{
-    sheet_text(plot, request, out);
-}
-
-static void free_filters(void *plot)
-{
-    sheet_free(plot);
-}
-
 const struct plot_kind plot_filters = {
     .name = "filters",
     .takes = TAKES_COLUMNS | TAKES_LIMIT,
     .most_files = 1,
     .read = read_filters,
-    .gnuplot = gnuplot_filters,
-    .text = text_filters,
-    .free = free_filters,
+    .gnuplot = sheet_gnuplot,
+    .text = sheet_text,
+    .free = sheet_free,
 };

@@ -55,27 +55,23 @@ static double read_figure(struct fmnn_table *table, int column)
 static void read_rows(struct fmnn_table *table, struct run *run)
 {
     struct fmnn_error error;
-    int column[FIGURES], found = 0, status;
-    int epoch = fmnn_table_need(table, "epoch", &error);
-    if (epoch < 0)
-        die_error(&error);
+    int column[FIGURES], found = 0;
+    size_t epoch = need_column(table, "epoch");
     for (int i = 0; i < FIGURES; i++) {
         column[i] = fmnn_table_find(table, figure_names[i]);
         found += column[i] >= 0;
     }
-    if (!found && fmnn_table_need(table, "accuracy", &error) < 0)
-        die_error(&error);
-    while ((status = fmnn_table_next(table, &error)) > 0) {
+    if (!found)
+        need_column(table, "accuracy");
+    while (next_row(table)) {
         struct epoch row = {.line = fmnn_table_line(table)};
-        if (fmnn_table_number(table, (size_t)epoch, &row.epoch, &error) != 0)
+        if (fmnn_table_number(table, epoch, &row.epoch, &error) != 0)
             die_error(&error);
         for (int i = 0; i < FIGURES; i++)
             row.figure[i] = read_figure(table, column[i]);
         grow((void **)&run->epochs, &run->capacity, run->count + 1, sizeof *run->epochs);
         run->epochs[run->count++] = row;
     }
-    if (status < 0)
-        die_error(&error);
     if (run->count == 0)
         die("%s: no epochs to draw", fmnn_table_name(table));
 }
@@ -157,7 +153,7 @@ static void *read_history(const struct plot_request *request)
     for (size_t i = 0; i < history->count; i++) {
         struct run *run = &history->runs[i];
         struct fmnn_table *table =
-            open_table(request->file_count ? request->files[i] : NULL, FMNN_TABLE_HISTORY);
+            open_table(request->file_count ? request->files[i] : NULL, FMNN_TABLE_HISTORY, NULL);
         read_rows(table, run);
         order_epochs(run, fmnn_table_name(table));
         fmnn_table_close(table);
@@ -401,8 +397,7 @@ static void write_entry(FILE *script, const struct curves *curves, const struct 
     gnuplot_label(script, page, &label);
 }
 
-/* One run's legend names its two curves; that of several, the runs, and what is strong and light.
- */
+/* One run's legend names its two curves; that of several the runs, and what is strong and light. */
 static void write_key(FILE *script, const struct curves *curves, const struct panel *panel)
 {
     const struct history *history = curves->history;

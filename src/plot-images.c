@@ -8,8 +8,9 @@ struct reader {
     struct fmnn_table *table;
     struct fmnn_images *images;
     struct fmnn_names *names;
-    int image, label, predicted; /* columns; label and predicted may be missing: -1 */
-    size_t most;                 /* a picture's larger side is reduced to this */
+    size_t image;         /* column */
+    int label, predicted; /* columns that may be missing: -1 */
+    size_t most;          /* a picture's larger side is reduced to this */
 };
 
 /* So that a sheet stays in some ten megabytes, however large the pictures are. */
@@ -28,15 +29,10 @@ static char *class_title(const struct reader *reader, int label)
 
 static int field_label(const struct reader *reader, int column)
 {
-    struct fmnn_error error;
-    int label = -1;
-    if (column >= 0 && fmnn_table_label(reader->table, (size_t)column, 0, &label, &error) != 0)
-        die_error(&error);
-    return label;
+    return column < 0 ? -1 : row_label(reader->table, (size_t)column, 0);
 }
 
-/* The class; both where the prediction is another; the picture's own name where nothing is known.
- */
+/* The class; both where the prediction is another; the picture's own name where none is known. */
 static void set_titles(const struct reader *reader, const char *image, struct tile *tile)
 {
     int label = field_label(reader, reader->label);
@@ -60,15 +56,13 @@ static void add_picture(const struct reader *reader, struct sheet *sheet)
 {
     struct fmnn_error error;
     struct tile tile = {0};
-    const char *image = fmnn_table_field(reader->table, (size_t)reader->image);
+    const char *image = fmnn_table_field(reader->table, reader->image);
     size_t height, width;
     if (fmnn_images_size(reader->images, image, &height, &width, &error) != 0)
-        die("%s:%zu: %s", fmnn_table_name(reader->table), fmnn_table_line(reader->table),
-            error.message);
+        die_at_row(reader->table, "%s", error.message);
     uint8_t *pixels = allocate(height * width, 1);
     if (fmnn_images_read(reader->images, image, height, width, pixels, &error) != 0)
-        die("%s:%zu: %s", fmnn_table_name(reader->table), fmnn_table_line(reader->table),
-            error.message);
+        die_at_row(reader->table, "%s", error.message);
     tile.values = sheet_reduce(pixels, reader->most, &height, &width);
     tile.height = height;
     tile.width = width;
@@ -79,20 +73,16 @@ static void add_picture(const struct reader *reader, struct sheet *sheet)
 
 static void open_reader(struct reader *reader)
 {
-    struct fmnn_error error;
     const struct plot_request *request = reader->request;
-    reader->table = open_table(request->file_count ? request->files[0] : NULL, FMNN_TABLE_ROWS);
-    reader->image = fmnn_table_need(reader->table, "image", &error);
-    if (reader->image < 0 ||
-        (request->only && fmnn_table_only(reader->table, request->only, &error) != 0))
-        die_error(&error);
+    reader->table =
+        open_table(request->file_count ? request->files[0] : NULL, FMNN_TABLE_ROWS, request->only);
+    reader->image = need_column(reader->table, "image");
     reader->label = fmnn_table_find(reader->table, "label");
-    reader->predicted = fmnn_table_find(reader->table, "predicted");
-    char *directory = data_directory(request->directory);
-    reader->images = fmnn_images_new(directory, &error);
-    if (!reader->images)
-        die_error(&error);
-    free(directory);
+    char *predicted = suffixed("predicted", request->suffix);
+    reader->predicted = request->suffix ? (int)need_column(reader->table, predicted)
+                                        : fmnn_table_find(reader->table, predicted);
+    free(predicted);
+    reader->images = open_images(request->directory);
 }
 
 static void close_reader(struct reader *reader)
@@ -106,19 +96,15 @@ static void *read_images(const struct plot_request *request)
 {
     struct reader reader = {.request = request, .most = largest_side(request->limit)};
     struct sheet *sheet = allocate(1, sizeof *sheet);
-    struct fmnn_error error;
     size_t rows = 0;
-    int status;
     open_reader(&reader);
-    while ((status = fmnn_table_next(reader.table, &error)) > 0) {
+    while (next_row(reader.table)) {
         if (rows == 0)
-            reader.names = class_names(request->classes, NULL, reader.images,
-                                       fmnn_table_field(reader.table, (size_t)reader.image));
+            reader.names = class_names(request->classes, reader.images,
+                                       fmnn_table_field(reader.table, reader.image));
         if (rows++ < request->limit)
             add_picture(&reader, sheet);
     }
-    if (status < 0)
-        die_error(&error);
     if (rows == 0)
         die("%s: no pictures to draw", fmnn_table_name(reader.table));
     if (rows > request->limit)
@@ -127,28 +113,13 @@ static void *read_images(const struct plot_request *request)
     return sheet;
 }
 
-static void gnuplot_images(const void *plot, const struct plot_request *request, const char *output,
-                           FILE *script)
-{
-    sheet_gnuplot(plot, request, output, script);
-}
-
-static void text_images(const void *plot, const struct plot_request *request, FILE *out)
-{
-    sheet_text(plot, request, out);
-}
-
-static void free_images(void *plot)
-{
-    sheet_free(plot);
-}
-
 const struct plot_kind plot_images = {
     .name = "images",
-    .takes = TAKES_ONLY | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS | TAKES_LIMIT,
+    .takes =
+        TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS | TAKES_LIMIT,
     .most_files = 1,
     .read = read_images,
-    .gnuplot = gnuplot_images,
-    .text = text_images,
-    .free = free_images,
+    .gnuplot = sheet_gnuplot,
+    .text = sheet_text,
+    .free = sheet_free,
 };

@@ -2,8 +2,7 @@
 
    A kind of plot reads its input into a struct of its own, which it then draws in one of two ways:
    as a gnuplot program (for PNG, SVG and PDF) or as text. Each kind is a const struct in a file of
-   its own, listed in fm-plot.c. Sheets (sheet.h) are grids of titled tiles, which two kinds draw.
- */
+   its own, listed in fm-plot.c. Sheets (sheet.h) are grids of titled tiles, that two kinds draw. */
 #ifndef PLOT_H
 #define PLOT_H
 
@@ -18,6 +17,7 @@ enum {
     TAKES_DIRECTORY = 4,
     TAKES_COLUMNS = 8,
     TAKES_LIMIT = 16,
+    TAKES_SUFFIX = 32,
 };
 
 /* What the command line asks for. */
@@ -27,6 +27,7 @@ struct plot_request {
     enum plot_format format;
     const char *title;     /* cleaned; NULL: the kind's own */
     const char *only;      /* NULL: all rows */
+    const char *suffix;    /* --suffix, or NULL */
     const char *classes;   /* --classes, or NULL */
     const char *directory; /* -d, or NULL */
     unsigned width,
@@ -50,13 +51,6 @@ struct plot_kind {
 };
 
 extern const struct plot_kind plot_history, plot_confusion, plot_images, plot_filters;
-
-/* ---- memory: trouble ends the program */
-
-void *allocate(size_t count, size_t size); /* zeroed */
-/* Grows *array, of *capacity elements, to hold at least need; new ones are not zeroed. */
-void grow(void **array, size_t *capacity, size_t need, size_t size);
-char *text_format(const char *format, ...) FMNN_PRINTF(1, 2);
 
 /* ---- text.c: text as pictures and terminals need it */
 

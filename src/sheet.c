@@ -1,4 +1,6 @@
-/* sheet.c -- grids of tiles with titles, as a gnuplot program and as text. See sheet.h. */
+/* sheet.c -- grids of tiles with titles, as a gnuplot program and as text. See sheet.h.
+
+   Contents: 1. Tiles  2. The gnuplot program  3. Text */
 #include "sheet.h"
 #include "gnuplot.h"
 
@@ -8,14 +10,17 @@ static const char arrow[] = " → ", ascii_arrow[] = " -> ";
 static const char ink[] = "#222222",
                   wrong_ink[] = "#b5430a"; /* told apart by the colour-blind too */
 
+/* ---- 1. Tiles ---- */
+
 void sheet_add(struct sheet *sheet, const struct tile *tile)
 {
     grow((void **)&sheet->tiles, &sheet->capacity, sheet->count + 1, sizeof *sheet->tiles);
     sheet->tiles[sheet->count++] = *tile;
 }
 
-void sheet_free(struct sheet *sheet)
+void sheet_free(void *plot)
 {
+    struct sheet *sheet = plot;
     for (size_t i = 0; i < sheet->count; i++) {
         free(sheet->tiles[i].values);
         free(sheet->tiles[i].title);
@@ -73,7 +78,7 @@ static size_t largest_side(const struct sheet *sheet)
     return side;
 }
 
-/* ---- as a gnuplot program ---- */
+/* ---- 2. The gnuplot program ---- */
 
 enum { MARGIN = 14 }; /* points around all */
 
@@ -139,8 +144,7 @@ static struct layout make_layout(const struct sheet *sheet, const struct plot_re
     return layout;
 }
 
-/* Pixels that all are as large: a whole number of the device's, where the cell is larger than the
- * tile. */
+/* Pixels that all are as large: a whole number of the device's, where the cell exceeds the tile. */
 static void round_cell(struct layout *layout, const struct sheet *sheet, double scale)
 {
     double side = (double)largest_side(sheet), zoom = floor(layout->cell * scale / side);
@@ -303,9 +307,10 @@ static struct page fit(struct layout *layout, const struct sheet *sheet,
     return page_make(request, width + 2 * MARGIN, total_height(layout) + 2 * MARGIN);
 }
 
-void sheet_gnuplot(const struct sheet *sheet, const struct plot_request *request,
-                   const char *output, FILE *script)
+void sheet_gnuplot(const void *plot, const struct plot_request *request, const char *output,
+                   FILE *script)
 {
+    const struct sheet *sheet = plot;
     struct layout layout = make_layout(sheet, request);
     struct page page = fit(&layout, sheet, request);
     double left = (page.width - tile_width(&layout)) / 2;
@@ -332,7 +337,7 @@ void sheet_gnuplot(const struct sheet *sheet, const struct plot_request *request
     write_plot(script, sheet);
 }
 
-/* ---- as text ---- */
+/* ---- 3. Text ---- */
 
 /* The mean over the source pixels under pixel (x,y) of a (rows,columns) rendering; 0 outside. */
 static double sample(const struct tile *tile, size_t rows, size_t columns, size_t y, size_t x)
@@ -409,8 +414,9 @@ static size_t text_cell(const struct sheet *sheet, const struct plot_request *re
     return cell > most ? most : cell;
 }
 
-void sheet_text(const struct sheet *sheet, const struct plot_request *request, FILE *out)
+void sheet_text(const void *plot, const struct plot_request *request, FILE *out)
 {
+    const struct sheet *sheet = plot;
     size_t columns, cell = text_cell(sheet, request, &columns);
     size_t side = largest_side(sheet), inner = side < 14 ? 2 * side : cell;
     inner = inner < cell ? inner : cell;

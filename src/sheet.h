@@ -21,10 +21,11 @@ struct sheet {
 
 /* Adds a tile that owns values, title and instead. */
 void sheet_add(struct sheet *sheet, const struct tile *tile);
-void sheet_free(struct sheet *sheet);
-void sheet_gnuplot(const struct sheet *sheet, const struct plot_request *request,
-                   const char *output, FILE *script);
-void sheet_text(const struct sheet *sheet, const struct plot_request *request, FILE *out);
+/* What a plot_kind that reads a sheet does with it. */
+void sheet_gnuplot(const void *sheet, const struct plot_request *request, const char *output,
+                   FILE *script);
+void sheet_text(const void *sheet, const struct plot_request *request, FILE *out);
+void sheet_free(void *sheet);
 /* A picture no larger than most in either direction, made by averaging blocks of whole pixels: the
    tile's values, with its sizes updated. */
 float *sheet_reduce(const uint8_t *pixels, size_t most, size_t *height, size_t *width);

@@ -1,50 +1,12 @@
-/* text.c -- text as pictures and terminals need it: cleaned, measured, cut, padded, shaded. */
+/* text.c -- text as pictures and terminals need it: cleaned, measured, cut, padded, shaded.
+
+   Contents: 1. Characters  2. Terminals */
 #include "plot.h"
 
-#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* ---- memory ---- */
-
-void *allocate(size_t count, size_t size)
-{
-    void *p = calloc(count ? count : 1, size);
-    if (!p)
-        die("out of memory");
-    return p;
-}
-
-void grow(void **array, size_t *capacity, size_t need, size_t size)
-{
-    if (need <= *capacity)
-        return;
-    size_t more = *capacity < 16 ? 16 : *capacity;
-    while (more < need)
-        more = more > SIZE_MAX / 2 ? need : more * 2;
-    void *p = more > SIZE_MAX / size ? NULL : realloc(*array, more * size);
-    if (!p)
-        die("out of memory");
-    *array = p;
-    *capacity = more;
-}
-
-char *text_format(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (length < 0)
-        die_errno("cannot format");
-    char *text = allocate((size_t)length + 1, 1);
-    va_start(args, format);
-    vsnprintf(text, (size_t)length + 1, format, args);
-    va_end(args);
-    return text;
-}
-
-/* ---- characters ---- */
+/* ---- 1. Characters ---- */
 
 static size_t utf8_length(unsigned char first)
 {
@@ -195,7 +157,7 @@ void text_pad(FILE *out, const char *text, size_t cells, int side)
     fprintf(out, "%*s%s%*s", (int)before, "", text, (int)(blank - before), "");
 }
 
-/* ---- terminals ---- */
+/* ---- 2. Terminals ---- */
 
 unsigned text_width(const struct plot_request *request)
 {

@@ -78,7 +78,8 @@ fails() {
 # contract PROGRAM: what every program must do
 contract() {
     run 0 "--help" "$1" --help
-    grep -q "^Usage: $1 " out; ok $? "--help says how to use it"
+    grep -q "^Usage: $1 " out && [ "$(awk 'length > 80' out | wc -l)" -eq 0 ]
+    ok $? "--help says how to use it, within 80 columns"
     run 0 "--version" "$1" --version
     grep -q "^$1 (fmnn) " out; ok $? "--version says what it is"
     fails "an unknown option is met with the nearest" "did you mean '--version'?" "$1" --versoin

@@ -1,0 +1,27 @@
+/* matrix.h -- a confusion matrix from a table of predictions, or of their counts. */
+#ifndef MATRIX_H
+#define MATRIX_H
+
+#include "common.h"
+
+struct matrix_request {
+    const char *table;                          /* operand; NULL: standard input */
+    const char *only, *suffix, *classes, *data; /* the options so named; NULL: not given */
+    const char *purpose; /* "judge": where there is no row, there is nothing to do that to */
+    bool entropy;        /* the cross-entropy is wanted too */
+};
+
+struct matrix {
+    struct fmnn_confusion *counts;
+    struct fmnn_names *names; /* of the classes 0 .. classes-1; NULL: they have none */
+    uint64_t skipped;         /* rows without label */
+    double cross_entropy;     /* NaN: it cannot be told, or was not wanted */
+};
+
+/* Reads the whole table; there is at least one row with a label, or trouble. */
+struct matrix matrix_read(const struct matrix_request *request);
+void matrix_free(struct matrix *matrix);
+/* The name of a class by its index, else its label; malloc'ed. */
+char *matrix_class(const struct matrix *matrix, size_t i);
+
+#endif
