@@ -44,8 +44,6 @@ struct place {
     struct finding plain_is, gz_is; /* gz_is only where the plain one is not good */
 };
 
-/* ---- 1. Options ---- */
-
 static const char *checked_mirror(const char *url)
 {
     static const char *const schemes[] = {"http://", "https://", "file://"};
