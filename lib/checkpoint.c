@@ -91,7 +91,7 @@ static int add_tensors(struct fm_file *file, const struct fmnn_trainer *t, struc
 int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_error *err)
 {
     struct fm_file file = {0};
-    char *training = fm_training_record(t, (unsigned)t->epoch_count);
+    char *training = fm_training_record(t, true);
     int status = training ? fm_file_net(&file, t->net, training, err)
                           : fm_fail(err, FMNN_MEMORY, "out of memory");
     free(training);

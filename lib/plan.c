@@ -5,10 +5,6 @@
 #include "real.h"
 #include "team.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 /* ---- places */
 
 enum { OVER_READ = 64 }; /* kernels may read, never write, so many floats beyond a row's end */
@@ -116,6 +112,8 @@ int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct f
         return -1;
     plan->step = array;
     plan->step[plan->step_count++] = *step;
+    if (step->jobs > FM_MOST_JOBS)
+        return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu", plan->batch);
     return 0;
 }
 
@@ -219,67 +217,59 @@ void fm_plan_free(struct fm_plan *plan)
 
 /* ---- running */
 
-/* What the threads of a loop share. */
+/* What the threads of a loop share. Between runs there is a step of one job, the feeding. */
 struct loop {
     const struct fm_plan *plan;
     const struct fm_kernels *kernels;
     fm_feed *feed;
     void *state;
-    struct fm_team team;
     struct fm_run run;
-    bool more;
+    const struct fm_step *step; /* NULL: feeding */
+    bool begun, more;
 };
 
-/* One thread's part. Thread 0 feeds; between that and the steps, and after each step, all wait. */
-static void work(struct loop *loop, bool feeder)
+static size_t next_step(void *state)
 {
+    struct loop *loop = state;
     const struct fm_plan *plan = loop->plan;
-    fm_float_state before = fm_float_enter();
-    for (;;) {
-        if (feeder)
-            loop->more = loop->feed(loop->state, &loop->run);
-        fm_team_wait(&loop->team);
-        if (!loop->more)
-            break;
-        size_t steps = loop->run.backward ? plan->step_count : plan->forward_steps;
-        for (size_t s = 0; s < steps; s++) {
-            const struct fm_step *step = &plan->step[s];
-            for (size_t job; (job = fm_team_job(&loop->team)) < step->jobs;)
-                loop->kernels->job[step->kind](plan, step, &loop->run, job);
-            fm_team_wait(&loop->team);
-        }
-    }
-    fm_float_leave(before);
+    size_t steps = loop->run.backward ? plan->step_count : plan->forward_steps;
+    bool fed = loop->begun && !loop->step;
+    loop->begun = true;
+    if (fed && !loop->more)
+        return 0;
+    if (fed)
+        loop->step = plan->step;
+    else if (loop->step && ++loop->step == plan->step + steps)
+        loop->step = NULL;
+    return loop->step ? loop->step->jobs : 1;
 }
 
-#ifdef _OPENMP
-static void work_together(struct loop *loop, unsigned threads)
+static void do_job(void *state, size_t job)
 {
-    /* The runtime may give fewer threads than asked for. */
-#pragma omp parallel num_threads((int)threads)
-    {
-#pragma omp single
-        fm_team_begin(&loop->team, (unsigned)omp_get_num_threads());
-        work(loop, omp_get_thread_num() == 0);
-    }
+    struct loop *loop = state;
+    fm_float_state before = fm_float_enter();
+    if (loop->step)
+        loop->kernels->job[loop->step->kind](loop->plan, loop->step, &loop->run, job);
+    else
+        loop->more = loop->feed(loop->state, &loop->run);
+    fm_float_leave(before);
 }
-#endif
 
 void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
                   const struct fm_run *run, fm_feed *feed, void *state)
 {
     struct loop loop = {
         .plan = plan, .kernels = kernels, .feed = feed, .state = state, .run = *run};
+    struct fm_work work = {next_step, do_job, &loop};
+    struct fm_team team;
     loop.run.workspace = plan->workspace;
+    fm_team_begin(&team, &work, threads);
 #ifdef _OPENMP
     if (threads > 1) {
-        work_together(&loop, threads);
-        fm_team_end(&loop.team);
-        return;
-    }
+#pragma omp parallel num_threads((int)threads)
+        fm_team_work(&team);
+    } else
 #endif
-    (void)threads;
-    fm_team_begin(&loop.team, 1);
-    work(&loop, true);
-    fm_team_end(&loop.team);
+        fm_team_work(&team);
+    fm_team_end(&team);
 }

@@ -1,7 +1,7 @@
 /* plan.h -- a net's work, laid out once: where values lie, and steps of independent jobs.
 
    The planner sees shapes, the batch and what is to be done, never threads, caches or the CPU. A step is
-   a kind of job and a number of them with disjoint outputs; between steps there is a barrier. So the same
+   a kind of job and a number of them with disjoint outputs; a step begins when the last is done. So the same
    bits come out for any number of threads, by structure. */
 #ifndef FM_PLAN_H
 #define FM_PLAN_H
@@ -97,7 +97,7 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, bool train
                             enum fm_optimizer_id optimizer, struct fmnn_error *err);
 void fm_plan_free(struct fm_plan *plan);
 struct fm_kernels;
-/* Called by one thread before each run, the others waiting: takes what the last run gave, fills in what
+/* Called by one of the threads before each run: takes what the last run gave, fills in what
    differs in the next one and returns true, or false at the end. */
 typedef bool fm_feed(void *state, struct fm_run *run);
 /* Runs the steps with so many threads, again and again, until there is nothing to feed. run: what all

@@ -1,9 +1,22 @@
-/* team.c -- a barrier that spins for a moment and then sleeps. */
+/* team.c -- a ticket from which threads draw jobs. */
 #include "team.h"
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+
+enum { BITS = 24 };
+static const uint64_t field = ((uint64_t)1 << BITS) - 1;
+
+static inline uint64_t step_of(uint64_t ticket)
+{
+    return ticket >> 2 * BITS;
+}
+
+static inline size_t jobs_of(uint64_t ticket)
+{
+    return (size_t)(ticket >> BITS & field);
+}
 
 static inline void relax(void)
 {
@@ -22,14 +35,31 @@ unsigned fm_threads(unsigned asked)
 #endif
 }
 
-void fm_team_begin(struct fm_team *team, unsigned threads)
+/* Called while no job is out. All that next() has written is seen by who draws from the new ticket. A
+   sleeper counts itself before it looks at the ticket for the last time, and the new ticket is set before
+   sleepers are looked for: one of the two always sees the other. */
+static void next_step(struct fm_team *team, uint64_t old)
 {
-    enum { SPINS = 1000 }; /* some ten microseconds: what threads of equal work differ by */
-    *team = (struct fm_team){.threads = threads};
+    uint64_t jobs = team->work->next(team->work->state);
+    assert(jobs <= FM_MOST_JOBS);
+    atomic_store(&team->done, 0);
+    atomic_store(&team->ticket, (step_of(old) + 1) << 2 * BITS | jobs << BITS);
+    if (atomic_load(&team->sleepers) > 0) {
+        pthread_mutex_lock(&team->lock);
+        pthread_cond_broadcast(&team->wake);
+        pthread_mutex_unlock(&team->lock);
+    }
+}
+
+void fm_team_begin(struct fm_team *team, const struct fm_work *work, unsigned threads)
+{
+    enum { SPINS = 500 }; /* some microseconds: about what the jobs of a small step take */
+    *team = (struct fm_team){.work = work};
     /* Who spins where others wait for the processor keeps them from what it waits for. */
     team->spins = threads <= fm_threads(0) ? SPINS : 0;
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->wake, NULL);
+    next_step(team, 0);
 }
 
 void fm_team_end(struct fm_team *team)
@@ -38,36 +68,36 @@ void fm_team_end(struct fm_team *team)
     pthread_mutex_destroy(&team->lock);
 }
 
-/* A sleeper counts itself before it looks at the generation for the last time, and the last to come sets
-   the generation before it looks for sleepers: one of the two always sees the other. */
-static void sleep_until_past(struct fm_team *team, unsigned generation)
+static void wait_for_next_step(struct fm_team *team, uint64_t step)
 {
+    for (unsigned i = 0; i < team->spins; i++) {
+        if (step_of(atomic_load_explicit(&team->ticket, memory_order_relaxed)) != step)
+            return;
+        relax();
+    }
     pthread_mutex_lock(&team->lock);
     atomic_fetch_add(&team->sleepers, 1);
-    while (atomic_load(&team->generation) == generation)
+    while (step_of(atomic_load(&team->ticket)) == step)
         pthread_cond_wait(&team->wake, &team->lock);
     atomic_fetch_sub(&team->sleepers, 1);
     pthread_mutex_unlock(&team->lock);
 }
 
-void fm_team_wait(struct fm_team *team)
+/* A ticket that is drawn too late, when all jobs are out, is a number above theirs; each thread draws at
+   most one such a step, so the field does not overflow. */
+void fm_team_work(struct fm_team *team)
 {
-    unsigned generation = atomic_load(&team->generation);
-    if (atomic_fetch_add(&team->arrived, 1) + 1 == team->threads) {
-        atomic_store(&team->arrived, 0);
-        atomic_store(&team->next, 0);
-        atomic_store(&team->generation, generation + 1);
-        if (atomic_load(&team->sleepers) > 0) {
-            pthread_mutex_lock(&team->lock);
-            pthread_cond_broadcast(&team->wake);
-            pthread_mutex_unlock(&team->lock);
-        }
-        return;
-    }
-    for (unsigned i = 0; i < team->spins; i++) {
-        if (atomic_load_explicit(&team->generation, memory_order_acquire) != generation)
+    for (;;) {
+        uint64_t ticket = atomic_fetch_add(&team->ticket, 1);
+        size_t job = (size_t)(ticket & field), jobs = jobs_of(ticket);
+        if (jobs == 0)
             return;
-        relax();
+        if (job >= jobs) {
+            wait_for_next_step(team, step_of(ticket));
+            continue;
+        }
+        team->work->job(team->work->state, job);
+        if (atomic_fetch_add(&team->done, 1) + 1 == jobs)
+            next_step(team, ticket);
     }
-    sleep_until_past(team, generation);
 }

@@ -1,7 +1,8 @@
-/* team.h -- threads that share out jobs and wait for each other between steps.
+/* team.h -- threads that share out the jobs of one step after the other.
 
-   OpenMP starts the threads; the waiting is ours, for a runtime that spins makes a net of small steps
-   crawl on a machine that has other things to do. */
+   OpenMP starts the threads; the sharing is ours. A step is over when its jobs are done, not when all
+   threads have been seen: so one that the system has put aside holds up nobody, as long as it has no job
+   in hand, and small steps do not crawl on a machine that has other things to do. */
 #ifndef FM_TEAM_H
 #define FM_TEAM_H
 
@@ -10,25 +11,32 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-struct fm_team {
-    unsigned threads, spins; /* spins: looks before a thread goes to sleep */
-    _Alignas(64) atomic_uint arrived;
-    _Alignas(64) atomic_uint generation; /* barriers passed */
-    atomic_uint sleepers;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    _Alignas(64) atomic_size_t next; /* job of the step under way that nobody has taken */
+enum { FM_MOST_JOBS = (1 << 24) - 1 - 1024 }; /* of a step: 24 bits count them, and the threads besides */
+
+/* What the team does. next is called by one thread at a time, when all jobs of a step are done: it
+   readies the next step and returns how many jobs that has; 0 ends the work. */
+struct fm_work {
+    size_t (*next)(void *state);
+    void (*job)(void *state, size_t job);
+    void *state;
 };
 
-void fm_team_begin(struct fm_team *team, unsigned threads);
-void fm_team_end(struct fm_team *team);
-/* Waits until all threads are here. The last one to come puts the jobs back to the first. */
-void fm_team_wait(struct fm_team *team);
+struct fm_team {
+    const struct fm_work *work;
+    unsigned spins; /* looks at the ticket before a thread goes to sleep */
+    /* Number of the step (16 bits), its jobs (24), and the next that nobody has taken (24). */
+    _Alignas(64) atomic_uint_least64_t ticket;
+    _Alignas(64) atomic_uint_least32_t done; /* jobs of the step */
+    _Alignas(64) atomic_uint sleepers;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+};
 
-static inline size_t fm_team_job(struct fm_team *team)
-{
-    return atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
-}
+/* Readies the first step. threads: how many will work. */
+void fm_team_begin(struct fm_team *team, const struct fm_work *work, unsigned threads);
+/* What each thread does: returns when the work has ended. */
+void fm_team_work(struct fm_team *team);
+void fm_team_end(struct fm_team *team);
 
 /* threads as asked for, 0 meaning as many as there are processors. */
 unsigned fm_threads(unsigned asked);

@@ -237,7 +237,7 @@ static bool at_end(const struct fmnn_trainer *t)
 
 int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
 {
-    if (t->trained == 0 && at_end(t))
+    if (at_end(t))
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
     double start = now();
@@ -292,10 +292,12 @@ static void add_figure(char *text, size_t size, const char *key, double figure)
 
 /* Written by hand, for the bytes have to be the same with every version of every JSON library, and
    these do not agree on how a real is printed. No string in it needs an escape. */
-char *fm_training_record(const struct fmnn_trainer *t, unsigned epoch)
+char *fm_training_record(const struct fmnn_trainer *t, bool last)
 {
     const struct fmnn_recipe *recipe = &t->options.recipe;
-    const struct fmnn_epoch *figures = fmnn_trainer_epoch(t, epoch);
+    unsigned epoch = last ? (unsigned)t->epoch_count : t->kept;
+    bool inside = last && t->trained > 0; /* an epoch: its figures are not there yet */
+    const struct fmnn_epoch *figures = inside ? NULL : fmnn_trainer_epoch(t, epoch);
     char result[256] = "", rates[96] = "";
     if (figures) {
         add_figure(result, sizeof result, "loss", figures->loss);
@@ -305,7 +307,7 @@ char *fm_training_record(const struct fmnn_trainer *t, unsigned epoch)
         add_figure(result, sizeof result, "val_loss", figures->val_loss);
         add_figure(result, sizeof result, "val_accuracy", figures->val_accuracy);
     }
-    if (!(t->best && t->kept)) /* weights of the last step, which may be inside an epoch */
+    if (last)
         snprintf(result + strlen(result), sizeof result - strlen(result), ",\"step\":%llu",
                  (unsigned long long)t->step);
     add_figure(rates, sizeof rates, "lr", recipe->lr);
@@ -322,9 +324,10 @@ char *fm_training_record(const struct fmnn_trainer *t, unsigned epoch)
 
 int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
 {
-    if (t->best && t->kept)
+    bool best = t->best && t->kept;
+    if (best)
         memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);
     free(t->net->training);
-    t->net->training = fm_training_record(t, fmnn_trainer_kept(t));
+    t->net->training = fm_training_record(t, !best);
     return t->net->training ? 0 : fm_fail(err, FMNN_MEMORY, "out of memory");
 }

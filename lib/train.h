@@ -45,8 +45,8 @@ struct fmnn_trainer {
 
 /* Puts trainer->order into the order of the epoch under way. */
 void fm_trainer_shuffle(struct fmnn_trainer *trainer);
-/* The record of a training, for the file's metadata: JSON of only what determines the weights. epoch: the one
-   they are of, 0: none. malloc'ed. */
-char *fm_training_record(const struct fmnn_trainer *trainer, unsigned epoch);
+/* The record of a training, for the file's metadata: JSON of only what determines the weights. last: of
+   the weights after the last step; else of those that were kept. malloc'ed. */
+char *fm_training_record(const struct fmnn_trainer *trainer, bool last);
 
 #endif

@@ -8,6 +8,7 @@
      4. The two kinds of input  5. main */
 #include "common.h"
 
+#include <strings.h>
 #include <unistd.h>
 
 /* ---- 1. Options ---- */
@@ -228,10 +229,11 @@ static void predict_table(const struct arguments *a, struct batch *b, const char
     fmnn_table_close(table);
 }
 
+/* As in a table: letters of either case. */
 static bool is_png(const char *path)
 {
     size_t length = strlen(path);
-    return length > 4 && !strcmp(path + length - 4, ".png");
+    return length > 4 && !strcasecmp(path + length - 4, ".png");
 }
 
 static void predict_files(const struct arguments *a, struct batch *b, char **file, int count)

@@ -186,20 +186,23 @@ static void read_labels(struct pair *pair)
     fmnn_idx_close(idx);
 }
 
+/* Opened like the labels, although only sizes are wanted: of a gzip file it takes inflating all to
+   know that it is whole, and a table of pictures that cannot be read helps nobody. */
 static void read_pair(struct pair *pair)
 {
     struct fmnn_error error;
-    unsigned rank;
-    size_t size[4];
-    if (fmnn_idx_shape(pair->images, &rank, size, &error) != 0)
+    struct fmnn_idx *idx = fmnn_idx_open(pair->images, &error);
+    if (!idx)
         die_error(&error);
+    unsigned rank = fmnn_idx_rank(idx);
     if (rank == 1)
-        die("%s: is a label file, not pictures", pair->images);
+        die("%s: is a label file, not pictures", fmnn_idx_path(idx));
     if (rank != 3)
-        die("%s: has rank %u, but gray pictures have rank 3", pair->images, rank);
-    pair->count = size[0];
-    pair->height = size[1];
-    pair->width = size[2];
+        die("%s: has rank %u, but gray pictures have rank 3", fmnn_idx_path(idx), rank);
+    pair->count = fmnn_idx_size(idx, 0);
+    pair->height = fmnn_idx_size(idx, 1);
+    pair->width = fmnn_idx_size(idx, 2);
+    fmnn_idx_close(idx);
     read_labels(pair);
 }
 
@@ -215,7 +218,7 @@ static char *find_directory(const struct settings *settings)
         die("there is no data directory: fm-fetch gets the data set, -d or FMNN_DATA name where it "
             "is");
     if (stat(directory, &st) != 0)
-        die_errno("%s", directory);
+        die("%s: %s (fm-fetch gets the data set)", directory, strerror(errno));
     if (!S_ISDIR(st.st_mode))
         die("%s: is not a directory", directory);
     return directory;
@@ -231,7 +234,9 @@ static void read_pairs(const struct settings *settings, const char *directory, s
     name_files(train, directory);
     name_files(test, directory);
     if (!train->exists && !test->exists)
-        die("%s: no data set is here: neither train- nor t10k-images-idx3-ubyte[.gz]", directory);
+        die("%s: no data set is here, neither train- nor t10k-images-idx3-ubyte[.gz] (fm-fetch "
+            "gets one)",
+            directory);
     if (want_train && (train->exists || settings->only))
         read_pair(train);
     else if (want_train)
@@ -263,12 +268,13 @@ static uint8_t *choose(struct settings *settings, const struct pair *train)
 static void write_rows(const struct settings *settings, const struct pair *pair, const char *name,
                        const uint8_t *validates, uint64_t written[SPLITS])
 {
-    for (size_t i = 0; i < pair->count && !ferror(stdout); i++) {
+    for (size_t i = 0; i < pair->count; i++) {
         int split = !validates ? TEST : validates[i] ? VALIDATE : TRAIN;
         if (!settings->wanted[split] || written[split] >= settings->limit)
             continue;
         written[split]++;
-        printf("%s:%zu\t%u\t%s\n", name, i, pair->label[i], split_names[split]);
+        if (printf("%s:%zu\t%u\t%s\n", name, i, pair->label[i], split_names[split]) < 0)
+            die_stdout();
     }
 }
 

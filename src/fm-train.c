@@ -162,6 +162,17 @@ static void check_files(const struct arguments *a)
                 usage_error("%s and %s are the same file", file[i].name, file[k].name);
 }
 
+/* What is asked to be written must be writable before hours go into it, or a long table is read. */
+static void check_outputs(const struct arguments *a)
+{
+    if (!strcmp(a->output, "-"))
+        output_abandon(output_open(a->output, true)); /* a terminal is refused */
+    output_check(a->output);
+    output_check(a->history);
+    if (a->checkpoint)
+        output_check(a->checkpoint);
+}
+
 static struct arguments parse_arguments(int argc, char **argv)
 {
     struct arguments a = {.model = "fc", .output = "model.safetensors", .history = "-"};
@@ -171,6 +182,8 @@ static struct arguments parse_arguments(int argc, char **argv)
     a.table = optind < argc ? argv[optind] : NULL;
     a.training.kernels = kernels_wanted();
     check_files(&a);
+    if (!a.summary)
+        check_outputs(&a);
     return a;
 }
 
@@ -295,7 +308,11 @@ static void begin_input(struct input *input, const struct arguments *a, struct r
     const char *image = fmnn_table_field(r->table, r->image);
     if (fmnn_images_size(r->images, image, &input->height, &input->width, &error) != 0)
         die_at_row(r->table, "%s", error.message);
-    input->names = class_names(a->classes, r->images, image);
+    /* A training goes on with the names it began with; but standard input cannot be read twice. */
+    if (a->resume && !a->classes && strcmp(a->resume, "-") != 0)
+        input->names = names_in_weights(a->resume);
+    if (!input->names)
+        input->names = class_names(a->classes, r->images, image);
     input->classes = input->names ? input->names->count : 0;
     input->train = fmnn_data_new(input->height, input->width, &error);
     input->valid = fmnn_data_new(input->height, input->width, &error);
@@ -540,17 +557,6 @@ static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *
     return status;
 }
 
-/* What is asked to be written must be writable before hours go into it. */
-static void check_outputs(const struct arguments *a)
-{
-    if (!strcmp(a->output, "-"))
-        output_abandon(output_open(a->output, true)); /* a terminal is refused */
-    output_check(a->output);
-    output_check(a->history);
-    if (a->checkpoint)
-        output_check(a->checkpoint);
-}
-
 static void tell_end(const struct arguments *a, const struct fmnn_trainer *trainer)
 {
     unsigned kept = fmnn_trainer_kept(trainer);
@@ -569,7 +575,6 @@ static void tell_end(const struct arguments *a, const struct fmnn_trainer *train
 static void train_net(struct arguments *a, struct fmnn_net *net, const struct input *input)
 {
     struct fmnn_error error;
-    check_outputs(a);
     struct fmnn_trainer *trainer =
         fmnn_trainer_new(net, input->train, input->valid, &a->training, &error);
     if (!trainer || (a->resume && fmnn_trainer_resume(trainer, a->resume, &error) != 0))

@@ -99,15 +99,15 @@ START_TEST(a_needed_column_is_missed)
 {
     struct fmnn_table *table = rows("image\tlabels\n");
     ck_assert_int_eq(fmnn_table_need(table, "label", &error), -1);
-    ck_assert_str_eq(error.message, "t.tsv: no column 'label'; is 'labels' meant?");
+    ck_assert_str_eq(error.message, "t.tsv:1: no column 'label'; is 'labels' meant?");
     ck_assert_int_eq(fmnn_table_need(table, "predicted", &error), -1);
-    ck_assert_str_eq(error.message, "t.tsv: no column 'predicted'; the first is 'image'");
+    ck_assert_str_eq(error.message, "t.tsv:1: no column 'predicted'; the first is 'image'");
     ck_assert_int_eq(error.status, FMNN_DATA);
     fmnn_table_close(table);
     table = rows("train:0,9,train\n");
     ck_assert_int_eq(fmnn_table_need(table, "label", &error), -1);
     ck_assert_str_eq(error.message,
-                     "t.tsv: no column 'label': the first line does not name columns "
+                     "t.tsv:1: no column 'label': the first line does not name columns "
                      "and has 1 field (fields are separated by tabs)");
     fmnn_table_close(table);
 }
@@ -200,7 +200,7 @@ START_TEST(only_some_splits)
     fmnn_table_close(table);
     table = rows("image\tlabel\n");
     ck_assert_int_eq(fmnn_table_only(table, "train", &error), -1);
-    ck_assert_str_eq(error.message, "t.tsv: no column 'split'; the first is 'image'");
+    ck_assert_str_eq(error.message, "t.tsv:1: no column 'split'; the first is 'image'");
     fmnn_table_close(table);
 }
 END_TEST

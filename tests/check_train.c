@@ -282,7 +282,7 @@ END_TEST
 START_TEST(class_names_survive_a_file)
 {
     struct fmnn_error err;
-    static const char *const name[4] = {"T-shirt/top", "\"quoted\\\"", "Stra\xc3\x9f" "e", "4"};
+    static const char *const name[4] = {"T-shirt/top", "\"quoted\\\"", ("Stra\xc3\x9f" "e"), "4"};
     struct fmnn_net *net = make_net(3, 1);
     struct fmnn_names *names = fmnn_names_copy(name, 4, NULL);
     ck_assert_ptr_null(fmnn_net_names(net));

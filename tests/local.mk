@@ -77,7 +77,7 @@ tests_check_confusion_LDADD = $(check_ldadd)
 # --- the programs
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
-	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test tests/pages.test
+	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
@@ -107,4 +107,5 @@ tests_httpd_SOURCES = tests/httpd.c
 # --- by hand: fuzzing (tests/fuzz/run) and comparisons with others (tests/bench)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
-EXTRA_DIST += tests/bench/confusion-oracle.py
+EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
+	tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-speed tests/bench/pytorch-weights

@@ -43,7 +43,8 @@ from torch import nn
 
 
 def die(what):
-    sys.exit(f"{os.path.basename(sys.argv[0])}: {what}")
+    print(f"{os.path.basename(sys.argv[0])}: {what}", file=sys.stderr)
+    sys.exit(2)
 
 
 def use_build():
@@ -251,6 +252,12 @@ def build(text, shape):
         if words and words != ["linear"]:
             die(f"layer '{layer}': '{' '.join(words)}' is not known here")
     return nn.Sequential(*modules)
+
+
+def adam_epsilon(step):
+    """Keras (and fmnn) add epsilon to the square root of the raw second moment, PyTorch to that of the corrected
+    one: divided by the correction of the step, counted from 1, it makes the two the same."""
+    return 1e-7 / math.sqrt(1 - 0.999**step)
 
 
 class Weights:
