@@ -185,7 +185,7 @@ static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
     return text;
 }
 
-struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
+struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
                               size_t classes, struct fmnn_error *err)
 {
     if (height < 1 || width < 1 || height > 4096 || width > 4096) {
@@ -202,12 +202,24 @@ struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, siz
     net->height = height;
     net->width = width;
     net->classes = classes;
-    if (build(net, model, err) == 0) {
-        net->weights = fm_alloc_aligned(net->stored, sizeof *net->weights, err);
-        net->text = join_texts(net, err);
-        if (net->weights && net->text)
-            return net;
-    }
+    if (build(net, model, err) == 0 && (net->text = join_texts(net, err)) != NULL)
+        return net;
+    fmnn_net_free(net);
+    return NULL;
+}
+
+int fm_net_allocate(struct fmnn_net *net, struct fmnn_error *err)
+{
+    net->weights = fm_alloc_aligned(net->stored, sizeof *net->weights, err);
+    return net->weights ? 0 : -1;
+}
+
+struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
+                              size_t classes, struct fmnn_error *err)
+{
+    struct fmnn_net *net = fm_net_shape(model, height, width, classes, err);
+    if (!net || fm_net_allocate(net, err) == 0)
+        return net;
     fmnn_net_free(net);
     return NULL;
 }

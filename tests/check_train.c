@@ -1,6 +1,7 @@
 /* check_train.c -- training by epochs, checkpoints, weight files. */
 #include "engine.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "data.h"
@@ -355,6 +356,41 @@ START_TEST(files_of_other_shape_are_refused)
 }
 END_TEST
 
+static size_t most_memory(void) /* that this process has used so far, in KiB */
+{
+    struct rusage usage;
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    return (size_t)usage.ru_maxrss;
+}
+
+/* A file of a few hundred bytes whose model has nearly 2^30 weights. */
+START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
+{
+    struct fmnn_error err = {0};
+    struct fmnn_net *net = make_net(1, 1);
+    struct fm_file file = {0};
+    ck_assert_int_eq(fm_file_net(&file, net, NULL, &err), 0);
+    for (size_t k = 0; k < file.pair_count; k++) {
+        bool model = !strcmp(file.pair[k].key, "fmnn.model");
+        if (!model && strcmp(file.pair[k].key, "fmnn.input") != 0)
+            continue;
+        free((char *)(uintptr_t)file.pair[k].value);
+        file.pair[k].value = strdup(model ? "dense 1048576 | dense 3"
+                                          : "{\"scale\":0.00392156862745098,\"shape\":[1,28,28]}");
+    }
+    ck_assert_int_eq(fm_file_parameters(&file, net, "", net->weights, &err), 0);
+    FILE *stream = fopen("huge", "wb");
+    ck_assert_int_eq(fm_file_write(&file, stream, &err), 0);
+    fclose(stream);
+    size_t before = most_memory();
+    ck_assert_ptr_null(fmnn_net_read("huge", &err));
+    check_message("huge", &err, "huge", "tensor '1.weight' is F32 (7,15), but the model wants");
+    ck_assert_uint_lt(most_memory() - before, 100000);
+    fm_file_free(&file);
+    fmnn_net_free(net);
+}
+END_TEST
+
 START_TEST(values_that_are_not_finite_are_refused)
 {
     struct fmnn_error err;
@@ -404,6 +440,7 @@ int main(void)
     tcase_add_test(tcase, weights_survive_a_file);
     tcase_add_test(tcase, class_names_survive_a_file);
     tcase_add_test(tcase, files_of_other_shape_are_refused);
+    tcase_add_test(tcase, a_huge_net_in_a_small_file_is_refused_cheaply);
     tcase_add_test(tcase, values_that_are_not_finite_are_refused);
     tcase_add_test(tcase, data_must_fit_the_net);
     scratch_enter();
