@@ -255,7 +255,8 @@ FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed);
 FMNN_API size_t fmnn_net_height(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_width(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);
-/* The names of the classes, NULL where they have none. _set_ copies; the count must fit. */
+/* The names of the classes, NULL where they have none. _set_ copies; the count must fit,
+   and the names be such as fmnn_names_read takes. */
 FMNN_API const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net);
 FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names,
                                 struct fmnn_error *err);

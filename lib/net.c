@@ -290,6 +290,11 @@ int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names, str
     if (names->count != net->classes)
         return fm_fail(err, FMNN_USAGE, "there are %zu class names, but %zu classes", names->count,
                        net->classes);
+    for (size_t i = 0; i < names->count; i++) {
+        const char *fault = fm_name_fault(names->name[i], strlen(names->name[i]));
+        if (fault)
+            return fm_fail(err, FMNN_USAGE, "class %zu: %s", i, fault);
+    }
     struct fmnn_names *copy =
         fmnn_names_copy((const char *const *)names->name, names->count, err);
     if (!copy)

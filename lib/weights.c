@@ -198,7 +198,7 @@ static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
     bool good = name != NULL;
     for (size_t i = 0; good && i < count; i++) {
         name[i] = json_string_value(json_array_get(list, i));
-        good = name[i] && name[i][0] && !strpbrk(name[i], "\t\n\r");
+        good = name[i] && !fm_name_fault(name[i], strlen(name[i]));
     }
     if (good)
         net->names = fmnn_names_copy(name, count, err);

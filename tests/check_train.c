@@ -297,6 +297,9 @@ START_TEST(class_names_survive_a_file)
     names->count = 3;
     ck_assert_int_eq(fmnn_net_set_names(net, names, &err), -1);
     names->count = 4;
+    names->name[1][0] = '\033'; /* what could not be read back */
+    ck_assert_int_eq(fmnn_net_set_names(net, names, &err), -1);
+    ck_assert_str_eq(err.message, "class 1: a control character in a class name");
     fmnn_names_free(names);
     fmnn_net_free(again);
     fmnn_net_free(net);
@@ -326,6 +329,7 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.classes", "[\"a\",\"b\",3]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",\"\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",\"c\\td\"]", "fmnn.classes is not a list of 3 names"},
+        {"fmnn.classes", "[\"a\",\"b\",\"\\u001b[2J\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "{}", "fmnn.classes is not a list of 3 names"},
     };
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
