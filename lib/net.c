@@ -46,7 +46,7 @@ void fm_parameter_set(const struct fm_parameter *p, float *block, const float *c
 
 /* ---- building */
 
-/* Offsets are 32 bits wide in the kernels' tables. */
+/* 4 GiB of weights; the optimizer's slots take that again, each. */
 enum { MOST_FLOATS = 1 << 30, MOST_CLASSES = 65536 };
 
 static int add_parameter(struct fmnn_net *net, size_t module, const char *kind,
