@@ -4,6 +4,7 @@
 #include "engine.h"
 
 #include <float.h>
+#include <sys/resource.h>
 
 #include "data.h"
 #include "runner.h"
@@ -432,6 +433,21 @@ START_TEST(predictions_stand_alone)
 }
 END_TEST
 
+/* What is laid out for a picture that never comes costs next to no memory: a gigabyte here. */
+START_TEST(a_workspace_costs_what_is_used)
+{
+    struct fmnn_model *model = fmnn_model_parse("conv 16 1x1 | maxpool 255 | dense classes", "text", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, 4096, 4096, 2, NULL);
+    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 1, 1, NULL, NULL);
+    struct rusage usage;
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    ck_assert_int_lt(usage.ru_maxrss, 400000); /* KiB */
+    fmnn_predictor_free(predictor); /* NULL where memory is promised sparingly */
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     int count = FM_COUNT(models);
@@ -447,5 +463,6 @@ int main(void)
     tcase_add_loop_test(tcase, the_callers_arithmetic_does_not_show, 0, count);
 #endif
     tcase_add_loop_test(tcase, predictions_stand_alone, 0, count);
+    tcase_add_test(tcase, a_workspace_costs_what_is_used);
     return run_tests("engine", tcase);
 }
