@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "model.h"
+#include "real.h"
 #include "rng.h"
 
 /* ---- the two orders of a parameter */
@@ -244,22 +245,31 @@ void fmnn_net_free(struct fmnn_net *net)
 
 /* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal). Numbers go by
    the canonical index, so that they do not depend on how the weights are stored. */
+static void initialise_unit(struct fmnn_net *net, uint64_t seed, size_t id, size_t unit)
+{
+    const struct fm_parameter *p = &net->parameter[id];
+    double deviation = p->fan_in ? sqrt(2.0 / (double)p->fan_in) : 0;
+    size_t row = p->c * p->h * p->w;
+    for (size_t i = 0; i < row; i++) {
+        size_t channel = i / (p->h * p->w), y = i / p->w % p->h, x = i % p->w;
+        uint64_t index = (uint64_t)id << 40 | (unit * row + i);
+        float *weight = &net->weights[stored_at(p, unit, channel, y) + x * p->c * FM_PANEL];
+        *weight = 0;
+        if (p->fan_in)
+            *weight = (float)(deviation *
+                              fm_random_truncated_normal(fm_random(seed, FM_RNG_INIT, 0, index)));
+    }
+}
+
 void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed)
 {
     for (size_t id = 0; id < net->parameter_count; id++) {
-        const struct fm_parameter *p = &net->parameter[id];
-        double deviation = p->fan_in ? sqrt(2.0 / (double)p->fan_in) : 0;
-        size_t row = p->c * p->h * p->w;
 #pragma omp parallel for schedule(static)
-        for (size_t unit = 0; unit < p->units; unit++)
-            for (size_t i = 0; i < row; i++) {
-                size_t channel = i / (p->h * p->w), y = i / p->w % p->h, x = i % p->w;
-                uint64_t index = (uint64_t)id << 40 | (unit * row + i);
-                net->weights[stored_at(p, unit, channel, y) + x * p->c * FM_PANEL] =
-                    p->fan_in ? (float)(deviation * fm_random_truncated_normal(fm_random(
-                                                        seed, FM_RNG_INIT, 0, index)))
-                              : 0;
-            }
+        for (size_t unit = 0; unit < net->parameter[id].units; unit++) {
+            fm_float_state before = fm_float_enter();
+            initialise_unit(net, seed, id, unit);
+            fm_float_leave(before);
+        }
     }
 }
 
