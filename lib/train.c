@@ -123,8 +123,9 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* The batches of one call: of training or, after them, of validation. They are run in one go for so long
-   that starting the threads does not count, but not so long that a signal would have to wait. */
+/* The batches of one call: of training or, after them, of validation. They are run in one go for so
+   long that starting the threads does not count, but not so long that a signal would have to wait.
+ */
 struct go {
     struct fmnn_trainer *t;
     bool training, bad; /* bad: the loss was not finite */
@@ -205,8 +206,8 @@ static bool finite_block(const float *block, size_t count)
     return good;
 }
 
-/* A step can leave weights behind that are not finite after a loss that was: no file could be read that
-   holds them. */
+/* A step can leave weights behind that are not finite after a loss that was: no file could be read
+   that holds them. */
 static bool all_finite(const struct fmnn_trainer *t)
 {
     bool good = finite_block(t->net->weights, t->net->stored);
@@ -249,7 +250,8 @@ static unsigned best_epoch(const struct fmnn_trainer *t)
 {
     unsigned best = 0;
     for (unsigned i = 0; i < t->epoch_count; i++)
-        if (t->epoch[i].validated && (!best || t->epoch[i].val_accuracy > t->epoch[best - 1].val_accuracy))
+        if (t->epoch[i].validated &&
+            (!best || t->epoch[i].val_accuracy > t->epoch[best - 1].val_accuracy))
             best = i + 1;
     return best;
 }
@@ -267,14 +269,15 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
     double start = now();
-    struct go go = {.t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
+    struct go go = {
+        .t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
     if (go.training || t->valid)
         run_batches(&go);
     t->seconds += now() - start;
     bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
     int status = 0;
     if (go.bad)
-        status = fail_not_finite(t, go.training ? "the loss is" : "the validation loss is", err);
+        status = fail_not_finite(t, "the loss is", err);
     else if (ended && !all_finite(t))
         status = fail_not_finite(t, "the weights are", err);
     else if (ended)
