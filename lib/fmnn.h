@@ -255,7 +255,8 @@ FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed);
 FMNN_API size_t fmnn_net_height(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_width(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);
-/* The names of the classes, NULL where they have none. _set_ copies; the count must fit. */
+/* The names of the classes, NULL where they have none. _set_ copies; the count must fit,
+   and the names be such as fmnn_names_read takes. */
 FMNN_API const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net);
 FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names,
                                 struct fmnn_error *err);
@@ -323,7 +324,7 @@ enum fmnn_progress {
     FMNN_EPOCH, /* that ended an epoch: fmnn_trainer_epoch tells its figures */
     FMNN_DONE,  /* nothing is left to do: all epochs, or out of patience */
 };
-/* Does the next batch. -1 on error (a loss that is not finite: FMNN_DATA). */
+/* Does the next batch. -1 on error (a loss or weights that are not finite: FMNN_DATA). */
 FMNN_API int fmnn_trainer_advance(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* The figures of an epoch that has ended, from 1; NULL: it has not. */
 FMNN_API const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *trainer,

@@ -45,6 +45,10 @@ char *fm_format(struct fmnn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool fm_mul(size_t a, size_t b, size_t *product); /* false on overflow */
 
+/* sets.c: what is wrong with a class name of so many bytes, or NULL: names are UTF-8 without control
+   characters, 1 to 1000 bytes, wherever they come from. */
+const char *fm_name_fault(const char *name, size_t length);
+
 /* words.c: text to numbers, strictly (no blanks, no sign unless said, the whole word), in any locale. */
 bool fm_parse_unsigned(const char *text, uint64_t max, uint64_t *value); /* decimal digits only */
 bool fm_parse_double(const char *text, double *value);                   /* finite, '.' */

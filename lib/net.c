@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "model.h"
+#include "real.h"
 #include "rng.h"
 
 /* ---- the two orders of a parameter */
@@ -46,7 +47,7 @@ void fm_parameter_set(const struct fm_parameter *p, float *block, const float *c
 
 /* ---- building */
 
-/* Offsets are 32 bits wide in the kernels' tables. */
+/* 4 GiB of weights; the optimizer's slots take that again, each. */
 enum { MOST_FLOATS = 1 << 30, MOST_CLASSES = 65536 };
 
 static int add_parameter(struct fmnn_net *net, size_t module, const char *kind,
@@ -185,7 +186,7 @@ static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
     return text;
 }
 
-struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
+struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
                               size_t classes, struct fmnn_error *err)
 {
     if (height < 1 || width < 1 || height > 4096 || width > 4096) {
@@ -202,12 +203,24 @@ struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, siz
     net->height = height;
     net->width = width;
     net->classes = classes;
-    if (build(net, model, err) == 0) {
-        net->weights = fm_alloc_aligned(net->stored, sizeof *net->weights, err);
-        net->text = join_texts(net, err);
-        if (net->weights && net->text)
-            return net;
-    }
+    if (build(net, model, err) == 0 && (net->text = join_texts(net, err)) != NULL)
+        return net;
+    fmnn_net_free(net);
+    return NULL;
+}
+
+int fm_net_allocate(struct fmnn_net *net, struct fmnn_error *err)
+{
+    net->weights = fm_alloc_aligned(net->stored, sizeof *net->weights, err);
+    return net->weights ? 0 : -1;
+}
+
+struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
+                              size_t classes, struct fmnn_error *err)
+{
+    struct fmnn_net *net = fm_net_shape(model, height, width, classes, err);
+    if (!net || fm_net_allocate(net, err) == 0)
+        return net;
     fmnn_net_free(net);
     return NULL;
 }
@@ -232,22 +245,31 @@ void fmnn_net_free(struct fmnn_net *net)
 
 /* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal). Numbers go by
    the canonical index, so that they do not depend on how the weights are stored. */
+static void initialise_unit(struct fmnn_net *net, uint64_t seed, size_t id, size_t unit)
+{
+    const struct fm_parameter *p = &net->parameter[id];
+    double deviation = p->fan_in ? sqrt(2.0 / (double)p->fan_in) : 0;
+    size_t row = p->c * p->h * p->w;
+    for (size_t i = 0; i < row; i++) {
+        size_t channel = i / (p->h * p->w), y = i / p->w % p->h, x = i % p->w;
+        uint64_t index = (uint64_t)id << 40 | (unit * row + i);
+        float *weight = &net->weights[stored_at(p, unit, channel, y) + x * p->c * FM_PANEL];
+        *weight = 0;
+        if (p->fan_in)
+            *weight = (float)(deviation *
+                              fm_random_truncated_normal(fm_random(seed, FM_RNG_INIT, 0, index)));
+    }
+}
+
 void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed)
 {
     for (size_t id = 0; id < net->parameter_count; id++) {
-        const struct fm_parameter *p = &net->parameter[id];
-        double deviation = p->fan_in ? sqrt(2.0 / (double)p->fan_in) : 0;
-        size_t row = p->c * p->h * p->w;
 #pragma omp parallel for schedule(static)
-        for (size_t unit = 0; unit < p->units; unit++)
-            for (size_t i = 0; i < row; i++) {
-                size_t channel = i / (p->h * p->w), y = i / p->w % p->h, x = i % p->w;
-                uint64_t index = (uint64_t)id << 40 | (unit * row + i);
-                net->weights[stored_at(p, unit, channel, y) + x * p->c * FM_PANEL] =
-                    p->fan_in ? (float)(deviation * fm_random_truncated_normal(fm_random(
-                                                        seed, FM_RNG_INIT, 0, index)))
-                              : 0;
-            }
+        for (size_t unit = 0; unit < net->parameter[id].units; unit++) {
+            fm_float_state before = fm_float_enter();
+            initialise_unit(net, seed, id, unit);
+            fm_float_leave(before);
+        }
     }
 }
 
@@ -278,6 +300,11 @@ int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names, str
     if (names->count != net->classes)
         return fm_fail(err, FMNN_USAGE, "there are %zu class names, but %zu classes", names->count,
                        net->classes);
+    for (size_t i = 0; i < names->count; i++) {
+        const char *fault = fm_name_fault(names->name[i], strlen(names->name[i]));
+        if (fault)
+            return fm_fail(err, FMNN_USAGE, "class %zu: %s", i, fault);
+    }
     struct fmnn_names *copy =
         fmnn_names_copy((const char *const *)names->name, names->count, err);
     if (!copy)

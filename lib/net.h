@@ -52,6 +52,11 @@ struct fmnn_net {
     char *training; /* the record of the training (JSON), or NULL */
 };
 
+/* A net without weights: shapes and parameters are known, but nothing large is allocated yet. */
+struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
+                              size_t classes, struct fmnn_error *err);
+int fm_net_allocate(struct fmnn_net *net, struct fmnn_error *err); /* the weights, zero */
+
 /* Copies a parameter between canonical and stored order; block is laid out like net->weights. */
 void fm_parameter_get(const struct fm_parameter *parameter, const float *block, float *canonical);
 void fm_parameter_set(const struct fm_parameter *parameter, float *block, const float *canonical);

@@ -8,7 +8,9 @@
 /* ---- places */
 
 enum { OVER_READ = 64 }; /* kernels may read, never write, so many floats beyond a row's end */
-static const size_t most_floats = (size_t)1 << 36;
+/* 2^36, or what can be counted in bytes. */
+static const size_t most_floats =
+    SIZE_MAX / 8 < (uint64_t)1 << 36 ? SIZE_MAX / 8 & ~(size_t)15 : (size_t)((uint64_t)1 << 36);
 
 /* Takes room for `batch` frames of h x w pixels of c channels from the workspace. */
 static int take(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
@@ -86,7 +88,6 @@ struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_no
 {
     const struct fmnn_net *net = builder->plan->net;
     struct fm_step step = {.kind = kind,
-                           .node = (size_t)(node - net->node),
                            .in_shape = net->value[node->input].shape,
                            .out_shape = net->value[node->output].shape,
                            .activation = net->value[node->output].activation,
@@ -132,7 +133,6 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
     size_t last = plan->net->value_count - 1;
     struct fm_step step = {.kind = FM_JOB_loss,
                            .jobs = (plan->batch + 15) / 16,
-                           .node = plan->net->node_count - 1,
                            .in_shape = plan->net->value[last].shape,
                            .in = builder->value[last]};
     if (builder->training)
@@ -183,6 +183,20 @@ static int build(struct fm_builder *builder, struct fmnn_error *err)
     return builder->training ? add_backward(builder, err) : 0;
 }
 
+/* Zeroed by calloc, which does not touch large blocks: so a net that is too large for this machine
+   fails here, or costs memory only as far as it is used. */
+static int allocate(struct fm_plan *plan, struct fmnn_error *err)
+{
+    enum { ALIGNMENT = 64 };
+    size_t floats = plan->floats + OVER_READ + ALIGNMENT / sizeof(float);
+    plan->memory = fm_alloc(floats, sizeof(float), err);
+    if (!plan->memory)
+        return -1;
+    size_t beyond = (uintptr_t)plan->memory % ALIGNMENT;
+    plan->workspace = (float *)plan->memory + (beyond ? (ALIGNMENT - beyond) / sizeof(float) : 0);
+    return 0;
+}
+
 struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, bool training,
                             enum fm_optimizer_id optimizer, struct fmnn_error *err)
 {
@@ -198,9 +212,7 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, bool train
     bool good = builder.value && builder.gradient && build(&builder, err) == 0;
     free(builder.value);
     free(builder.gradient);
-    if (good)
-        plan->workspace = fm_alloc_aligned(plan->floats + OVER_READ, sizeof *plan->workspace, err);
-    if (plan->workspace)
+    if (good && allocate(plan, err) == 0)
         return plan;
     fm_plan_free(plan);
     return NULL;
@@ -210,7 +222,7 @@ void fm_plan_free(struct fm_plan *plan)
 {
     if (!plan)
         return;
-    free(plan->workspace);
+    free(plan->memory);
     free(plan->step);
     free(plan);
 }

@@ -55,7 +55,6 @@ enum { FM_ROWS = 96 };
 struct fm_step {
     enum fm_job_kind kind;
     size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */
-    size_t node; /* for profiles */
     struct fm_shape in_shape, out_shape;
     enum fm_activation activation; /* of out in forward steps, of in in backward steps */
     struct fm_place in, out;       /* values; in from the window's corner, zeros around included */
@@ -85,7 +84,8 @@ struct fm_run {
 struct fm_plan {
     const struct fmnn_net *net;
     size_t batch, floats; /* of the workspace */
-    float *workspace;
+    void *memory;         /* that the workspace is in */
+    float *workspace;     /* 64-byte aligned, zero at first */
     struct fm_step *step;
     size_t step_count, step_capacity;
     size_t forward_steps; /* the rest is backward */

@@ -109,8 +109,7 @@ static size_t utf8_length(const unsigned char *text, uint32_t *code)
     return good ? length : 0;
 }
 
-/* What is wrong with a name, or NULL. */
-static const char *name_fault(const char *name, size_t length)
+const char *fm_name_fault(const char *name, size_t length)
 {
     if (length == 0)
         return "an empty line where a class name should be";
@@ -136,7 +135,7 @@ static const char *name_fault(const char *name, size_t length)
 static int add_name(struct fmnn_names *names, size_t *capacity, const char *line, size_t length,
                     const char *path, struct fmnn_error *err)
 {
-    const char *fault = name_fault(line, length);
+    const char *fault = fm_name_fault(line, length);
     if (!fault && names->count == MOST_NAMES)
         fault = "more than 65536 class names";
     if (fault)

@@ -198,7 +198,7 @@ static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
     bool good = name != NULL;
     for (size_t i = 0; good && i < count; i++) {
         name[i] = json_string_value(json_array_get(list, i));
-        good = name[i] && name[i][0] && !strpbrk(name[i], "\t\n\r");
+        good = name[i] && !fm_name_fault(name[i], strlen(name[i]));
     }
     if (good)
         net->names = fmnn_names_copy(name, count, err);
@@ -229,21 +229,30 @@ static int check_sizes(const struct fm_safetensors *file, const struct fm_entry 
                    is, want);
 }
 
+/* The tensor PREFIX NAME of the i-th parameter, if it is there and of the right sizes. */
+static const struct fm_entry *find_parameter(const struct fm_safetensors *file,
+                                             const struct fmnn_net *net, const char *prefix,
+                                             size_t i, struct fmnn_error *err)
+{
+    struct fmnn_tensor tensor;
+    fmnn_net_tensor(net, i, &tensor);
+    char *name = fm_format(err, "%s%s", prefix, tensor.name);
+    if (!name)
+        return NULL;
+    const struct fm_entry *entry = fm_safetensors_find(file, name);
+    if (!entry)
+        fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing", fm_safetensors_name(file), name);
+    free(name);
+    return entry && check_sizes(file, entry, &tensor, err) == 0 ? entry : NULL;
+}
+
 int fm_read_parameters(const struct fm_safetensors *file, const struct fmnn_net *net,
                        const char *prefix, float *block, struct fmnn_error *err)
 {
     for (size_t i = 0; i < net->parameter_count; i++) {
         const struct fm_parameter *p = &net->parameter[i];
-        struct fmnn_tensor tensor;
-        fmnn_net_tensor(net, i, &tensor);
-        char *name = fm_format(err, "%s%s", prefix, p->name);
-        if (!name)
-            return -1;
-        const struct fm_entry *entry = fm_safetensors_find(file, name);
+        const struct fm_entry *entry = find_parameter(file, net, prefix, i, err);
         if (!entry)
-            fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing", fm_safetensors_name(file), name);
-        free(name);
-        if (!entry || check_sizes(file, entry, &tensor, err) != 0)
             return -1;
         const float *values = entry->data;
         for (size_t k = 0; k < fm_parameter_count(p); k++)
@@ -255,17 +264,21 @@ int fm_read_parameters(const struct fm_safetensors *file, const struct fmnn_net 
     return 0;
 }
 
-/* A weights file holds the parameters and nothing else; a checkpoint more. */
-static int refuse_others(const struct fm_safetensors *file, const struct fmnn_net *net,
+/* A weights file holds the parameters and nothing else; a checkpoint more. This comes before memory is
+   taken for the weights, so that a small file whose model is a huge net is refused cheaply. */
+static int check_tensors(const struct fm_safetensors *file, const struct fmnn_net *net,
                          struct fmnn_error *err)
 {
     size_t count = 0;
     while (fm_safetensors_at(file, count))
         count++;
-    if (count == net->parameter_count || fm_safetensors_text(file, "fmnn.checkpoint"))
-        return 0;
-    return fm_fail(err, FMNN_DATA, "%s: %zu tensors, but the model has %zu",
-                   fm_safetensors_name(file), count, net->parameter_count);
+    if (count != net->parameter_count && !fm_safetensors_text(file, "fmnn.checkpoint"))
+        return fm_fail(err, FMNN_DATA, "%s: %zu tensors, but the model has %zu",
+                       fm_safetensors_name(file), count, net->parameter_count);
+    for (size_t i = 0; i < net->parameter_count; i++)
+        if (!find_parameter(file, net, "", i, err))
+            return -1;
+    return 0;
 }
 
 /* The model as the file says it, and how many classes it tells apart. */
@@ -297,13 +310,13 @@ struct fmnn_net *fm_net_from(const struct fm_safetensors *file, struct fmnn_erro
     struct fmnn_model *model = read_model(file, &classes, err);
     if (!model)
         return NULL;
-    struct fmnn_net *net = fmnn_net_new(model, height, width, classes, err);
+    struct fmnn_net *net = fm_net_shape(model, height, width, classes, err);
     fmnn_model_free(model);
     if (!net)
         return NULL;
     const char *training = fm_safetensors_text(file, "fmnn.training");
-    if (read_names(file, net, err) == 0 && refuse_others(file, net, err) == 0 &&
-        fm_read_parameters(file, net, "", net->weights, err) == 0 &&
+    if (read_names(file, net, err) == 0 && check_tensors(file, net, err) == 0 &&
+        fm_net_allocate(net, err) == 0 && fm_read_parameters(file, net, "", net->weights, err) == 0 &&
         (!training || (net->training = fm_strdup(training, err)) != NULL))
         return net;
     fmnn_net_free(net);

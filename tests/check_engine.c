@@ -4,6 +4,7 @@
 #include "engine.h"
 
 #include <float.h>
+#include <sys/resource.h>
 
 #include "data.h"
 #include "runner.h"
@@ -387,11 +388,12 @@ END_TEST
 /* A caller that has set flush-to-zero and another rounding gets the same, and keeps what it has set. */
 START_TEST(the_callers_arithmetic_does_not_show)
 {
-    struct fmnn_net *plain = make_net((size_t)_i, 12), *odd = make_net((size_t)_i, 12);
+    struct fmnn_net *plain = make_net((size_t)_i, 12);
     struct fmnn_data *data = make_data(plain, 17, 13);
     train_some(plain, data, NULL, 2, "adam");
     unsigned before = _mm_getcsr();
     _mm_setcsr(0x1f80 | 0x8040 | 0x6000); /* flush results and inputs, round towards zero */
+    struct fmnn_net *odd = make_net((size_t)_i, 12);
     train_some(odd, data, NULL, 2, "adam");
     ck_assert_uint_eq(_mm_getcsr() & 0xffc0, 0x1f80 | 0x8040 | 0x6000);
     _mm_setcsr(before);
@@ -432,6 +434,21 @@ START_TEST(predictions_stand_alone)
 }
 END_TEST
 
+/* What is laid out for a picture that never comes costs next to no memory: a gigabyte here. */
+START_TEST(a_workspace_costs_what_is_used)
+{
+    struct fmnn_model *model = fmnn_model_parse("conv 16 1x1 | maxpool 255 | dense classes", "text", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, 4096, 4096, 2, NULL);
+    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 1, 1, NULL, NULL);
+    struct rusage usage;
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    ck_assert_int_lt(usage.ru_maxrss, 400000); /* KiB */
+    fmnn_predictor_free(predictor); /* NULL where memory is promised sparingly */
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     int count = FM_COUNT(models);
@@ -447,5 +464,6 @@ int main(void)
     tcase_add_loop_test(tcase, the_callers_arithmetic_does_not_show, 0, count);
 #endif
     tcase_add_loop_test(tcase, predictions_stand_alone, 0, count);
+    tcase_add_test(tcase, a_workspace_costs_what_is_used);
     return run_tests("engine", tcase);
 }

@@ -1,6 +1,7 @@
 /* check_train.c -- training by epochs, checkpoints, weight files. */
 #include "engine.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "data.h"
@@ -258,6 +259,35 @@ START_TEST(a_loss_that_is_not_finite_ends_it)
 }
 END_TEST
 
+/* The loss of the last step is finite, what it makes of the weights is not: with and without validation
+   to see it, and for who stops inside an epoch. */
+START_TEST(weights_that_are_not_finite_end_it)
+{
+    struct fmnn_error err = {0};
+    struct set set = make_set();
+    memcpy(set.training.recipe.optimizer, "sgd", 4);
+    set.training.recipe.lr = 1e38;
+    set.training.recipe.epochs = 1;
+    set.training.recipe.batch = _i == 2 ? 23 : 45;
+    set.training.keep_last = _i > 0;
+    for (size_t i = 0; i < set.net->stored; i++) /* large values, so large gradients */
+        set.net->weights[i] *= 100;
+    struct fmnn_trainer *trainer =
+        fmnn_trainer_new(set.net, set.train, _i == 0 ? set.valid : NULL, &set.training, &err);
+    trainer->longest_go = 0; /* one batch a call */
+    int status = FMNN_BATCH;
+    while (status == FMNN_BATCH && (_i != 2 || trainer->step == 0))
+        status = fmnn_trainer_advance(trainer, &err);
+    if (_i == 2)
+        status = fmnn_trainer_finish(trainer, &err);
+    ck_assert_int_eq(status, -1);
+    ck_assert_msg(strstr(err.message, " not finite any more at step 1, in epoch 1") != NULL, "%s",
+                  err.message);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
 START_TEST(weights_survive_a_file)
 {
     struct fmnn_error err;
@@ -296,6 +326,9 @@ START_TEST(class_names_survive_a_file)
     names->count = 3;
     ck_assert_int_eq(fmnn_net_set_names(net, names, &err), -1);
     names->count = 4;
+    names->name[1][0] = '\033'; /* what could not be read back */
+    ck_assert_int_eq(fmnn_net_set_names(net, names, &err), -1);
+    ck_assert_str_eq(err.message, "class 1: a control character in a class name");
     fmnn_names_free(names);
     fmnn_net_free(again);
     fmnn_net_free(net);
@@ -325,6 +358,7 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.classes", "[\"a\",\"b\",3]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",\"\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",\"c\\td\"]", "fmnn.classes is not a list of 3 names"},
+        {"fmnn.classes", "[\"a\",\"b\",\"\\u001b[2J\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "{}", "fmnn.classes is not a list of 3 names"},
     };
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
@@ -352,6 +386,41 @@ START_TEST(files_of_other_shape_are_refused)
         fm_file_free(&file);
         fmnn_net_free(net);
     }
+}
+END_TEST
+
+static size_t most_memory(void) /* that this process has used so far, in KiB */
+{
+    struct rusage usage;
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    return (size_t)usage.ru_maxrss;
+}
+
+/* A file of a few hundred bytes whose model has nearly 2^30 weights. */
+START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
+{
+    struct fmnn_error err = {0};
+    struct fmnn_net *net = make_net(1, 1);
+    struct fm_file file = {0};
+    ck_assert_int_eq(fm_file_net(&file, net, NULL, &err), 0);
+    for (size_t k = 0; k < file.pair_count; k++) {
+        bool model = !strcmp(file.pair[k].key, "fmnn.model");
+        if (!model && strcmp(file.pair[k].key, "fmnn.input") != 0)
+            continue;
+        free((char *)(uintptr_t)file.pair[k].value);
+        file.pair[k].value = strdup(model ? "dense 1048576 | dense 3"
+                                          : "{\"scale\":0.00392156862745098,\"shape\":[1,28,28]}");
+    }
+    ck_assert_int_eq(fm_file_parameters(&file, net, "", net->weights, &err), 0);
+    FILE *stream = fopen("huge", "wb");
+    ck_assert_int_eq(fm_file_write(&file, stream, &err), 0);
+    fclose(stream);
+    size_t before = most_memory();
+    ck_assert_ptr_null(fmnn_net_read("huge", &err));
+    check_message("huge", &err, "huge", "tensor '1.weight' is F32 (7,15), but the model wants");
+    ck_assert_uint_lt(most_memory() - before, 100000);
+    fm_file_free(&file);
+    fmnn_net_free(net);
 }
 END_TEST
 
@@ -401,9 +470,11 @@ int main(void)
     tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 3);
     tcase_add_test(tcase, resuming_something_else_is_refused);
     tcase_add_test(tcase, a_loss_that_is_not_finite_ends_it);
+    tcase_add_loop_test(tcase, weights_that_are_not_finite_end_it, 0, 3);
     tcase_add_test(tcase, weights_survive_a_file);
     tcase_add_test(tcase, class_names_survive_a_file);
     tcase_add_test(tcase, files_of_other_shape_are_refused);
+    tcase_add_test(tcase, a_huge_net_in_a_small_file_is_refused_cheaply);
     tcase_add_test(tcase, values_that_are_not_finite_are_refused);
     tcase_add_test(tcase, data_must_fit_the_net);
     scratch_enter();

@@ -28,16 +28,18 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
                           struct fmnn_error *err)
 {
     struct fm_step step = fm_node_step(builder, node, FM_JOB_transpose_weight);
-    size_t batch = builder->plan->batch, room;
+    size_t batch = builder->plan->batch, row, room;
     bool dense = is_dense(&step);
     if (dense) {
         step.kind = FM_JOB_transpose_batch;
         step.jobs = fm_panels(batch);
-        room = fm_panels(batch) * fm_panels(step.units) * FM_PANEL * FM_PANEL;
+        row = fm_panels(step.units) * FM_PANEL;
     } else {
         step.jobs = fm_panels(step.in_shape.c);
-        room = step.jobs * FM_PANEL * step.window.kernel_h * step.window.kernel_w * step.units;
+        row = step.window.kernel_h * step.window.kernel_w * step.units;
     }
+    if (!fm_mul(step.jobs * FM_PANEL, row, &room))
+        return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu", batch);
     if (room > builder->scratch_floats)
         builder->scratch_floats = room;
     if (fm_add_step(builder, &step, err) != 0)
