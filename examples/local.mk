@@ -1,5 +1,5 @@
 # What a user runs first, the sample it can run on, and what came out when we ran it.
-EXTRA_DIST += tests/run examples/prepare.sh examples/quickstart examples/record \
+EXTRA_DIST += tests/run examples/prepare.sh examples/quickstart \
 	examples/sample/README examples/sample/COPYING examples/sample/make examples/sample/classes.txt \
 	examples/sample/train-images-idx3-ubyte.gz examples/sample/train-labels-idx1-ubyte.gz \
 	examples/sample/t10k-images-idx3-ubyte.gz examples/sample/t10k-labels-idx1-ubyte.gz
