@@ -158,7 +158,7 @@ static float plain_affine(const struct fmnn_net *net, const float *x, size_t uni
     float *bias = calloc(net->parameter[1].units, sizeof *bias);
     fmnn_net_get(net, 0, weight);
     fmnn_net_get(net, 1, bias);
-    float sum = bias[unit];
+    float sum = 0;
     for (size_t ky = 0; ky < w.kernel_h; ky++)
         for (size_t kx = 0; kx < w.kernel_w; kx++) {
             long y = (long)(oy * w.stride + ky) - (long)w.top;
@@ -167,6 +167,7 @@ static float plain_affine(const struct fmnn_net *net, const float *x, size_t uni
             float v = inside ? x[(size_t)y * in.w + (size_t)col] : 0;
             sum = fmaf(v, weight[(unit * w.kernel_h + ky) * w.kernel_w + kx], sum);
         }
+    sum += bias[unit];
     free(weight);
     free(bias);
     return sum < 0 ? 0 : sum;
@@ -203,6 +204,43 @@ START_TEST(convolution_is_that_of_plain_loops)
                 }
         fm_plan_free(plan);
     }
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+}
+END_TEST
+
+/* A long sum goes in groups of 512: a dense layer of 41 x 50 pixels, bit for bit. */
+START_TEST(long_sums_go_in_groups)
+{
+    enum { H = 41, W = 50, UNITS = 3 };
+    struct fmnn_model *model = fmnn_model_parse("dense 3 | dense classes", "text", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, H, W, 2, NULL);
+    fmnn_net_initialise(net, 21);
+    struct fmnn_data *data = make_data(net, 1, 22);
+    float *weight = calloc(UNITS * H * W, sizeof *weight);
+    fmnn_net_get(net, 0, weight);
+    const struct fm_kernels *kernels;
+    for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
+        struct fm_plan *plan = fm_plan_new(net, 1, false, FM_OPTIMIZER_adam, NULL);
+        struct once once = {.data = data, .n = 1};
+        struct fm_run run = run_of(&once, net);
+        fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
+        for (size_t u = 0; u < UNITS; u++) {
+            float wanted = 0;
+            for (size_t from = 0; from < H * W; from += 512) {
+                float group = 0;
+                for (size_t k = from; k < from + 512 && k < H * W; k++)
+                    group = fmaf((float)data->pixels[k] / 255.0f, weight[u * H * W + k], group);
+                wanted += group;
+            }
+            float got = plan->workspace[plan->step[1].out.origin + u];
+            ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: %.9g, wanted %.9g",
+                          kernels->name, (double)got, (double)wanted);
+        }
+        fm_plan_free(plan);
+    }
+    free(weight);
     fmnn_data_free(data);
     fmnn_net_free(net);
     fmnn_model_free(model);
@@ -402,6 +440,7 @@ int main(void)
     tcase_add_loop_test(tcase, gradients_are_those_of_finite_differences, 0, count);
     tcase_add_test(tcase, every_layer_type_is_among_the_models);
     tcase_add_loop_test(tcase, convolution_is_that_of_plain_loops, 0, 5);
+    tcase_add_test(tcase, long_sums_go_in_groups);
     tcase_add_loop_test(tcase, fused_updates_equal_stored_gradients, 0, count);
     tcase_add_loop_test(tcase, sets_and_threads_give_the_same_bits, 0, count);
 #ifdef __SSE2__
