@@ -207,17 +207,35 @@ static char *read_whole(const char *path)
     return text;
 }
 
-/* The presets in a directory, for the nearest to an unknown name. */
+/* The presets as they were when this program was built: they serve where it is not installed. */
+static const struct preset {
+    const char *name, *text;
+} built_in[] = {
+#include "presets.h"
+};
+enum { BUILT_IN = sizeof built_in / sizeof *built_in };
+
+static const char *built_in_text(const char *name)
+{
+    for (size_t i = 0; i < BUILT_IN; i++)
+        if (!strcmp(built_in[i].name, name))
+            return built_in[i].text;
+    return NULL;
+}
+
+/* With the nearest of the presets in the directory, or where it is NULL of those built in. */
 static _Noreturn void unknown_preset(const char *directory, const char *name)
 {
     char *names[64] = {NULL};
     size_t count = 0;
-    DIR *dir = opendir(directory);
-    if (!dir)
+    DIR *dir = directory ? opendir(directory) : NULL;
+    if (directory && !dir)
         die_errno("cannot look for the preset '%s' in %s", name, directory);
-    for (struct dirent *entry; count + 1 < 64 && (entry = readdir(dir)) != NULL;)
+    for (; !dir && count < BUILT_IN; count++)
+        names[count] = strdup(built_in[count].name);
+    for (struct dirent *entry; dir && count + 1 < 64 && (entry = readdir(dir)) != NULL;)
         if (entry->d_name[0] != '.' && !strchr(entry->d_name, '~'))
-            names[count++] = text_format("%s", entry->d_name);
+            names[count++] = strdup(entry->d_name);
     const char *nearest = fmnn_nearest(name, (const char *const *)names);
     if (nearest)
         usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
@@ -225,27 +243,37 @@ static _Noreturn void unknown_preset(const char *directory, const char *name)
                 name);
 }
 
+static struct fmnn_model *read_model(const char *path, struct fmnn_error *error)
+{
+    char *text = read_whole(path);
+    struct fmnn_model *model = fmnn_model_parse(text, path, error);
+    free(text);
+    return model;
+}
+
+static struct fmnn_model *find_preset(const char *name, struct fmnn_error *error)
+{
+    const char *directory = getenv("FMNN_MODELS");
+    bool elsewhere = directory && directory[0];
+    if (!elsewhere)
+        directory = MODELSDIR;
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
+        die("%s: file name too long", name);
+    if (access(path, F_OK) == 0)
+        return read_model(path, error);
+    const char *text = elsewhere ? NULL : built_in_text(name);
+    if (!text)
+        unknown_preset(elsewhere || access(directory, F_OK) == 0 ? directory : NULL, name);
+    return fmnn_model_parse(text, name, error);
+}
+
 static struct fmnn_model *find_model(const char *what)
 {
     struct fmnn_error error;
-    struct fmnn_model *model;
-    if (strpbrk(what, " \t\n|")) {
-        model = fmnn_model_parse(what, "--model", &error);
-    } else {
-        const char *presets = getenv("FMNN_MODELS");
-        if (!presets || !presets[0])
-            presets = MODELSDIR;
-        char path[4096];
-        bool is_file = strpbrk(what, "/.") != NULL;
-        if (snprintf(path, sizeof path, "%s%s%s", is_file ? "" : presets, is_file ? "" : "/",
-                     what) >= (int)sizeof path)
-            die("%s: file name too long", what);
-        if (!is_file && access(path, F_OK) != 0)
-            unknown_preset(presets, what);
-        char *text = read_whole(path);
-        model = fmnn_model_parse(text, path, &error);
-        free(text);
-    }
+    struct fmnn_model *model = strpbrk(what, " \t\n|") ? fmnn_model_parse(what, "--model", &error)
+                               : strpbrk(what, "/.")   ? read_model(what, &error)
+                                                       : find_preset(what, &error);
     if (!model)
         die_error(&error);
     return model;

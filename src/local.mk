@@ -18,10 +18,19 @@ src_fm_split_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-train
 src_fm_train_SOURCES = src/fm-train.c
-src_fm_train_CPPFLAGS = $(AM_CPPFLAGS) -DMODELSDIR='"$(modelsdir)"'
+src_fm_train_CPPFLAGS = $(AM_CPPFLAGS) -Isrc -DMODELSDIR='"$(modelsdir)"'
 src_fm_train_LDADD = $(common_ldadd)
 modelsdir = $(pkgdatadir)/models
 dist_models_DATA = lib/models/fc lib/models/cnn
+# The same as C strings, so that a program that is not installed, or was moved, has them too.
+nodist_src_fm_train_SOURCES = src/presets.h
+BUILT_SOURCES += src/presets.h
+CLEANFILES += src/presets.h
+src/presets.h: $(dist_models_DATA)
+	$(AM_V_at)$(MKDIR_P) src
+	$(AM_V_GEN)for preset in fc cnn; do echo "{\"$$preset\","; \
+	  sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' "$(srcdir)/lib/models/$$preset" || exit 1; echo '},'; \
+	done >$@.new && mv $@.new $@
 
 bin_PROGRAMS += src/fm-predict
 src_fm_predict_SOURCES = src/fm-predict.c
