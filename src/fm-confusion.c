@@ -44,20 +44,14 @@ static const struct program program = {
     .negative = "--min-accuracy is missed",
 };
 
-static const struct format {
-    const char *name;
-    void (*print)(const struct judgement *judgement);
-} formats[] = {{"text", print_text},
-               {"numpy", print_numpy},
-               {"tsv", print_tsv},
-               {"json", print_json},
-               {"markdown", print_markdown}};
 static const char *const format_names[] = {"text", "numpy", "tsv", "json", "markdown", NULL};
+static void (*const formats[])(const struct judgement *) = {print_text, print_numpy, print_tsv,
+                                                            print_json, print_markdown};
 static const char *const normalize_names[] = {"true", "pred", "all", NULL};
 
 struct settings {
     struct matrix_request input;
-    const struct format *format;
+    void (*print)(const struct judgement *); /* in the format wanted */
     bool normalized;
     enum fmnn_normalize normalize;
     bool report, pairs, digits_given;
@@ -68,7 +62,7 @@ struct settings {
 
 static void check_together(const struct settings *settings)
 {
-    bool tsv = settings->format->print == print_tsv, json = settings->format->print == print_json;
+    bool tsv = settings->print == print_tsv, json = settings->print == print_json;
     if (tsv && settings->report + settings->pairs + settings->normalized > 1)
         usage_error("--format tsv prints one table: --report, --pairs and --normalize exclude "
                     "each other");
@@ -83,7 +77,7 @@ static void set_option(struct settings *settings, int code)
         settings->input.data = optarg;
         break;
     case 'f':
-        settings->format = &formats[option_word("--format", optarg, format_names)];
+        settings->print = formats[option_word("--format", optarg, format_names)];
         break;
     case OPT_NORMALIZE:
         settings->normalized = true;
@@ -119,7 +113,7 @@ static void set_option(struct settings *settings, int code)
 static struct settings read_options(int argc, char **argv)
 {
     struct settings settings = {.input = {.purpose = "judge", .entropy = true},
-                                .format = formats,
+                                .print = print_text,
                                 .digits = 2,
                                 .min_accuracy = -1};
     int code;
@@ -172,7 +166,7 @@ static void judge(const struct matrix *matrix, const struct settings *settings)
         info("%zu of %zu classes have no precision, for none was predicted, and %zu no recall, for "
              "there is none: 0 stands for those",
              report->unpredicted, j.classes, report->unsupported);
-    settings->format->print(&j);
+    settings->print(&j);
     for (size_t i = 0; i < j.classes; i++)
         free(j.name[i]);
     free(j.name);
