@@ -8,3 +8,8 @@ EXTRA_DIST += tests/run examples/prepare.sh examples/quickstart \
 check_PROGRAMS += examples/embed
 examples_embed_SOURCES = examples/embed.c
 examples_embed_LDADD = lib/libfmnn.la
+
+# What came of training fc, and how.
+EXTRA_DIST += examples/record examples/record-fc/README examples/record-fc/fc.tsv \
+	examples/record-fc/test.txt examples/record-fc/curves.png examples/record-fc/matrix.png \
+	examples/record-fc/first10.png examples/record-fc/wrong.png examples/record-fc/filters.png

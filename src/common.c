@@ -491,22 +491,24 @@ static bool is_weights(const char *path)
     return got == 9 && memchr(head, 0, 8) && head[8] == '{';
 }
 
-static struct fmnn_names *named_classes(const char *path)
+struct fmnn_names *names_in_weights(const char *path)
 {
     struct fmnn_error error;
-    struct fmnn_names *names;
-    if (!is_weights(path)) {
-        names = fmnn_names_read(path, &error);
-        if (!names)
-            die_error(&error);
-        return names;
-    }
     struct fmnn_net *net = open_net(path);
     const struct fmnn_names *own = fmnn_net_names(net);
-    names = own ? fmnn_names_copy((const char *const *)own->name, own->count, &error) : NULL;
-    if (own && !names)
+    struct fmnn_names *names = NULL;
+    if (own && !(names = fmnn_names_copy((const char *const *)own->name, own->count, &error)))
         die_error(&error);
     fmnn_net_free(net);
+    return names;
+}
+
+static struct fmnn_names *names_in_list(const char *path)
+{
+    struct fmnn_error error;
+    struct fmnn_names *names = fmnn_names_read(path, &error);
+    if (!names)
+        die_error(&error);
     return names;
 }
 
@@ -514,8 +516,10 @@ struct fmnn_names *class_names(const char *option, struct fmnn_images *images, c
 {
     struct fmnn_error error;
     struct fmnn_names *names = NULL;
+    if (option && !strcmp(option, "none"))
+        return NULL;
     if (option)
-        return strcmp(option, "none") ? named_classes(option) : NULL;
+        return is_weights(option) ? names_in_weights(option) : names_in_list(option);
     if (!image || !image[0])
         return NULL;
     char *directory = fmnn_images_directory(images, image, NULL);

@@ -103,6 +103,8 @@ char *dataset_directory(const char *option, const char *dataset);
 /* ${XDG_DATA_HOME:-~/.local/share}/fmnn/DATASET, whether it exists or not; malloc'ed, NULL where
    there is no home. */
 char *user_directory(const char *dataset);
+/* Those of the classes; NULL where the weights have none. */
+struct fmnn_names *names_in_weights(const char *path);
 /* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the directory
    that holds `image`, the first picture of the table (may be NULL). NULL where there are none. */
 struct fmnn_names *class_names(const char *option, struct fmnn_images *images, const char *image);

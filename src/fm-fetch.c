@@ -8,6 +8,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+/* ---- 1. Options ---- */
+
 enum { OPT_FROM = 256, OPT_MIRROR, OPT_CHECK, OPT_LIST, OPT_TIMEOUT, OPT_RETRIES, OPT_DELAY };
 
 static const struct option_row rows[] = {
@@ -43,8 +45,6 @@ struct place {
     char *plain, *gz;
     struct finding plain_is, gz_is; /* gz_is only where the plain one is not good */
 };
-
-/* ---- 1. Options ---- */
 
 static const char *checked_mirror(const char *url)
 {

@@ -232,10 +232,10 @@ static _Noreturn void unknown_preset(const char *directory, const char *name)
     if (directory && !dir)
         die_errno("cannot look for the preset '%s' in %s", name, directory);
     for (; !dir && count < BUILT_IN; count++)
-        names[count] = strdup(built_in[count].name);
+        names[count] = text_format("%s", built_in[count].name);
     for (struct dirent *entry; dir && count + 1 < 64 && (entry = readdir(dir)) != NULL;)
         if (entry->d_name[0] != '.' && !strchr(entry->d_name, '~'))
-            names[count++] = strdup(entry->d_name);
+            names[count++] = text_format("%s", entry->d_name);
     const char *nearest = fmnn_nearest(name, (const char *const *)names);
     if (nearest)
         usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
@@ -329,23 +329,6 @@ static void close_reader(struct reader *r)
     fmnn_table_close(r->table);
 }
 
-/* A training goes on with the names it began with. Standard input cannot be read twice. */
-static struct fmnn_names *checkpoint_names(const struct arguments *a)
-{
-    struct fmnn_error error;
-    struct fmnn_names *names = NULL;
-    if (!a->resume || a->classes || !strcmp(a->resume, "-"))
-        return NULL;
-    struct fmnn_net *net = fmnn_net_read(a->resume, &error);
-    if (!net)
-        die_error(&error);
-    const struct fmnn_names *found = fmnn_net_names(net);
-    if (found && !(names = fmnn_names_copy((const char *const *)found->name, found->count, &error)))
-        die_error(&error);
-    fmnn_net_free(net);
-    return names;
-}
-
 /* The first picture settles the size, and where class names are looked for. */
 static void begin_input(struct input *input, const struct arguments *a, struct reader *r)
 {
@@ -353,7 +336,9 @@ static void begin_input(struct input *input, const struct arguments *a, struct r
     const char *image = fmnn_table_field(r->table, r->image);
     if (fmnn_images_size(r->images, image, &input->height, &input->width, &error) != 0)
         die_at_row(r->table, "%s", error.message);
-    input->names = checkpoint_names(a);
+    /* A training goes on with the names it began with; but standard input cannot be read twice. */
+    if (a->resume && !a->classes && strcmp(a->resume, "-") != 0)
+        input->names = names_in_weights(a->resume);
     if (!input->names)
         input->names = class_names(a->classes, r->images, image);
     input->classes = input->names ? input->names->count : 0;
