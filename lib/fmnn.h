@@ -324,7 +324,7 @@ enum fmnn_progress {
     FMNN_EPOCH, /* that ended an epoch: fmnn_trainer_epoch tells its figures */
     FMNN_DONE,  /* nothing is left to do: all epochs, or out of patience */
 };
-/* Does the next batch. -1 on error (a loss that is not finite: FMNN_DATA). */
+/* Does the next batch. -1 on error (a loss or weights that are not finite: FMNN_DATA). */
 FMNN_API int fmnn_trainer_advance(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* The figures of an epoch that has ended, from 1; NULL: it has not. */
 FMNN_API const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *trainer,

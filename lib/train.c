@@ -123,8 +123,9 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* The batches of one call: of training or, after them, of validation. They are run in one go for so long
-   that starting the threads does not count, but not so long that a signal would have to wait. */
+/* The batches of one call: of training or, after them, of validation. They are run in one go for so
+   long that starting the threads does not count, but not so long that a signal would have to wait.
+ */
 struct go {
     struct fmnn_trainer *t;
     bool training, bad; /* bad: the loss was not finite */
@@ -143,7 +144,7 @@ static void take_batch(struct go *go, const struct fm_run *run)
     }
     figures->pictures += run->pictures;
     *(go->training ? &t->trained : &t->validated) += run->pictures;
-    go->bad = go->training && !isfinite(figures->loss);
+    go->bad = !isfinite(figures->loss);
 }
 
 static bool feed(void *state, struct fm_run *run)
@@ -197,6 +198,32 @@ static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
     return epoch;
 }
 
+static bool finite_block(const float *block, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; block && i < count; i++)
+        good &= isfinite(block[i]) != 0;
+    return good;
+}
+
+/* A step can leave weights behind that are not finite after a loss that was: no file could be read
+   that holds them. */
+static bool all_finite(const struct fmnn_trainer *t)
+{
+    bool good = finite_block(t->net->weights, t->net->stored);
+    for (int i = 0; i < FM_SLOTS; i++)
+        good &= finite_block(t->slots[i], t->net->stored);
+    return good;
+}
+
+static int fail_not_finite(const struct fmnn_trainer *t, const char *what, struct fmnn_error *err)
+{
+    return fm_fail(err, FMNN_DATA,
+                   "%s not finite any more at step %llu, in epoch %zu; "
+                   "a smaller learning rate may help",
+                   what, (unsigned long long)t->step, t->epoch_count + 1);
+}
+
 /* The first epoch of highest validation accuracy is kept. */
 static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
 {
@@ -223,7 +250,8 @@ static unsigned best_epoch(const struct fmnn_trainer *t)
 {
     unsigned best = 0;
     for (unsigned i = 0; i < t->epoch_count; i++)
-        if (t->epoch[i].validated && (!best || t->epoch[i].val_accuracy > t->epoch[best - 1].val_accuracy))
+        if (t->epoch[i].validated &&
+            (!best || t->epoch[i].val_accuracy > t->epoch[best - 1].val_accuracy))
             best = i + 1;
     return best;
 }
@@ -241,17 +269,17 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
     double start = now();
-    struct go go = {.t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
+    struct go go = {
+        .t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
     if (go.training || t->valid)
         run_batches(&go);
     t->seconds += now() - start;
     bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
     int status = 0;
     if (go.bad)
-        status = fm_fail(err, FMNN_DATA,
-                         "the loss is not finite any more at step %llu, in epoch %zu; "
-                         "a smaller learning rate may help",
-                         (unsigned long long)t->step, t->epoch_count + 1);
+        status = fail_not_finite(t, "the loss is", err);
+    else if (ended && !all_finite(t))
+        status = fail_not_finite(t, "the weights are", err);
     else if (ended)
         status = end_epoch(t, err);
     fm_float_leave(before);
@@ -325,6 +353,8 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
 int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     bool best = t->best && t->kept;
+    if (!best && !finite_block(t->net->weights, t->net->stored))
+        return fail_not_finite(t, "the weights are", err);
     if (best)
         memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);
     free(t->net->training);

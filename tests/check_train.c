@@ -259,6 +259,35 @@ START_TEST(a_loss_that_is_not_finite_ends_it)
 }
 END_TEST
 
+/* The loss of the last step is finite, what it makes of the weights is not: with and without validation
+   to see it, and for who stops inside an epoch. */
+START_TEST(weights_that_are_not_finite_end_it)
+{
+    struct fmnn_error err = {0};
+    struct set set = make_set();
+    memcpy(set.training.recipe.optimizer, "sgd", 4);
+    set.training.recipe.lr = 1e38;
+    set.training.recipe.epochs = 1;
+    set.training.recipe.batch = _i == 2 ? 23 : 45;
+    set.training.keep_last = _i > 0;
+    for (size_t i = 0; i < set.net->stored; i++) /* large values, so large gradients */
+        set.net->weights[i] *= 100;
+    struct fmnn_trainer *trainer =
+        fmnn_trainer_new(set.net, set.train, _i == 0 ? set.valid : NULL, &set.training, &err);
+    trainer->longest_go = 0; /* one batch a call */
+    int status = FMNN_BATCH;
+    while (status == FMNN_BATCH && (_i != 2 || trainer->step == 0))
+        status = fmnn_trainer_advance(trainer, &err);
+    if (_i == 2)
+        status = fmnn_trainer_finish(trainer, &err);
+    ck_assert_int_eq(status, -1);
+    ck_assert_msg(strstr(err.message, " not finite any more at step 1, in epoch 1") != NULL, "%s",
+                  err.message);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
 START_TEST(weights_survive_a_file)
 {
     struct fmnn_error err;
@@ -441,6 +470,7 @@ int main(void)
     tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 3);
     tcase_add_test(tcase, resuming_something_else_is_refused);
     tcase_add_test(tcase, a_loss_that_is_not_finite_ends_it);
+    tcase_add_loop_test(tcase, weights_that_are_not_finite_end_it, 0, 3);
     tcase_add_test(tcase, weights_survive_a_file);
     tcase_add_test(tcase, class_names_survive_a_file);
     tcase_add_test(tcase, files_of_other_shape_are_refused);
