@@ -200,7 +200,7 @@ START_TEST(many)
 {
     enum { COUNT = 10000 };
     static struct fm_entry all[COUNT];
-    static char names[COUNT][8];
+    static char names[COUNT][16];
     for (int i = 0; i < COUNT; i++) {
         snprintf(names[i], sizeof names[i], "t%d", i);
         all[i] = (struct fm_entry){.name = names[i], .dtype = FM_F32, .data = bias};
