@@ -56,6 +56,8 @@ find_missing() {
     lacking 'pkg-config --exists "check >= 0.11"' check check-devel
     lacking 'command -v xz' xz-utils xz
     lacking 'command -v mandoc' mandoc mandoc
+    lacking 'command -v g++ || command -v clang++' g++ gcc-c++
+    lacking 'command -v localedef && [ -e /usr/share/i18n/locales/de_DE ]' locales glibc-locale-source
 }
 
 # run_apt ARGUMENT...: as root; what it says is shown only when it fails

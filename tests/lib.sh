@@ -75,6 +75,15 @@ fails() {
     ok $status "$name"
 }
 
+# The name of a locale with a decimal comma, if there is one (LOCPATH may name a directory of more).
+comma_locale() {
+    for candidate in de_DE fr_FR es_ES nl_NL it_IT pt_BR ru_RU; do
+        [ "$(LC_ALL=$candidate.UTF-8 locale decimal_point 2>/dev/null)" = , ] || continue
+        echo "$candidate.UTF-8"
+        break
+    done
+}
+
 # contract PROGRAM: what every program must do
 contract() {
     run 0 "--help" "$1" --help
