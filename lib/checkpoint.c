@@ -200,6 +200,8 @@ static int read_state(struct fmnn_trainer *t, const struct fm_safetensors *file,
                        fm_safetensors_name(file));
     t->step = state[STEP];
     t->trained = (size_t)state[TRAINED];
+    t->validated = 0; /* what was validated of an epoch is validated again */
+    t->validation = (struct fm_figures){0};
     t->training = (struct fm_figures){real(state[LOSS]), state[CORRECT], state[TRAINED]};
     t->seconds = real(state[SECONDS]);
     t->kept = (unsigned)state[KEPT];

@@ -4,8 +4,19 @@
 #include <stdio.h>
 #include <xxhash.h>
 
+int fm_check_picture(size_t height, size_t width, struct fmnn_error *err)
+{
+    enum { MOST = 4096 };
+    if (height < 1 || width < 1 || height > MOST || width > MOST)
+        return fm_fail(err, FMNN_USAGE, "pictures of %zux%zu are not in 1x1..%dx%d", height, width,
+                       MOST, MOST);
+    return 0;
+}
+
 struct fmnn_data *fmnn_data_new(size_t height, size_t width, struct fmnn_error *err)
 {
+    if (fm_check_picture(height, width, err) != 0)
+        return NULL;
     struct fmnn_data *data = fm_alloc(1, sizeof *data, err);
     if (!data)
         return NULL;
@@ -85,13 +96,12 @@ static void digest_rows(XXH3_state_t *state, const struct fmnn_data *data)
         XXH3_128bits_update(state, data->pixels, data->count * data->height * data->width);
 }
 
-void fm_data_fingerprint(const struct fmnn_data *train, const struct fmnn_data *valid,
-                         char digits[33])
+int fm_data_fingerprint(const struct fmnn_data *train, const struct fmnn_data *valid,
+                        char digits[33], struct fmnn_error *err)
 {
     XXH3_state_t *state = XXH3_createState();
-    digits[0] = 0;
     if (!state)
-        return;
+        return fm_fail(err, FMNN_MEMORY, "out of memory");
     XXH3_128bits_reset(state);
     digest_rows(state, train);
     digest_rows(state, valid);
@@ -99,4 +109,5 @@ void fm_data_fingerprint(const struct fmnn_data *train, const struct fmnn_data *
     XXH3_freeState(state);
     snprintf(digits, 33, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
+    return 0;
 }

@@ -246,7 +246,8 @@ FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, con
 /* A model with shapes, and its weights. */
 struct fmnn_net;
 
-/* classes: the number of them; pictures are (height, width) bytes. Weights are zero. */
+/* classes: the number of them, 1 to 65,536; pictures are (height, width) bytes, 1x1 to 4096x4096. Weights
+   are zero, 2^30 at most. */
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
@@ -287,6 +288,7 @@ FMNN_API void fmnn_net_set(struct fmnn_net *net, size_t i, const float *values);
 
 /* Pictures and labels in memory, one byte a pixel. */
 struct fmnn_data;
+/* For pictures of 1x1 to 4096x4096, as nets take them. */
 FMNN_API struct fmnn_data *fmnn_data_new(size_t height, size_t width, struct fmnn_error *err);
 FMNN_API void fmnn_data_free(struct fmnn_data *data);
 /* Makes room for one more picture and returns where its height * width pixels go. */

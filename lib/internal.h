@@ -15,7 +15,9 @@
 
 #include "fmnn.h"
 
-#ifdef __FAST_MATH__
+/* -ffast-math, or a part of it that the compiler tells of. */
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||                \
+    defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
 #error "fmnn promises the same bits everywhere: it cannot be built with -ffast-math"
 #endif
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "data.h"
 #include "model.h"
 #include "real.h"
 #include "rng.h"
@@ -189,10 +190,8 @@ static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
 struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
                               size_t classes, struct fmnn_error *err)
 {
-    if (height < 1 || width < 1 || height > 4096 || width > 4096) {
-        fm_fail(err, FMNN_USAGE, "pictures of %zux%zu are not in 1x1..4096x4096", height, width);
+    if (fm_check_picture(height, width, err) != 0)
         return NULL;
-    }
     if (classes < 1 || classes > MOST_CLASSES) {
         fm_fail(err, FMNN_USAGE, "%zu classes are not in 1..%d", classes, MOST_CLASSES);
         return NULL;

@@ -50,9 +50,9 @@ int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *tr
 {
     char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[1,%zu,%zu]}", net->height,
                             net->width);
-    if (fm_file_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
-        fm_file_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0 ||
-        fm_file_text(file, "fmnn.input", input) != 0)
+    if (fm_file_text(file, "fmnn.input", input) != 0 ||
+        fm_file_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
+        fm_file_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0)
         return no_memory(err);
     if (net->names && fm_file_text(file, "fmnn.classes", names_text(net->names)) != 0)
         return no_memory(err);

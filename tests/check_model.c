@@ -203,6 +203,28 @@ END_TEST
 
 /* Modules count as in PyTorch: activations, pools, the padding before a strided "same" convolution, and
    the flatten before the first dense layer. */
+/* Keras pads max((ceil(n/s) - 1) s + k - n, 0) in all, the odd row or column at the end. */
+START_TEST(padding_is_that_of_keras)
+{
+    static const struct {
+        size_t n, kernel, stride, before, after;
+    } cases[] = {{9, 3, 1, 1, 1}, {9, 2, 1, 0, 1}, {9, 4, 1, 1, 2}, {8, 3, 2, 0, 1}, {9, 3, 2, 1, 1},
+                 {28, 5, 3, 2, 2}, {10, 3, 3, 1, 1}, {11, 3, 3, 0, 1}, {7, 1, 2, 0, 0}, {5, 2, 5, 0, 0},
+                 {1, 255, 1, 127, 127}, {1, 4, 7, 1, 2}};
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct fm_layer layer = {.units = 1, .stride = cases[i].stride};
+        layer.kernel_h = layer.kernel_w = cases[i].kernel;
+        struct fm_window w = fm_conv.window(&layer, (struct fm_shape){1, cases[i].n, cases[i].n});
+        ck_assert_msg(w.top == cases[i].before && w.left == cases[i].before &&
+                          w.bottom == cases[i].after && w.right == cases[i].after,
+                      "case %zu: %zu,%zu and %zu,%zu", i, w.top, w.bottom, w.left, w.right);
+        layer.valid = true;
+        w = fm_conv.window(&layer, (struct fm_shape){1, 255, 255});
+        ck_assert(!w.top && !w.left && !w.bottom && !w.right);
+    }
+}
+END_TEST
+
 START_TEST(tensors_bear_pytorchs_names)
 {
     struct fmnn_net *net = net_of("conv 3 3x2 relu | maxpool 2 | conv 5 3x3 stride 2 | conv 4 1x1 valid "
@@ -292,6 +314,7 @@ int main(void)
     tcase_add_test(tcase, long_texts_end);
     tcase_add_test(tcase, recipes_come_from_the_text);
     tcase_add_test(tcase, shapes_are_those_of_keras);
+    tcase_add_test(tcase, padding_is_that_of_keras);
     tcase_add_test(tcase, tensors_bear_pytorchs_names);
     tcase_add_test(tcase, values_survive_the_stored_order);
     tcase_add_test(tcase, starting_weights_are_he_normal);

@@ -113,4 +113,5 @@ EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
 	tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-speed tests/bench/pytorch-weights \
-	tests/bench/bits tests/bench/neon tests/bench/neon.c
+	tests/bench/bits tests/bench/neon tests/bench/races \
+	tests/bench/alone.sh tests/bench/alone.c tests/bench/gomp.c

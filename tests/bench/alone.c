@@ -1,6 +1,6 @@
-/* neon.c -- trains the tests' models with each kernel set there is and prints a digest of the
-   weights: the same everywhere. See tests/bench/neon. It needs no library, so that it is easily
-   built for another machine. */
+/* alone.c -- trains the tests' models with one kernel set and prints a digest of the weights, the
+   same everywhere. It needs no library, so that it is easily built for another machine: see
+   tests/bench/neon, and races. */
 #include "engine.h"
 
 #include "data.h"
@@ -44,7 +44,8 @@ static uint64_t digest(const struct fmnn_net *net)
     return hash;
 }
 
-static uint64_t train(size_t model, const struct fm_kernels *kernels, enum fm_optimizer_id id)
+static uint64_t train(size_t model, const struct fm_kernels *kernels, unsigned threads,
+                      enum fm_optimizer_id id)
 {
     struct fmnn_net *net = make_net(model, 31);
     struct fmnn_data *data = make_data(net, 17, 32);
@@ -62,7 +63,7 @@ static uint64_t train(size_t model, const struct fm_kernels *kernels, enum fm_op
                          .loss = t.loss,
                          .correct = t.correct,
                          .backward = true};
-    fm_plan_loop(plan, kernels, 1, &run, feed, &t);
+    fm_plan_loop(plan, kernels, threads, &run, feed, &t);
     uint64_t hash = digest(net);
     free(slots);
     fm_plan_free(plan);
@@ -71,20 +72,22 @@ static uint64_t train(size_t model, const struct fm_kernels *kernels, enum fm_op
     return hash;
 }
 
-/* KERNELS */
+/* KERNELS THREADS; without: the names of the kernel sets there are. */
 int main(int argc, char **argv)
 {
     const char *name;
-    if (argc < 2) { /* those there are */
+    if (argc < 3) {
         for (size_t i = 0; (name = fmnn_kernels_at(i)) != NULL; i++)
             puts(name);
         return 0;
     }
     const struct fm_kernels *kernels = fm_kernels_find(argv[1], NULL);
+    unsigned threads = (unsigned)strtoul(argv[2], NULL, 10);
     for (size_t m = 0; kernels && m < FM_COUNT(models); m++)
-        for (int id = 0; id < FM_OPTIMIZER_COUNT; id++)
-            printf("%016llx %s %s\n",
-                   (unsigned long long)train(m, kernels, (enum fm_optimizer_id)id),
-                   fm_optimizer_at((size_t)id)->name, models[m].text);
+        for (int i = 0; i < FM_OPTIMIZER_COUNT; i++) {
+            enum fm_optimizer_id id = (enum fm_optimizer_id)i;
+            printf("%016llx %s %s\n", (unsigned long long)train(m, kernels, threads, id),
+                   fm_optimizer_at((size_t)i)->name, models[m].text);
+        }
     return kernels ? 0 : 2;
 }
