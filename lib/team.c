@@ -13,6 +13,13 @@ static inline uint64_t step_of(uint64_t ticket)
     return ticket >> 2 * BITS;
 }
 
+/* The end has no jobs, so it never looks like the step that a thread is waiting in, even where the
+   numbers of steps have come round. */
+static inline bool same_step(uint64_t a, uint64_t b)
+{
+    return a >> BITS == b >> BITS;
+}
+
 static inline size_t jobs_of(uint64_t ticket)
 {
     return (size_t)(ticket >> BITS & field);
@@ -28,7 +35,8 @@ static inline void relax(void)
 unsigned fm_threads(unsigned asked)
 {
 #ifdef _OPENMP
-    return asked ? asked : (unsigned)omp_get_num_procs();
+    unsigned threads = asked ? asked : (unsigned)omp_get_num_procs();
+    return threads < FM_MOST_THREADS ? threads : FM_MOST_THREADS;
 #else
     (void)asked;
     return 1;
@@ -68,16 +76,16 @@ void fm_team_end(struct fm_team *team)
     pthread_mutex_destroy(&team->lock);
 }
 
-static void wait_for_next_step(struct fm_team *team, uint64_t step)
+static void wait_for_next_step(struct fm_team *team, uint64_t ticket)
 {
     for (unsigned i = 0; i < team->spins; i++) {
-        if (step_of(atomic_load_explicit(&team->ticket, memory_order_relaxed)) != step)
+        if (!same_step(atomic_load_explicit(&team->ticket, memory_order_relaxed), ticket))
             return;
         relax();
     }
     pthread_mutex_lock(&team->lock);
     atomic_fetch_add(&team->sleepers, 1);
-    while (step_of(atomic_load(&team->ticket)) == step)
+    while (same_step(atomic_load(&team->ticket), ticket))
         pthread_cond_wait(&team->wake, &team->lock);
     atomic_fetch_sub(&team->sleepers, 1);
     pthread_mutex_unlock(&team->lock);
@@ -93,7 +101,7 @@ void fm_team_work(struct fm_team *team)
         if (jobs == 0)
             return;
         if (job >= jobs) {
-            wait_for_next_step(team, step_of(ticket));
+            wait_for_next_step(team, ticket);
             continue;
         }
         team->work->job(team->work->state, job);

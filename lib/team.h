@@ -11,7 +11,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { FM_MOST_JOBS = (1 << 24) - 1 - 1024 }; /* of a step: 24 bits count them, and the threads besides */
+/* 24 bits count the jobs of a step, and the threads besides. */
+enum { FM_MOST_THREADS = 1024, FM_MOST_JOBS = (1 << 24) - 1 - FM_MOST_THREADS };
 
 /* What the team does. next is called by one thread at a time, when all jobs of a step are done: it
    readies the next step and returns how many jobs that has; 0 ends the work. */
@@ -38,7 +39,7 @@ void fm_team_begin(struct fm_team *team, const struct fm_work *work, unsigned th
 void fm_team_work(struct fm_team *team);
 void fm_team_end(struct fm_team *team);
 
-/* threads as asked for, 0 meaning as many as there are processors. */
+/* threads as asked for, 0 meaning as many as there are processors; FM_MOST_THREADS at most. */
 unsigned fm_threads(unsigned asked);
 
 #endif

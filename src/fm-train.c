@@ -356,13 +356,15 @@ static enum use used_split(const struct reader *r)
     return !strcmp(split, "train") ? TRAINS : !strcmp(split, "valid") ? VALIDATES : NOT_USED;
 }
 
-static size_t read_label(const struct input *input, struct reader *r)
+/* The labels of all rows are looked at, for they say how many classes there are; where a picture is used
+   there has to be one. */
+static int read_label(const struct input *input, struct reader *r, enum use use)
 {
     int label = row_label(r->table, r->label, input->classes);
-    if (label < 0)
+    if (label < 0 && use != NOT_USED)
         die_at_row(r->table, "a row of split '%s' has no label",
                    fmnn_table_field(r->table, r->split));
-    return (size_t)label;
+    return label;
 }
 
 static void add_picture(const struct input *input, struct reader *r, struct fmnn_data *data,
@@ -383,14 +385,13 @@ static void read_rows(struct input *input, const struct arguments *a, struct rea
     size_t most = 0;
     while (next_row(r->table)) {
         enum use use = used_split(r);
-        if (use == NOT_USED)
-            continue;
-        if (!input->train)
+        if (use != NOT_USED && !input->train)
             begin_input(input, a, r);
-        size_t label = read_label(input, r);
-        most = label >= most ? label + 1 : most;
-        if (!a->summary)
-            add_picture(input, r, use == TRAINS ? input->train : input->valid, label);
+        int label = read_label(input, r, use);
+        if (label >= 0 && (size_t)label >= most)
+            most = (size_t)label + 1;
+        if (use != NOT_USED && !a->summary)
+            add_picture(input, r, use == TRAINS ? input->train : input->valid, (size_t)label);
     }
     if (!input->classes)
         input->classes = most;

@@ -19,7 +19,7 @@ TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
 	tests/check_table tests/check_sets tests/check_images tests/check_split \
-	tests/check_model tests/check_engine tests/check_train tests/check_confusion
+	tests/check_model tests/check_team tests/check_engine tests/check_train tests/check_confusion
 # The internals are hidden in the shared library; the tests use the static one.
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 check_ldflags = -static
@@ -61,6 +61,10 @@ tests_check_model_SOURCES = tests/check_model.c tests/runner.h
 tests_check_model_CPPFLAGS = $(check_cppflags)
 tests_check_model_LDFLAGS = $(check_ldflags)
 tests_check_model_LDADD = $(check_ldadd)
+tests_check_team_SOURCES = tests/check_team.c tests/runner.h
+tests_check_team_CPPFLAGS = $(check_cppflags)
+tests_check_team_LDFLAGS = $(check_ldflags)
+tests_check_team_LDADD = $(check_ldadd)
 tests_check_engine_SOURCES = tests/check_engine.c tests/runner.h tests/engine.h
 tests_check_engine_CPPFLAGS = $(check_cppflags)
 tests_check_engine_LDFLAGS = $(check_ldflags)
@@ -108,4 +112,5 @@ tests_httpd_SOURCES = tests/httpd.c
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
-	tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-speed tests/bench/pytorch-weights
+	tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-speed tests/bench/pytorch-weights \
+	tests/bench/bits tests/bench/neon tests/bench/neon.c

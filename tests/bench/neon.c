@@ -1,0 +1,90 @@
+/* neon.c -- trains the tests' models with each kernel set there is and prints a digest of the
+   weights: the same everywhere. See tests/bench/neon. It needs no library, so that it is easily
+   built for another machine. */
+#include "engine.h"
+
+#include "data.h"
+
+struct training {
+    const struct fmnn_data *data;
+    const uint8_t *pixels[64];
+    uint16_t labels[64];
+    double loss[64], power[FM_POWERS];
+    uint8_t correct[64];
+    const struct fm_optimizer *optimizer;
+    struct fmnn_recipe recipe;
+    struct fm_update update;
+    unsigned step;
+};
+
+static bool feed(void *state, struct fm_run *run)
+{
+    struct training *t = state;
+    size_t n = t->step % 3 ? 17 : 5; /* a short batch now and then */
+    if (t->step == 20)
+        return false;
+    t->optimizer->begin(&t->recipe, ++t->step, t->power, &t->update);
+    run->pictures = n;
+    for (size_t i = 0; i < n; i++) {
+        t->pixels[i] = t->data->pixels + i * t->data->height * t->data->width;
+        t->labels[i] = t->data->labels[i];
+    }
+    return true;
+}
+
+/* 64 bits by FNV-1a. */
+static uint64_t digest(const struct fmnn_net *net)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < net->stored; i++) {
+        uint32_t bits;
+        memcpy(&bits, &net->weights[i], sizeof bits);
+        hash = (hash ^ bits) * 0x100000001b3;
+    }
+    return hash;
+}
+
+static uint64_t train(size_t model, const struct fm_kernels *kernels, enum fm_optimizer_id id)
+{
+    struct fmnn_net *net = make_net(model, 31);
+    struct fmnn_data *data = make_data(net, 17, 32);
+    struct fm_plan *plan = fm_plan_new(net, 17, true, id, NULL);
+    float *slots = fm_alloc_aligned(2 * net->stored, sizeof *slots, NULL);
+    struct training t = {.data = data,
+                         .power = {1, 1},
+                         .optimizer = fm_optimizer_at(id),
+                         .recipe = {.lr = 0.01, .momentum = 0.9}};
+    struct fm_run run = {.pixels = t.pixels,
+                         .labels = t.labels,
+                         .weights = net->weights,
+                         .slots = {slots, slots + net->stored},
+                         .update = &t.update,
+                         .loss = t.loss,
+                         .correct = t.correct,
+                         .backward = true};
+    fm_plan_loop(plan, kernels, 1, &run, feed, &t);
+    uint64_t hash = digest(net);
+    free(slots);
+    fm_plan_free(plan);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+    return hash;
+}
+
+/* KERNELS */
+int main(int argc, char **argv)
+{
+    const char *name;
+    if (argc < 2) { /* those there are */
+        for (size_t i = 0; (name = fmnn_kernels_at(i)) != NULL; i++)
+            puts(name);
+        return 0;
+    }
+    const struct fm_kernels *kernels = fm_kernels_find(argv[1], NULL);
+    for (size_t m = 0; kernels && m < FM_COUNT(models); m++)
+        for (int id = 0; id < FM_OPTIMIZER_COUNT; id++)
+            printf("%016llx %s %s\n",
+                   (unsigned long long)train(m, kernels, (enum fm_optimizer_id)id),
+                   fm_optimizer_at((size_t)id)->name, models[m].text);
+    return kernels ? 0 : 2;
+}
