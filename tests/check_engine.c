@@ -248,6 +248,28 @@ START_TEST(long_sums_go_in_groups)
 }
 END_TEST
 
+/* The numbers of a step, by the papers' and Keras' own. */
+START_TEST(steps_have_the_known_numbers)
+{
+    const struct fmnn_recipe recipe = {.lr = 0.01, .momentum = 0.75};
+    double power[FM_POWERS] = {1, 1};
+    struct fm_update update = {0};
+    for (unsigned t = 1; t <= 40; t++) {
+        double wanted = 0.01 * sqrt(1 - pow(0.999, t)) / (1 - pow(0.9, t));
+        fm_adam.begin(&recipe, t, power, &update);
+        ck_assert_double_eq_tol((double)update.factor[0], 0.1, 1e-8);
+        ck_assert_double_eq_tol((double)update.factor[1], 0.001, 1e-10);
+        ck_assert_double_eq_tol((double)update.factor[2], wanted, 1e-8);
+        ck_assert_double_eq_tol((double)update.factor[3], 1e-7, 1e-14);
+        ck_assert_int_eq(update.flush, t % 16 == 0);
+        fm_sgd.begin(&recipe, t, power, &update);
+        ck_assert_double_eq_tol((double)update.factor[0], 0.75, 1e-8);
+        ck_assert_double_eq_tol((double)update.factor[1], 0.01, 1e-8);
+        ck_assert_int_eq(update.flush, t % 16 == 0);
+    }
+}
+END_TEST
+
 /* Adam and SGD by the element, in the kernels' order of operations. */
 static void plain_update(enum fm_optimizer_id id, const struct fm_update *u, float *w, float *s0,
                          float *s1, float g)
@@ -458,6 +480,7 @@ int main(void)
     tcase_add_test(tcase, every_layer_type_is_among_the_models);
     tcase_add_loop_test(tcase, convolution_is_that_of_plain_loops, 0, 5);
     tcase_add_test(tcase, long_sums_go_in_groups);
+    tcase_add_test(tcase, steps_have_the_known_numbers);
     tcase_add_loop_test(tcase, fused_updates_equal_stored_gradients, 0, count);
     tcase_add_loop_test(tcase, sets_and_threads_give_the_same_bits, 0, count);
 #ifdef __SSE2__
