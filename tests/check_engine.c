@@ -257,14 +257,14 @@ START_TEST(steps_have_the_known_numbers)
     for (unsigned t = 1; t <= 40; t++) {
         double wanted = 0.01 * sqrt(1 - pow(0.999, t)) / (1 - pow(0.9, t));
         fm_adam.begin(&recipe, t, power, &update);
-        ck_assert_float_eq_tol(update.factor[0], 0.1f, 1e-8f);
-        ck_assert_float_eq_tol(update.factor[1], 0.001f, 1e-10f);
-        ck_assert_float_eq_tol(update.factor[2], (float)wanted, 1e-8f);
-        ck_assert_float_eq_tol(update.factor[3], 1e-7f, 1e-14f);
+        ck_assert_double_eq_tol((double)update.factor[0], 0.1, 1e-8);
+        ck_assert_double_eq_tol((double)update.factor[1], 0.001, 1e-10);
+        ck_assert_double_eq_tol((double)update.factor[2], wanted, 1e-8);
+        ck_assert_double_eq_tol((double)update.factor[3], 1e-7, 1e-14);
         ck_assert_int_eq(update.flush, t % 16 == 0);
         fm_sgd.begin(&recipe, t, power, &update);
-        ck_assert_float_eq_tol(update.factor[0], 0.75f, 1e-8f);
-        ck_assert_float_eq_tol(update.factor[1], 0.01f, 1e-8f);
+        ck_assert_double_eq_tol((double)update.factor[0], 0.75, 1e-8);
+        ck_assert_double_eq_tol((double)update.factor[1], 0.01, 1e-8);
         ck_assert_int_eq(update.flush, t % 16 == 0);
     }
 }
