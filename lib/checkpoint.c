@@ -1,4 +1,5 @@
-/* checkpoint.c -- a training to a file and back; the file serves as weights too. See fmnn-weights(5). */
+/* checkpoint.c -- a training to a file and back; the file serves as weights too. See
+   fmnn-weights(5). */
 #include "train.h"
 #include "weights.h"
 
@@ -25,8 +26,8 @@ static double real(uint64_t u)
 
 /* ---- 1. saving */
 
-/* What a resumed training may not differ in, as one text that is compared as a whole and told line by
-   line: "KEY VALUE". */
+/* What a resumed training may not differ in, as one text that is compared as a whole and told
+   line by line: "KEY VALUE". */
 static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     const struct fmnn_recipe *r = &t->options.recipe;
@@ -119,11 +120,12 @@ static int tell_difference(const char *path, const char *theirs, const char *our
             if (key >= a || key >= b || memcmp(theirs, ours, key) != 0)
                 break;
             if (!strncmp(ours, "data ", 5))
-                return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made with other data", path);
+                return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made with other data",
+                               path);
             return fm_fail(err, FMNN_USAGE,
-                           "%s: the checkpoint was made with another %.*s: '%.*s', not '%.*s'", path,
-                           (int)key, ours, (int)(a - key - 1), theirs + key + 1, (int)(b - key - 1),
-                           ours + key + 1);
+                           "%s: the checkpoint was made with another %.*s: '%.*s', not '%.*s'",
+                           path, (int)key, ours, (int)(a - key - 1), theirs + key + 1,
+                           (int)(b - key - 1), ours + key + 1);
         }
         theirs += a + (theirs[a] == '\n');
         ours += b + (ours[b] == '\n');
@@ -136,13 +138,13 @@ static int check_identity(const struct fmnn_trainer *t, const struct fm_safetens
 {
     const char *theirs = fm_safetensors_text(file, "fmnn.checkpoint");
     if (!theirs)
-        return fm_fail(err, FMNN_DATA, "%s: weights, but not a checkpoint", fm_safetensors_name(file));
+        return fm_fail(err, FMNN_DATA, "%s: weights, but not a checkpoint",
+                       fm_safetensors_name(file));
     char *ours = identity(t, err);
     if (!ours)
         return -1;
-    int status = strcmp(theirs, ours)
-                     ? tell_difference(fm_safetensors_name(file), theirs, ours, err)
-                     : 0;
+    int status =
+        strcmp(theirs, ours) ? tell_difference(fm_safetensors_name(file), theirs, ours, err) : 0;
     free(ours);
     return status;
 }

@@ -16,14 +16,14 @@
     13. Confusion matrices
 
    Conventions
-     - Functions that return int return 0 when done and -1 on error; those that return a pointer return
-       NULL on error. The last argument, struct fmnn_error *, says why; it may be NULL.
-     - An object that a _new, _open, _read or _parse function returns belongs to the caller and is given
-       back by the matching _free or _close function, which takes NULL.
-     - Pictures are unsigned bytes, row-major, one byte a pixel, 0 black to 255 white. Shapes are always
-       in the order (N,C,H,W): pictures, channels, rows, columns.
-     - The library never prints, never exits, reads no environment and keeps no global state. Objects are
-       independent of each other; one object is for one thread at a time. */
+     - Functions that return int return 0 when done and -1 on error; those that return a pointer
+       return NULL on error. The last argument, struct fmnn_error *, says why; it may be NULL.
+     - An object that a _new, _open, _read or _parse function returns belongs to the caller and is
+       given back by the matching _free or _close function, which takes NULL.
+     - Pictures are unsigned bytes, row-major, one byte a pixel, 0 black to 255 white. Shapes are
+       always in the order (N,C,H,W): pictures, channels, rows, columns.
+     - The library never prints, never exits, reads no environment and keeps no global state.
+       Objects are independent of each other; one object is for one thread at a time. */
 #ifndef FMNN_H
 #define FMNN_H
 
@@ -46,7 +46,7 @@ extern "C" {
 
 FMNN_API const char *fmnn_version(void); /* of the library in use, "0.1.0" */
 
-/* ---- 1. Errors ------------------------------------------------------------------------------------ */
+/* ---- 1. Errors ------------------------------------------------------------------------------ */
 
 enum fmnn_status {
     FMNN_OK = 0,
@@ -64,7 +64,7 @@ struct fmnn_error {
 /* The word of the NULL-terminated list that is most like the given one, or NULL when none is. */
 FMNN_API const char *fmnn_nearest(const char *word, const char *const *known);
 
-/* ---- 2. Known data sets and class names ----------------------------------------------------------- */
+/* ---- 2. Known data sets and class names ----------------------------------------------------- */
 
 enum { FMNN_SET_FILES = 4 };
 
@@ -77,7 +77,8 @@ struct fmnn_set_file {
 struct fmnn_set {
     const char *name;  /* "fashion-mnist": also the name of its directory */
     const char *title; /* "Fashion-MNIST" */
-    struct fmnn_set_file files[FMNN_SET_FILES]; /* train images, train labels, test images, test labels */
+    struct fmnn_set_file
+        files[FMNN_SET_FILES]; /* train images, train labels, test images, test labels */
     size_t class_count;
     const char *const *classes; /* class_count names */
 };
@@ -96,20 +97,20 @@ FMNN_API struct fmnn_names *fmnn_names_copy(const char *const *names, size_t cou
                                             struct fmnn_error *err);
 /* Reads a file with one name a line (UTF-8, no control characters, none empty, at most 65,536). */
 FMNN_API struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err);
-/* The names for a data directory: DIR/classes.txt, else those of the known set whose name the directory
-   bears. *out is NULL, and 0 returned, where there are none. */
+/* The names for a data directory: DIR/classes.txt, else those of the known set whose name the
+   directory bears. *out is NULL, and 0 returned, where there are none. */
 FMNN_API int fmnn_names_of_directory(const char *directory, struct fmnn_names **out,
                                      struct fmnn_error *err);
 
-/* ---- 3. IDX files --------------------------------------------------------------------------------- */
+/* ---- 3. IDX files --------------------------------------------------------------------------- */
 
 /* An open IDX file of unsigned bytes (type 08), plain or gzip. Format:
    00 00 08 RANK, RANK sizes of 32 bits big-endian, the data row-major. Rank 1 to 4, no size 0. */
 struct fmnn_idx;
 
-/* Opens PATH or, where that does not exist, PATH.gz. The header, and the file's size against what the
-   header promises, are checked at once; a gzip file is inflated whole (4 GiB are the most) and its checksum
-   checked. Files only: no pipes. */
+/* Opens PATH or, where that does not exist, PATH.gz. The header, and the file's size against
+   what the header promises, are checked at once; a gzip file is inflated whole (4 GiB are the
+   most) and its checksum checked. Files only: no pipes. */
 FMNN_API struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err);
 FMNN_API void fmnn_idx_close(struct fmnn_idx *idx);
 FMNN_API const char *fmnn_idx_path(const struct fmnn_idx *idx); /* the file in fact opened */
@@ -119,27 +120,27 @@ FMNN_API size_t fmnn_idx_row_bytes(const struct fmnn_idx *idx);
 /* Copies rows first .. first+count-1 into bytes. A row that does not exist is FMNN_DATA. */
 FMNN_API int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
                            struct fmnn_error *err);
-/* The sizes alone, without inflating more than the header; a plain file's size is checked. size[] is
-   zero beyond the rank. */
+/* The sizes alone, without inflating more than the header; a plain file's size is checked.
+   size[] is zero beyond the rank. */
 FMNN_API int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4],
                             struct fmnn_error *err);
 /* Writes an IDX file of unsigned bytes, plain: rank 1 to 4, no size 0. */
 FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, const uint8_t *bytes,
                             struct fmnn_error *err);
 
-/* ---- 4. PNG files --------------------------------------------------------------------------------- */
+/* ---- 4. PNG files --------------------------------------------------------------------------- */
 
-/* Reads a PNG picture as gray bytes: colour by luma (Rec. 601, integers), 16 bits scaled to 8, alpha
-   over black. *pixels is malloc'ed, (height, width). Pictures above 4096 in either direction, and
-   damaged ones, are refused. */
+/* Reads a PNG picture as gray bytes: colour by luma (Rec. 601, integers), 16 bits scaled to 8,
+   alpha over black. *pixels is malloc'ed, (height, width). Pictures above 4096 in either
+   direction, and damaged ones, are refused. */
 FMNN_API int fmnn_png_read(const char *path, size_t *height, size_t *width, uint8_t **pixels,
                            struct fmnn_error *err);
 
-/* ---- 5. Pictures by name -------------------------------------------------------------------------- */
+/* ---- 5. Pictures by name -------------------------------------------------------------------- */
 
-/* Opens what the `image` fields of tables name, and keeps it open: "train:N" or "test:N" (row N, from
-   0, of that file in the data directory), "PATH:N" (row N of any IDX file; the last colon counts), or
-   a path that ends in ".png". */
+/* Opens what the `image` fields of tables name, and keeps it open: "train:N" or "test:N" (row N,
+   from 0, of that file in the data directory), "PATH:N" (row N of any IDX file; the last colon
+   counts), or a path that ends in ".png". */
 struct fmnn_images;
 
 /* data_directory may be NULL: then "train:N" is an error that says what to do. */
@@ -155,16 +156,16 @@ FMNN_API int fmnn_images_read(struct fmnn_images *images, const char *image, siz
 FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *image,
                                      struct fmnn_error *err);
 
-/* ---- 6. Tables ------------------------------------------------------------------------------------ */
+/* ---- 6. Tables ------------------------------------------------------------------------------ */
 
-/* TSV with a first line of column names; see fmnn(7). A reader finds columns by name, takes a first line
-   without any known name as data in the kind's order of columns, skips later lines that equal the
-   header, and refuses short lines, NUL bytes, carriage returns and lines above 1 MiB. A header alone is
-   an empty table, zero bytes are an error. */
+/* TSV with a first line of column names; see fmnn(7). A reader finds columns by name, takes a
+   first line without any known name as data in the kind's order of columns, skips later lines
+   that equal the header, and refuses short lines, NUL bytes, carriage returns and lines above 1
+   MiB. A header alone is an empty table, zero bytes are an error. */
 struct fmnn_table;
 
 enum fmnn_table_kind {
-    FMNN_TABLE_ROWS,    /* image label split predicted confidence p0 p1 ...: samples and predictions */
+    FMNN_TABLE_ROWS, /* image label split predicted confidence p0 p1 ...: samples and predictions */
     FMNN_TABLE_HISTORY, /* epoch loss accuracy val_loss val_accuracy lr seconds */
     FMNN_TABLE_COUNTS,  /* label predicted count */
 };
@@ -173,12 +174,14 @@ enum fmnn_table_kind {
 FMNN_API struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_kind kind,
                                             struct fmnn_error *err);
 FMNN_API void fmnn_table_close(struct fmnn_table *table);
-FMNN_API const char *fmnn_table_name(const struct fmnn_table *table); /* path, or "standard input" */
+FMNN_API const char *
+fmnn_table_name(const struct fmnn_table *table); /* path, or "standard input" */
 FMNN_API size_t fmnn_table_columns(const struct fmnn_table *table);
 FMNN_API const char *fmnn_table_column(const struct fmnn_table *table, size_t column);
 /* The column of that name, or -1; with _need, a table without it is an error. */
 FMNN_API int fmnn_table_find(const struct fmnn_table *table, const char *name);
-FMNN_API int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmnn_error *err);
+FMNN_API int fmnn_table_need(const struct fmnn_table *table, const char *name,
+                             struct fmnn_error *err);
 /* Lets only rows pass whose `split` is one of the comma-separated words. */
 FMNN_API int fmnn_table_only(struct fmnn_table *table, const char *splits, struct fmnn_error *err);
 
@@ -202,22 +205,22 @@ FMNN_API int fmnn_table_fail(const struct fmnn_table *table, struct fmnn_error *
 /* A double as tables have it, "%.9g" with '.', whatever the locale. text has room for 32 bytes. */
 FMNN_API void fmnn_format_number(char text[32], double number);
 
-/* ---- 7. Choosing the rows that validate ----------------------------------------------------------- */
+/* ---- 7. Choosing the rows that validate ----------------------------------------------------- */
 
 struct fmnn_split {
-    size_t valid;      /* so many rows validate ... */
-    double percent;    /* ... or, where this is above 0, this share (rounded down) */
-    unsigned folds;    /* K > 0: K-fold instead of the two above, ... */
-    unsigned fold;     /* ... and this one, 1..K, validates */
-    bool shuffle;      /* chosen at random rather than the first */
-    bool stratify;     /* the same share of every class */
+    size_t valid;   /* so many rows validate ... */
+    double percent; /* ... or, where this is above 0, this share (rounded down) */
+    unsigned folds; /* K > 0: K-fold instead of the two above, ... */
+    unsigned fold;  /* ... and this one, 1..K, validates */
+    bool shuffle;   /* chosen at random rather than the first */
+    bool stratify;  /* the same share of every class */
     uint64_t seed;
 };
 /* Sets validates[i] to 1 for the rows chosen, else 0. labels: n bytes. */
 FMNN_API int fmnn_split_choose(const struct fmnn_split *split, const uint8_t *labels, size_t n,
                                uint8_t *validates, struct fmnn_error *err);
 
-/* ---- 8. Models (text) ----------------------------------------------------------------------------- */
+/* ---- 8. Models (text) ----------------------------------------------------------------------- */
 
 /* A model is a text of layers and of defaults for training; see fmnn-model(5). */
 struct fmnn_model;
@@ -241,13 +244,13 @@ FMNN_API const struct fmnn_recipe *fmnn_model_recipe(const struct fmnn_model *mo
 FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, const char *value,
                              struct fmnn_error *err);
 
-/* ---- 9. Nets -------------------------------------------------------------------------------------- */
+/* ---- 9. Nets -------------------------------------------------------------------------------- */
 
 /* A model with shapes, and its weights. */
 struct fmnn_net;
 
-/* classes: the number of them, 1 to 65,536; pictures are (height, width) bytes, 1x1 to 4096x4096. Weights
-   are zero, 2^30 at most. */
+/* classes: the number of them, 1 to 65,536; pictures are (height, width) bytes, 1x1 to
+   4096x4096. Weights are zero, 2^30 at most. */
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
@@ -265,7 +268,7 @@ FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *n
 FMNN_API const char *fmnn_net_text(const struct fmnn_net *net);
 
 struct fmnn_layer {
-    const char *text;        /* "conv 6 5x5 relu" */
+    const char *text;               /* "conv 6 5x5 relu" */
     size_t channels, height, width; /* of one picture's output */
     uint64_t parameters;
     uint64_t multiply_adds; /* a picture, forward */
@@ -284,7 +287,7 @@ FMNN_API bool fmnn_net_tensor(const struct fmnn_net *net, size_t i, struct fmnn_
 FMNN_API void fmnn_net_get(const struct fmnn_net *net, size_t i, float *values);
 FMNN_API void fmnn_net_set(struct fmnn_net *net, size_t i, const float *values);
 
-/* ---- 10. Training --------------------------------------------------------------------------------- */
+/* ---- 10. Training --------------------------------------------------------------------------- */
 
 /* Pictures and labels in memory, one byte a pixel. */
 struct fmnn_data;
@@ -305,7 +308,7 @@ struct fmnn_training {
 };
 
 struct fmnn_epoch {
-    unsigned epoch; /* from 1 */
+    unsigned epoch;                /* from 1 */
     double loss, accuracy;         /* running means over the epoch's batches */
     double val_loss, val_accuracy; /* after the epoch; where validated */
     double lr, seconds;
@@ -313,8 +316,8 @@ struct fmnn_epoch {
 };
 
 struct fmnn_trainer;
-/* net, train and valid are borrowed until the trainer is freed. valid may be empty or NULL. The net is
-   trained from the weights it has. */
+/* net, train and valid are borrowed until the trainer is freed. valid may be empty or NULL. The
+   net is trained from the weights it has. */
 FMNN_API struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_data *train,
                                                const struct fmnn_data *valid,
                                                const struct fmnn_training *training,
@@ -336,8 +339,8 @@ FMNN_API void fmnn_trainer_progress(const struct fmnn_trainer *trainer, size_t *
                                     struct fmnn_epoch *running);
 /* The epoch whose weights are kept so far, 0: none has ended. */
 FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
-/* Puts the weights to keep into the net, with the record of the training that its file will bear. The
-   trainer is at its end then. */
+/* Puts the weights to keep into the net, with the record of the training that its file will
+   bear. The trainer is at its end then. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* Writes a checkpoint; reads one back into a trainer made with the same net, data and recipe. */
 FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
@@ -345,11 +348,11 @@ FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
 FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
                                  struct fmnn_error *err);
 
-/* ---- 11. Prediction ------------------------------------------------------------------------------- */
+/* ---- 11. Prediction ------------------------------------------------------------------------- */
 
 struct fmnn_predictor;
-/* The net is borrowed and must not change. batch: how many pictures are worked on at once; 0: as many
-   as suit the net's size. */
+/* The net is borrowed and must not change. batch: how many pictures are worked on at once; 0: as
+   many as suit the net's size. */
 FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
                                                    unsigned threads, const char *kernels,
                                                    struct fmnn_error *err);
@@ -365,17 +368,17 @@ FMNN_API size_t fmnn_best_class(const float *probabilities, size_t classes);
 /* The names of the kernel sets that this CPU can run, best first; NULL beyond the last. */
 FMNN_API const char *fmnn_kernels_at(size_t i);
 
-/* ---- 12. Weight files ----------------------------------------------------------------------------- */
+/* ---- 12. Weight files ----------------------------------------------------------------------- */
 
 /* Reads weights, or a checkpoint's. See fmnn-weights(5). */
 FMNN_API struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err);
 FMNN_API int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err);
 
-/* ---- 13. Confusion matrices ----------------------------------------------------------------------- */
+/* ---- 13. Confusion matrices ----------------------------------------------------------------- */
 
-/* Counts of rows by their true class and the class predicted. The matrix has the classes 0 .. K-1 or,
-   where K is not known beforehand, those that occur, in the order of their labels. Rows of the matrix
-   are the truth, columns the predictions. */
+/* Counts of rows by their true class and the class predicted. The matrix has the classes 0 ..
+   K-1 or, where K is not known beforehand, those that occur, in the order of their labels. Rows
+   of the matrix are the truth, columns the predictions. */
 struct fmnn_confusion;
 
 enum { FMNN_CONFUSION_CLASSES = 4096 }; /* at most: labels are below it */
@@ -383,12 +386,12 @@ enum { FMNN_CONFUSION_CLASSES = 4096 }; /* at most: labels are below it */
 /* classes: K, or 0 for those that occur. */
 FMNN_API struct fmnn_confusion *fmnn_confusion_new(size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_confusion_free(struct fmnn_confusion *confusion);
-/* Counts `count` rows, also none: then the classes occur. A label that the matrix cannot have, and a
-   total above 2^63 - 1, are FMNN_DATA. */
+/* Counts `count` rows, also none: then the classes occur. A label that the matrix cannot have,
+   and a total above 2^63 - 1, are FMNN_DATA. */
 FMNN_API int fmnn_confusion_add(struct fmnn_confusion *confusion, size_t truth, size_t predicted,
                                 uint64_t count, struct fmnn_error *err);
-/* Adds to the cross-entropy: the probability that `count` rows gave their true class. It is clipped to
-   [eps, 1 - eps], eps that of double, so that a zero does not make the sum infinite. */
+/* Adds to the cross-entropy: the probability that `count` rows gave their true class. It is
+   clipped to [eps, 1 - eps], eps that of double, so that a zero does not make the sum infinite. */
 FMNN_API void fmnn_confusion_add_probability(struct fmnn_confusion *confusion, double probability,
                                              uint64_t count);
 
@@ -418,8 +421,8 @@ struct fmnn_score {
     double precision, recall, f1; /* 0 where the division is by zero */
     uint64_t support;             /* rows of that true class */
 };
-/* Figures a class and their means, computed in the order in which scikit-learn's classification_report
-   computes them, so that they round alike. */
+/* Figures a class and their means, computed in the order in which scikit-learn's
+   classification_report computes them, so that they round alike. */
 struct fmnn_report {
     size_t classes;
     struct fmnn_score macro;    /* plain means over all classes; support is the total */

@@ -16,14 +16,15 @@
 #include "fmnn.h"
 
 /* -ffast-math, or a part of it that the compiler tells of. */
-#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||                \
+#if defined __FAST_MATH__ || (defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__) ||             \
     defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined __NO_SIGNED_ZEROS__
 #error "fmnn promises the same bits everywhere: it cannot be built with -ffast-math"
 #endif
 
 #define FM_COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* Naming: fmnn_ is public, fm_ is shared between the library's files, static names have no prefix. */
+/* Naming: fmnn_ is public, fm_ is shared between the library's files, static names have no
+   prefix. */
 
 /* error.c: all errors are raised here, so that one breakpoint catches them. Control characters in
    the text are shown as '?', for it may quote a hostile file. Return -1, so that a caller can say
@@ -47,11 +48,12 @@ char *fm_format(struct fmnn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool fm_mul(size_t a, size_t b, size_t *product); /* false on overflow */
 
-/* sets.c: what is wrong with a class name of so many bytes, or NULL: names are UTF-8 without control
-   characters, 1 to 1000 bytes, wherever they come from. */
+/* sets.c: what is wrong with a class name of so many bytes, or NULL: names are UTF-8 without
+   control characters, 1 to 1000 bytes, wherever they come from. */
 const char *fm_name_fault(const char *name, size_t length);
 
-/* words.c: text to numbers, strictly (no blanks, no sign unless said, the whole word), in any locale. */
+/* words.c: text to numbers, strictly (no blanks, no sign unless said, the whole word), in any
+   locale. */
 bool fm_parse_unsigned(const char *text, uint64_t max, uint64_t *value); /* decimal digits only */
 bool fm_parse_double(const char *text, double *value);                   /* finite, '.' */
 

@@ -9,8 +9,8 @@ enum { MOST_WORDS = 16 };
 
 /* ---- the recipe */
 
-static int set_number(const char *option, const char *text, double least, double most, double *value,
-                      struct fmnn_error *err)
+static int set_number(const char *option, const char *text, double least, double most,
+                      double *value, struct fmnn_error *err)
 {
     double number;
     if (!fm_parse_double(text, &number))
@@ -209,7 +209,8 @@ struct fmnn_model *fmnn_model_parse(const char *text, const char *name, struct f
     if (!model->name)
         goto fail;
     if (strlen(text) > FM_MOST_MODEL_TEXT) {
-        fm_fail(err, FMNN_USAGE, "%s: a model's text has at most %d bytes", name, FM_MOST_MODEL_TEXT);
+        fm_fail(err, FMNN_USAGE, "%s: a model's text has at most %d bytes", name,
+                FM_MOST_MODEL_TEXT);
         goto fail;
     }
     copy = fm_strdup(text, err);

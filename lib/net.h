@@ -12,16 +12,16 @@ static inline size_t fm_panels(size_t units)
     return (units + FM_PANEL - 1) / FM_PANEL;
 }
 
-/* A parameter has a canonical order, that of PyTorch, in which it is initialised and written to files,
-   and a stored order, in which the kernels read it: panels of 32 outputs, within each the kernel's taps
-   (row, column, channel), and for each tap 32 outputs side by side. The last panel's spare lanes are and
-   stay zero. A bias is a weight with a single tap. */
+/* A parameter has a canonical order, that of PyTorch, in which it is initialised and written to
+   files, and a stored order, in which the kernels read it: panels of 32 outputs, within each the
+   kernel's taps (row, column, channel), and for each tap 32 outputs side by side. The last
+   panel's spare lanes are and stay zero. A bias is a weight with a single tap. */
 struct fm_parameter {
-    char *name;             /* "0.weight" */
-    size_t units, c, h, w;  /* canonical (units, c, h, w) */
-    unsigned rank;          /* as files have it: 1 bias (units), 2 dense (units, chw), 4 conv */
-    size_t offset, stored;  /* floats, in the block of all parameters; 64-byte aligned */
-    size_t fan_in;          /* 0: starts at zero; else he_normal */
+    char *name;            /* "0.weight" */
+    size_t units, c, h, w; /* canonical (units, c, h, w) */
+    unsigned rank;         /* as files have it: 1 bias (units), 2 dense (units, chw), 4 conv */
+    size_t offset, stored; /* floats, in the block of all parameters; 64-byte aligned */
+    size_t fan_in;         /* 0: starts at zero; else he_normal */
 };
 
 /* What flows: the output of a node, or, as value 0, the picture. */
@@ -32,9 +32,9 @@ struct fm_value {
 
 struct fm_node {
     struct fm_layer layer;
-    size_t input, output;  /* values */
-    size_t weight, bias;   /* parameters, where layer.type->weighted */
-    char *text;            /* "conv 6 5x5 relu" */
+    size_t input, output; /* values */
+    size_t weight, bias;  /* parameters, where layer.type->weighted */
+    char *text;           /* "conv 6 5x5 relu" */
 };
 
 struct fmnn_net {

@@ -1,35 +1,36 @@
 /* plan.h -- a net's work, laid out once: where values lie, and steps of independent jobs.
 
-   The planner sees shapes, the batch and what is to be done, never threads, caches or the CPU. A step is
-   a kind of job and a number of them with disjoint outputs; a step begins when the last is done. So the same
-   bits come out for any number of threads, by structure. */
+   The planner sees shapes, the batch and what is to be done, never threads, caches or the CPU. A
+   step is a kind of job and a number of them with disjoint outputs; a step begins when the last
+   is done. So the same bits come out for any number of threads, by structure. */
 #ifndef FM_PLAN_H
 #define FM_PLAN_H
 
 #include "net.h"
 #include "optim/optimizer.h"
 
-/* Where the pixels (n,y,x) of a value or gradient lie, in floats from the start of the workspace. The
-   channels of a pixel are side by side. Around the picture there may be rows and columns of zeros that
-   are written once and never again. */
+/* Where the pixels (n,y,x) of a value or gradient lie, in floats from the start of the
+   workspace. The channels of a pixel are side by side. Around the picture there may be rows and
+   columns of zeros that are written once and never again. */
 struct fm_place {
     size_t origin; /* of pixel (0,0,0) */
     size_t picture, row, pixel;
 };
 
-/* The kinds of jobs; the kernels' headers have a function job_NAME for each, compiled for every set. */
-#define FM_JOBS(X)                                                                                     \
-    X(gather)                                                                                          \
-    X(affine)                                                                                          \
-    X(gradient)                                                                                        \
-    X(transpose_weight)                                                                                \
-    X(affine_back)                                                                                     \
-    X(transpose_batch)                                                                                 \
-    X(dense_back)                                                                                      \
-    X(avgpool)                                                                                         \
-    X(avgpool_back)                                                                                    \
-    X(maxpool)                                                                                         \
-    X(maxpool_back)                                                                                    \
+/* The kinds of jobs; the kernels' headers have a function job_NAME for each, compiled for every
+   set. */
+#define FM_JOBS(X)                                                                                 \
+    X(gather)                                                                                      \
+    X(affine)                                                                                      \
+    X(gradient)                                                                                    \
+    X(transpose_weight)                                                                            \
+    X(affine_back)                                                                                 \
+    X(transpose_batch)                                                                             \
+    X(dense_back)                                                                                  \
+    X(avgpool)                                                                                     \
+    X(avgpool_back)                                                                                \
+    X(maxpool)                                                                                     \
+    X(maxpool_back)                                                                                \
     X(loss)
 
 enum fm_job_kind {
@@ -60,9 +61,9 @@ struct fm_step {
     struct fm_place in, out;       /* values; in from the window's corner, zeros around included */
     struct fm_place in_back, back; /* gradients of in (before its activation) and of out */
     struct fm_window window;
-    size_t weight, bias;  /* offsets in the block of parameters */
-    size_t units, taps;   /* of the weight: outputs, and inputs of each */
-    size_t scratch;       /* offset in the workspace */
+    size_t weight, bias; /* offsets in the block of parameters */
+    size_t units, taps;  /* of the weight: outputs, and inputs of each */
+    size_t scratch;      /* offset in the workspace */
 };
 
 /* What one run works on. */
@@ -100,8 +101,8 @@ struct fm_kernels;
 /* Called by one of the threads before each run: takes what the last run gave, fills in what
    differs in the next one and returns true, or false at the end. */
 typedef bool fm_feed(void *state, struct fm_run *run);
-/* Runs the steps with so many threads, again and again, until there is nothing to feed. run: what all
-   runs have in common; its workspace is set here. */
+/* Runs the steps with so many threads, again and again, until there is nothing to feed. run:
+   what all runs have in common; its workspace is set here. */
 void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
                   const struct fm_run *run, fm_feed *feed, void *state);
 

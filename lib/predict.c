@@ -24,8 +24,9 @@ static size_t fitting_batch(const struct fmnn_net *net)
     return batch;
 }
 
-struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch, unsigned threads,
-                                          const char *kernels, struct fmnn_error *err)
+struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
+                                          unsigned threads, const char *kernels,
+                                          struct fmnn_error *err)
 {
     struct fmnn_predictor *predictor = fm_alloc(1, sizeof *predictor, err);
     if (!predictor)

@@ -1,4 +1,5 @@
-/* real.h -- arithmetic that is the same everywhere: the floating-point environment, and the logarithm. */
+/* real.h -- arithmetic that is the same everywhere: the floating-point environment, and the
+   logarithm. */
 #ifndef FM_REAL_H
 #define FM_REAL_H
 
@@ -10,8 +11,8 @@
 #error "fmnn needs float and double without excess precision (on 32-bit x86: -msse2 -mfpmath=sse)"
 #endif
 
-/* Rounding to nearest, denormals kept, no traps: what the caller has set is put aside around our work
-   and restored. Each thread has its own. */
+/* Rounding to nearest, denormals kept, no traps: what the caller has set is put aside around our
+   work and restored. Each thread has its own. */
 #if defined __SSE2__
 #include <xmmintrin.h>
 typedef unsigned fm_float_state;
@@ -54,8 +55,8 @@ static inline void fm_float_leave(fm_float_state before)
 }
 #endif
 
-/* The natural logarithm of a positive number, by + - x / alone, so that every machine gives the same
-   bits, as libm's need not. Relative error below 1e-15. */
+/* The natural logarithm of a positive number, by + - x / alone, so that every machine gives the
+   same bits, as libm's need not. Relative error below 1e-15. */
 double fm_log(double x);
 
 #endif

@@ -21,8 +21,8 @@ uint64_t fm_random(uint64_t seed, enum fm_purpose purpose, uint32_t epoch, uint6
     return (uint64_t)c[1] << 32 | c[0];
 }
 
-/* Lemire's multiplication, the high 64 bits of bits * n by halves; the bias, below n / 2^64, is left in
-   so that one number costs one draw. */
+/* Lemire's multiplication, the high 64 bits of bits * n by halves; the bias, below n / 2^64, is
+   left in so that one number costs one draw. */
 uint64_t fm_random_below(uint64_t bits, uint64_t n)
 {
     assert(n > 0 && n <= UINT32_MAX);
@@ -66,9 +66,9 @@ static double quantile(double p)
                                 3.9307895800092710610e4,
                                 2.8729085735721942674e4,
                                 5.2264952788528545610e3};
-    static const double c[8] = {1.42343711074968357734e0, 4.63033784615654529590e0,
-                                5.76949722146069140550e0, 3.64784832476320460504e0,
-                                1.27045825245236838258e0, 2.41780725177450611770e-1,
+    static const double c[8] = {1.42343711074968357734e0,  4.63033784615654529590e0,
+                                5.76949722146069140550e0,  3.64784832476320460504e0,
+                                1.27045825245236838258e0,  2.41780725177450611770e-1,
                                 2.27238449892691845833e-2, 7.74545014278341407640e-4};
     static const double d[8] = {1.0,
                                 2.05319162663775882187e0,
@@ -88,8 +88,8 @@ static double quantile(double p)
 
 double fm_random_truncated_normal(uint64_t bits)
 {
-    const double below = 0.022750131948179207;      /* mass below minus two deviations */
-    const double deviation = 0.87962566103423978;   /* of the truncated distribution */
+    const double below = 0.022750131948179207;    /* mass below minus two deviations */
+    const double deviation = 0.87962566103423978; /* of the truncated distribution */
     double u = ((double)(bits >> 11) + 0.5) / 9007199254740992.0; /* in (0,1) */
     return quantile(below + u * (1 - 2 * below)) / deviation;
 }

@@ -385,8 +385,8 @@ int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmn
                        count == 1 ? " (fields are separated by tabs)" : "");
     const char *nearest = fmnn_nearest(name, (const char *const *)table->header.field);
     if (nearest)
-        return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; is '%.100s' meant?", table->name, name,
-                       nearest);
+        return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; is '%.100s' meant?", table->name,
+                       name, nearest);
     return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; the first is '%.100s'", table->name, name,
                    table->header.field[0]);
 }

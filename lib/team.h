@@ -1,8 +1,9 @@
 /* team.h -- threads that share out the jobs of one step after the other.
 
-   OpenMP starts the threads; the sharing is ours. A step is over when its jobs are done, not when all
-   threads have been seen: so one that the system has put aside holds up nobody, as long as it has no job
-   in hand, and small steps do not crawl on a machine that has other things to do. */
+   OpenMP starts the threads; the sharing is ours. A step is over when its jobs are done, not
+   when all threads have been seen: so one that the system has put aside holds up nobody, as long
+   as it has no job in hand, and small steps do not crawl on a machine that has other things to
+   do. */
 #ifndef FM_TEAM_H
 #define FM_TEAM_H
 

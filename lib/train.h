@@ -23,20 +23,20 @@ struct fmnn_trainer {
     /* What a checkpoint keeps. */
     float *slots[FM_SLOTS];
     double power[FM_POWERS];
-    uint64_t step;          /* batches trained in all */
-    size_t trained;         /* pictures trained in the epoch under way */
+    uint64_t step;  /* batches trained in all */
+    size_t trained; /* pictures trained in the epoch under way */
     struct fm_figures training;
-    double seconds;         /* of the epoch under way */
+    double seconds;           /* of the epoch under way */
     struct fmnn_epoch *epoch; /* those that have ended */
     size_t epoch_count, epoch_capacity;
-    unsigned kept;          /* the best epoch, from 1; 0: none yet, or not asked for */
-    float *best;            /* its weights */
+    unsigned kept; /* the best epoch, from 1; 0: none yet, or not asked for */
+    float *best;   /* its weights */
 
     /* What it does not. */
-    uint32_t *order;        /* of the epoch under way */
-    size_t validated;       /* pictures validated after it */
+    uint32_t *order;  /* of the epoch under way */
+    size_t validated; /* pictures validated after it */
     struct fm_figures validation;
-    double longest_go; /* seconds that one call of advance may take, but for its last batch */
+    double longest_go;      /* seconds that one call of advance may take, but for its last batch */
     const uint8_t **pixels; /* [batch] */
     uint16_t *labels;
     double *loss;
@@ -45,8 +45,8 @@ struct fmnn_trainer {
 
 /* Puts trainer->order into the order of the epoch under way. */
 void fm_trainer_shuffle(struct fmnn_trainer *trainer);
-/* The record of a training, for the file's metadata: JSON of only what determines the weights. last: of
-   the weights after the last step; else of those that were kept. malloc'ed. */
+/* The record of a training, for the file's metadata: JSON of only what determines the weights.
+   last: of the weights after the last step; else of those that were kept. malloc'ed. */
 char *fm_training_record(const struct fmnn_trainer *trainer, bool last);
 
 #endif

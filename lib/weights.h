@@ -12,7 +12,8 @@ struct fm_file {
     struct fm_pair pair[16];
     size_t pair_count;
 };
-int fm_file_text(struct fm_file *file, const char *key, char *value); /* takes value; NULL: no memory */
+int fm_file_text(struct fm_file *file, const char *key,
+                 char *value); /* takes value; NULL: no memory */
 /* The net's metadata; training (JSON) may be NULL. */
 int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *training,
                 struct fmnn_error *err);

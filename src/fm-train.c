@@ -356,8 +356,8 @@ static enum use used_split(const struct reader *r)
     return !strcmp(split, "train") ? TRAINS : !strcmp(split, "valid") ? VALIDATES : NOT_USED;
 }
 
-/* The labels of all rows are looked at, for they say how many classes there are; where a picture is used
-   there has to be one. */
+/* The labels of all rows are looked at, for they say how many classes there are; where a picture
+   is used there has to be one. */
 static int read_label(const struct input *input, struct reader *r, enum use use)
 {
     int label = row_label(r->table, r->label, input->classes);

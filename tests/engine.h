@@ -1,4 +1,5 @@
-/* engine.h -- what the tests of the engine share: small nets, pictures, and a net in plain double loops. */
+/* engine.h -- what the tests of the engine share: small nets, pictures, and a net in plain
+   double loops. */
 #ifndef ENGINE_H
 #define ENGINE_H
 
@@ -15,8 +16,9 @@
 #include "rng.h"
 #include "team.h"
 
-/* Models that between them have every layer type and activation, strides, both paddings, even and odd
-   kernels, dropped rows, sizes one past the vector, one output pixel, and more than one panel. */
+/* Models that between them have every layer type and activation, strides, both paddings, even
+   and odd kernels, dropped rows, sizes one past the vector, one output pixel, and more than one
+   panel. */
 static const struct {
     const char *text;
     size_t height, width, classes;
@@ -29,7 +31,8 @@ static const struct {
     {"conv 4 3x3 stride 2 relu | conv 33 2x2 relu | dense classes", 9, 8, 5},
     {"conv 6 4x3 stride 3 sigmoid | conv 5 2x4 stride 2 | dense classes", 11, 13, 4},
     {"conv 8 3x3 valid relu | conv 7 2x3 valid stride 2 relu | dense classes", 9, 10, 6},
-    {"conv 9 3x3 relu | avgpool 2 | conv 17 3x3 relu | maxpool 2 | dense 11 relu | dense classes", 9, 11, 10},
+    {"conv 9 3x3 relu | avgpool 2 | conv 17 3x3 relu | maxpool 2 | dense 11 relu | dense classes",
+     9, 11, 10},
     {"maxpool 2 | conv 3 3x3 tanh | avgpool 3 | dense classes", 13, 14, 3},
     {"conv 4 3x3 tanh | maxpool 3 | conv 35 3x2 valid relu | dense 5 | dense classes", 11, 9, 7},
     {"conv 16 5x7 valid relu | dense 65 relu | dense classes", 5, 7, 62},
@@ -59,13 +62,14 @@ static inline struct fmnn_data *make_data(const struct fmnn_net *net, size_t n, 
         ck_assert_ptr_nonnull(pixels);
         for (size_t p = 0; p < size; p++) {
             uint64_t bits = fm_random(seed, FM_RNG_SPLIT, (uint32_t)i, p);
-            pixels[p] = p % 5 == 3 ? 0 : (uint8_t)((bits & 127) + 128 * (p % net->classes == label));
+            pixels[p] =
+                p % 5 == 3 ? 0 : (uint8_t)((bits & 127) + 128 * (p % net->classes == label));
         }
     }
     return data;
 }
 
-/* ---- a net in double, channel by channel as the textbook has it: values are (c,h,w) of one picture */
+/* ---- a net in double, channel by channel as in a textbook: values are (c,h,w) of one picture */
 
 struct twin {
     const struct fmnn_net *net;
@@ -156,11 +160,12 @@ static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, 
         for (size_t c = 0; c < out.c; c++)
             for (size_t oy = 0; oy < out.h; oy++)
                 for (size_t ox = 0; ox < out.w; ox++)
-                    *next++ = node->layer.type->weighted
-                                  ? twin_activate(node->layer.activation,
-                                                  twin_affine(twin, node, &window, x, in, c, oy, ox))
-                                  : twin_pool(node->layer.type == &fm_avgpool, x, in,
-                                              node->layer.units, c, oy, ox);
+                    *next++ =
+                        node->layer.type->weighted
+                            ? twin_activate(node->layer.activation,
+                                            twin_affine(twin, node, &window, x, in, c, oy, ox))
+                            : twin_pool(node->layer.type == &fm_avgpool, x, in, node->layer.units,
+                                        c, oy, ox);
         free(x);
         x = y;
     }

@@ -1,9 +1,9 @@
 /* affine-back.h -- convolution and dense layers: the gradient of their input.
 
-   A convolution's is another one: the output's gradient, spread out by the stride and with zeros around
-   it, under the kernel turned round, channels in and out exchanged. Where the output is one pixel the
-   weights are used as they lie, with the pictures as lanes, since there they are many and each is used
-   once a picture. */
+   A convolution's is another one: the output's gradient, spread out by the stride and with zeros
+   around it, under the kernel turned round, channels in and out exchanged. Where the output is
+   one pixel the weights are used as they lie, with the pictures as lanes, since there they are
+   many and each is used once a picture. */
 
 /* x[0..lanes) through the activation of y[0..lanes), to where gradients lie. */
 static inline void store_back(float *to, const float *g, const float *y, size_t lanes,
@@ -19,7 +19,8 @@ static inline void store_back(float *to, const float *g, const float *y, size_t 
                      lanes - l);
 }
 
-/* Jobs: panels of input channels. scratch: (panel, kernel_h, kernel_w, units, 32), the kernel turned. */
+/* Jobs: panels of input channels. scratch: (panel, kernel_h, kernel_w, units, 32), the kernel
+   turned. */
 static void job_transpose_weight(const struct fm_plan *plan, const struct fm_step *step,
                                  const struct fm_run *run, size_t job)
 {
@@ -29,10 +30,10 @@ static void job_transpose_weight(const struct fm_plan *plan, const struct fm_ste
     float *to = run->workspace + step->scratch + job * kernel * step->units * FM_PANEL;
     for (size_t tap = 0; tap < kernel; tap++)
         for (size_t unit = 0; unit < step->units; unit++, to += FM_PANEL) {
-            const float *from = run->weights + step->weight + unit % FM_PANEL +
-                                (unit / FM_PANEL * step->taps + (kernel - 1 - tap) * channels +
-                                 job * FM_PANEL) *
-                                    FM_PANEL;
+            const float *from =
+                run->weights + step->weight + unit % FM_PANEL +
+                (unit / FM_PANEL * step->taps + (kernel - 1 - tap) * channels + job * FM_PANEL) *
+                    FM_PANEL;
             for (size_t l = 0; l < lanes; l++)
                 to[l] = from[l * FM_PANEL];
         }
@@ -51,21 +52,24 @@ static void job_affine_back(const struct fm_plan *plan, const struct fm_step *st
     if (!rows_of_part(run->pictures * shape.h * shape.w, job / panels, &first, &rows))
         return;
     struct walk walk = walk_from(shape, first);
-    struct fm_place spread = step->back; /* its pixels one by one, from the corner of the zeros around */
-    spread.origin -= (step->window.kernel_h - 1 - step->window.top) * step->back.row / step->window.stride +
-                     (step->window.kernel_w - 1 - step->window.left) * step->units;
+    struct fm_place spread =
+        step->back; /* its pixels one by one, from the corner of the zeros around */
+    spread.origin -=
+        (step->window.kernel_h - 1 - step->window.top) * step->back.row / step->window.stride +
+        (step->window.kernel_w - 1 - step->window.left) * step->units;
     spread.row /= step->window.stride;
     spread.pixel = step->units;
     for (size_t r = 0; r < rows; r++, walk_on(&walk)) {
         row[r] = place_of(&spread, &walk, 1);
-        value[r] = place_of(&step->in, &walk, 1) +
-                   step->window.top * step->in.row + step->window.left * step->in.pixel;
+        value[r] = place_of(&step->in, &walk, 1) + step->window.top * step->in.row +
+                   step->window.left * step->in.pixel;
         to[r] = place_of(&step->in_back, &walk, 1);
     }
     struct window_taps taps;
     find_taps(&taps, step->window.kernel_h, step->window.kernel_w, step->units, spread.row);
     struct product p = {.a = run->workspace,
-                        .b = run->workspace + step->scratch + panel * kernel * step->units * FM_PANEL,
+                        .b = run->workspace + step->scratch +
+                             panel * kernel * step->units * FM_PANEL,
                         .row = row,
                         .a_tap = taps.a,
                         .b_tap = taps.b,
@@ -80,7 +84,8 @@ static void job_affine_back(const struct fm_plan *plan, const struct fm_step *st
                    run->workspace + value[r] + panel * FM_PANEL, p.lanes, step->activation);
 }
 
-/* Jobs: panels of pictures. scratch: (panel, units rounded up to 32, 32 pictures), zeros elsewhere. */
+/* Jobs: panels of pictures. scratch: (panel, units rounded up to 32, 32 pictures), zeros
+   elsewhere. */
 static void job_transpose_batch(const struct fm_plan *plan, const struct fm_step *step,
                                 const struct fm_run *run, size_t job)
 {
@@ -100,7 +105,8 @@ static void job_transpose_batch(const struct fm_plan *plan, const struct fm_step
 static void store_dense_back(const struct fm_step *step, const struct fm_run *run, size_t first,
                              size_t rows, size_t picture, size_t lanes, const float *tile)
 {
-    struct fm_shape row_shape = {.c = 1, .h = step->in_shape.h, .w = step->in_shape.w * step->in_shape.c};
+    struct fm_shape row_shape = {
+        .c = 1, .h = step->in_shape.h, .w = step->in_shape.w * step->in_shape.c};
     size_t c = step->in_shape.c;
     for (size_t l = 0; l < lanes; l++) {
         const float *value = run->workspace + step->in.origin + (picture + l) * step->in.picture;
@@ -113,8 +119,8 @@ static void store_dense_back(const struct fm_step *step, const struct fm_run *ru
             float g[FM_ROWS];
             for (size_t i = 0; i < run_length; i++)
                 g[i] = tile[(r + i) * FM_PANEL + l];
-            store_back(to + walk.y * step->in_back.row + walk.x / c * step->in_back.pixel + channel, g,
-                       value + walk.y * step->in.row + walk.x, run_length, step->activation);
+            store_back(to + walk.y * step->in_back.row + walk.x / c * step->in_back.pixel + channel,
+                       g, value + walk.y * step->in.row + walk.x, run_length, step->activation);
             r += run_length;
             walk.x += run_length - 1;
             walk_on(&walk);

@@ -69,7 +69,8 @@ static inline size_t lanes_of_panel(size_t units, size_t panel)
 }
 
 /* y[0..lanes) = activation(x[0..lanes)); x has 32. */
-static inline void store_lanes(float *y, const float *x, size_t lanes, enum fm_activation activation)
+static inline void store_lanes(float *y, const float *x, size_t lanes,
+                               enum fm_activation activation)
 {
     size_t l = 0;
     for (; l + VL <= lanes; l += VL)
@@ -115,8 +116,9 @@ static void job_affine(const struct fm_plan *plan, const struct fm_step *step,
                     step->activation);
 }
 
-/* Gradients sum over the pixels of all pictures. Where there is one a picture, the pictures are the
-   inner elements of a single tap; else a row of pixels is a tap, handed over in pieces of so many. */
+/* Gradients sum over the pixels of all pictures. Where there is one a picture, the pictures are
+   the inner elements of a single tap; else a row of pixels is a tap, handed over in pieces of so
+   many. */
 enum { GRADIENT_TAPS = 256 };
 
 static void sum_over_pixels(const struct fm_step *step, const struct fm_run *run, struct product *p,
@@ -169,7 +171,8 @@ static void bias_gradient(const struct fm_plan *plan, const struct fm_step *step
     sink(plan, run, step->bias + panel * FM_PANEL, sum, FM_PANEL);
 }
 
-/* Jobs: (panel of outputs, block of the weight's taps); the first block of a panel also does the bias. */
+/* Jobs: (panel of outputs, block of the weight's taps); the first block of a panel also does the
+   bias. */
 static void job_gradient(const struct fm_plan *plan, const struct fm_step *step,
                          const struct fm_run *run, size_t job)
 {

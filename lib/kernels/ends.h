@@ -12,13 +12,15 @@ static void job_gather(const struct fm_plan *plan, const struct fm_step *step,
         table[i] = (float)i / 255.0f;
     const uint8_t *pixels = run->pixels[job];
     for (size_t y = 0; y < step->out_shape.h; y++) {
-        float *row = run->workspace + step->out.origin + job * step->out.picture + y * step->out.row;
+        float *row =
+            run->workspace + step->out.origin + job * step->out.picture + y * step->out.row;
         for (size_t x = 0; x < step->out_shape.w; x++)
             row[x] = table[*pixels++];
     }
 }
 
-/* Lanes c .. c+15 of a row of classes, those beyond the last a huge negative number: e^that is nothing. */
+/* Lanes c .. c+15 of a row of classes, those beyond the last a huge negative number: e^that is
+   nothing. */
 static inline void load16(float *f, const float *row, size_t c, size_t classes)
 {
     for (size_t l = 0; l < 16; l++)

@@ -54,11 +54,13 @@ static inline void pool_back(const struct fm_step *step, const struct fm_run *ru
         for (size_t x = 0; x < step->in_shape.w; x++)
             for (size_t c = 0; c < channels; c += VL) {
                 size_t cell_y = y / side, cell_x = x / side;
-                vec g = v_splat(0), value = load_channels(pixel_at(in, &step->in, y, x), c, channels);
+                vec g = v_splat(0),
+                    value = load_channels(pixel_at(in, &step->in, y, x), c, channels);
                 if (cell_y < step->out_shape.h && cell_x < step->out_shape.w)
-                    g = share(step, pixel_at(in, &step->in, cell_y * side, cell_x * side), c,
-                              y % side * side + x % side,
-                              load_channels(pixel_at(back, &step->back, cell_y, cell_x), c, channels));
+                    g = share(
+                        step, pixel_at(in, &step->in, cell_y * side, cell_x * side), c,
+                        y % side * side + x % side,
+                        load_channels(pixel_at(back, &step->back, cell_y, cell_x), c, channels));
                 store_channels(to + y * step->in_back.row + x * step->in_back.pixel, c, channels,
                                activate_back(step->activation, g, value));
             }
@@ -103,7 +105,8 @@ static void job_avgpool_back(const struct fm_plan *plan, const struct fm_step *s
 
 /* ---- the greatest, the first of equals */
 
-static inline vec greatest_of_cell(const struct fm_step *step, const float *cell, size_t c, vec *which)
+static inline vec greatest_of_cell(const struct fm_step *step, const float *cell, size_t c,
+                                   vec *which)
 {
     size_t side = step->window.stride;
     vec most = load_channels(cell, c, step->in_shape.c);

@@ -2,16 +2,17 @@
 
      tile(r, lane) += sum over k of a[row(r) + tap(k)] * b[k][lane]
 
-   for up to FM_ROWS rows and the 32 lanes of a panel. k runs over (tap, inner): a table of offsets, and
-   within each tap evenly spaced elements. It is cut into groups of up to K_GROUP; a group is summed from
-   zero, k ascending, one fused multiply-add each, and the groups are added up in order. That is the only
-   order there is, and the shape alone decides it, so that the tile in registers does not show in the bits.
-   Groups keep the rounding errors of long sums down (100,352 terms in the largest layer of cnn), and
-   while one is worked on its part of the panel stays in the first cache. */
+   for up to FM_ROWS rows and the 32 lanes of a panel. k runs over (tap, inner): a table of
+   offsets, and within each tap evenly spaced elements. It is cut into groups of up to K_GROUP; a
+   group is summed from zero, k ascending, one fused multiply-add each, and the groups are added
+   up in order. That is the only order there is, and the shape alone decides it, so that the tile
+   in registers does not show in the bits. Groups keep the rounding errors of long sums down
+   (100,352 terms in the largest layer of cnn), and while one is worked on its part of the panel
+   stays in the first cache. */
 
 struct product {
     const float *a, *b;
-    const size_t *row;          /* [rows] offsets into a */
+    const size_t *row;           /* [rows] offsets into a */
     const size_t *a_tap, *b_tap; /* [taps] offsets into a and b */
     size_t taps, inner;
     size_t a_step, b_step; /* from one inner element to the next */
@@ -30,36 +31,36 @@ struct group {
 #define ROWS_6(X) ROWS_4(X) X(4) X(5)
 #define ROWS_12(X) ROWS_6(X) X(6) X(7) X(8) X(9) X(10) X(11)
 
-#define TILE_START(i)                                                                                  \
-    vec low##i = v_splat(0), high##i = v_splat(0);                                                     \
+#define TILE_START(i)                                                                              \
+    vec low##i = v_splat(0), high##i = v_splat(0);                                                 \
     const float *a##i = p->a + row[i];
-#define TILE_STEP(i)                                                                                   \
-    {                                                                                                  \
-        vec x = v_splat(a##i[o]);                                                                      \
-        low##i = v_fma(x, b0, low##i);                                                                 \
-        high##i = v_fma(x, b1, high##i);                                                               \
+#define TILE_STEP(i)                                                                               \
+    {                                                                                              \
+        vec x = v_splat(a##i[o]);                                                                  \
+        low##i = v_fma(x, b0, low##i);                                                             \
+        high##i = v_fma(x, b1, high##i);                                                           \
     }
-#define TILE_END(i)                                                                                    \
-    v_store(c + (i)*FM_PANEL, v_add(v_load(c + (i)*FM_PANEL), low##i));                                \
+#define TILE_END(i)                                                                                \
+    v_store(c + (i)*FM_PANEL, v_add(v_load(c + (i)*FM_PANEL), low##i));                            \
     v_store(c + (i)*FM_PANEL + VL, v_add(v_load(c + (i)*FM_PANEL + VL), high##i));
 
 /* A tile of so many rows by two vectors, in registers over a group of k. */
-#define DEFINE_TILE(rows)                                                                              \
-    static void tile_##rows(const struct product *p, const size_t *row, struct group k, size_t lane,   \
-                            float *c)                                                                  \
-    {                                                                                                  \
-        const size_t a_step = p->a_step, b_step = p->b_step;                                           \
-        c += lane;                                                                                     \
-        ROWS_##rows(TILE_START) for (size_t t = k.tap_from; t < k.tap_to; t++)                         \
-        {                                                                                              \
-            size_t o = p->a_tap[t] + k.from * a_step;                                                  \
-            const float *b = p->b + p->b_tap[t] + k.from * b_step + lane;                              \
-            for (size_t i = k.from; i < k.to; i++, o += a_step, b += b_step) {                         \
-                vec b0 = v_load(b), b1 = v_load(b + VL);                                               \
-                ROWS_##rows(TILE_STEP)                                                                 \
-            }                                                                                          \
-        }                                                                                              \
-        ROWS_##rows(TILE_END)                                                                          \
+#define DEFINE_TILE(rows)                                                                          \
+    static void tile_##rows(const struct product *p, const size_t *row, struct group k,            \
+                            size_t lane, float *c)                                                 \
+    {                                                                                              \
+        const size_t a_step = p->a_step, b_step = p->b_step;                                       \
+        c += lane;                                                                                 \
+        ROWS_##rows(TILE_START) for (size_t t = k.tap_from; t < k.tap_to; t++)                     \
+        {                                                                                          \
+            size_t o = p->a_tap[t] + k.from * a_step;                                              \
+            const float *b = p->b + p->b_tap[t] + k.from * b_step + lane;                          \
+            for (size_t i = k.from; i < k.to; i++, o += a_step, b += b_step) {                     \
+                vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
+                ROWS_##rows(TILE_STEP)                                                             \
+            }                                                                                      \
+        }                                                                                          \
+        ROWS_##rows(TILE_END)                                                                      \
     }
 
 DEFINE_TILE(1)

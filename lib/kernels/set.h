@@ -1,4 +1,5 @@
-/* set.h -- the whole text of a kernel set; generic.c, avx2.c ... each include it once, with their flags. */
+/* set.h -- the whole text of a kernel set; generic.c, avx2.c ... each include it once, with
+   their flags. */
 #include "kernels/kernels.h"
 #include "real.h"
 

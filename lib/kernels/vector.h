@@ -1,8 +1,9 @@
-/* vector.h -- a vector of VL floats per instruction set, and the few operations that kernels use.
+/* vector.h -- a vector of VL floats per instruction set, and the few operations that kernels
+   use.
 
-   What is not here is not used, for these give the same bits on every set: no min or max (they differ
-   for zeros and NaN), no approximate reciprocals, and no sum across lanes but sum16 below. A product and
-   a sum become one operation only where v_fma says so. */
+   What is not here is not used, for these give the same bits on every set: no min or max (they
+   differ for zeros and NaN), no approximate reciprocals, and no sum across lanes but sum16
+   below. A product and a sum become one operation only where v_fma says so. */
 #ifndef FM_VECTOR_H
 #define FM_VECTOR_H
 
@@ -181,8 +182,8 @@ static inline float sum16(const float *f)
     return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
-/* e^x, for x clamped to -87 .. 88, by 2^n e^r with |r| <= ln 2 / 2 and a polynomial (Cephes' expf, S. L.
-   Moshier); relative error below 2e-7. */
+/* e^x, for x clamped to -87 .. 88, by 2^n e^r with |r| <= ln 2 / 2 and a polynomial (Cephes'
+   expf, S. L. Moshier); relative error below 2e-7. */
 static inline vec v_exp(vec x)
 {
     const vec most = v_splat(88.0f), least = v_splat(-87.0f);

@@ -68,8 +68,9 @@ static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
                               .right = h - h / 2};
 }
 
-/* PyTorch's Conv2d pads "same" by itself, but not where it strides: a ZeroPad2d stands before it, even
-   one that happens to pad nothing, so that the names do not depend on the picture's size. */
+/* PyTorch's Conv2d pads "same" by itself, but not where it strides: a ZeroPad2d stands before
+   it, even one that happens to pad nothing, so that the names do not depend on the picture's
+   size. */
 static size_t modules_before(const struct fm_layer *layer)
 {
     return !layer->valid && layer->stride > 1;

@@ -1,7 +1,7 @@
 /* dense.c -- fully connected: dense UNITS|classes [ACTIVATION]
 
-   A convolution whose kernel is the whole input, so that it gives one pixel: its weight (units, c*h*w),
-   as PyTorch has it, is (units, c, h, w) in the same order. */
+   A convolution whose kernel is the whole input, so that it gives one pixel: its weight (units,
+   c*h*w), as PyTorch has it, is (units, c, h, w) in the same order. */
 #include "layers/affine.h"
 
 #include <stdio.h>

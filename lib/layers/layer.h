@@ -1,7 +1,8 @@
-/* layer.h -- what a layer is: a row of the model's text, a shape rule, parameters, and work to do.
+/* layer.h -- what a layer is: a row of the model's text, a shape rule, parameters, and work to
+   do.
 
-   A layer type is one const struct in a file of its own, listed in registry.c. The parser, the summary,
-   the weight files, the planner and the tests go by the registry alone. */
+   A layer type is one const struct in a file of its own, listed in registry.c. The parser, the
+   summary, the weight files, the planner and the tests go by the registry alone. */
 #ifndef FM_LAYER_H
 #define FM_LAYER_H
 
@@ -33,14 +34,14 @@ struct fm_words {
     size_t count, next;
 };
 
-/* How a layer sees its input: output pixel (y,x) looks at rows y*stride-top .. +kernel_h-1, and so the
-   columns; what lies outside is zero. bottom and right are what must be padded there. */
+/* How a layer sees its input: output pixel (y,x) looks at rows y*stride-top .. +kernel_h-1, and
+   so the columns; what lies outside is zero. bottom and right are what must be padded there. */
 struct fm_window {
     size_t kernel_h, kernel_w, stride, top, left, bottom, right;
 };
 
-/* How the gradient of a layer's output lies in memory: pixel (y,x) at row top + y*spread, column left +
-   x*spread of h x w pixels, the others zero. h 0: as the output itself. */
+/* How the gradient of a layer's output lies in memory: pixel (y,x) at row top + y*spread, column
+   left + x*spread of h x w pixels, the others zero. h 0: as the output itself. */
 struct fm_frame {
     size_t h, w, top, left, spread;
 };

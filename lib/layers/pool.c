@@ -1,5 +1,5 @@
-/* pool.c -- avgpool N and maxpool N: squares of N by N without overlap; rows and columns that fill no
-   square are dropped. */
+/* pool.c -- avgpool N and maxpool N: squares of N by N without overlap; rows and columns that
+   fill no square are dropped. */
 #include "layers/layer.h"
 
 #include <stdio.h>

@@ -53,7 +53,8 @@ int fm_word_size(struct fm_words *words, size_t most, size_t *h, size_t *w, stru
 void fm_word_activation(struct fm_words *words, enum fm_activation *activation)
 {
     for (int i = 0; i < FM_ACTIVATIONS; i++)
-        if (words->next < words->count && !strcmp(words->word[words->next], fm_activation_names[i])) {
+        if (words->next < words->count &&
+            !strcmp(words->word[words->next], fm_activation_names[i])) {
             words->next++;
             *activation = (enum fm_activation)i;
             return;

@@ -1,12 +1,13 @@
-/* adam.c -- Adam as Keras has it: D. P. Kingma and J. Ba, "Adam: a method for stochastic optimization"
-   (ICLR 2015), in the form before its section 2.1, with epsilon added to the square root. */
+/* adam.c -- Adam as Keras has it: D. P. Kingma and J. Ba, "Adam: a method for stochastic
+   optimization" (ICLR 2015), in the form before its section 2.1, with epsilon added to the
+   square root. */
 #include "optim/optimizer.h"
 
 #include <math.h>
 
-/* Moments of pixels that are hardly ever set would sink into denormals, which cost tens of cycles each.
-   They are flushed by comparison (see adam.h) on every 16th step: 0.9^16 is far from the distance
-   between the threshold and the denormals. */
+/* Moments of pixels that are hardly ever set would sink into denormals, which cost tens of
+   cycles each. They are flushed by comparison (see adam.h) on every 16th step: 0.9^16 is far
+   from the distance between the threshold and the denormals. */
 enum { FLUSH_EVERY = 16 };
 
 static void begin(const struct fmnn_recipe *recipe, uint64_t t, double power[FM_POWERS],

@@ -1,7 +1,9 @@
-/* optimizer.h -- what an optimizer is: slots beside each parameter, a few numbers a step, and an update.
+/* optimizer.h -- what an optimizer is: slots beside each parameter, a few numbers a step, and an
+   update.
 
-   The update itself, of a row of parameters, stands as an inline function over vectors in NAME.h and is
-   compiled into every kernel set; the struct here, in NAME.c, is all that the rest of the library sees. */
+   The update itself, of a row of parameters, stands as an inline function over vectors in NAME.h
+   and is compiled into every kernel set; the struct here, in NAME.c, is all that the rest of the
+   library sees. */
 #ifndef FM_OPTIMIZER_H
 #define FM_OPTIMIZER_H
 
@@ -27,16 +29,18 @@ struct fm_update {
 
 struct fm_optimizer {
     const char *name;
-    double lr;                         /* the default */
-    const char *slot_names[FM_SLOTS + 1]; /* as in the names of a checkpoint's tensors; NULL ends them */
-    /* Readies step t (from 1). power[] is 1.0 before the first step and is kept from step to step, and
-       in checkpoints: powers of the betas by repeated product, for pow() differs between libraries. */
+    double lr; /* the default */
+    const char
+        *slot_names[FM_SLOTS + 1]; /* as in the names of a checkpoint's tensors; NULL ends them */
+    /* Readies step t (from 1). power[] is 1.0 before the first step and is kept from step to
+       step, and in checkpoints: powers of the betas by repeated product, for pow() differs
+       between libraries. */
     void (*begin)(const struct fmnn_recipe *recipe, uint64_t t, double power[FM_POWERS],
                   struct fm_update *update);
 };
 
 extern const struct fm_optimizer fm_adam, fm_sgd;
-const struct fm_optimizer *fm_optimizer_at(size_t id); /* NULL beyond the last */
+const struct fm_optimizer *fm_optimizer_at(size_t id);           /* NULL beyond the last */
 int fm_optimizer_find(const char *name, struct fmnn_error *err); /* the id, or -1 */
 size_t fm_optimizer_slots(const struct fm_optimizer *optimizer);
 

@@ -22,7 +22,8 @@ int fm_optimizer_find(const char *name, struct fmnn_error *err)
     }
     const char *nearest = fmnn_nearest(name, names);
     if (nearest)
-        return fm_fail(err, FMNN_USAGE, "unknown optimizer '%s'; did you mean '%s'?", name, nearest);
+        return fm_fail(err, FMNN_USAGE, "unknown optimizer '%s'; did you mean '%s'?", name,
+                       nearest);
     return fm_fail(err, FMNN_USAGE, "unknown optimizer '%s' (known: adam, sgd)", name);
 }
 
