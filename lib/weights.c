@@ -304,16 +304,26 @@ static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *
     return NULL;
 }
 
-struct fmnn_net *fm_net_from(const struct fm_safetensors *file, struct fmnn_error *err)
+/* The net that the file's texts describe, without weights. What is wrong with a text is the file's fault. */
+static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     size_t height, width, classes;
+    struct fmnn_error why = {0};
+    struct fmnn_net *net = NULL;
     if (!needed_text(file, "fmnn.version", err) || read_input(file, &height, &width, err) != 0)
         return NULL;
-    struct fmnn_model *model = read_model(file, &classes, err);
-    if (!model)
-        return NULL;
-    struct fmnn_net *net = fm_net_shape(model, height, width, classes, err);
+    struct fmnn_model *model = read_model(file, &classes, &why);
+    if (model)
+        net = fm_net_shape(model, height, width, classes, &why);
     fmnn_model_free(model);
+    if (!net)
+        fm_fail(err, why.status == FMNN_USAGE ? FMNN_DATA : why.status, "%s", why.message);
+    return net;
+}
+
+struct fmnn_net *fm_net_from(const struct fm_safetensors *file, struct fmnn_error *err)
+{
+    struct fmnn_net *net = read_shape(file, err);
     if (!net)
         return NULL;
     const char *training = fm_safetensors_text(file, "fmnn.training");

@@ -361,6 +361,7 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.model", "dense 7 relu | dense 3 | dense 3", "4 tensors, but the model has 6"},
         {"fmnn.model", "dense 3", "4 tensors, but the model has 2"},
         {"fmnn.model", "dense classes", "fmnn.model does not say how many classes there are"},
+        {"fmnn.model", "dense 70000", "fmnn.model: 70000 classes are not in 1..65536"},
         {"fmnn.model", "dence 3", "fmnn.model:1: unknown layer 'dence'"},
         {"fmnn.input", "{}", "fmnn.input is not that of gray pictures"},
         {"fmnn.input", "{\"shape\":[3,5,3],\"scale\":0.0039215686274509803}", "fmnn.input is not"},
@@ -396,6 +397,7 @@ START_TEST(files_of_other_shape_are_refused)
         fclose(stream);
         ck_assert_ptr_null(fmnn_net_read("other", &err));
         check_message(cases[i].key, &err, "other", cases[i].message);
+        ck_assert_int_eq(err.status, FMNN_DATA);
         fm_file_free(&file);
         fmnn_net_free(net);
     }
