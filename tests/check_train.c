@@ -202,6 +202,33 @@ START_TEST(resumed_equals_uninterrupted)
 }
 END_TEST
 
+/* Also where no later epoch is better. */
+START_TEST(the_best_weights_survive_a_checkpoint)
+{
+    struct set set = make_set();
+    struct fmnn_trainer *first = make_trainer(&set);
+    while (first->epoch_count < 2)
+        ck_assert_int_ge(fmnn_trainer_advance(first, NULL), 0);
+    size_t bytes = set.net->stored * sizeof(float);
+    float *best = malloc(bytes);
+    for (size_t i = 0; i < set.net->stored; i++)
+        best[i] = first->best[i] = set.net->weights[i] * 0.5f;
+    first->kept = 1;
+    first->epoch[0].val_accuracy = 2;
+    write_checkpoint(first);
+    fmnn_trainer_free(first);
+    struct fmnn_trainer *second = make_trainer(&set);
+    ck_assert_int_eq(fmnn_trainer_resume(second, "checkpoint", NULL), 0);
+    run_to_end(second);
+    ck_assert_uint_eq(fmnn_trainer_kept(second), 1);
+    ck_assert_int_eq(fmnn_trainer_finish(second, NULL), 0);
+    ck_assert_int_eq(memcmp(set.net->weights, best, bytes), 0);
+    free(best);
+    fmnn_trainer_free(second);
+    free_set(&set);
+}
+END_TEST
+
 START_TEST(resuming_something_else_is_refused)
 {
     struct fmnn_error err;
@@ -478,6 +505,7 @@ int main(void)
     tcase_add_test(tcase, figures_are_means_over_pictures);
     tcase_add_test(tcase, patience_runs_out);
     tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 3);
+    tcase_add_test(tcase, the_best_weights_survive_a_checkpoint);
     tcase_add_test(tcase, resuming_something_else_is_refused);
     tcase_add_test(tcase, a_loss_that_is_not_finite_ends_it);
     tcase_add_loop_test(tcase, weights_that_are_not_finite_end_it, 0, 3);
