@@ -16,7 +16,8 @@ size_t fm_parameter_count(const struct fm_parameter *p)
     return p->units * p->c * p->h * p->w;
 }
 
-/* Where canonical row (unit, channel, y) starts in stored order; its next column is c * 32 further. */
+/* Where canonical row (unit, channel, y) starts in stored order; its next column is c * 32 further.
+ */
 static size_t stored_at(const struct fm_parameter *p, size_t unit, size_t channel, size_t y)
 {
     size_t taps = p->h * p->w * p->c;
@@ -94,7 +95,8 @@ static char *node_text(const struct fm_layer *layer, struct fmnn_error *err)
     layer->type->print(layer, words, sizeof words);
     const char *activation =
         layer->activation == FM_LINEAR ? "" : fm_activation_names[layer->activation];
-    return fm_format(err, "%s %s%s%s", layer->type->name, words, *activation ? " " : "", activation);
+    return fm_format(err, "%s %s%s%s", layer->type->name, words, *activation ? " " : "",
+                     activation);
 }
 
 /* The modules of PyTorch's nn.Sequential so far; flat once the first dense layer has been met. */
@@ -193,7 +195,8 @@ struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, siz
     if (fm_check_picture(height, width, err) != 0)
         return NULL;
     if (classes < 1 || classes > MOST_CLASSES) {
-        fm_fail(err, FMNN_USAGE, "%s: %zu classes are not in 1..%d", model->name, classes, MOST_CLASSES);
+        fm_fail(err, FMNN_USAGE, "%s: %zu classes are not in 1..%d", model->name, classes,
+                MOST_CLASSES);
         return NULL;
     }
     struct fmnn_net *net = fm_alloc(1, sizeof *net, err);
@@ -242,8 +245,8 @@ void fmnn_net_free(struct fmnn_net *net)
     free(net);
 }
 
-/* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal). Numbers go by
-   the canonical index, so that they do not depend on how the weights are stored. */
+/* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal). Numbers
+   go by the canonical index, so that they do not depend on how the weights are stored. */
 static void initialise_unit(struct fmnn_net *net, uint64_t seed, size_t id, size_t unit)
 {
     const struct fm_parameter *p = &net->parameter[id];
@@ -304,8 +307,7 @@ int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names, str
         if (fault)
             return fm_fail(err, FMNN_USAGE, "class %zu: %s", i, fault);
     }
-    struct fmnn_names *copy =
-        fmnn_names_copy((const char *const *)names->name, names->count, err);
+    struct fmnn_names *copy = fmnn_names_copy((const char *const *)names->name, names->count, err);
     if (!copy)
         return -1;
     fmnn_names_free(net->names);
@@ -324,8 +326,8 @@ bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *lay
         return false;
     const struct fm_node *node = &net->node[i];
     struct fm_shape out = net->value[node->output].shape;
-    *layer = (struct fmnn_layer){
-        .text = node->text, .channels = out.c, .height = out.h, .width = out.w};
+    *layer =
+        (struct fmnn_layer){.text = node->text, .channels = out.c, .height = out.h, .width = out.w};
     if (node->layer.type->weighted) {
         uint64_t weights = fm_parameter_count(&net->parameter[node->weight]);
         layer->parameters = weights + node->layer.units;

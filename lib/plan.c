@@ -161,7 +161,8 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
         }
     }
     size_t scratch;
-    if (take(plan, (builder->scratch_floats + plan->batch - 1) / plan->batch, 1, 1, &scratch, err) != 0)
+    if (take(plan, (builder->scratch_floats + plan->batch - 1) / plan->batch, 1, 1, &scratch,
+             err) != 0)
         return -1;
     for (size_t k = plan->forward_steps; k < plan->step_count; k++)
         plan->step[k].scratch = scratch;

@@ -43,9 +43,9 @@ unsigned fm_threads(unsigned asked)
 #endif
 }
 
-/* Called while no job is out. All that next() has written is seen by who draws from the new ticket. A
-   sleeper counts itself before it looks at the ticket for the last time, and the new ticket is set before
-   sleepers are looked for: one of the two always sees the other. */
+/* Called while no job is out. All that next() has written is seen by who draws from the new ticket.
+   A sleeper counts itself before it looks at the ticket for the last time, and the new ticket is
+   set before sleepers are looked for: one of the two always sees the other. */
 static void next_step(struct fm_team *team, uint64_t old)
 {
     uint64_t jobs = team->work->next(team->work->state);
@@ -91,8 +91,8 @@ static void wait_for_next_step(struct fm_team *team, uint64_t ticket)
     pthread_mutex_unlock(&team->lock);
 }
 
-/* A ticket that is drawn too late, when all jobs are out, is a number above theirs; each thread draws at
-   most one such a step, so the field does not overflow. */
+/* A ticket that is drawn too late, when all jobs are out, is a number above theirs; each thread
+   draws at most one such a step, so the field does not overflow. */
 void fm_team_work(struct fm_team *team)
 {
     for (;;) {

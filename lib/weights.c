@@ -179,7 +179,8 @@ static int read_input(const struct fm_safetensors *file, size_t *height, size_t 
     *height = (size_t)h;
     *width = (size_t)w;
     if (!good)
-        return fm_fail(err, FMNN_DATA, "%s: fmnn.input is not that of gray pictures, scaled by 1/255",
+        return fm_fail(err, FMNN_DATA,
+                       "%s: fmnn.input is not that of gray pictures, scaled by 1/255",
                        fm_safetensors_name(file));
     return 0;
 }
@@ -264,8 +265,8 @@ int fm_read_parameters(const struct fm_safetensors *file, const struct fmnn_net 
     return 0;
 }
 
-/* A weights file holds the parameters and nothing else; a checkpoint more. This comes before memory is
-   taken for the weights, so that a small file whose model is a huge net is refused cheaply. */
+/* A weights file holds the parameters and nothing else; a checkpoint more. This comes before memory
+   is taken for the weights, so that a small file whose model is a huge net is refused cheaply. */
 static int check_tensors(const struct fm_safetensors *file, const struct fmnn_net *net,
                          struct fmnn_error *err)
 {
@@ -302,7 +303,8 @@ static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *
     return NULL;
 }
 
-/* The net that the file's texts describe, without weights. What is wrong with a text is the file's fault. */
+/* The net that the file's texts describe, without weights. What is wrong with a text is the file's
+ * fault. */
 static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     size_t height, width, classes;
@@ -326,7 +328,8 @@ struct fmnn_net *fm_net_from(const struct fm_safetensors *file, struct fmnn_erro
         return NULL;
     const char *training = fm_safetensors_text(file, "fmnn.training");
     if (read_names(file, net, err) == 0 && check_tensors(file, net, err) == 0 &&
-        fm_net_allocate(net, err) == 0 && fm_read_parameters(file, net, "", net->weights, err) == 0 &&
+        fm_net_allocate(net, err) == 0 &&
+        fm_read_parameters(file, net, "", net->weights, err) == 0 &&
         (!training || (net->training = fm_strdup(training, err)) != NULL))
         return net;
     fmnn_net_free(net);

@@ -1,6 +1,7 @@
 /* check_engine.c -- the kernels against plain loops, finite differences, and each other.
 
-   Contents: 1. Against a net in double  2. Against plain loops in the same order  3. The same bits */
+   Contents: 1. Against a net in double  2. Against plain loops in the same order  3. The same bits
+ */
 #include "engine.h"
 
 #include <float.h>
@@ -71,8 +72,10 @@ START_TEST(probabilities_are_right)
 }
 END_TEST
 
-/* The gradient of the mean loss by the k-th element of a parameter, by central differences in double. */
-static double difference(struct twin *twin, const struct fmnn_data *data, size_t n, size_t id, size_t k)
+/* The gradient of the mean loss by the k-th element of a parameter, by central differences in
+ * double. */
+static double difference(struct twin *twin, const struct fmnn_data *data, size_t n, size_t id,
+                         size_t k)
 {
     const double h = 1e-5;
     double *x = &twin->parameter[id][k], keep = *x, sum = 0;
@@ -115,8 +118,8 @@ START_TEST(gradients_are_those_of_finite_differences)
         for (size_t k = 0; k < count; k += stride) {
             double wanted = difference(&twin, data, N, id, k);
             ck_assert_msg(fabs(wanted - (double)g[k]) <= 2e-4 * scale + 1e-8,
-                          "%s: %s[%zu] is %g, wanted %g", models[_i].text,
-                          net->parameter[id].name, k, (double)g[k], wanted);
+                          "%s: %s[%zu] is %g, wanted %g", models[_i].text, net->parameter[id].name,
+                          k, (double)g[k], wanted);
         }
         free(g);
     }
@@ -149,8 +152,10 @@ END_TEST
 
 /* ---- 2. Against plain loops in the same order ---- */
 
-/* One convolution by single fused multiply-adds, k in the order (row, column, channel): bit for bit. */
-static float plain_affine(const struct fmnn_net *net, const float *x, size_t unit, size_t oy, size_t ox)
+/* One convolution by single fused multiply-adds, k in the order (row, column, channel): bit for
+ * bit. */
+static float plain_affine(const struct fmnn_net *net, const float *x, size_t unit, size_t oy,
+                          size_t ox)
 {
     const struct fm_node *node = &net->node[0];
     struct fm_shape in = net->value[0].shape;
@@ -198,7 +203,8 @@ START_TEST(convolution_is_that_of_plain_loops)
         for (size_t u = 0; u < out.c; u++)
             for (size_t y = 0; y < out.h; y++)
                 for (size_t c = 0; c < out.w; c++) {
-                    float got = plan->workspace[place->origin + y * place->row + c * place->pixel + u];
+                    float got =
+                        plan->workspace[place->origin + y * place->row + c * place->pixel + u];
                     float wanted = plain_affine(net, x, u, y, c);
                     ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: %.9g, wanted %.9g",
                                   kernels->name, (double)got, (double)wanted);
@@ -366,10 +372,11 @@ static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const
                        unsigned threads, const char *optimizer)
 {
     struct fmnn_error err;
-    struct fmnn_training training = {.recipe = {.lr = 0.01, .batch = 7, .epochs = 2, .momentum = 0.9},
-                                     .threads = threads,
-                                     .kernels = kernels,
-                                     .seed = 11};
+    struct fmnn_training training = {
+        .recipe = {.lr = 0.01, .batch = 7, .epochs = 2, .momentum = 0.9},
+        .threads = threads,
+        .kernels = kernels,
+        .seed = 11};
     snprintf(training.recipe.optimizer, sizeof training.recipe.optimizer, "%s", optimizer);
     struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, &err);
     ck_assert_msg(trainer != NULL, "%s", err.message);
@@ -394,8 +401,9 @@ START_TEST(sets_and_threads_give_the_same_bits)
             for (size_t t = 0; t < FM_COUNT(threads); t++) {
                 struct fmnn_net *net = make_net((size_t)_i, 9);
                 train_some(net, data, set, threads[t], optimizer);
-                ck_assert_msg(memcmp(net->weights, first->weights, net->stored * sizeof(float)) == 0,
-                              "%s, %s, %u threads, %s", models[_i].text, set, threads[t], optimizer);
+                ck_assert_msg(
+                    memcmp(net->weights, first->weights, net->stored * sizeof(float)) == 0,
+                    "%s, %s, %u threads, %s", models[_i].text, set, threads[t], optimizer);
                 fmnn_net_free(net);
             }
         fmnn_data_free(data);
@@ -407,7 +415,8 @@ END_TEST
 #ifdef __SSE2__
 #include <xmmintrin.h>
 
-/* A caller that has set flush-to-zero and another rounding gets the same, and keeps what it has set. */
+/* A caller that has set flush-to-zero and another rounding gets the same, and keeps what it has
+ * set. */
 START_TEST(the_callers_arithmetic_does_not_show)
 {
     struct fmnn_net *plain = make_net((size_t)_i, 12);
@@ -459,13 +468,14 @@ END_TEST
 /* What is laid out for a picture that never comes costs next to no memory: a gigabyte here. */
 START_TEST(a_workspace_costs_what_is_used)
 {
-    struct fmnn_model *model = fmnn_model_parse("conv 16 1x1 | maxpool 255 | dense classes", "text", NULL);
+    struct fmnn_model *model =
+        fmnn_model_parse("conv 16 1x1 | maxpool 255 | dense classes", "text", NULL);
     struct fmnn_net *net = fmnn_net_new(model, 4096, 4096, 2, NULL);
     struct fmnn_predictor *predictor = fmnn_predictor_new(net, 1, 1, NULL, NULL);
     struct rusage usage;
     ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
     ck_assert_int_lt(usage.ru_maxrss, 400000); /* KiB */
-    fmnn_predictor_free(predictor); /* NULL where memory is promised sparingly */
+    fmnn_predictor_free(predictor);            /* NULL where memory is promised sparingly */
     fmnn_net_free(net);
     fmnn_model_free(model);
 }

@@ -53,11 +53,13 @@ START_TEST(texts_are_read_and_written_canonically)
         {"dense classes", "dense 3"},
         {"  dense 12 relu|dense classes  ", "dense 12 relu | dense 3"},
         {"dense 5 linear\n\n# comment | dense 9\ndense 3", "dense 5 | dense 3"},
-        {"# only\nset lr 1;set batch 4 # four\ndense 4 tanh\n| dense 3 # end", "dense 4 tanh | dense 3"},
+        {"# only\nset lr 1;set batch 4 # four\ndense 4 tanh\n| dense 3 # end",
+         "dense 4 tanh | dense 3"},
         {"dense 4 |\n\n dense classes", "dense 4 | dense 3"},
         {"conv 2 3x3 valid stride 2 sigmoid | dense classes",
          "conv 2 3x3 stride 2 valid sigmoid | dense 3"},
-        {"conv 2 3x3 stride 1 | maxpool 2\r\ndense classes\r\n", "conv 2 3x3 | maxpool 2 | dense 3"},
+        {"conv 2 3x3 stride 1 | maxpool 2\r\ndense classes\r\n",
+         "conv 2 3x3 | maxpool 2 | dense 3"},
     };
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
         struct fmnn_error err = {0};
@@ -91,7 +93,8 @@ START_TEST(mistakes_are_met_with_one_line)
         {"dense -3", "m:1: the number of units '-3' is not a number in 1..1048576"},
         {"dense 1.5", "m:1: the number of units '1.5' is not a number in 1..1048576"},
         {"dense 5 rleu | dense classes", "m:1: unknown word 'rleu'; did you mean 'relu'?"},
-        {"dense 5 relu relu", "m:1: 'relu' does not belong there (dense UNITS|classes [ACTIVATION])"},
+        {"dense 5 relu relu",
+         "m:1: 'relu' does not belong there (dense UNITS|classes [ACTIVATION])"},
         {"dense clases", "m:1: the number of units 'clases' is not a number in 1..1048576"},
         {"conv 5", "m:1: the kernel's size, such as 3x3, is missing"},
         {"conv 5 3", "m:1: '3' is not a kernel's size, such as 3x3"},
@@ -163,7 +166,8 @@ START_TEST(recipes_come_from_the_text)
     ck_assert_uint_eq(r->epochs, 10);
     ck_assert_uint_eq(r->batch, 32);
     fmnn_model_free(model);
-    model = fmnn_model_parse("set optimizer sgd | set momentum 0.5; set batch 7\ndense 2", "m", NULL);
+    model =
+        fmnn_model_parse("set optimizer sgd | set momentum 0.5; set batch 7\ndense 2", "m", NULL);
     r = fmnn_model_recipe(model);
     ck_assert_str_eq(r->optimizer, "sgd");
     ck_assert(r->momentum == 0.5);
@@ -181,11 +185,16 @@ START_TEST(shapes_are_those_of_keras)
         const char *layer;
         size_t h, w, c, oh, ow;
     } cases[] = {
-        {"conv 4 3x3", 7, 9, 4, 7, 9},           {"conv 4 4x2", 7, 9, 4, 7, 9},
-        {"conv 4 3x3 stride 2", 7, 8, 4, 4, 4},  {"conv 4 2x2 stride 3", 7, 8, 4, 3, 3},
-        {"conv 4 3x2 valid", 7, 8, 4, 5, 7},     {"conv 4 3x3 valid stride 2", 7, 8, 4, 3, 3},
-        {"conv 4 1x1 stride 5", 11, 10, 4, 3, 2}, {"avgpool 2", 7, 8, 1, 3, 4},
-        {"maxpool 3", 11, 3, 1, 3, 1},            {"conv 4 9x9", 2, 2, 4, 2, 2},
+        {"conv 4 3x3", 7, 9, 4, 7, 9},
+        {"conv 4 4x2", 7, 9, 4, 7, 9},
+        {"conv 4 3x3 stride 2", 7, 8, 4, 4, 4},
+        {"conv 4 2x2 stride 3", 7, 8, 4, 3, 3},
+        {"conv 4 3x2 valid", 7, 8, 4, 5, 7},
+        {"conv 4 3x3 valid stride 2", 7, 8, 4, 3, 3},
+        {"conv 4 1x1 stride 5", 11, 10, 4, 3, 2},
+        {"avgpool 2", 7, 8, 1, 3, 4},
+        {"maxpool 3", 11, 3, 1, 3, 1},
+        {"conv 4 9x9", 2, 2, 4, 2, 2},
     };
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
         char text[64];
@@ -201,16 +210,16 @@ START_TEST(shapes_are_those_of_keras)
 }
 END_TEST
 
-/* Modules count as in PyTorch: activations, pools, the padding before a strided "same" convolution, and
-   the flatten before the first dense layer. */
+/* Modules count as in PyTorch: activations, pools, the padding before a strided "same" convolution,
+   and the flatten before the first dense layer. */
 /* Keras pads max((ceil(n/s) - 1) s + k - n, 0) in all, the odd row or column at the end. */
 START_TEST(padding_is_that_of_keras)
 {
     static const struct {
         size_t n, kernel, stride, before, after;
-    } cases[] = {{9, 3, 1, 1, 1}, {9, 2, 1, 0, 1}, {9, 4, 1, 1, 2}, {8, 3, 2, 0, 1}, {9, 3, 2, 1, 1},
-                 {28, 5, 3, 2, 2}, {10, 3, 3, 1, 1}, {11, 3, 3, 0, 1}, {7, 1, 2, 0, 0}, {5, 2, 5, 0, 0},
-                 {1, 255, 1, 127, 127}, {1, 4, 7, 1, 2}};
+    } cases[] = {{9, 3, 1, 1, 1}, {9, 2, 1, 0, 1},  {9, 4, 1, 1, 2},       {8, 3, 2, 0, 1},
+                 {9, 3, 2, 1, 1}, {28, 5, 3, 2, 2}, {10, 3, 3, 1, 1},      {11, 3, 3, 0, 1},
+                 {7, 1, 2, 0, 0}, {5, 2, 5, 0, 0},  {1, 255, 1, 127, 127}, {1, 4, 7, 1, 2}};
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
         struct fm_layer layer = {.units = 1, .stride = cases[i].stride};
         layer.kernel_h = layer.kernel_w = cases[i].kernel;
@@ -227,16 +236,18 @@ END_TEST
 
 START_TEST(tensors_bear_pytorchs_names)
 {
-    struct fmnn_net *net = net_of("conv 3 3x2 relu | maxpool 2 | conv 5 3x3 stride 2 | conv 4 1x1 valid "
-                                  "stride 2 tanh | dense 6 relu | dense classes",
-                                  9, 9, 4, NULL);
+    struct fmnn_net *net =
+        net_of("conv 3 3x2 relu | maxpool 2 | conv 5 3x3 stride 2 | conv 4 1x1 valid "
+               "stride 2 tanh | dense 6 relu | dense classes",
+               9, 9, 4, NULL);
     static const struct {
         const char *name;
         unsigned rank;
         size_t size[4];
-    } wanted[] = {{"0.weight", 4, {3, 1, 3, 2}}, {"0.bias", 1, {3}}, {"4.weight", 4, {5, 3, 3, 3}},
-                  {"4.bias", 1, {5}},            {"5.weight", 4, {4, 5, 1, 1}},
-                  {"5.bias", 1, {4}},            {"8.weight", 2, {6, 4}}, {"8.bias", 1, {6}},
+    } wanted[] = {{"0.weight", 4, {3, 1, 3, 2}}, {"0.bias", 1, {3}},
+                  {"4.weight", 4, {5, 3, 3, 3}}, {"4.bias", 1, {5}},
+                  {"5.weight", 4, {4, 5, 1, 1}}, {"5.bias", 1, {4}},
+                  {"8.weight", 2, {6, 4}},       {"8.bias", 1, {6}},
                   {"10.weight", 2, {4, 6}},      {"10.bias", 1, {4}}};
     struct fmnn_tensor tensor;
     for (size_t i = 0; i < FM_COUNT(wanted); i++) {
@@ -278,7 +289,8 @@ END_TEST
 
 START_TEST(starting_weights_are_he_normal)
 {
-    struct fmnn_net *net = net_of("conv 64 5x5 relu | dense 40 relu | dense classes", 8, 8, 3, NULL);
+    struct fmnn_net *net =
+        net_of("conv 64 5x5 relu | dense 40 relu | dense classes", 8, 8, 3, NULL);
     fmnn_net_initialise(net, 3);
     for (size_t i = 0; i < 4; i++) {
         const struct fm_parameter *p = &net->parameter[i];

@@ -101,7 +101,8 @@ START_TEST(it_learns_and_keeps_the_first_best)
     ck_assert_ptr_null(fmnn_trainer_epoch(trainer, LAST + 1));
     ck_assert_uint_eq(fmnn_trainer_kept(trainer), best);
     ck_assert_double_gt(fmnn_trainer_epoch(trainer, LAST)->accuracy, 0.9);
-    ck_assert_double_lt(fmnn_trainer_epoch(trainer, LAST)->loss, fmnn_trainer_epoch(trainer, 1)->loss);
+    ck_assert_double_lt(fmnn_trainer_epoch(trainer, LAST)->loss,
+                        fmnn_trainer_epoch(trainer, 1)->loss);
     ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
     /* The weights it hands over are those that gave that accuracy. */
     struct fmnn_predictor *predictor = fmnn_predictor_new(set.net, 8, 1, NULL, NULL);
@@ -111,7 +112,8 @@ START_TEST(it_learns_and_keeps_the_first_best)
         fmnn_predictor_run(predictor, set.valid->pixels + i * 99, 1, p);
         right += fmnn_best_class(p, 10) == set.valid->labels[i];
     }
-    ck_assert_double_eq_tol((double)right / 18, fmnn_trainer_epoch(trainer, best)->val_accuracy, 1e-12);
+    ck_assert_double_eq_tol((double)right / 18, fmnn_trainer_epoch(trainer, best)->val_accuracy,
+                            1e-12);
     fmnn_predictor_free(predictor);
     fmnn_trainer_free(trainer);
     free_set(&set);
@@ -238,10 +240,12 @@ START_TEST(resuming_something_else_is_refused)
     write_checkpoint(trainer);
     write_net(set.net, "weights");
     fmnn_trainer_free(trainer);
-    static const char *const reasons[] = {
-        "made with another lr: '0.003', not '0.1'", "another batch: '8', not '9'",
-        "another seed: '0', not '5'",               "another optimizer: 'adam', not 'sgd'",
-        "another keep: 'best', not 'last'",         "made with other data"};
+    static const char *const reasons[] = {"made with another lr: '0.003', not '0.1'",
+                                          "another batch: '8', not '9'",
+                                          "another seed: '0', not '5'",
+                                          "another optimizer: 'adam', not 'sgd'",
+                                          "another keep: 'best', not 'last'",
+                                          "made with other data"};
     for (size_t i = 0; i < FM_COUNT(reasons); i++) {
         struct set other = make_set();
         struct fmnn_recipe *recipe = &other.training.recipe;
@@ -291,8 +295,8 @@ START_TEST(a_loss_that_is_not_finite_ends_it)
 }
 END_TEST
 
-/* The loss of the last step is finite, what it makes of the weights is not: with and without validation
-   to see it, and for who stops inside an epoch. */
+/* The loss of the last step is finite, what it makes of the weights is not: with and without
+   validation to see it, and for who stops inside an epoch. */
 START_TEST(weights_that_are_not_finite_end_it)
 {
     struct fmnn_error err = {0};
@@ -344,7 +348,10 @@ END_TEST
 START_TEST(class_names_survive_a_file)
 {
     struct fmnn_error err;
-    static const char *const name[4] = {"T-shirt/top", "\"quoted\\\"", ("Stra\xc3\x9f" "e"), "4"};
+    static const char *const name[4] = {"T-shirt/top", "\"quoted\\\"",
+                                        ("Stra\xc3\x9f"
+                                         "e"),
+                                        "4"};
     struct fmnn_net *net = make_net(3, 1);
     struct fmnn_names *names = fmnn_names_copy(name, 4, NULL);
     ck_assert_ptr_null(fmnn_net_names(net));
@@ -376,7 +383,8 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.version", NULL, "the metadata 'fmnn.version' is missing"},
         {"fmnn.model", NULL, "the metadata 'fmnn.model' is missing"},
         {"fmnn.input", NULL, "the metadata 'fmnn.input' is missing"},
-        {"fmnn.model", "dense 7 relu | dense 4", "tensor '3.weight' is F32 (3,7), but the model wants F32 (4,7)"},
+        {"fmnn.model", "dense 7 relu | dense 4",
+         "tensor '3.weight' is F32 (3,7), but the model wants F32 (4,7)"},
         {"fmnn.model", "dense 7 relu | dense 3 | dense 3", "4 tensors, but the model has 6"},
         {"fmnn.model", "dense 3", "4 tensors, but the model has 2"},
         {"fmnn.model", "dense classes", "fmnn.model does not say how many classes there are"},

@@ -1,5 +1,5 @@
-/* affine.c -- the steps of layers with a weight: convolutions, and dense layers as the convolution whose
-   kernel is the whole picture. */
+/* affine.c -- the steps of layers with a weight: convolutions, and dense layers as the convolution
+   whose kernel is the whole picture. */
 #include "layers/affine.h"
 
 /* The kernel is the whole input: one output pixel, and every weight is used once a picture. */
@@ -15,7 +15,8 @@ static size_t blocks(size_t rows)
     return (rows + FM_ROWS - 1) / FM_ROWS;
 }
 
-int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
+                      struct fmnn_error *err)
 {
     struct fm_step step = fm_node_step(builder, node, FM_JOB_affine);
     size_t pixels = builder->plan->batch * step.out_shape.h * step.out_shape.w;
@@ -45,13 +46,15 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     step.kind = dense ? FM_JOB_dense_back : FM_JOB_affine_back;
-    step.jobs = dense ? fm_panels(batch) * blocks(step.taps)
-                      : fm_panels(step.in_shape.c) * blocks(batch * step.in_shape.h * step.in_shape.w);
+    step.jobs =
+        dense ? fm_panels(batch) * blocks(step.taps)
+              : fm_panels(step.in_shape.c) * blocks(batch * step.in_shape.h * step.in_shape.w);
     return fm_add_step(builder, &step, err);
 }
 
 /* The parameters' gradient comes last, for it may change them. */
-int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
+                       struct fmnn_error *err)
 {
     if (node->input != 0 && input_gradient(builder, node, err) != 0)
         return -1;
@@ -60,8 +63,8 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node, s
     return fm_add_step(builder, &step, err);
 }
 
-/* Where the gradient of the output lies: for affine_back, spread out by the stride and with zeros around,
-   so that the convolution turned round finds what it needs at every input pixel. */
+/* Where the gradient of the output lies: for affine_back, spread out by the stride and with zeros
+   around, so that the convolution turned round finds what it needs at every input pixel. */
 struct fm_frame fm_affine_frame(const struct fm_layer *layer, struct fm_shape in)
 {
     struct fm_step step = {.in_shape = in, .window = layer->type->window(layer, in)};
