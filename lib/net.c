@@ -195,7 +195,8 @@ struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, siz
     if (fm_check_picture(height, width, err) != 0)
         return NULL;
     if (classes < 1 || classes > MOST_CLASSES) {
-        fm_fail(err, FMNN_USAGE, "%s: %zu classes are not in 1..%d", model->name, classes, MOST_CLASSES);
+        fm_fail(err, FMNN_USAGE, "%s: %zu classes are not in 1..%d", model->name, classes,
+                MOST_CLASSES);
         return NULL;
     }
     struct fmnn_net *net = fm_alloc(1, sizeof *net, err);
