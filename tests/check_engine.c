@@ -131,6 +131,40 @@ START_TEST(gradients_are_those_of_finite_differences)
 }
 END_TEST
 
+/* A pool over four equal values, made so by a weight of zero, over pixels that differ: the first
+   pixel gets the gradient, or for the average all of them. */
+START_TEST(the_first_of_equals_gets_the_gradient)
+{
+    const char *text =
+        _i ? "conv 1 1x1 | avgpool 2 | dense classes" : "conv 1 1x1 | maxpool 2 | dense classes";
+    struct fmnn_model *model = fmnn_model_parse(text, "text", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, 2, 2, 2, NULL);
+    fmnn_net_initialise(net, 17);
+    net->weights[net->parameter[0].offset] = 0;
+    struct fmnn_data *data = make_data(net, 1, 18);
+    memcpy(data->pixels, (const uint8_t[4]){51, 102, 204, 255}, 4);
+    const struct fm_kernels *kernels;
+    for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
+        struct fm_plan *plan = fm_plan_new(net, 1, true, FM_OPTIMIZER_adam, NULL);
+        float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
+        struct once once = {.data = data, .n = 1};
+        struct fm_run run = run_of(&once, net);
+        run.gradients = gradients;
+        run.backward = true;
+        fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
+        double weight = (double)gradients[net->parameter[0].offset];
+        double bias = (double)gradients[net->parameter[1].offset];
+        ck_assert_double_ne(bias, 0);
+        ck_assert_double_eq_tol(weight / bias, _i ? 0.6 : 0.2, 1e-6); /* of 0.2, 0.4, 0.8 and 1 */
+        free(gradients);
+        fm_plan_free(plan);
+    }
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+}
+END_TEST
+
 /* A layer or optimizer that is listed is tested above and below. */
 START_TEST(every_layer_type_is_among_the_models)
 {
@@ -487,6 +521,7 @@ int main(void)
     TCase *tcase = tcase_create("engine");
     tcase_add_loop_test(tcase, probabilities_are_right, 0, count);
     tcase_add_loop_test(tcase, gradients_are_those_of_finite_differences, 0, count);
+    tcase_add_loop_test(tcase, the_first_of_equals_gets_the_gradient, 0, 2);
     tcase_add_test(tcase, every_layer_type_is_among_the_models);
     tcase_add_loop_test(tcase, convolution_is_that_of_plain_loops, 0, 5);
     tcase_add_test(tcase, long_sums_go_in_groups);
