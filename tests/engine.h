@@ -17,8 +17,9 @@
 #include "team.h"
 
 /* Models that between them have every layer type and activation, strides, both paddings, even
-   and odd kernels, dropped rows, sizes one past the vector, one output pixel, and more than one
-   panel. */
+   and odd kernels, dropped rows, sizes one past the vector, one output pixel, more than one
+   panel, and sums longer than what the product is handed at once (GRADIENT_TAPS rows of five
+   pictures, AT_ONCE panels of units). */
 static const struct {
     const char *text;
     size_t height, width, classes;
@@ -37,6 +38,8 @@ static const struct {
     {"conv 4 3x3 tanh | maxpool 3 | conv 35 3x2 valid relu | dense 5 | dense classes", 11, 9, 7},
     {"conv 16 5x7 valid relu | dense 65 relu | dense classes", 5, 7, 62},
     {"conv 3 3x3 relu | conv 4 4x4 valid stride 3 | dense classes", 4, 4, 2},
+    {"conv 2 3x3 tanh | conv 3 2x2 relu | dense classes", 60, 3, 3},
+    {"dense 3 tanh | dense 2100 relu | dense classes", 2, 2, 2},
 };
 
 static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
