@@ -79,7 +79,7 @@ struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_da
     t->train = train;
     t->valid = valid && valid->count ? valid : NULL;
     t->options = *training;
-    t->longest_go = 0.05;
+    t->longest_go = 0.02;
     if (train->count == 0 && training->recipe.epochs > 0) {
         fm_fail(err, FMNN_USAGE, "there is no picture to train on");
     } else if (prepare(t, err) == 0) {
