@@ -48,6 +48,7 @@ struct fmnn_net {
     size_t parameter_count;
     float *weights; /* all parameters, stored order */
     size_t stored;  /* floats in weights; a multiple of 16 */
+    bool exact;     /* convolutions by their definition, never by points */
     char *text;     /* canonical */
     char *training; /* the record of the training (JSON), or NULL */
 };

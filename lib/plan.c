@@ -26,6 +26,19 @@ static int take(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *orig
     return 0;
 }
 
+int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
+                 struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    size_t floats;
+    if (!fm_mul(rows, row, &floats) || floats > most_floats - plan->floats)
+        return fm_fail(err, FMNN_USAGE, "the net needs too much memory at a batch of %zu",
+                       plan->batch);
+    *origin = plan->floats;
+    plan->floats += (floats + 15) & ~(size_t)15;
+    return 0;
+}
+
 /* A value's place, with the zeros that its reader's window wants around it. */
 static int place_value(struct fm_builder *builder, size_t id, const struct fm_window *window,
                        struct fmnn_error *err)
@@ -169,11 +182,57 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
     return 0;
 }
 
+/* What Winograd's steps share, and what each thread has. */
+static int share_room(struct fm_builder *builder, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    size_t filter, points;
+    if (fm_take_room(builder, 1, builder->filter_floats, &filter, err) != 0 ||
+        fm_take_room(builder, 1, builder->points_floats, &points, err) != 0 ||
+        fm_take_room(builder, plan->threads, plan->own_floats, &plan->own, err) != 0)
+        return -1;
+    for (size_t k = 0; k < plan->step_count; k++) {
+        plan->step[k].filter = filter;
+        plan->step[k].back_points = points;
+        if (plan->step[k].shared_points)
+            plan->step[k].points = points;
+    }
+    return 0;
+}
+
+/* Settles which nodes are convolved by points. */
+static int choose_winograd(struct fm_builder *builder, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    const struct fmnn_net *net = plan->net;
+    for (size_t i = 0; i < net->node_count && !net->exact; i++) {
+        const struct fm_node *node = &net->node[i];
+        struct fm_winograd *winograd = plan->winograd[i] = fm_alloc(1, sizeof *winograd, err);
+        if (!winograd)
+            return -1;
+        struct fm_shape in = net->value[node->input].shape;
+        struct fm_window window = node->layer.type->window(&node->layer, in);
+        if (!node->layer.type->weighted ||
+            !fm_winograd_plan(winograd, &window, in, net->value[node->output].shape, plan->batch)) {
+            free(winograd);
+            plan->winograd[i] = NULL;
+        }
+    }
+    return 0;
+}
+
+const struct fm_winograd *fm_node_winograd(const struct fm_builder *builder,
+                                           const struct fm_node *node)
+{
+    return builder->plan->winograd[node - builder->plan->net->node];
+}
+
 static int build(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
     const struct fmnn_net *net = plan->net;
-    if (place_all(builder, err) != 0 || add_gather(builder, err) != 0)
+    if (choose_winograd(builder, err) != 0 || place_all(builder, err) != 0 ||
+        add_gather(builder, err) != 0)
         return -1;
     for (size_t i = 0; i < net->node_count; i++)
         if (net->node[i].layer.type->forward(builder, &net->node[i], err) != 0)
@@ -181,7 +240,9 @@ static int build(struct fm_builder *builder, struct fmnn_error *err)
     if (add_loss(builder, err) != 0)
         return -1;
     plan->forward_steps = plan->step_count;
-    return builder->training ? add_backward(builder, err) : 0;
+    if (builder->training && add_backward(builder, err) != 0)
+        return -1;
+    return share_room(builder, err);
 }
 
 /* Zeroed by calloc, which does not touch large blocks: so a net that is too large for this machine
@@ -198,21 +259,26 @@ static int allocate(struct fm_plan *plan, struct fmnn_error *err)
     return 0;
 }
 
-struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, bool training,
-                            enum fm_optimizer_id optimizer, struct fmnn_error *err)
+struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned threads,
+                            bool training, enum fm_optimizer_id optimizer, struct fmnn_error *err)
 {
     struct fm_plan *plan = fm_alloc(1, sizeof *plan, err);
     if (!plan)
         return NULL;
     plan->net = net;
     plan->batch = batch;
+    plan->threads = threads;
     plan->optimizer = optimizer;
     struct fm_builder builder = {.plan = plan, .training = training};
     builder.value = fm_alloc(net->value_count, sizeof *builder.value, err);
     builder.gradient = fm_alloc(net->value_count, sizeof *builder.gradient, err);
-    bool good = builder.value && builder.gradient && build(&builder, err) == 0;
+    builder.points = fm_alloc(net->node_count, sizeof *builder.points, err);
+    plan->winograd = fm_alloc(net->node_count, sizeof *plan->winograd, err);
+    bool good = builder.value && builder.gradient && builder.points && plan->winograd &&
+                build(&builder, err) == 0;
     free(builder.value);
     free(builder.gradient);
+    free(builder.points);
     if (good && allocate(plan, err) == 0)
         return plan;
     fm_plan_free(plan);
@@ -223,6 +289,9 @@ void fm_plan_free(struct fm_plan *plan)
 {
     if (!plan)
         return;
+    for (size_t i = 0; plan->winograd && i < plan->net->node_count; i++)
+        free(plan->winograd[i]);
+    free(plan->winograd);
     free(plan->memory);
     free(plan->step);
     free(plan);
@@ -257,13 +326,15 @@ static size_t next_step(void *state)
     return loop->step ? loop->step->jobs : 1;
 }
 
-static void do_job(void *state, size_t job)
+static void do_job(void *state, unsigned thread, size_t job)
 {
     struct loop *loop = state;
     fm_float_state before = fm_float_enter();
-    if (loop->step)
-        loop->kernels->job[loop->step->kind](loop->plan, loop->step, &loop->run, job);
-    else
+    if (loop->step) {
+        struct fm_run run = loop->run;
+        run.own += thread * loop->plan->own_floats;
+        loop->kernels->job[loop->step->kind](loop->plan, loop->step, &run, job);
+    } else
         loop->more = loop->feed(loop->state, &loop->run);
     fm_float_leave(before);
 }
@@ -275,7 +346,9 @@ void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, 
         .plan = plan, .kernels = kernels, .feed = feed, .state = state, .run = *run};
     struct fm_work work = {next_step, do_job, &loop};
     struct fm_team team;
+    assert(threads <= plan->threads);
     loop.run.workspace = plan->workspace;
+    loop.run.own = plan->workspace + plan->own;
     fm_team_begin(&team, &work, threads);
 #ifdef _OPENMP
     if (threads > 1) {

@@ -8,6 +8,7 @@
 
 #include "net.h"
 #include "optim/optimizer.h"
+#include "winograd.h"
 
 /* Where the pixels (n,y,x) of a value or gradient lie, in floats from the start of the
    workspace. The channels of a pixel are side by side. Around the picture there may be rows and
@@ -25,6 +26,13 @@ struct fm_place {
     X(gradient)                                                                                    \
     X(transpose_weight)                                                                            \
     X(affine_back)                                                                                 \
+    X(winograd_filter)                                                                             \
+    X(winograd_turned_filter)                                                                      \
+    X(winograd_input)                                                                              \
+    X(winograd_product)                                                                            \
+    X(winograd_back)                                                                               \
+    X(winograd_spread)                                                                             \
+    X(winograd_gradient)                                                                           \
     X(transpose_batch)                                                                             \
     X(dense_back)                                                                                  \
     X(avgpool)                                                                                     \
@@ -51,6 +59,8 @@ enum { FM_ROWS = 96 };
    affine_back       gradient of the input from that of the output: back, scratch, in_back, in
    transpose_batch   gradient of the output to scratch, pictures side by side
    dense_back        the same where the output is one pixel, from weights as they are
+   winograd_*        see kernels/winograd.h: in, out, back, in_back, winograd, filter, points,
+                     back_points
    pools             in, out, side; back: in, out, back, in_back
    gather            bytes to out;   loss: in, in_back */
 struct fm_step {
@@ -64,12 +74,16 @@ struct fm_step {
     size_t weight, bias; /* offsets in the block of parameters */
     size_t units, taps;  /* of the weight: outputs, and inputs of each */
     size_t scratch;      /* offset in the workspace */
+    const struct fm_winograd *winograd;
+    size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
+    bool shared_points; /* points lie in the room that all such steps share, one after the other */
 };
 
 /* What one run works on. */
 struct fm_run {
     size_t pictures; /* 1 .. the plan's batch */
     float *workspace;
+    float *own;                   /* of the thread that does the job: plan->own_floats */
     const uint8_t *const *pixels; /* [pictures], each height * width bytes */
     const uint16_t *labels;       /* [pictures], or NULL: no loss */
     float *weights;               /* the parameters, stored order */
@@ -84,18 +98,22 @@ struct fm_run {
 
 struct fm_plan {
     const struct fmnn_net *net;
-    size_t batch, floats; /* of the workspace */
-    void *memory;         /* that the workspace is in */
-    float *workspace;     /* 64-byte aligned, zero at first */
+    size_t batch, floats;   /* of the workspace */
+    void *memory;           /* that the workspace is in */
+    float *workspace;       /* 64-byte aligned, zero at first */
+    unsigned threads;       /* the most that will run it */
+    size_t own, own_floats; /* memory that each has for itself: offset in the workspace, size */
+    struct fm_winograd **winograd; /* [nodes], NULL where a node goes without */
     struct fm_step *step;
     size_t step_count, step_capacity;
     size_t forward_steps; /* the rest is backward */
     enum fm_optimizer_id optimizer;
 };
 
-/* A plan for batches of up to `batch` pictures; with backward steps where `training`. */
-struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, bool training,
-                            enum fm_optimizer_id optimizer, struct fmnn_error *err);
+/* A plan for batches of up to `batch` pictures and so many threads at most; with backward steps
+   where `training`. */
+struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned threads,
+                            bool training, enum fm_optimizer_id optimizer, struct fmnn_error *err);
 void fm_plan_free(struct fm_plan *plan);
 struct fm_kernels;
 /* Called by one of the threads before each run: takes what the last run gave, fills in what
@@ -111,13 +129,22 @@ void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, 
 struct fm_builder {
     struct fm_plan *plan;
     bool training;
-    struct fm_place *value, *gradient; /* [values]; gradients in training only */
-    size_t scratch_floats;             /* room that a backward step and the one before it share */
+    struct fm_place *value, *gradient;   /* [values]; gradients in training only */
+    size_t scratch_floats;               /* room that a backward step and the one before it share */
+    size_t filter_floats, points_floats; /* the same, for Winograd's steps */
+    size_t *points;                      /* [nodes]: of the input, kept for the gradient */
 };
+
+/* How a node is convolved by points; NULL where it is not. */
+const struct fm_winograd *fm_node_winograd(const struct fm_builder *builder,
+                                           const struct fm_node *node);
 
 /* A step with the node's shapes and places filled in; appended to the plan by fm_add_step. */
 struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_node *node,
                             enum fm_job_kind kind);
+/* Room in the workspace for rows of so many floats. */
+int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
+                 struct fmnn_error *err);
 int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct fmnn_error *err);
 
 #endif

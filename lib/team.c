@@ -95,6 +95,7 @@ static void wait_for_next_step(struct fm_team *team, uint64_t ticket)
    draws at most one such a step, so the field does not overflow. */
 void fm_team_work(struct fm_team *team)
 {
+    unsigned thread = atomic_fetch_add(&team->threads, 1);
     for (;;) {
         uint64_t ticket = atomic_fetch_add(&team->ticket, 1);
         size_t job = (size_t)(ticket & field), jobs = jobs_of(ticket);
@@ -104,7 +105,7 @@ void fm_team_work(struct fm_team *team)
             wait_for_next_step(team, ticket);
             continue;
         }
-        team->work->job(team->work->state, job);
+        team->work->job(team->work->state, thread, job);
         if (atomic_fetch_add(&team->done, 1) + 1 == jobs)
             next_step(team, ticket);
     }

@@ -19,7 +19,7 @@ enum { FM_MOST_THREADS = 1024, FM_MOST_JOBS = (1 << 24) - 1 - FM_MOST_THREADS };
    readies the next step and returns how many jobs that has; 0 ends the work. */
 struct fm_work {
     size_t (*next)(void *state);
-    void (*job)(void *state, size_t job);
+    void (*job)(void *state, unsigned thread, size_t job); /* threads count from 0 */
     void *state;
 };
 
@@ -30,6 +30,7 @@ struct fm_team {
     _Alignas(64) atomic_uint_least64_t ticket;
     _Alignas(64) atomic_uint_least32_t done; /* jobs of the step */
     _Alignas(64) atomic_uint sleepers;
+    atomic_uint threads; /* that have begun to work */
     pthread_mutex_t lock;
     pthread_cond_t wake;
 };

@@ -60,7 +60,7 @@ static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
     t->kernels = fm_kernels_find(t->options.kernels, err);
     if (!t->kernels)
         return -1;
-    t->plan = fm_plan_new(t->net, recipe->batch, true, (enum fm_optimizer_id)id, err);
+    t->plan = fm_plan_new(t->net, recipe->batch, t->options.threads, true, (enum fm_optimizer_id)id, err);
     if (!t->plan || allocate(t, err) != 0 ||
         fm_data_fingerprint(t->train, t->valid, t->fingerprint, err) != 0)
         return -1;

@@ -100,7 +100,7 @@ START_TEST(gradients_are_those_of_finite_differences)
                 net->weights[net->parameter[i].offset + u] = 0.05f * (float)((u % 7) + 1) - 0.18f;
     struct twin twin = make_twin(net);
     struct fmnn_data *data = make_data(net, N, 4);
-    struct fm_plan *plan = fm_plan_new(net, 7, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = fm_plan_new(net, 7, 8, true, FM_OPTIMIZER_adam, NULL);
     float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
     struct once once = {.data = data, .n = N};
     struct fm_run run = run_of(&once, net);
@@ -145,7 +145,7 @@ START_TEST(the_first_of_equals_gets_the_gradient)
     memcpy(data->pixels, (const uint8_t[4]){51, 102, 204, 255}, 4);
     const struct fm_kernels *kernels;
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
-        struct fm_plan *plan = fm_plan_new(net, 1, true, FM_OPTIMIZER_adam, NULL);
+        struct fm_plan *plan = fm_plan_new(net, 1, 8, true, FM_OPTIMIZER_adam, NULL);
         float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
         struct once once = {.data = data, .n = 1};
         struct fm_run run = run_of(&once, net);
@@ -228,7 +228,7 @@ START_TEST(convolution_is_that_of_plain_loops)
         x[i] = (float)data->pixels[i] / 255.0f;
     const struct fm_kernels *kernels;
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
-        struct fm_plan *plan = fm_plan_new(net, 1, false, FM_OPTIMIZER_adam, NULL);
+        struct fm_plan *plan = fm_plan_new(net, 1, 8, false, FM_OPTIMIZER_adam, NULL);
         struct once once = {.data = data, .n = 1};
         struct fm_run run = run_of(&once, net);
         fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
@@ -263,7 +263,7 @@ START_TEST(long_sums_go_in_groups)
     fmnn_net_get(net, 0, weight);
     const struct fm_kernels *kernels;
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
-        struct fm_plan *plan = fm_plan_new(net, 1, false, FM_OPTIMIZER_adam, NULL);
+        struct fm_plan *plan = fm_plan_new(net, 1, 8, false, FM_OPTIMIZER_adam, NULL);
         struct once once = {.data = data, .n = 1};
         struct fm_run run = run_of(&once, net);
         fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
@@ -368,7 +368,7 @@ START_TEST(fused_updates_equal_stored_gradients)
         size_t size = fused->stored;
         float *block = fm_alloc_aligned(size * 5, sizeof *block, NULL);
         float *gradients = block + 4 * size;
-        struct fm_plan *plan = fm_plan_new(fused, 8, true, (enum fm_optimizer_id)id, NULL);
+        struct fm_plan *plan = fm_plan_new(fused, 8, 8, true, (enum fm_optimizer_id)id, NULL);
         const struct fm_kernels *kernels = fm_kernels_find(NULL, NULL);
 
         struct steps steps = make_steps((enum fm_optimizer_id)id, data, N, STEPS);

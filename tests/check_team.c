@@ -30,9 +30,10 @@ static size_t next_leg(void *state)
     return relay->jobs;
 }
 
-static void run_leg(void *state, size_t job)
+static void run_leg(void *state, unsigned thread, size_t job)
 {
     struct relay *relay = state;
+    (void)thread;
     const uint64_t *from = relay->value[(relay->step + 1) % 2];
     relay->value[relay->step % 2][job] = from[(job + 1) % relay->before] * 31 + job + relay->step;
 }
@@ -96,10 +97,10 @@ static size_t next_of_many(void *state)
 }
 
 /* In the first step the other thread is waited for till it sleeps, and held. */
-static void hold_sleeper(void *state, size_t job)
+static void hold_sleeper(void *state, unsigned thread, size_t job)
 {
     struct sleeper *s = state;
-    (void)job;
+    (void)thread, (void)job;
     if (s->step > 1)
         return;
     while (atomic_load(&s->team.sleepers) == 0)

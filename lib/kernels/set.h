@@ -13,6 +13,7 @@
 #include "kernels/sink.h"
 #include "kernels/affine.h"
 #include "kernels/affine-back.h"
+#include "kernels/winograd.h"
 #include "kernels/pool.h"
 #include "kernels/ends.h"
 

@@ -15,9 +15,120 @@ static size_t blocks(size_t rows)
     return (rows + FM_ROWS - 1) / FM_ROWS;
 }
 
+/* ---- by points, see kernels/winograd.h */
+
+static size_t winograd_blocks(const struct fm_builder *builder, const struct fm_winograd *w)
+{
+    return (builder->plan->batch + w->group - 1) / w->group;
+}
+
+static size_t winograd_points(const struct fm_winograd *w)
+{
+    return w->y.points * w->x.points;
+}
+
+static void at_least(size_t *room, size_t floats)
+{
+    if (*room < floats)
+        *room = floats;
+}
+
+/* Filters to points, the input's tiles to points, and their product: from so many channels to so
+   many. step: of the product; the others differ from it in kind and jobs. */
+static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
+                        enum fm_job_kind filter, size_t in, size_t out, struct fmnn_error *err)
+{
+    const struct fm_winograd *w = step->winograd;
+    size_t blocks = winograd_blocks(builder, w), filters, points;
+    if (!fm_mul(fm_panels(in) * FM_PANEL, fm_panels(out) * FM_PANEL, &filters) ||
+        !fm_mul(filters, winograd_points(w), &filters) ||
+        !fm_mul(blocks * fm_panels(in), w->rows * FM_PANEL, &points))
+        return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu",
+                       builder->plan->batch);
+    at_least(&builder->filter_floats, filters);
+    if (step->shared_points)
+        at_least(&builder->points_floats, points);
+    at_least(&builder->plan->own_floats, w->rows * FM_PANEL);
+    struct fm_step before = *step;
+    before.kind = filter;
+    before.jobs = fm_panels(in) * fm_panels(out);
+    if (fm_add_step(builder, &before, err) != 0)
+        return -1;
+    before.kind = FM_JOB_winograd_input;
+    before.jobs = blocks * fm_panels(in);
+    before.in_shape.c = in;
+    if (fm_add_step(builder, &before, err) != 0)
+        return -1;
+    struct fm_step last = *step;
+    last.jobs = blocks * fm_panels(out);
+    return fm_add_step(builder, &last, err);
+}
+
+/* In training the input's points are kept for the gradient of the filters. */
+static int winograd_forward(struct fm_builder *builder, const struct fm_node *node,
+                            const struct fm_winograd *w, struct fmnn_error *err)
+{
+    struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_product);
+    size_t id = (size_t)(node - builder->plan->net->node);
+    step.winograd = w;
+    step.shared_points = !builder->training;
+    if (builder->training &&
+        fm_take_room(builder, winograd_blocks(builder, w) * fm_panels(step.in_shape.c),
+                     w->rows * FM_PANEL, &builder->points[id], err) != 0)
+        return -1;
+    step.points = builder->points[id];
+    return add_winograd(builder, &step, FM_JOB_winograd_filter, step.in_shape.c, step.units, err);
+}
+
+/* The gradient of the input is a convolution of the output's, from the corner of the zeros around
+   it. */
+static int winograd_input_gradient(struct fm_builder *builder, const struct fm_node *node,
+                                   const struct fm_step *like, struct fmnn_error *err)
+{
+    struct fm_step step = *like;
+    step.kind = FM_JOB_winograd_back;
+    step.shared_points = true;
+    step.out = builder->value[node->input];
+    step.in = builder->gradient[node->output];
+    step.in.origin -= (step.window.kernel_h - 1 - step.window.top) * step.in.row +
+                      (step.window.kernel_w - 1 - step.window.left) * step.in.pixel;
+    at_least(&builder->plan->own_floats,
+             step.window.kernel_h * step.window.kernel_w * FM_PANEL * FM_PANEL);
+    return add_winograd(builder, &step, FM_JOB_winograd_turned_filter, step.units, step.in_shape.c,
+                        err);
+}
+
+static int winograd_backward(struct fm_builder *builder, const struct fm_node *node,
+                             const struct fm_winograd *w, struct fmnn_error *err)
+{
+    struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_spread);
+    size_t blocks = winograd_blocks(builder, w);
+    step.winograd = w;
+    if (node->input && winograd_input_gradient(builder, node, &step, err) != 0)
+        return -1;
+    step.shared_points = true;
+    step.jobs = blocks * fm_panels(step.units);
+    at_least(&builder->points_floats, step.jobs * w->rows * FM_PANEL);
+    if (fm_add_step(builder, &step, err) != 0)
+        return -1;
+    step.kind = FM_JOB_winograd_gradient;
+    step.shared_points = false;
+    step.points = builder->points[node - builder->plan->net->node];
+    step.jobs = fm_panels(step.units) * fm_panels(step.in_shape.c);
+    at_least(&builder->plan->own_floats,
+             (winograd_points(w) + step.window.kernel_h * step.window.kernel_w) * FM_PANEL *
+                 FM_PANEL);
+    return fm_add_step(builder, &step, err);
+}
+
+/* ---- by the panel product */
+
 int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
                       struct fmnn_error *err)
 {
+    const struct fm_winograd *winograd = fm_node_winograd(builder, node);
+    if (winograd)
+        return winograd_forward(builder, node, winograd, err);
     struct fm_step step = fm_node_step(builder, node, FM_JOB_affine);
     size_t pixels = builder->plan->batch * step.out_shape.h * step.out_shape.w;
     step.jobs = fm_panels(step.units) * blocks(pixels);
@@ -56,6 +167,9 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
 int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
                        struct fmnn_error *err)
 {
+    const struct fm_winograd *winograd = fm_node_winograd(builder, node);
+    if (winograd)
+        return winograd_backward(builder, node, winograd, err);
     if (node->input != 0 && input_gradient(builder, node, err) != 0)
         return -1;
     struct fm_step step = fm_node_step(builder, node, FM_JOB_gradient);

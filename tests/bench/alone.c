@@ -49,7 +49,7 @@ static uint64_t train(size_t model, const struct fm_kernels *kernels, unsigned t
 {
     struct fmnn_net *net = make_net(model, 31);
     struct fmnn_data *data = make_data(net, 17, 32);
-    struct fm_plan *plan = fm_plan_new(net, 17, true, id, NULL);
+    struct fm_plan *plan = fm_plan_new(net, 17, 8, true, id, NULL);
     float *slots = fm_alloc_aligned(2 * net->stored, sizeof *slots, NULL);
     struct training t = {.data = data,
                          .power = {1, 1},
