@@ -200,39 +200,29 @@ static int share_room(struct fm_builder *builder, struct fmnn_error *err)
     return 0;
 }
 
-/* Settles which nodes are convolved by points. */
-static int choose_winograd(struct fm_builder *builder, struct fmnn_error *err)
+int fm_choose_winograd(struct fm_builder *builder, const struct fm_window *window,
+                       struct fm_shape in, struct fm_shape out, const struct fm_winograd **winograd,
+                       struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
-    const struct fmnn_net *net = plan->net;
-    for (size_t i = 0; i < net->node_count && !net->exact; i++) {
-        const struct fm_node *node = &net->node[i];
-        struct fm_winograd *winograd = plan->winograd[i] = fm_alloc(1, sizeof *winograd, err);
-        if (!winograd)
-            return -1;
-        struct fm_shape in = net->value[node->input].shape;
-        struct fm_window window = node->layer.type->window(&node->layer, in);
-        if (!node->layer.type->weighted ||
-            !fm_winograd_plan(winograd, &window, in, net->value[node->output].shape, plan->batch)) {
-            free(winograd);
-            plan->winograd[i] = NULL;
-        }
+    struct fm_winograd *w = fm_alloc(1, sizeof *w, err);
+    *winograd = NULL;
+    if (!w)
+        return -1;
+    if (plan->net->exact || !fm_winograd_plan(w, window, in, out, plan->batch)) {
+        free(w);
+        return 0;
     }
+    assert(plan->winograd_count < 2 * plan->net->node_count);
+    *winograd = plan->winograd[plan->winograd_count++] = w;
     return 0;
-}
-
-const struct fm_winograd *fm_node_winograd(const struct fm_builder *builder,
-                                           const struct fm_node *node)
-{
-    return builder->plan->winograd[node - builder->plan->net->node];
 }
 
 static int build(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
     const struct fmnn_net *net = plan->net;
-    if (choose_winograd(builder, err) != 0 || place_all(builder, err) != 0 ||
-        add_gather(builder, err) != 0)
+    if (place_all(builder, err) != 0 || add_gather(builder, err) != 0)
         return -1;
     for (size_t i = 0; i < net->node_count; i++)
         if (net->node[i].layer.type->forward(builder, &net->node[i], err) != 0)
@@ -265,6 +255,7 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned t
     struct fm_plan *plan = fm_alloc(1, sizeof *plan, err);
     if (!plan)
         return NULL;
+    fm_float_state before = fm_float_enter(); /* the planner reckons, too */
     plan->net = net;
     plan->batch = batch;
     plan->threads = threads;
@@ -273,12 +264,15 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned t
     builder.value = fm_alloc(net->value_count, sizeof *builder.value, err);
     builder.gradient = fm_alloc(net->value_count, sizeof *builder.gradient, err);
     builder.points = fm_alloc(net->node_count, sizeof *builder.points, err);
-    plan->winograd = fm_alloc(net->node_count, sizeof *plan->winograd, err);
-    bool good = builder.value && builder.gradient && builder.points && plan->winograd &&
-                build(&builder, err) == 0;
+    builder.winograd = fm_alloc(net->node_count, sizeof *builder.winograd, err);
+    plan->winograd = fm_alloc(2 * net->node_count, sizeof *plan->winograd, err);
+    bool good = builder.value && builder.gradient && builder.points && builder.winograd &&
+                plan->winograd && build(&builder, err) == 0;
+    fm_float_leave(before);
     free(builder.value);
     free(builder.gradient);
     free(builder.points);
+    free(builder.winograd);
     if (good && allocate(plan, err) == 0)
         return plan;
     fm_plan_free(plan);
@@ -289,7 +283,7 @@ void fm_plan_free(struct fm_plan *plan)
 {
     if (!plan)
         return;
-    for (size_t i = 0; plan->winograd && i < plan->net->node_count; i++)
+    for (size_t i = 0; i < plan->winograd_count; i++)
         free(plan->winograd[i]);
     free(plan->winograd);
     free(plan->memory);

@@ -103,7 +103,8 @@ struct fm_plan {
     float *workspace;       /* 64-byte aligned, zero at first */
     unsigned threads;       /* the most that will run it */
     size_t own, own_floats; /* memory that each has for itself: offset in the workspace, size */
-    struct fm_winograd **winograd; /* [nodes], NULL where a node goes without */
+    struct fm_winograd **winograd; /* that steps refer to; two a node at most */
+    size_t winograd_count;
     struct fm_step *step;
     size_t step_count, step_capacity;
     size_t forward_steps; /* the rest is backward */
@@ -132,13 +133,14 @@ struct fm_builder {
     struct fm_place *value, *gradient;   /* [values]; gradients in training only */
     size_t scratch_floats;               /* room that a backward step and the one before it share */
     size_t filter_floats, points_floats; /* the same, for Winograd's steps */
-    size_t *points;                      /* [nodes]: of the input, kept for the gradient */
+    const struct fm_winograd **winograd; /* [nodes]: of the forward convolution, or NULL */
+    size_t *points;                      /* [nodes]: its input's, kept for the gradient */
 };
 
-/* How a node is convolved by points; NULL where it is not. */
-const struct fm_winograd *fm_node_winograd(const struct fm_builder *builder,
-                                           const struct fm_node *node);
-
+/* How a convolution is done by points, in *winograd; NULL there where it is not. */
+int fm_choose_winograd(struct fm_builder *builder, const struct fm_window *window,
+                       struct fm_shape in, struct fm_shape out, const struct fm_winograd **winograd,
+                       struct fmnn_error *err);
 /* A step with the node's shapes and places filled in; appended to the plan by fm_add_step. */
 struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_node *node,
                             enum fm_job_kind kind);

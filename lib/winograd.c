@@ -109,9 +109,9 @@ static void lay_rows(struct fm_winograd *w)
 static bool is_cheaper(size_t products, size_t plain, size_t in, size_t out)
 {
     enum { TRANSFORM = 40 };
-    in = fm_panels(in) * FM_PANEL;
-    return products < plain && (double)(plain - products) * (double)in * (double)out >
-                                   (double)TRANSFORM * (double)products * (double)(in + out);
+    double rounded = (double)(fm_panels(in) * FM_PANEL);
+    return (double)plain * (double)in * (double)out >
+           (double)products * (rounded * (double)out + TRANSFORM * (rounded + (double)out));
 }
 
 bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, struct fm_shape in,

@@ -221,6 +221,7 @@ START_TEST(convolution_is_that_of_plain_loops)
         "conv 31 3x3 valid relu | dense classes"};
     struct fmnn_model *model = fmnn_model_parse(texts[_i], "text", NULL);
     struct fmnn_net *net = fmnn_net_new(model, 11, 13, 3, NULL);
+    net->exact = true;
     fmnn_net_initialise(net, 5);
     struct fmnn_data *data = make_data(net, 1, 6);
     float x[11 * 13];

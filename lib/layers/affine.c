@@ -65,49 +65,45 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
 }
 
 /* In training the input's points are kept for the gradient of the filters. */
-static int winograd_forward(struct fm_builder *builder, const struct fm_node *node,
-                            const struct fm_winograd *w, struct fmnn_error *err)
+static int winograd_forward(struct fm_builder *builder, size_t id, struct fm_step *step,
+                            struct fmnn_error *err)
 {
-    struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_product);
-    size_t id = (size_t)(node - builder->plan->net->node);
-    step.winograd = w;
-    step.shared_points = !builder->training;
+    const struct fm_winograd *w = step->winograd;
+    builder->winograd[id] = w;
+    step->kind = FM_JOB_winograd_product;
+    step->shared_points = !builder->training;
     if (builder->training &&
-        fm_take_room(builder, winograd_blocks(builder, w) * fm_panels(step.in_shape.c),
+        fm_take_room(builder, winograd_blocks(builder, w) * fm_panels(step->in_shape.c),
                      w->rows * FM_PANEL, &builder->points[id], err) != 0)
         return -1;
-    step.points = builder->points[id];
-    return add_winograd(builder, &step, FM_JOB_winograd_filter, step.in_shape.c, step.units, err);
+    step->points = builder->points[id];
+    return add_winograd(builder, step, FM_JOB_winograd_filter, step->in_shape.c, step->units, err);
 }
 
 /* The gradient of the input is a convolution of the output's, from the corner of the zeros around
    it. */
 static int winograd_input_gradient(struct fm_builder *builder, const struct fm_node *node,
-                                   const struct fm_step *like, struct fmnn_error *err)
+                                   struct fm_step *step, struct fmnn_error *err)
 {
-    struct fm_step step = *like;
-    step.kind = FM_JOB_winograd_back;
-    step.shared_points = true;
-    step.out = builder->value[node->input];
-    step.in = builder->gradient[node->output];
-    step.in.origin -= (step.window.kernel_h - 1 - step.window.top) * step.in.row +
-                      (step.window.kernel_w - 1 - step.window.left) * step.in.pixel;
-    at_least(&builder->plan->own_floats,
-             step.window.kernel_h * step.window.kernel_w * FM_PANEL * FM_PANEL);
-    return add_winograd(builder, &step, FM_JOB_winograd_turned_filter, step.units, step.in_shape.c,
+    const struct fm_window *window = &step->window;
+    step->kind = FM_JOB_winograd_back;
+    step->shared_points = true;
+    step->out = builder->value[node->input];
+    step->in = builder->gradient[node->output];
+    step->in.origin -= (window->kernel_h - 1 - window->top) * step->in.row +
+                       (window->kernel_w - 1 - window->left) * step->in.pixel;
+    at_least(&builder->plan->own_floats, window->kernel_h * window->kernel_w * FM_PANEL * FM_PANEL);
+    return add_winograd(builder, step, FM_JOB_winograd_turned_filter, step->units, step->in_shape.c,
                         err);
 }
 
-static int winograd_backward(struct fm_builder *builder, const struct fm_node *node,
+static int winograd_gradient(struct fm_builder *builder, const struct fm_node *node,
                              const struct fm_winograd *w, struct fmnn_error *err)
 {
     struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_spread);
-    size_t blocks = winograd_blocks(builder, w);
     step.winograd = w;
-    if (node->input && winograd_input_gradient(builder, node, &step, err) != 0)
-        return -1;
     step.shared_points = true;
-    step.jobs = blocks * fm_panels(step.units);
+    step.jobs = winograd_blocks(builder, w) * fm_panels(step.units);
     at_least(&builder->points_floats, step.jobs * w->rows * FM_PANEL);
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
@@ -126,10 +122,12 @@ static int winograd_backward(struct fm_builder *builder, const struct fm_node *n
 int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
                       struct fmnn_error *err)
 {
-    const struct fm_winograd *winograd = fm_node_winograd(builder, node);
-    if (winograd)
-        return winograd_forward(builder, node, winograd, err);
     struct fm_step step = fm_node_step(builder, node, FM_JOB_affine);
+    if (fm_choose_winograd(builder, &step.window, step.in_shape, step.out_shape, &step.winograd,
+                           err) != 0)
+        return -1;
+    if (step.winograd)
+        return winograd_forward(builder, (size_t)(node - builder->plan->net->node), &step, err);
     size_t pixels = builder->plan->batch * step.out_shape.h * step.out_shape.w;
     step.jobs = fm_panels(step.units) * blocks(pixels);
     return fm_add_step(builder, &step, err);
@@ -142,6 +140,11 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
     struct fm_step step = fm_node_step(builder, node, FM_JOB_transpose_weight);
     size_t batch = builder->plan->batch, row, room;
     bool dense = is_dense(&step);
+    if (fm_choose_winograd(builder, &step.window, step.out_shape, step.in_shape, &step.winograd,
+                           err) != 0)
+        return -1;
+    if (step.winograd)
+        return winograd_input_gradient(builder, node, &step, err);
     if (dense) {
         step.kind = FM_JOB_transpose_batch;
         step.jobs = fm_panels(batch);
@@ -167,11 +170,11 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
 int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
                        struct fmnn_error *err)
 {
-    const struct fm_winograd *winograd = fm_node_winograd(builder, node);
-    if (winograd)
-        return winograd_backward(builder, node, winograd, err);
+    const struct fm_winograd *winograd = builder->winograd[node - builder->plan->net->node];
     if (node->input != 0 && input_gradient(builder, node, err) != 0)
         return -1;
+    if (winograd)
+        return winograd_gradient(builder, node, winograd, err);
     struct fm_step step = fm_node_step(builder, node, FM_JOB_gradient);
     step.jobs = fm_panels(step.units) * blocks(step.taps);
     return fm_add_step(builder, &step, err);
