@@ -82,25 +82,16 @@ static size_t tiles_with(const struct fm_tiling *tiling, size_t point)
     return point + 1 < tiling->points ? tiling->tiles : tiling->large;
 }
 
-/* Products of a picture and a pair of channels. */
-static size_t count_products(struct fm_winograd *w)
-{
-    size_t products = 0;
-    for (size_t y = 0; y < w->y.points; y++)
-        for (size_t x = 0; x < w->x.points; x++)
-            products += tiles_with(&w->y, y) * tiles_with(&w->x, x);
-    return products;
-}
-
-static void lay_rows(struct fm_winograd *w)
+static void list_points(struct fm_winograd *w)
 {
     for (size_t y = 0; y < w->y.points; y++)
         for (size_t x = 0; x < w->x.points; x++) {
-            size_t i = y * w->x.points + x;
-            w->point[i].first = w->rows;
-            w->point[i].tiles_y = tiles_with(&w->y, y);
-            w->point[i].tiles_x = tiles_with(&w->x, x);
-            w->rows += w->group * w->point[i].tiles_y * w->point[i].tiles_x;
+            struct fm_point *p = &w->point[y * w->x.points + x];
+            p->tiles_y = tiles_with(&w->y, y);
+            p->tiles_x = tiles_with(&w->x, x);
+            p->tiles = p->tiles_y * p->tiles_x;
+            p->first = w->products;
+            w->products += p->tiles;
         }
 }
 
@@ -122,12 +113,11 @@ bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, str
     if (window->stride != 1 || out.h * out.w > MOST_PIXELS ||
         !tile_side(&w->y, out.h, window->kernel_h) || !tile_side(&w->x, out.w, window->kernel_w))
         return false;
-    size_t products = count_products(w);
-    if (products > 4 * ROWS ||
-        !is_cheaper(products, window->kernel_h * window->kernel_w * out.h * out.w, in.c, out.c))
+    list_points(w);
+    if (w->products > 4 * ROWS ||
+        !is_cheaper(w->products, window->kernel_h * window->kernel_w * out.h * out.w, in.c, out.c))
         return false;
-    while (2 * w->group * products <= ROWS && w->group < batch)
+    while (2 * w->group * w->products <= ROWS && w->group < batch)
         w->group *= 2;
-    lay_rows(w);
     return true;
 }

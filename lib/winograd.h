@@ -27,16 +27,23 @@ struct fm_tiling {
     struct fm_matrix spread[2]; /* A */
 };
 
-/* The rows of a block of pictures: for each point (y,x) in turn those tiles of each picture that have
-   it, rows of tiles first. */
+/* A point, and those tiles of a picture that have it: rows of tiles, columns, all. */
+struct fm_point {
+    size_t tiles_y, tiles_x, tiles;
+    size_t first; /* tiles of the points before this one */
+};
+
 struct fm_winograd {
     struct fm_tiling y, x;
-    size_t group; /* pictures in a block */
-    size_t rows;  /* of a block, all points together */
-    struct {
-        size_t first, tiles_y, tiles_x;
-    } point[FM_MOST_POINTS * FM_MOST_POINTS];
+    size_t products; /* for a picture and a pair of channels: tiles of all points */
+    size_t group;    /* pictures that are worked on at a time */
+    struct fm_point point[FM_MOST_POINTS * FM_MOST_POINTS]; /* (y.points, x.points) */
 };
+
+static inline size_t fm_winograd_blocks(const struct fm_winograd *winograd, size_t pictures)
+{
+    return (pictures + winograd->group - 1) / winograd->group;
+}
 
 static inline size_t fm_tile_start(const struct fm_tiling *tiling, size_t tile)
 {
@@ -48,8 +55,8 @@ static inline bool fm_tile_is_small(const struct fm_tiling *tiling, size_t tile)
     return tile >= tiling->large;
 }
 
-/* Lays out the convolution of so many pictures at a time; false where the plain product is the better
-   way. The choice depends on the shapes alone, the group on the batch besides. */
+/* Lays out the convolution of up to so many pictures; false where the plain product is the better
+   way. */
 bool fm_winograd_plan(struct fm_winograd *winograd, const struct fm_window *window,
                       struct fm_shape in, struct fm_shape out, size_t batch);
 

@@ -7,8 +7,9 @@
        gradient  for each point, V' W; to filters       dg = G' (V' W) G
 
    The gradient of the input is the same convolution of the output's gradient, with the filters turned
-   round. Points lie as (block, panel of channels, row, 32), see struct fm_winograd; a filter's as
-   (panel of outputs, point, input, 32), inputs rounded up to 32 with zeros. */
+   round. Points of pictures lie as (panel of channels, point, picture, tile, 32), those of a product
+   likewise but for a block of pictures, those of filters as (panel of outputs, point, input, 32),
+   inputs rounded up to 32 with zeros. */
 
 enum { POINTS = FM_MOST_POINTS * FM_MOST_POINTS };
 
@@ -95,17 +96,18 @@ static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x
     }
 }
 
-/* A tile of the g-th picture of a block: where its points lie in the block of a panel. */
-static struct spots points_of_tile(const struct fm_winograd *w, size_t g, size_t y, size_t x)
+/* A tile of picture n, among so many: where its points lie in a panel. */
+static struct spots points_of_tile(const struct fm_winograd *w, size_t pictures, size_t n, size_t y,
+                                   size_t x)
 {
     struct spots spots;
     size_t points_y = w->y.points - fm_tile_is_small(&w->y, y);
     size_t points_x = w->x.points - fm_tile_is_small(&w->x, x);
     for (size_t i = 0; i < points_y; i++)
         for (size_t k = 0; k < points_x; k++) {
-            size_t p = i * w->x.points + k, tiles_x = w->point[p].tiles_x;
+            const struct fm_point *p = &w->point[i * w->x.points + k];
             spots.at[i * FM_MOST_POINTS + k] =
-                (w->point[p].first + (g * w->point[p].tiles_y + y) * tiles_x + x) * FM_PANEL;
+                (p->first * pictures + n * p->tiles + y * p->tiles_x + x) * FM_PANEL;
         }
     return spots;
 }
@@ -120,58 +122,41 @@ static inline size_t pictures_of_block(const struct fm_winograd *w, const struct
     return run->pictures - first < w->group ? run->pictures - first : w->group;
 }
 
-/* The rows of pictures that a block lacks add nothing to a gradient. */
-static void clear_rest(const struct fm_winograd *w, size_t pictures, float *points)
-{
-    for (size_t p = 0; pictures < w->group && p < w->y.points * w->x.points; p++) {
-        size_t tiles = w->point[p].tiles_y * w->point[p].tiles_x;
-        memset(points + (w->point[p].first + pictures * tiles) * FM_PANEL, 0,
-               (w->group - pictures) * tiles * FM_PANEL * sizeof *points);
-    }
-}
-
-/* Tiles of what lies at `place` to points. */
-static void tiles_to_points(const struct fm_step *step, const struct fm_run *run, size_t job,
-                            const struct fm_place *place, size_t channels,
-                            const struct fm_matrix *y_matrix, const struct fm_matrix *x_matrix)
+/* Tiles of what lies at `place` to points. Jobs: (block of pictures, panel of channels). */
+static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *step,
+                            const struct fm_run *run, size_t job, const struct fm_place *place,
+                            size_t channels, const struct fm_matrix *y_matrix,
+                            const struct fm_matrix *x_matrix)
 {
     const struct fm_winograd *w = step->winograd;
     size_t panels = fm_panels(channels), panel = job % panels, block = job / panels;
     size_t pictures = pictures_of_block(w, run, block);
-    if (pictures == 0)
-        return;
-    float *points = run->workspace + step->points + job * w->rows * FM_PANEL;
+    float *points = run->workspace + step->points + panel * plan->batch * w->products * FM_PANEL;
     const struct spots in_at = even_spots(place->row, place->pixel);
-    for (size_t g = 0; g < pictures; g++)
+    for (size_t n = block * w->group; n < block * w->group + pictures; n++)
         for (size_t y = 0; y < w->y.tiles; y++)
             for (size_t x = 0; x < w->x.tiles; x++) {
-                const struct spots out_at = points_of_tile(w, g, y, x);
-                const float *in = run->workspace + place->origin +
-                                  (block * w->group + g) * place->picture +
+                const struct spots out_at = points_of_tile(w, plan->batch, n, y, x);
+                const float *in = run->workspace + place->origin + n * place->picture +
                                   fm_tile_start(&w->y, y) * place->row +
                                   fm_tile_start(&w->x, x) * place->pixel + panel * FM_PANEL;
                 transform_panel(&y_matrix[fm_tile_is_small(&w->y, y)],
                                 &x_matrix[fm_tile_is_small(&w->x, x)], in, &in_at,
                                 lanes_of_panel(channels, panel), points, &out_at);
             }
-    clear_rest(w, pictures, points);
 }
 
-/* Jobs: (block of pictures, panel of input channels). */
 static void job_winograd_input(const struct fm_plan *plan, const struct fm_step *step,
                                const struct fm_run *run, size_t job)
 {
-    (void)plan;
-    tiles_to_points(step, run, job, &step->in, step->in_shape.c, step->winograd->y.input,
+    tiles_to_points(plan, step, run, job, &step->in, step->in_shape.c, step->winograd->y.input,
                     step->winograd->x.input);
 }
 
-/* Jobs: (block of pictures, panel of output channels). */
 static void job_winograd_spread(const struct fm_plan *plan, const struct fm_step *step,
                                 const struct fm_run *run, size_t job)
 {
-    (void)plan;
-    tiles_to_points(step, run, job, &step->back, step->units, step->winograd->y.spread,
+    tiles_to_points(plan, step, run, job, &step->back, step->units, step->winograd->y.spread,
                     step->winograd->x.spread);
 }
 
@@ -234,43 +219,128 @@ static void job_winograd_turned_filter(const struct fm_plan *plan, const struct 
         run->workspace + step->filter + in * points * point + out * FM_PANEL * FM_PANEL, point);
 }
 
+/* ---- products: c (rows,32) += a b, where b is (k,32)
+
+   The rows of a are 32 elements of k apart at a constant distance, or the other way round for
+   gradients, so that a tile needs no table of rows. What comes next is fetched while a tile is under
+   way: a line of a and one of b for each k. */
+
+#define POINTS_START(i) vec low##i = v_splat(0), high##i = v_splat(0);
+#define POINTS_ROW(i)                                                                              \
+    {                                                                                              \
+        vec x = v_splat(a[(i)*FM_PANEL]);                                                          \
+        low##i = v_fma(x, b0, low##i);                                                             \
+        high##i = v_fma(x, b1, high##i);                                                           \
+    }
+#define POINTS_COLUMN(i)                                                                           \
+    {                                                                                              \
+        vec x = v_splat(a[i]);                                                                     \
+        low##i = v_fma(x, b0, low##i);                                                             \
+        high##i = v_fma(x, b1, high##i);                                                           \
+    }
+
+/* k is (tap, so many): taps of a are `tap` apart, the rest of it `step`; b has no gaps. */
+struct stream {
+    const float *a, *b;
+    size_t taps, tap, inner;
+    const float *next_a, *next_b;
+    size_t next_tap; /* next_a's taps */
+};
+
+#define DEFINE_POINTS_TILE(name, rows, ROW, step)                                                  \
+    static void name##_##rows(const struct stream *s, size_t lane, float *c)                       \
+    {                                                                                              \
+        const float *b = s->b + lane, *next_b = s->next_b;                                         \
+        c += lane;                                                                                 \
+        ROWS_##rows(POINTS_START) for (size_t t = 0; t < s->taps; t++)                             \
+        {                                                                                          \
+            const float *a = s->a + t * s->tap, *next_a = s->next_a + t * s->next_tap;             \
+            for (size_t k = 0; k < s->inner; k++) {                                                \
+                vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
+                v_prefetch(next_a);                                                                \
+                v_prefetch(next_b);                                                                \
+                ROWS_##rows(ROW) a += step;                                                        \
+                b += FM_PANEL, next_a += LINE, next_b += LINE;                                     \
+            }                                                                                      \
+        }                                                                                          \
+        ROWS_##rows(TILE_END)                                                                      \
+    }
+
+enum { LINE = 16 }; /* floats of a cache's line */
+
+/* All sizes up to the largest that the registers hold. */
+#define DEFINE_POINTS_TILES(name, ROW, step)                                                       \
+    DEFINE_POINTS_TILE(name, 1, ROW, step)                                                         \
+    DEFINE_POINTS_TILE(name, 2, ROW, step)                                                         \
+    DEFINE_POINTS_TILE(name, 4, ROW, step)                                                         \
+    DEFINE_POINTS_TILE(name, 6, ROW, step)                                                         \
+    DEFINE_POINTS_TILE(name, 8, ROW, step)                                                         \
+    DEFINE_POINTS_TILE(name, 10, ROW, step)                                                        \
+    DEFINE_POINTS_TILE(name, 12, ROW, step)                                                        \
+    static inline void name(const struct stream *s, size_t rows, size_t lane, float *c)            \
+    {                                                                                              \
+        if (TILE >= 12 && rows == 12)                                                              \
+            name##_12(s, lane, c);                                                                 \
+        else if (TILE >= 10 && rows == 10)                                                         \
+            name##_10(s, lane, c);                                                                 \
+        else if (TILE >= 8 && rows == 8)                                                           \
+            name##_8(s, lane, c);                                                                  \
+        else if (TILE >= 6 && rows == 6)                                                           \
+            name##_6(s, lane, c);                                                                  \
+        else if (rows == 4)                                                                        \
+            name##_4(s, lane, c);                                                                  \
+        else if (rows == 2)                                                                        \
+            name##_2(s, lane, c);                                                                  \
+        else                                                                                       \
+            name##_1(s, lane, c);                                                                  \
+    }
+
+DEFINE_POINTS_TILES(row_tile, POINTS_ROW, 1)
+DEFINE_POINTS_TILES(column_tile, POINTS_COLUMN, FM_PANEL)
+
+/* Rows of pictures, of a panel's point, times its filters, (inputs,32). in: of the first panel of
+   inputs, which are so many and `panel` apart. */
+static void multiply_point(const float *in, size_t panel, size_t panels, size_t rows,
+                           const float *filter, size_t lanes, float *out)
+{
+    enum { AT_ONCE = K_GROUP / FM_PANEL };
+    memset(out, 0, rows * FM_PANEL * sizeof *out);
+    for (size_t from = 0; from < panels; from += AT_ONCE) {
+        size_t taps = panels - from < AT_ONCE ? panels - from : AT_ONCE, n, lines = 0;
+        size_t floats = taps * FM_PANEL * FM_PANEL;
+        struct stream s = {.b = filter + from * FM_PANEL * FM_PANEL,
+                           .taps = taps,
+                           .tap = panel,
+                           .inner = FM_PANEL,
+                           .next_tap = panel};
+        for (size_t r = 0; r < rows; r += n, lines += floats / 2) {
+            n = tile_rows(rows - r);
+            s.a = in + from * panel + r * FM_PANEL;
+            s.next_a = s.a + n * FM_PANEL;
+            s.next_b = lines < floats ? s.b + floats + lines : s.b;
+            for (size_t lane = 0; lane < lanes; lane += 2 * VL)
+                row_tile(&s, n, lane, out + r * FM_PANEL);
+        }
+    }
+}
+
 /* For each point the product of a block's rows, of so many channels, with a panel of filters, to own
    memory. */
-static void multiply_points(const struct fm_step *step, const struct fm_run *run, size_t block,
-                            size_t pictures, size_t channels, size_t panel, size_t lanes)
+static void multiply_points(const struct fm_plan *plan, const struct fm_step *step,
+                            const struct fm_run *run, size_t block, size_t pictures,
+                            size_t channels, size_t panel, size_t lanes)
 {
     const struct fm_winograd *w = step->winograd;
-    enum { AT_ONCE = 64 };
-    size_t row[FM_ROWS], a_tap[AT_ONCE], b_tap[AT_ONCE];
     size_t panels = fm_panels(channels), points = w->y.points * w->x.points;
-    for (size_t r = 0; r < FM_ROWS; r++)
-        row[r] = r * FM_PANEL;
-    const float *in = run->workspace + step->points + block * panels * w->rows * FM_PANEL;
-    const float *filter =
-        run->workspace + step->filter + panel * points * panels * FM_PANEL * FM_PANEL;
-    struct product product_of = {.row = row,
-                                 .a_tap = a_tap,
-                                 .b_tap = b_tap,
-                                 .inner = FM_PANEL,
-                                 .a_step = 1,
-                                 .b_step = FM_PANEL,
-                                 .lanes = lanes};
-    for (size_t i = 0; i < points; i++, filter += panels * FM_PANEL * FM_PANEL) {
-        size_t rows = pictures * w->point[i].tiles_y * w->point[i].tiles_x;
-        float *out = run->own + w->point[i].first * FM_PANEL;
-        memset(out, 0, rows * FM_PANEL * sizeof *out);
-        for (size_t from = 0; from < panels; from += product_of.taps) {
-            product_of.taps = panels - from < AT_ONCE ? panels - from : AT_ONCE;
-            for (size_t t = 0; t < product_of.taps; t++) {
-                a_tap[t] = (from + t) * w->rows * FM_PANEL;
-                b_tap[t] = (from + t) * FM_PANEL * FM_PANEL;
-            }
-            product_of.b = filter;
-            for (size_t r = 0; r < rows; r += FM_ROWS) {
-                product_of.a = in + (w->point[i].first + r) * FM_PANEL;
-                product(&product_of, rows - r < FM_ROWS ? rows - r : FM_ROWS, out + r * FM_PANEL);
-            }
-        }
+    size_t in_panel = plan->batch * w->products * FM_PANEL,
+           filter_point = panels * FM_PANEL * FM_PANEL;
+    const float *in = run->workspace + step->points;
+    const float *filter = run->workspace + step->filter + panel * points * filter_point;
+    for (size_t i = 0; i < points; i++) {
+        const struct fm_point *p = &w->point[i];
+        multiply_point(in + (p->first * plan->batch + block * w->group * p->tiles) * FM_PANEL,
+                       in_panel, panels, pictures * p->tiles, filter + i * filter_point, lanes,
+                       run->own + p->first * w->group * FM_PANEL);
     }
 }
 
@@ -278,7 +348,7 @@ static void multiply_points(const struct fm_step *step, const struct fm_run *run
 static void tile_from_points(const struct fm_winograd *w, const float *points, size_t g, size_t y,
                              size_t x, float *tile, const struct spots *tile_at)
 {
-    const struct spots in_at = points_of_tile(w, g, y, x);
+    const struct spots in_at = points_of_tile(w, w->group, g, y, x);
     transform_panel(&w->y.output[fm_tile_is_small(&w->y, y)],
                     &w->x.output[fm_tile_is_small(&w->x, x)], points, &in_at, FM_PANEL, tile,
                     tile_at);
@@ -327,62 +397,55 @@ static inline void finish_back(const struct fm_step *step, const struct fm_run *
                step->activation);
 }
 
-/* Jobs: (block of pictures, panel of output channels). */
+/* Jobs: (panel of output channels, block of pictures). */
 static void job_winograd_product(const struct fm_plan *plan, const struct fm_step *step,
                                  const struct fm_run *run, size_t job)
 {
-    (void)plan;
-    size_t panels = fm_panels(step->units), panel = job % panels, block = job / panels;
+    size_t blocks = fm_winograd_blocks(step->winograd, plan->batch);
+    size_t block = job % blocks, panel = job / blocks;
     size_t lanes = lanes_of_panel(step->units, panel);
     size_t pictures = pictures_of_block(step->winograd, run, block);
-    multiply_points(step, run, block, pictures, step->in_shape.c, panel, lanes);
+    multiply_points(plan, step, run, block, pictures, step->in_shape.c, panel, lanes);
     finish_block(step, run, block, pictures, panel, lanes, finish_forward);
 }
 
-/* The gradient of the input; `out` is here the input's value. Jobs: (block of pictures, panel of input
-   channels). */
+/* The gradient of the input; `out` is here the input's value. Jobs: (panel of input channels, block of
+   pictures). */
 static void job_winograd_back(const struct fm_plan *plan, const struct fm_step *step,
                               const struct fm_run *run, size_t job)
 {
-    (void)plan;
-    size_t c = step->in_shape.c, panels = fm_panels(c), panel = job % panels, block = job / panels;
-    size_t lanes = lanes_of_panel(c, panel);
+    size_t blocks = fm_winograd_blocks(step->winograd, plan->batch);
+    size_t block = job % blocks, panel = job / blocks;
+    size_t lanes = lanes_of_panel(step->in_shape.c, panel);
     size_t pictures = pictures_of_block(step->winograd, run, block);
-    multiply_points(step, run, block, pictures, step->units, panel, lanes);
+    multiply_points(plan, step, run, block, pictures, step->units, panel, lanes);
     finish_block(step, run, block, pictures, panel, lanes, finish_back);
 }
 
-/* For each point V' W, (inputs, outputs) of a panel each, to own memory; blocks of pictures are the
-   taps, their rows the inner elements. */
-static void multiply_gradients(const struct fm_step *step, const struct fm_run *run, size_t in,
-                               size_t out, size_t lanes)
+/* For each point V' W, (inputs, outputs) of a panel each, to own memory. */
+static void multiply_gradients(const struct fm_plan *plan, const struct fm_step *step,
+                               const struct fm_run *run, size_t in, size_t out, size_t lanes)
 {
     const struct fm_winograd *w = step->winograd;
-    enum { AT_ONCE = 64 };
-    size_t row[FM_PANEL], a_tap[AT_ONCE], b_tap[AT_ONCE];
-    size_t in_panels = fm_panels(step->in_shape.c), out_panels = fm_panels(step->units);
-    size_t blocks = (run->pictures + w->group - 1) / w->group, block = w->rows * FM_PANEL;
-    for (size_t r = 0; r < FM_PANEL; r++)
-        row[r] = r;
-    struct product product_of = {.row = row,
-                                 .a_tap = a_tap,
-                                 .b_tap = b_tap,
-                                 .a_step = FM_PANEL,
-                                 .b_step = FM_PANEL,
-                                 .lanes = lanes};
+    size_t panel = plan->batch * w->products * FM_PANEL, n;
+    const float *a = run->workspace + step->points + in * panel;
+    const float *b = run->workspace + step->back_points + out * panel;
     memset(run->own, 0, w->y.points * w->x.points * FM_PANEL * FM_PANEL * sizeof *run->own);
     for (size_t i = 0; i < w->y.points * w->x.points; i++) {
-        product_of.a = run->workspace + step->points + in * block + w->point[i].first * FM_PANEL;
-        product_of.b =
-            run->workspace + step->back_points + out * block + w->point[i].first * FM_PANEL;
-        product_of.inner = w->group * w->point[i].tiles_y * w->point[i].tiles_x;
-        for (size_t from = 0; from < blocks; from += product_of.taps) {
-            product_of.taps = blocks - from < AT_ONCE ? blocks - from : AT_ONCE;
-            for (size_t t = 0; t < product_of.taps; t++) {
-                a_tap[t] = (from + t) * in_panels * block;
-                b_tap[t] = (from + t) * out_panels * block;
+        size_t first = w->point[i].first * plan->batch, rows = run->pictures * w->point[i].tiles;
+        size_t next = plan->batch * w->point[i].tiles * FM_PANEL;
+        for (size_t from = 0; from < rows; from += K_GROUP) {
+            size_t count = rows - from < K_GROUP ? rows - from : K_GROUP, lines = 0;
+            struct stream s = {.b = b + (first + from) * FM_PANEL, .taps = 1, .inner = count};
+            for (size_t r = 0; r < FM_PANEL; r += n, lines += count * LINE) {
+                n = tile_rows(FM_PANEL - r);
+                s.a = a + (first + from) * FM_PANEL + r;
+                bool more = lines < count * FM_PANEL; /* the next point's are not yet under way */
+                s.next_a = a + (first + from) * FM_PANEL + (more ? next + lines : 0);
+                s.next_b = s.b + (more ? next + lines : 0);
+                for (size_t lane = 0; lane < lanes; lane += 2 * VL)
+                    column_tile(&s, n, lane, run->own + (i * FM_PANEL + r) * FM_PANEL);
             }
-            product(&product_of, FM_PANEL, run->own + i * FM_PANEL * FM_PANEL);
         }
     }
 }
@@ -396,7 +459,7 @@ static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_st
     size_t lanes = lanes_of_panel(step->units, out), inputs = lanes_of_panel(c, in);
     size_t points = w->y.points * w->x.points, taps = step->window.kernel_h * step->window.kernel_w;
     float *filter = run->own + points * FM_PANEL * FM_PANEL;
-    multiply_gradients(step, run, in, out, lanes);
+    multiply_gradients(plan, step, run, in, out, lanes);
     const struct spots in_at = even_spots(w->x.points * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
     const struct spots out_at =
         even_spots(step->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);

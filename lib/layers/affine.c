@@ -17,11 +17,6 @@ static size_t blocks(size_t rows)
 
 /* ---- by points, see kernels/winograd.h */
 
-static size_t winograd_blocks(const struct fm_builder *builder, const struct fm_winograd *w)
-{
-    return (builder->plan->batch + w->group - 1) / w->group;
-}
-
 static size_t winograd_points(const struct fm_winograd *w)
 {
     return w->y.points * w->x.points;
@@ -39,16 +34,16 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
                         enum fm_job_kind filter, size_t in, size_t out, struct fmnn_error *err)
 {
     const struct fm_winograd *w = step->winograd;
-    size_t blocks = winograd_blocks(builder, w), filters, points;
+    size_t blocks = fm_winograd_blocks(w, builder->plan->batch), filters, points;
     if (!fm_mul(fm_panels(in) * FM_PANEL, fm_panels(out) * FM_PANEL, &filters) ||
         !fm_mul(filters, winograd_points(w), &filters) ||
-        !fm_mul(blocks * fm_panels(in), w->rows * FM_PANEL, &points))
+        !fm_mul(builder->plan->batch * fm_panels(in), w->products * FM_PANEL, &points))
         return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu",
                        builder->plan->batch);
     at_least(&builder->filter_floats, filters);
     if (step->shared_points)
         at_least(&builder->points_floats, points);
-    at_least(&builder->plan->own_floats, w->rows * FM_PANEL);
+    at_least(&builder->plan->own_floats, w->group * w->products * FM_PANEL);
     struct fm_step before = *step;
     before.kind = filter;
     before.jobs = fm_panels(in) * fm_panels(out);
@@ -73,8 +68,8 @@ static int winograd_forward(struct fm_builder *builder, size_t id, struct fm_ste
     step->kind = FM_JOB_winograd_product;
     step->shared_points = !builder->training;
     if (builder->training &&
-        fm_take_room(builder, winograd_blocks(builder, w) * fm_panels(step->in_shape.c),
-                     w->rows * FM_PANEL, &builder->points[id], err) != 0)
+        fm_take_room(builder, builder->plan->batch * fm_panels(step->in_shape.c),
+                     w->products * FM_PANEL, &builder->points[id], err) != 0)
         return -1;
     step->points = builder->points[id];
     return add_winograd(builder, step, FM_JOB_winograd_filter, step->in_shape.c, step->units, err);
@@ -103,8 +98,9 @@ static int winograd_gradient(struct fm_builder *builder, const struct fm_node *n
     struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_spread);
     step.winograd = w;
     step.shared_points = true;
-    step.jobs = winograd_blocks(builder, w) * fm_panels(step.units);
-    at_least(&builder->points_floats, step.jobs * w->rows * FM_PANEL);
+    step.jobs = fm_winograd_blocks(w, builder->plan->batch) * fm_panels(step.units);
+    at_least(&builder->points_floats,
+             builder->plan->batch * fm_panels(step.units) * w->products * FM_PANEL);
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     step.kind = FM_JOB_winograd_gradient;
