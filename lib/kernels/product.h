@@ -29,7 +29,9 @@ struct group {
 #define ROWS_2(X) ROWS_1(X) X(1)
 #define ROWS_4(X) ROWS_2(X) X(2) X(3)
 #define ROWS_6(X) ROWS_4(X) X(4) X(5)
-#define ROWS_12(X) ROWS_6(X) X(6) X(7) X(8) X(9) X(10) X(11)
+#define ROWS_8(X) ROWS_6(X) X(6) X(7)
+#define ROWS_10(X) ROWS_8(X) X(8) X(9)
+#define ROWS_12(X) ROWS_10(X) X(10) X(11)
 
 #define TILE_START(i)                                                                              \
     vec low##i = v_splat(0), high##i = v_splat(0);                                                 \
@@ -67,30 +69,42 @@ DEFINE_TILE(1)
 DEFINE_TILE(2)
 DEFINE_TILE(4)
 DEFINE_TILE(6)
+DEFINE_TILE(8)
+DEFINE_TILE(10)
 DEFINE_TILE(12)
+
+/* Rows of the next tile: so that the last ones, too, are no less than half of what there are
+   registers for, since a small tile has to wait for each sum before it can go on with it. */
+static inline size_t tile_rows(size_t left)
+{
+    if (left >= 2 * TILE)
+        return TILE;
+    if (left > TILE)
+        return (left + 3) / 4 * 2;
+    return left == 1 ? 1 : left & ~(size_t)1;
+}
 
 static void product_group(const struct product *p, size_t rows, struct group k, float *tile)
 {
     for (size_t lane = 0; lane < p->lanes; lane += 2 * VL)
-        for (size_t r = 0; r < rows;) {
-            size_t left = rows - r;
+        for (size_t r = 0, n; r < rows; r += n) {
+            const size_t *row = p->row + r;
             float *c = tile + r * FM_PANEL;
-            if (TILE >= 12 && left >= 12) {
-                tile_12(p, p->row + r, k, lane, c);
-                r += 12;
-            } else if (TILE >= 6 && left >= 6) {
-                tile_6(p, p->row + r, k, lane, c);
-                r += 6;
-            } else if (left >= 4) {
-                tile_4(p, p->row + r, k, lane, c);
-                r += 4;
-            } else if (left >= 2) {
-                tile_2(p, p->row + r, k, lane, c);
-                r += 2;
-            } else {
-                tile_1(p, p->row + r, k, lane, c);
-                r += 1;
-            }
+            n = tile_rows(rows - r);
+            if (TILE >= 12 && n == 12)
+                tile_12(p, row, k, lane, c);
+            else if (TILE >= 10 && n == 10)
+                tile_10(p, row, k, lane, c);
+            else if (TILE >= 8 && n == 8)
+                tile_8(p, row, k, lane, c);
+            else if (TILE >= 6 && n == 6)
+                tile_6(p, row, k, lane, c);
+            else if (n == 4)
+                tile_4(p, row, k, lane, c);
+            else if (n == 2)
+                tile_2(p, row, k, lane, c);
+            else
+                tile_1(p, row, k, lane, c);
         }
 }
 
