@@ -93,7 +93,7 @@ static void wait_for_next_step(struct fm_team *team, uint64_t ticket)
 
 /* A ticket that is drawn too late, when all jobs are out, is a number above theirs; each thread
    draws at most one such a step, so the field does not overflow. */
-void fm_team_work(struct fm_team *team)
+void fm_team_work(struct fm_team *team, unsigned thread)
 {
     for (;;) {
         uint64_t ticket = atomic_fetch_add(&team->ticket, 1);
@@ -104,7 +104,7 @@ void fm_team_work(struct fm_team *team)
             wait_for_next_step(team, ticket);
             continue;
         }
-        team->work->job(team->work->state, job);
+        team->work->job(team->work->state, thread, job);
         if (atomic_fetch_add(&team->done, 1) + 1 == jobs)
             next_step(team, ticket);
     }

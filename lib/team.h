@@ -19,7 +19,7 @@ enum { FM_MOST_THREADS = 1024, FM_MOST_JOBS = (1 << 24) - 1 - FM_MOST_THREADS };
    readies the next step and returns how many jobs that has; 0 ends the work. */
 struct fm_work {
     size_t (*next)(void *state);
-    void (*job)(void *state, size_t job);
+    void (*job)(void *state, unsigned thread, size_t job);
     void *state;
 };
 
@@ -36,8 +36,9 @@ struct fm_team {
 
 /* Readies the first step. threads: how many will work. */
 void fm_team_begin(struct fm_team *team, const struct fm_work *work, unsigned threads);
-/* What each thread does: returns when the work has ended. */
-void fm_team_work(struct fm_team *team);
+/* What each thread does, with a number of its own from 0 that its jobs are told: returns when the
+   work has ended. */
+void fm_team_work(struct fm_team *team, unsigned thread);
 void fm_team_end(struct fm_team *team);
 
 /* threads as asked for, 0 meaning as many as there are processors; FM_MOST_THREADS at most. */

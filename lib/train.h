@@ -18,6 +18,7 @@ struct fmnn_trainer {
     const struct fm_optimizer *optimizer;
     const struct fm_kernels *kernels;
     struct fm_plan *plan;
+    struct fm_profile *profile; /* or NULL */
     char fingerprint[33]; /* of the data */
 
     /* What a checkpoint keeps. */
