@@ -47,7 +47,7 @@ static const struct option_row rows[] = {
     {OPT_KEEP, "keep", "WHICH", "weights of which epoch: best or last [best]"},
     {OPT_PATIENCE, "patience", "N", "stop after N epochs without a better one"},
     {'j', "threads", "N", "threads [all processors]"},
-    {OPT_PROFILE, "profile", NULL, "at the end, say on standard error where the time went"},
+    {OPT_PROFILE, "profile", NULL, "say on standard error where the time went"},
     {0, NULL, NULL, "Interruption"},
     {OPT_CHECKPOINT, "checkpoint", "FILE", "write one after each epoch, and when interrupted"},
     {OPT_RESUME, "resume", "FILE", "go on from this checkpoint"},
