@@ -5,6 +5,11 @@
 
 #include "kernels/kernels.h"
 #include "real.h"
+#include "team.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 struct fm_profile *fm_profile_new(size_t steps, unsigned threads, struct fmnn_error *err)
 {
@@ -49,45 +54,43 @@ double fm_now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* One thread's peak: the best of many short looks, so that a thread that is put aside for a moment
-   does not spoil it. */
+/* One thread's peak: the best of many short looks, so that a thread which is put aside for a moment
+   does not spoil it. Those at the beginning and the end do not count, for the other threads may
+   not have begun then, or have ended, and share what this one has. */
 static double peak_of_one(const struct fm_kernels *kernels)
 {
     const double all = 0.03, look = 0.0003;
-    double best = 0, sums = 0, begin = fm_now(), end = begin;
+    const double begin = fm_now();
+    double best = 0, end = begin;
+    float sum = 1;
     size_t rounds = 16;
     fm_float_state before = fm_float_enter();
-    while (end - begin < all) {
-        float sum;
-        double start = end;
-        double flops = kernels->peak(rounds, &sum);
-        sums += (double)sum;
+    while (end < begin + all && sum > 0) {
+        double start = end, flops = kernels->peak(rounds, &sum);
         end = fm_now();
-        double seconds = end - start;
-        if (seconds < look)
+        if (end - start < look)
             rounds *= 2;
-        else if (flops / seconds > best)
-            best = flops / seconds;
+        else if (start > begin + all / 3 && (best == 0 || end < begin + all * 2 / 3) &&
+                 flops / (end - start) > best)
+            best = flops / (end - start);
     }
     fm_float_leave(before);
-    return sums > 0 ? best : 0;
+    return best;
 }
 
 double fm_peak(const struct fm_kernels *kernels, unsigned threads)
 {
-    double sum = 0;
+    if (threads > fm_threads(0)) /* they take turns */
+        threads = fm_threads(0);
 #ifdef _OPENMP
     if (threads > 1) {
+        double sum = 0, one[FM_MOST_THREADS] = {0};
 #pragma omp parallel num_threads((int)threads)
-        {
-            double one = peak_of_one(kernels);
-#pragma omp critical(fm_peak)
-            sum += one;
-        }
+        one[omp_get_thread_num()] = peak_of_one(kernels);
+        for (unsigned i = 0; i < threads; i++)
+            sum += one[i];
         return sum;
     }
 #endif
-    (void)threads;
-    sum += peak_of_one(kernels);
-    return sum;
+    return peak_of_one(kernels);
 }
