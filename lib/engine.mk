@@ -7,14 +7,14 @@ lib_libfmnn_la_SOURCES += \
 	lib/optim/optimizer.h lib/optim/registry.c \
 	lib/optim/adam.h lib/optim/adam.c lib/optim/sgd.h lib/optim/sgd.c \
 	lib/net.h lib/net.c lib/winograd.h lib/winograd.c lib/team.h lib/team.c lib/plan.h lib/plan.c \
+	lib/profile.h lib/profile.c \
 	lib/data.h lib/data.c lib/train.h lib/train.c lib/checkpoint.c lib/predict.c \
 	lib/weights.h lib/weights.c
 
 # A kernel set is a library of its own, so that its flags reach nothing else.
 kernel_headers = lib/kernels/kernels.h lib/kernels/vector.h lib/kernels/set.h lib/kernels/activation.h \
 	lib/kernels/product.h lib/kernels/sink.h lib/kernels/affine.h lib/kernels/affine-back.h \
-	lib/kernels/winograd.h \
-	lib/kernels/pool.h lib/kernels/ends.h
+	lib/kernels/winograd.h lib/kernels/pool.h lib/kernels/ends.h lib/kernels/peak.h
 lib_libfmnn_la_SOURCES += lib/kernels/kernels.c lib/kernels/generic.c $(kernel_headers)
 if KERNELS_AVX2
 noinst_LTLIBRARIES += lib/kernels/libavx2.la

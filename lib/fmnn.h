@@ -305,6 +305,7 @@ struct fmnn_training {
     const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
     bool keep_last;      /* rather than the first epoch of highest validation accuracy */
     unsigned patience;   /* stop after so many epochs without a better one; 0: never */
+    bool profile;        /* measure where the time goes; changes no bit */
 };
 
 struct fmnn_epoch {
@@ -339,6 +340,31 @@ FMNN_API void fmnn_trainer_progress(const struct fmnn_trainer *trainer, size_t *
                                     struct fmnn_epoch *running);
 /* The epoch whose weights are kept so far, 0: none has ended. */
 FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
+
+/* Where the time of the calls of fmnn_trainer_advance went, if the trainer was made with
+   `profile`: a row for each step of the work on a batch, in their order, then those of feeding
+   and waiting. */
+struct fmnn_profile_row {
+    size_t layer;      /* from 1; 0: of none */
+    const char *text;  /* "conv 6 5x5 relu", or "" */
+    const char *phase; /* "forward", "backward" (the gradient of the layer's input), "gradient" (of
+                          its weights, and their update); else "gather" (bytes to floats), "loss",
+                          "feed" (choosing a batch and adding up its figures), "wait" (threads
+                          without work) */
+    const char *job;   /* what the kernels call it */
+    uint64_t runs;
+    double seconds; /* the time of all threads, divided by their number: adds up to the whole */
+    /* Floating-point operations, as the definition of the layer has them, zeros beyond the
+       picture's edge included, and as they were done, which may be fewer. 0: not counted. */
+    double flops, flops_done;
+};
+/* The rows from 0; false beyond the last, and where nothing was measured. */
+FMNN_API bool fmnn_trainer_profile(const struct fmnn_trainer *trainer, size_t i,
+                                   struct fmnn_profile_row *row);
+/* The most floating-point operations a second that the trainer's threads and kernels can do,
+   measured now, in some hundredths of a second. */
+FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
+
 /* Puts the weights to keep into the net, with the record of the training that its file will
    bear. The trainer is at its end then. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);

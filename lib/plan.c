@@ -2,8 +2,13 @@
 #include "plan.h"
 
 #include "kernels/kernels.h"
+#include "profile.h"
 #include "real.h"
 #include "team.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 /* ---- places */
 
@@ -105,7 +110,8 @@ struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_no
                            .out_shape = net->value[node->output].shape,
                            .activation = net->value[node->output].activation,
                            .in = builder->value[node->input],
-                           .out = builder->value[node->output]};
+                           .out = builder->value[node->output],
+                           .node = node};
     step.window = node->layer.type->window(&node->layer, step.in_shape);
     step.in.origin -= step.window.top * step.in.row + step.window.left * step.in.pixel;
     if (node->layer.type->weighted) {
@@ -168,6 +174,8 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
             return -1;
         for (size_t k = first; k < plan->step_count; k++) {
             plan->step[k].activation = net->value[node->input].activation;
+            if (plan->step[k].phase == FM_FORWARD)
+                plan->step[k].phase = FM_BACKWARD;
             plan->step[k].back = builder->gradient[node->output];
             if (node->input)
                 plan->step[k].in_back = builder->gradient[node->input];
@@ -304,6 +312,11 @@ struct loop {
     bool begun, more;
 };
 
+static size_t step_number(const struct loop *loop)
+{
+    return loop->step ? (size_t)(loop->step - loop->plan->step) : loop->plan->step_count;
+}
+
 static size_t next_step(void *state)
 {
     struct loop *loop = state;
@@ -317,12 +330,16 @@ static size_t next_step(void *state)
         loop->step = plan->step;
     else if (loop->step && ++loop->step == plan->step + steps)
         loop->step = NULL;
+    if (loop->run.profile)
+        fm_profile_begin(loop->run.profile, step_number(loop), loop->step ? loop->run.pictures : 0);
     return loop->step ? loop->step->jobs : 1;
 }
 
 static void do_job(void *state, unsigned thread, size_t job)
 {
     struct loop *loop = state;
+    struct fm_profile *profile = loop->run.profile;
+    double start = profile ? fm_now() : 0;
     fm_float_state before = fm_float_enter();
     if (loop->step) {
         struct fm_run run = loop->run;
@@ -331,6 +348,8 @@ static void do_job(void *state, unsigned thread, size_t job)
     } else
         loop->more = loop->feed(loop->state, &loop->run);
     fm_float_leave(before);
+    if (profile)
+        fm_profile_add(profile, thread, step_number(loop), fm_now() - start);
 }
 
 void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
@@ -343,13 +362,16 @@ void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, 
     assert(threads <= plan->threads);
     loop.run.workspace = plan->workspace;
     loop.run.own = plan->workspace + plan->own;
+    double start = run->profile ? fm_now() : 0;
     fm_team_begin(&team, &work, threads);
 #ifdef _OPENMP
     if (threads > 1) {
 #pragma omp parallel num_threads((int)threads)
-        fm_team_work(&team);
+        fm_team_work(&team, (unsigned)omp_get_thread_num());
     } else
 #endif
-        fm_team_work(&team);
+        fm_team_work(&team, 0);
     fm_team_end(&team);
+    if (run->profile)
+        run->profile->wall += fm_now() - start;
 }

@@ -48,6 +48,9 @@ enum fm_job_kind {
         FM_JOB_COUNT
 };
 
+/* What a step is a part of, for a profile. */
+enum fm_phase { FM_FORWARD, FM_BACKWARD, FM_GRADIENT, FM_PHASES };
+
 /* Rows of a product that one job works on, and its panel of outputs. */
 enum { FM_ROWS = 96 };
 
@@ -71,9 +74,14 @@ struct fm_step {
     struct fm_place in, out;       /* values; in from the window's corner, zeros around included */
     struct fm_place in_back, back; /* gradients of in (before its activation) and of out */
     struct fm_window window;
-    size_t weight, bias; /* offsets in the block of parameters */
-    size_t units, taps;  /* of the weight: outputs, and inputs of each */
-    size_t scratch;      /* offset in the workspace */
+    size_t weight, bias;        /* offsets in the block of parameters */
+    size_t units, taps;         /* of the weight: outputs, and inputs of each */
+    size_t scratch;             /* offset in the workspace */
+    const struct fm_node *node; /* NULL: gather or loss */
+    enum fm_phase phase;
+    /* A picture's floating-point operations: by the definition of the layer, and as they are
+       done in this step. A phase has its own once, whatever the number of its steps. */
+    uint64_t flops, flops_done;
     const struct fm_winograd *winograd;
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
     bool shared_points; /* points lie in the room that all such steps share, one after the other */
@@ -94,6 +102,7 @@ struct fm_run {
     uint8_t *correct;     /* [pictures] */
     float *probabilities; /* (pictures, classes), or NULL */
     bool backward;
+    struct fm_profile *profile; /* that is added to, or NULL */
 };
 
 struct fm_plan {

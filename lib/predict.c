@@ -36,7 +36,8 @@ struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t bat
     predictor->batch = batch ? batch : fitting_batch(net);
     predictor->kernels = fm_kernels_find(kernels, err);
     if (predictor->kernels)
-        predictor->plan = fm_plan_new(net, predictor->batch, predictor->threads, false, FM_OPTIMIZER_adam, err);
+        predictor->plan =
+            fm_plan_new(net, predictor->batch, predictor->threads, false, FM_OPTIMIZER_adam, err);
     if (predictor->plan)
         predictor->pixels = fm_alloc(predictor->batch, sizeof *predictor->pixels, err);
     if (predictor->pixels)

@@ -93,9 +93,8 @@ static void wait_for_next_step(struct fm_team *team, uint64_t ticket)
 
 /* A ticket that is drawn too late, when all jobs are out, is a number above theirs; each thread
    draws at most one such a step, so the field does not overflow. */
-void fm_team_work(struct fm_team *team)
+void fm_team_work(struct fm_team *team, unsigned thread)
 {
-    unsigned thread = atomic_fetch_add(&team->threads, 1);
     for (;;) {
         uint64_t ticket = atomic_fetch_add(&team->ticket, 1);
         size_t job = (size_t)(ticket & field), jobs = jobs_of(ticket);

@@ -30,15 +30,15 @@ struct fm_team {
     _Alignas(64) atomic_uint_least64_t ticket;
     _Alignas(64) atomic_uint_least32_t done; /* jobs of the step */
     _Alignas(64) atomic_uint sleepers;
-    atomic_uint threads; /* that have begun to work */
     pthread_mutex_t lock;
     pthread_cond_t wake;
 };
 
 /* Readies the first step. threads: how many will work. */
 void fm_team_begin(struct fm_team *team, const struct fm_work *work, unsigned threads);
-/* What each thread does: returns when the work has ended. */
-void fm_team_work(struct fm_team *team);
+/* What each thread does, with a number of its own from 0 that its jobs are told: returns when the
+   work has ended. */
+void fm_team_work(struct fm_team *team, unsigned thread);
 void fm_team_end(struct fm_team *team);
 
 /* threads as asked for, 0 meaning as many as there are processors; FM_MOST_THREADS at most. */

@@ -3,8 +3,8 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
 
+#include "profile.h"
 #include "real.h"
 #include "rng.h"
 #include "team.h"
@@ -60,9 +60,13 @@ static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
     t->kernels = fm_kernels_find(t->options.kernels, err);
     if (!t->kernels)
         return -1;
-    t->plan = fm_plan_new(t->net, recipe->batch, t->options.threads, true, (enum fm_optimizer_id)id, err);
+    t->plan =
+        fm_plan_new(t->net, recipe->batch, t->options.threads, true, (enum fm_optimizer_id)id, err);
     if (!t->plan || allocate(t, err) != 0 ||
         fm_data_fingerprint(t->train, t->valid, t->fingerprint, err) != 0)
+        return -1;
+    if (t->options.profile &&
+        !(t->profile = fm_profile_new(t->plan->step_count, t->options.threads, err)))
         return -1;
     fm_trainer_shuffle(t);
     return 0;
@@ -96,6 +100,7 @@ void fmnn_trainer_free(struct fmnn_trainer *t)
     for (int i = 0; i < FM_SLOTS; i++)
         free(t->slots[i]);
     fm_plan_free(t->plan);
+    fm_profile_free(t->profile);
     free(t->epoch);
     free(t->best);
     free(t->order);
@@ -115,13 +120,6 @@ void fm_trainer_shuffle(struct fmnn_trainer *t)
 }
 
 /* ---- 2. an epoch */
-
-static double now(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
 
 /* The batches of one call: of training or, after them, of validation. They are run in one go for so
    long that starting the threads does not count, but not so long that a signal would have to wait.
@@ -155,7 +153,7 @@ static bool feed(void *state, struct fm_run *run)
         take_batch(go, run);
     const struct fmnn_data *data = go->training ? t->train : t->valid;
     size_t from = go->training ? t->trained : t->validated, batch = t->plan->batch;
-    if (from == data->count || go->bad || (run->pictures && now() > go->until))
+    if (from == data->count || go->bad || (run->pictures && fm_now() > go->until))
         return false;
     if (go->training) {
         t->step++;
@@ -176,7 +174,8 @@ static void run_batches(struct go *go)
                          .update = &go->update,
                          .loss = t->loss,
                          .correct = t->correct,
-                         .backward = go->training};
+                         .backward = go->training,
+                         .profile = t->profile};
     memcpy(run.slots, t->slots, sizeof run.slots);
     fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, go);
 }
@@ -268,12 +267,12 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
     if (at_end(t))
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
-    double start = now();
+    double start = fm_now();
     struct go go = {
         .t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
     if (go.training || t->valid)
         run_batches(&go);
-    t->seconds += now() - start;
+    t->seconds += fm_now() - start;
     bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
     int status = 0;
     if (go.bad)
@@ -305,6 +304,55 @@ void fmnn_trainer_progress(const struct fmnn_trainer *t, size_t *done, size_t *a
 unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
 {
     return t->best ? t->kept : (unsigned)t->epoch_count;
+}
+
+/* The time in which no job was done: at the hand-over from one step to the next, at the start and
+   the end of the threads. */
+static void waiting_row(const struct fm_profile *profile, struct fmnn_profile_row *row)
+{
+    double busy = 0;
+    for (size_t k = 0; k <= profile->steps; k++)
+        busy += fm_profile_seconds(profile, k);
+    *row = (struct fmnn_profile_row){
+        .text = "", .phase = "wait", .job = "", .seconds = profile->wall - busy / profile->threads};
+}
+
+bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_profile_row *row)
+{
+    static const char *const jobs[FM_JOB_COUNT] = {
+#define NAME(name) [FM_JOB_##name] = #name,
+        FM_JOBS(NAME)
+#undef NAME
+    };
+    static const char *const phases[FM_PHASES] = {
+        [FM_FORWARD] = "forward", [FM_BACKWARD] = "backward", [FM_GRADIENT] = "gradient"};
+    const struct fm_profile *profile = t->profile;
+    if (!profile || i > profile->steps + 1)
+        return false;
+    if (i == profile->steps + 1) {
+        waiting_row(profile, row);
+        return true;
+    }
+    const struct fm_step *step = i < profile->steps ? &t->plan->step[i] : NULL;
+    const struct fm_node *node = step ? step->node : NULL;
+    *row = (struct fmnn_profile_row){.layer = node ? (size_t)(node - t->net->node) + 1 : 0,
+                                     .text = node ? node->text : "",
+                                     .phase = node   ? phases[step->phase]
+                                              : step ? jobs[step->kind]
+                                                     : "feed",
+                                     .job = step ? jobs[step->kind] : "",
+                                     .runs = profile->runs[i],
+                                     .seconds = fm_profile_seconds(profile, i) / profile->threads};
+    if (step) {
+        row->flops = (double)step->flops * (double)profile->pictures[i];
+        row->flops_done = (double)step->flops_done * (double)profile->pictures[i];
+    }
+    return true;
+}
+
+double fmnn_trainer_peak(const struct fmnn_trainer *t)
+{
+    return fm_peak(t->kernels, t->options.threads);
 }
 
 /* ---- 4. the end */

@@ -18,7 +18,8 @@ struct fmnn_trainer {
     const struct fm_optimizer *optimizer;
     const struct fm_kernels *kernels;
     struct fm_plan *plan;
-    char fingerprint[33]; /* of the data */
+    struct fm_profile *profile; /* or NULL */
+    char fingerprint[33];       /* of the data */
 
     /* What a checkpoint keeps. */
     float *slots[FM_SLOTS];

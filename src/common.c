@@ -45,6 +45,11 @@ void note(const char *format, ...)
     va_end(args);
 }
 
+bool verbose(void)
+{
+    return verbosity > 0;
+}
+
 void warn(const char *format, ...)
 {
     va_list args;

@@ -20,6 +20,7 @@ enum { EXIT_NEGATIVE = 1, EXIT_TROUBLE = 2 };
 
 void info(const char *format, ...) FMNN_PRINTF(1, 2);          /* with --verbose */
 void note(const char *format, ...) FMNN_PRINTF(1, 2);          /* but with --quiet */
+bool verbose(void);                                            /* --verbose is given */
 void warn(const char *format, ...) FMNN_PRINTF(1, 2);          /* always */
 _Noreturn void die(const char *format, ...) FMNN_PRINTF(1, 2); /* and exits with EXIT_TROUBLE */
 _Noreturn void die_errno(const char *format, ...) FMNN_PRINTF(1, 2); /* ": strerror(errno)" */

@@ -1,7 +1,7 @@
 /* fm-train.c -- trains a net on the pictures that a table names.
 
    Contents: 1. Options  2. The model  3. The data  4. The summary
-     5. Progress and history  6. Training */
+     5. Progress and history  6. The profile  7. Training */
 #include "common.h"
 
 #include <dirent.h>
@@ -24,7 +24,8 @@ enum {
     OPT_RESUME,
     OPT_SUMMARY,
     OPT_CLASSES,
-    OPT_ONLY
+    OPT_ONLY,
+    OPT_PROFILE
 };
 
 static const struct option_row rows[] = {
@@ -46,6 +47,7 @@ static const struct option_row rows[] = {
     {OPT_KEEP, "keep", "WHICH", "weights of which epoch: best or last [best]"},
     {OPT_PATIENCE, "patience", "N", "stop after N epochs without a better one"},
     {'j', "threads", "N", "threads [all processors]"},
+    {OPT_PROFILE, "profile", NULL, "say on standard error where the time went"},
     {0, NULL, NULL, "Interruption"},
     {OPT_CHECKPOINT, "checkpoint", "FILE", "write one after each epoch, and when interrupted"},
     {OPT_RESUME, "resume", "FILE", "go on from this checkpoint"},
@@ -121,6 +123,9 @@ static void parse_option(struct arguments *a, int code)
         break;
     case OPT_CLASSES:
         a->classes = optarg;
+        break;
+    case OPT_PROFILE:
+        a->training.profile = true;
         break;
     case OPT_ONLY:
         a->only = optarg;
@@ -517,7 +522,73 @@ static void show_history(const char *path, FILE *history)
     die_errno("%s", path);
 }
 
-/* ---- 6. Training ---- */
+/* ---- 6. The profile ---- */
+
+/* An empty field where there is nothing to tell. */
+static void print_figure(double figure, int digits)
+{
+    if (figure > 0)
+        fprintf(stderr, "%.*f", digits, figure);
+}
+
+static void print_profile_row(const struct fmnn_profile_row *row, const char *job, double all,
+                              double peak)
+{
+    double seconds = row->seconds > 0 ? row->seconds : 1;
+    if (row->layer)
+        fprintf(stderr, "%zu", row->layer);
+    fprintf(stderr, "\t%s\t%s\t", row->text, row->phase);
+    if (row->runs)
+        fprintf(stderr, "%llu", (unsigned long long)row->runs);
+    fprintf(stderr, "\t%.6f\t%.2f\t", row->seconds, all > 0 ? 100 * row->seconds / all : 0);
+    print_figure(row->flops / seconds / 1e9, 1);
+    fputc('\t', stderr);
+    print_figure(peak > 0 ? 100 * row->flops_done / seconds / peak : 0, 1);
+    fprintf(stderr, "\t%s\n", job);
+}
+
+static bool same_phase(const struct fmnn_profile_row *a, const struct fmnn_profile_row *b)
+{
+    return a->layer && a->layer == b->layer && !strcmp(a->phase, b->phase);
+}
+
+/* Steps that follow each other in a phase of one layer are a row, but with --verbose. Returns the
+   number of the next step. */
+static size_t gather_phase(const struct fmnn_trainer *trainer, size_t i, bool single,
+                           struct fmnn_profile_row *row, char *job, size_t size)
+{
+    struct fmnn_profile_row next;
+    snprintf(job, size, "%s", row->job);
+    while (!single && fmnn_trainer_profile(trainer, ++i, &next) && same_phase(row, &next)) {
+        size_t used = strlen(job);
+        snprintf(job + used, size - used, "+%s", next.job);
+        row->seconds += next.seconds;
+        row->flops += next.flops;
+        row->flops_done += next.flops_done;
+    }
+    return single ? i + 1 : i;
+}
+
+static void print_profile(const struct fmnn_trainer *trainer, bool single)
+{
+    struct fmnn_profile_row row, total = {.text = "", .phase = "total"};
+    for (size_t i = 0; fmnn_trainer_profile(trainer, i, &row); i++) {
+        total.seconds += row.seconds;
+        total.flops += row.flops;
+        total.flops_done += row.flops_done;
+    }
+    double peak = fmnn_trainer_peak(trainer);
+    fputs("number\tlayer\tphase\tcalls\tseconds\tpercent\tgflops\tpeak_percent\tjob\n", stderr);
+    for (size_t i = 0; fmnn_trainer_profile(trainer, i, &row);) {
+        char job[256];
+        i = gather_phase(trainer, i, single, &row, job, sizeof job);
+        print_profile_row(&row, job, total.seconds, peak);
+    }
+    print_profile_row(&total, "", total.seconds, peak);
+    fprintf(stderr, "\t\tpeak\t\t\t\t%.1f\t100.0\t\n", peak / 1e9);
+}
+
+/* ---- 7. Training ---- */
 
 static volatile sig_atomic_t caught; /* the signal that asks for an early end */
 
@@ -628,6 +699,8 @@ static void train_net(struct arguments *a, struct fmnn_net *net, const struct in
     if (checkpoint)
         output_commit(checkpoint);
     tell_end(a, trainer);
+    if (a->training.profile)
+        print_profile(trainer, verbose());
     fmnn_trainer_free(trainer);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "data.h"
+#include "profile.h"
 #include "runner.h"
 
 /* One run on the first n pictures of the data. */
@@ -358,44 +359,66 @@ static struct steps make_steps(enum fm_optimizer_id id, const struct fmnn_data *
                           .last = last};
 }
 
-/* Gradients that go into the optimizer at once, against those that are stored and applied by plain
-   loops: the same bits, over enough steps to meet a flush. */
+/* So many steps with the gradients going into the optimizer at once, by a team. */
+static void fused_steps(struct fmnn_net *net, const struct fmnn_data *data, size_t n,
+                        unsigned steps, const struct fm_plan *plan,
+                        const struct fm_kernels *kernels, unsigned threads, float *slots)
+{
+    struct steps fused = make_steps(plan->optimizer, data, n, steps);
+    struct fm_run run = run_of(&fused.once, net);
+    run.slots[0] = slots;
+    run.slots[1] = slots + net->stored;
+    run.update = &fused.update;
+    run.backward = true;
+    fm_plan_loop(plan, kernels, threads, &run, feed_steps, &fused);
+}
+
+/* The same with gradients that are stored, and applied by plain loops. */
+static void stored_steps(struct fmnn_net *net, const struct fmnn_data *data, size_t n,
+                         unsigned steps, const struct fm_plan *plan, float *slots)
+{
+    float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
+    struct steps plain = make_steps(plan->optimizer, data, n, 0);
+    while (plain.last++ < steps) {
+        struct fm_run run = run_of(&plain.once, net);
+        run.gradients = gradients;
+        run.backward = true;
+        fm_plan_loop(plan, fm_kernels_find(NULL, NULL), 1, &run, feed_steps, &plain);
+        for (size_t k = 0; k < net->stored; k++)
+            plain_update(plan->optimizer, &plain.update, &net->weights[k], &slots[k],
+                         &slots[net->stored + k], gradients[k]);
+    }
+    free(gradients);
+}
+
+/* Gradients that go into the optimizer at once, on every set, against those that are stored: the
+   same bits, over enough steps to meet a flush. */
 START_TEST(fused_updates_equal_stored_gradients)
 {
     enum { N = 6, STEPS = 17 };
     for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
-        struct fmnn_net *fused = make_net((size_t)_i, 7), *stored = make_net((size_t)_i, 7);
-        struct fmnn_data *data = make_data(fused, N, 8);
-        size_t size = fused->stored;
-        float *block = fm_alloc_aligned(size * 5, sizeof *block, NULL);
-        float *gradients = block + 4 * size;
-        struct fm_plan *plan = fm_plan_new(fused, 8, 8, true, (enum fm_optimizer_id)id, NULL);
-        const struct fm_kernels *kernels = fm_kernels_find(NULL, NULL);
-
-        struct steps steps = make_steps((enum fm_optimizer_id)id, data, N, STEPS);
-        struct fm_run run = run_of(&steps.once, fused);
-        run.slots[0] = block;
-        run.slots[1] = block + size;
-        run.update = &steps.update;
-        run.backward = true;
-        fm_plan_loop(plan, kernels, 1, &run, feed_steps, &steps);
-
-        struct steps plain = make_steps((enum fm_optimizer_id)id, data, N, 0);
-        while (plain.last++ < STEPS) {
-            struct fm_run one = run_of(&plain.once, stored);
-            one.gradients = gradients;
-            one.backward = true;
-            fm_plan_loop(plan, kernels, 1, &one, feed_steps, &plain);
-            for (size_t k = 0; k < size; k++)
-                plain_update((enum fm_optimizer_id)id, &plain.update, &stored->weights[k],
-                             &block[2 * size + k], &block[3 * size + k], gradients[k]);
-        }
-        ck_assert_int_eq(memcmp(fused->weights, stored->weights, size * sizeof(float)), 0);
-        ck_assert_int_eq(memcmp(block, block + 2 * size, size * sizeof(float)), 0);
+        struct fmnn_net *stored = make_net((size_t)_i, 7);
+        struct fmnn_data *data = make_data(stored, N, 8);
+        size_t bytes = stored->stored * sizeof(float);
+        struct fm_plan *plan = fm_plan_new(stored, 8, 8, true, (enum fm_optimizer_id)id, NULL);
+        float *slots = fm_alloc_aligned(2, bytes, NULL);
+        stored_steps(stored, data, N, STEPS, plan, slots);
+        const struct fm_kernels *kernels;
+        for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++)
+            for (unsigned threads = 1; threads <= 3; threads += 2) {
+                struct fmnn_net *fused = make_net((size_t)_i, 7);
+                float *own = fm_alloc_aligned(2, bytes, NULL);
+                fused_steps(fused, data, N, STEPS, plan, kernels, threads, own);
+                ck_assert_msg(memcmp(fused->weights, stored->weights, bytes) == 0 &&
+                                  memcmp(own, slots, 2 * bytes) == 0,
+                              "%s, %s, %u threads, %s", models[_i].text, kernels->name, threads,
+                              fm_optimizer_at((size_t)id)->name);
+                free(own);
+                fmnn_net_free(fused);
+            }
+        free(slots);
         fm_plan_free(plan);
-        free(block);
         fmnn_data_free(data);
-        fmnn_net_free(fused);
         fmnn_net_free(stored);
     }
 }
@@ -425,7 +448,7 @@ static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const
 /* Every kernel set, any number of threads, a last short batch: bit for bit. */
 START_TEST(sets_and_threads_give_the_same_bits)
 {
-    static const unsigned threads[] = {1, 2, 3, 8};
+    static const unsigned threads[] = {1, 2, 3, 4, 8};
     for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
         const char *optimizer = fm_optimizer_at((size_t)id)->name;
         struct fmnn_net *first = make_net((size_t)_i, 9);
@@ -447,31 +470,106 @@ START_TEST(sets_and_threads_give_the_same_bits)
 }
 END_TEST
 
-#ifdef __SSE2__
+/* What a caller may have set: results and inputs that are denormal flushed to zero, and besides
+   another rounding. */
+#if defined __SSE2__
 #include <xmmintrin.h>
+#define HAVE_ODD_ARITHMETIC
+static const uint64_t odd_arithmetic[] = {0x1f80 | 0x8040, 0x1f80 | 0x8040 | 0x6000};
+static void set_arithmetic(uint64_t state)
+{
+    _mm_setcsr((unsigned)state);
+}
+static uint64_t get_arithmetic(void)
+{
+    return _mm_getcsr() & 0xffc0; /* without the flags that operations raise */
+}
+#elif defined __aarch64__
+#define HAVE_ODD_ARITHMETIC
+static const uint64_t odd_arithmetic[] = {1u << 24, 1u << 24 | 3u << 22};
+static void set_arithmetic(uint64_t state)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(state));
+}
+static uint64_t get_arithmetic(void)
+{
+    uint64_t state;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(state));
+    return state;
+}
+#endif
 
-/* A caller that has set flush-to-zero and another rounding gets the same, and keeps what it has
-   set. */
+#ifdef HAVE_ODD_ARITHMETIC
+/* Trains a net, its weights so tiny at the start that they and what comes of them are denormal, or
+   as they are. */
+static struct fmnn_net *train_tiny(size_t model, bool tiny, const struct fmnn_data *data,
+                                   const char *kernels, const char *optimizer, uint64_t arithmetic)
+{
+    struct fmnn_net *net = make_net(model, 12);
+    for (size_t k = 0; tiny && k < net->stored; k++)
+        net->weights[k] *= 1e-39f;
+    uint64_t before = get_arithmetic();
+    set_arithmetic(arithmetic);
+    train_some(net, data, kernels, 2, optimizer);
+    ck_assert_uint_eq(get_arithmetic(), arithmetic);
+    set_arithmetic(before);
+    return net;
+}
+
+/* A caller gets the same whatever it has set, and keeps that. */
 START_TEST(the_callers_arithmetic_does_not_show)
 {
-    struct fmnn_net *plain = make_net((size_t)_i, 12);
-    struct fmnn_data *data = make_data(plain, 17, 13);
-    train_some(plain, data, NULL, 2, "adam");
-    unsigned before = _mm_getcsr();
-    _mm_setcsr(0x1f80 | 0x8040 | 0x6000); /* flush results and inputs, round towards zero */
-    struct fmnn_net *odd = make_net((size_t)_i, 12);
-    train_some(odd, data, NULL, 2, "adam");
-    ck_assert_uint_eq(_mm_getcsr() & 0xffc0, 0x1f80 | 0x8040 | 0x6000);
-    _mm_setcsr(before);
-    ck_assert_int_eq(memcmp(plain->weights, odd->weights, plain->stored * sizeof(float)), 0);
+    const char *set;
+    struct fmnn_net *shape = make_net((size_t)_i, 12);
+    struct fmnn_data *data = make_data(shape, 17, 13);
+    for (size_t k = 0; (set = fmnn_kernels_at(k)) != NULL; k++)
+        for (int tiny = 0; tiny < 2; tiny++) {
+            const char *optimizer = tiny ? "sgd" : "adam";
+            struct fmnn_net *plain =
+                train_tiny((size_t)_i, tiny, data, set, optimizer, get_arithmetic());
+            struct fmnn_net *odd =
+                train_tiny((size_t)_i, tiny, data, set, optimizer, odd_arithmetic[!tiny]);
+            ck_assert_msg(memcmp(plain->weights, odd->weights, plain->stored * sizeof(float)) == 0,
+                          "%s, %s, %s", models[_i].text, set, optimizer);
+            fmnn_net_free(odd);
+            fmnn_net_free(plain);
+        }
     fmnn_data_free(data);
-    fmnn_net_free(plain);
-    fmnn_net_free(odd);
+    fmnn_net_free(shape);
 }
 END_TEST
 #endif
 
-/* A picture's result does not depend on its neighbours, the batch, threads or kernels. */
+/* Seconds that some hundred small batches take, the least of three times. */
+static double time_of_threads(const struct fmnn_data *data, unsigned threads)
+{
+    double least = HUGE_VAL;
+    for (int i = 0; i < 3; i++) {
+        struct fmnn_net *net = make_net(8, 19);
+        double start = fm_now();
+        for (int k = 0; k < 20; k++)
+            train_some(net, data, NULL, threads, "adam");
+        least = fmin(least, fm_now() - start);
+        fmnn_net_free(net);
+    }
+    return least;
+}
+
+/* Threads that take the processor from one another do not wait by keeping it busy: they would need
+   a thousand times as long as one. */
+START_TEST(threads_above_the_processors_do_not_crawl)
+{
+    struct fmnn_net *net = make_net(8, 19);
+    struct fmnn_data *data = make_data(net, 35, 20);
+    double one = time_of_threads(data, 1);
+    double many = time_of_threads(data, 32 * fm_threads(0) > 256 ? 256 : 32 * fm_threads(0));
+    ck_assert_msg(many <= 20 * one + 0.5, "%g s, and by one thread %g s", many, one);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+}
+END_TEST
+
+/* A picture's result does not depend on its neighbours, its row, the batch, threads or kernels. */
 START_TEST(predictions_stand_alone)
 {
     enum { N = 37 };
@@ -479,6 +577,9 @@ START_TEST(predictions_stand_alone)
     struct fmnn_net *net = make_net((size_t)_i, 14);
     struct fmnn_data *data = make_data(net, N, 15);
     size_t size = net->height * net->width;
+    uint8_t *turned = malloc(N * size); /* the last picture first */
+    for (size_t n = 0; n < N; n++)
+        memcpy(turned + (N - 1 - n) * size, data->pixels + n * size, size);
     float *one = calloc(N * net->classes, sizeof *one), *p = calloc(N * net->classes, sizeof *p);
     struct fmnn_predictor *single = fmnn_predictor_new(net, 1, 1, "generic", NULL);
     for (size_t n = N; n-- > 0;)
@@ -491,10 +592,16 @@ START_TEST(predictions_stand_alone)
                 fmnn_predictor_new(net, batches[b], (unsigned)b % 3 + 1, set, NULL);
             fmnn_predictor_run(many, data->pixels, N, p);
             ck_assert_int_eq(memcmp(one, p, N * net->classes * sizeof *p), 0);
+            fmnn_predictor_run(many, turned, N, p);
+            for (size_t n = 0; n < N; n++)
+                ck_assert_int_eq(memcmp(one + n * net->classes, p + (N - 1 - n) * net->classes,
+                                        net->classes * sizeof *p),
+                                 0);
             fmnn_predictor_free(many);
         }
     free(one);
     free(p);
+    free(turned);
     fmnn_data_free(data);
     fmnn_net_free(net);
 }
@@ -529,9 +636,10 @@ int main(void)
     tcase_add_test(tcase, steps_have_the_known_numbers);
     tcase_add_loop_test(tcase, fused_updates_equal_stored_gradients, 0, count);
     tcase_add_loop_test(tcase, sets_and_threads_give_the_same_bits, 0, count);
-#ifdef __SSE2__
+#ifdef HAVE_ODD_ARITHMETIC
     tcase_add_loop_test(tcase, the_callers_arithmetic_does_not_show, 0, count);
 #endif
+    tcase_add_test(tcase, threads_above_the_processors_do_not_crawl);
     tcase_add_loop_test(tcase, predictions_stand_alone, 0, count);
     tcase_add_test(tcase, a_workspace_costs_what_is_used);
     return run_tests("engine", tcase);

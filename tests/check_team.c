@@ -17,6 +17,7 @@ struct relay {
     unsigned step, last;
     size_t jobs, before; /* of this step and the last */
     uint64_t value[2][MOST];
+    unsigned by[THREADS]; /* jobs that each thread has done, by itself alone */
 };
 
 static size_t next_leg(void *state)
@@ -33,27 +34,36 @@ static size_t next_leg(void *state)
 static void run_leg(void *state, unsigned thread, size_t job)
 {
     struct relay *relay = state;
-    (void)thread;
+    relay->by[thread]++;
     const uint64_t *from = relay->value[(relay->step + 1) % 2];
     relay->value[relay->step % 2][job] = from[(job + 1) % relay->before] * 31 + job + relay->step;
 }
 
+struct worker {
+    pthread_t thread;
+    struct fm_team *team;
+    unsigned number;
+};
+
 static void *work(void *state)
 {
-    fm_team_work(state);
+    struct worker *worker = state;
+    fm_team_work(worker->team, worker->number);
     return NULL;
 }
 
 static void run_relay(struct relay *relay, unsigned threads)
 {
     struct fm_work legs = {next_leg, run_leg, relay};
-    pthread_t thread[THREADS];
+    struct worker worker[THREADS];
     fm_team_begin(&relay->team, &legs, threads);
+    for (unsigned i = 1; i < threads; i++) {
+        worker[i] = (struct worker){.team = &relay->team, .number = i};
+        ck_assert_int_eq(pthread_create(&worker[i].thread, NULL, work, &worker[i]), 0);
+    }
+    fm_team_work(&relay->team, 0);
     for (unsigned i = 1; i < threads; i++)
-        ck_assert_int_eq(pthread_create(&thread[i], NULL, work, &relay->team), 0);
-    fm_team_work(&relay->team);
-    for (unsigned i = 1; i < threads; i++)
-        ck_assert_int_eq(pthread_join(thread[i], NULL), 0);
+        ck_assert_int_eq(pthread_join(worker[i].thread, NULL), 0);
     fm_team_end(&relay->team);
 }
 
@@ -68,6 +78,10 @@ START_TEST(each_job_is_done_once_and_after_the_last_step)
         run_relay(&together, threads);
         ck_assert_uint_eq(together.step, alone.step);
         ck_assert_int_eq(memcmp(together.value, alone.value, sizeof alone.value), 0);
+        unsigned jobs = 0;
+        for (unsigned i = 0; i < threads; i++)
+            jobs += together.by[i];
+        ck_assert_uint_eq(jobs, alone.by[0]);
     }
 }
 END_TEST
@@ -115,7 +129,7 @@ static void *sleep_at_once(void *state)
     struct sleeper *s = state;
     while ((atomic_load(&s->team.ticket) & 0xffffff) == 0) /* the first job is the other's */
         ;
-    fm_team_work(&s->team);
+    fm_team_work(&s->team, 1);
     return NULL;
 }
 
@@ -130,7 +144,7 @@ START_TEST(a_sleeper_wakes_when_step_numbers_have_come_round)
     signal(SIGUSR1, hold);
     fm_team_begin(&s.team, &many, THREADS * 1000); /* no spinning */
     ck_assert_int_eq(pthread_create(&s.thread, NULL, sleep_at_once, &s), 0);
-    fm_team_work(&s.team);
+    fm_team_work(&s.team, 0);
     sem_post(&let_go);
     ck_assert_int_eq(pthread_join(s.thread, NULL), 0);
     fm_team_end(&s.team);

@@ -8,6 +8,8 @@ struct fm_kernels {
     const char *name;
     void (*job[FM_JOB_COUNT])(const struct fm_plan *plan, const struct fm_step *step,
                               const struct fm_run *run, size_t job);
+    /* Computes for so many rounds; returns the floating-point operations done. See peak.h. */
+    double (*peak)(size_t rounds, float *sum);
 };
 
 extern const struct fm_kernels fm_kernels_generic, fm_kernels_avx2, fm_kernels_avx512,

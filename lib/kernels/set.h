@@ -16,10 +16,12 @@
 #include "kernels/winograd.h"
 #include "kernels/pool.h"
 #include "kernels/ends.h"
+#include "kernels/peak.h"
 
 extern const struct fm_kernels FM_SET;
 const struct fm_kernels FM_SET = {
     .name = FM_SET_NAME,
+    .peak = peak,
     .job =
         {
 #define JOB(name) [FM_JOB_##name] = job_##name,

@@ -10,6 +10,14 @@ static bool is_dense(const struct fm_step *step)
            !(w->top || w->left || w->bottom || w->right);
 }
 
+/* What each of the three products of a layer takes: of values and weights going forward, of
+   gradients and weights, and of values and gradients. */
+static void count_flops(struct fm_step *step)
+{
+    step->flops = (uint64_t)2 * step->units * step->taps * step->out_shape.h * step->out_shape.w;
+    step->flops_done = step->flops;
+}
+
 static size_t blocks(size_t rows)
 {
     return (rows + FM_ROWS - 1) / FM_ROWS;
@@ -126,6 +134,7 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
         return winograd_forward(builder, (size_t)(node - builder->plan->net->node), &step, err);
     size_t pixels = builder->plan->batch * step.out_shape.h * step.out_shape.w;
     step.jobs = fm_panels(step.units) * blocks(pixels);
+    count_flops(&step);
     return fm_add_step(builder, &step, err);
 }
 
@@ -155,6 +164,7 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
         builder->scratch_floats = room;
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
+    count_flops(&step);
     step.kind = dense ? FM_JOB_dense_back : FM_JOB_affine_back;
     step.jobs =
         dense ? fm_panels(batch) * blocks(step.taps)
@@ -173,6 +183,8 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
         return winograd_gradient(builder, node, winograd, err);
     struct fm_step step = fm_node_step(builder, node, FM_JOB_gradient);
     step.jobs = fm_panels(step.units) * blocks(step.taps);
+    step.phase = FM_GRADIENT;
+    count_flops(&step);
     return fm_add_step(builder, &step, err);
 }
 
