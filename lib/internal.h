@@ -42,6 +42,8 @@ int fm_fail_errno(struct fmnn_error *err, const char *format, ...)
 void *fm_alloc(size_t count, size_t size, struct fmnn_error *err);
 void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err);
 /* Grows *array (of *capacity elements) to hold at least need elements; new ones are not zeroed. */
+/* Asks the system for large pages: what is walked through in many strides is faster so. */
+void fm_expect_large(void *block, size_t bytes);
 int fm_grow(void **array, size_t *capacity, size_t need, size_t size, struct fmnn_error *err);
 char *fm_strdup(const char *text, struct fmnn_error *err);
 char *fm_format(struct fmnn_error *err, const char *format, ...)

@@ -1,7 +1,9 @@
 /* memory.c -- allocation that checks its sums. */
 #include "internal.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 bool fm_mul(size_t a, size_t b, size_t *product)
 {
@@ -30,6 +32,21 @@ void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err)
     if (!p)
         return no_memory(count, size, err);
     return memset(p, 0, bytes);
+}
+
+void fm_expect_large(void *block, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    enum { PAGE = 4096 };
+    int saved = errno;
+    uintptr_t from = ((uintptr_t)block + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+    uintptr_t to = ((uintptr_t)block + bytes) & ~(uintptr_t)(PAGE - 1);
+    if (to > from && to - from >= 4 << 20)
+        madvise((void *)from, to - from, MADV_HUGEPAGE);
+    errno = saved;
+#else
+    (void)block, (void)bytes;
+#endif
 }
 
 int fm_grow(void **array, size_t *capacity, size_t need, size_t size, struct fmnn_error *err)

@@ -252,6 +252,7 @@ static int allocate(struct fm_plan *plan, struct fmnn_error *err)
     plan->memory = fm_alloc(floats, sizeof(float), err);
     if (!plan->memory)
         return -1;
+    fm_expect_large(plan->memory, floats * sizeof(float));
     size_t beyond = (uintptr_t)plan->memory % ALIGNMENT;
     plan->workspace = (float *)plan->memory + (beyond ? (ALIGNMENT - beyond) / sizeof(float) : 0);
     return 0;

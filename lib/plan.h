@@ -51,6 +51,12 @@ enum fm_job_kind {
 /* What a step is a part of, for a profile. */
 enum fm_phase { FM_FORWARD, FM_BACKWARD, FM_GRADIENT, FM_PHASES };
 
+/* Floats of a filter's point, of so many panels of inputs, with a row to spare. */
+static inline size_t fm_filter_point(size_t panels)
+{
+    return (panels * FM_PANEL + 1) * FM_PANEL;
+}
+
 /* Rows of a product that one job works on, and its panel of outputs. */
 enum { FM_ROWS = 96 };
 

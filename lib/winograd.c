@@ -108,7 +108,7 @@ static bool is_cheaper(size_t products, size_t plain, size_t in, size_t out)
 bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, struct fm_shape in,
                       struct fm_shape out, size_t batch)
 {
-    enum { MOST_PIXELS = 128 * 128, ROWS = 4096 }; /* 4096 rows of a panel: 512 KB */
+    enum { MOST_PIXELS = 128 * 128, ROWS = 2048 }; /* 4096 rows of a panel: 512 KB */
     *w = (struct fm_winograd){.group = 1};
     if (window->stride != 1 || out.h * out.w > MOST_PIXELS ||
         !tile_side(&w->y, out.h, window->kernel_h) || !tile_side(&w->x, out.w, window->kernel_w))

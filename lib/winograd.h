@@ -45,6 +45,18 @@ static inline size_t fm_winograd_blocks(const struct fm_winograd *winograd, size
     return (pictures + winograd->group - 1) / winograd->group;
 }
 
+/* Rows of points for so many pictures, and where those of a point begin. There is a row to spare after
+   each point: at distances of a power of two they would compete for the same lines of the cache. */
+static inline size_t fm_winograd_rows(const struct fm_winograd *winograd, size_t pictures)
+{
+    return winograd->products * pictures + winograd->y.points * winograd->x.points;
+}
+
+static inline size_t fm_point_row(const struct fm_winograd *winograd, size_t pictures, size_t point)
+{
+    return winograd->point[point].first * pictures + point;
+}
+
 static inline size_t fm_tile_start(const struct fm_tiling *tiling, size_t tile)
 {
     return tile * tiling->size - (tile > tiling->large ? tile - tiling->large : 0);

@@ -154,8 +154,9 @@ static inline vec v_pow2(vec n)
 #undef V_EACH
 #endif
 
-/* That what lies there will be read soon. */
+/* That what lies there will be read soon, or written. */
 #define v_prefetch(p) __builtin_prefetch(p)
+#define v_prefetch_write(p) __builtin_prefetch(p, 1)
 
 /* The first count < VL floats of a vector, for the end of a row. */
 static inline vec v_load_part(const float *p, size_t count, float rest)

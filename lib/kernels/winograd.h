@@ -12,6 +12,7 @@
    inputs rounded up to 32 with zeros. */
 
 enum { POINTS = FM_MOST_POINTS * FM_MOST_POINTS };
+enum { LINE = 16 }; /* floats of a cache's line */
 
 /* Where the elements of a tile lie, (y,x) at [y * FM_MOST_POINTS + x]. */
 struct spots {
@@ -35,22 +36,33 @@ static inline struct spots even_spots(size_t row, size_t pixel)
 #define EACH_6(X) EACH_5(X) X(5)
 #define EACH_7(X) EACH_6(X) X(6)
 
-#define COMBINE_LOAD(k) vec d##k = v_load(in + in_at[k * in_step]);
-#define COMBINE_TERM(k) sum = v_fma(v_splat(m->at[i][k]), d##k, sum);
+#define COMBINE_LOAD(k)                                                                            \
+    const float *from##k = in + in_at[(k)*in_step];                                                \
+    vec low##k = v_load(from##k), high##k = v_load(from##k + VL);
+#define COMBINE_TERM(k)                                                                            \
+    {                                                                                              \
+        vec factor = v_splat(row[k]);                                                              \
+        low = v_fma(factor, low##k, low);                                                          \
+        high = v_fma(factor, high##k, high);                                                       \
+    }
 #define COMBINE(n)                                                                                 \
     case n: {                                                                                      \
-        EACH_##n(COMBINE_LOAD) for (size_t i = 0; i < m->rows; i++)                                \
+        EACH_##n(COMBINE_LOAD) for (size_t i = 0; i < rows; i++)                                   \
         {                                                                                          \
-            vec sum = v_splat(0);                                                                  \
-            EACH_##n(COMBINE_TERM) v_store(out + out_at[i * out_step], sum);                       \
+            const float *row = m->at[i];                                                           \
+            float *to = out + out_at[i * out_step];                                                \
+            vec low = v_splat(0), high = v_splat(0);                                               \
+            EACH_##n(COMBINE_TERM) v_store(to, low);                                               \
+            v_store(to + VL, high);                                                                \
         }                                                                                          \
         break;                                                                                     \
     }
 
-/* out[i] = sum over k of m[i][k] in[k], for vectors. */
+/* out[i] = sum over k of m[i][k] in[k], for pairs of vectors. */
 static inline void combine(const struct fm_matrix *m, const float *in, const size_t *in_at,
                            size_t in_step, float *out, const size_t *out_at, size_t out_step)
 {
+    size_t rows = m->rows;
     switch (m->columns) {
         COMBINE(1)
         COMBINE(2)
@@ -62,17 +74,21 @@ static inline void combine(const struct fm_matrix *m, const float *in, const siz
     }
 }
 
-/* out = y in x', for tiles of vectors. */
+enum { PAIR = 2 * VL };
+
+/* out = y in x', for tiles of pairs of vectors. */
 static void transform(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
                       const struct spots *in_at, float *out, const struct spots *out_at)
 {
-    float middle[POINTS * VL];
-    const struct spots middle_at = even_spots(FM_MOST_POINTS * VL, VL);
+    _Alignas(64) float middle[POINTS * PAIR];
+    size_t middle_at[POINTS];
+    for (size_t i = 0; i < POINTS; i++)
+        middle_at[i] = i * PAIR;
     for (size_t k = 0; k < x->columns; k++)
-        combine(y, in, in_at->at + k, FM_MOST_POINTS, middle, middle_at.at + k, FM_MOST_POINTS);
+        combine(y, in, in_at->at + k, FM_MOST_POINTS, middle, middle_at + k, FM_MOST_POINTS);
     for (size_t i = 0; i < y->rows; i++)
-        combine(x, middle, middle_at.at + i * FM_MOST_POINTS, 1, out,
-                out_at->at + i * FM_MOST_POINTS, 1);
+        combine(x, middle, middle_at + i * FM_MOST_POINTS, 1, out, out_at->at + i * FM_MOST_POINTS,
+                1);
 }
 
 /* The same for 32 channels, of which the input has so many; the others are zero. */
@@ -80,35 +96,46 @@ static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x
                             const struct spots *in_at, size_t lanes, float *out,
                             const struct spots *out_at)
 {
-    for (size_t l = 0; l < FM_PANEL; l += VL) {
-        if (l + VL <= lanes) {
+    for (size_t l = 0; l < FM_PANEL; l += PAIR) {
+        if (l + PAIR <= lanes) {
             transform(y, x, in + l, in_at, out + l, out_at);
             continue;
         }
-        float part[POINTS * VL];
-        const struct spots part_at = even_spots(FM_MOST_POINTS * VL, VL);
-        for (size_t i = 0; i < y->columns; i++)
+        _Alignas(64) float part[POINTS * PAIR] = {0};
+        const struct spots part_at = even_spots(FM_MOST_POINTS * PAIR, PAIR);
+        for (size_t i = 0; i < y->columns && l < lanes; i++)
             for (size_t k = 0; k < x->columns; k++)
-                v_store(part + part_at.at[i * FM_MOST_POINTS + k],
-                        v_load_part(in + l + in_at->at[i * FM_MOST_POINTS + k],
-                                    lanes > l ? lanes - l : 0, 0));
+                memcpy(part + part_at.at[i * FM_MOST_POINTS + k],
+                       in + l + in_at->at[i * FM_MOST_POINTS + k], (lanes - l) * sizeof *part);
         transform(y, x, part, &part_at, out + l, out_at);
     }
 }
 
-/* A tile of picture n, among so many: where its points lie in a panel. */
-static struct spots points_of_tile(const struct fm_winograd *w, size_t pictures, size_t n, size_t y,
-                                   size_t x)
+/* Where the points of the first tile of the first of so many pictures lie in a panel. */
+static struct spots points_of_first(const struct fm_winograd *w, size_t pictures)
 {
     struct spots spots;
-    size_t points_y = w->y.points - fm_tile_is_small(&w->y, y);
-    size_t points_x = w->x.points - fm_tile_is_small(&w->x, x);
-    for (size_t i = 0; i < points_y; i++)
-        for (size_t k = 0; k < points_x; k++) {
-            const struct fm_point *p = &w->point[i * w->x.points + k];
+    for (size_t i = 0; i < w->y.points; i++)
+        for (size_t k = 0; k < w->x.points; k++)
             spots.at[i * FM_MOST_POINTS + k] =
-                (p->first * pictures + n * p->tiles + y * p->tiles_x + x) * FM_PANEL;
-        }
+                fm_point_row(w, pictures, i * w->x.points + k) * FM_PANEL;
+    return spots;
+}
+
+/* The same for tile (y,x) of picture n. Only the last points are had by fewer tiles. */
+static struct spots points_of_tile(const struct fm_winograd *w, const struct spots *first, size_t n,
+                                   size_t y, size_t x)
+{
+    struct spots spots;
+    size_t last = w->x.points - 1;
+    for (size_t i = 0; i < w->y.points; i++) {
+        size_t row = n * (i + 1 < w->y.points ? w->y.tiles : w->y.large) + y;
+        size_t on = (row * w->x.tiles + x) * FM_PANEL;
+        for (size_t k = 0; k < last; k++)
+            spots.at[i * FM_MOST_POINTS + k] = first->at[i * FM_MOST_POINTS + k] + on;
+        spots.at[i * FM_MOST_POINTS + last] =
+            first->at[i * FM_MOST_POINTS + last] + (row * w->x.large + x) * FM_PANEL;
+    }
     return spots;
 }
 
@@ -122,7 +149,43 @@ static inline size_t pictures_of_block(const struct fm_winograd *w, const struct
     return run->pictures - first < w->group ? run->pictures - first : w->group;
 }
 
-/* Tiles of what lies at `place` to points. Jobs: (block of pictures, panel of channels). */
+/* Fetches what a tile is about to be read from, or written to. */
+static inline void expect_tile(const float *base, const struct spots *spots, size_t rows,
+                               size_t columns, bool write)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < columns; k++)
+            for (size_t l = 0; l < FM_PANEL; l += LINE) {
+                const float *line = base + spots->at[i * FM_MOST_POINTS + k] + l;
+                if (write)
+                    v_prefetch_write(line);
+                else
+                    v_prefetch(line);
+            }
+}
+
+/* A tile on its way to points. */
+struct tile {
+    const struct fm_matrix *y, *x;
+    const float *in;
+    struct spots out_at;
+};
+
+static inline struct tile find_tile(const struct fm_winograd *w, const struct fm_matrix *y_matrix,
+                                    const struct fm_matrix *x_matrix, const float *picture,
+                                    const struct fm_place *place, const struct spots *first,
+                                    size_t n, size_t number)
+{
+    size_t y = number / w->x.tiles, x = number % w->x.tiles;
+    return (struct tile){.y = &y_matrix[fm_tile_is_small(&w->y, y)],
+                         .x = &x_matrix[fm_tile_is_small(&w->x, x)],
+                         .in = picture + fm_tile_start(&w->y, y) * place->row +
+                               fm_tile_start(&w->x, x) * place->pixel,
+                         .out_at = points_of_tile(w, first, n, y, x)};
+}
+
+/* Tiles of what lies at `place` to points, each while the next one is fetched. Jobs: (block of
+   pictures, panel of channels). */
 static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *step,
                             const struct fm_run *run, size_t job, const struct fm_place *place,
                             size_t channels, const struct fm_matrix *y_matrix,
@@ -130,20 +193,26 @@ static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *st
 {
     const struct fm_winograd *w = step->winograd;
     size_t panels = fm_panels(channels), panel = job % panels, block = job / panels;
-    size_t pictures = pictures_of_block(w, run, block);
-    float *points = run->workspace + step->points + panel * plan->batch * w->products * FM_PANEL;
+    size_t pictures = pictures_of_block(w, run, block), tiles = w->y.tiles * w->x.tiles;
+    float *points =
+        run->workspace + step->points + panel * fm_winograd_rows(w, plan->batch) * FM_PANEL;
+    const struct spots first = points_of_first(w, plan->batch);
     const struct spots in_at = even_spots(place->row, place->pixel);
-    for (size_t n = block * w->group; n < block * w->group + pictures; n++)
-        for (size_t y = 0; y < w->y.tiles; y++)
-            for (size_t x = 0; x < w->x.tiles; x++) {
-                const struct spots out_at = points_of_tile(w, plan->batch, n, y, x);
-                const float *in = run->workspace + place->origin + n * place->picture +
-                                  fm_tile_start(&w->y, y) * place->row +
-                                  fm_tile_start(&w->x, x) * place->pixel + panel * FM_PANEL;
-                transform_panel(&y_matrix[fm_tile_is_small(&w->y, y)],
-                                &x_matrix[fm_tile_is_small(&w->x, x)], in, &in_at,
-                                lanes_of_panel(channels, panel), points, &out_at);
-            }
+    struct tile next;
+    for (size_t i = 0; i <= pictures * tiles; i++) {
+        struct tile tile = next;
+        if (i < pictures * tiles) {
+            size_t n = block * w->group + i / tiles;
+            const float *picture =
+                run->workspace + place->origin + n * place->picture + panel * FM_PANEL;
+            next = find_tile(w, y_matrix, x_matrix, picture, place, &first, n, i % tiles);
+            expect_tile(next.in, &in_at, next.y->columns, next.x->columns, false);
+            expect_tile(points, &next.out_at, next.y->rows, next.x->rows, true);
+        }
+        if (i > 0)
+            transform_panel(tile.y, tile.x, tile.in, &in_at, lanes_of_panel(channels, panel),
+                            points, &tile.out_at);
+    }
 }
 
 static void job_winograd_input(const struct fm_plan *plan, const struct fm_step *step,
@@ -183,7 +252,7 @@ static void job_winograd_filter(const struct fm_plan *plan, const struct fm_step
     (void)plan;
     size_t c = step->in_shape.c, panels = fm_panels(c), in = job % panels, out = job / panels;
     size_t points = step->winograd->y.points * step->winograd->x.points;
-    size_t point = panels * FM_PANEL * FM_PANEL;
+    size_t point = fm_filter_point(panels);
     filters_to_points(
         step->winograd, run->weights + step->weight + (out * step->taps + in * FM_PANEL) * FM_PANEL,
         c * FM_PANEL, lanes_of_panel(c, in),
@@ -211,7 +280,7 @@ static void job_winograd_turned_filter(const struct fm_plan *plan, const struct 
     (void)plan;
     size_t panels = fm_panels(step->units), out = job % panels, in = job / panels;
     size_t points = step->winograd->y.points * step->winograd->x.points;
-    size_t point = panels * FM_PANEL * FM_PANEL;
+    size_t point = fm_filter_point(panels);
     turn_filters(step, run->weights + step->weight + (out * step->taps + in * FM_PANEL) * FM_PANEL,
                  lanes_of_panel(step->in_shape.c, in), run->own);
     filters_to_points(
@@ -266,8 +335,6 @@ struct stream {
         ROWS_##rows(TILE_END)                                                                      \
     }
 
-enum { LINE = 16 }; /* floats of a cache's line */
-
 /* All sizes up to the largest that the registers hold. */
 #define DEFINE_POINTS_TILES(name, ROW, step)                                                       \
     DEFINE_POINTS_TILE(name, 1, ROW, step)                                                         \
@@ -299,9 +366,9 @@ DEFINE_POINTS_TILES(row_tile, POINTS_ROW, 1)
 DEFINE_POINTS_TILES(column_tile, POINTS_COLUMN, FM_PANEL)
 
 /* Rows of pictures, of a panel's point, times its filters, (inputs,32). in: of the first panel of
-   inputs, which are so many and `panel` apart. */
-static void multiply_point(const float *in, size_t panel, size_t panels, size_t rows,
-                           const float *filter, size_t lanes, float *out)
+   inputs, which are so many and `panel` apart; next: where the next point's will be read. */
+static void multiply_point(const float *in, const float *next, size_t panel, size_t panels,
+                           size_t rows, const float *filter, size_t lanes, float *out)
 {
     enum { AT_ONCE = K_GROUP / FM_PANEL };
     memset(out, 0, rows * FM_PANEL * sizeof *out);
@@ -316,7 +383,7 @@ static void multiply_point(const float *in, size_t panel, size_t panels, size_t 
         for (size_t r = 0; r < rows; r += n, lines += floats / 2) {
             n = tile_rows(rows - r);
             s.a = in + from * panel + r * FM_PANEL;
-            s.next_a = s.a + n * FM_PANEL;
+            s.next_a = r + n < rows ? s.a + n * FM_PANEL : next + from * panel;
             s.next_b = lines < floats ? s.b + floats + lines : s.b;
             for (size_t lane = 0; lane < lanes; lane += 2 * VL)
                 row_tile(&s, n, lane, out + r * FM_PANEL);
@@ -332,69 +399,69 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
 {
     const struct fm_winograd *w = step->winograd;
     size_t panels = fm_panels(channels), points = w->y.points * w->x.points;
-    size_t in_panel = plan->batch * w->products * FM_PANEL,
-           filter_point = panels * FM_PANEL * FM_PANEL;
+    size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, first = block * w->group;
     const float *in = run->workspace + step->points;
-    const float *filter = run->workspace + step->filter + panel * points * filter_point;
-    for (size_t i = 0; i < points; i++) {
-        const struct fm_point *p = &w->point[i];
-        multiply_point(in + (p->first * plan->batch + block * w->group * p->tiles) * FM_PANEL,
-                       in_panel, panels, pictures * p->tiles, filter + i * filter_point, lanes,
-                       run->own + p->first * w->group * FM_PANEL);
+    const float *filter = run->workspace + step->filter + panel * points * fm_filter_point(panels);
+    for (size_t i = 0; i < points; i++, filter += fm_filter_point(panels)) {
+        size_t tiles = w->point[i].tiles, next = i + 1 < points ? i + 1 : 0;
+        size_t row = fm_point_row(w, plan->batch, i) + first * tiles;
+        size_t next_row = fm_point_row(w, plan->batch, next) + first * w->point[next].tiles;
+        multiply_point(in + row * FM_PANEL, in + next_row * FM_PANEL, in_panel, panels,
+                       pictures * tiles, filter, lanes,
+                       run->own + fm_point_row(w, w->group, i) * FM_PANEL);
     }
 }
 
-/* Outputs of a tile, 32 channels of each, from the points of a block's product. */
-static void tile_from_points(const struct fm_winograd *w, const float *points, size_t g, size_t y,
-                             size_t x, float *tile, const struct spots *tile_at)
-{
-    const struct spots in_at = points_of_tile(w, w->group, g, y, x);
-    transform_panel(&w->y.output[fm_tile_is_small(&w->y, y)],
-                    &w->x.output[fm_tile_is_small(&w->x, x)], points, &in_at, FM_PANEL, tile,
-                    tile_at);
-}
+/* What becomes of a pixel's 32 channels: to, where they go; value, of the input there. */
+typedef void finish_pixel(const struct fm_step *step, const float *bias, float *pixel, size_t lanes,
+                          float *to, const float *value);
 
-/* Calls for each pixel of a block's outputs, in tiles. */
-typedef void finish_pixel(const struct fm_step *step, const struct fm_run *run,
-                          const struct walk *at, size_t panel, size_t lanes, float *pixel);
-
+/* The outputs of a block, from the points of its product: tile by tile to `to`, where the pixels lie.
+   value: those of the input, beside them. */
 static inline void finish_block(const struct fm_step *step, const struct fm_run *run, size_t block,
-                                size_t pictures, size_t panel, size_t lanes, finish_pixel *finish)
+                                size_t pictures, size_t panel, size_t lanes,
+                                const struct fm_place *to, const struct fm_place *value,
+                                finish_pixel *finish)
 {
     const struct fm_winograd *w = step->winograd;
-    float tile[POINTS * FM_PANEL];
+    _Alignas(64) float tile[POINTS * FM_PANEL];
+    const float *bias = run->weights + step->bias + panel * FM_PANEL;
     const struct spots tile_at = even_spots(FM_MOST_POINTS * FM_PANEL, FM_PANEL);
+    const struct spots first = points_of_first(w, w->group);
     for (size_t g = 0; g < pictures; g++)
         for (size_t y = 0; y < w->y.tiles; y++)
             for (size_t x = 0; x < w->x.tiles; x++) {
-                tile_from_points(w, run->own, g, y, x, tile, &tile_at);
-                struct walk at = {.n = block * w->group + g};
-                for (size_t i = 0; i < w->y.size - fm_tile_is_small(&w->y, y); i++)
-                    for (size_t k = 0; k < w->x.size - fm_tile_is_small(&w->x, x); k++) {
-                        at.y = fm_tile_start(&w->y, y) + i;
-                        at.x = fm_tile_start(&w->x, x) + k;
-                        finish(step, run, &at, panel, lanes,
-                               tile + tile_at.at[i * FM_MOST_POINTS + k]);
-                    }
+                const struct spots in_at = points_of_tile(w, &first, g, y, x);
+                const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, y)];
+                const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, x)];
+                const struct walk at = {.n = block * w->group + g,
+                                        .y = fm_tile_start(&w->y, y),
+                                        .x = fm_tile_start(&w->x, x)};
+                float *corner = run->workspace + place_of(to, &at, 1) + panel * FM_PANEL;
+                const float *beside = run->workspace + place_of(value, &at, 1) + panel * FM_PANEL;
+                transform_panel(rows, columns, run->own, &in_at, FM_PANEL, tile, &tile_at);
+                for (size_t i = 0; i < rows->rows; i++)
+                    for (size_t k = 0; k < columns->rows; k++)
+                        finish(step, bias, tile + tile_at.at[i * FM_MOST_POINTS + k], lanes,
+                               corner + i * to->row + k * to->pixel,
+                               beside + i * value->row + k * value->pixel);
             }
 }
 
-static inline void finish_forward(const struct fm_step *step, const struct fm_run *run,
-                                  const struct walk *at, size_t panel, size_t lanes, float *pixel)
+static inline void finish_forward(const struct fm_step *step, const float *bias, float *pixel,
+                                  size_t lanes, float *to, const float *value)
 {
-    const float *bias = run->weights + step->bias + panel * FM_PANEL;
+    (void)value;
     for (size_t l = 0; l < FM_PANEL; l += VL)
         v_store(pixel + l, v_add(v_load(pixel + l), v_load(bias + l)));
-    store_lanes(run->workspace + place_of(&step->out, at, 1) + panel * FM_PANEL, pixel, lanes,
-                step->activation);
+    store_lanes(to, pixel, lanes, step->activation);
 }
 
-static inline void finish_back(const struct fm_step *step, const struct fm_run *run,
-                               const struct walk *at, size_t panel, size_t lanes, float *pixel)
+static inline void finish_back(const struct fm_step *step, const float *bias, float *pixel,
+                               size_t lanes, float *to, const float *value)
 {
-    store_back(run->workspace + place_of(&step->in_back, at, 1) + panel * FM_PANEL, pixel,
-               run->workspace + place_of(&step->out, at, 1) + panel * FM_PANEL, lanes,
-               step->activation);
+    (void)bias;
+    store_back(to, pixel, value, lanes, step->activation);
 }
 
 /* Jobs: (panel of output channels, block of pictures). */
@@ -406,7 +473,7 @@ static void job_winograd_product(const struct fm_plan *plan, const struct fm_ste
     size_t lanes = lanes_of_panel(step->units, panel);
     size_t pictures = pictures_of_block(step->winograd, run, block);
     multiply_points(plan, step, run, block, pictures, step->in_shape.c, panel, lanes);
-    finish_block(step, run, block, pictures, panel, lanes, finish_forward);
+    finish_block(step, run, block, pictures, panel, lanes, &step->out, &step->out, finish_forward);
 }
 
 /* The gradient of the input; `out` is here the input's value. Jobs: (panel of input channels, block of
@@ -419,32 +486,39 @@ static void job_winograd_back(const struct fm_plan *plan, const struct fm_step *
     size_t lanes = lanes_of_panel(step->in_shape.c, panel);
     size_t pictures = pictures_of_block(step->winograd, run, block);
     multiply_points(plan, step, run, block, pictures, step->units, panel, lanes);
-    finish_block(step, run, block, pictures, panel, lanes, finish_back);
+    finish_block(step, run, block, pictures, panel, lanes, &step->in_back, &step->out, finish_back);
 }
+
+/* Own memory of a gradient: for each point (32 inputs, 32 outputs), and a little more, so that the
+   points of an input do not all compete for the same lines of the cache. */
+enum { GRADIENT_POINT = (FM_PANEL + 1) * FM_PANEL };
 
 /* For each point V' W, (inputs, outputs) of a panel each, to own memory. */
 static void multiply_gradients(const struct fm_plan *plan, const struct fm_step *step,
                                const struct fm_run *run, size_t in, size_t out, size_t lanes)
 {
     const struct fm_winograd *w = step->winograd;
-    size_t panel = plan->batch * w->products * FM_PANEL, n;
-    const float *a = run->workspace + step->points + in * panel;
-    const float *b = run->workspace + step->back_points + out * panel;
-    memset(run->own, 0, w->y.points * w->x.points * FM_PANEL * FM_PANEL * sizeof *run->own);
+    size_t panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, n;
+    const float *inputs = run->workspace + step->points + in * panel;
+    const float *gradients = run->workspace + step->back_points + out * panel;
     for (size_t i = 0; i < w->y.points * w->x.points; i++) {
-        size_t first = w->point[i].first * plan->batch, rows = run->pictures * w->point[i].tiles;
-        size_t next = plan->batch * w->point[i].tiles * FM_PANEL;
+        float *sums = run->own + i * GRADIENT_POINT;
+        size_t first = fm_point_row(w, plan->batch, i), rows = run->pictures * w->point[i].tiles;
+        size_t next = (plan->batch * w->point[i].tiles + 1) * FM_PANEL; /* to the next point */
+        memset(sums, 0, FM_PANEL * FM_PANEL * sizeof *sums);
         for (size_t from = 0; from < rows; from += K_GROUP) {
             size_t count = rows - from < K_GROUP ? rows - from : K_GROUP, lines = 0;
-            struct stream s = {.b = b + (first + from) * FM_PANEL, .taps = 1, .inner = count};
+            const float *a = inputs + (first + from) * FM_PANEL;
+            struct stream s = {
+                .b = gradients + (first + from) * FM_PANEL, .taps = 1, .inner = count};
             for (size_t r = 0; r < FM_PANEL; r += n, lines += count * LINE) {
                 n = tile_rows(FM_PANEL - r);
-                s.a = a + (first + from) * FM_PANEL + r;
-                bool more = lines < count * FM_PANEL; /* the next point's are not yet under way */
-                s.next_a = a + (first + from) * FM_PANEL + (more ? next + lines : 0);
-                s.next_b = s.b + (more ? next + lines : 0);
+                s.a = a + r;
+                bool more = lines < count * FM_PANEL; /* what is not under way yet */
+                s.next_a = more ? a + next + lines : a;
+                s.next_b = more ? s.b + next + lines : s.b;
                 for (size_t lane = 0; lane < lanes; lane += 2 * VL)
-                    column_tile(&s, n, lane, run->own + (i * FM_PANEL + r) * FM_PANEL);
+                    column_tile(&s, n, lane, sums + r * FM_PANEL);
             }
         }
     }
@@ -458,9 +532,9 @@ static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_st
     size_t c = step->in_shape.c, panels = fm_panels(c), in = job % panels, out = job / panels;
     size_t lanes = lanes_of_panel(step->units, out), inputs = lanes_of_panel(c, in);
     size_t points = w->y.points * w->x.points, taps = step->window.kernel_h * step->window.kernel_w;
-    float *filter = run->own + points * FM_PANEL * FM_PANEL;
+    float *filter = run->own + points * GRADIENT_POINT;
     multiply_gradients(plan, step, run, in, out, lanes);
-    const struct spots in_at = even_spots(w->x.points * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
+    const struct spots in_at = even_spots(w->x.points * GRADIENT_POINT, GRADIENT_POINT);
     const struct spots out_at =
         even_spots(step->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
     for (size_t i = 0; i < inputs; i++) {

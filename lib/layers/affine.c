@@ -16,6 +16,8 @@ static void count_flops(struct fm_step *step)
 {
     step->flops = (uint64_t)2 * step->units * step->taps * step->out_shape.h * step->out_shape.w;
     step->flops_done = step->flops;
+    if (step->winograd)
+        step->flops_done = (uint64_t)2 * step->winograd->products * step->units * step->in_shape.c;
 }
 
 static size_t blocks(size_t rows)
@@ -43,15 +45,14 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
 {
     const struct fm_winograd *w = step->winograd;
     size_t blocks = fm_winograd_blocks(w, builder->plan->batch), filters, points;
-    if (!fm_mul(fm_panels(in) * FM_PANEL, fm_panels(out) * FM_PANEL, &filters) ||
-        !fm_mul(filters, winograd_points(w), &filters) ||
-        !fm_mul(builder->plan->batch * fm_panels(in), w->products * FM_PANEL, &points))
+    if (!fm_mul(fm_filter_point(fm_panels(in)), fm_panels(out) * winograd_points(w), &filters) ||
+        !fm_mul(fm_winograd_rows(w, builder->plan->batch), fm_panels(in) * FM_PANEL, &points))
         return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu",
                        builder->plan->batch);
     at_least(&builder->filter_floats, filters);
     if (step->shared_points)
         at_least(&builder->points_floats, points);
-    at_least(&builder->plan->own_floats, w->group * w->products * FM_PANEL);
+    at_least(&builder->plan->own_floats, fm_winograd_rows(w, w->group) * FM_PANEL);
     struct fm_step before = *step;
     before.kind = filter;
     before.jobs = fm_panels(in) * fm_panels(out);
@@ -64,6 +65,7 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
         return -1;
     struct fm_step last = *step;
     last.jobs = blocks * fm_panels(out);
+    count_flops(&last);
     return fm_add_step(builder, &last, err);
 }
 
@@ -75,9 +77,9 @@ static int winograd_forward(struct fm_builder *builder, size_t id, struct fm_ste
     builder->winograd[id] = w;
     step->kind = FM_JOB_winograd_product;
     step->shared_points = !builder->training;
-    if (builder->training &&
-        fm_take_room(builder, builder->plan->batch * fm_panels(step->in_shape.c),
-                     w->products * FM_PANEL, &builder->points[id], err) != 0)
+    if (builder->training && fm_take_room(builder, fm_panels(step->in_shape.c),
+                                          fm_winograd_rows(w, builder->plan->batch) * FM_PANEL,
+                                          &builder->points[id], err) != 0)
         return -1;
     step->points = builder->points[id];
     return add_winograd(builder, step, FM_JOB_winograd_filter, step->in_shape.c, step->units, err);
@@ -104,20 +106,22 @@ static int winograd_gradient(struct fm_builder *builder, const struct fm_node *n
                              const struct fm_winograd *w, struct fmnn_error *err)
 {
     struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_spread);
+    step.phase = FM_GRADIENT;
     step.winograd = w;
     step.shared_points = true;
     step.jobs = fm_winograd_blocks(w, builder->plan->batch) * fm_panels(step.units);
     at_least(&builder->points_floats,
-             builder->plan->batch * fm_panels(step.units) * w->products * FM_PANEL);
+             fm_winograd_rows(w, builder->plan->batch) * fm_panels(step.units) * FM_PANEL);
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     step.kind = FM_JOB_winograd_gradient;
+    count_flops(&step);
     step.shared_points = false;
     step.points = builder->points[node - builder->plan->net->node];
     step.jobs = fm_panels(step.units) * fm_panels(step.in_shape.c);
-    at_least(&builder->plan->own_floats,
-             (winograd_points(w) + step.window.kernel_h * step.window.kernel_w) * FM_PANEL *
-                 FM_PANEL);
+    at_least(&builder->plan->own_floats, (winograd_points(w) * (FM_PANEL + 1) +
+                                          step.window.kernel_h * step.window.kernel_w * FM_PANEL) *
+                                             FM_PANEL);
     return fm_add_step(builder, &step, err);
 }
 
