@@ -72,6 +72,7 @@ struct fm_step {
     /* A picture's floating-point operations: by the definition of the layer, and as they are
        done in this step. A phase has its own once, whatever the number of its steps. */
     uint64_t flops, flops_done;
+    uint64_t bytes; /* of parameters, and of the optimizer's slots, read and written in a run */
 };
 
 /* What one run works on. */
