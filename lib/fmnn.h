@@ -357,6 +357,8 @@ struct fmnn_profile_row {
     /* Floating-point operations, as the definition of the layer has them, zeros beyond the
        picture's edge included, and as they were done, which may be fewer. 0: not counted. */
     double flops, flops_done;
+    /* Of weights, and of the optimizer's numbers beside them, read and written. */
+    double bytes;
 };
 /* The rows from 0; false beyond the last, and where nothing was measured. */
 FMNN_API bool fmnn_trainer_profile(const struct fmnn_trainer *trainer, size_t i,

@@ -88,6 +88,7 @@ struct fm_step {
     /* A picture's floating-point operations: by the definition of the layer, and as they are
        done in this step. A phase has its own once, whatever the number of its steps. */
     uint64_t flops, flops_done;
+    uint64_t bytes; /* of parameters, and of the optimizer's slots, read and written in a run */
     const struct fm_winograd *winograd;
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
     bool shared_points; /* points lie in the room that all such steps share, one after the other */

@@ -345,6 +345,7 @@ bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_pr
                                      .seconds = fm_profile_seconds(profile, i) / profile->threads};
     if (step) {
         row->flops = (double)step->flops * (double)profile->pictures[i];
+        row->bytes = (double)step->bytes * (double)profile->runs[i];
         row->flops_done = (double)step->flops_done * (double)profile->pictures[i];
     }
     return true;

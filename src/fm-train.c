@@ -544,6 +544,8 @@ static void print_profile_row(const struct fmnn_profile_row *row, const char *jo
     print_figure(row->flops / seconds / 1e9, 1);
     fputc('\t', stderr);
     print_figure(peak > 0 ? 100 * row->flops_done / seconds / peak : 0, 1);
+    fputc('\t', stderr);
+    print_figure(row->bytes / seconds / 1e9, 1);
     fprintf(stderr, "\t%s\n", job);
 }
 
@@ -565,6 +567,7 @@ static size_t gather_phase(const struct fmnn_trainer *trainer, size_t i, bool si
         row->seconds += next.seconds;
         row->flops += next.flops;
         row->flops_done += next.flops_done;
+        row->bytes += next.bytes;
     }
     return single ? i + 1 : i;
 }
@@ -576,16 +579,18 @@ static void print_profile(const struct fmnn_trainer *trainer, bool single)
         total.seconds += row.seconds;
         total.flops += row.flops;
         total.flops_done += row.flops_done;
+        total.bytes += row.bytes;
     }
     double peak = fmnn_trainer_peak(trainer);
-    fputs("number\tlayer\tphase\tcalls\tseconds\tpercent\tgflops\tpeak_percent\tjob\n", stderr);
+    fputs("number\tlayer\tphase\tcalls\tseconds\tpercent\tgflops\tpeak_percent\tgbytes\tjob\n",
+          stderr);
     for (size_t i = 0; fmnn_trainer_profile(trainer, i, &row);) {
         char job[256];
         i = gather_phase(trainer, i, single, &row, job, sizeof job);
         print_profile_row(&row, job, total.seconds, peak);
     }
     print_profile_row(&total, "", total.seconds, peak);
-    fprintf(stderr, "\t\tpeak\t\t\t\t%.1f\t100.0\t\n", peak / 1e9);
+    fprintf(stderr, "\t\tpeak\t\t\t\t%.1f\t100.0\t\t\n", peak / 1e9);
 }
 
 /* ---- 7. Training ---- */

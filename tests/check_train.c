@@ -1,4 +1,4 @@
-/* check_train.c -- training by epochs, checkpoints, weight files. */
+/* check_train.c -- training by epochs, its profile, checkpoints, weight files. */
 #include "engine.h"
 
 #include <sys/resource.h>
@@ -506,11 +506,75 @@ START_TEST(data_must_fit_the_net)
 }
 END_TEST
 
+/* The operations of a phase of a layer, by the profile's rows of it. */
+static double flops_of(const struct fmnn_trainer *trainer, size_t layer, const char *phase)
+{
+    struct fmnn_profile_row row;
+    double flops = 0, done = 0;
+    for (size_t i = 0; fmnn_trainer_profile(trainer, i, &row); i++)
+        if (row.layer == layer && !strcmp(row.phase, phase)) {
+            flops += row.flops;
+            done += row.flops_done;
+        }
+    ck_assert_double_le(done, flops);
+    ck_assert_int_eq(done > 0, flops > 0);
+    return flops;
+}
+
+/* A profile has the operations of all pictures and all of the time, and changes no bit. */
+START_TEST(a_profile_counts_and_changes_nothing)
+{
+    const double trained = 4 * 45, all = 4 * (45 + 18);
+    struct set plain = make_set(), set = make_set();
+    struct fmnn_trainer *first = make_trainer(&plain);
+    run_to_end(first);
+    struct fmnn_profile_row row;
+    ck_assert(!fmnn_trainer_profile(first, 0, &row));
+    set.training.profile = true;
+    set.training.threads = (unsigned)_i;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    run_to_end(trainer);
+    ck_assert_int_eq(memcmp(plain.net->weights, set.net->weights, set.net->stored * sizeof(float)),
+                     0);
+
+    struct fmnn_layer layer;
+    for (size_t i = 0; fmnn_net_layer(set.net, i, &layer); i++) {
+        double one = 2 * (double)layer.multiply_adds;
+        ck_assert_double_eq(flops_of(trainer, i + 1, "forward"), one * all);
+        ck_assert_double_eq(flops_of(trainer, i + 1, "backward"), i ? one * trained : 0);
+        ck_assert_double_eq(flops_of(trainer, i + 1, "gradient"), one * trained);
+    }
+    double seconds = 0, epochs = 0;
+    for (size_t i = 0; fmnn_trainer_profile(trainer, i, &row); i++) {
+        ck_assert_double_ge(row.seconds, -1e-9);
+        seconds += row.seconds;
+        if (!strcmp(row.phase, "forward"))
+            ck_assert_uint_eq(row.runs, 4 * (6 + 3));
+        else if (row.layer)
+            ck_assert_uint_eq(row.runs, 4 * 6);
+        if (row.layer) {
+            fmnn_net_layer(set.net, row.layer - 1, &layer);
+            ck_assert_str_eq(row.text, layer.text);
+        }
+    }
+    for (unsigned e = 1; e <= 4; e++)
+        epochs += fmnn_trainer_epoch(trainer, e)->seconds;
+    ck_assert_double_gt(seconds, 0);
+    ck_assert_double_le(seconds, epochs);
+    ck_assert_double_gt(fmnn_trainer_peak(trainer), 0);
+    fmnn_trainer_free(first);
+    fmnn_trainer_free(trainer);
+    free_set(&plain);
+    free_set(&set);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("train");
     tcase_add_test(tcase, it_learns_and_keeps_the_first_best);
     tcase_add_test(tcase, figures_are_means_over_pictures);
+    tcase_add_loop_test(tcase, a_profile_counts_and_changes_nothing, 1, 4);
     tcase_add_test(tcase, patience_runs_out);
     tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 3);
     tcase_add_test(tcase, the_best_weights_survive_a_checkpoint);

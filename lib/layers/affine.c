@@ -11,9 +11,12 @@ static bool is_dense(const struct fm_step *step)
 }
 
 /* What each of the three products of a layer takes: of values and weights going forward, of
-   gradients and weights, and of values and gradients. */
-static void count_flops(struct fm_step *step)
+   gradients and weights, and of values and gradients; this one updates the weights. */
+static void count_work(const struct fm_builder *builder, struct fm_step *step)
 {
+    size_t slots = fm_optimizer_slots(fm_optimizer_at(builder->plan->optimizer));
+    uint64_t weights = (uint64_t)fm_panels(step->units) * FM_PANEL * step->taps;
+    step->bytes = sizeof(float) * weights * (step->phase == FM_GRADIENT ? 2 * (1 + slots) : 1);
     step->flops = (uint64_t)2 * step->units * step->taps * step->out_shape.h * step->out_shape.w;
     step->flops_done = step->flops;
     if (step->winograd)
@@ -138,7 +141,7 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
         return winograd_forward(builder, (size_t)(node - builder->plan->net->node), &step, err);
     size_t pixels = builder->plan->batch * step.out_shape.h * step.out_shape.w;
     step.jobs = fm_panels(step.units) * blocks(pixels);
-    count_flops(&step);
+    count_work(builder, &step);
     return fm_add_step(builder, &step, err);
 }
 
@@ -168,7 +171,7 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
         builder->scratch_floats = room;
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
-    count_flops(&step);
+    count_work(builder, &step);
     step.kind = dense ? FM_JOB_dense_back : FM_JOB_affine_back;
     step.jobs =
         dense ? fm_panels(batch) * blocks(step.taps)
@@ -188,7 +191,7 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
     struct fm_step step = fm_node_step(builder, node, FM_JOB_gradient);
     step.jobs = fm_panels(step.units) * blocks(step.taps);
     step.phase = FM_GRADIENT;
-    count_flops(&step);
+    count_work(builder, &step);
     return fm_add_step(builder, &step, err);
 }
 

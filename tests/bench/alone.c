@@ -4,6 +4,7 @@
 #include "engine.h"
 
 #include "data.h"
+#include "profile.h"
 
 struct training {
     const struct fmnn_data *data;
@@ -62,8 +63,10 @@ static uint64_t train(size_t model, const struct fm_kernels *kernels, unsigned t
                          .update = &t.update,
                          .loss = t.loss,
                          .correct = t.correct,
-                         .backward = true};
+                         .backward = true,
+                         .profile = fm_profile_new(plan->step_count, threads, NULL)};
     fm_plan_loop(plan, kernels, threads, &run, feed, &t);
+    fm_profile_free(run.profile);
     uint64_t hash = digest(net);
     free(slots);
     fm_plan_free(plan);
