@@ -1,22 +1,33 @@
 /* ends.h -- where pictures come in and where the loss comes out. */
 
-/* Bytes to floats in 0..1. Jobs: pictures. */
-static void job_gather(const struct fm_plan *plan, const struct fm_step *step,
-                       const struct fm_run *run, size_t job)
+/* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same for
+   all 256. */
+static inline void gather_row(float *to, const uint8_t *from, size_t n)
+{
+    const vec reciprocal = v_splat(1 / 255.0f), minus = v_splat(-255);
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vec x = v_bytes(from + i), q = v_mul(x, reciprocal);
+        v_store(to + i, v_fma(v_fma(q, minus, x), reciprocal, q));
+    }
+    for (; i < n; i++)
+        to[i] = (float)from[i] / 255.0f;
+}
+
+static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
+                         const struct fm_run *run, size_t first, size_t count)
 {
     (void)plan;
-    if (job >= run->pictures)
-        return;
-    float table[256];
-    for (int i = 0; i < 256; i++)
-        table[i] = (float)i / 255.0f;
-    const uint8_t *pixels = run->pixels[job];
-    for (size_t y = 0; y < step->out_shape.h; y++) {
-        float *row =
-            run->workspace + step->out.origin + job * step->out.picture + y * step->out.row;
-        for (size_t x = 0; x < step->out_shape.w; x++)
-            row[x] = table[*pixels++];
+    size_t h = step->out_shape.h, w = step->out_shape.w;
+    if (step->out.row == w) {
+        w *= h;
+        h = 1;
     }
+    for (size_t n = first; n < first + count; n++)
+        for (size_t y = 0; y < h; y++)
+            gather_row(run->workspace + step->out.origin + n * step->out.picture +
+                           y * step->out.row,
+                       run->pixels[n] + y * w, w);
 }
 
 /* Lanes c .. c+15 of a row of classes, those beyond the last a huge negative number: e^that is
@@ -80,11 +91,10 @@ static void one_loss(const struct fm_step *step, const struct fm_run *run, size_
         back[c] = (e[c] - (c == label ? 1.0f : 0.0f)) * share;
 }
 
-/* Jobs: sixteen pictures each. */
-static void job_loss(const struct fm_plan *plan, const struct fm_step *step,
-                     const struct fm_run *run, size_t job)
+static void block_loss(const struct fm_plan *plan, const struct fm_step *step,
+                       const struct fm_run *run, size_t first, size_t count)
 {
     (void)plan;
-    for (size_t n = job * 16; n < job * 16 + 16 && n < run->pictures; n++)
+    for (size_t n = first; n < first + count; n++)
         one_loss(step, run, n);
 }

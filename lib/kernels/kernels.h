@@ -8,6 +8,9 @@ struct fm_kernels {
     const char *name;
     void (*job[FM_JOB_COUNT])(const struct fm_plan *plan, const struct fm_step *step,
                               const struct fm_run *run, size_t job);
+    /* The same for pictures first .. first + count - 1, where a kind can be had so. */
+    void (*block[FM_JOB_COUNT])(const struct fm_plan *plan, const struct fm_step *step,
+                                const struct fm_run *run, size_t first, size_t count);
 };
 
 extern const struct fm_kernels fm_kernels_generic, fm_kernels_avx2, fm_kernels_avx512,
