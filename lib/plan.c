@@ -191,6 +191,23 @@ static int gather_gradients(struct fm_plan *plan, struct fmnn_error *err)
     return 0;
 }
 
+/* Where the first layer is dense, its gradient goes by which pixels are not dark. */
+static int note_light(struct fm_builder *builder, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    size_t pixels = plan->step[1].taps, bits;
+    if (plan->step[1].kind != FM_JOB_dense)
+        return 0;
+    if (fm_take(plan, pixels / FM_LIT / 2 + 1, 1, 1, &bits, err) != 0)
+        return -1;
+    plan->step[0].scratch = bits;
+    for (size_t i = plan->forward_steps; i < plan->step_count; i++)
+        if (plan->step[i].kind == FM_JOB_dense_gradient &&
+            plan->step[i].in.origin == plan->step[0].out.origin)
+            plan->step[i].scratch = bits;
+    return 0;
+}
+
 /* A dense layer whose weights stay in a cache beside a block of pictures; or any, where there are no
    other layers and no weights change. */
 static bool goes_by_blocks(const struct fm_builder *builder, const struct fm_step *step)
@@ -239,7 +256,8 @@ static int build(struct fm_builder *builder, struct fmnn_error *err)
     if (add_loss(builder, err) != 0)
         return -1;
     plan->forward_steps = plan->step_count;
-    if (builder->training && (add_backward(builder, err) != 0 || gather_gradients(plan, err) != 0))
+    if (builder->training && (add_backward(builder, err) != 0 || gather_gradients(plan, err) != 0 ||
+                              note_light(builder, err) != 0))
         return -1;
     chain_steps(builder);
     return 0;

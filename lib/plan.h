@@ -52,6 +52,8 @@ enum fm_job_kind {
 /* Rows of a product that one job works on, and its panel of outputs; and the pictures of a block,
    in a step that is or is not all there is. */
 enum { FM_ROWS = 96, FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
+/* Pixels that are looked at together for whether they are dark. */
+enum { FM_LIT = 6 };
 
 /* What the jobs of a step need; those of one kind use the fields named with it.
 
@@ -62,7 +64,7 @@ enum { FM_ROWS = 96, FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
    dense             the same where the output is one pixel: so dense_gradient, dense_back
    transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
    pools             in, out, side; back: in, out, back, in_back
-   gather            bytes to out;   loss: in, in_back */
+   gather            bytes to out, and where they are not 0 to scratch, for dense_gradient;   loss: in, in_back */
 struct fm_step {
     enum fm_job_kind kind;
     size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */
@@ -84,7 +86,8 @@ struct fm_step {
 struct fm_run {
     size_t pictures; /* 1 .. the plan's batch */
     float *workspace;
-    const uint8_t *const *pixels; /* [pictures], each height * width bytes */
+    const uint8_t *const *pixels; /* [pictures + ahead], each height * width bytes */
+    size_t ahead;                 /* pictures of the next run, to be fetched */
     const uint16_t *labels;       /* [pictures], or NULL: no loss */
     float *weights;               /* the parameters, stored order */
     float *slots[FM_SLOTS];       /* the optimizer's, beside them */

@@ -96,7 +96,7 @@ static void store_dense_back(const struct fm_step *step, const struct fm_run *ru
 static void dense_back_rows(const struct fm_step *step, const struct fm_run *run, size_t first,
                             size_t rows, size_t picture, size_t pictures)
 {
-    float tile[FM_ROWS * FM_PANEL] = {0};
+    float tile[FM_ROWS * FM_PANEL];
     size_t row[FM_ROWS], panels = fm_panels(step->units);
     for (size_t r = 0; r < rows; r++)
         row[r] = step->weight + (first + r) * FM_PANEL;
@@ -105,7 +105,8 @@ static void dense_back_rows(const struct fm_step *step, const struct fm_run *run
                         .inner = FM_PANEL,
                         .a_step = 1,
                         .b_step = FM_PANEL,
-                        .lanes = pictures};
+                        .lanes = pictures,
+                        .fresh = true};
     enum { AT_ONCE = 64 };
     size_t a_tap[AT_ONCE], b_tap[AT_ONCE];
     p.a_tap = a_tap;
@@ -119,6 +120,7 @@ static void dense_back_rows(const struct fm_step *step, const struct fm_run *run
             b_tap[t] = (from + t) * FM_PANEL * FM_PANEL;
         }
         product(&p, rows, tile);
+        p.fresh = false;
     }
     store_dense_back(step, run, first, rows, picture, pictures, tile);
 }
@@ -148,7 +150,7 @@ static void dense_bias_gradient(const struct fm_plan *plan, const struct fm_step
 {
     static const float one = 1;
     static const size_t row[1];
-    float sum[FM_PANEL] = {0};
+    float sum[FM_PANEL];
     p->a = &one;
     p->a_step = 0;
     p->row = row;
@@ -156,6 +158,56 @@ static void dense_bias_gradient(const struct fm_plan *plan, const struct fm_step
     for (size_t l = p->lanes; l < FM_PANEL; l++)
         sum[l] = 0;
     sink(plan, run, step->bias + panel * FM_PANEL, sum, FM_PANEL);
+}
+
+#define LIT_START(i) vec low##i = v_splat(0), high##i = v_splat(0);
+#define LIT_STEP(i)                                                                                \
+    {                                                                                              \
+        vec x = v_splat(a[o + i]);                                                                 \
+        low##i = v_fma(x, b0, low##i);                                                             \
+        high##i = v_fma(x, b1, high##i);                                                           \
+    }
+
+/* A group of pictures of the product for FM_LIT rows side by side: those whose bits are set. What is
+   left out is zero and would add nothing. */
+static void lit_tile(const struct product *p, const float *a, struct group k, size_t lane,
+                     const uint16_t *lit, size_t groups, float *c)
+{
+    c += lane;
+    ROWS_6(LIT_START)
+    for (size_t n = k.from; n < k.to; n += 64) {
+        uint64_t bits = 0;
+        for (size_t i = 0; i < 4 && n + i * FM_BLOCK < k.to; i++)
+            bits |= (uint64_t)lit[(n / FM_BLOCK + i) * groups] << i * FM_BLOCK;
+        for (; bits; bits &= bits - 1) {
+            size_t picture = n + (size_t)__builtin_ctzll(bits), o = picture * p->a_step;
+            const float *b = p->b + picture * p->b_step + lane;
+            vec b0 = v_load(b), b1 = v_load(b + VL);
+            ROWS_6(LIT_STEP)
+        }
+    }
+    if (k.fresh) {
+        ROWS_6(TILE_FRESH_END)
+    } else {
+        ROWS_6(TILE_END)
+    }
+}
+
+/* The product for whole FM_LIT rows, as far as they go, from the input's `first` on; returns how many
+   rows these are. */
+static size_t lit_product(const struct fm_step *step, const struct fm_run *run,
+                          const struct product *p, size_t first, size_t rows, float *tile)
+{
+    size_t groups = step->taps / FM_LIT;
+    const uint16_t *lit = (const uint16_t *)(run->workspace + step->scratch) + first / FM_LIT;
+    rows -= rows % FM_LIT;
+    for (struct group k = {.fresh = true}; k.from < p->inner; k.from = k.to, k.fresh = false) {
+        k.to = p->inner - k.from > K_GROUP ? k.from + K_GROUP : p->inner;
+        for (size_t r = 0; r < rows; r += FM_LIT)
+            for (size_t lane = 0; lane < p->lanes; lane += 2 * VL)
+                lit_tile(p, p->a + r, k, lane, lit + r / FM_LIT, groups, tile + r * FM_PANEL);
+    }
+    return rows;
 }
 
 /* Jobs: (panel of outputs, block of inputs), so that the thread which has begun with a panel goes on
@@ -169,7 +221,6 @@ static void job_dense_gradient(const struct fm_plan *plan, const struct fm_step 
     size_t panel = job / parts, lanes = lanes_of_panel(step->units, panel);
     if (!rows_of_part(step->taps, job % parts, &first, &rows))
         return;
-    memset(tile, 0, rows * FM_PANEL * sizeof *tile);
     for (size_t r = 0; r < rows; r++)
         row[r] = r;
     struct product p = {.a = run->workspace + step->in.origin + first,
@@ -181,8 +232,11 @@ static void job_dense_gradient(const struct fm_plan *plan, const struct fm_step 
                         .inner = run->pictures,
                         .a_step = step->in.picture,
                         .b_step = step->back.picture,
-                        .lanes = lanes};
-    product(&p, rows, tile);
+                        .lanes = lanes,
+                        .fresh = true};
+    size_t done = step->scratch ? lit_product(step, run, &p, first, rows, tile) : 0;
+    p.row += done;
+    product(&p, rows - done, tile + done * FM_PANEL);
     for (size_t r = 0; r < rows && lanes < FM_PANEL; r++)
         for (size_t l = lanes; l < FM_PANEL; l++)
             tile[r * FM_PANEL + l] = 0; /* the panel's spare weights stay zero */
