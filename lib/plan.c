@@ -17,9 +17,8 @@ enum { OVER_READ = 64 }; /* kernels may read, never write, so many floats beyond
 static const size_t most_floats =
     SIZE_MAX / 8 < (uint64_t)1 << 36 ? SIZE_MAX / 8 & ~(size_t)15 : (size_t)((uint64_t)1 << 36);
 
-/* Takes room for `batch` frames of h x w pixels of c channels from the workspace. */
-static int take(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
-                struct fmnn_error *err)
+int fm_take(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
+            struct fmnn_error *err)
 {
     size_t floats;
     if (!fm_mul(h * w, c, &floats) || !fm_mul(floats, plan->batch, &floats) ||
@@ -50,7 +49,7 @@ static int place_value(struct fm_builder *builder, size_t id, const struct fm_wi
 {
     struct fm_shape s = builder->plan->net->value[id].shape;
     size_t w = window->left + s.w + window->right, h = window->top + s.h + window->bottom, origin;
-    if (take(builder->plan, s.c, h, w, &origin, err) != 0)
+    if (fm_take(builder->plan, s.c, h, w, &origin, err) != 0)
         return -1;
     builder->value[id] =
         (struct fm_place){.origin = origin + (window->top * w + window->left) * s.c,
@@ -67,7 +66,7 @@ static int place_gradient(struct fm_builder *builder, size_t id, struct fm_frame
     size_t origin;
     if (frame.h == 0)
         frame = (struct fm_frame){.h = s.h, .w = s.w, .spread = 1};
-    if (take(builder->plan, s.c, frame.h, frame.w, &origin, err) != 0)
+    if (fm_take(builder->plan, s.c, frame.h, frame.w, &origin, err) != 0)
         return -1;
     builder->gradient[id] =
         (struct fm_place){.origin = origin + (frame.top * frame.w + frame.left) * s.c,
@@ -140,7 +139,7 @@ int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct f
 static int add_gather(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_step step = {.kind = FM_JOB_gather,
-                           .jobs = builder->plan->batch,
+                           .block = FM_BLOCK,
                            .out_shape = builder->plan->net->value[0].shape,
                            .out = builder->value[0]};
     return fm_add_step(builder, &step, err);
@@ -151,12 +150,12 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
     struct fm_plan *plan = builder->plan;
     size_t last = plan->net->value_count - 1;
     struct fm_step step = {.kind = FM_JOB_loss,
-                           .jobs = (plan->batch + 15) / 16,
+                           .block = FM_BLOCK,
                            .in_shape = plan->net->value[last].shape,
                            .in = builder->value[last]};
     if (builder->training)
         step.in_back = builder->gradient[last];
-    if (take(plan, step.in_shape.c, 1, 1, &step.scratch, err) != 0)
+    if (fm_take(plan, step.in_shape.c, 1, 1, &step.scratch, err) != 0)
         return -1;
     return fm_add_step(builder, &step, err);
 }
@@ -182,11 +181,13 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
         }
     }
     size_t scratch;
-    if (take(plan, (builder->scratch_floats + plan->batch - 1) / plan->batch, 1, 1, &scratch,
-             err) != 0)
+    if (fm_take(plan, (builder->scratch_floats + plan->batch - 1) / plan->batch, 1, 1, &scratch,
+                err) != 0)
         return -1;
     for (size_t k = plan->forward_steps; k < plan->step_count; k++)
-        plan->step[k].scratch = scratch;
+        if (plan->step[k].kind == FM_JOB_transpose_weight ||
+            plan->step[k].kind == FM_JOB_affine_back)
+            plan->step[k].scratch = scratch;
     return 0;
 }
 
@@ -226,6 +227,80 @@ int fm_choose_winograd(struct fm_builder *builder, const struct fm_window *windo
     return 0;
 }
 
+/* The gradients of dense layers need nothing of each other: they are taken together, at the end. */
+static int gather_gradients(struct fm_plan *plan, struct fmnn_error *err)
+{
+    size_t all = plan->step_count - plan->forward_steps, kept = 0, count = 0;
+    struct fm_step *last = fm_alloc(all + 1, sizeof *last, err);
+    if (!last)
+        return -1;
+    struct fm_step *step = plan->step + plan->forward_steps;
+    for (size_t i = 0; i < all; i++)
+        if (step[i].kind == FM_JOB_dense_gradient)
+            last[count++] = step[i];
+        else
+            step[kept++] = step[i];
+    for (size_t i = 0; i < count; i++) {
+        step[kept + i] = last[count - 1 - i]; /* the first layer's, as a rule the largest, first */
+        step[kept + i].together = i > 0;
+    }
+    free(last);
+    return 0;
+}
+
+/* Where the first layer is dense, its gradient goes by which pixels are not dark. */
+static int note_light(struct fm_builder *builder, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    size_t pixels = plan->step[1].taps, bits;
+    if (plan->step[1].kind != FM_JOB_dense)
+        return 0;
+    if (fm_take(plan, pixels / FM_LIT / 2 + 1, 1, 1, &bits, err) != 0)
+        return -1;
+    plan->step[0].scratch = bits;
+    for (size_t i = plan->forward_steps; i < plan->step_count; i++)
+        if (plan->step[i].kind == FM_JOB_dense_gradient &&
+            plan->step[i].in.origin == plan->step[0].out.origin)
+            plan->step[i].scratch = bits;
+    return 0;
+}
+
+/* A dense layer whose weights stay in a cache beside a block of pictures; or any, where there are no
+   other layers and no weights change. */
+static bool goes_by_blocks(const struct fm_builder *builder, const struct fm_step *step)
+{
+    enum { SMALL = 32768 }; /* weights */
+    const struct fm_plan *plan = builder->plan;
+    if (step->block)
+        return true;
+    if (step->kind != FM_JOB_dense && step->kind != FM_JOB_dense_back)
+        return false;
+    for (size_t i = 1; !builder->training && i + 1 < plan->step_count; i++)
+        if (plan->step[i].kind != FM_JOB_dense)
+            return step->taps * step->units <= SMALL;
+    return !builder->training || step->taps * step->units <= SMALL;
+}
+
+/* Steps that can be done block by block of pictures become one where they follow each other. */
+static void chain_steps(const struct fm_builder *builder)
+{
+    struct fm_plan *plan = builder->plan;
+    size_t block = builder->training ? FM_BLOCK : FM_WIDE_BLOCK;
+    struct fm_step *head = NULL;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        struct fm_step *step = &plan->step[i];
+        if (!goes_by_blocks(builder, step)) {
+            head = NULL;
+            continue;
+        }
+        if (!head)
+            head = step;
+        step->block = block;
+        step->jobs = (plan->batch + block - 1) / block;
+        head->chain++;
+    }
+}
+
 static int build(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
@@ -238,8 +313,10 @@ static int build(struct fm_builder *builder, struct fmnn_error *err)
     if (add_loss(builder, err) != 0)
         return -1;
     plan->forward_steps = plan->step_count;
-    if (builder->training && add_backward(builder, err) != 0)
+    if (builder->training && (add_backward(builder, err) != 0 || gather_gradients(plan, err) != 0 ||
+                              note_light(builder, err) != 0))
         return -1;
+    chain_steps(builder);
     return share_room(builder, err);
 }
 
@@ -302,7 +379,8 @@ void fm_plan_free(struct fm_plan *plan)
 
 /* ---- running */
 
-/* What the threads of a loop share. Between runs there is a step of one job, the feeding. */
+/* What the threads of a loop share. Between runs there is a step of one job, the feeding. Steps that
+   begin together, or are a chain, are one to the team. */
 struct loop {
     const struct fm_plan *plan;
     const struct fm_kernels *kernels;
@@ -310,47 +388,111 @@ struct loop {
     void *state;
     struct fm_run run;
     const struct fm_step *step; /* NULL: feeding */
+    const struct fm_step *next, *end;
     bool begun, more;
 };
 
-static size_t step_number(const struct loop *loop)
+/* NULL: the feeding's, which is counted behind the steps. */
+static size_t step_number(const struct loop *loop, const struct fm_step *step)
 {
-    return loop->step ? (size_t)(loop->step - loop->plan->step) : loop->plan->step_count;
+    return step ? (size_t)(step - loop->plan->step) : loop->plan->step_count;
+}
+
+static const struct fm_step *behind(const struct fm_step *step)
+{
+    return step + (step->chain ? step->chain : 1);
+}
+
+/* Finds the jobs of all steps that begin with this one, and the first step that does not; NULL: this
+   one was the last. */
+static size_t jobs_together(const struct loop *loop, const struct fm_step **next)
+{
+    const struct fm_step *step = loop->step;
+    size_t jobs = step->jobs;
+    while ((step = behind(step)) < loop->end && step->together)
+        jobs += step->jobs;
+    *next = step < loop->end ? step : NULL;
+    return jobs;
+}
+
+/* Counts the runs of all steps up to the next ones. */
+static void profile_begin(const struct loop *loop)
+{
+    struct fm_profile *profile = loop->run.profile;
+    const struct fm_step *end = loop->next ? loop->next : loop->end;
+    if (!loop->step)
+        fm_profile_begin(profile, step_number(loop, NULL), 0);
+    for (const struct fm_step *step = loop->step; step && step < end; step++)
+        fm_profile_begin(profile, step_number(loop, step), loop->run.pictures);
 }
 
 static size_t next_step(void *state)
 {
     struct loop *loop = state;
     const struct fm_plan *plan = loop->plan;
-    size_t steps = loop->run.backward ? plan->step_count : plan->forward_steps;
     bool fed = loop->begun && !loop->step;
     loop->begun = true;
     if (fed && !loop->more)
         return 0;
-    if (fed)
+    if (fed) {
         loop->step = plan->step;
-    else if (loop->step && ++loop->step == plan->step + steps)
-        loop->step = NULL;
+        loop->end = plan->step + (loop->run.backward ? plan->step_count : plan->forward_steps);
+    } else {
+        loop->step = loop->next;
+    }
+    size_t jobs = loop->step ? jobs_together(loop, &loop->next) : 1;
     if (loop->run.profile)
-        fm_profile_begin(loop->run.profile, step_number(loop), loop->step ? loop->run.pictures : 0);
-    return loop->step ? loop->step->jobs : 1;
+        profile_begin(loop);
+    return jobs;
+}
+
+/* A block of pictures goes through a chain of steps. */
+static void do_chain(const struct loop *loop, const struct fm_run *run, const struct fm_step *step,
+                     unsigned thread, size_t job)
+{
+    size_t first = job * step->block, count = step->block;
+    if (first >= run->pictures)
+        return;
+    if (count > run->pictures - first)
+        count = run->pictures - first;
+    for (const struct fm_step *part = step; part < behind(step) && part < loop->end; part++) {
+        double start = run->profile ? fm_now() : 0;
+        loop->kernels->block[part->kind](loop->plan, part, run, first, count);
+        if (run->profile)
+            fm_profile_add(run->profile, thread, step_number(loop, part), fm_now() - start);
+    }
+}
+
+static void do_step(const struct loop *loop, const struct fm_run *run, unsigned thread, size_t job)
+{
+    const struct fm_step *step = loop->step;
+    for (; job >= step->jobs; step = behind(step))
+        job -= step->jobs;
+    if (step->chain) {
+        do_chain(loop, run, step, thread, job);
+        return;
+    }
+    double start = run->profile ? fm_now() : 0;
+    loop->kernels->job[step->kind](loop->plan, step, run, job);
+    if (run->profile)
+        fm_profile_add(run->profile, thread, step_number(loop, step), fm_now() - start);
 }
 
 static void do_job(void *state, unsigned thread, size_t job)
 {
     struct loop *loop = state;
-    struct fm_profile *profile = loop->run.profile;
-    double start = profile ? fm_now() : 0;
+    struct fm_run run = loop->run;
     fm_float_state before = fm_float_enter();
+    run.own += thread * loop->plan->own_floats;
     if (loop->step) {
-        struct fm_run run = loop->run;
-        run.own += thread * loop->plan->own_floats;
-        loop->kernels->job[loop->step->kind](loop->plan, loop->step, &run, job);
-    } else
+        do_step(loop, &run, thread, job);
+    } else {
+        double start = run.profile ? fm_now() : 0;
         loop->more = loop->feed(loop->state, &loop->run);
+        if (run.profile)
+            fm_profile_add(run.profile, thread, step_number(loop, NULL), fm_now() - start);
+    }
     fm_float_leave(before);
-    if (profile)
-        fm_profile_add(profile, thread, step_number(loop), fm_now() - start);
 }
 
 void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,

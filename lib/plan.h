@@ -21,11 +21,13 @@ struct fm_place {
 /* The kinds of jobs; the kernels' headers have a function job_NAME for each, compiled for every
    set. */
 #define FM_JOBS(X)                                                                                 \
-    X(gather)                                                                                      \
     X(affine)                                                                                      \
     X(gradient)                                                                                    \
     X(transpose_weight)                                                                            \
     X(affine_back)                                                                                 \
+    X(dense)                                                                                       \
+    X(dense_back)                                                                                  \
+    X(dense_gradient)                                                                              \
     X(winograd_filter)                                                                             \
     X(winograd_turned_filter)                                                                      \
     X(winograd_input)                                                                              \
@@ -33,17 +35,24 @@ struct fm_place {
     X(winograd_back)                                                                               \
     X(winograd_spread)                                                                             \
     X(winograd_gradient)                                                                           \
-    X(transpose_batch)                                                                             \
-    X(dense_back)                                                                                  \
     X(avgpool)                                                                                     \
     X(avgpool_back)                                                                                \
     X(maxpool)                                                                                     \
-    X(maxpool_back)                                                                                \
+    X(maxpool_back)
+/* Those whose job is a block of pictures, so that steps of them can follow each other in one job;
+   a function block_NAME each. The kinds above that are named here again can be had either way. */
+#define FM_BLOCKS(X)                                                                               \
+    X(gather)                                                                                      \
+    X(transpose_batch)                                                                             \
     X(loss)
+#define FM_BLOCK_JOBS(X)                                                                           \
+    FM_BLOCKS(X)                                                                                   \
+    X(dense)                                                                                       \
+    X(dense_back)
 
 enum fm_job_kind {
 #define FM_JOB_KIND(name) FM_JOB_##name,
-    FM_JOBS(FM_JOB_KIND)
+    FM_JOBS(FM_JOB_KIND) FM_BLOCKS(FM_JOB_KIND)
 #undef FM_JOB_KIND
         FM_JOB_COUNT
 };
@@ -57,8 +66,11 @@ static inline size_t fm_filter_point(size_t panels)
     return (panels * FM_PANEL + 1) * FM_PANEL;
 }
 
-/* Rows of a product that one job works on, and its panel of outputs. */
-enum { FM_ROWS = 96 };
+/* Rows of a product that one job works on, and its panel of outputs; and the pictures of a block,
+   in a step that is or is not all there is. */
+enum { FM_ROWS = 96, FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
+/* Pixels that are looked at together for whether they are dark. */
+enum { FM_LIT = 6 };
 
 /* What the jobs of a step need; those of one kind use the fields named with it.
 
@@ -66,15 +78,19 @@ enum { FM_ROWS = 96 };
    gradient          of weight and bias, to the sink: in, back (the gradient of the output)
    transpose_weight  weight to scratch, taps turned round, panels over the input's channels
    affine_back       gradient of the input from that of the output: back, scratch, in_back, in
-   transpose_batch   gradient of the output to scratch, pictures side by side
-   dense_back        the same where the output is one pixel, from weights as they are
    winograd_*        see kernels/winograd.h: in, out, back, in_back, winograd, filter, points,
                      back_points
+   dense             the same where the output is one pixel: so dense_gradient, dense_back
+   transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
    pools             in, out, side; back: in, out, back, in_back
-   gather            bytes to out;   loss: in, in_back */
+   gather            bytes to out, and where they are not 0 to scratch, for dense_gradient;   loss: in, in_back */
 struct fm_step {
     enum fm_job_kind kind;
     size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */
+    /* Not 0: jobs are blocks of so many pictures, which go through this step and through the next
+       chain - 1 that have been made part of it. */
+    size_t block, chain;
+    bool together; /* begins with the step before, which it has nothing to do with */
     struct fm_shape in_shape, out_shape;
     enum fm_activation activation; /* of out in forward steps, of in in backward steps */
     struct fm_place in, out;       /* values; in from the window's corner, zeros around included */
@@ -99,7 +115,8 @@ struct fm_run {
     size_t pictures; /* 1 .. the plan's batch */
     float *workspace;
     float *own;                   /* of the thread that does the job: plan->own_floats */
-    const uint8_t *const *pixels; /* [pictures], each height * width bytes */
+    const uint8_t *const *pixels; /* [pictures + ahead], each height * width bytes */
+    size_t ahead;                 /* pictures of the next run, to be fetched */
     const uint16_t *labels;       /* [pictures], or NULL: no loss */
     float *weights;               /* the parameters, stored order */
     float *slots[FM_SLOTS];       /* the optimizer's, beside them */
@@ -163,6 +180,9 @@ struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_no
 /* Room in the workspace for rows of so many floats. */
 int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
                  struct fmnn_error *err);
+/* Takes room for `batch` frames of h x w pixels of c channels from the workspace. */
+int fm_take(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
+            struct fmnn_error *err);
 int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct fmnn_error *err);
 
 #endif

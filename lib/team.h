@@ -23,12 +23,23 @@ struct fm_work {
     void *state;
 };
 
+/* Where a thread draws its jobs: a part of the step's that are side by side, and the same in each
+   step, so that what it has worked on lies in its own cache. */
+struct fm_share {
+    /* Number of the step (16 bits), the end of its jobs (24), and the next that nobody has taken
+       (24). */
+    _Alignas(64) atomic_uint_least64_t ticket;
+};
+
+enum { FM_MOST_SHARES = 16 }; /* more threads than that go together */
+
 struct fm_team {
     const struct fm_work *work;
     unsigned spins; /* looks at the ticket before a thread goes to sleep */
-    /* Number of the step (16 bits), its jobs (24), and the next that nobody has taken (24). */
-    _Alignas(64) atomic_uint_least64_t ticket;
-    _Alignas(64) atomic_uint_least32_t done; /* jobs of the step */
+    unsigned shares;
+    uint64_t step;
+    struct fm_share share[FM_MOST_SHARES];
+    _Alignas(64) atomic_uint_least32_t left; /* jobs of the step, and its being laid out */
     _Alignas(64) atomic_uint sleepers;
     pthread_mutex_t lock;
     pthread_cond_t wake;

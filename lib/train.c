@@ -34,8 +34,8 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
         !(t->best = fm_alloc_aligned(t->net->stored, sizeof *t->best, err)))
         return -1;
     t->order = fm_alloc(t->train->count, sizeof *t->order, err);
-    t->pixels = fm_alloc(batch, sizeof *t->pixels, err);
-    t->labels = fm_alloc(batch, sizeof *t->labels, err);
+    t->pixels = fm_alloc(2 * batch, sizeof *t->pixels, err);
+    t->labels = fm_alloc(2 * batch, sizeof *t->labels, err);
     t->loss = fm_alloc(batch, sizeof *t->loss, err);
     t->correct = fm_alloc(batch, sizeof *t->correct, err);
     return t->order && t->pixels && t->labels && t->loss && t->correct ? 0 : -1;
@@ -159,8 +159,10 @@ static bool feed(void *state, struct fm_run *run)
         t->step++;
         t->optimizer->begin(&t->options.recipe, t->step, t->power, &go->update);
     }
-    run->pictures = data->count - from < batch ? data->count - from : batch;
-    fm_data_batch(data, go->training ? t->order : NULL, from, run->pictures, t->pixels, t->labels);
+    size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
+    run->pictures = left < batch ? left : batch;
+    run->ahead = both - run->pictures;
+    fm_data_batch(data, go->training ? t->order : NULL, from, both, t->pixels, t->labels);
     return true;
 }
 

@@ -38,7 +38,7 @@ struct fmnn_trainer {
     size_t validated; /* pictures validated after it */
     struct fm_figures validation;
     double longest_go;      /* seconds that one call of advance may take, but for its last batch */
-    const uint8_t **pixels; /* [batch] */
+    const uint8_t **pixels; /* [2 * batch]: those of the next batch, too */
     uint16_t *labels;
     double *loss;
     uint8_t *correct;

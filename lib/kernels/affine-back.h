@@ -1,9 +1,7 @@
-/* affine-back.h -- convolution and dense layers: the gradient of their input.
+/* affine-back.h -- convolutions: the gradient of their input.
 
-   A convolution's is another one: the output's gradient, spread out by the stride and with zeros
-   around it, under the kernel turned round, channels in and out exchanged. Where the output is
-   one pixel the weights are used as they lie, with the pictures as lanes, since there they are
-   many and each is used once a picture. */
+   It is another convolution: the output's gradient, spread out by the stride and with zeros around
+   it, under the kernel turned round, channels in and out exchanged. */
 
 /* x[0..lanes) through the activation of y[0..lanes), to where gradients lie. */
 static inline void store_back(float *to, const float *g, const float *y, size_t lanes,
@@ -82,82 +80,4 @@ static void job_affine_back(const struct fm_plan *plan, const struct fm_step *st
     for (size_t r = 0; r < rows; r++)
         store_back(run->workspace + to[r] + panel * FM_PANEL, tile + r * FM_PANEL,
                    run->workspace + value[r] + panel * FM_PANEL, p.lanes, step->activation);
-}
-
-/* Jobs: panels of pictures. scratch: (panel, units rounded up to 32, 32 pictures), zeros
-   elsewhere. */
-static void job_transpose_batch(const struct fm_plan *plan, const struct fm_step *step,
-                                const struct fm_run *run, size_t job)
-{
-    (void)plan;
-    size_t padded = fm_panels(step->units) * FM_PANEL;
-    float *to = run->workspace + step->scratch + job * padded * FM_PANEL;
-    memset(to, 0, padded * FM_PANEL * sizeof *to);
-    for (size_t l = 0; l < FM_PANEL && job * FM_PANEL + l < run->pictures; l++) {
-        const float *from =
-            run->workspace + step->back.origin + (job * FM_PANEL + l) * step->back.picture;
-        for (size_t unit = 0; unit < step->units; unit++)
-            to[unit * FM_PANEL + l] = from[unit];
-    }
-}
-
-/* Stores a tile of (rows of the input, pictures) as rows of pictures. */
-static void store_dense_back(const struct fm_step *step, const struct fm_run *run, size_t first,
-                             size_t rows, size_t picture, size_t lanes, const float *tile)
-{
-    struct fm_shape row_shape = {
-        .c = 1, .h = step->in_shape.h, .w = step->in_shape.w * step->in_shape.c};
-    size_t c = step->in_shape.c;
-    for (size_t l = 0; l < lanes; l++) {
-        const float *value = run->workspace + step->in.origin + (picture + l) * step->in.picture;
-        float *to = run->workspace + step->in_back.origin + (picture + l) * step->in_back.picture;
-        struct walk walk = walk_from(row_shape, first);
-        for (size_t r = 0; r < rows;) {
-            size_t channel = walk.x % c, run_length = c - channel;
-            if (run_length > rows - r)
-                run_length = rows - r;
-            float g[FM_ROWS];
-            for (size_t i = 0; i < run_length; i++)
-                g[i] = tile[(r + i) * FM_PANEL + l];
-            store_back(to + walk.y * step->in_back.row + walk.x / c * step->in_back.pixel + channel,
-                       g, value + walk.y * step->in.row + walk.x, run_length, step->activation);
-            r += run_length;
-            walk.x += run_length - 1;
-            walk_on(&walk);
-        }
-    }
-}
-
-/* Jobs: (panel of pictures, block of inputs). */
-static void job_dense_back(const struct fm_plan *plan, const struct fm_step *step,
-                           const struct fm_run *run, size_t job)
-{
-    float tile[FM_ROWS * FM_PANEL] = {0};
-    size_t row[FM_ROWS], first, rows;
-    size_t panels = fm_panels(plan->batch), panel = job % panels;
-    size_t unit_panels = fm_panels(step->units);
-    if (panel * FM_PANEL >= run->pictures || !rows_of_part(step->taps, job / panels, &first, &rows))
-        return;
-    for (size_t r = 0; r < rows; r++)
-        row[r] = step->weight + (first + r) * FM_PANEL;
-    struct product p = {.a = run->weights,
-                        .row = row,
-                        .inner = FM_PANEL,
-                        .a_step = 1,
-                        .b_step = FM_PANEL,
-                        .lanes = lanes_of_panel(run->pictures, panel)};
-    enum { AT_ONCE = 64 };
-    size_t a_tap[AT_ONCE], b_tap[AT_ONCE];
-    p.a_tap = a_tap;
-    p.b_tap = b_tap;
-    p.b = run->workspace + step->scratch + panel * unit_panels * FM_PANEL * FM_PANEL;
-    for (size_t from = 0; from < unit_panels; from += p.taps) {
-        p.taps = unit_panels - from < AT_ONCE ? unit_panels - from : AT_ONCE;
-        for (size_t t = 0; t < p.taps; t++) {
-            a_tap[t] = (from + t) * step->taps * FM_PANEL;
-            b_tap[t] = (from + t) * FM_PANEL * FM_PANEL;
-        }
-        product(&p, rows, tile);
-    }
-    store_dense_back(step, run, first, rows, panel * FM_PANEL, p.lanes, tile);
 }

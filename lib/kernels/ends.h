@@ -1,22 +1,67 @@
 /* ends.h -- where pictures come in and where the loss comes out. */
 
-/* Bytes to floats in 0..1. Jobs: pictures. */
-static void job_gather(const struct fm_plan *plan, const struct fm_step *step,
-                       const struct fm_run *run, size_t job)
+/* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same for
+   all 256. */
+static inline void gather_row(float *to, const uint8_t *from, size_t n)
+{
+    const vec reciprocal = v_splat(1 / 255.0f), minus = v_splat(-255);
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vec x = v_bytes(from + i), q = v_mul(x, reciprocal);
+        v_store(to + i, v_fma(v_fma(q, minus, x), reciprocal, q));
+    }
+    for (; i < n; i++)
+        to[i] = (float)from[i] / 255.0f;
+}
+
+/* Pictures are drawn from all over memory: those of the next batch are called for now. */
+static inline void fetch_ahead(const uint8_t *pixels, size_t count)
+{
+    for (size_t i = 0; i < count; i += 64)
+        __builtin_prefetch(pixels + i);
+}
+
+/* Which pictures of the block are not dark in each FM_LIT pixels, as bits: to scratch, 16 bits for
+   each FM_LIT pixels, block after block. */
+static void note_light(const struct fm_step *step, const struct fm_run *run, size_t first,
+                       size_t count)
+{
+    size_t groups = step->out_shape.h * step->out_shape.w / FM_LIT;
+    uint16_t *lit = (uint16_t *)(run->workspace + step->scratch) + first / FM_BLOCK * groups;
+    memset(lit, 0, groups * sizeof *lit);
+    for (size_t n = 0; n < count; n++) {
+        const uint8_t *pixel = run->pixels[first + n];
+        for (size_t i = 0; i < groups; i++, pixel += FM_LIT) {
+            unsigned any = 0;
+            uint32_t four;
+            uint16_t two;
+            memcpy(&four, pixel, sizeof four);
+            memcpy(&two, pixel + sizeof four, sizeof two);
+            any = (four | two) != 0;
+            lit[i] |= (uint16_t)(any << n);
+        }
+    }
+}
+
+static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
+                         const struct fm_run *run, size_t first, size_t count)
 {
     (void)plan;
-    if (job >= run->pictures)
-        return;
-    float table[256];
-    for (int i = 0; i < 256; i++)
-        table[i] = (float)i / 255.0f;
-    const uint8_t *pixels = run->pixels[job];
-    for (size_t y = 0; y < step->out_shape.h; y++) {
-        float *row =
-            run->workspace + step->out.origin + job * step->out.picture + y * step->out.row;
-        for (size_t x = 0; x < step->out_shape.w; x++)
-            row[x] = table[*pixels++];
+    size_t h = step->out_shape.h, w = step->out_shape.w;
+    if (step->out.row == w) {
+        w *= h;
+        h = 1;
     }
+    for (size_t n = first; n < first + count; n++) {
+        if (run->ahead > n)
+            fetch_ahead(run->pixels[run->pictures + n], h * w);
+        for (size_t y = 0; y < h; y++)
+            gather_row(run->workspace + step->out.origin + n * step->out.picture +
+                           y * step->out.row,
+                       run->pixels[n] + y * w, w);
+    }
+    if (step->scratch)
+        note_light(step, run, first, count);
 }
 
 /* Lanes c .. c+15 of a row of classes, those beyond the last a huge negative number: e^that is
@@ -80,11 +125,10 @@ static void one_loss(const struct fm_step *step, const struct fm_run *run, size_
         back[c] = (e[c] - (c == label ? 1.0f : 0.0f)) * share;
 }
 
-/* Jobs: sixteen pictures each. */
-static void job_loss(const struct fm_plan *plan, const struct fm_step *step,
-                     const struct fm_run *run, size_t job)
+static void block_loss(const struct fm_plan *plan, const struct fm_step *step,
+                       const struct fm_run *run, size_t first, size_t count)
 {
     (void)plan;
-    for (size_t n = job * 16; n < job * 16 + 16 && n < run->pictures; n++)
+    for (size_t n = first; n < first + count; n++)
         one_loss(step, run, n);
 }

@@ -17,12 +17,14 @@ struct product {
     size_t taps, inner;
     size_t a_step, b_step; /* from one inner element to the next */
     size_t lanes;          /* that are wanted, of 32; the others hold anything */
+    bool fresh;            /* the sums start from zero, whatever the tile holds */
 };
 
 enum { K_GROUP = 512 };
 
 struct group {
     size_t tap_from, tap_to, from, to; /* taps, and inner elements of each */
+    bool fresh;                        /* the first of a fresh product */
 };
 
 #define ROWS_1(X) X(0)
@@ -46,6 +48,11 @@ struct group {
     v_store(c + (i)*FM_PANEL, v_add(v_load(c + (i)*FM_PANEL), low##i));                            \
     v_store(c + (i)*FM_PANEL + VL, v_add(v_load(c + (i)*FM_PANEL + VL), high##i));
 
+/* Zero is added, for a sum may be -0. */
+#define TILE_FRESH_END(i)                                                                          \
+    v_store(c + (i)*FM_PANEL, v_add(v_splat(0), low##i));                                          \
+    v_store(c + (i)*FM_PANEL + VL, v_add(v_splat(0), high##i));
+
 /* A tile of so many rows by two vectors, in registers over a group of k. */
 #define DEFINE_TILE(rows)                                                                          \
     static void tile_##rows(const struct product *p, const size_t *row, struct group k,            \
@@ -62,7 +69,11 @@ struct group {
                 ROWS_##rows(TILE_STEP)                                                             \
             }                                                                                      \
         }                                                                                          \
-        ROWS_##rows(TILE_END)                                                                      \
+        if (k.fresh) {                                                                             \
+            ROWS_##rows(TILE_FRESH_END)                                                            \
+        } else {                                                                                   \
+            ROWS_##rows(TILE_END)                                                                  \
+        }                                                                                          \
     }
 
 DEFINE_TILE(1)
@@ -117,6 +128,7 @@ static void product(const struct product *p, size_t rows, float *tile)
                           .tap_to = t + taps_at_once < p->taps ? t + taps_at_once : p->taps};
         for (k.from = 0; k.from < p->inner; k.from = k.to) {
             k.to = p->inner - k.from > K_GROUP ? k.from + K_GROUP : p->inner;
+            k.fresh = p->fresh && t == 0 && k.from == 0;
             product_group(p, rows, k, tile);
         }
     }

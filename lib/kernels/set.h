@@ -13,6 +13,7 @@
 #include "kernels/sink.h"
 #include "kernels/affine.h"
 #include "kernels/affine-back.h"
+#include "kernels/dense.h"
 #include "kernels/winograd.h"
 #include "kernels/pool.h"
 #include "kernels/ends.h"
@@ -27,5 +28,11 @@ const struct fm_kernels FM_SET = {
 #define JOB(name) [FM_JOB_##name] = job_##name,
             FM_JOBS(JOB)
 #undef JOB
+        },
+    .block =
+        {
+#define BLOCK(name) [FM_JOB_##name] = block_##name,
+            FM_BLOCK_JOBS(BLOCK)
+#undef BLOCK
         },
 };

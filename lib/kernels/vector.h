@@ -26,6 +26,7 @@ typedef __mmask16 mask;
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_greater(a, b) _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
 #define v_select(m, a, b) _mm512_mask_blend_ps(m, b, a)
+#define v_bytes(p) _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)(p))))
 static inline vec v_pow2(vec n) /* 2^n for whole n in -126..127 */
 {
     __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
@@ -48,6 +49,7 @@ typedef __m256 mask;
 #define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define v_greater(a, b) _mm256_cmp_ps(a, b, _CMP_GT_OQ)
 #define v_select(m, a, b) _mm256_blendv_ps(b, a, m)
+#define v_bytes(p) _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(p))))
 static inline vec v_pow2(vec n)
 {
     __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
@@ -70,6 +72,10 @@ typedef uint32x4_t mask;
 #define v_fma(a, b, c) vfmaq_f32(c, a, b)
 #define v_greater(a, b) vcgtq_f32(a, b)
 #define v_select(m, a, b) vbslq_f32(m, a, b)
+static inline vec v_bytes(const uint8_t *p) /* VL bytes as floats */
+{
+    return (vec){(float)p[0], (float)p[1], (float)p[2], (float)p[3]};
+}
 static inline vec v_pow2(vec n)
 {
     int32x4_t e = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
@@ -139,6 +145,10 @@ static inline vec v_select(mask m, vec a, vec b)
 {
     V_EACH a.f[l] = m.f[l] ? a.f[l] : b.f[l];
     return a;
+}
+static inline vec v_bytes(const uint8_t *p)
+{
+    return (vec){{(float)p[0], (float)p[1], (float)p[2], (float)p[3]}};
 }
 static inline vec v_pow2(vec n)
 {

@@ -68,7 +68,7 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
         return -1;
     struct fm_step last = *step;
     last.jobs = blocks * fm_panels(out);
-    count_flops(&last);
+    count_work(builder, &last);
     return fm_add_step(builder, &last, err);
 }
 
@@ -118,7 +118,7 @@ static int winograd_gradient(struct fm_builder *builder, const struct fm_node *n
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     step.kind = FM_JOB_winograd_gradient;
-    count_flops(&step);
+    count_work(builder, &step);
     step.shared_points = false;
     step.points = builder->points[node - builder->plan->net->node];
     step.jobs = fm_panels(step.units) * fm_panels(step.in_shape.c);
@@ -134,6 +134,12 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
                       struct fmnn_error *err)
 {
     struct fm_step step = fm_node_step(builder, node, FM_JOB_affine);
+    if (is_dense(&step)) {
+        step.kind = FM_JOB_dense;
+        step.jobs = fm_panels(step.units) * blocks(builder->plan->batch);
+        count_work(builder, &step);
+        return fm_add_step(builder, &step, err);
+    }
     if (fm_choose_winograd(builder, &step.window, step.in_shape, step.out_shape, &step.winograd,
                            err) != 0)
         return -1;
@@ -147,35 +153,45 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
 
 /* The input's gradient: a step that lays something ready in the scratch, and one that uses it. */
 static int input_gradient(struct fm_builder *builder, const struct fm_node *node,
-                          struct fmnn_error *err)
+                          struct fm_step step, struct fmnn_error *err)
 {
-    struct fm_step step = fm_node_step(builder, node, FM_JOB_transpose_weight);
-    size_t batch = builder->plan->batch, row, room;
-    bool dense = is_dense(&step);
+    size_t batch = builder->plan->batch, room;
     if (fm_choose_winograd(builder, &step.window, step.out_shape, step.in_shape, &step.winograd,
                            err) != 0)
         return -1;
     if (step.winograd)
         return winograd_input_gradient(builder, node, &step, err);
-    if (dense) {
-        step.kind = FM_JOB_transpose_batch;
-        step.jobs = fm_panels(batch);
-        row = fm_panels(step.units) * FM_PANEL;
-    } else {
-        step.jobs = fm_panels(step.in_shape.c);
-        row = step.window.kernel_h * step.window.kernel_w * step.units;
-    }
-    if (!fm_mul(step.jobs * FM_PANEL, row, &room))
+    step.kind = FM_JOB_transpose_weight;
+    step.jobs = fm_panels(step.in_shape.c);
+    if (!fm_mul(step.jobs * FM_PANEL, step.window.kernel_h * step.window.kernel_w * step.units,
+                &room))
         return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu", batch);
     if (room > builder->scratch_floats)
         builder->scratch_floats = room;
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     count_work(builder, &step);
-    step.kind = dense ? FM_JOB_dense_back : FM_JOB_affine_back;
-    step.jobs =
-        dense ? fm_panels(batch) * blocks(step.taps)
-              : fm_panels(step.in_shape.c) * blocks(batch * step.in_shape.h * step.in_shape.w);
+    step.kind = FM_JOB_affine_back;
+    step.jobs = fm_panels(step.in_shape.c) * blocks(batch * step.in_shape.h * step.in_shape.w);
+    return fm_add_step(builder, &step, err);
+}
+
+static int dense_input_gradient(struct fm_builder *builder, const struct fm_node *node,
+                                struct fm_step step, struct fmnn_error *err)
+{
+    size_t batch = builder->plan->batch, pictures = fm_panels(batch);
+    size_t share = (pictures * FM_PANEL + batch - 1) / batch; /* of a picture, in whole panels */
+    (void)node;
+    step.kind = FM_JOB_transpose_batch;
+    step.block = FM_BLOCK;
+    if (fm_take(builder->plan, fm_panels(step.units) * FM_PANEL, share, 1, &step.scratch, err) !=
+            0 ||
+        fm_add_step(builder, &step, err) != 0)
+        return -1;
+    count_work(builder, &step);
+    step.kind = FM_JOB_dense_back;
+    step.block = 0;
+    step.jobs = pictures * blocks(step.taps);
     return fm_add_step(builder, &step, err);
 }
 
@@ -184,11 +200,16 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
                        struct fmnn_error *err)
 {
     const struct fm_winograd *winograd = builder->winograd[node - builder->plan->net->node];
-    if (node->input != 0 && input_gradient(builder, node, err) != 0)
+    struct fm_step step = fm_node_step(builder, node, FM_JOB_gradient);
+    bool dense = is_dense(&step);
+    int (*back)(struct fm_builder *, const struct fm_node *, struct fm_step, struct fmnn_error *) =
+        dense ? dense_input_gradient : input_gradient;
+    if (node->input != 0 && back(builder, node, step, err) != 0)
         return -1;
     if (winograd)
         return winograd_gradient(builder, node, winograd, err);
-    struct fm_step step = fm_node_step(builder, node, FM_JOB_gradient);
+    if (dense)
+        step.kind = FM_JOB_dense_gradient;
     step.jobs = fm_panels(step.units) * blocks(step.taps);
     step.phase = FM_GRADIENT;
     count_work(builder, &step);

@@ -1,0 +1,246 @@
+/* dense.h -- dense layers, whose kernel is the whole input: one output pixel, and every weight
+   is used once a picture.
+
+   The steps of small layers work on a block of pictures, so that several follow each other in one
+   job; those of large ones share out the weights. */
+
+/* Panel `panel` of the outputs of pictures first .. first + count - 1, FM_ROWS at most. */
+static void dense_panel(const struct fm_step *step, const struct fm_run *run, size_t first,
+                        size_t count, size_t panel)
+{
+    float tile[FM_ROWS * FM_PANEL];
+    size_t row[FM_ROWS], lanes = lanes_of_panel(step->units, panel);
+    static const size_t none[1];
+    const float *bias = run->weights + step->bias + panel * FM_PANEL;
+    for (size_t r = 0; r < count; r++) {
+        row[r] = r * step->in.picture;
+        memcpy(tile + r * FM_PANEL, bias, FM_PANEL * sizeof *tile);
+    }
+    struct product p = {.a = run->workspace + step->in.origin + first * step->in.picture,
+                        .b = run->weights + step->weight + panel * step->taps * FM_PANEL,
+                        .row = row,
+                        .a_tap = none,
+                        .b_tap = none,
+                        .taps = 1,
+                        .inner = step->taps,
+                        .a_step = 1,
+                        .b_step = FM_PANEL,
+                        .lanes = lanes};
+    product(&p, count, tile);
+    float *to = run->workspace + step->out.origin + first * step->out.picture + panel * FM_PANEL;
+    for (size_t r = 0; r < count; r++)
+        store_lanes(to + r * step->out.picture, tile + r * FM_PANEL, lanes, step->activation);
+}
+
+/* Jobs: (panel of outputs, block of FM_ROWS pictures). */
+static void job_dense(const struct fm_plan *plan, const struct fm_step *step,
+                      const struct fm_run *run, size_t job)
+{
+    size_t first, rows, parts = (plan->batch + FM_ROWS - 1) / FM_ROWS;
+    if (rows_of_part(run->pictures, job % parts, &first, &rows))
+        dense_panel(step, run, first, rows, job / parts);
+}
+
+static void block_dense(const struct fm_plan *plan, const struct fm_step *step,
+                        const struct fm_run *run, size_t first, size_t count)
+{
+    (void)plan;
+    for (size_t panel = 0; panel < fm_panels(step->units); panel++)
+        dense_panel(step, run, first, count, panel);
+}
+
+/* The gradient of the output to scratch: (panel of pictures, units rounded up to 32, 32 pictures);
+   spare units are zero, spare pictures anything. */
+static void block_transpose_batch(const struct fm_plan *plan, const struct fm_step *step,
+                                  const struct fm_run *run, size_t first, size_t count)
+{
+    (void)plan;
+    size_t padded = fm_panels(step->units) * FM_PANEL;
+    float *to =
+        run->workspace + step->scratch + first / FM_PANEL * padded * FM_PANEL + first % FM_PANEL;
+    const float *from = run->workspace + step->back.origin + first * step->back.picture;
+    for (size_t unit = 0; unit < padded; unit++, to += FM_PANEL)
+        for (size_t l = 0; l < count; l++)
+            to[l] = unit < step->units ? from[l * step->back.picture + unit] : 0;
+}
+
+/* Stores a tile of (rows of the input, pictures) as rows of pictures. */
+static void store_dense_back(const struct fm_step *step, const struct fm_run *run, size_t first,
+                             size_t rows, size_t picture, size_t lanes, const float *tile)
+{
+    struct fm_shape row_shape = {
+        .c = 1, .h = step->in_shape.h, .w = step->in_shape.w * step->in_shape.c};
+    size_t c = step->in_shape.c;
+    for (size_t l = 0; l < lanes; l++) {
+        const float *value = run->workspace + step->in.origin + (picture + l) * step->in.picture;
+        float *to = run->workspace + step->in_back.origin + (picture + l) * step->in_back.picture;
+        struct walk walk = walk_from(row_shape, first);
+        for (size_t r = 0; r < rows;) {
+            size_t channel = walk.x % c, run_length = c - channel;
+            if (run_length > rows - r)
+                run_length = rows - r;
+            float g[FM_ROWS];
+            for (size_t i = 0; i < run_length; i++)
+                g[i] = tile[(r + i) * FM_PANEL + l];
+            store_back(to + walk.y * step->in_back.row + walk.x / c * step->in_back.pixel + channel,
+                       g, value + walk.y * step->in.row + walk.x, run_length, step->activation);
+            r += run_length;
+            walk.x += run_length - 1;
+            walk_on(&walk);
+        }
+    }
+}
+
+/* The gradient of inputs first .. first + rows - 1 (FM_ROWS at most) of pictures that are side by
+   side in scratch. The weights are used as they lie, with the pictures as lanes. */
+static void dense_back_rows(const struct fm_step *step, const struct fm_run *run, size_t first,
+                            size_t rows, size_t picture, size_t pictures)
+{
+    float tile[FM_ROWS * FM_PANEL];
+    size_t row[FM_ROWS], panels = fm_panels(step->units);
+    for (size_t r = 0; r < rows; r++)
+        row[r] = step->weight + (first + r) * FM_PANEL;
+    struct product p = {.a = run->weights,
+                        .row = row,
+                        .inner = FM_PANEL,
+                        .a_step = 1,
+                        .b_step = FM_PANEL,
+                        .lanes = pictures,
+                        .fresh = true};
+    enum { AT_ONCE = 64 };
+    size_t a_tap[AT_ONCE], b_tap[AT_ONCE];
+    p.a_tap = a_tap;
+    p.b_tap = b_tap;
+    p.b = run->workspace + step->scratch + picture / FM_PANEL * panels * FM_PANEL * FM_PANEL +
+          picture % FM_PANEL;
+    for (size_t from = 0; from < panels; from += p.taps) {
+        p.taps = panels - from < AT_ONCE ? panels - from : AT_ONCE;
+        for (size_t t = 0; t < p.taps; t++) {
+            a_tap[t] = (from + t) * step->taps * FM_PANEL;
+            b_tap[t] = (from + t) * FM_PANEL * FM_PANEL;
+        }
+        product(&p, rows, tile);
+        p.fresh = false;
+    }
+    store_dense_back(step, run, first, rows, picture, pictures, tile);
+}
+
+/* Jobs: (panel of pictures, block of inputs). */
+static void job_dense_back(const struct fm_plan *plan, const struct fm_step *step,
+                           const struct fm_run *run, size_t job)
+{
+    size_t first, rows, panels = fm_panels(plan->batch), picture = job % panels * FM_PANEL;
+    if (picture < run->pictures && rows_of_part(step->taps, job / panels, &first, &rows))
+        dense_back_rows(step, run, first, rows, picture,
+                        lanes_of_panel(run->pictures, job % panels));
+}
+
+static void block_dense_back(const struct fm_plan *plan, const struct fm_step *step,
+                             const struct fm_run *run, size_t first, size_t count)
+{
+    (void)plan;
+    size_t input, rows;
+    for (size_t part = 0; rows_of_part(step->taps, part, &input, &rows); part++)
+        dense_back_rows(step, run, input, rows, first, count);
+}
+
+/* The gradient of a panel of the bias: that of a weight whose input is 1. */
+static void dense_bias_gradient(const struct fm_plan *plan, const struct fm_step *step,
+                                const struct fm_run *run, struct product *p, size_t panel)
+{
+    static const float one = 1;
+    static const size_t row[1];
+    float sum[FM_PANEL];
+    p->a = &one;
+    p->a_step = 0;
+    p->row = row;
+    product(p, 1, sum);
+    for (size_t l = p->lanes; l < FM_PANEL; l++)
+        sum[l] = 0;
+    sink(plan, run, step->bias + panel * FM_PANEL, sum, FM_PANEL);
+}
+
+#define LIT_START(i) vec low##i = v_splat(0), high##i = v_splat(0);
+#define LIT_STEP(i)                                                                                \
+    {                                                                                              \
+        vec x = v_splat(a[o + i]);                                                                 \
+        low##i = v_fma(x, b0, low##i);                                                             \
+        high##i = v_fma(x, b1, high##i);                                                           \
+    }
+
+/* A group of pictures of the product for FM_LIT rows side by side: those whose bits are set. What is
+   left out is zero and would add nothing. */
+static void lit_tile(const struct product *p, const float *a, struct group k, size_t lane,
+                     const uint16_t *lit, size_t groups, float *c)
+{
+    c += lane;
+    ROWS_6(LIT_START)
+    for (size_t n = k.from; n < k.to; n += 64) {
+        uint64_t bits = 0;
+        for (size_t i = 0; i < 4 && n + i * FM_BLOCK < k.to; i++)
+            bits |= (uint64_t)lit[(n / FM_BLOCK + i) * groups] << i * FM_BLOCK;
+        for (; bits; bits &= bits - 1) {
+            size_t picture = n + (size_t)__builtin_ctzll(bits), o = picture * p->a_step;
+            const float *b = p->b + picture * p->b_step + lane;
+            vec b0 = v_load(b), b1 = v_load(b + VL);
+            ROWS_6(LIT_STEP)
+        }
+    }
+    if (k.fresh) {
+        ROWS_6(TILE_FRESH_END)
+    } else {
+        ROWS_6(TILE_END)
+    }
+}
+
+/* The product for whole FM_LIT rows, as far as they go, from the input's `first` on; returns how many
+   rows these are. */
+static size_t lit_product(const struct fm_step *step, const struct fm_run *run,
+                          const struct product *p, size_t first, size_t rows, float *tile)
+{
+    size_t groups = step->taps / FM_LIT;
+    const uint16_t *lit = (const uint16_t *)(run->workspace + step->scratch) + first / FM_LIT;
+    rows -= rows % FM_LIT;
+    for (struct group k = {.fresh = true}; k.from < p->inner; k.from = k.to, k.fresh = false) {
+        k.to = p->inner - k.from > K_GROUP ? k.from + K_GROUP : p->inner;
+        for (size_t r = 0; r < rows; r += FM_LIT)
+            for (size_t lane = 0; lane < p->lanes; lane += 2 * VL)
+                lit_tile(p, p->a + r, k, lane, lit + r / FM_LIT, groups, tile + r * FM_PANEL);
+    }
+    return rows;
+}
+
+/* Jobs: (panel of outputs, block of inputs), so that the thread which has begun with a panel goes on
+   with it; the first block also does the bias. */
+static void job_dense_gradient(const struct fm_plan *plan, const struct fm_step *step,
+                               const struct fm_run *run, size_t job)
+{
+    float tile[FM_ROWS * FM_PANEL];
+    size_t row[FM_ROWS], first, rows, parts = (step->taps + FM_ROWS - 1) / FM_ROWS;
+    static const size_t none[1];
+    size_t panel = job / parts, lanes = lanes_of_panel(step->units, panel);
+    if (!rows_of_part(step->taps, job % parts, &first, &rows))
+        return;
+    for (size_t r = 0; r < rows; r++)
+        row[r] = r;
+    struct product p = {.a = run->workspace + step->in.origin + first,
+                        .b = run->workspace + step->back.origin + panel * FM_PANEL,
+                        .row = row,
+                        .a_tap = none,
+                        .b_tap = none,
+                        .taps = 1,
+                        .inner = run->pictures,
+                        .a_step = step->in.picture,
+                        .b_step = step->back.picture,
+                        .lanes = lanes,
+                        .fresh = true};
+    size_t done = step->scratch ? lit_product(step, run, &p, first, rows, tile) : 0;
+    p.row += done;
+    product(&p, rows - done, tile + done * FM_PANEL);
+    for (size_t r = 0; r < rows && lanes < FM_PANEL; r++)
+        for (size_t l = lanes; l < FM_PANEL; l++)
+            tile[r * FM_PANEL + l] = 0; /* the panel's spare weights stay zero */
+    sink(plan, run, step->weight + (panel * step->taps + first) * FM_PANEL, tile, rows * FM_PANEL);
+    if (first == 0)
+        dense_bias_gradient(plan, step, run, &p, panel);
+}
