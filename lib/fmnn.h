@@ -124,6 +124,10 @@ FMNN_API int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uin
    size[] is zero beyond the rank. */
 FMNN_API int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4],
                             struct fmnn_error *err);
+/* The same, and a gzip file is inflated whole, though nothing of it is kept: no fault of it is left
+   to be found later. */
+FMNN_API int fmnn_idx_check(const char *path, unsigned *rank, size_t size[4],
+                            struct fmnn_error *err);
 /* Writes an IDX file of unsigned bytes, plain: rank 1 to 4, no size 0. */
 FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, const uint8_t *bytes,
                             struct fmnn_error *err);
