@@ -258,8 +258,9 @@ struct fmnn_net;
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
-/* Starting weights: he_normal as in Keras (normal truncated at two deviations), biases zero. */
-FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed);
+/* Starting weights: he_normal as in Keras (normal truncated at two deviations), biases zero; the
+   same for any number of threads, 0 being all processors. */
+FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads);
 FMNN_API size_t fmnn_net_height(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_width(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);

@@ -57,7 +57,13 @@ struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, siz
                               size_t classes, struct fmnn_error *err);
 int fm_net_allocate(struct fmnn_net *net, struct fmnn_error *err); /* the weights, zero */
 
-/* Copies a parameter between canonical and stored order; block is laid out like net->weights. */
+/* Copies units first .. first+count-1 of a parameter between canonical and stored order; block is
+   laid out like net->weights. Many units at once, 32 or more, are quick. */
+void fm_parameter_get_units(const struct fm_parameter *parameter, const float *block, size_t first,
+                            size_t count, float *canonical);
+void fm_parameter_set_units(const struct fm_parameter *parameter, float *block, size_t first,
+                            size_t count, const float *canonical);
+/* All units. */
 void fm_parameter_get(const struct fm_parameter *parameter, const float *block, float *canonical);
 void fm_parameter_set(const struct fm_parameter *parameter, float *block, const float *canonical);
 size_t fm_parameter_count(const struct fm_parameter *parameter); /* canonical elements */

@@ -93,3 +93,11 @@ double fm_random_truncated_normal(uint64_t bits)
     double u = ((double)(bits >> 11) + 0.5) / 9007199254740992.0; /* in (0,1) */
     return quantile(below + u * (1 - 2 * below)) / deviation;
 }
+
+void fm_random_normals(float *out, size_t n, double deviation, uint64_t seed,
+                       enum fm_purpose purpose, uint64_t index)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] =
+            (float)(deviation * fm_random_truncated_normal(fm_random(seed, purpose, 0, index + i)));
+}

@@ -291,7 +291,7 @@ START_TEST(starting_weights_are_he_normal)
 {
     struct fmnn_net *net =
         net_of("conv 64 5x5 relu | dense 40 relu | dense classes", 8, 8, 3, NULL);
-    fmnn_net_initialise(net, 3);
+    fmnn_net_initialise(net, 3, 0);
     for (size_t i = 0; i < 4; i++) {
         const struct fm_parameter *p = &net->parameter[i];
         size_t count = fm_parameter_count(p);
