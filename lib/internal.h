@@ -38,8 +38,10 @@ int fm_fail_errno(struct fmnn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* memory.c: sizes are checked before they are multiplied; NULL and an error when there is none.
-   Memory is zeroed. fm_alloc_aligned gives 64-byte alignment and is freed by free(). */
+   Memory is zeroed, but that of fm_alloc_bare, which is to be written in full. The latter two give
+   64-byte alignment; all is freed by free(). */
 void *fm_alloc(size_t count, size_t size, struct fmnn_error *err);
+void *fm_alloc_bare(size_t count, size_t size, struct fmnn_error *err);
 void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err);
 /* Grows *array (of *capacity elements) to hold at least need elements; new ones are not zeroed. */
 int fm_grow(void **array, size_t *capacity, size_t need, size_t size, struct fmnn_error *err);

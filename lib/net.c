@@ -290,17 +290,25 @@ struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, siz
     return NULL;
 }
 
-int fm_net_allocate(struct fmnn_net *net, struct fmnn_error *err)
+int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err)
 {
-    net->weights = fm_alloc_aligned(net->stored, sizeof *net->weights, err);
-    return net->weights ? 0 : -1;
+    net->weights = fm_alloc_bare(net->stored, sizeof *net->weights, err);
+    if (!net->weights)
+        return -1;
+    for (size_t id = 0; id < net->parameter_count; id++) {
+        const struct fm_parameter *p = &net->parameter[id];
+        size_t panel = p->c * p->h * p->w * FM_PANEL, whole = p->units / FM_PANEL * panel;
+        size_t from = zero ? 0 : whole;
+        memset(net->weights + p->offset + from, 0, (p->stored - from) * sizeof *net->weights);
+    }
+    return 0;
 }
 
 struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
                               size_t classes, struct fmnn_error *err)
 {
     struct fmnn_net *net = fm_net_shape(model, height, width, classes, err);
-    if (!net || fm_net_allocate(net, err) == 0)
+    if (!net || fm_net_allocate(net, true, err) == 0)
         return net;
     fmnn_net_free(net);
     return NULL;

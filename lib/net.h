@@ -55,7 +55,8 @@ struct fmnn_net {
 /* A net without weights: shapes and parameters are known, but nothing large is allocated yet. */
 struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
                               size_t classes, struct fmnn_error *err);
-int fm_net_allocate(struct fmnn_net *net, struct fmnn_error *err); /* the weights, zero */
+/* Makes room for the weights: zero, or only the lanes that belong to no unit. */
+int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err);
 
 /* Copies units first .. first+count-1 of a parameter between canonical and stored order; block is
    laid out like net->weights. Many units at once, 32 or more, are quick. */
