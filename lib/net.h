@@ -59,7 +59,7 @@ struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, siz
 int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err);
 
 /* Copies units first .. first+count-1 of a parameter between canonical and stored order; block is
-   laid out like net->weights. Many units at once, 32 or more, are quick. */
+   laid out like net->weights. Many units at once, 16 or more, are quick. */
 void fm_parameter_get_units(const struct fm_parameter *parameter, const float *block, size_t first,
                             size_t count, float *canonical);
 void fm_parameter_set_units(const struct fm_parameter *parameter, float *block, size_t first,

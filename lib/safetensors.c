@@ -94,7 +94,7 @@ static char *find_digits(char *header)
    where that fits. */
 static size_t rows_at_once(size_t rows, size_t row_bytes)
 {
-    enum { PIECE = 16 << 20, GOOD = 32 };
+    enum { PIECE = 8 << 20, GOOD = 16 };
     size_t fit = row_bytes ? PIECE / row_bytes : rows;
     if (fit < 1)
         fit = 1;
