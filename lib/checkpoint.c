@@ -212,29 +212,49 @@ static int read_state(struct fmnn_trainer *t, const struct fm_safetensors *file,
     return 0;
 }
 
-static int read_tensors(struct fmnn_trainer *t, const struct fm_safetensors *file,
+static int read_tensors(struct fmnn_trainer *t, struct fm_safetensors *file, bool best,
                         struct fmnn_error *err)
 {
-    if (fm_read_parameters(file, t->net, "", t->net->weights, err) != 0)
-        return -1;
+    char prefix[FM_SLOTS][64];
+    struct fm_part part[FM_SLOTS + 2] = {{"", t->net->weights}};
+    size_t parts = 1;
     for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
-        char prefix[64];
-        snprintf(prefix, sizeof prefix, "optimizer.%s.", t->optimizer->slot_names[i]);
-        if (fm_read_parameters(file, t->net, prefix, t->slots[i], err) != 0)
-            return -1;
+        snprintf(prefix[i], sizeof prefix[i], "optimizer.%s.", t->optimizer->slot_names[i]);
+        part[parts++] = (struct fm_part){prefix[i], t->slots[i]};
     }
-    return t->kept ? fm_read_parameters(file, t->net, "best.", t->best, err) : 0;
+    if (best)
+        part[parts++] = (struct fm_part){"best.", t->best};
+    return fm_read_parameters(file, t->net, part, parts, err);
+}
+
+/* What was kept can be told from the names alone, before the state is there. */
+static bool keeps_best(const struct fmnn_trainer *t, const struct fm_safetensors *file)
+{
+    char name[64];
+    snprintf(name, sizeof name, "best.%s", t->net->parameter[0].name);
+    return t->best && fm_safetensors_find(file, name);
+}
+
+static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
+                           struct fmnn_error *err)
+{
+    if (check_identity(t, file, err) != 0)
+        return fm_damage_first(file, err);
+    bool best = keeps_best(t, file);
+    if (read_tensors(t, file, best, err) != 0 || read_history(t, file, err) != 0 ||
+        read_state(t, file, err) != 0)
+        return -1;
+    if (t->kept && !best)
+        return fm_fail(err, FMNN_DATA, "%s: the best weights are missing",
+                       fm_safetensors_name(file));
+    fm_trainer_shuffle(t);
+    return 0;
 }
 
 int fmnn_trainer_resume(struct fmnn_trainer *t, const char *path, struct fmnn_error *err)
 {
-    struct fm_safetensors *file = fm_safetensors_read(path, err);
-    int status = -1;
-    if (file && check_identity(t, file, err) == 0 && read_history(t, file, err) == 0 &&
-        read_state(t, file, err) == 0)
-        status = read_tensors(t, file, err);
+    struct fm_safetensors *file = fm_safetensors_open(path, err);
+    int status = file ? read_checkpoint(t, file, err) : -1;
     fm_safetensors_free(file);
-    if (status == 0)
-        fm_trainer_shuffle(t);
     return status;
 }

@@ -124,6 +124,10 @@ FMNN_API int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uin
    size[] is zero beyond the rank. */
 FMNN_API int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4],
                             struct fmnn_error *err);
+/* The same, and a gzip file is inflated whole, though nothing of it is kept: no fault of it is left
+   to be found later. */
+FMNN_API int fmnn_idx_check(const char *path, unsigned *rank, size_t size[4],
+                            struct fmnn_error *err);
 /* Writes an IDX file of unsigned bytes, plain: rank 1 to 4, no size 0. */
 FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, const uint8_t *bytes,
                             struct fmnn_error *err);
@@ -254,8 +258,9 @@ struct fmnn_net;
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
-/* Starting weights: he_normal as in Keras (normal truncated at two deviations), biases zero. */
-FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed);
+/* Starting weights: he_normal as in Keras (normal truncated at two deviations), biases zero; the
+   same for any number of threads, 0 being all processors. */
+FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads);
 FMNN_API size_t fmnn_net_height(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_width(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);

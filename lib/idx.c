@@ -1,9 +1,10 @@
 /* idx.c -- IDX files of unsigned bytes, plain or gzip.
 
-   A plain file stays on disk: rows are read as they are wanted. A gzip file has no rows to jump to,
-   so it is inflated whole, into memory that grows with the data that is really there and never
-   beyond what the header promised. gzread is not used: it takes what is not gzip for data, and
-   passes over garbage after the end. */
+   A plain file stays on disk: rows are read as they are wanted. A gzip file has no rows to jump to:
+   it is inflated whole, into memory that grows with the data that is really there and never beyond
+   what the header promised; or, opened to be read onward, row by row as they are wanted, and whole
+   only when a row behind is. gzread is not used: it takes what is not gzip for data, and passes
+   over garbage after the end. */
 #include "internal.h"
 
 #include <errno.h>
@@ -31,10 +32,12 @@ struct fmnn_idx {
     char *path;
     int fd; /* -1 when the data are in memory */
     struct shape shape;
-    uint8_t *data;  /* inflated */
-    uint8_t *ahead; /* plain: BLOCK bytes that hold ahead_count rows from ahead_first */
+    struct source *source; /* a gzip file that is read onward; NULL: plain, or in memory */
+    uint8_t *data;         /* inflated */
+    uint8_t *ahead;        /* rows read ahead: ahead_count from ahead_first */
     size_t ahead_first, ahead_count;
-    size_t next; /* the row after those read last: reading goes on there, or jumps */
+    size_t next; /* plain: the row after those read last: reading goes on there, or jumps; gzip: the
+                    row that comes out of the source next */
 };
 
 /* ---- bytes, from a plain or a gzip file alike
@@ -298,6 +301,16 @@ static int wrong_length(const struct source *source, const struct shape *shape, 
                    source->path, got, shape->data_bytes);
 }
 
+/* The end of the stream, with its checksum, comes after the last byte of data. */
+static int check_end(struct source *source, const struct shape *shape, struct fmnn_error *err)
+{
+    uint8_t more;
+    size_t got;
+    if (inflate_bytes(source, &more, 1, &got, err) < 0)
+        return -1;
+    return got ? wrong_length(source, shape, shape->data_bytes + 1, err) : 0;
+}
+
 static int inflate_data(struct fmnn_idx *idx, struct source *source, struct fmnn_error *err)
 {
     const uint64_t wanted = idx->shape.data_bytes;
@@ -321,78 +334,115 @@ static int inflate_data(struct fmnn_idx *idx, struct source *source, struct fmnn
     } while (have == capacity && have < wanted);
     if (have < wanted)
         return wrong_length(source, &idx->shape, have, err);
-    /* The end of the stream, with its checksum, comes after the last byte of data. */
-    uint8_t more;
-    if (inflate_bytes(source, &more, 1, &got, err) < 0)
-        return -1;
-    return got ? wrong_length(source, &idx->shape, wanted + 1, err) : 0;
+    return check_end(source, &idx->shape, err);
+}
+
+/* Inflates the rest and drops it. */
+static int inflate_rest(struct source *source, const struct shape *shape, uint8_t block[BLOCK],
+                        struct fmnn_error *err)
+{
+    size_t got;
+    for (uint64_t have = 0; have < shape->data_bytes; have += got) {
+        uint64_t left = shape->data_bytes - have;
+        if (inflate_bytes(source, block, left < BLOCK ? (size_t)left : BLOCK, &got, err) < 0)
+            return -1;
+        if (got == 0)
+            return wrong_length(source, shape, have, err);
+    }
+    return check_end(source, shape, err);
 }
 
 /* ---- the interface
  * -------------------------------------------------------------------------------- */
 
-static int load(struct fmnn_idx *idx, struct source *source, struct fmnn_error *err)
+/* Holds everything from now on. */
+static int load_whole(struct fmnn_idx *idx, struct fmnn_error *err)
 {
+    int status = inflate_data(idx, idx->source, err);
+    source_end(idx->source);
+    free(idx->source);
+    idx->source = NULL;
+    close(idx->fd);
+    idx->fd = -1;
+    if (status != 0) {
+        free(idx->data);
+        idx->data = NULL;
+    }
+    return status;
+}
+
+static int load(struct fmnn_idx *idx, bool onward, struct fmnn_error *err)
+{
+    struct source *source = idx->source;
     if (source_start(source, idx->path, idx->fd, err) < 0 ||
         read_header(source, &idx->shape, err) < 0)
         return -1;
-    if (!source->gzip) {
-        idx->ahead = fm_alloc(BLOCK, 1, err);
-        return idx->ahead ? 0 : -1;
-    }
-    if (inflate_data(idx, source, err) < 0)
-        return -1;
-    close(idx->fd);
+    if (source->gzip)
+        return onward ? 0 : load_whole(idx, err);
+    free(source);
+    idx->source = NULL;
+    idx->ahead = fm_alloc(BLOCK, 1, err);
+    return idx->ahead ? 0 : -1;
+}
+
+static struct fmnn_idx *open_idx(const char *path, bool onward, struct fmnn_error *err)
+{
+    struct fmnn_idx *idx = fm_alloc(1, sizeof *idx, err);
+    if (!idx)
+        return NULL;
     idx->fd = -1;
-    return 0;
+    idx->source = fm_alloc(1, sizeof *idx->source, err);
+    if (idx->source)
+        idx->fd = open_either(path, &idx->path, err);
+    if (idx->fd >= 0 && load(idx, onward, err) == 0)
+        return idx;
+    fmnn_idx_close(idx);
+    return NULL;
 }
 
 struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err)
 {
-    struct fmnn_idx *idx = fm_alloc(1, sizeof *idx, err);
-    struct source *source = fm_alloc(1, sizeof *source, err);
-    int status = -1;
-    if (idx)
-        idx->fd = -1;
-    if (idx && source) {
-        idx->fd = open_either(path, &idx->path, err);
-        if (idx->fd >= 0) {
-            status = load(idx, source, err);
-            source_end(source);
-        }
-    }
-    free(source);
-    if (status == 0)
-        return idx;
-    fmnn_idx_close(idx);
-    return NULL;
+    return open_idx(path, false, err);
+}
+
+struct fmnn_idx *fm_idx_open_onward(const char *path, struct fmnn_error *err)
+{
+    return open_idx(path, true, err);
 }
 
 void fmnn_idx_close(struct fmnn_idx *idx)
 {
     if (!idx)
         return;
+    if (idx->source)
+        source_end(idx->source);
     if (idx->fd >= 0)
         close(idx->fd);
+    free(idx->source);
     free(idx->path);
     free(idx->data);
     free(idx->ahead);
     free(idx);
 }
 
-int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4], struct fmnn_error *err)
+static int look(const char *path, bool whole, unsigned *rank, size_t size[4],
+                struct fmnn_error *err)
 {
     struct shape shape = {0};
     char *opened = NULL;
     struct source *source = fm_alloc(1, sizeof *source, err);
-    int fd = source ? open_either(path, &opened, err) : -1, status = -1;
+    uint8_t *block = fm_alloc(BLOCK, 1, err);
+    int fd = source && block ? open_either(path, &opened, err) : -1, status = -1;
     if (fd >= 0) {
         status = source_start(source, opened, fd, err);
         if (status == 0)
             status = read_header(source, &shape, err);
+        if (status == 0 && whole && source->gzip)
+            status = inflate_rest(source, &shape, block, err);
         source_end(source);
         close(fd);
     }
+    free(block);
     free(source);
     free(opened);
     if (status == 0) {
@@ -400,6 +450,16 @@ int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4], struct fmnn
         memcpy(size, shape.size, sizeof shape.size);
     }
     return status;
+}
+
+int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4], struct fmnn_error *err)
+{
+    return look(path, false, rank, size, err);
+}
+
+int fmnn_idx_check(const char *path, unsigned *rank, size_t size[4], struct fmnn_error *err)
+{
+    return look(path, true, rank, size, err);
 }
 
 const char *fmnn_idx_path(const struct fmnn_idx *idx)
@@ -466,6 +526,62 @@ static int read_plain(struct fmnn_idx *idx, size_t first, size_t count, uint8_t 
     return 0;
 }
 
+/* Inflates the next rows, as many as fit. The last row is not handed out before the checksum, which
+   comes after it, is known to be right. */
+static int inflate_ahead(struct fmnn_idx *idx, struct fmnn_error *err)
+{
+    size_t row = (size_t)idx->shape.row_bytes, left = idx->shape.size[0] - idx->next;
+    size_t fit = row < BLOCK ? BLOCK / row : 1, rows = fit < left ? fit : left, got;
+    idx->ahead_count = 0;
+    if (!idx->ahead && !(idx->ahead = fm_alloc(fit, row, err)))
+        return -1;
+    if (inflate_bytes(idx->source, idx->ahead, rows * row, &got, err) < 0)
+        return -1;
+    if (got < rows * row)
+        return wrong_length(idx->source, &idx->shape, idx->next * idx->shape.row_bytes + got, err);
+    if (rows == left && check_end(idx->source, &idx->shape, err) < 0)
+        return -1;
+    idx->ahead_first = idx->next;
+    idx->ahead_count = rows;
+    idx->next += rows;
+    return 0;
+}
+
+/* A row behind is wanted: who goes back once may do so again. */
+static int start_again(struct fmnn_idx *idx, struct fmnn_error *err)
+{
+    struct source *source = idx->source;
+    struct shape shape = {0};
+    idx->ahead_count = 0;
+    if (lseek(idx->fd, 0, SEEK_SET) < 0)
+        return fm_fail_errno(err, "%s", idx->path);
+    source->z.avail_in = 0;
+    source->ended = false;
+    if (inflateReset(&source->z) != Z_OK)
+        return fm_fail(err, FMNN_MEMORY, "out of memory");
+    if (read_header(source, &shape, err) < 0)
+        return -1;
+    if (shape.rank != idx->shape.rank ||
+        memcmp(shape.size, idx->shape.size, sizeof shape.size) != 0)
+        return fm_fail(err, FMNN_DATA, "%s: changed while it was read", idx->path);
+    return load_whole(idx, err);
+}
+
+static int read_onward(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
+                       struct fmnn_error *err)
+{
+    size_t row = (size_t)idx->shape.row_bytes;
+    for (; count; first++, count--, bytes += row) {
+        if (first < idx->next - idx->ahead_count)
+            return start_again(idx, err) == 0 ? fmnn_idx_read(idx, first, count, bytes, err) : -1;
+        while (first >= idx->next)
+            if (inflate_ahead(idx, err) < 0)
+                return -1;
+        memcpy(bytes, idx->ahead + (first - idx->ahead_first) * row, row);
+    }
+    return 0;
+}
+
 int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
                   struct fmnn_error *err)
 {
@@ -475,8 +591,12 @@ int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *byt
                        first > rows ? first : first + count - 1, rows);
     if (count == 0)
         return 0;
+    if (idx->source)
+        return read_onward(idx, first, count, bytes, err);
     if (idx->fd >= 0)
         return read_plain(idx, first, count, bytes, err);
+    if (!idx->data)
+        return fm_fail(err, FMNN_DATA, "%s: could not be read", idx->path);
     memcpy(bytes, idx->data + first * row, count * row);
     return 0;
 }

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 enum {
-    MOST_OPEN = 32, /* IDX files; a gzip one is held inflated */
+    MOST_OPEN = 32, /* IDX files */
     LONGEST_NAME = 4096,
     LARGEST_SIDE = 4096, /* as for PNG files; so height * width always fits */
 };
@@ -148,7 +148,7 @@ static int open_file(const struct fmnn_images *images, const struct place *place
         return -1;
     file->name_length = place->path_length;
     file->name = fm_format(err, "%.*s", (int)place->path_length, place->image);
-    file->idx = file->name ? fmnn_idx_open(path, err) : NULL;
+    file->idx = file->name ? fm_idx_open_onward(path, err) : NULL;
     free(path);
     return file->idx ? check_pictures(place->image, file, err) : -1;
 }

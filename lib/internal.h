@@ -38,8 +38,10 @@ int fm_fail_errno(struct fmnn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* memory.c: sizes are checked before they are multiplied; NULL and an error when there is none.
-   Memory is zeroed. fm_alloc_aligned gives 64-byte alignment and is freed by free(). */
+   Memory is zeroed, but that of fm_alloc_bare, which is to be written in full. The latter two give
+   64-byte alignment; all is freed by free(). */
 void *fm_alloc(size_t count, size_t size, struct fmnn_error *err);
+void *fm_alloc_bare(size_t count, size_t size, struct fmnn_error *err);
 void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err);
 /* Grows *array (of *capacity elements) to hold at least need elements; new ones are not zeroed. */
 /* Asks the system for large pages: what is walked through in many strides is faster so. */
@@ -49,6 +51,11 @@ char *fm_strdup(const char *text, struct fmnn_error *err);
 char *fm_format(struct fmnn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool fm_mul(size_t a, size_t b, size_t *product); /* false on overflow */
+
+/* idx.c: like fmnn_idx_open(), but a gzip file is inflated as its rows are wanted, and what is wrong
+   with it further on is found only by who comes there: at the last row, all of it. In a table's
+   order that takes no memory; where a row behind is wanted, all is inflated and held. */
+struct fmnn_idx *fm_idx_open_onward(const char *path, struct fmnn_error *err);
 
 /* sets.c: what is wrong with a class name of so many bytes, or NULL: names are UTF-8 without
    control characters, 1 to 1000 bytes, wherever they come from. */

@@ -22,16 +22,36 @@ void *fm_alloc(size_t count, size_t size, struct fmnn_error *err)
     return p ? p : no_memory(count, size, err);
 }
 
-void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err)
+/* Large blocks begin with a huge page, and the system is asked for more of them: a hundred megabytes
+   are touched and walked through much faster so. Where there are none, nothing is lost. */
+void *fm_alloc_bare(size_t count, size_t size, struct fmnn_error *err)
 {
-    size_t bytes;
-    if (!fm_mul(count, size, &bytes) || bytes > SIZE_MAX - 64)
+    const size_t huge = 2 << 20;
+    size_t bytes, alignment = 64;
+    if (!fm_mul(count, size, &bytes) || bytes > SIZE_MAX - huge)
         return no_memory(count, size, err);
-    bytes = (bytes + 63) & ~(size_t)63;
-    void *p = aligned_alloc(64, bytes ? bytes : 64);
+#ifdef MADV_HUGEPAGE
+    if (bytes >= 2 * huge)
+        alignment = huge;
+#endif
+    bytes = bytes ? (bytes + alignment - 1) & ~(alignment - 1) : alignment;
+    void *p = aligned_alloc(alignment, bytes);
     if (!p)
         return no_memory(count, size, err);
-    return memset(p, 0, bytes);
+#ifdef MADV_HUGEPAGE
+    if (alignment == huge) {
+        int saved = errno;
+        madvise(p, bytes, MADV_HUGEPAGE);
+        errno = saved;
+    }
+#endif
+    return p;
+}
+
+void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err)
+{
+    void *p = fm_alloc_bare(count, size, err);
+    return p ? memset(p, 0, count * size) : NULL;
 }
 
 void fm_expect_large(void *block, size_t bytes)

@@ -8,6 +8,7 @@
 #include "model.h"
 #include "real.h"
 #include "rng.h"
+#include "team.h"
 
 /* ---- the two orders of a parameter */
 
@@ -16,35 +17,113 @@ size_t fm_parameter_count(const struct fm_parameter *p)
     return p->units * p->c * p->h * p->w;
 }
 
-/* Where canonical row (unit, channel, y) starts in stored order; its next column is c * 32
-   further. */
-static size_t stored_at(const struct fm_parameter *p, size_t unit, size_t channel, size_t y)
+/* A parameter is copied by tiles: of one panel, one channel, and some pixels of its window. In
+   canonical order these pixels are side by side, in stored order the panel's units are. */
+enum { TILE = 256, TILE_ROW = TILE + 16 }; /* rows that do not all begin in one set of the cache */
+
+struct tiles {
+    size_t row;           /* canonical elements of a unit */
+    size_t rows, pixels;  /* channels, and pixels of each */
+    size_t step, channel; /* between the stored taps of two pixels, of two channels */
+    size_t tiles;         /* for each channel */
+};
+
+/* Where the window is one pixel, the channels are side by side in both orders. */
+static struct tiles tiles_of(const struct fm_parameter *p)
 {
-    size_t taps = p->h * p->w * p->c;
-    return p->offset + ((unit / FM_PANEL) * taps + y * p->w * p->c + channel) * FM_PANEL +
-           unit % FM_PANEL;
+    size_t pixels = p->h * p->w;
+    struct tiles t = {p->c * pixels, p->c, pixels, p->c, 1, 0};
+    if (pixels == 1)
+        t = (struct tiles){p->c, 1, p->c, 1, 1, 0};
+    t.tiles = (t.pixels + TILE - 1) / TILE;
+    return t;
+}
+
+struct tile {
+    size_t from, pixels; /* canonical place in a unit, how many */
+    size_t stored;       /* of the first pixel, from the panel's begin */
+};
+
+static struct tile tile_at(const struct tiles *t, size_t i)
+{
+    size_t channel = i / t->tiles, pixel = i % t->tiles * TILE, left = t->pixels - pixel;
+    return (struct tile){.from = channel * t->pixels + pixel,
+                         .pixels = left < TILE ? left : TILE,
+                         .stored = (pixel * t->step + channel * t->channel) * FM_PANEL};
+}
+
+/* The units first .. first+n-1 lie within one panel, whose lanes `stored` points to. */
+static void put_tile(const struct tiles *t, const struct tile *tile, float *stored, size_t n,
+                     float (*restrict values)[TILE_ROW])
+{
+    float *to = stored + tile->stored;
+    for (size_t i = 0; i < tile->pixels; i++, to += t->step * FM_PANEL)
+        for (size_t u = 0; u < n; u++)
+            to[u] = values[u][i];
+}
+
+static void take_tile(const struct tiles *t, const struct tile *tile, const float *stored, size_t n,
+                      float (*restrict values)[TILE_ROW])
+{
+    const float *from = stored + tile->stored;
+    for (size_t i = 0; i < tile->pixels; i++, from += t->step * FM_PANEL)
+        for (size_t u = 0; u < n; u++)
+            values[u][i] = from[u];
+}
+
+/* Of the units first .. first+count-1 those that lie in the panel of the first. */
+static size_t units_in_panel(size_t first, size_t count)
+{
+    size_t most = FM_PANEL - first % FM_PANEL;
+    return count < most ? count : most;
+}
+
+/* Where the lane of a unit begins. */
+static size_t lane(const struct fm_parameter *p, size_t unit)
+{
+    return p->offset + unit / FM_PANEL * p->c * p->h * p->w * FM_PANEL + unit % FM_PANEL;
+}
+
+void fm_parameter_get_units(const struct fm_parameter *p, const float *block, size_t first,
+                            size_t count, float *canonical)
+{
+    float values[FM_PANEL][TILE_ROW];
+    struct tiles t = tiles_of(p);
+    for (size_t n; count; first += n, count -= n, canonical += n * t.row) {
+        n = units_in_panel(first, count);
+        for (size_t i = 0; i < t.rows * t.tiles; i++) {
+            struct tile tile = tile_at(&t, i);
+            take_tile(&t, &tile, block + lane(p, first), n, values);
+            for (size_t u = 0; u < n; u++)
+                memcpy(canonical + u * t.row + tile.from, values[u], tile.pixels * sizeof(float));
+        }
+    }
+}
+
+void fm_parameter_set_units(const struct fm_parameter *p, float *block, size_t first, size_t count,
+                            const float *canonical)
+{
+    float values[FM_PANEL][TILE_ROW];
+    struct tiles t = tiles_of(p);
+    for (size_t n; count; first += n, count -= n, canonical += n * t.row) {
+        n = units_in_panel(first, count);
+        for (size_t i = 0; i < t.rows * t.tiles; i++) {
+            struct tile tile = tile_at(&t, i);
+            for (size_t u = 0; u < n; u++)
+                memcpy(values[u], canonical + u * t.row + tile.from, tile.pixels * sizeof(float));
+            put_tile(&t, &tile, block + lane(p, first), n, values);
+        }
+    }
 }
 
 void fm_parameter_get(const struct fm_parameter *p, const float *block, float *canonical)
 {
-    for (size_t unit = 0; unit < p->units; unit++)
-        for (size_t channel = 0; channel < p->c; channel++)
-            for (size_t y = 0; y < p->h; y++) {
-                const float *from = block + stored_at(p, unit, channel, y);
-                for (size_t x = 0; x < p->w; x++)
-                    *canonical++ = from[x * p->c * FM_PANEL];
-            }
+    fm_parameter_get_units(p, block, 0, p->units, canonical);
 }
 
 void fm_parameter_set(const struct fm_parameter *p, float *block, const float *canonical)
 {
-    for (size_t unit = 0; unit < p->units; unit++)
-        for (size_t channel = 0; channel < p->c; channel++)
-            for (size_t y = 0; y < p->h; y++) {
-                float *to = block + stored_at(p, unit, channel, y);
-                for (size_t x = 0; x < p->w; x++)
-                    to[x * p->c * FM_PANEL] = *canonical++;
-            }
+    fm_parameter_set_units(p, block, 0, p->units, canonical);
 }
 
 /* ---- building */
@@ -211,17 +290,25 @@ struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, siz
     return NULL;
 }
 
-int fm_net_allocate(struct fmnn_net *net, struct fmnn_error *err)
+int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err)
 {
-    net->weights = fm_alloc_aligned(net->stored, sizeof *net->weights, err);
-    return net->weights ? 0 : -1;
+    net->weights = fm_alloc_bare(net->stored, sizeof *net->weights, err);
+    if (!net->weights)
+        return -1;
+    for (size_t id = 0; id < net->parameter_count; id++) {
+        const struct fm_parameter *p = &net->parameter[id];
+        size_t panel = p->c * p->h * p->w * FM_PANEL, whole = p->units / FM_PANEL * panel;
+        size_t from = zero ? 0 : whole;
+        memset(net->weights + p->offset + from, 0, (p->stored - from) * sizeof *net->weights);
+    }
+    return 0;
 }
 
 struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
                               size_t classes, struct fmnn_error *err)
 {
     struct fmnn_net *net = fm_net_shape(model, height, width, classes, err);
-    if (!net || fm_net_allocate(net, err) == 0)
+    if (!net || fm_net_allocate(net, true, err) == 0)
         return net;
     fmnn_net_free(net);
     return NULL;
@@ -247,29 +334,36 @@ void fmnn_net_free(struct fmnn_net *net)
 
 /* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal).
    Numbers go by the canonical index, so that they do not depend on how the weights are stored. */
-static void initialise_unit(struct fmnn_net *net, uint64_t seed, size_t id, size_t unit)
+static void initialise_tile(struct fmnn_net *net, uint64_t seed, size_t id, const struct tiles *t,
+                            size_t job)
 {
     const struct fm_parameter *p = &net->parameter[id];
-    double deviation = p->fan_in ? sqrt(2.0 / (double)p->fan_in) : 0;
-    size_t row = p->c * p->h * p->w;
-    for (size_t i = 0; i < row; i++) {
-        size_t channel = i / (p->h * p->w), y = i / p->w % p->h, x = i % p->w;
-        uint64_t index = (uint64_t)id << 40 | (unit * row + i);
-        float *weight = &net->weights[stored_at(p, unit, channel, y) + x * p->c * FM_PANEL];
-        *weight = 0;
-        if (p->fan_in)
-            *weight = (float)(deviation *
-                              fm_random_truncated_normal(fm_random(seed, FM_RNG_INIT, 0, index)));
-    }
+    float values[FM_PANEL][TILE_ROW];
+    size_t first = job / (t->rows * t->tiles) * FM_PANEL;
+    size_t n = units_in_panel(first, p->units - first);
+    struct tile tile = tile_at(t, job % (t->rows * t->tiles));
+    double deviation = sqrt(2.0 / (double)p->fan_in);
+    for (size_t u = 0; u < n; u++)
+        fm_random_normals(values[u], tile.pixels, deviation, seed, FM_RNG_INIT,
+                          (uint64_t)id << 40 | ((first + u) * t->row + tile.from));
+    put_tile(t, &tile, net->weights + lane(p, first), n, values);
 }
 
-void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed)
+void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads)
 {
+    threads = fm_threads(threads);
     for (size_t id = 0; id < net->parameter_count; id++) {
-#pragma omp parallel for schedule(static)
-        for (size_t unit = 0; unit < net->parameter[id].units; unit++) {
+        const struct fm_parameter *p = &net->parameter[id];
+        struct tiles t = tiles_of(p);
+        size_t jobs = fm_panels(p->units) * t.rows * t.tiles;
+        if (!p->fan_in) {
+            memset(net->weights + p->offset, 0, p->stored * sizeof *net->weights);
+            continue;
+        }
+#pragma omp parallel for schedule(static) num_threads((int)threads) if (jobs > 16)
+        for (size_t job = 0; job < jobs; job++) {
             fm_float_state before = fm_float_enter();
-            initialise_unit(net, seed, id, unit);
+            initialise_tile(net, seed, id, &t, job);
             fm_float_leave(before);
         }
     }

@@ -56,9 +56,16 @@ struct fmnn_net {
 /* A net without weights: shapes and parameters are known, but nothing large is allocated yet. */
 struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
                               size_t classes, struct fmnn_error *err);
-int fm_net_allocate(struct fmnn_net *net, struct fmnn_error *err); /* the weights, zero */
+/* Makes room for the weights: zero, or only the lanes that belong to no unit. */
+int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err);
 
-/* Copies a parameter between canonical and stored order; block is laid out like net->weights. */
+/* Copies units first .. first+count-1 of a parameter between canonical and stored order; block is
+   laid out like net->weights. Many units at once, 16 or more, are quick. */
+void fm_parameter_get_units(const struct fm_parameter *parameter, const float *block, size_t first,
+                            size_t count, float *canonical);
+void fm_parameter_set_units(const struct fm_parameter *parameter, float *block, size_t first,
+                            size_t count, const float *canonical);
+/* All units. */
 void fm_parameter_get(const struct fm_parameter *parameter, const float *block, float *canonical);
 void fm_parameter_set(const struct fm_parameter *parameter, float *block, const float *canonical);
 size_t fm_parameter_count(const struct fm_parameter *parameter); /* canonical elements */

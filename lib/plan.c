@@ -17,8 +17,8 @@ enum { OVER_READ = 64 }; /* kernels may read, never write, so many floats beyond
 static const size_t most_floats =
     SIZE_MAX / 8 < (uint64_t)1 << 36 ? SIZE_MAX / 8 & ~(size_t)15 : (size_t)((uint64_t)1 << 36);
 
-int fm_take(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
-            struct fmnn_error *err)
+int fm_take_frames(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
+                   struct fmnn_error *err)
 {
     size_t floats;
     if (!fm_mul(h * w, c, &floats) || !fm_mul(floats, plan->batch, &floats) ||
@@ -49,7 +49,7 @@ static int place_value(struct fm_builder *builder, size_t id, const struct fm_wi
 {
     struct fm_shape s = builder->plan->net->value[id].shape;
     size_t w = window->left + s.w + window->right, h = window->top + s.h + window->bottom, origin;
-    if (fm_take(builder->plan, s.c, h, w, &origin, err) != 0)
+    if (fm_take_frames(builder->plan, s.c, h, w, &origin, err) != 0)
         return -1;
     builder->value[id] =
         (struct fm_place){.origin = origin + (window->top * w + window->left) * s.c,
@@ -66,7 +66,7 @@ static int place_gradient(struct fm_builder *builder, size_t id, struct fm_frame
     size_t origin;
     if (frame.h == 0)
         frame = (struct fm_frame){.h = s.h, .w = s.w, .spread = 1};
-    if (fm_take(builder->plan, s.c, frame.h, frame.w, &origin, err) != 0)
+    if (fm_take_frames(builder->plan, s.c, frame.h, frame.w, &origin, err) != 0)
         return -1;
     builder->gradient[id] =
         (struct fm_place){.origin = origin + (frame.top * frame.w + frame.left) * s.c,
@@ -155,7 +155,7 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
                            .in = builder->value[last]};
     if (builder->training)
         step.in_back = builder->gradient[last];
-    if (fm_take(plan, step.in_shape.c, 1, 1, &step.scratch, err) != 0)
+    if (fm_take_frames(plan, step.in_shape.c, 1, 1, &step.scratch, err) != 0)
         return -1;
     return fm_add_step(builder, &step, err);
 }
@@ -181,8 +181,8 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
         }
     }
     size_t scratch;
-    if (fm_take(plan, (builder->scratch_floats + plan->batch - 1) / plan->batch, 1, 1, &scratch,
-                err) != 0)
+    if (fm_take_frames(plan, (builder->scratch_floats + plan->batch - 1) / plan->batch, 1, 1,
+                       &scratch, err) != 0)
         return -1;
     for (size_t k = plan->forward_steps; k < plan->step_count; k++)
         if (plan->step[k].kind == FM_JOB_transpose_weight ||
@@ -255,7 +255,7 @@ static int note_light(struct fm_builder *builder, struct fmnn_error *err)
     size_t pixels = plan->step[1].taps, bits;
     if (plan->step[1].kind != FM_JOB_dense)
         return 0;
-    if (fm_take(plan, pixels / FM_LIT / 2 + 1, 1, 1, &bits, err) != 0)
+    if (fm_take_frames(plan, pixels / FM_LIT / 2 + 1, 1, 1, &bits, err) != 0)
         return -1;
     plan->step[0].scratch = bits;
     for (size_t i = plan->forward_steps; i < plan->step_count; i++)

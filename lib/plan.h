@@ -181,8 +181,8 @@ struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_no
 int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
                  struct fmnn_error *err);
 /* Takes room for `batch` frames of h x w pixels of c channels from the workspace. */
-int fm_take(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
-            struct fmnn_error *err);
+int fm_take_frames(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
+                   struct fmnn_error *err);
 int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct fmnn_error *err);
 
 #endif

@@ -10,6 +10,7 @@ struct fmnn_predictor {
     size_t batch;
     struct fm_plan *plan;
     const uint8_t **pixels; /* [batch] */
+    double work;            /* multiply-adds a picture */
 };
 
 /* A batch that keeps the values of a net of this size within some megabytes. */
@@ -24,6 +25,15 @@ static size_t fitting_batch(const struct fmnn_net *net)
     return batch;
 }
 
+static double work_of(const struct fmnn_net *net)
+{
+    double work = 0;
+    struct fmnn_layer layer;
+    for (size_t i = 0; fmnn_net_layer(net, i, &layer); i++)
+        work += (double)layer.multiply_adds;
+    return work;
+}
+
 struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
                                           unsigned threads, const char *kernels,
                                           struct fmnn_error *err)
@@ -33,6 +43,7 @@ struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t bat
         return NULL;
     predictor->net = net;
     predictor->threads = fm_threads(threads);
+    predictor->work = work_of(net);
     predictor->batch = batch ? batch : fitting_batch(net);
     predictor->kernels = fm_kernels_find(kernels, err);
     if (predictor->kernels)
@@ -83,12 +94,19 @@ static bool feed(void *state, struct fm_run *run)
     return n > 0;
 }
 
+/* Starting a thread takes as long as some million multiply-adds. */
+static unsigned threads_for(const struct fmnn_predictor *predictor, size_t n)
+{
+    double worth = 1 + predictor->work * (double)n / (1 << 22);
+    return worth < predictor->threads ? (unsigned)worth : predictor->threads;
+}
+
 void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
                         float *probabilities)
 {
     struct rest rest = {predictor, pixels, n, probabilities};
     struct fm_run run = {.pixels = predictor->pixels, .weights = predictor->net->weights};
-    fm_plan_loop(predictor->plan, predictor->kernels, predictor->threads, &run, feed, &rest);
+    fm_plan_loop(predictor->plan, predictor->kernels, threads_for(predictor, n), &run, feed, &rest);
 }
 
 size_t fmnn_best_class(const float *probabilities, size_t classes)

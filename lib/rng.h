@@ -25,6 +25,10 @@ uint64_t fm_random_below(uint64_t bits, uint64_t n);
    Keras' TruncatedNormal and he_normal are, from 64 random bits. */
 double fm_random_truncated_normal(uint64_t bits);
 
+/* deviation times the deviates from fm_random(seed, purpose, 0, index + i), i = 0 .. n-1. */
+void fm_random_normals(float *out, size_t n, double deviation, uint64_t seed,
+                       enum fm_purpose purpose, uint64_t index);
+
 /* Shuffles order[0..n-1] (Fisher and Yates, Durstenfeld's form) with the numbers of one epoch. */
 void fm_random_shuffle(uint32_t *order, size_t n, uint64_t seed, enum fm_purpose purpose,
                        uint32_t epoch);

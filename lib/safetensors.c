@@ -2,7 +2,8 @@
 
    The JSON is jansson's business, but what it is lenient about is refused before it sees the text:
    numbers other than plain integers, deep nesting, padding other than spaces. The file is read, not
-   mapped: a mapped file that somebody truncates kills the reader. */
+   mapped: a mapped file that somebody truncates kills the reader. Neither is it held: tensors are
+   read piece by piece and handed on, so that weights need not be in memory twice. */
 #include "internal.h"
 
 #include <errno.h>
@@ -89,6 +90,19 @@ static char *find_digits(char *header)
     return field + sizeof DIGEST_FIELD - 1;
 }
 
+/* So many rows at once as fit into some megabytes; a multiple of what those who take them like best
+   where that fits. */
+static size_t rows_at_once(size_t rows, size_t row_bytes)
+{
+    enum { PIECE = 8 << 20, GOOD = 16 };
+    size_t fit = row_bytes ? PIECE / row_bytes : rows;
+    if (fit < 1)
+        fit = 1;
+    if (fit > GOOD)
+        fit -= fit % GOOD;
+    return fit < rows ? fit : rows;
+}
+
 /* ==== writing
  * ====================================================================================== */
 
@@ -97,6 +111,7 @@ static char *find_digits(char *header)
 struct sink {
     XXH3_state_t *hash;
     FILE *stream;
+    float *piece; /* of a tensor that is given by pieces */
 };
 
 static bool put(const struct sink *sink, const void *bytes, size_t count)
@@ -108,26 +123,64 @@ static bool put(const struct sink *sink, const void *bytes, size_t count)
     return XXH3_128bits_update(sink->hash, bytes, count) == XXH_OK;
 }
 
-static bool put_data(const struct sink *sink, const struct fm_entry *entry)
+/* A tensor that lies in memory, in the file's byte order. */
+static bool put_values(const struct sink *sink, enum fm_dtype dtype, const void *values,
+                       size_t bytes)
 {
     enum { CHUNK = 1 << 14 };
     uint8_t chunk[CHUNK];
-    uint64_t bytes;
-    if (!tensor_bytes(entry, &bytes))
-        return false;
     if (little_endian())
-        return put(sink, entry->data, (size_t)bytes);
-    const uint8_t *data = entry->data;
-    for (size_t left = (size_t)bytes; left;) {
-        size_t count = left < CHUNK ? left : CHUNK;
+        return put(sink, values, bytes);
+    for (const uint8_t *data = values; bytes;) {
+        size_t count = bytes < CHUNK ? bytes : CHUNK;
         memcpy(chunk, data, count);
-        reverse_each(chunk, count, dtypes[entry->dtype].bytes);
+        reverse_each(chunk, count, dtypes[dtype].bytes);
         if (!put(sink, chunk, count))
             return false;
         data += count;
-        left -= count;
+        bytes -= count;
     }
     return true;
+}
+
+/* Piece by piece from who gives it. */
+static bool put_given(const struct sink *sink, const struct fm_entry *entry, size_t bytes)
+{
+    size_t rows = entry->rank ? entry->size[0] : 1, row_bytes = rows ? bytes / rows : 0;
+    size_t most = rows_at_once(rows, row_bytes);
+    for (size_t row = 0; row < rows; row += most) {
+        size_t n = rows - row < most ? rows - row : most;
+        entry->give(entry, row, n, sink->piece);
+        if (!put_values(sink, entry->dtype, sink->piece, n * row_bytes))
+            return false;
+    }
+    return true;
+}
+
+static bool put_data(const struct sink *sink, const struct fm_entry *entry)
+{
+    uint64_t bytes;
+    if (!tensor_bytes(entry, &bytes))
+        return false;
+    return entry->give ? put_given(sink, entry, (size_t)bytes)
+                       : put_values(sink, entry->dtype, entry->data, (size_t)bytes);
+}
+
+/* Room for the largest piece of what is given by pieces; *piece stays NULL where nothing is. */
+static int make_piece(const struct fm_entry *entries, size_t count, float **piece,
+                      struct fmnn_error *err)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes;
+        size_t rows = entries[i].rank ? entries[i].size[0] : 1;
+        if (!entries[i].give || rows == 0 || !tensor_bytes(&entries[i], &bytes))
+            continue;
+        size_t row_bytes = (size_t)bytes / rows, need = rows_at_once(rows, row_bytes) * row_bytes;
+        most = need > most ? need : most;
+    }
+    *piece = most ? fm_alloc_bare(most, 1, err) : NULL;
+    return most && !*piece ? -1 : 0;
 }
 
 static bool put_file(const struct sink *sink, const char *header, size_t header_bytes,
@@ -260,24 +313,26 @@ int fm_safetensors_write(FILE *stream, const struct fm_pair *pairs, size_t pair_
     if (entry_count > FM_MOST_TENSORS)
         return fm_fail(err, FMNN_USAGE, "too many tensors for a weights file: %zu", entry_count);
     size_t header_bytes;
+    float *piece = NULL;
     char *header = make_header(pairs, pair_count, entries, entry_count, &header_bytes, err);
     XXH3_state_t *hash = header ? XXH3_createState() : NULL;
     int status = -1;
-    if (hash) {
+    if (header && !hash) {
+        fm_fail(err, FMNN_MEMORY, "out of memory");
+    } else if (hash && make_piece(entries, entry_count, &piece, err) == 0) {
         char digits[DIGITS + 1], *place = find_digits(header);
         assert(place);
+        struct sink first = {.hash = hash, .piece = piece}, second = {NULL, stream, piece};
         XXH3_128bits_reset(hash);
-        put_file(&(struct sink){.hash = hash}, header, header_bytes, entries, entry_count);
+        put_file(&first, header, header_bytes, entries, entry_count);
         digest_text(hash, digits);
         memcpy(place, digits, DIGITS);
-        status =
-            put_file(&(struct sink){.stream = stream}, header, header_bytes, entries, entry_count)
-                ? 0
-                : fm_fail_errno(err, "cannot write the weights");
-    } else if (header) {
-        fm_fail(err, FMNN_MEMORY, "out of memory");
+        status = put_file(&second, header, header_bytes, entries, entry_count)
+                     ? 0
+                     : fm_fail_errno(err, "cannot write the weights");
     }
     XXH3_freeState(hash);
+    free(piece);
     free(header);
     return status;
 }
@@ -290,22 +345,25 @@ struct tensor {
     uint64_t begin, end; /* in the data */
 };
 
+struct input {
+    const char *name;
+    int fd;
+    bool owned; /* fd is ours to close */
+    bool sized; /* a regular file, which has so many bytes left: */
+    uint64_t left;
+};
+
 struct fm_safetensors {
     char *name;
+    struct input input;
+    char *header;
+    size_t header_bytes;
     json_t *root; /* owns the names and the metadata */
     const json_t *metadata;
     struct tensor *tensors; /* in the order of their data */
     const struct tensor **by_name;
     size_t count;
-    uint8_t *data;
     size_t data_bytes;
-};
-
-struct input {
-    const char *name;
-    int fd;
-    bool sized; /* a regular file, which has so many bytes left: */
-    uint64_t left;
 };
 
 /* ---- bytes
@@ -369,48 +427,6 @@ static int wrong_length(const struct input *input, uint64_t wanted, uint64_t got
     return fm_fail(err, FMNN_DATA,
                    "%s: truncated: %" PRIu64 " bytes of tensors, but its header means %" PRIu64,
                    input->name, got, wanted);
-}
-
-/* Aligned as fm_alloc_aligned has it, but not zeroed: all of it is read into. */
-static uint8_t *make_room(size_t bytes, struct fmnn_error *err)
-{
-    uint8_t *room = aligned_alloc(ALIGNMENT, bytes / ALIGNMENT * ALIGNMENT + ALIGNMENT);
-    if (!room)
-        fm_fail(err, FMNN_MEMORY, "out of memory (%zu bytes)", bytes);
-    return room;
-}
-
-/* Reads the data, all of it and nothing more. What comes through a pipe is given memory as it
-   comes, not as the header promises. */
-static int read_data(struct fm_safetensors *file, struct input *input, struct fmnn_error *err)
-{
-    const size_t wanted = file->data_bytes;
-    size_t have = 0, got, room = wanted;
-    if (input->sized && input->left != wanted)
-        return wrong_length(input, wanted, input->left, err);
-    if (!input->sized && room > FM_MOST_HEADER)
-        room = FM_MOST_HEADER;
-    for (;;) {
-        uint8_t *data = make_room(room, err);
-        if (!data)
-            return -1;
-        if (have)
-            memcpy(data, file->data, have);
-        free(file->data);
-        file->data = data;
-        if (read_bytes(input, data + have, room - have, &got, err) < 0)
-            return -1;
-        have += got;
-        if (have < room)
-            return wrong_length(input, wanted, have, err);
-        if (room == wanted)
-            break;
-        room = room < wanted / 2 ? room * 2 : wanted;
-    }
-    uint8_t more;
-    if (read_bytes(input, &more, 1, &got, err) < 0)
-        return -1;
-    return got ? wrong_length(input, wanted, (uint64_t)wanted + 1, err) : 0;
 }
 
 /* ---- the header
@@ -624,70 +640,179 @@ static int get_tensors(struct fm_safetensors *file, struct fmnn_error *err)
     return check_places(file, err);
 }
 
+/* ---- the data
+ * ---------------------------------------------------------------------------------------- */
+
+/* What goes through the data once: the digest of all, and who takes the tensors. */
+struct pass {
+    struct fm_safetensors *file;
+    XXH3_state_t *hash;
+    uint64_t have;  /* bytes read so far */
+    uint8_t *piece; /* room for a piece of a tensor */
+    size_t room;
+    fm_take *take; /* NULL: all tensors are held */
+    void *state;
+};
+
+static int read_piece(struct pass *pass, uint8_t *bytes, size_t count, struct fmnn_error *err)
+{
+    size_t got;
+    struct input *input = &pass->file->input;
+    if (read_bytes(input, bytes, count, &got, err) < 0)
+        return -1;
+    pass->have += got;
+    if (got < count)
+        return wrong_length(input, pass->file->data_bytes, pass->have, err);
+    if (count)
+        XXH3_128bits_update(pass->hash, bytes, count);
+    return 0;
+}
+
+static void to_host(const struct fm_entry *entry, uint8_t *data, size_t bytes)
+{
+    if (!little_endian())
+        reverse_each(data, bytes, dtypes[entry->dtype].bytes);
+}
+
+/* Reads a tensor into memory of its own. What comes through a pipe is given memory as it comes, not
+   as the header promises. */
+static int hold(struct pass *pass, struct fm_entry *entry, struct fmnn_error *err)
+{
+    size_t have = 0, room = entry->bytes;
+    if (!pass->file->input.sized && room > FM_MOST_HEADER)
+        room = FM_MOST_HEADER;
+    for (;;) {
+        uint8_t *data = fm_alloc_bare(room, 1, err), *old = (uint8_t *)(uintptr_t)entry->data;
+        if (!data)
+            return -1;
+        if (have)
+            memcpy(data, old, have);
+        free(old);
+        entry->data = data;
+        if (read_piece(pass, data + have, room - have, err) < 0)
+            return -1;
+        have = room;
+        if (room == entry->bytes)
+            break;
+        room = room < entry->bytes / 2 ? room * 2 : entry->bytes;
+    }
+    to_host(entry, (uint8_t *)(uintptr_t)entry->data, entry->bytes);
+    return 0;
+}
+
+static int make_room(struct pass *pass, size_t bytes, struct fmnn_error *err)
+{
+    if (bytes <= pass->room)
+        return 0;
+    free(pass->piece);
+    pass->room = 0;
+    pass->piece = fm_alloc_bare(bytes, 1, err);
+    if (!pass->piece)
+        return -1;
+    pass->room = bytes;
+    return 0;
+}
+
+static int hand_on(struct pass *pass, const struct fm_entry *entry, struct fmnn_error *err)
+{
+    size_t rows = entry->rank ? entry->size[0] : 1;
+    size_t row_bytes = rows ? entry->bytes / rows : 0, most = rows_at_once(rows, row_bytes);
+    if (make_room(pass, most * row_bytes, err) != 0)
+        return -1;
+    for (size_t row = 0; row < rows; row += most) {
+        size_t n = rows - row < most ? rows - row : most;
+        if (read_piece(pass, pass->piece, n * row_bytes, err) != 0)
+            return -1;
+        to_host(entry, pass->piece, n * row_bytes);
+        if (pass->take(pass->state, entry, row, n, (const float *)(const void *)pass->piece, err) !=
+            0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_tensors(struct pass *pass, struct fmnn_error *err)
+{
+    struct fm_safetensors *file = pass->file;
+    struct input *input = &file->input;
+    uint8_t more;
+    size_t got;
+    if (input->sized && input->left != file->data_bytes)
+        return wrong_length(input, file->data_bytes, input->left, err);
+    for (size_t i = 0; i < file->count; i++) {
+        struct fm_entry *entry = &file->tensors[i].entry;
+        bool handed_on = pass->take && entry->dtype == FM_F32;
+        if ((handed_on ? hand_on(pass, entry, err) : hold(pass, entry, err)) != 0)
+            return -1;
+    }
+    if (read_bytes(input, &more, 1, &got, err) < 0)
+        return -1;
+    return got ? wrong_length(input, file->data_bytes, (uint64_t)file->data_bytes + 1, err) : 0;
+}
+
 /* ---- the digest
  * ----------------------------------------------------------------------------------- */
 
-static int check_digest(const struct fm_safetensors *file, char *header, size_t bytes,
-                        struct fmnn_error *err)
+/* The digest that the file should have, by the metadata; the header is hashed with zeros there. */
+static const char *begin_digest(struct pass *pass, struct fmnn_error *err)
 {
+    struct fm_safetensors *file = pass->file;
     const char *said = fm_safetensors_text(file, DIGEST_KEY);
-    char *digits = find_digits(header), found[DIGITS + 1];
-    if (!said || !digits)
-        return fm_fail(err, FMNN_DATA, "%s: no checksum in it (metadata " DIGEST_KEY ")",
-                       file->name);
+    char *digits = find_digits(file->header);
+    if (!said || !digits) {
+        fm_fail(err, FMNN_DATA, "%s: no checksum in it (metadata " DIGEST_KEY ")", file->name);
+        return NULL;
+    }
     if (strlen(said) != DIGITS || strspn(said, "0123456789abcdef") != DIGITS ||
-        memcmp(said, digits, DIGITS) != 0)
-        return fm_fail(err, FMNN_DATA, "%s: damaged: its checksum is not one", file->name);
-    XXH3_state_t *hash = XXH3_createState();
-    if (!hash)
-        return fm_fail(err, FMNN_MEMORY, "out of memory");
+        memcmp(said, digits, DIGITS) != 0) {
+        fm_fail(err, FMNN_DATA, "%s: damaged: its checksum is not one", file->name);
+        return NULL;
+    }
     uint8_t prefix[PREFIX];
-    put_little(prefix, bytes, PREFIX);
+    put_little(prefix, file->header_bytes, PREFIX);
     memcpy(digits, NO_DIGEST, DIGITS);
-    XXH3_128bits_reset(hash);
-    XXH3_128bits_update(hash, prefix, PREFIX);
-    XXH3_128bits_update(hash, header, bytes);
-    XXH3_128bits_update(hash, file->data, file->data_bytes);
-    digest_text(hash, found);
-    XXH3_freeState(hash);
+    XXH3_128bits_reset(pass->hash);
+    XXH3_128bits_update(pass->hash, prefix, PREFIX);
+    XXH3_128bits_update(pass->hash, file->header, file->header_bytes);
+    memcpy(digits, said, DIGITS);
+    return said;
+}
+
+static int check_digest(const struct pass *pass, const char *said, struct fmnn_error *err)
+{
+    char found[DIGITS + 1];
+    digest_text(pass->hash, found);
     if (strcmp(found, said) != 0)
-        return fm_fail(err, FMNN_DATA, "%s: damaged: checksum %s, but it should be %s", file->name,
-                       found, said);
+        return fm_fail(err, FMNN_DATA, "%s: damaged: checksum %s, but it should be %s",
+                       pass->file->name, found, said);
     return 0;
 }
 
 /* ---- the whole
  * ------------------------------------------------------------------------------------ */
 
-static void place_data(struct fm_safetensors *file)
+static void close_input(struct input *input)
 {
-    for (size_t i = 0; i < file->count; i++) {
-        struct tensor *tensor = &file->tensors[i];
-        uint8_t *data = file->data + tensor->begin;
-        if (!little_endian())
-            reverse_each(data, tensor->entry.bytes, dtypes[tensor->entry.dtype].bytes);
-        tensor->entry.data = data;
-    }
+    if (input->owned && input->fd >= 0)
+        close(input->fd);
+    input->fd = -1;
 }
 
-static int load(struct fm_safetensors *file, struct input *input, struct fmnn_error *err)
+int fm_safetensors_load(struct fm_safetensors *file, fm_take *take, void *state,
+                        struct fmnn_error *err)
 {
-    char *header = NULL;
-    size_t bytes = 0;
-    int status = read_header(input, &header, &bytes, err);
+    struct pass pass = {.file = file, .take = take, .state = state};
+    assert(file->input.fd >= 0);
+    pass.hash = XXH3_createState();
+    if (!pass.hash)
+        return fm_fail(err, FMNN_MEMORY, "out of memory");
+    const char *said = begin_digest(&pass, err);
+    int status = said ? read_tensors(&pass, err) : -1;
     if (status == 0)
-        status = parse_header(file, header, bytes, err);
-    if (status == 0)
-        status = check_metadata(file, err);
-    if (status == 0)
-        status = get_tensors(file, err);
-    if (status == 0)
-        status = read_data(file, input, err);
-    if (status == 0)
-        status = check_digest(file, header, bytes, err);
-    if (status == 0)
-        place_data(file);
-    free(header);
+        status = check_digest(&pass, said, err);
+    close_input(&file->input);
+    XXH3_freeState(pass.hash);
+    free(pass.piece);
     return status;
 }
 
@@ -697,6 +822,7 @@ static int open_input(struct input *input, const char *path, struct fmnn_error *
     off_t at = 0;
     bool standard = strcmp(path, "-") == 0;
     input->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    input->owned = !standard;
     if (input->fd < 0 || fstat(input->fd, &st) < 0)
         return fm_fail_errno(err, "%s", input->name);
     input->sized = S_ISREG(st.st_mode);
@@ -706,7 +832,17 @@ static int open_input(struct input *input, const char *path, struct fmnn_error *
     return 0;
 }
 
-struct fm_safetensors *fm_safetensors_read(const char *path, struct fmnn_error *err)
+static int load_header(struct fm_safetensors *file, struct fmnn_error *err)
+{
+    int status = read_header(&file->input, &file->header, &file->header_bytes, err);
+    if (status == 0)
+        status = parse_header(file, file->header, file->header_bytes, err);
+    if (status == 0)
+        status = check_metadata(file, err);
+    return status == 0 ? get_tensors(file, err) : -1;
+}
+
+struct fm_safetensors *fm_safetensors_open(const char *path, struct fmnn_error *err)
 {
     bool standard = strcmp(path, "-") == 0;
     struct fm_safetensors *file = fm_alloc(1, sizeof *file, err);
@@ -714,13 +850,17 @@ struct fm_safetensors *fm_safetensors_read(const char *path, struct fmnn_error *
         free(file);
         return NULL;
     }
-    struct input input = {.name = file->name, .fd = -1};
-    int status = open_input(&input, path, err);
-    if (status == 0)
-        status = load(file, &input, err);
-    if (input.fd >= 0 && !standard)
-        close(input.fd);
-    if (status == 0)
+    file->input = (struct input){.name = file->name, .fd = -1};
+    if (open_input(&file->input, path, err) == 0 && load_header(file, err) == 0)
+        return file;
+    fm_safetensors_free(file);
+    return NULL;
+}
+
+struct fm_safetensors *fm_safetensors_read(const char *path, struct fmnn_error *err)
+{
+    struct fm_safetensors *file = fm_safetensors_open(path, err);
+    if (!file || fm_safetensors_load(file, NULL, NULL, err) == 0)
         return file;
     fm_safetensors_free(file);
     return NULL;
@@ -730,10 +870,13 @@ void fm_safetensors_free(struct fm_safetensors *file)
 {
     if (!file)
         return;
+    for (size_t i = 0; i < file->count; i++)
+        free((void *)(uintptr_t)file->tensors[i].entry.data);
+    close_input(&file->input);
     json_decref(file->root);
     free(file->tensors);
     free(file->by_name);
-    free(file->data);
+    free(file->header);
     free(file->name);
     free(file);
 }

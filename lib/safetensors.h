@@ -24,6 +24,9 @@ struct fm_entry {
     size_t size[FM_MOST_RANK];
     const void *data; /* float or uint64_t, in the host's byte order; may be NULL without bytes */
     size_t bytes;     /* set by the reader; the writer goes by the sizes */
+    /* Or, where the writer is to be given F32 a few rows of the first size at a time, and twice: */
+    void (*give)(const struct fm_entry *entry, size_t row, size_t rows, float *values);
+    const void *giver; /* for give */
 };
 
 struct fm_pair {
@@ -38,8 +41,19 @@ int fm_safetensors_write(FILE *stream, const struct fm_pair *pairs, size_t pair_
                          const struct fm_entry *entries, size_t entry_count,
                          struct fmnn_error *err);
 
-/* A file read whole and found right: header, sizes, digest. "-" is standard input. */
+/* A file whose header and, where it is not a pipe, length have been found right; its data have not
+   been read yet. "-" is standard input. */
 struct fm_safetensors;
+struct fm_safetensors *fm_safetensors_open(const char *path, struct fmnn_error *err);
+/* Takes some rows of a tensor of F32: of its first size; a tensor of rank 0 is one row. */
+typedef int fm_take(void *state, const struct fm_entry *entry, size_t row, size_t rows,
+                    const float *values, struct fmnn_error *err);
+/* Reads all data, once. Tensors of F32 are handed to take() row by row, in the order of the file;
+   those of U64 are held. Only when it returns 0 is it known that the data are those that were
+   written. take NULL: all tensors are held. */
+int fm_safetensors_load(struct fm_safetensors *file, fm_take *take, void *state,
+                        struct fmnn_error *err);
+/* Both: a file read whole and found right. */
 struct fm_safetensors *fm_safetensors_read(const char *path, struct fmnn_error *err);
 void fm_safetensors_free(struct fm_safetensors *file);
 /* The path, or "standard input": for messages. */
@@ -47,7 +61,7 @@ const char *fm_safetensors_name(const struct fm_safetensors *file);
 /* The value of a metadata key; NULL: not there. */
 const char *fm_safetensors_text(const struct fm_safetensors *file, const char *key);
 /* The tensors in the order of the file; NULL beyond the last. Names and data live as long as the
-   file; data is aligned for its type (the first tensor's to 64 bytes). */
+   file; data that are held are aligned to 64 bytes. */
 const struct fm_entry *fm_safetensors_at(const struct fm_safetensors *file, size_t i);
 /* The tensor of that name; NULL: not there. */
 const struct fm_entry *fm_safetensors_find(const struct fm_safetensors *file, const char *name);

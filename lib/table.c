@@ -547,21 +547,3 @@ int fmnn_table_number(const struct fmnn_table *table, size_t column, double *num
     return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number",
                            fmnn_table_column(table, column), text);
 }
-
-/* A locale's decimal point may be any bytes, but digits, letters and signs are not among them. */
-void fmnn_format_number(char text[32], double number)
-{
-    char local[64], *end = text;
-    snprintf(local, sizeof local, "%.9g", number);
-    for (const char *c = local; *c;) {
-        size_t plain = strspn(c, "0123456789+-einfa");
-        memcpy(end, c, plain);
-        end += plain;
-        c += plain;
-        size_t point = strcspn(c, "0123456789+-einfa");
-        if (point)
-            *end++ = '.';
-        c += point;
-    }
-    *end = 0;
-}

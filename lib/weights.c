@@ -61,19 +61,30 @@ int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *tr
     return 0;
 }
 
-/* Takes data and name. */
+static void free_entry(const struct fm_entry *entry)
+{
+    free((void *)(uintptr_t)entry->name);
+    if (!entry->give)
+        free((void *)(uintptr_t)entry->data);
+}
+
+/* Takes name, and data unless they are given by pieces. */
 static int add_entry(struct fm_file *file, struct fm_entry entry, struct fmnn_error *err)
 {
     void *array = file->entry;
     if (!entry.data || !entry.name ||
         fm_grow(&array, &file->entry_capacity, file->entry_count + 1, sizeof entry, err) != 0) {
-        free((void *)(uintptr_t)entry.data);
-        free((void *)(uintptr_t)entry.name);
+        free_entry(&entry);
         return no_memory(err);
     }
     file->entry = array;
     file->entry[file->entry_count++] = entry;
     return 0;
+}
+
+static void give_units(const struct fm_entry *entry, size_t row, size_t rows, float *values)
+{
+    fm_parameter_get_units(entry->giver, entry->data, row, rows, values);
 }
 
 int fm_file_parameters(struct fm_file *file, const struct fmnn_net *net, const char *prefix,
@@ -83,13 +94,12 @@ int fm_file_parameters(struct fm_file *file, const struct fmnn_net *net, const c
         const struct fm_parameter *p = &net->parameter[i];
         struct fmnn_tensor tensor;
         fmnn_net_tensor(net, i, &tensor);
-        float *values = fm_alloc(fm_parameter_count(p), sizeof *values, err);
-        if (values)
-            fm_parameter_get(p, block, values);
         struct fm_entry entry = {.name = fm_format(err, "%s%s", prefix, p->name),
                                  .dtype = FM_F32,
                                  .rank = tensor.rank,
-                                 .data = values};
+                                 .data = block,
+                                 .give = give_units,
+                                 .giver = p};
         memcpy(entry.size, tensor.size, sizeof tensor.size);
         if (add_entry(file, entry, err) != 0)
             return -1;
@@ -122,10 +132,8 @@ void fm_file_free(struct fm_file *file)
 {
     for (size_t i = 0; i < file->pair_count; i++)
         free((void *)(uintptr_t)file->pair[i].value);
-    for (size_t i = 0; i < file->entry_count; i++) {
-        free((void *)(uintptr_t)file->entry[i].name);
-        free((void *)(uintptr_t)file->entry[i].data);
-    }
+    for (size_t i = 0; i < file->entry_count; i++)
+        free_entry(&file->entry[i]);
     free(file->entry);
 }
 
@@ -247,22 +255,95 @@ static const struct fm_entry *find_parameter(const struct fm_safetensors *file,
     return entry && check_sizes(file, entry, &tensor, err) == 0 ? entry : NULL;
 }
 
-int fm_read_parameters(const struct fm_safetensors *file, const struct fmnn_net *net,
-                       const char *prefix, float *block, struct fmnn_error *err)
+static bool all_finite(const float *values, size_t count)
 {
-    for (size_t i = 0; i < net->parameter_count; i++) {
-        const struct fm_parameter *p = &net->parameter[i];
-        const struct fm_entry *entry = find_parameter(file, net, prefix, i, err);
-        if (!entry)
-            return -1;
-        const float *values = entry->data;
-        for (size_t k = 0; k < fm_parameter_count(p); k++)
-            if (!isfinite(values[k]))
-                return fm_fail(err, FMNN_DATA, "%s: tensor '%s' holds a value that is not finite",
-                               fm_safetensors_name(file), entry->name);
-        fm_parameter_set(p, block, values);
+    enum { RUN = 64 };
+    uint32_t bits[RUN], bad = 0;
+    for (size_t i = 0; i < count; i += RUN) {
+        size_t n = count - i < RUN ? count - i : RUN;
+        if (n < RUN)
+            memset(bits, 0, sizeof bits);
+        memcpy(bits, values + i, n * sizeof *values);
+        for (size_t k = 0; k < RUN; k++) /* without a branch: many at once */
+            bad |= (uint32_t)0 - ((bits[k] & 0x7f800000) == 0x7f800000);
     }
+    return !bad;
+}
+
+/* What the tensors of a file go into. */
+struct filling {
+    const struct fm_safetensors *file;
+    const struct fmnn_net *net;
+    const struct fm_part *part;
+    size_t parts;
+    const struct fm_entry *entry; /* the tensor under way, and where it goes */
+    const struct fm_parameter *parameter;
+    float *block;
+    const struct fm_entry *not_finite; /* the first such tensor */
+};
+
+static void find_place(struct filling *f, const struct fm_entry *entry)
+{
+    f->entry = entry;
+    f->parameter = NULL;
+    for (size_t i = 0; i < f->parts; i++) {
+        size_t length = strlen(f->part[i].prefix);
+        if (strncmp(entry->name, f->part[i].prefix, length) != 0)
+            continue;
+        for (size_t k = 0; k < f->net->parameter_count; k++)
+            if (!strcmp(entry->name + length, f->net->parameter[k].name)) {
+                f->parameter = &f->net->parameter[k];
+                f->block = f->part[i].block;
+                return;
+            }
+    }
+}
+
+static int take_rows(void *state, const struct fm_entry *entry, size_t row, size_t rows,
+                     const float *values, struct fmnn_error *err)
+{
+    struct filling *f = state;
+    (void)err;
+    if (f->entry != entry)
+        find_place(f, entry);
+    if (!f->parameter)
+        return 0;
+    const struct fm_parameter *p = f->parameter;
+    if (!f->not_finite && !all_finite(values, rows * p->c * p->h * p->w))
+        f->not_finite = entry;
+    fm_parameter_set_units(p, f->block, row, rows, values);
     return 0;
+}
+
+int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
+                       const struct fm_part *part, size_t parts, struct fmnn_error *err)
+{
+    struct filling f = {.file = file, .net = net, .part = part, .parts = parts};
+    for (size_t k = 0; k < parts; k++)
+        for (size_t i = 0; i < net->parameter_count; i++)
+            if (!find_parameter(file, net, part[k].prefix, i, err))
+                return fm_damage_first(file, err);
+    if (fm_safetensors_load(file, take_rows, &f, err) != 0)
+        return -1;
+    if (f.not_finite)
+        return fm_fail(err, FMNN_DATA, "%s: tensor '%s' holds a value that is not finite",
+                       fm_safetensors_name(file), f.not_finite->name);
+    return 0;
+}
+
+static int take_nothing(void *state, const struct fm_entry *entry, size_t row, size_t rows,
+                        const float *values, struct fmnn_error *err)
+{
+    (void)state, (void)entry, (void)row, (void)rows, (void)values, (void)err;
+    return 0;
+}
+
+int fm_damage_first(struct fm_safetensors *file, struct fmnn_error *err)
+{
+    struct fmnn_error damage;
+    if (fm_safetensors_load(file, take_nothing, NULL, &damage) != 0 && err)
+        *err = damage;
+    return -1;
 }
 
 /* A weights file holds the parameters and nothing else; a checkpoint more. This comes before
@@ -321,25 +402,38 @@ static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmn
     return net;
 }
 
-struct fmnn_net *fm_net_from(const struct fm_safetensors *file, struct fmnn_error *err)
+/* All but the weights. */
+static struct fmnn_net *read_texts(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     struct fmnn_net *net = read_shape(file, err);
-    if (!net)
-        return NULL;
     const char *training = fm_safetensors_text(file, "fmnn.training");
-    if (read_names(file, net, err) == 0 && check_tensors(file, net, err) == 0 &&
-        fm_net_allocate(net, err) == 0 &&
-        fm_read_parameters(file, net, "", net->weights, err) == 0 &&
+    if (net && read_names(file, net, err) == 0 && check_tensors(file, net, err) == 0 &&
         (!training || (net->training = fm_strdup(training, err)) != NULL))
         return net;
     fmnn_net_free(net);
     return NULL;
 }
 
+static struct fmnn_net *read_net(struct fm_safetensors *file, struct fmnn_error *err)
+{
+    struct fmnn_net *net = read_texts(file, err);
+    if (!net) {
+        fm_damage_first(file, err);
+        return NULL;
+    }
+    if (fm_net_allocate(net, false, err) == 0) {
+        struct fm_part part = {"", net->weights};
+        if (fm_read_parameters(file, net, &part, 1, err) == 0)
+            return net;
+    }
+    fmnn_net_free(net);
+    return NULL;
+}
+
 struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err)
 {
-    struct fm_safetensors *file = fm_safetensors_read(path, err);
-    struct fmnn_net *net = file ? fm_net_from(file, err) : NULL;
+    struct fm_safetensors *file = fm_safetensors_open(path, err);
+    struct fmnn_net *net = file ? read_net(file, err) : NULL;
     fm_safetensors_free(file);
     return net;
 }

@@ -26,10 +26,16 @@ int fm_file_numbers(struct fm_file *file, const char *name, const uint64_t *numb
 int fm_file_write(const struct fm_file *file, FILE *stream, struct fmnn_error *err);
 void fm_file_free(struct fm_file *file);
 
-/* A net from a file that has been read. */
-struct fmnn_net *fm_net_from(const struct fm_safetensors *file, struct fmnn_error *err);
-/* Reads all tensors PREFIX NAME into block, which is laid out like net->weights. */
-int fm_read_parameters(const struct fm_safetensors *file, const struct fmnn_net *net,
-                       const char *prefix, float *block, struct fmnn_error *err);
+/* Reads the data of an open file: all tensors PREFIX NAME of each part into its block, which is laid
+   out like net->weights. The lanes of a block that belong to no unit are left as they are. */
+struct fm_part {
+    const char *prefix;
+    float *block;
+};
+int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
+                       const struct fm_part *part, size_t parts, struct fmnn_error *err);
+/* Where an open file's header has been found wrong, as err has it: reads the data, and if the file
+   is damaged, that is the error to tell. Returns -1. */
+int fm_damage_first(struct fm_safetensors *file, struct fmnn_error *err);
 
 #endif

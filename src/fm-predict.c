@@ -82,6 +82,20 @@ struct batch {
     float *probabilities; /* (size, classes) */
 };
 
+/* How many rows to hold: a batch, or so many batches as are done in some milliseconds, for it takes
+   a while to set threads to work. */
+static size_t rows_to_hold(const struct arguments *a, const struct batch *b)
+{
+    const uint64_t most_work = 1 << 29, most_bytes = 16 << 20;
+    uint64_t batch = fmnn_predictor_batch(b->predictor), work = 1;
+    uint64_t bytes = (uint64_t)fmnn_net_height(b->net) * fmnn_net_width(b->net);
+    struct fmnn_layer layer;
+    for (size_t i = 0; fmnn_net_layer(b->net, i, &layer); i++)
+        work += layer.multiply_adds;
+    uint64_t hold = most_work / work < most_bytes / bytes ? most_work / work : most_bytes / bytes;
+    return (size_t)(a->batch || hold < batch ? batch : hold - hold % batch);
+}
+
 static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
 {
     struct fmnn_error error;
@@ -90,7 +104,7 @@ static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
     b.predictor = fmnn_predictor_new(net, a->batch, a->threads, kernels_wanted(), &error);
     if (!b.predictor)
         die_error(&error);
-    b.size = fmnn_predictor_batch(b.predictor);
+    b.size = rows_to_hold(a, &b);
     b.row = allocate(b.size, sizeof *b.row);
     b.pixels = allocate(b.size, fmnn_net_height(net) * fmnn_net_width(net));
     b.probabilities = allocate(b.size, fmnn_net_classes(net) * sizeof *b.probabilities);

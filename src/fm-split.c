@@ -186,23 +186,22 @@ static void read_labels(struct pair *pair)
     fmnn_idx_close(idx);
 }
 
-/* Opened like the labels, although only sizes are wanted: of a gzip file it takes inflating all to
-   know that it is whole, and a table of pictures that cannot be read helps nobody. */
+/* Only sizes are wanted, but of a gzip file it takes inflating all to know that it is whole, and a
+   table of pictures that cannot be read helps nobody. */
 static void read_pair(struct pair *pair)
 {
     struct fmnn_error error;
-    struct fmnn_idx *idx = fmnn_idx_open(pair->images, &error);
-    if (!idx)
+    unsigned rank;
+    size_t size[4];
+    if (fmnn_idx_check(pair->images, &rank, size, &error) != 0)
         die_error(&error);
-    unsigned rank = fmnn_idx_rank(idx);
     if (rank == 1)
-        die("%s: is a label file, not pictures", fmnn_idx_path(idx));
+        die("%s: is a label file, not pictures", pair->images);
     if (rank != 3)
-        die("%s: has rank %u, but gray pictures have rank 3", fmnn_idx_path(idx), rank);
-    pair->count = fmnn_idx_size(idx, 0);
-    pair->height = fmnn_idx_size(idx, 1);
-    pair->width = fmnn_idx_size(idx, 2);
-    fmnn_idx_close(idx);
+        die("%s: has rank %u, but gray pictures have rank 3", pair->images, rank);
+    pair->count = size[0];
+    pair->height = size[1];
+    pair->width = size[2];
     read_labels(pair);
 }
 

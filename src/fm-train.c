@@ -723,7 +723,7 @@ int main(int argc, char **argv)
     if (a.summary) {
         print_summary(net);
     } else {
-        fmnn_net_initialise(net, a.training.seed);
+        fmnn_net_initialise(net, a.training.seed, a.training.threads);
         train_net(&a, net, &input);
     }
     fmnn_net_free(net);

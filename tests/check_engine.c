@@ -140,7 +140,7 @@ START_TEST(the_first_of_equals_gets_the_gradient)
         _i ? "conv 1 1x1 | avgpool 2 | dense classes" : "conv 1 1x1 | maxpool 2 | dense classes";
     struct fmnn_model *model = fmnn_model_parse(text, "text", NULL);
     struct fmnn_net *net = fmnn_net_new(model, 2, 2, 2, NULL);
-    fmnn_net_initialise(net, 17);
+    fmnn_net_initialise(net, 17, 0);
     net->weights[net->parameter[0].offset] = 0;
     struct fmnn_data *data = make_data(net, 1, 18);
     memcpy(data->pixels, (const uint8_t[4]){51, 102, 204, 255}, 4);
@@ -223,7 +223,7 @@ START_TEST(convolution_is_that_of_plain_loops)
     struct fmnn_model *model = fmnn_model_parse(texts[_i], "text", NULL);
     struct fmnn_net *net = fmnn_net_new(model, 11, 13, 3, NULL);
     net->exact = true;
-    fmnn_net_initialise(net, 5);
+    fmnn_net_initialise(net, 5, 0);
     struct fmnn_data *data = make_data(net, 1, 6);
     float x[11 * 13];
     for (size_t i = 0; i < FM_COUNT(x); i++)
@@ -259,7 +259,7 @@ START_TEST(long_sums_go_in_groups)
     enum { H = 41, W = 50, UNITS = 3 };
     struct fmnn_model *model = fmnn_model_parse("dense 3 | dense classes", "text", NULL);
     struct fmnn_net *net = fmnn_net_new(model, H, W, 2, NULL);
-    fmnn_net_initialise(net, 21);
+    fmnn_net_initialise(net, 21, 0);
     struct fmnn_data *data = make_data(net, 1, 22);
     float *weight = calloc(UNITS * H * W, sizeof *weight);
     fmnn_net_get(net, 0, weight);

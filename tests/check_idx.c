@@ -37,6 +37,25 @@ static size_t deflate_to(uint8_t *out, size_t room, const uint8_t *bytes, size_t
     return room - z.avail_out;
 }
 
+/* Read onward, what is wrong must be found at the last row at the latest. */
+static void refused_onward(const char *what, const char *path, const struct fmnn_error *why)
+{
+    enum { MOST = 1 << 20 };
+    struct fmnn_error err = {0};
+    struct fmnn_idx *idx = fm_idx_open_onward(path, &err);
+    size_t rows = idx ? fmnn_idx_size(idx, 0) : 0, row = idx ? fmnn_idx_row_bytes(idx) : 0;
+    uint8_t *bytes = malloc(MOST);
+    ck_assert_ptr_nonnull(bytes);
+    bool failed = !idx || row > MOST; /* no picture is so large */
+    for (size_t i = 0; i < rows && !failed; i++)
+        failed = fmnn_idx_read(idx, i, 1, bytes, &err) != 0;
+    ck_assert_msg(failed, "%s: accepted", what);
+    if (row <= MOST && !strstr(why->message, "too large to be inflated"))
+        ck_assert_str_eq(err.message, why->message);
+    fmnn_idx_close(idx);
+    free(bytes);
+}
+
 static void refused(const char *what, const char *path, const char *opened, const char *fragment)
 {
     struct fmnn_error err = {0};
@@ -44,6 +63,13 @@ static void refused(const char *what, const char *path, const char *opened, cons
     ck_assert_msg(!idx, "%s: accepted", what);
     check_message(what, &err, opened, fragment);
     ck_assert_ptr_null(fmnn_idx_open(path, NULL));
+    refused_onward(what, path, &err);
+    unsigned rank;
+    size_t size[4];
+    struct fmnn_error checked = {0};
+    ck_assert_int_eq(fmnn_idx_check(path, &rank, size, &checked), -1);
+    if (!strstr(err.message, "too large to be inflated"))
+        ck_assert_str_eq(checked.message, err.message);
 }
 
 /* ---- what is wrong with the bytes, plain and again within gzip
@@ -219,6 +245,9 @@ START_TEST(gzip_any_bit)
             ck_assert_msg(memcmp(bytes, good + HEADER, DATA) == 0, "bit %zu flipped", bit);
             accepted++;
         }
+        struct fmnn_idx *onward = fm_idx_open_onward("g.gz", NULL);
+        ck_assert(!idx == (!onward || fmnn_idx_read(onward, 0, ROWS, bytes, NULL) != 0));
+        fmnn_idx_close(onward);
         fmnn_idx_close(idx);
         packed[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
@@ -266,6 +295,9 @@ static void check_good(const char *path, const char *opened)
     unsigned rank;
     size_t size[4];
     ck_assert_int_eq(fmnn_idx_shape(path, &rank, size, &err), 0);
+    ck_assert_uint_eq(rank, 3);
+    ck_assert(size[0] == 3 && size[1] == 2 && size[2] == 4 && size[3] == 0);
+    ck_assert_int_eq(fmnn_idx_check(path, &rank, size, &err), 0);
     ck_assert_uint_eq(rank, 3);
     ck_assert(size[0] == 3 && size[1] == 2 && size[2] == 4 && size[3] == 0);
 }
@@ -382,40 +414,100 @@ START_TEST(shrinks_while_open)
 }
 END_TEST
 
+static void check_rows(struct fmnn_idx *idx, const uint8_t *data, size_t first, size_t many,
+                       uint8_t *got)
+{
+    size_t row = fmnn_idx_row_bytes(idx);
+    struct fmnn_error err = {0};
+    ck_assert_msg(fmnn_idx_read(idx, first, many, got, &err) == 0, "%s", err.message);
+    ck_assert_int_eq(memcmp(data + first * row, got, many * row), 0);
+}
+
+static void check_orders(struct fmnn_idx *idx, const uint8_t *data, uint8_t *got)
+{
+    ck_assert_ptr_nonnull(idx);
+    size_t rows = fmnn_idx_size(idx, 0);
+    for (size_t i = 0; i < rows;
+         i += 1 + i % 5) /* onward, with leaps; what is behind comes later */
+        check_rows(idx, data, i, i % 3 && i + 2 < rows ? 2 : 1, got);
+    check_rows(idx, data, 0, rows, got);
+    for (size_t i = 0; i < rows; i++) {
+        size_t k[3] = {i, rows - 1 - i, i * 7919 % rows};
+        for (int way = 0; way < 3; way++) {
+            size_t many = way == 2 ? 1 + i % 3 : 1;
+            check_rows(idx, data, k[way], many < rows - k[way] ? many : rows - k[way], got);
+        }
+    }
+    for (size_t i = 0; i < rows; i++)
+        check_rows(idx, data, i, 1, got);
+    fmnn_idx_close(idx);
+}
+
 /* Any order of reading gives the same rows: one by one, back, by leaps, many at once, and of rows
    larger than what is read ahead. */
 START_TEST(any_order)
 {
     static const size_t sizes[][2] = {{5000, 84}, {7, 70000}, {3, 65536}, {40, 32768}};
-    size_t rows = sizes[_i][0], row = sizes[_i][1];
-    uint8_t *data = malloc(rows * row), *got = malloc(rows * row);
-    ck_assert(data && got);
-    for (size_t i = 0; i < rows * row; i++)
+    size_t bytes = sizes[_i][0] * sizes[_i][1];
+    uint8_t *data = malloc(bytes), *got = malloc(bytes), *file = malloc(2 * bytes);
+    ck_assert(data && got && file);
+    for (size_t i = 0; i < bytes; i++)
         data[i] = (uint8_t)(i * 2654435761u >> 13);
-    FILE *stream = fopen("order", "wb");
+    FILE *stream = fopen("order", "w+b");
     ck_assert_ptr_nonnull(stream);
     ck_assert_int_eq(fmnn_idx_write(stream, 2, sizes[_i], data, NULL), 0);
+    rewind(stream);
+    size_t count = fread(file, 1, bytes + 12, stream);
+    ck_assert_uint_eq(count, bytes + 12);
     ck_assert_int_eq(fclose(stream), 0);
-    struct fmnn_idx *idx = fmnn_idx_open("order", NULL);
-    ck_assert_ptr_nonnull(idx);
-    ck_assert_int_eq(fmnn_idx_read(idx, 0, rows, got, NULL), 0);
-    ck_assert_int_eq(memcmp(data, got, rows * row), 0);
-    for (size_t i = 0; i < rows; i++) {
-        size_t k[3] = {i, rows - 1 - i, i * 7919 % rows};
-        for (int way = 0; way < 3; way++) {
-            size_t many = way == 2 ? 1 + i % 3 : 1;
-            many = many < rows - k[way] ? many : rows - k[way];
-            ck_assert_int_eq(fmnn_idx_read(idx, k[way], many, got, NULL), 0);
-            ck_assert_int_eq(memcmp(data + k[way] * row, got, many * row), 0);
-        }
-    }
-    for (size_t i = 0; i < rows; i++) {
-        ck_assert_int_eq(fmnn_idx_read(idx, i, 1, got, NULL), 0);
-        ck_assert_int_eq(memcmp(data + i * row, got, row), 0);
-    }
-    fmnn_idx_close(idx);
+    check_orders(fmnn_idx_open("order", NULL), data, got);
+    check_orders(fm_idx_open_onward("order", NULL), data, got);
+    uint8_t *z = malloc(2 * bytes);
+    ck_assert_ptr_nonnull(z);
+    put_file("order.z", z, deflate_to(z, 2 * bytes, file, count));
+    check_orders(fmnn_idx_open("order.z", NULL), data, got);
+    check_orders(fm_idx_open_onward("order.z", NULL), data, got);
+    free(z);
+    free(file);
     free(data);
     free(got);
+}
+END_TEST
+
+/* Of a file that ends early the rows before are there; who goes on, or back, is told. */
+START_TEST(onward_until_the_end)
+{
+    enum { MANY = 1000, LONG = 784 };
+    static const size_t size[2] = {MANY, LONG};
+    uint8_t *data = malloc(MANY * LONG), *file = malloc(2 * MANY * LONG), row[LONG];
+    ck_assert(data && file);
+    for (size_t i = 0; i < MANY * LONG; i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 15);
+    FILE *stream = fopen("whole", "w+b");
+    ck_assert(stream && fmnn_idx_write(stream, 2, size, data, NULL) == 0);
+    rewind(stream);
+    size_t count = fread(file, 1, MANY * LONG + 12, stream);
+    fclose(stream);
+    uint8_t *z = malloc(2 * MANY * LONG);
+    ck_assert_ptr_nonnull(z);
+    size_t packed_size = deflate_to(z, 2 * MANY * LONG, file, count);
+    for (int damage = 0; damage < 2; damage++) {
+        z[packed_size - 8] ^= (uint8_t)damage; /* the checksum */
+        put_file("part.gz", z, damage ? packed_size : packed_size / 2);
+        struct fmnn_error err = {0};
+        struct fmnn_idx *idx = fm_idx_open_onward("part", &err);
+        ck_assert_msg(idx != NULL, "%s", err.message);
+        for (size_t i = 0; i < 200; i++)
+            check_rows(idx, data, i, 1, row);
+        ck_assert_int_eq(fmnn_idx_read(idx, MANY - 1, 1, row, &err), -1);
+        check_message("end", &err, "part.gz: ", damage ? "incorrect data check" : "truncated: ");
+        for (int again = 0; again < 2; again++)
+            ck_assert_int_eq(fmnn_idx_read(idx, 0, 1, row, &err), -1);
+        fmnn_idx_close(idx);
+    }
+    free(z);
+    free(file);
+    free(data);
 }
 END_TEST
 
@@ -456,6 +548,7 @@ int main(void)
     tcase_add_test(tcase, sparse_is_refused_by_its_header);
     tcase_add_test(tcase, shrinks_while_open);
     tcase_add_loop_test(tcase, any_order, 0, 4);
+    tcase_add_test(tcase, onward_until_the_end);
     tcase_add_test(tcase, write_refuses);
     scratch_enter();
     int status = run_tests("idx", tcase);

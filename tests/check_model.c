@@ -6,6 +6,7 @@
 
 #include "model.h"
 #include "net.h"
+#include "rng.h"
 #include "runner.h"
 
 static struct fmnn_net *net_of(const char *text, size_t h, size_t w, size_t classes,
@@ -287,11 +288,73 @@ START_TEST(values_survive_the_stored_order)
 }
 END_TEST
 
+/* Where an element lies, in plain words. */
+static size_t stored_place(const struct fm_parameter *p, size_t k)
+{
+    size_t x = k % p->w, y = k / p->w % p->h, c = k / (p->w * p->h) % p->c;
+    size_t unit = k / (p->w * p->h * p->c), tap = (y * p->w + x) * p->c + c;
+    return p->offset + (unit / 32 * (p->h * p->w * p->c) + tap) * 32 + unit % 32;
+}
+
+static const char *const odd_models[] = {
+    "conv 33 3x5 | conv 5 3x3 relu | dense 70 relu | dense 300 | dense 33 relu | dense classes",
+    "dense 65 | dense 257 | dense 1 | dense classes",
+};
+
+/* Whole, or some units at a time, wherever panels begin. */
+START_TEST(parameters_lie_in_panels)
+{
+    static const size_t steps[] = {SIZE_MAX, 32, 7, 1, 45};
+    struct fmnn_net *net = net_of(odd_models[_i], 19, 17, 3, NULL);
+    ck_assert_ptr_nonnull(net);
+    for (size_t i = 0; i < net->parameter_count; i++) {
+        const struct fm_parameter *p = &net->parameter[i];
+        size_t count = fm_parameter_count(p), row = count / p->units;
+        float *in = malloc(count * sizeof *in), *out = malloc(count * sizeof *out);
+        for (size_t s = 0; s < FM_COUNT(steps); s++) {
+            for (size_t k = 0; k < count; k++)
+                in[k] = (float)(k + s + 1);
+            for (size_t unit = 0, n; unit < p->units; unit += n) {
+                n = steps[s] < p->units - unit ? steps[s] : p->units - unit;
+                fm_parameter_set_units(p, net->weights, unit, n, in + unit * row);
+                fm_parameter_get_units(p, net->weights, unit, n, out + unit * row);
+            }
+            ck_assert_int_eq(memcmp(in, out, count * sizeof *in), 0);
+            for (size_t k = 0; k < count; k++)
+                ck_assert(net->weights[stored_place(p, k)] == in[k]);
+        }
+        free(in);
+        free(out);
+    }
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(starting_weights_go_by_their_place)
+{
+    struct fmnn_net *net = net_of(odd_models[_i], 19, 17, 3, NULL);
+    ck_assert_ptr_nonnull(net);
+    for (unsigned threads = 0; threads < 4; threads++) {
+        fmnn_net_initialise(net, 40 + threads, threads);
+        for (size_t i = 0; i < net->parameter_count; i += 2) {
+            const struct fm_parameter *p = &net->parameter[i];
+            double deviation = sqrt(2.0 / (double)(p->c * p->h * p->w));
+            for (uint64_t k = 0; k < fm_parameter_count(p); k++) {
+                uint64_t bits = fm_random(40 + threads, FM_RNG_INIT, 0, (uint64_t)i << 40 | k);
+                float want = (float)(deviation * fm_random_truncated_normal(bits));
+                ck_assert(net->weights[stored_place(p, k)] == want);
+            }
+        }
+    }
+    fmnn_net_free(net);
+}
+END_TEST
+
 START_TEST(starting_weights_are_he_normal)
 {
     struct fmnn_net *net =
         net_of("conv 64 5x5 relu | dense 40 relu | dense classes", 8, 8, 3, NULL);
-    fmnn_net_initialise(net, 3);
+    fmnn_net_initialise(net, 3, 0);
     for (size_t i = 0; i < 4; i++) {
         const struct fm_parameter *p = &net->parameter[i];
         size_t count = fm_parameter_count(p);
@@ -328,6 +391,8 @@ int main(void)
     tcase_add_test(tcase, shapes_are_those_of_keras);
     tcase_add_test(tcase, padding_is_that_of_keras);
     tcase_add_test(tcase, tensors_bear_pytorchs_names);
+    tcase_add_loop_test(tcase, parameters_lie_in_panels, 0, FM_COUNT(odd_models));
+    tcase_add_loop_test(tcase, starting_weights_go_by_their_place, 0, FM_COUNT(odd_models));
     tcase_add_test(tcase, values_survive_the_stored_order);
     tcase_add_test(tcase, starting_weights_are_he_normal);
     return run_tests("model", tcase);

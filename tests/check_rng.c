@@ -65,6 +65,25 @@ START_TEST(truncated_normal_moments)
 }
 END_TEST
 
+/* By the run or one by one: the same. */
+START_TEST(many_at_once)
+{
+    static const size_t counts[] = {1, 7, 63, 64, 65, 1009};
+    static const uint64_t first[] = {0, 12345, UINT32_MAX - 500u, UINT64_C(3) << 40};
+    float many[1009];
+    for (size_t i = 0; i < FM_COUNT(counts) * FM_COUNT(first); i++) {
+        size_t n = counts[i / FM_COUNT(first)];
+        uint64_t index = first[i % FM_COUNT(first)];
+        fm_random_normals(many, n, 0.3, UINT64_C(0x123456789abcdef), FM_RNG_INIT, index);
+        for (size_t k = 0; k < n; k++) {
+            uint64_t bits = fm_random(UINT64_C(0x123456789abcdef), FM_RNG_INIT, 0, index + k);
+            float one = (float)(0.3 * fm_random_truncated_normal(bits));
+            ck_assert_int_eq(memcmp(&one, &many[k], sizeof one), 0);
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("rng");
@@ -72,5 +91,6 @@ int main(void)
     tcase_add_test(tcase, below_stays_below);
     tcase_add_test(tcase, shuffle_is_a_permutation);
     tcase_add_test(tcase, truncated_normal_moments);
+    tcase_add_test(tcase, many_at_once);
     return run_tests("rng", tcase);
 }

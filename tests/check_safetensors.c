@@ -196,6 +196,88 @@ START_TEST(large)
 }
 END_TEST
 
+/* Tensors that are given, and taken, by pieces. */
+enum { PIECE_ROWS = 53, PIECE_ROW = 99991 }; /* 20 MB: several pieces */
+
+static float element(size_t i)
+{
+    return (float)(i * 2654435761u >> 7 & 0xffffff);
+}
+
+static void give_elements(const struct fm_entry *entry, size_t row, size_t rows, float *values)
+{
+    size_t first = *(const size_t *)entry->giver, width = entry->rank ? PIECE_ROW : 1;
+    for (size_t i = 0; i < rows * width; i++)
+        values[i] = element(first + row * width + i);
+}
+
+struct taken {
+    size_t rows, pieces;
+    bool refuse;
+};
+
+static int take_elements(void *to, const struct fm_entry *entry, size_t row, size_t rows,
+                         const float *values, struct fmnn_error *err)
+{
+    struct taken *taken = to;
+    if (taken->refuse)
+        return fm_fail(err, FMNN_DATA, "not that one");
+    if (entry->rank == 0) {
+        ck_assert(row == 0 && rows == 1 && values[0] == element(7));
+        return 0;
+    }
+    ck_assert_uint_eq(row, taken->rows);
+    for (size_t i = 0; i < rows * PIECE_ROW; i++)
+        ck_assert(values[i] == element(row * PIECE_ROW + i));
+    taken->rows += rows;
+    taken->pieces++;
+    return 0;
+}
+
+START_TEST(piece_by_piece)
+{
+    static const size_t none = 0, seven = 7;
+    float *values = malloc(sizeof(float) * PIECE_ROWS * PIECE_ROW), one = element(7);
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < (size_t)PIECE_ROWS * PIECE_ROW; i++)
+        values[i] = element(i);
+    struct fm_entry held[] = {{.name = "w", .rank = 2, .size = {PIECE_ROWS, PIECE_ROW}},
+                              {.name = "n", .dtype = FM_U64, .rank = 1, .size = {2}, .data = state},
+                              {.name = "o"}};
+    struct fm_entry given[3];
+    memcpy(given, held, sizeof held);
+    held[0].data = values;
+    held[2].data = &one;
+    given[0].give = given[2].give = give_elements;
+    given[0].giver = &none;
+    given[2].giver = &seven;
+    for (int way = 0; way < 2; way++) {
+        FILE *stream = fopen(way ? "given" : "held", "wb");
+        ck_assert_ptr_nonnull(stream);
+        ck_assert_int_eq(
+            fm_safetensors_write(stream, NULL, 0, way ? given : held, FM_COUNT(held), NULL), 0);
+        ck_assert_int_eq(fclose(stream), 0);
+    }
+    ck_assert_int_eq(system("cmp held given"), 0);
+    struct fmnn_error err = {0};
+    struct taken taken = {0};
+    struct fm_safetensors *got = fm_safetensors_open("given", &err);
+    ck_assert_msg(got != NULL, "%s", err.message);
+    ck_assert_int_eq(fm_safetensors_load(got, take_elements, &taken, &err), 0);
+    ck_assert_uint_eq(taken.rows, PIECE_ROWS);
+    ck_assert_uint_gt(taken.pieces, 2);
+    ck_assert_int_eq(memcmp(fm_safetensors_find(got, "n")->data, state, sizeof state), 0);
+    ck_assert_ptr_null(fm_safetensors_find(got, "w")->data);
+    fm_safetensors_free(got);
+    got = fm_safetensors_open("given", &err);
+    ck_assert_int_eq(fm_safetensors_load(got, take_elements, &(struct taken){.refuse = true}, &err),
+                     -1);
+    ck_assert_str_eq(err.message, "not that one");
+    fm_safetensors_free(got);
+    free(values);
+}
+END_TEST
+
 START_TEST(many)
 {
     enum { COUNT = 10000 };
@@ -594,6 +676,7 @@ int main(void)
     tcase_add_test(tcase, canonical);
     tcase_add_test(tcase, through_a_pipe);
     tcase_add_test(tcase, large);
+    tcase_add_test(tcase, piece_by_piece);
     tcase_add_test(tcase, many);
     tcase_add_test(tcase, writer_refuses);
     tcase_add_loop_test(tcase, good_by_hand, 0, FM_COUNT(goods));

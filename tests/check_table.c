@@ -564,6 +564,43 @@ START_TEST(numbers_round_trip)
 }
 END_TEST
 
+static uint64_t scramble(uint64_t x)
+{
+    x = (x ^ x >> 31) * UINT64_C(0x7fb5d329728ea185);
+    x = (x ^ x >> 27) * UINT64_C(0x81dadef4bc2dd44d);
+    return x ^ x >> 33;
+}
+
+/* Numbers of all kinds against the C library's, which is exact. */
+START_TEST(numbers_are_those_of_printf)
+{
+    for (uint64_t i = 0; i < 300000; i++) {
+        uint64_t u = scramble(i + 1);
+        uint32_t v = (uint32_t)(u >> 20);
+        double kind[7] = {0,
+                          0,
+                          (double)(u >> 11) / 9007199254740992.0,
+                          (double)(u % 2000000000),
+                          ldexp((double)(u >> 60), -(int)(u % 64)),
+                          (double)(u % 1000000000 * 10 + 5) / pow(10, (double)(u >> 32 & 15)),
+                          -exp(-(double)(u >> 40) / 200000)};
+        float f;
+        memcpy(&kind[0], &u, sizeof u);
+        memcpy(&f, &v, sizeof f);
+        kind[1] = (double)f;
+        for (size_t k = 0; k < FM_COUNT(kind); k++) {
+            char text[32], want[64];
+            double both[2] = {kind[k], (double)(float)kind[k]};
+            for (int n = 0; n < 2; n++) {
+                fmnn_format_number(text, both[n]);
+                snprintf(want, sizeof want, "%.9g", both[n]);
+                ck_assert_msg(!strcmp(text, want), "%a: %s, not %s", both[n], text, want);
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(errors_about_a_row)
 {
     struct fmnn_table *table = rows("image\tlabel\na\t1\n");
@@ -602,6 +639,7 @@ int main(void)
     tcase_add_test(tcase, messages_show_no_control_characters);
     tcase_add_loop_test(tcase, numbers, 0, 2);
     tcase_add_test(tcase, numbers_round_trip);
+    tcase_add_test(tcase, numbers_are_those_of_printf);
     tcase_add_test(tcase, errors_about_a_row);
     int status = run_tests("table", tcase);
     scratch_leave();

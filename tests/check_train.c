@@ -178,7 +178,7 @@ START_TEST(resumed_equals_uninterrupted)
             ck_assert_int_ge(fmnn_trainer_advance(first, NULL), 0);
         write_checkpoint(first);
         fmnn_trainer_free(first);
-        fmnn_net_initialise(again.net, 99); /* all comes from the checkpoint */
+        fmnn_net_initialise(again.net, 99, 0); /* all comes from the checkpoint */
         again.training.threads = 1;
         struct fmnn_trainer *second = make_trainer(&again);
         double longest = second->longest_go;

@@ -54,7 +54,7 @@ static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
         fmnn_net_new(model, models[i].height, models[i].width, models[i].classes, &err);
     ck_assert_msg(net != NULL, "%s", err.message);
     fmnn_model_free(model);
-    fmnn_net_initialise(net, seed);
+    fmnn_net_initialise(net, seed, 0);
     return net;
 }
 

@@ -28,7 +28,7 @@ int main(int argc, char **argv)
     fmnn_model_free(model);
     if (!net)
         return give_up(&error);
-    fmnn_net_initialise(net, 0);
+    fmnn_net_initialise(net, 0, 1);
     FILE *stream = fopen(argv[5], "wb");
     int status = stream ? fmnn_net_write(net, stream, &error) : -1;
     fmnn_net_free(net);

@@ -184,8 +184,8 @@ static int dense_input_gradient(struct fm_builder *builder, const struct fm_node
     (void)node;
     step.kind = FM_JOB_transpose_batch;
     step.block = FM_BLOCK;
-    if (fm_take(builder->plan, fm_panels(step.units) * FM_PANEL, share, 1, &step.scratch, err) !=
-            0 ||
+    if (fm_take_frames(builder->plan, fm_panels(step.units) * FM_PANEL, share, 1, &step.scratch,
+                       err) != 0 ||
         fm_add_step(builder, &step, err) != 0)
         return -1;
     count_work(builder, &step);
