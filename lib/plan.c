@@ -269,7 +269,6 @@ static int note_light(struct fm_builder *builder, struct fmnn_error *err)
    other layers and no weights change. */
 static bool goes_by_blocks(const struct fm_builder *builder, const struct fm_step *step)
 {
-    enum { SMALL = 32768 }; /* weights */
     const struct fm_plan *plan = builder->plan;
     if (step->block)
         return true;
@@ -277,8 +276,8 @@ static bool goes_by_blocks(const struct fm_builder *builder, const struct fm_ste
         return false;
     for (size_t i = 1; !builder->training && i + 1 < plan->step_count; i++)
         if (plan->step[i].kind != FM_JOB_dense)
-            return step->taps * step->units <= SMALL;
-    return !builder->training || step->taps * step->units <= SMALL;
+            return step->taps * step->units <= FM_SMALL;
+    return !builder->training || step->taps * step->units <= FM_SMALL;
 }
 
 /* Steps that can be done block by block of pictures become one where they follow each other. */

@@ -28,6 +28,7 @@ struct fm_place {
     X(dense)                                                                                       \
     X(dense_back)                                                                                  \
     X(dense_gradient)                                                                              \
+    X(dense_both)                                                                                  \
     X(winograd_filter)                                                                             \
     X(winograd_turned_filter)                                                                      \
     X(winograd_input)                                                                              \
@@ -69,6 +70,10 @@ static inline size_t fm_filter_point(size_t panels)
 /* Rows of a product that one job works on, and its panel of outputs; and the pictures of a block,
    in a step that is or is not all there is. */
 enum { FM_ROWS = 96, FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
+/* The most terms of a sum that are added up in one go, see kernels/product.h. */
+enum { FM_GROUP = 512 };
+/* Weights of a layer that stay in a cache beside a block of pictures. */
+enum { FM_SMALL = 32768 };
 /* Pixels that are looked at together for whether they are dark. */
 enum { FM_LIT = 6 };
 
@@ -82,6 +87,7 @@ enum { FM_LIT = 6 };
                      back_points
    dense             the same where the output is one pixel: so dense_gradient, dense_back
    transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
+   dense_both        dense_back and dense_gradient in one, rows inputs a job
    pools             in, out, side; back: in, out, back, in_back
    gather            bytes to out, and where they are not 0 to scratch, for dense_gradient;   loss: in, in_back */
 struct fm_step {
@@ -106,6 +112,7 @@ struct fm_step {
     uint64_t flops, flops_done;
     uint64_t bytes; /* of parameters, and of the optimizer's slots, read and written in a run */
     const struct fm_winograd *winograd;
+    size_t rows;
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
     bool shared_points; /* points lie in the room that all such steps share, one after the other */
 };

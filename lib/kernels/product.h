@@ -20,7 +20,7 @@ struct product {
     bool fresh;            /* the sums start from zero, whatever the tile holds */
 };
 
-enum { K_GROUP = 512 };
+enum { K_GROUP = FM_GROUP };
 
 struct group {
     size_t tap_from, tap_to, from, to; /* taps, and inner elements of each */

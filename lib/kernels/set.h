@@ -10,10 +10,12 @@
 
 #include "kernels/activation.h"
 #include "kernels/product.h"
+#include "kernels/stream.h"
 #include "kernels/sink.h"
 #include "kernels/affine.h"
 #include "kernels/affine-back.h"
 #include "kernels/dense.h"
+#include "kernels/dense-both.h"
 #include "kernels/winograd.h"
 #include "kernels/pool.h"
 #include "kernels/ends.h"

@@ -12,7 +12,6 @@
    inputs rounded up to 32 with zeros. */
 
 enum { POINTS = FM_MOST_POINTS * FM_MOST_POINTS };
-enum { LINE = 16 }; /* floats of a cache's line */
 
 /* Where the elements of a tile lie, (y,x) at [y * FM_MOST_POINTS + x]. */
 struct spots {
@@ -288,109 +287,6 @@ static void job_winograd_turned_filter(const struct fm_plan *plan, const struct 
         run->workspace + step->filter + in * points * point + out * FM_PANEL * FM_PANEL, point);
 }
 
-/* ---- products: c (rows,32) += a b, where b is (k,32)
-
-   The rows of a are 32 elements of k apart at a constant distance, or the other way round for
-   gradients, so that a tile needs no table of rows. What comes next is fetched while a tile is under
-   way: a line of a and one of b for each k. */
-
-#define POINTS_START(i) vec low##i = v_splat(0), high##i = v_splat(0);
-#define POINTS_ROW(i)                                                                              \
-    {                                                                                              \
-        vec x = v_splat(a[(i)*FM_PANEL]);                                                          \
-        low##i = v_fma(x, b0, low##i);                                                             \
-        high##i = v_fma(x, b1, high##i);                                                           \
-    }
-#define POINTS_COLUMN(i)                                                                           \
-    {                                                                                              \
-        vec x = v_splat(a[i]);                                                                     \
-        low##i = v_fma(x, b0, low##i);                                                             \
-        high##i = v_fma(x, b1, high##i);                                                           \
-    }
-
-/* k is (tap, so many): taps of a are `tap` apart, the rest of it `step`; b has no gaps. */
-struct stream {
-    const float *a, *b;
-    size_t taps, tap, inner;
-    const float *next_a, *next_b;
-    size_t next_tap; /* next_a's taps */
-};
-
-#define DEFINE_POINTS_TILE(name, rows, ROW, step)                                                  \
-    static void name##_##rows(const struct stream *s, size_t lane, float *c)                       \
-    {                                                                                              \
-        const float *b = s->b + lane, *next_b = s->next_b;                                         \
-        c += lane;                                                                                 \
-        ROWS_##rows(POINTS_START) for (size_t t = 0; t < s->taps; t++)                             \
-        {                                                                                          \
-            const float *a = s->a + t * s->tap, *next_a = s->next_a + t * s->next_tap;             \
-            for (size_t k = 0; k < s->inner; k++) {                                                \
-                vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
-                v_prefetch(next_a);                                                                \
-                v_prefetch(next_b);                                                                \
-                ROWS_##rows(ROW) a += step;                                                        \
-                b += FM_PANEL, next_a += LINE, next_b += LINE;                                     \
-            }                                                                                      \
-        }                                                                                          \
-        ROWS_##rows(TILE_END)                                                                      \
-    }
-
-/* All sizes up to the largest that the registers hold. */
-#define DEFINE_POINTS_TILES(name, ROW, step)                                                       \
-    DEFINE_POINTS_TILE(name, 1, ROW, step)                                                         \
-    DEFINE_POINTS_TILE(name, 2, ROW, step)                                                         \
-    DEFINE_POINTS_TILE(name, 4, ROW, step)                                                         \
-    DEFINE_POINTS_TILE(name, 6, ROW, step)                                                         \
-    DEFINE_POINTS_TILE(name, 8, ROW, step)                                                         \
-    DEFINE_POINTS_TILE(name, 10, ROW, step)                                                        \
-    DEFINE_POINTS_TILE(name, 12, ROW, step)                                                        \
-    static inline void name(const struct stream *s, size_t rows, size_t lane, float *c)            \
-    {                                                                                              \
-        if (TILE >= 12 && rows == 12)                                                              \
-            name##_12(s, lane, c);                                                                 \
-        else if (TILE >= 10 && rows == 10)                                                         \
-            name##_10(s, lane, c);                                                                 \
-        else if (TILE >= 8 && rows == 8)                                                           \
-            name##_8(s, lane, c);                                                                  \
-        else if (TILE >= 6 && rows == 6)                                                           \
-            name##_6(s, lane, c);                                                                  \
-        else if (rows == 4)                                                                        \
-            name##_4(s, lane, c);                                                                  \
-        else if (rows == 2)                                                                        \
-            name##_2(s, lane, c);                                                                  \
-        else                                                                                       \
-            name##_1(s, lane, c);                                                                  \
-    }
-
-DEFINE_POINTS_TILES(row_tile, POINTS_ROW, 1)
-DEFINE_POINTS_TILES(column_tile, POINTS_COLUMN, FM_PANEL)
-
-/* Rows of pictures, of a panel's point, times its filters, (inputs,32). in: of the first panel of
-   inputs, which are so many and `panel` apart; next: where the next point's will be read. */
-static void multiply_point(const float *in, const float *next, size_t panel, size_t panels,
-                           size_t rows, const float *filter, size_t lanes, float *out)
-{
-    enum { AT_ONCE = K_GROUP / FM_PANEL };
-    memset(out, 0, rows * FM_PANEL * sizeof *out);
-    for (size_t from = 0; from < panels; from += AT_ONCE) {
-        size_t taps = panels - from < AT_ONCE ? panels - from : AT_ONCE, n, lines = 0;
-        size_t floats = taps * FM_PANEL * FM_PANEL;
-        struct stream s = {.b = filter + from * FM_PANEL * FM_PANEL,
-                           .taps = taps,
-                           .tap = panel,
-                           .inner = FM_PANEL,
-                           .next_tap = panel};
-        for (size_t r = 0; r < rows; r += n, lines += floats / 2) {
-            n = tile_rows(rows - r);
-            s.a = in + from * panel + r * FM_PANEL;
-            s.next_a = r + n < rows ? s.a + n * FM_PANEL : next + from * panel;
-            s.next_b = lines < floats ? s.b + floats + lines : s.b;
-            for (size_t lane = 0; lane < lanes; lane += 2 * VL)
-                row_tile(&s, n, lane, out + r * FM_PANEL);
-        }
-    }
-}
-
 /* For each point the product of a block's rows, of so many channels, with a panel of filters, to own
    memory. */
 static void multiply_points(const struct fm_plan *plan, const struct fm_step *step,
@@ -406,9 +302,9 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
         size_t tiles = w->point[i].tiles, next = i + 1 < points ? i + 1 : 0;
         size_t row = fm_point_row(w, plan->batch, i) + first * tiles;
         size_t next_row = fm_point_row(w, plan->batch, next) + first * w->point[next].tiles;
-        multiply_point(in + row * FM_PANEL, in + next_row * FM_PANEL, in_panel, panels,
-                       pictures * tiles, filter, lanes,
-                       run->own + fm_point_row(w, w->group, i) * FM_PANEL);
+        multiply_rows(in + row * FM_PANEL, in + next_row * FM_PANEL, in_panel, panels,
+                      pictures * tiles, filter, lanes,
+                      run->own + fm_point_row(w, w->group, i) * FM_PANEL);
     }
 }
 

@@ -176,22 +176,49 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
     return fm_add_step(builder, &step, err);
 }
 
+/* The output's gradient laid ready with the pictures side by side. */
+static int add_transpose(struct fm_builder *builder, struct fm_step *step, struct fmnn_error *err)
+{
+    size_t batch = builder->plan->batch;
+    size_t share = (fm_panels(batch) * FM_PANEL + batch - 1) / batch; /* in whole panels */
+    step->kind = FM_JOB_transpose_batch;
+    step->block = FM_BLOCK;
+    if (fm_take_frames(builder->plan, fm_panels(step->units) * FM_PANEL, share, 1, &step->scratch,
+                       err) != 0 ||
+        fm_add_step(builder, step, err) != 0)
+        return -1;
+    step->block = 0;
+    return 0;
+}
+
 static int dense_input_gradient(struct fm_builder *builder, const struct fm_node *node,
                                 struct fm_step step, struct fmnn_error *err)
 {
-    size_t batch = builder->plan->batch, pictures = fm_panels(batch);
-    size_t share = (pictures * FM_PANEL + batch - 1) / batch; /* of a picture, in whole panels */
     (void)node;
-    step.kind = FM_JOB_transpose_batch;
-    step.block = FM_BLOCK;
-    if (fm_take_frames(builder->plan, fm_panels(step.units) * FM_PANEL, share, 1, &step.scratch,
-                       err) != 0 ||
-        fm_add_step(builder, &step, err) != 0)
+    if (add_transpose(builder, &step, err) != 0)
         return -1;
     count_work(builder, &step);
     step.kind = FM_JOB_dense_back;
-    step.block = 0;
-    step.jobs = pictures * blocks(step.taps);
+    step.jobs = fm_panels(builder->plan->batch) * blocks(step.taps);
+    return fm_add_step(builder, &step, err);
+}
+
+/* Both gradients of a layer that is too large for a cache; in smaller parts where there are few
+   inputs, so that there are jobs for many threads. */
+static int dense_both(struct fm_builder *builder, struct fm_step step, struct fmnn_error *err)
+{
+    enum { MANY = 64 * FM_ROWS };
+    if (add_transpose(builder, &step, err) != 0)
+        return -1;
+    step.phase = FM_GRADIENT;
+    count_work(builder, &step);
+    step.flops *= 2;
+    step.flops_done *= 2;
+    step.kind = FM_JOB_dense_both;
+    step.rows = step.taps < MANY ? FM_PANEL : FM_ROWS;
+    step.jobs = (step.taps + step.rows - 1) / step.rows;
+    size_t pictures = builder->plan->batch < FM_GROUP ? builder->plan->batch : FM_GROUP;
+    at_least(&builder->plan->own_floats, pictures * (FM_ROWS + FM_PANEL));
     return fm_add_step(builder, &step, err);
 }
 
@@ -204,6 +231,8 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
     bool dense = is_dense(&step);
     int (*back)(struct fm_builder *, const struct fm_node *, struct fm_step, struct fmnn_error *) =
         dense ? dense_input_gradient : input_gradient;
+    if (dense && node->input != 0 && step.taps * step.units > FM_SMALL)
+        return dense_both(builder, step, err);
     if (node->input != 0 && back(builder, node, step, err) != 0)
         return -1;
     if (winograd)
