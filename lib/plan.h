@@ -114,6 +114,7 @@ struct fm_step {
     const struct fm_winograd *winograd;
     size_t rows;
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
+    bool stream; /* the points are many: past the caches with them */
     bool shared_points; /* points lie in the room that all such steps share, one after the other */
 };
 

@@ -51,15 +51,24 @@ static inline struct spots even_spots(size_t row, size_t pixel)
             const float *row = m->at[i];                                                           \
             float *to = out + out_at[i * out_step];                                                \
             vec low = v_splat(0), high = v_splat(0);                                               \
-            EACH_##n(COMBINE_TERM) v_store(to, low);                                               \
-            v_store(to + VL, high);                                                                \
+            EACH_##n(COMBINE_TERM) if (stream)                                                     \
+            {                                                                                      \
+                v_stream(to, low);                                                                 \
+                v_stream(to + VL, high);                                                           \
+            }                                                                                      \
+            else                                                                                   \
+            {                                                                                      \
+                v_store(to, low);                                                                  \
+                v_store(to + VL, high);                                                            \
+            }                                                                                      \
         }                                                                                          \
         break;                                                                                     \
     }
 
-/* out[i] = sum over k of m[i][k] in[k], for pairs of vectors. */
+/* out[i] = sum over k of m[i][k] in[k], for pairs of vectors; past the caches where it streams. */
 static inline void combine(const struct fm_matrix *m, const float *in, const size_t *in_at,
-                           size_t in_step, float *out, const size_t *out_at, size_t out_step)
+                           size_t in_step, float *out, const size_t *out_at, size_t out_step,
+                           bool stream)
 {
     size_t rows = m->rows;
     switch (m->columns) {
@@ -77,27 +86,28 @@ enum { PAIR = 2 * VL };
 
 /* out = y in x', for tiles of pairs of vectors. */
 static void transform(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
-                      const struct spots *in_at, float *out, const struct spots *out_at)
+                      const struct spots *in_at, float *out, const struct spots *out_at,
+                      bool stream)
 {
     _Alignas(64) float middle[POINTS * PAIR];
     size_t middle_at[POINTS];
     for (size_t i = 0; i < POINTS; i++)
         middle_at[i] = i * PAIR;
     for (size_t k = 0; k < x->columns; k++)
-        combine(y, in, in_at->at + k, FM_MOST_POINTS, middle, middle_at + k, FM_MOST_POINTS);
+        combine(y, in, in_at->at + k, FM_MOST_POINTS, middle, middle_at + k, FM_MOST_POINTS, false);
     for (size_t i = 0; i < y->rows; i++)
         combine(x, middle, middle_at + i * FM_MOST_POINTS, 1, out, out_at->at + i * FM_MOST_POINTS,
-                1);
+                1, stream);
 }
 
 /* The same for 32 channels, of which the input has so many; the others are zero. */
 static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
                             const struct spots *in_at, size_t lanes, float *out,
-                            const struct spots *out_at)
+                            const struct spots *out_at, bool stream)
 {
     for (size_t l = 0; l < FM_PANEL; l += PAIR) {
         if (l + PAIR <= lanes) {
-            transform(y, x, in + l, in_at, out + l, out_at);
+            transform(y, x, in + l, in_at, out + l, out_at, stream);
             continue;
         }
         _Alignas(64) float part[POINTS * PAIR] = {0};
@@ -106,7 +116,7 @@ static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x
             for (size_t k = 0; k < x->columns; k++)
                 memcpy(part + part_at.at[i * FM_MOST_POINTS + k],
                        in + l + in_at->at[i * FM_MOST_POINTS + k], (lanes - l) * sizeof *part);
-        transform(y, x, part, &part_at, out + l, out_at);
+        transform(y, x, part, &part_at, out + l, out_at, stream);
     }
 }
 
@@ -206,12 +216,14 @@ static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *st
                 run->workspace + place->origin + n * place->picture + panel * FM_PANEL;
             next = find_tile(w, y_matrix, x_matrix, picture, place, &first, n, i % tiles);
             expect_tile(next.in, &in_at, next.y->columns, next.x->columns, false);
-            expect_tile(points, &next.out_at, next.y->rows, next.x->rows, true);
+            if (!step->stream)
+                expect_tile(points, &next.out_at, next.y->rows, next.x->rows, true);
         }
         if (i > 0)
             transform_panel(tile.y, tile.x, tile.in, &in_at, lanes_of_panel(channels, panel),
-                            points, &tile.out_at);
+                            points, &tile.out_at, step->stream);
     }
+    v_stream_end();
 }
 
 static void job_winograd_input(const struct fm_plan *plan, const struct fm_step *step,
@@ -231,17 +243,18 @@ static void job_winograd_spread(const struct fm_plan *plan, const struct fm_step
 /* Filters (kernel_h, kernel_w, 32 inputs, 32 outputs), of which so many inputs are there, to points.
    tap, point: how far apart the taps and points are. */
 static void filters_to_points(const struct fm_winograd *w, const float *in, size_t tap,
-                              size_t inputs, float *out, size_t point)
+                              size_t inputs, float *out, size_t point, bool stream)
 {
     struct spots in_at = even_spots(w->x.filter.columns * tap, tap);
     struct spots out_at = even_spots(w->x.points * point, point);
     for (size_t i = 0; i < FM_PANEL; i++)
         if (i < inputs)
             transform_panel(&w->y.filter, &w->x.filter, in + i * FM_PANEL, &in_at, FM_PANEL,
-                            out + i * FM_PANEL, &out_at);
+                            out + i * FM_PANEL, &out_at, stream);
         else
             for (size_t p = 0; p < w->y.points * w->x.points; p++)
                 memset(out + p * point + i * FM_PANEL, 0, FM_PANEL * sizeof *out);
+    v_stream_end();
 }
 
 /* Jobs: (panel of outputs, panel of inputs). */
@@ -255,7 +268,8 @@ static void job_winograd_filter(const struct fm_plan *plan, const struct fm_step
     filters_to_points(
         step->winograd, run->weights + step->weight + (out * step->taps + in * FM_PANEL) * FM_PANEL,
         c * FM_PANEL, lanes_of_panel(c, in),
-        run->workspace + step->filter + out * points * point + in * FM_PANEL * FM_PANEL, point);
+        run->workspace + step->filter + out * points * point + in * FM_PANEL * FM_PANEL, point,
+        step->stream);
 }
 
 /* The filters of a panel of outputs and one of inputs turned round: (kernel_h, kernel_w, 32 outputs, 32
@@ -284,7 +298,8 @@ static void job_winograd_turned_filter(const struct fm_plan *plan, const struct 
                  lanes_of_panel(step->in_shape.c, in), run->own);
     filters_to_points(
         step->winograd, run->own, FM_PANEL * FM_PANEL, lanes_of_panel(step->units, out),
-        run->workspace + step->filter + in * points * point + out * FM_PANEL * FM_PANEL, point);
+        run->workspace + step->filter + in * points * point + out * FM_PANEL * FM_PANEL, point,
+        step->stream);
 }
 
 /* For each point the product of a block's rows, of so many channels, with a panel of filters, to own
@@ -335,7 +350,7 @@ static inline void finish_block(const struct fm_step *step, const struct fm_run 
                                         .x = fm_tile_start(&w->x, x)};
                 float *corner = run->workspace + place_of(to, &at, 1) + panel * FM_PANEL;
                 const float *beside = run->workspace + place_of(value, &at, 1) + panel * FM_PANEL;
-                transform_panel(rows, columns, run->own, &in_at, FM_PANEL, tile, &tile_at);
+                transform_panel(rows, columns, run->own, &in_at, FM_PANEL, tile, &tile_at, false);
                 for (size_t i = 0; i < rows->rows; i++)
                     for (size_t k = 0; k < columns->rows; k++)
                         finish(step, bias, tile + tile_at.at[i * FM_MOST_POINTS + k], lanes,
@@ -435,7 +450,7 @@ static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_st
         even_spots(step->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
     for (size_t i = 0; i < inputs; i++) {
         transform_panel(&w->y.gradient, &w->x.gradient, run->own + i * FM_PANEL, &in_at, FM_PANEL,
-                        filter + i * FM_PANEL, &out_at);
+                        filter + i * FM_PANEL, &out_at, false);
         for (size_t t = 0; t < taps && lanes < FM_PANEL; t++)
             for (size_t l = lanes; l < FM_PANEL; l++)
                 filter[(t * FM_PANEL + i) * FM_PANEL + l] = 0;

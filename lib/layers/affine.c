@@ -35,6 +35,9 @@ static size_t winograd_points(const struct fm_winograd *w)
     return w->y.points * w->x.points;
 }
 
+/* Floats, from where on points do not stay in a cache until they are read. */
+enum { STREAM = 1 << 20 };
+
 static void at_least(size_t *room, size_t floats)
 {
     if (*room < floats)
@@ -58,10 +61,12 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
     at_least(&builder->plan->own_floats, fm_winograd_rows(w, w->group) * FM_PANEL);
     struct fm_step before = *step;
     before.kind = filter;
+    before.stream = filters > STREAM;
     before.jobs = fm_panels(in) * fm_panels(out);
     if (fm_add_step(builder, &before, err) != 0)
         return -1;
     before.kind = FM_JOB_winograd_input;
+    before.stream = points > STREAM;
     before.jobs = blocks * fm_panels(in);
     before.in_shape.c = in;
     if (fm_add_step(builder, &before, err) != 0)
@@ -113,8 +118,9 @@ static int winograd_gradient(struct fm_builder *builder, const struct fm_node *n
     step.winograd = w;
     step.shared_points = true;
     step.jobs = fm_winograd_blocks(w, builder->plan->batch) * fm_panels(step.units);
-    at_least(&builder->points_floats,
-             fm_winograd_rows(w, builder->plan->batch) * fm_panels(step.units) * FM_PANEL);
+    size_t points = fm_winograd_rows(w, builder->plan->batch) * fm_panels(step.units) * FM_PANEL;
+    step.stream = points > STREAM;
+    at_least(&builder->points_floats, points);
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     step.kind = FM_JOB_winograd_gradient;
