@@ -67,6 +67,9 @@ static inline size_t fm_filter_point(size_t panels)
     return (panels * FM_PANEL + 1) * FM_PANEL;
 }
 
+/* Panels that one job of Winograd's products works on. */
+enum { FM_PANELS_A_JOB = 2 };
+
 /* Rows of a product that one job works on, and its panel of outputs; and the pictures of a block,
    in a step that is or is not all there is. */
 enum { FM_ROWS = 96, FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
@@ -114,7 +117,7 @@ struct fm_step {
     const struct fm_winograd *winograd;
     size_t rows;
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
-    bool stream; /* the points are many: past the caches with them */
+    bool stream;                        /* the points are many: past the caches with them */
     bool shared_points; /* points lie in the room that all such steps share, one after the other */
 };
 

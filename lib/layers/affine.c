@@ -30,6 +30,11 @@ static size_t blocks(size_t rows)
 
 /* ---- by points, see kernels/winograd.h */
 
+static size_t pairs(size_t units)
+{
+    return (fm_panels(units) + FM_PANELS_A_JOB - 1) / FM_PANELS_A_JOB;
+}
+
 static size_t winograd_points(const struct fm_winograd *w)
 {
     return w->y.points * w->x.points;
@@ -58,7 +63,8 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
     at_least(&builder->filter_floats, filters);
     if (step->shared_points)
         at_least(&builder->points_floats, points);
-    at_least(&builder->plan->own_floats, fm_winograd_rows(w, w->group) * FM_PANEL);
+    at_least(&builder->plan->own_floats,
+             FM_PANELS_A_JOB * fm_winograd_rows(w, w->group) * FM_PANEL);
     struct fm_step before = *step;
     before.kind = filter;
     before.stream = filters > STREAM;
@@ -67,12 +73,12 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
         return -1;
     before.kind = FM_JOB_winograd_input;
     before.stream = points > STREAM;
-    before.jobs = blocks * fm_panels(in);
+    before.jobs = builder->plan->batch * w->y.tiles;
     before.in_shape.c = in;
     if (fm_add_step(builder, &before, err) != 0)
         return -1;
     struct fm_step last = *step;
-    last.jobs = blocks * fm_panels(out);
+    last.jobs = blocks * pairs(out);
     count_work(builder, &last);
     return fm_add_step(builder, &last, err);
 }
@@ -117,7 +123,7 @@ static int winograd_gradient(struct fm_builder *builder, const struct fm_node *n
     step.phase = FM_GRADIENT;
     step.winograd = w;
     step.shared_points = true;
-    step.jobs = fm_winograd_blocks(w, builder->plan->batch) * fm_panels(step.units);
+    step.jobs = builder->plan->batch * w->y.tiles;
     size_t points = fm_winograd_rows(w, builder->plan->batch) * fm_panels(step.units) * FM_PANEL;
     step.stream = points > STREAM;
     at_least(&builder->points_floats, points);
@@ -127,8 +133,8 @@ static int winograd_gradient(struct fm_builder *builder, const struct fm_node *n
     count_work(builder, &step);
     step.shared_points = false;
     step.points = builder->points[node - builder->plan->net->node];
-    step.jobs = fm_panels(step.units) * fm_panels(step.in_shape.c);
-    at_least(&builder->plan->own_floats, (winograd_points(w) * (FM_PANEL + 1) +
+    step.jobs = pairs(step.units) * fm_panels(step.in_shape.c);
+    at_least(&builder->plan->own_floats, (FM_PANELS_A_JOB * winograd_points(w) * (FM_PANEL + 1) +
                                           step.window.kernel_h * step.window.kernel_w * FM_PANEL) *
                                              FM_PANEL);
     return fm_add_step(builder, &step, err);
