@@ -319,6 +319,7 @@ struct loop {
     struct fm_run run;
     const struct fm_step *step; /* NULL: feeding */
     const struct fm_step *next, *end;
+    size_t jobs; /* of all steps that begin together */
     bool begun, more;
 };
 
@@ -353,7 +354,8 @@ static size_t next_step(void *state)
     } else {
         loop->step = loop->next;
     }
-    return loop->step ? jobs_together(loop, &loop->next) : 1;
+    loop->jobs = loop->step ? jobs_together(loop, &loop->next) : 1;
+    return loop->jobs;
 }
 
 /* A block of pictures goes through a chain of steps. */
@@ -369,9 +371,23 @@ static void do_chain(const struct loop *loop, const struct fm_step *step, size_t
         loop->kernels->block[part->kind](loop->plan, part, run, first, count);
 }
 
+/* Pictures are drawn from all over memory: those of the next run are called for in the last jobs of
+   this one, some in each, so that nobody has to wait for them. */
+static void fetch_ahead(const struct loop *loop, size_t job)
+{
+    const struct fm_run *run = &loop->run;
+    size_t bytes = loop->plan->net->height * loop->plan->net->width;
+    size_t n = run->ahead * job / loop->jobs, end = run->ahead * (job + 1) / loop->jobs;
+    for (; n < end; n++)
+        for (size_t i = 0; i < bytes; i += 64)
+            __builtin_prefetch(run->pixels[run->pictures + n] + i, 0, 2);
+}
+
 static void do_step(const struct loop *loop, size_t job)
 {
     const struct fm_step *step = loop->step;
+    if (!loop->next)
+        fetch_ahead(loop, job);
     for (; job >= step->jobs; step = behind(step))
         job -= step->jobs;
     if (step->chain)

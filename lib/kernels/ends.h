@@ -14,13 +14,6 @@ static inline void gather_row(float *to, const uint8_t *from, size_t n)
         to[i] = (float)from[i] / 255.0f;
 }
 
-/* Pictures are drawn from all over memory: those of the next batch are called for now. */
-static inline void fetch_ahead(const uint8_t *pixels, size_t count)
-{
-    for (size_t i = 0; i < count; i += 64)
-        __builtin_prefetch(pixels + i);
-}
-
 /* Which pictures of the block are not dark in each FM_LIT pixels, as bits: to scratch, 16 bits for
    each FM_LIT pixels, block after block. */
 static void note_light(const struct fm_step *step, const struct fm_run *run, size_t first,
@@ -52,14 +45,11 @@ static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
         w *= h;
         h = 1;
     }
-    for (size_t n = first; n < first + count; n++) {
-        if (run->ahead > n)
-            fetch_ahead(run->pixels[run->pictures + n], h * w);
+    for (size_t n = first; n < first + count; n++)
         for (size_t y = 0; y < h; y++)
             gather_row(run->workspace + step->out.origin + n * step->out.picture +
                            y * step->out.row,
                        run->pixels[n] + y * w, w);
-    }
     if (step->scratch)
         note_light(step, run, first, count);
 }
