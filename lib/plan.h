@@ -64,7 +64,7 @@ enum { FM_LIT = 6 };
    dense             the same where the output is one pixel: so dense_gradient, dense_back
    transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
    pools             in, out, side; back: in, out, back, in_back
-   gather            bytes to out, and where they are not 0 to scratch, for dense_gradient;   loss: in, in_back */
+   gather            bytes to out, and where they are not 0 to light and scratch;   loss: in, in_back */
 struct fm_step {
     enum fm_job_kind kind;
     size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */
@@ -80,6 +80,7 @@ struct fm_step {
     size_t weight, bias; /* offsets in the block of parameters */
     size_t units, taps;  /* of the weight: outputs, and inputs of each */
     size_t scratch;      /* offset in the workspace */
+    size_t light;        /* the same, or 0: see ends.h */
 };
 
 /* What one run works on. */

@@ -14,10 +14,11 @@ static inline void gather_row(float *to, const uint8_t *from, size_t n)
         to[i] = (float)from[i] / 255.0f;
 }
 
-/* Which pictures of the block are not dark in each FM_LIT pixels, as bits: to scratch, 16 bits for
-   each FM_LIT pixels, block after block. */
-static void note_light(const struct fm_step *step, const struct fm_run *run, size_t first,
-                       size_t count)
+/* Where pictures are not dark, since what is multiplied by zero can be left out of a sum. For the
+   gradient: which pictures of the block are not dark in each FM_LIT pixels side by side, 16 bits for
+   each such group, block after block. */
+static void note_groups(const struct fm_step *step, const struct fm_run *run, size_t first,
+                        size_t count)
 {
     size_t groups = step->out_shape.h * step->out_shape.w / FM_LIT;
     uint16_t *lit = (uint16_t *)(run->workspace + step->scratch) + first / FM_BLOCK * groups;
@@ -25,13 +26,51 @@ static void note_light(const struct fm_step *step, const struct fm_run *run, siz
     for (size_t n = 0; n < count; n++) {
         const uint8_t *pixel = run->pixels[first + n];
         for (size_t i = 0; i < groups; i++, pixel += FM_LIT) {
-            unsigned any = 0;
             uint32_t four;
             uint16_t two;
             memcpy(&four, pixel, sizeof four);
             memcpy(&two, pixel + sizeof four, sizeof two);
-            any = (four | two) != 0;
-            lit[i] |= (uint16_t)(any << n);
+            lit[i] |= (uint16_t)((unsigned)((four | two) != 0) << n);
+        }
+    }
+}
+
+/* Eight bytes, the first lowest; a single load where the CPU has it so. */
+static inline uint64_t eight_bytes(const uint8_t *p)
+{
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
+           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
+           (uint64_t)p[7] << 56;
+}
+
+/* One bit for each of up to eight bytes that is not zero in a or b, the first byte's lowest. */
+static inline uint64_t bits_of_bytes(const uint8_t *a, const uint8_t *b, size_t count)
+{
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count && count < 8; i++)
+        bits |= (uint64_t)((a[i] | b[i]) != 0) << i;
+    if (count < 8)
+        return bits;
+    uint64_t x = eight_bytes(a) | eight_bytes(b);
+    x = (((x & low) + low) | x) & ~low; /* each byte's highest bit */
+    return (x >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* For the way forward: the pixels that are not dark in a picture or the next, as bits, for every
+   other picture. */
+static void note_pairs(const struct fm_step *step, const struct fm_run *run, size_t first,
+                       size_t count)
+{
+    size_t pixels = step->out_shape.h * step->out_shape.w, words = (pixels + 63) / 64;
+    for (size_t n = first; n < first + count; n += 2) {
+        const uint8_t *a = run->pixels[n], *b = run->pixels[n + 1 < first + count ? n + 1 : n];
+        float *to = run->workspace + step->light + n / 2 * words * 2;
+        for (size_t w = 0; w < words; w++) {
+            uint64_t bits = 0;
+            for (size_t i = w * 64; i < w * 64 + 64 && i < pixels; i += 8)
+                bits |= bits_of_bytes(a + i, b + i, pixels - i < 8 ? pixels - i : 8) << i % 64;
+            memcpy(to + w * 2, &bits, sizeof bits);
         }
     }
 }
@@ -51,7 +90,9 @@ static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
                            y * step->out.row,
                        run->pixels[n] + y * w, w);
     if (step->scratch)
-        note_light(step, run, first, count);
+        note_groups(step, run, first, count);
+    if (step->light)
+        note_pairs(step, run, first, count);
 }
 
 /* Lanes c .. c+15 of a row of classes, those beyond the last a huge negative number: e^that is
