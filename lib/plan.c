@@ -145,7 +145,7 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
                            .in = builder->value[last]};
     if (builder->training)
         step.in_back = builder->gradient[last];
-    if (fm_take(plan, step.in_shape.c, 1, 1, &step.scratch, err) != 0)
+    if (fm_take(plan, (step.in_shape.c + 15) / 16 * 16, 1, 1, &step.scratch, err) != 0)
         return -1;
     return fm_add_step(builder, &step, err);
 }

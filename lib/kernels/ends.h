@@ -35,12 +35,15 @@ static void note_groups(const struct fm_step *step, const struct fm_run *run, si
     }
 }
 
-/* Eight bytes, the first lowest; a single load where the CPU has it so. */
+/* Eight bytes, the first lowest. */
 static inline uint64_t eight_bytes(const uint8_t *p)
 {
-    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
-           (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 |
-           (uint64_t)p[7] << 56;
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
 }
 
 /* One bit for each of up to eight bytes that is not zero in a or b, the first byte's lowest. */
@@ -95,38 +98,30 @@ static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
         note_pairs(step, run, first, count);
 }
 
-/* Lanes c .. c+15 of a row of classes, those beyond the last a huge negative number: e^that is
-   nothing. */
-static inline void load16(float *f, const float *row, size_t c, size_t classes)
-{
-    for (size_t l = 0; l < 16; l++)
-        f[l] = c + l < classes ? row[c + l] : -3e38f;
-}
-
 static float greatest(const float *row, size_t classes)
 {
     float most = row[0];
     for (size_t c = 1; c < classes; c++)
-        if (row[c] > most)
-            most = row[c];
+        most = row[c] > most ? row[c] : most;
     return most;
 }
 
-/* e^(x - most) of a row to e[0..classes), and their sum. */
+/* e^(x - most) of a row to e, and their sum. The row is filled up to sixteens with huge negative
+   numbers: e^that is nothing. */
 static float exponentials(const float *row, size_t classes, float most, float *e)
 {
-    float sums[16] = {0};
+    float sums[16] = {0}, f[16];
     const vec shift = v_splat(most);
     for (size_t c = 0; c < classes; c += 16) {
-        float f[16];
-        load16(f, row, c, classes);
+        for (size_t l = 0; l < 16; l += VL)
+            v_store(f + l, v_splat(-3e38f));
+        memcpy(f, row + c, (classes - c < 16 ? classes - c : 16) * sizeof *f);
         for (size_t l = 0; l < 16; l += VL) {
             vec x = v_sub(v_load(f + l), shift);
             vec power = v_select(v_greater(v_splat(-87.0f), x), v_splat(0), v_exp(x));
-            v_store(f + l, power);
+            v_store(e + c + l, power);
             v_store(sums + l, v_add(v_load(sums + l), power));
         }
-        memcpy(e + c, f, (classes - c < 16 ? classes - c : 16) * sizeof *e);
     }
     return sum16(sums);
 }
@@ -134,13 +129,13 @@ static float exponentials(const float *row, size_t classes, float most, float *e
 /* Softmax, cross-entropy against the label, and the gradient of the batch's mean. */
 static void one_loss(const struct fm_step *step, const struct fm_run *run, size_t n)
 {
-    size_t classes = step->in_shape.c;
+    size_t classes = step->in_shape.c, room = (classes + 15) / 16 * 16;
     const float *row = run->workspace + step->in.origin + n * step->in.picture;
-    float *e = run->workspace + step->scratch + n * classes;
+    float *e = run->workspace + step->scratch + n * room;
     float most = greatest(row, classes);
     float sum = exponentials(row, classes, most, e);
-    for (size_t c = 0; c < classes; c++)
-        e[c] /= sum;
+    for (size_t c = 0; c < classes; c += VL)
+        v_store(e + c, v_div(v_load(e + c), v_splat(sum)));
     if (run->probabilities)
         memcpy(run->probabilities + n * classes, e, classes * sizeof *e);
     if (!run->labels)
