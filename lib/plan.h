@@ -92,7 +92,7 @@ enum { FM_LIT = 6 };
    transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
    dense_both        dense_back and dense_gradient in one, rows inputs a job
    pools             in, out, side; back: in, out, back, in_back
-   gather            bytes to out, and where they are not 0 to scratch, for dense_gradient;   loss: in, in_back */
+   gather            bytes to out, and where they are not 0 to light and scratch;   loss: in, in_back */
 struct fm_step {
     enum fm_job_kind kind;
     size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */
@@ -108,6 +108,7 @@ struct fm_step {
     size_t weight, bias;        /* offsets in the block of parameters */
     size_t units, taps;         /* of the weight: outputs, and inputs of each */
     size_t scratch;             /* offset in the workspace */
+    size_t light;               /* the same, or 0: see ends.h */
     const struct fm_node *node; /* NULL: gather or loss */
     enum fm_phase phase;
     /* A picture's floating-point operations: by the definition of the layer, and as they are

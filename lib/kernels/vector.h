@@ -172,9 +172,19 @@ static inline vec v_pow2(vec n)
 #undef V_EACH
 #endif
 
-/* That what lies there will be read soon, or written. */
+/* That what lies there will be read soon. */
 #define v_prefetch(p) __builtin_prefetch(p)
-#define v_prefetch_write(p) __builtin_prefetch(p, 1)
+
+/* Keeps the compiler from loading a vector from memory again for each use. */
+#if defined FM_SET_AVX512
+#define v_keep(a) __asm__("" : "+v"(a))
+#elif defined FM_SET_AVX2
+#define v_keep(a) __asm__("" : "+x"(a))
+#elif defined FM_SET_NEON
+#define v_keep(a) __asm__("" : "+w"(a))
+#else
+#define v_keep(a) ((void)(a))
+#endif
 
 /* The first count < VL floats of a vector, for the end of a row. */
 static inline vec v_load_part(const float *p, size_t count, float rest)
