@@ -64,7 +64,8 @@ enum { FM_LIT = 6 };
    dense             the same where the output is one pixel: so dense_gradient, dense_back
    transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
    pools             in, out, side; back: in, out, back, in_back
-   gather            bytes to out, and where they are not 0 to light and scratch;   loss: in, in_back */
+   gather            bytes to out, and where they are not 0 to light and scratch
+   loss              in, in_back */
 struct fm_step {
     enum fm_job_kind kind;
     size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */

@@ -251,8 +251,8 @@ START_TEST(convolution_is_that_of_plain_loops)
 }
 END_TEST
 
-/* The first dense layer leaves out dark pixels; plain loops do not. Forward and the weight's gradient,
-   for numbers of pictures, pixels and units that fill nothing. */
+/* The first dense layer leaves out dark pixels; plain loops do not. Forward and the weight's
+   gradient, for numbers of pictures, pixels and units that fill nothing. */
 START_TEST(dark_pixels_left_out_do_not_show)
 {
     enum { H = 11, W = 13, UNITS = 69 };

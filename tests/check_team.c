@@ -112,7 +112,8 @@ static void hold_sleeper(void *state, size_t job)
 static void *sleep_at_once(void *state)
 {
     struct sleeper *s = state;
-    while ((atomic_load(&s->team.share[0].ticket) & 0xffffff) == 0) /* the first job is the other's */
+    while ((atomic_load(&s->team.share[0].ticket) & 0xffffff) ==
+           0) /* the first job is the other's */
         ;
     fm_team_work(&s->team);
     return NULL;
