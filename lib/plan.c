@@ -281,8 +281,8 @@ static int note_light(struct fm_builder *builder, struct fmnn_error *err)
     return 0;
 }
 
-/* A dense layer whose weights stay in a cache beside a block of pictures; or any, where there are no
-   other layers and no weights change. */
+/* A dense layer whose weights stay in a cache beside a block of pictures; or any, where there are
+   no other layers and no weights change. */
 static bool goes_by_blocks(const struct fm_builder *builder, const struct fm_step *step)
 {
     const struct fm_plan *plan = builder->plan;
@@ -395,8 +395,8 @@ void fm_plan_free(struct fm_plan *plan)
 
 /* ---- running */
 
-/* What the threads of a loop share. Between runs there is a step of one job, the feeding. Steps that
-   begin together, or are a chain, are one to the team. */
+/* What the threads of a loop share. Between runs there is a step of one job, the feeding. Steps
+   that begin together, or are a chain, are one to the team. */
 struct loop {
     const struct fm_plan *plan;
     const struct fm_kernels *kernels;
@@ -420,8 +420,8 @@ static const struct fm_step *behind(const struct fm_step *step)
     return step + (step->chain ? step->chain : 1);
 }
 
-/* Finds the jobs of all steps that begin with this one, and the first step that does not; NULL: this
-   one was the last. */
+/* Finds the jobs of all steps that begin with this one, and the first step that does not; NULL:
+   this one was the last. */
 static size_t jobs_together(const struct loop *loop, const struct fm_step **next)
 {
     const struct fm_step *step = loop->step;

@@ -92,7 +92,8 @@ enum { FM_LIT = 6 };
    transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
    dense_both        dense_back and dense_gradient in one, rows inputs a job
    pools             in, out, side; back: in, out, back, in_back
-   gather            bytes to out, and where they are not 0 to light and scratch;   loss: in, in_back */
+   gather            bytes to out, and where they are not 0 to light and scratch
+   loss              in, in_back */
 struct fm_step {
     enum fm_job_kind kind;
     size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */

@@ -385,7 +385,8 @@ static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *
     return NULL;
 }
 
-/* The net that the file's texts describe, without weights. What is wrong with a text is the file's fault. */
+/* The net that the file's texts describe, without weights. What is wrong with a text is the
+   file's fault. */
 static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     size_t height, width, classes;

@@ -274,8 +274,8 @@ static void dense_bias_gradient(const struct fm_plan *plan, const struct fm_step
         high##i = v_fma(x, b1, high##i);                                                           \
     }
 
-/* A group of pictures of the product for FM_LIT rows side by side: those whose bits are set. What is
-   left out is zero and would add nothing. */
+/* A group of pictures of the product for FM_LIT rows side by side: those whose bits are set. What
+   is left out is zero and would add nothing. */
 static void lit_tile(const struct product *p, const float *a, struct group k, size_t lane,
                      const uint16_t *lit, size_t groups, float *c)
 {
@@ -299,8 +299,8 @@ static void lit_tile(const struct product *p, const float *a, struct group k, si
     }
 }
 
-/* The product for whole FM_LIT rows, as far as they go, from the input's `first` on; returns how many
-   rows these are. */
+/* The product for whole FM_LIT rows, as far as they go, from the input's `first` on; returns how
+   many rows these are. */
 static size_t lit_product(const struct fm_step *step, const struct fm_run *run,
                           const struct product *p, size_t first, size_t rows, float *tile)
 {
@@ -316,8 +316,8 @@ static size_t lit_product(const struct fm_step *step, const struct fm_run *run,
     return rows;
 }
 
-/* Jobs: (panel of outputs, block of inputs), so that the thread which has begun with a panel goes on
-   with it; the first block also does the bias. */
+/* Jobs: (panel of outputs, block of inputs), so that the thread which has begun with a panel goes
+   on with it; the first block also does the bias. */
 static void job_dense_gradient(const struct fm_plan *plan, const struct fm_step *step,
                                const struct fm_run *run, size_t job)
 {

@@ -1,7 +1,7 @@
 /* ends.h -- where pictures come in and where the loss comes out. */
 
-/* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same for
-   all 256. */
+/* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same
+   for all 256. */
 static inline void gather_row(float *to, const uint8_t *from, size_t n)
 {
     const vec reciprocal = v_splat(1 / 255.0f), minus = v_splat(-255);
@@ -15,8 +15,8 @@ static inline void gather_row(float *to, const uint8_t *from, size_t n)
 }
 
 /* Where pictures are not dark, since what is multiplied by zero can be left out of a sum. For the
-   gradient: which pictures of the block are not dark in each FM_LIT pixels side by side, 16 bits for
-   each such group, block after block. */
+   gradient: which pictures of the block are not dark in each FM_LIT pixels side by side, 16 bits
+   for each such group, block after block. */
 static void note_groups(const struct fm_step *step, const struct fm_run *run, size_t first,
                         size_t count)
 {
