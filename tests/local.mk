@@ -120,6 +120,6 @@ EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
 	tests/bench/common.py tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
-	tests/bench/worker.py tests/bench/BENCHMARKS.md \
+	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races \
 	tests/bench/alone.sh tests/bench/alone.c tests/bench/gomp.c
