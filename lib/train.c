@@ -323,7 +323,7 @@ bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_pr
 {
     static const char *const jobs[FM_JOB_COUNT] = {
 #define NAME(name) [FM_JOB_##name] = #name,
-        FM_JOBS(NAME)
+        FM_JOBS(NAME) FM_BLOCKS(NAME)
 #undef NAME
     };
     static const char *const phases[FM_PHASES] = {
