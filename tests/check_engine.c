@@ -269,7 +269,7 @@ START_TEST(dark_pixels_left_out_do_not_show)
     fmnn_net_get(net, 0, weight);
     const struct fm_kernels *kernels;
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
-        struct fm_plan *plan = fm_plan_new(net, n + 3, true, FM_OPTIMIZER_adam, NULL);
+        struct fm_plan *plan = fm_plan_new(net, n + 3, 8, true, FM_OPTIMIZER_adam, NULL);
         struct once once = {.data = data, .n = n};
         struct fm_run run = run_of(&once, net);
         run.gradients = gradients;
