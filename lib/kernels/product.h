@@ -25,7 +25,10 @@ enum { K_GROUP = FM_GROUP };
 struct group {
     size_t tap_from, tap_to, from, to; /* taps, and inner elements of each */
     bool fresh;                        /* the first of a fresh product */
+    size_t ahead;                      /* floats of b to what is fetched meanwhile; 0: nothing */
 };
+
+enum { LINE = 16 }; /* floats of a cache's line */
 
 #define ROWS_1(X) X(0)
 #define ROWS_2(X) ROWS_1(X) X(1)
@@ -64,8 +67,12 @@ struct group {
         {                                                                                          \
             size_t o = p->a_tap[t] + k.from * a_step;                                              \
             const float *b = p->b + p->b_tap[t] + k.from * b_step + lane;                          \
+            const float *next = b + k.ahead;                                                       \
+            const size_t next_step = k.ahead ? LINE : 0;                                           \
             for (size_t i = k.from; i < k.to; i++, o += a_step, b += b_step) {                     \
                 vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
+                v_prefetch(next);                                                                  \
+                next += next_step;                                                                 \
                 ROWS_##rows(TILE_STEP)                                                             \
             }                                                                                      \
         }                                                                                          \
@@ -95,13 +102,26 @@ static inline size_t tile_rows(size_t left)
     return left == 1 ? 1 : left & ~(size_t)1;
 }
 
+/* Where b is read once, from far away, the next group's is fetched in even shares: a line for each
+   k of each tile. */
+static size_t fetched_ahead(const struct product *p, struct group k, size_t tiles)
+{
+    enum { MANY = 1 << 17 }; /* floats: less stays in the cache */
+    size_t count = k.to - k.from, on = tiles * count * LINE;
+    return p->taps == 1 && p->inner * p->b_step > MANY && on < count * p->b_step
+               ? count * p->b_step + on
+               : 0;
+}
+
 static void product_group(const struct product *p, size_t rows, struct group k, float *tile)
 {
+    size_t tiles = 0;
     for (size_t lane = 0; lane < p->lanes; lane += 2 * VL)
         for (size_t r = 0, n; r < rows; r += n) {
             const size_t *row = p->row + r;
             float *c = tile + r * FM_PANEL;
             n = tile_rows(rows - r);
+            k.ahead = fetched_ahead(p, k, tiles++);
             if (TILE >= 12 && n == 12)
                 tile_12(p, row, k, lane, c);
             else if (TILE >= 10 && n == 10)

@@ -4,8 +4,6 @@
    gradients, so that a tile needs no table of rows. What comes next is fetched while a tile is under
    way, two lines for each k. The order of summation is that of product.h. */
 
-enum { LINE = 16 }; /* floats of a cache's line */
-
 #define STREAM_START(i) vec low##i = v_splat(0), high##i = v_splat(0);
 #define STREAM_ROW(i)                                                                              \
     {                                                                                              \
