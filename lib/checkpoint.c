@@ -26,8 +26,8 @@ static double real(uint64_t u)
 
 /* ---- 1. saving */
 
-/* What a resumed training may not differ in, as one text that is compared as a whole and told
-   line by line: "KEY VALUE". */
+/* What a resumed training may not differ in, but for whether it is exact, as one text that is
+   compared as a whole and told line by line: "KEY VALUE". */
 static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     const struct fmnn_recipe *r = &t->options.recipe;
@@ -149,6 +149,18 @@ static int check_identity(const struct fmnn_trainer *t, const struct fm_safetens
     return status;
 }
 
+static int check_exact(const struct fmnn_trainer *t, const struct fm_safetensors *file,
+                       struct fmnn_error *err)
+{
+    bool theirs;
+    if (fm_read_exact(file, &theirs, err) != 0)
+        return -1;
+    if (theirs == t->net->exact)
+        return 0;
+    return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made %s exact convolutions",
+                   fm_safetensors_name(file), theirs ? "with" : "without");
+}
+
 static const uint64_t *numbers(const struct fm_safetensors *file, const char *name, size_t columns,
                                size_t *rows, struct fmnn_error *err)
 {
@@ -238,7 +250,7 @@ static bool keeps_best(const struct fmnn_trainer *t, const struct fm_safetensors
 static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
                            struct fmnn_error *err)
 {
-    if (check_identity(t, file, err) != 0)
+    if (check_identity(t, file, err) != 0 || check_exact(t, file, err) != 0)
         return fm_damage_first(file, err);
     bool best = keeps_best(t, file);
     if (read_tensors(t, file, best, err) != 0 || read_history(t, file, err) != 0 ||

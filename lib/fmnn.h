@@ -264,6 +264,9 @@ FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned 
 FMNN_API size_t fmnn_net_height(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_width(const struct fmnn_net *net);
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);
+/* Whether it computes convolutions by their definition, as it was trained (`exact`), and not by
+   fewer products, which round a little otherwise. Its file has it; a net never trained is not. */
+FMNN_API bool fmnn_net_exact(const struct fmnn_net *net);
 /* The names of the classes, NULL where they have none. _set_ copies; the count must fit,
    and the names be such as fmnn_names_read takes. */
 FMNN_API const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net);
@@ -308,6 +311,7 @@ struct fmnn_training {
     uint64_t seed;
     unsigned threads;    /* 0: as many as there are processors */
     const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
+    bool exact;          /* convolutions by their definition; the net keeps that, see below */
     bool keep_last;      /* rather than the first epoch of highest validation accuracy */
     unsigned patience;   /* stop after so many epochs without a better one; 0: never */
     bool profile;        /* measure where the time goes; changes no bit */
@@ -323,7 +327,7 @@ struct fmnn_epoch {
 
 struct fmnn_trainer;
 /* net, train and valid are borrowed until the trainer is freed. valid may be empty or NULL. The
-   net is trained from the weights it has. */
+   net is trained from the weights it has; whether it is exact from now on, `training` says. */
 FMNN_API struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_data *train,
                                                const struct fmnn_data *valid,
                                                const struct fmnn_training *training,

@@ -18,7 +18,8 @@ enum {
     TYPE_U8 = 0x08,
     MOST_RANK = 4,
     MOST_HEADER = 4 + 4 * MOST_RANK,
-    BLOCK = 1 << 16, /* read ahead; also zlib's input */
+    BLOCK = 1 << 16,      /* read ahead; also zlib's input */
+    MOST_AHEAD = 1 << 24, /* the largest row that is inflated by itself, as a header promises it */
 };
 #define MOST_INFLATED (UINT64_C(4) << 30)
 
@@ -378,7 +379,7 @@ static int load(struct fmnn_idx *idx, bool onward, struct fmnn_error *err)
         read_header(source, &idx->shape, err) < 0)
         return -1;
     if (source->gzip)
-        return onward ? 0 : load_whole(idx, err);
+        return onward && idx->shape.row_bytes <= MOST_AHEAD ? 0 : load_whole(idx, err);
     free(source);
     idx->source = NULL;
     idx->ahead = fm_alloc(BLOCK, 1, err);

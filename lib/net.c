@@ -386,6 +386,11 @@ size_t fmnn_net_classes(const struct fmnn_net *net)
     return net->classes;
 }
 
+bool fmnn_net_exact(const struct fmnn_net *net)
+{
+    return net->exact;
+}
+
 const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net)
 {
     return net->names;

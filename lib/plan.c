@@ -43,17 +43,25 @@ int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *or
     return 0;
 }
 
+/* Where a picture is a single pixel, it takes whole cache lines, and an odd number of them, for
+   pictures that are a power of two apart would crowd a few sets of the cache. */
+static size_t channel_room(size_t c, size_t h, size_t w)
+{
+    return h * w == 1 ? (c + 15) / 16 * 16 | 16 : c;
+}
+
 /* A value's place, with the zeros that its reader's window wants around it. */
 static int place_value(struct fm_builder *builder, size_t id, const struct fm_window *window,
                        struct fmnn_error *err)
 {
     struct fm_shape s = builder->plan->net->value[id].shape;
     size_t w = window->left + s.w + window->right, h = window->top + s.h + window->bottom, origin;
-    if (fm_take_frames(builder->plan, s.c, h, w, &origin, err) != 0)
+    size_t room = channel_room(s.c, h, w);
+    if (fm_take_frames(builder->plan, room, h, w, &origin, err) != 0)
         return -1;
     builder->value[id] =
         (struct fm_place){.origin = origin + (window->top * w + window->left) * s.c,
-                          .picture = h * w * s.c,
+                          .picture = h * w * room,
                           .row = w * s.c,
                           .pixel = s.c};
     return 0;
@@ -66,11 +74,12 @@ static int place_gradient(struct fm_builder *builder, size_t id, struct fm_frame
     size_t origin;
     if (frame.h == 0)
         frame = (struct fm_frame){.h = s.h, .w = s.w, .spread = 1};
-    if (fm_take_frames(builder->plan, s.c, frame.h, frame.w, &origin, err) != 0)
+    size_t room = channel_room(s.c, frame.h, frame.w);
+    if (fm_take_frames(builder->plan, room, frame.h, frame.w, &origin, err) != 0)
         return -1;
     builder->gradient[id] =
         (struct fm_place){.origin = origin + (frame.top * frame.w + frame.left) * s.c,
-                          .picture = frame.h * frame.w * s.c,
+                          .picture = frame.h * frame.w * room,
                           .row = frame.spread * frame.w * s.c,
                           .pixel = frame.spread * s.c};
     return 0;
@@ -155,7 +164,7 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
                            .in = builder->value[last]};
     if (builder->training)
         step.in_back = builder->gradient[last];
-    if (fm_take_frames(plan, step.in_shape.c, 1, 1, &step.scratch, err) != 0)
+    if (fm_take_frames(plan, (step.in_shape.c + 15) / 16 * 16, 1, 1, &step.scratch, err) != 0)
         return -1;
     return fm_add_step(builder, &step, err);
 }
@@ -248,16 +257,23 @@ static int gather_gradients(struct fm_plan *plan, struct fmnn_error *err)
     return 0;
 }
 
-/* Where the first layer is dense, its gradient goes by which pixels are not dark. */
+/* Where the first layer is dense, its steps go by which pixels are not dark. */
 static int note_light(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
-    size_t pixels = plan->step[1].taps, bits;
-    if (plan->step[1].kind != FM_JOB_dense)
+    struct fm_step *gather = &plan->step[0], *dense = &plan->step[1];
+    if (dense->kind != FM_JOB_dense)
         return 0;
-    if (fm_take_frames(plan, pixels / FM_LIT / 2 + 1, 1, 1, &bits, err) != 0)
+    size_t bits, words = (dense->taps + 63) / 64;
+    if (fm_take_frames(plan, 2 * words, 1, 1, &gather->light, err) != 0)
         return -1;
-    plan->step[0].scratch = bits;
+    dense->light = gather->light;
+    dense->jobs = (fm_panels(dense->units) + 1) / 2 * ((plan->batch + FM_BLOCK - 1) / FM_BLOCK);
+    if (!builder->training)
+        return 0;
+    if (fm_take_frames(plan, dense->taps / FM_LIT / 2 + 1, 1, 1, &bits, err) != 0)
+        return -1;
+    gather->scratch = bits;
     for (size_t i = plan->forward_steps; i < plan->step_count; i++)
         if (plan->step[i].kind == FM_JOB_dense_gradient &&
             plan->step[i].in.origin == plan->step[0].out.origin)
@@ -265,8 +281,8 @@ static int note_light(struct fm_builder *builder, struct fmnn_error *err)
     return 0;
 }
 
-/* A dense layer whose weights stay in a cache beside a block of pictures; or any, where there are no
-   other layers and no weights change. */
+/* A dense layer whose weights stay in a cache beside a block of pictures; or any, where there are
+   no other layers and no weights change. */
 static bool goes_by_blocks(const struct fm_builder *builder, const struct fm_step *step)
 {
     const struct fm_plan *plan = builder->plan;
@@ -312,8 +328,9 @@ static int build(struct fm_builder *builder, struct fmnn_error *err)
     if (add_loss(builder, err) != 0)
         return -1;
     plan->forward_steps = plan->step_count;
-    if (builder->training && (add_backward(builder, err) != 0 || gather_gradients(plan, err) != 0 ||
-                              note_light(builder, err) != 0))
+    if (builder->training && (add_backward(builder, err) != 0 || gather_gradients(plan, err) != 0))
+        return -1;
+    if (note_light(builder, err) != 0)
         return -1;
     chain_steps(builder);
     return share_room(builder, err);
@@ -378,8 +395,8 @@ void fm_plan_free(struct fm_plan *plan)
 
 /* ---- running */
 
-/* What the threads of a loop share. Between runs there is a step of one job, the feeding. Steps that
-   begin together, or are a chain, are one to the team. */
+/* What the threads of a loop share. Between runs there is a step of one job, the feeding. Steps
+   that begin together, or are a chain, are one to the team. */
 struct loop {
     const struct fm_plan *plan;
     const struct fm_kernels *kernels;
@@ -388,6 +405,7 @@ struct loop {
     struct fm_run run;
     const struct fm_step *step; /* NULL: feeding */
     const struct fm_step *next, *end;
+    size_t jobs; /* of all steps that begin together */
     bool begun, more;
 };
 
@@ -402,8 +420,8 @@ static const struct fm_step *behind(const struct fm_step *step)
     return step + (step->chain ? step->chain : 1);
 }
 
-/* Finds the jobs of all steps that begin with this one, and the first step that does not; NULL: this
-   one was the last. */
+/* Finds the jobs of all steps that begin with this one, and the first step that does not; NULL:
+   this one was the last. */
 static size_t jobs_together(const struct loop *loop, const struct fm_step **next)
 {
     const struct fm_step *step = loop->step;
@@ -439,10 +457,10 @@ static size_t next_step(void *state)
     } else {
         loop->step = loop->next;
     }
-    size_t jobs = loop->step ? jobs_together(loop, &loop->next) : 1;
+    loop->jobs = loop->step ? jobs_together(loop, &loop->next) : 1;
     if (loop->run.profile)
         profile_begin(loop);
-    return jobs;
+    return loop->jobs;
 }
 
 /* A block of pictures goes through a chain of steps. */
@@ -462,9 +480,23 @@ static void do_chain(const struct loop *loop, const struct fm_run *run, const st
     }
 }
 
+/* Pictures are drawn from all over memory: those of the next run are called for in the last jobs of
+   this one, some in each, so that nobody has to wait for them. */
+static void fetch_ahead(const struct loop *loop, size_t job)
+{
+    const struct fm_run *run = &loop->run;
+    size_t bytes = loop->plan->net->height * loop->plan->net->width;
+    size_t n = run->ahead * job / loop->jobs, end = run->ahead * (job + 1) / loop->jobs;
+    for (; n < end; n++)
+        for (size_t i = 0; i < bytes; i += 64)
+            __builtin_prefetch(run->pixels[run->pictures + n] + i, 0, 2);
+}
+
 static void do_step(const struct loop *loop, const struct fm_run *run, unsigned thread, size_t job)
 {
     const struct fm_step *step = loop->step;
+    if (!loop->next)
+        fetch_ahead(loop, job);
     for (; job >= step->jobs; step = behind(step))
         job -= step->jobs;
     if (step->chain) {

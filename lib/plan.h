@@ -67,6 +67,9 @@ static inline size_t fm_filter_point(size_t panels)
     return (panels * FM_PANEL + 1) * FM_PANEL;
 }
 
+/* Panels that one job of Winograd's products works on. */
+enum { FM_PANELS_A_JOB = 2 };
+
 /* Rows of a product that one job works on, and its panel of outputs; and the pictures of a block,
    in a step that is or is not all there is. */
 enum { FM_ROWS = 96, FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
@@ -89,7 +92,8 @@ enum { FM_LIT = 6 };
    transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
    dense_both        dense_back and dense_gradient in one, rows inputs a job
    pools             in, out, side; back: in, out, back, in_back
-   gather            bytes to out, and where they are not 0 to scratch, for dense_gradient;   loss: in, in_back */
+   gather            bytes to out, and where they are not 0 to light and scratch
+   loss              in, in_back */
 struct fm_step {
     enum fm_job_kind kind;
     size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */
@@ -105,6 +109,7 @@ struct fm_step {
     size_t weight, bias;        /* offsets in the block of parameters */
     size_t units, taps;         /* of the weight: outputs, and inputs of each */
     size_t scratch;             /* offset in the workspace */
+    size_t light;               /* the same, or 0: see ends.h */
     const struct fm_node *node; /* NULL: gather or loss */
     enum fm_phase phase;
     /* A picture's floating-point operations: by the definition of the layer, and as they are
@@ -114,6 +119,7 @@ struct fm_step {
     const struct fm_winograd *winograd;
     size_t rows;
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
+    bool stream;                        /* the points are many: past the caches with them */
     bool shared_points; /* points lie in the room that all such steps share, one after the other */
 };
 

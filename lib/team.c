@@ -38,9 +38,10 @@ unsigned fm_threads(unsigned asked)
 #endif
 }
 
-/* Called while no job is out. All that next() has written is seen by who draws from a new ticket. A
-   sleeper counts itself before it looks at its ticket for the last time, and the new tickets are set
-   before sleepers are looked for: one of the two always sees the other. Returns false at the end. */
+/* Called while no job is out. All that next() has written is seen by who draws from a new ticket.
+   A sleeper counts itself before it looks at its ticket for the last time, and the new tickets
+   are set before sleepers are looked for: one of the two always sees the other. Returns false at
+   the end. */
 static bool lay_out(struct fm_team *team)
 {
     uint64_t jobs = team->work->next(team->work->state), shares = team->shares;
@@ -60,8 +61,8 @@ static bool lay_out(struct fm_team *team)
     return jobs > 0;
 }
 
-/* So much of the step is done; who does the last of it lays out the next. Laying out is a part, too:
-   else a step could end and another begin before all its tickets are there. */
+/* So much of the step is done; who does the last of it lays out the next. Laying out is a part,
+   too: else a step could end and another begin before all its tickets are there. */
 static void finish(struct fm_team *team, uint32_t count)
 {
     while (atomic_fetch_sub(&team->left, count) == count) {
@@ -105,9 +106,9 @@ static void wait_for_next_step(struct fm_team *team, const struct fm_share *shar
     pthread_mutex_unlock(&team->lock);
 }
 
-/* Does what jobs there are in a share, and returns their number. A ticket that is drawn too late is a
-   number above the last; it is looked at before, so that this is rare, and the field does not
-   overflow. */
+/* Does what jobs there are in a share, and returns their number. A ticket that is drawn too late
+   is a number above the last; it is looked at before, so that this is rare, and the field does
+   not overflow. */
 static uint32_t work_on(struct fm_team *team, unsigned thread, struct fm_share *share)
 {
     uint32_t count = 0;

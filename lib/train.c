@@ -60,6 +60,7 @@ static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
     t->kernels = fm_kernels_find(t->options.kernels, err);
     if (!t->kernels)
         return -1;
+    t->net->exact = t->options.exact;
     t->plan =
         fm_plan_new(t->net, recipe->batch, t->options.threads, true, (enum fm_optimizer_id)id, err);
     if (!t->plan || allocate(t, err) != 0 ||
@@ -323,7 +324,7 @@ bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_pr
 {
     static const char *const jobs[FM_JOB_COUNT] = {
 #define NAME(name) [FM_JOB_##name] = #name,
-        FM_JOBS(NAME)
+        FM_JOBS(NAME) FM_BLOCKS(NAME)
 #undef NAME
     };
     static const char *const phases[FM_PHASES] = {
@@ -377,6 +378,7 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
     unsigned epoch = last ? (unsigned)t->epoch_count : t->kept;
     bool inside = last && t->trained > 0; /* an epoch: its figures are not there yet */
     const struct fmnn_epoch *figures = inside ? NULL : fmnn_trainer_epoch(t, epoch);
+    const char *exact = t->options.exact ? ",\"exact\":true" : "";
     char result[256] = "", rates[96] = "";
     if (figures) {
         add_figure(result, sizeof result, "loss", figures->loss);
@@ -394,10 +396,10 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
         add_figure(rates, sizeof rates, "momentum", recipe->momentum);
     return fm_format(NULL,
                      "{\"recipe\":{\"optimizer\":\"%s\"%s,\"batch\":%u,\"epochs\":%u},"
-                     "\"seed\":%llu,\"data\":\"%s\",\"train\":%zu,\"valid\":%zu,"
+                     "\"seed\":%llu%s,\"data\":\"%s\",\"train\":%zu,\"valid\":%zu,"
                      "\"keep\":\"%s\",\"epoch\":%u%s}",
                      t->optimizer->name, rates, recipe->batch, recipe->epochs,
-                     (unsigned long long)t->options.seed, t->fingerprint, t->train->count,
+                     (unsigned long long)t->options.seed, exact, t->fingerprint, t->train->count,
                      t->valid ? t->valid->count : 0, t->best ? "best" : "last", epoch, result);
 }
 

@@ -54,6 +54,8 @@ int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *tr
         fm_file_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
         fm_file_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0)
         return no_memory(err);
+    if (net->exact && fm_file_text(file, "fmnn.exact", fm_strdup("true", err)) != 0)
+        return no_memory(err);
     if (net->names && fm_file_text(file, "fmnn.classes", names_text(net->names)) != 0)
         return no_memory(err);
     if (training && fm_file_text(file, "fmnn.training", fm_strdup(training, err)) != 0)
@@ -217,6 +219,16 @@ static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
         return fm_fail(err, FMNN_DATA, "%s: fmnn.classes is not a list of %zu names",
                        fm_safetensors_name(file), net->classes);
     return net->names ? 0 : -1;
+}
+
+/* It is there, or it is not: so that a file says it in one way only. */
+int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_error *err)
+{
+    const char *text = fm_safetensors_text(file, "fmnn.exact");
+    *exact = text != NULL;
+    if (text && strcmp(text, "true") != 0)
+        return fm_fail(err, FMNN_DATA, "%s: fmnn.exact is not 'true'", fm_safetensors_name(file));
+    return 0;
 }
 
 static int check_sizes(const struct fm_safetensors *file, const struct fm_entry *entry,
@@ -385,7 +397,8 @@ static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *
     return NULL;
 }
 
-/* The net that the file's texts describe, without weights. What is wrong with a text is the file's fault. */
+/* The net that the file's texts describe, without weights. What is wrong with a text is the
+   file's fault. */
 static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     size_t height, width, classes;
@@ -407,7 +420,8 @@ static struct fmnn_net *read_texts(const struct fm_safetensors *file, struct fmn
 {
     struct fmnn_net *net = read_shape(file, err);
     const char *training = fm_safetensors_text(file, "fmnn.training");
-    if (net && read_names(file, net, err) == 0 && check_tensors(file, net, err) == 0 &&
+    if (net && fm_read_exact(file, &net->exact, err) == 0 && read_names(file, net, err) == 0 &&
+        check_tensors(file, net, err) == 0 &&
         (!training || (net->training = fm_strdup(training, err)) != NULL))
         return net;
     fmnn_net_free(net);

@@ -286,8 +286,8 @@ int main(int argc, char **argv)
     if (!strcmp(a.weights, "-") && !files && (optind == argc || !strcmp(argv[optind], "-")))
         usage_error("weights and table cannot both come from standard input");
     struct fmnn_net *net = open_net(a.weights);
-    info("%s: %s, for pictures of %zux%zu", a.weights, fmnn_net_text(net), fmnn_net_height(net),
-         fmnn_net_width(net));
+    info("%s: %s, for pictures of %zux%zu%s", a.weights, fmnn_net_text(net), fmnn_net_height(net),
+         fmnn_net_width(net), fmnn_net_exact(net) ? ", exact" : "");
     struct batch batch = make_batch(&a, net);
     if (files)
         predict_files(&a, &batch, argv + optind, argc - optind);

@@ -25,7 +25,8 @@ enum {
     OPT_SUMMARY,
     OPT_CLASSES,
     OPT_ONLY,
-    OPT_PROFILE
+    OPT_PROFILE,
+    OPT_EXACT
 };
 
 static const struct option_row rows[] = {
@@ -44,6 +45,7 @@ static const struct option_row rows[] = {
     {OPT_OPTIMIZER, "optimizer", "NAME", "adam or sgd [adam]"},
     {OPT_MOMENTUM, "momentum", "X", "of sgd [0]"},
     {OPT_SEED, "seed", "S", "of starting weights and order [0]"},
+    {OPT_EXACT, "exact", NULL, "convolutions by their definition, slower"},
     {OPT_KEEP, "keep", "WHICH", "weights of which epoch: best or last [best]"},
     {OPT_PATIENCE, "patience", "N", "stop after N epochs without a better one"},
     {'j', "threads", "N", "threads [all processors]"},
@@ -102,6 +104,9 @@ static void parse_option(struct arguments *a, int code)
         break;
     case OPT_SEED:
         a->training.seed = option_unsigned("--seed", optarg, 0, UINT64_MAX);
+        break;
+    case OPT_EXACT:
+        a->training.exact = true;
         break;
     case OPT_KEEP:
         a->training.keep_last = option_word("--keep", optarg, keeps) == 1;

@@ -15,10 +15,10 @@
 struct once {
     const struct fmnn_data *data;
     size_t n;
-    const uint8_t *pixels[64];
-    uint16_t labels[64];
-    double loss[64];
-    uint8_t correct[64];
+    const uint8_t *pixels[128];
+    uint16_t labels[128];
+    double loss[128];
+    uint8_t correct[128];
     bool done;
 };
 
@@ -33,7 +33,7 @@ static bool feed_once(void *state, struct fm_run *run)
 
 static struct fm_run run_of(struct once *once, const struct fmnn_net *net)
 {
-    ck_assert_uint_le(once->n, 64);
+    ck_assert_uint_le(once->n, 128);
     fm_data_batch(once->data, NULL, 0, once->n, once->pixels, once->labels);
     once->done = false;
     return (struct fm_run){.pixels = once->pixels,
@@ -247,6 +247,65 @@ START_TEST(convolution_is_that_of_plain_loops)
                 }
         fm_plan_free(plan);
     }
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+}
+END_TEST
+
+/* The first dense layer leaves out dark pixels; plain loops do not. Forward and the weight's
+   gradient, for numbers of pictures, pixels and units that fill nothing. */
+START_TEST(dark_pixels_left_out_do_not_show)
+{
+    enum { H = 11, W = 13, UNITS = 69 };
+    static const size_t counts[] = {1, 7, 16, 19, 67};
+    size_t n = counts[_i];
+    struct fmnn_model *model = fmnn_model_parse("dense 69 | dense classes", "text", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, H, W, 2, NULL);
+    fmnn_net_initialise(net, 23);
+    struct fmnn_data *data = make_data(net, n, 24);
+    float *weight = calloc(UNITS * H * W, sizeof *weight), *g = calloc(UNITS * H * W, sizeof *g);
+    float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
+    fmnn_net_get(net, 0, weight);
+    const struct fm_kernels *kernels;
+    for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
+        struct fm_plan *plan = fm_plan_new(net, n + 3, true, FM_OPTIMIZER_adam, NULL);
+        struct once once = {.data = data, .n = n};
+        struct fm_run run = run_of(&once, net);
+        run.gradients = gradients;
+        run.backward = true;
+        fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
+        const struct fm_step *last = &plan->step[plan->forward_steps];
+        while (last->kind != FM_JOB_dense_gradient || last->in.origin != plan->step[1].in.origin)
+            last++;
+        fm_parameter_get(&net->parameter[0], gradients, g);
+        for (size_t u = 0; u < UNITS; u++) {
+            for (size_t i = 0; i < n; i++) {
+                const struct fm_place *out = &plan->step[1].out;
+                float wanted = 0, got = plan->workspace[out->origin + i * out->picture + u];
+                for (size_t k = 0; k < H * W; k++)
+                    wanted = fmaf((float)data->pixels[i * H * W + k] / 255.0f,
+                                  weight[u * H * W + k], wanted);
+                wanted += 0; /* the bias */
+                ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: y %.9g, wanted %.9g",
+                              kernels->name, (double)got, (double)wanted);
+            }
+            for (size_t k = 0; k < H * W; k++) {
+                float wanted = 0, got = g[u * H * W + k];
+                for (size_t i = 0; i < n; i++)
+                    wanted = fmaf((float)data->pixels[i * H * W + k] / 255.0f,
+                                  plan->workspace[last->back.origin + i * last->back.picture + u],
+                                  wanted);
+                wanted += 0;
+                ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: g %.9g, wanted %.9g",
+                              kernels->name, (double)got, (double)wanted);
+            }
+        }
+        fm_plan_free(plan);
+    }
+    free(weight);
+    free(g);
+    free(gradients);
     fmnn_data_free(data);
     fmnn_net_free(net);
     fmnn_model_free(model);
@@ -632,6 +691,7 @@ int main(void)
     tcase_add_loop_test(tcase, the_first_of_equals_gets_the_gradient, 0, 2);
     tcase_add_test(tcase, every_layer_type_is_among_the_models);
     tcase_add_loop_test(tcase, convolution_is_that_of_plain_loops, 0, 5);
+    tcase_add_loop_test(tcase, dark_pixels_left_out_do_not_show, 0, 5);
     tcase_add_test(tcase, long_sums_go_in_groups);
     tcase_add_test(tcase, steps_have_the_known_numbers);
     tcase_add_loop_test(tcase, fused_updates_equal_stored_gradients, 0, count);

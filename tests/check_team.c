@@ -127,7 +127,8 @@ static void hold_sleeper(void *state, unsigned thread, size_t job)
 static void *sleep_at_once(void *state)
 {
     struct sleeper *s = state;
-    while ((atomic_load(&s->team.share[0].ticket) & 0xffffff) == 0) /* the first job is the other's */
+    while ((atomic_load(&s->team.share[0].ticket) & 0xffffff) ==
+           0) /* the first job is the other's */
         ;
     fm_team_work(&s->team, 1);
     return NULL;

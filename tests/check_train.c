@@ -10,7 +10,8 @@
 #include "train.h"
 #include "weights.h"
 
-enum { NET = 8 }; /* of the models: convolutions, both pools, dense layers */
+/* Of the models: convolutions, both pools, dense layers; convolutions that go by points. */
+enum { NET = 8, WIDE = 16 };
 
 struct set {
     struct fmnn_net *net;
@@ -18,14 +19,19 @@ struct set {
     struct fmnn_training training;
 };
 
-static struct set make_set(void)
+static struct set make_set_of(size_t model)
 {
-    struct set set = {.net = make_net(NET, 1)};
+    struct set set = {.net = make_net(model, 1)};
     set.train = make_data(set.net, 45, 2);
     set.valid = make_data(set.net, 18, 3);
     set.training = (struct fmnn_training){
         .recipe = {.optimizer = "adam", .lr = 0.003, .batch = 8, .epochs = 4}, .threads = 2};
     return set;
+}
+
+static struct set make_set(void)
+{
+    return make_set_of(NET);
 }
 
 static void free_set(struct set *set)
@@ -161,6 +167,7 @@ START_TEST(resumed_equals_uninterrupted)
     struct fmnn_error err;
     struct set set = make_set();
     set.training.keep_last = _i == 1;
+    set.training.exact = _i == 3;
     if (_i == 2)
         set.training.recipe = (struct fmnn_recipe){
             .optimizer = "sgd", .lr = 0.01, .momentum = 0.9, .batch = 8, .epochs = 3};
@@ -245,6 +252,7 @@ START_TEST(resuming_something_else_is_refused)
                                           "another seed: '0', not '5'",
                                           "another optimizer: 'adam', not 'sgd'",
                                           "another keep: 'best', not 'last'",
+                                          "made without exact convolutions",
                                           "made with other data"};
     for (size_t i = 0; i < FM_COUNT(reasons); i++) {
         struct set other = make_set();
@@ -259,6 +267,8 @@ START_TEST(resuming_something_else_is_refused)
             memcpy(recipe->optimizer, "sgd", 4);
         else if (i == 4)
             other.training.keep_last = true;
+        else if (i == 5)
+            other.training.exact = true;
         else
             other.train->pixels[7] ^= 1;
         trainer = make_trainer(&other);
@@ -270,6 +280,116 @@ START_TEST(resuming_something_else_is_refused)
     trainer = make_trainer(&set);
     ck_assert_int_eq(fmnn_trainer_resume(trainer, "weights", &err), -1);
     ck_assert_msg(strstr(err.message, "weights, but not a checkpoint") != NULL, "%s", err.message);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+/* ---- convolutions by their definition */
+
+/* Trained for some epochs, but not so well that losses are all but 0; its last weights finished. */
+static struct fmnn_trainer *train_wide(struct set *set, bool exact)
+{
+    *set = make_set_of(WIDE);
+    set->training.recipe.lr = 1e-4;
+    set->training.exact = exact;
+    set->training.keep_last = true;
+    struct fmnn_trainer *trainer = make_trainer(set);
+    run_to_end(trainer);
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
+    return trainer;
+}
+
+START_TEST(exact_or_not_is_nearly_the_same)
+{
+    struct set plain, exact;
+    struct fmnn_trainer *first = train_wide(&plain, false), *second = train_wide(&exact, true);
+    ck_assert_uint_gt(first->plan->winograd_count, 0);
+    ck_assert_uint_eq(second->plan->winograd_count, 0);
+    ck_assert(!fmnn_net_exact(plain.net) && fmnn_net_exact(exact.net));
+    size_t bytes = plain.net->stored * sizeof(float);
+    ck_assert_int_ne(memcmp(plain.net->weights, exact.net->weights, bytes), 0);
+    for (unsigned e = 1; e <= 4; e++) {
+        const struct fmnn_epoch *p = fmnn_trainer_epoch(first, e);
+        const struct fmnn_epoch *q = fmnn_trainer_epoch(second, e);
+        ck_assert_double_eq_tol(p->loss, q->loss, 1e-4);
+        ck_assert_double_eq_tol(p->val_loss, q->val_loss, 1e-4);
+    }
+    ck_assert_ptr_null(strstr(plain.net->training, "exact"));
+    ck_assert_ptr_nonnull(strstr(exact.net->training, "\"exact\":true"));
+    fmnn_trainer_free(first);
+    fmnn_trainer_free(second);
+    free_set(&plain);
+    free_set(&exact);
+}
+END_TEST
+
+enum { VALID = 18 };
+
+static bool feed_valid(void *state, struct fm_run *run)
+{
+    bool *fed = state, first = !*fed;
+    run->pictures = VALID;
+    *fed = true;
+    return first;
+}
+
+/* The loss of a net that was read, by a plan for prediction. */
+static double loss_of(const struct fmnn_net *net, const struct fmnn_data *data)
+{
+    const uint8_t *pixels[VALID];
+    uint16_t labels[VALID];
+    double loss[VALID], sum = 0;
+    uint8_t correct[VALID];
+    bool fed = false;
+    fm_data_batch(data, NULL, 0, VALID, pixels, labels);
+    struct fm_plan *plan = fm_plan_new(net, VALID, 1, false, FM_OPTIMIZER_adam, NULL);
+    struct fm_run run = {.pixels = pixels,
+                         .labels = labels,
+                         .weights = net->weights,
+                         .loss = loss,
+                         .correct = correct};
+    fm_plan_loop(plan, fm_kernels_find(NULL, NULL), 1, &run, feed_valid, &fed);
+    fm_plan_free(plan);
+    for (size_t i = 0; i < VALID; i++)
+        sum += loss[i];
+    return sum / VALID;
+}
+
+/* A net that was read goes the way it was trained by: what training found in validation comes out
+   to the last bit, and does not where it goes the other way. */
+START_TEST(exact_survives_a_file)
+{
+    struct fmnn_error err;
+    struct set set;
+    struct fmnn_trainer *trainer = train_wide(&set, _i > 0);
+    write_net(set.net, "weights");
+    write_checkpoint(trainer);
+    double wanted = fmnn_trainer_epoch(trainer, 4)->val_loss;
+    static const char *const files[] = {"weights", "checkpoint"};
+    for (size_t i = 0; i < FM_COUNT(files); i++) {
+        struct fmnn_net *again = fmnn_net_read(files[i], &err);
+        ck_assert_msg(again != NULL, "%s", err.message);
+        ck_assert_int_eq(fmnn_net_exact(again), _i > 0);
+        ck_assert(loss_of(again, set.valid) == wanted);
+        if (i == 0) {
+            write_net(again, "again");
+            ck_assert(same_files("weights", "again"));
+        }
+        again->exact = !again->exact;
+        ck_assert(loss_of(again, set.valid) != wanted);
+        ck_assert_double_eq_tol(loss_of(again, set.valid), wanted, 1e-5);
+        fmnn_net_free(again);
+    }
+    fmnn_trainer_free(trainer);
+    set.training.exact = !set.training.exact;
+    trainer = make_trainer(&set);
+    ck_assert_int_eq(fmnn_net_exact(set.net), _i == 0); /* the training says */
+    ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", &err), -1);
+    check_message("resume", &err, "checkpoint",
+                  _i > 0 ? "the checkpoint was made with exact convolutions"
+                         : "the checkpoint was made without exact convolutions");
+    ck_assert_int_eq(err.status, FMNN_USAGE);
     fmnn_trainer_free(trainer);
     free_set(&set);
 }
@@ -401,6 +521,9 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.classes", "[\"a\",\"b\",\"c\\td\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",\"\\u001b[2J\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "{}", "fmnn.classes is not a list of 3 names"},
+        {"fmnn.exact", "false", "fmnn.exact is not 'true'"},
+        {"fmnn.exact", "", "fmnn.exact is not 'true'"},
+        {"fmnn.exact", "true ", "fmnn.exact is not 'true'"},
     };
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
         struct fmnn_error err = {0};
@@ -576,9 +699,11 @@ int main(void)
     tcase_add_test(tcase, figures_are_means_over_pictures);
     tcase_add_loop_test(tcase, a_profile_counts_and_changes_nothing, 1, 4);
     tcase_add_test(tcase, patience_runs_out);
-    tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 3);
+    tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 4);
     tcase_add_test(tcase, the_best_weights_survive_a_checkpoint);
     tcase_add_test(tcase, resuming_something_else_is_refused);
+    tcase_add_test(tcase, exact_or_not_is_nearly_the_same);
+    tcase_add_loop_test(tcase, exact_survives_a_file, 0, 2);
     tcase_add_test(tcase, a_loss_that_is_not_finite_ends_it);
     tcase_add_loop_test(tcase, weights_that_are_not_finite_end_it, 0, 3);
     tcase_add_test(tcase, weights_survive_a_file);

@@ -68,8 +68,9 @@ static inline struct fmnn_data *make_data(const struct fmnn_net *net, size_t n, 
         ck_assert_ptr_nonnull(pixels);
         for (size_t p = 0; p < size; p++) {
             uint64_t bits = fm_random(seed, FM_RNG_SPLIT, (uint32_t)i, p);
-            pixels[p] =
-                p % 5 == 3 ? 0 : (uint8_t)((bits & 127) + 128 * (p % net->classes == label));
+            bool dark =
+                p % 5 == 3 || (p / 9 + i) % 4 == 0; /* single pixels, and many side by side */
+            pixels[p] = dark ? 0 : (uint8_t)((bits & 127) + 128 * (p % net->classes == label));
         }
     }
     return data;

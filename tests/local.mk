@@ -113,10 +113,18 @@ tests_tiny_data_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_tiny_data_LDADD = $(ZLIB_LIBS)
 tests_httpd_SOURCES = tests/httpd.c
 
+# What measures prediction in memory for tests/bench/compare.
+check_PROGRAMS += tests/bench/predict-rate
+tests_bench_predict_rate_SOURCES = tests/bench/predict-rate.c
+tests_bench_predict_rate_LDFLAGS = -static
+tests_bench_predict_rate_LDADD = lib/libfmnn.la
+
 # --- by hand: fuzzing (tests/fuzz/run) and comparisons with others (tests/bench)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
-	tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-speed tests/bench/pytorch-weights \
+	tests/bench/common.py tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \
+	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
+	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races \
 	tests/bench/alone.sh tests/bench/alone.c tests/bench/gomp.c

@@ -32,21 +32,127 @@ static void dense_panel(const struct fm_step *step, const struct fm_run *run, si
         store_lanes(to + r * step->out.picture, tile + r * FM_PANEL, lanes, step->activation);
 }
 
-/* Jobs: (panel of outputs, block of FM_ROWS pictures). */
+/* Two pictures by four vectors: the terms of up to 64 pixels that are not dark in both. */
+#define LIGHT_VECTORS(X) X(0, low) X(1, low + VL) X(2, high) X(3, high + VL)
+#define LIGHT_LOAD(i, w) vec a##i = v_load(sum + i * VL), b##i = v_load(sum + (i + 4) * VL);
+#define LIGHT_STEP(i, w)                                                                           \
+    {                                                                                              \
+        vec weight = v_load(w + k * FM_PANEL);                                                     \
+        v_keep(weight);                                                                            \
+        a##i = v_fma(xa, weight, a##i);                                                            \
+        b##i = v_fma(xb, weight, b##i);                                                            \
+    }
+#define LIGHT_STORE(i, w)                                                                          \
+    v_store(sum + i * VL, a##i);                                                                   \
+    v_store(sum + (i + 4) * VL, b##i);
+
+static inline void light_word(uint64_t bits, const float *a, const float *b, const float *low,
+                              const float *high, float *sum)
+{
+    LIGHT_VECTORS(LIGHT_LOAD)
+    for (; bits; bits &= bits - 1) {
+        size_t k = (size_t)__builtin_ctzll(bits);
+        vec xa = v_splat(a[k]), xb = v_splat(b[k]);
+        LIGHT_VECTORS(LIGHT_STEP)
+    }
+    LIGHT_VECTORS(LIGHT_STORE)
+}
+
+/* tile (picture of the pair, 4 VL lanes) += sum: the end of a group of K_GROUP pixels. */
+static inline void end_group(float *tile, float *sum)
+{
+    for (size_t i = 0; i < 8 * VL; i += VL) {
+        v_store(tile + i, v_add(v_load(tile + i), v_load(sum + i)));
+        v_store(sum + i, v_splat(0));
+    }
+}
+
+/* 4 VL outputs, from `low` and `high` on two vectors each, of up to FM_BLOCK pictures: 64 inputs
+   at a time for all pictures, so that their weights stay in the first cache. tile: (pair of
+   pictures, 2, 4 VL). */
+static void light_product(const struct fm_step *step, const struct fm_run *run, size_t first,
+                          size_t count, const float *low, const float *high, float *tile)
+{
+    enum { PAIR = 8 * VL };
+    float sum[FM_BLOCK / 2 * PAIR] = {0};
+    size_t words = (step->taps + 63) / 64;
+    const float *light = run->workspace + step->light + first / 2 * words * 2;
+    const float *x = run->workspace + step->in.origin + first * step->in.picture;
+    for (size_t w = 0; w < words; w++, low += 64 * FM_PANEL, high += 64 * FM_PANEL)
+        for (size_t n = 0; n < count; n += 2) {
+            uint64_t bits;
+            memcpy(&bits, light + (n / 2 * words + w) * 2, sizeof bits);
+            const float *a = x + n * step->in.picture + w * 64;
+            light_word(bits, a, n + 1 < count ? a + step->in.picture : a, low, high,
+                       sum + n / 2 * PAIR);
+            if ((w + 1) % (K_GROUP / 64) == 0 || w + 1 == words)
+                end_group(tile + n / 2 * PAIR, sum + n / 2 * PAIR);
+        }
+}
+
+/* Where a picture of light_product's begins in its tile. */
+static inline float *light_row(float *tile, size_t n)
+{
+    return tile + n * 4 * VL;
+}
+
+/* Two panels of outputs, or the last one, of up to FM_BLOCK pictures, by their pixels that are not
+   dark. A bias of -0 would tell what has been left out from what has been added: it becomes +0. */
+static void light_panels(const struct fm_step *step, const struct fm_run *run, size_t first,
+                         size_t count, size_t panel)
+{
+    float tile[FM_BLOCK * 4 * VL], rows[FM_BLOCK * 2 * FM_PANEL];
+    size_t size = step->taps * FM_PANEL, panels = fm_panels(step->units) - panel;
+    size_t lanes = panels > 1 ? 2 * FM_PANEL : FM_PANEL;
+    const float *bias = run->weights + step->bias + panel * FM_PANEL;
+    const float *weight = run->weights + step->weight + panel * size;
+    for (size_t lane = 0; lane < lanes; lane += 4 * VL) {
+        size_t half = lane + 2 * VL < lanes ? lane + 2 * VL : lane;
+        for (size_t n = 0; n < FM_BLOCK; n++)
+            for (size_t l = 0; l < 2 * VL; l += VL) {
+                float *start = light_row(tile, n) + l;
+                v_store(start, v_add(v_load(bias + lane + l), v_splat(0)));
+                v_store(start + 2 * VL, v_add(v_load(bias + half + l), v_splat(0)));
+            }
+        light_product(step, run, first, count, weight + lane / FM_PANEL * size + lane % FM_PANEL,
+                      weight + half / FM_PANEL * size + half % FM_PANEL, tile);
+        for (size_t n = 0; n < count; n++)
+            for (size_t l = 0; l < 4 * VL && lane + l < lanes; l += VL)
+                v_store(rows + n * 2 * FM_PANEL + lane + l, v_load(light_row(tile, n) + l));
+    }
+    float *to = run->workspace + step->out.origin + first * step->out.picture + panel * FM_PANEL;
+    size_t left = step->units - panel * FM_PANEL;
+    for (size_t n = 0; n < count; n++)
+        store_lanes(to + n * step->out.picture, rows + n * 2 * FM_PANEL,
+                    left < lanes ? left : lanes, step->activation);
+}
+
+/* Jobs: (panel of outputs, block of FM_ROWS pictures); by light, (two panels, FM_BLOCK pictures). A
+   thread goes on with the panels it has begun with. */
 static void job_dense(const struct fm_plan *plan, const struct fm_step *step,
                       const struct fm_run *run, size_t job)
 {
-    size_t first, rows, parts = (plan->batch + FM_ROWS - 1) / FM_ROWS;
-    if (rows_of_part(run->pictures, job % parts, &first, &rows))
-        dense_panel(step, run, first, rows, job / parts);
+    size_t most = step->light ? FM_BLOCK : FM_ROWS, parts = (plan->batch + most - 1) / most;
+    size_t first = job % parts * most, part = job / parts;
+    if (first >= run->pictures)
+        return;
+    size_t count = run->pictures - first < most ? run->pictures - first : most;
+    if (step->light)
+        light_panels(step, run, first, count, 2 * part);
+    else
+        dense_panel(step, run, first, count, part);
 }
 
 static void block_dense(const struct fm_plan *plan, const struct fm_step *step,
                         const struct fm_run *run, size_t first, size_t count)
 {
     (void)plan;
-    for (size_t panel = 0; panel < fm_panels(step->units); panel++)
+    size_t panels = fm_panels(step->units);
+    for (size_t panel = 0; panel < panels && !step->light; panel++)
         dense_panel(step, run, first, count, panel);
+    for (size_t panel = 0; panel < panels && step->light; panel += 2)
+        for (size_t n = 0; n < count; n += FM_BLOCK)
+            light_panels(step, run, first + n, count - n < FM_BLOCK ? count - n : FM_BLOCK, panel);
 }
 
 /* The gradient of the output to scratch: (panel of pictures, units rounded up to 32, 32 pictures);
@@ -168,8 +274,8 @@ static void dense_bias_gradient(const struct fm_plan *plan, const struct fm_step
         high##i = v_fma(x, b1, high##i);                                                           \
     }
 
-/* A group of pictures of the product for FM_LIT rows side by side: those whose bits are set. What is
-   left out is zero and would add nothing. */
+/* A group of pictures of the product for FM_LIT rows side by side: those whose bits are set. What
+   is left out is zero and would add nothing. */
 static void lit_tile(const struct product *p, const float *a, struct group k, size_t lane,
                      const uint16_t *lit, size_t groups, float *c)
 {
@@ -193,8 +299,8 @@ static void lit_tile(const struct product *p, const float *a, struct group k, si
     }
 }
 
-/* The product for whole FM_LIT rows, as far as they go, from the input's `first` on; returns how many
-   rows these are. */
+/* The product for whole FM_LIT rows, as far as they go, from the input's `first` on; returns how
+   many rows these are. */
 static size_t lit_product(const struct fm_step *step, const struct fm_run *run,
                           const struct product *p, size_t first, size_t rows, float *tile)
 {
@@ -210,8 +316,8 @@ static size_t lit_product(const struct fm_step *step, const struct fm_run *run,
     return rows;
 }
 
-/* Jobs: (panel of outputs, block of inputs), so that the thread which has begun with a panel goes on
-   with it; the first block also does the bias. */
+/* Jobs: (panel of outputs, block of inputs), so that the thread which has begun with a panel goes
+   on with it; the first block also does the bias. */
 static void job_dense_gradient(const struct fm_plan *plan, const struct fm_step *step,
                                const struct fm_run *run, size_t job)
 {

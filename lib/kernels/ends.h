@@ -1,7 +1,7 @@
 /* ends.h -- where pictures come in and where the loss comes out. */
 
-/* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same for
-   all 256. */
+/* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same
+   for all 256. */
 static inline void gather_row(float *to, const uint8_t *from, size_t n)
 {
     const vec reciprocal = v_splat(1 / 255.0f), minus = v_splat(-255);
@@ -14,17 +14,11 @@ static inline void gather_row(float *to, const uint8_t *from, size_t n)
         to[i] = (float)from[i] / 255.0f;
 }
 
-/* Pictures are drawn from all over memory: those of the next batch are called for now. */
-static inline void fetch_ahead(const uint8_t *pixels, size_t count)
-{
-    for (size_t i = 0; i < count; i += 64)
-        __builtin_prefetch(pixels + i);
-}
-
-/* Which pictures of the block are not dark in each FM_LIT pixels, as bits: to scratch, 16 bits for
-   each FM_LIT pixels, block after block. */
-static void note_light(const struct fm_step *step, const struct fm_run *run, size_t first,
-                       size_t count)
+/* Where pictures are not dark, since what is multiplied by zero can be left out of a sum. For the
+   gradient: which pictures of the block are not dark in each FM_LIT pixels side by side, 16 bits
+   for each such group, block after block. */
+static void note_groups(const struct fm_step *step, const struct fm_run *run, size_t first,
+                        size_t count)
 {
     size_t groups = step->out_shape.h * step->out_shape.w / FM_LIT;
     uint16_t *lit = (uint16_t *)(run->workspace + step->scratch) + first / FM_BLOCK * groups;
@@ -32,13 +26,54 @@ static void note_light(const struct fm_step *step, const struct fm_run *run, siz
     for (size_t n = 0; n < count; n++) {
         const uint8_t *pixel = run->pixels[first + n];
         for (size_t i = 0; i < groups; i++, pixel += FM_LIT) {
-            unsigned any = 0;
             uint32_t four;
             uint16_t two;
             memcpy(&four, pixel, sizeof four);
             memcpy(&two, pixel + sizeof four, sizeof two);
-            any = (four | two) != 0;
-            lit[i] |= (uint16_t)(any << n);
+            lit[i] |= (uint16_t)((unsigned)((four | two) != 0) << n);
+        }
+    }
+}
+
+/* Eight bytes, the first lowest. */
+static inline uint64_t eight_bytes(const uint8_t *p)
+{
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
+}
+
+/* One bit for each of up to eight bytes that is not zero in a or b, the first byte's lowest. */
+static inline uint64_t bits_of_bytes(const uint8_t *a, const uint8_t *b, size_t count)
+{
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count && count < 8; i++)
+        bits |= (uint64_t)((a[i] | b[i]) != 0) << i;
+    if (count < 8)
+        return bits;
+    uint64_t x = eight_bytes(a) | eight_bytes(b);
+    x = (((x & low) + low) | x) & ~low; /* each byte's highest bit */
+    return (x >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* For the way forward: the pixels that are not dark in a picture or the next, as bits, for every
+   other picture. */
+static void note_pairs(const struct fm_step *step, const struct fm_run *run, size_t first,
+                       size_t count)
+{
+    size_t pixels = step->out_shape.h * step->out_shape.w, words = (pixels + 63) / 64;
+    for (size_t n = first; n < first + count; n += 2) {
+        const uint8_t *a = run->pixels[n], *b = run->pixels[n + 1 < first + count ? n + 1 : n];
+        float *to = run->workspace + step->light + n / 2 * words * 2;
+        for (size_t w = 0; w < words; w++) {
+            uint64_t bits = 0;
+            for (size_t i = w * 64; i < w * 64 + 64 && i < pixels; i += 8)
+                bits |= bits_of_bytes(a + i, b + i, pixels - i < 8 ? pixels - i : 8) << i % 64;
+            memcpy(to + w * 2, &bits, sizeof bits);
         }
     }
 }
@@ -52,50 +87,41 @@ static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
         w *= h;
         h = 1;
     }
-    for (size_t n = first; n < first + count; n++) {
-        if (run->ahead > n)
-            fetch_ahead(run->pixels[run->pictures + n], h * w);
+    for (size_t n = first; n < first + count; n++)
         for (size_t y = 0; y < h; y++)
             gather_row(run->workspace + step->out.origin + n * step->out.picture +
                            y * step->out.row,
                        run->pixels[n] + y * w, w);
-    }
     if (step->scratch)
-        note_light(step, run, first, count);
-}
-
-/* Lanes c .. c+15 of a row of classes, those beyond the last a huge negative number: e^that is
-   nothing. */
-static inline void load16(float *f, const float *row, size_t c, size_t classes)
-{
-    for (size_t l = 0; l < 16; l++)
-        f[l] = c + l < classes ? row[c + l] : -3e38f;
+        note_groups(step, run, first, count);
+    if (step->light)
+        note_pairs(step, run, first, count);
 }
 
 static float greatest(const float *row, size_t classes)
 {
     float most = row[0];
     for (size_t c = 1; c < classes; c++)
-        if (row[c] > most)
-            most = row[c];
+        most = row[c] > most ? row[c] : most;
     return most;
 }
 
-/* e^(x - most) of a row to e[0..classes), and their sum. */
+/* e^(x - most) of a row to e, and their sum. The row is filled up to sixteens with huge negative
+   numbers: e^that is nothing. */
 static float exponentials(const float *row, size_t classes, float most, float *e)
 {
-    float sums[16] = {0};
+    float sums[16] = {0}, f[16];
     const vec shift = v_splat(most);
     for (size_t c = 0; c < classes; c += 16) {
-        float f[16];
-        load16(f, row, c, classes);
+        for (size_t l = 0; l < 16; l += VL)
+            v_store(f + l, v_splat(-3e38f));
+        memcpy(f, row + c, (classes - c < 16 ? classes - c : 16) * sizeof *f);
         for (size_t l = 0; l < 16; l += VL) {
             vec x = v_sub(v_load(f + l), shift);
             vec power = v_select(v_greater(v_splat(-87.0f), x), v_splat(0), v_exp(x));
-            v_store(f + l, power);
+            v_store(e + c + l, power);
             v_store(sums + l, v_add(v_load(sums + l), power));
         }
-        memcpy(e + c, f, (classes - c < 16 ? classes - c : 16) * sizeof *e);
     }
     return sum16(sums);
 }
@@ -103,13 +129,13 @@ static float exponentials(const float *row, size_t classes, float most, float *e
 /* Softmax, cross-entropy against the label, and the gradient of the batch's mean. */
 static void one_loss(const struct fm_step *step, const struct fm_run *run, size_t n)
 {
-    size_t classes = step->in_shape.c;
+    size_t classes = step->in_shape.c, room = (classes + 15) / 16 * 16;
     const float *row = run->workspace + step->in.origin + n * step->in.picture;
-    float *e = run->workspace + step->scratch + n * classes;
+    float *e = run->workspace + step->scratch + n * room;
     float most = greatest(row, classes);
     float sum = exponentials(row, classes, most, e);
-    for (size_t c = 0; c < classes; c++)
-        e[c] /= sum;
+    for (size_t c = 0; c < classes; c += VL)
+        v_store(e + c, v_div(v_load(e + c), v_splat(sum)));
     if (run->probabilities)
         memcpy(run->probabilities + n * classes, e, classes * sizeof *e);
     if (!run->labels)

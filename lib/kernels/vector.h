@@ -17,6 +17,8 @@ typedef __m512 vec;
 typedef __mmask16 mask;
 #define v_load(p) _mm512_loadu_ps(p)
 #define v_store(p, a) _mm512_storeu_ps(p, a)
+#define v_stream(p, a) _mm512_stream_ps(p, a)
+#define v_stream_end() _mm_sfence()
 #define v_splat(x) _mm512_set1_ps(x)
 #define v_add(a, b) _mm512_add_ps(a, b)
 #define v_sub(a, b) _mm512_sub_ps(a, b)
@@ -40,6 +42,8 @@ typedef __m256 vec;
 typedef __m256 mask;
 #define v_load(p) _mm256_loadu_ps(p)
 #define v_store(p, a) _mm256_storeu_ps(p, a)
+#define v_stream(p, a) _mm256_stream_ps(p, a)
+#define v_stream_end() _mm_sfence()
 #define v_splat(x) _mm256_set1_ps(x)
 #define v_add(a, b) _mm256_add_ps(a, b)
 #define v_sub(a, b) _mm256_sub_ps(a, b)
@@ -63,6 +67,8 @@ typedef float32x4_t vec;
 typedef uint32x4_t mask;
 #define v_load(p) vld1q_f32(p)
 #define v_store(p, a) vst1q_f32(p, a)
+#define v_stream(p, a) vst1q_f32(p, a)
+#define v_stream_end() (void)0
 #define v_splat(x) vdupq_n_f32(x)
 #define v_add(a, b) vaddq_f32(a, b)
 #define v_sub(a, b) vsubq_f32(a, b)
@@ -101,6 +107,8 @@ static inline void v_store(float *p, vec a)
 {
     memcpy(p, &a, sizeof a);
 }
+#define v_stream(p, a) v_store(p, a)
+#define v_stream_end() (void)0
 static inline vec v_splat(float x)
 {
     return (vec){{x, x, x, x}};
@@ -164,9 +172,19 @@ static inline vec v_pow2(vec n)
 #undef V_EACH
 #endif
 
-/* That what lies there will be read soon, or written. */
+/* That what lies there will be read soon. */
 #define v_prefetch(p) __builtin_prefetch(p)
-#define v_prefetch_write(p) __builtin_prefetch(p, 1)
+
+/* Keeps the compiler from loading a vector from memory again for each use. */
+#if defined FM_SET_AVX512
+#define v_keep(a) __asm__("" : "+v"(a))
+#elif defined FM_SET_AVX2
+#define v_keep(a) __asm__("" : "+x"(a))
+#elif defined FM_SET_NEON
+#define v_keep(a) __asm__("" : "+w"(a))
+#else
+#define v_keep(a) ((void)(a))
+#endif
 
 /* The first count < VL floats of a vector, for the end of a row. */
 static inline vec v_load_part(const float *p, size_t count, float rest)

@@ -51,15 +51,24 @@ static inline struct spots even_spots(size_t row, size_t pixel)
             const float *row = m->at[i];                                                           \
             float *to = out + out_at[i * out_step];                                                \
             vec low = v_splat(0), high = v_splat(0);                                               \
-            EACH_##n(COMBINE_TERM) v_store(to, low);                                               \
-            v_store(to + VL, high);                                                                \
+            EACH_##n(COMBINE_TERM) if (stream)                                                     \
+            {                                                                                      \
+                v_stream(to, low);                                                                 \
+                v_stream(to + VL, high);                                                           \
+            }                                                                                      \
+            else                                                                                   \
+            {                                                                                      \
+                v_store(to, low);                                                                  \
+                v_store(to + VL, high);                                                            \
+            }                                                                                      \
         }                                                                                          \
         break;                                                                                     \
     }
 
-/* out[i] = sum over k of m[i][k] in[k], for pairs of vectors. */
+/* out[i] = sum over k of m[i][k] in[k], for pairs of vectors; past the caches where it streams. */
 static inline void combine(const struct fm_matrix *m, const float *in, const size_t *in_at,
-                           size_t in_step, float *out, const size_t *out_at, size_t out_step)
+                           size_t in_step, float *out, const size_t *out_at, size_t out_step,
+                           bool stream)
 {
     size_t rows = m->rows;
     switch (m->columns) {
@@ -77,27 +86,28 @@ enum { PAIR = 2 * VL };
 
 /* out = y in x', for tiles of pairs of vectors. */
 static void transform(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
-                      const struct spots *in_at, float *out, const struct spots *out_at)
+                      const struct spots *in_at, float *out, const struct spots *out_at,
+                      bool stream)
 {
     _Alignas(64) float middle[POINTS * PAIR];
     size_t middle_at[POINTS];
     for (size_t i = 0; i < POINTS; i++)
         middle_at[i] = i * PAIR;
     for (size_t k = 0; k < x->columns; k++)
-        combine(y, in, in_at->at + k, FM_MOST_POINTS, middle, middle_at + k, FM_MOST_POINTS);
+        combine(y, in, in_at->at + k, FM_MOST_POINTS, middle, middle_at + k, FM_MOST_POINTS, false);
     for (size_t i = 0; i < y->rows; i++)
         combine(x, middle, middle_at + i * FM_MOST_POINTS, 1, out, out_at->at + i * FM_MOST_POINTS,
-                1);
+                1, stream);
 }
 
 /* The same for 32 channels, of which the input has so many; the others are zero. */
 static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
                             const struct spots *in_at, size_t lanes, float *out,
-                            const struct spots *out_at)
+                            const struct spots *out_at, bool stream)
 {
     for (size_t l = 0; l < FM_PANEL; l += PAIR) {
         if (l + PAIR <= lanes) {
-            transform(y, x, in + l, in_at, out + l, out_at);
+            transform(y, x, in + l, in_at, out + l, out_at, stream);
             continue;
         }
         _Alignas(64) float part[POINTS * PAIR] = {0};
@@ -106,7 +116,7 @@ static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x
             for (size_t k = 0; k < x->columns; k++)
                 memcpy(part + part_at.at[i * FM_MOST_POINTS + k],
                        in + l + in_at->at[i * FM_MOST_POINTS + k], (lanes - l) * sizeof *part);
-        transform(y, x, part, &part_at, out + l, out_at);
+        transform(y, x, part, &part_at, out + l, out_at, stream);
     }
 }
 
@@ -148,70 +158,33 @@ static inline size_t pictures_of_block(const struct fm_winograd *w, const struct
     return run->pictures - first < w->group ? run->pictures - first : w->group;
 }
 
-/* Fetches what a tile is about to be read from, or written to. */
-static inline void expect_tile(const float *base, const struct spots *spots, size_t rows,
-                               size_t columns, bool write)
-{
-    for (size_t i = 0; i < rows; i++)
-        for (size_t k = 0; k < columns; k++)
-            for (size_t l = 0; l < FM_PANEL; l += LINE) {
-                const float *line = base + spots->at[i * FM_MOST_POINTS + k] + l;
-                if (write)
-                    v_prefetch_write(line);
-                else
-                    v_prefetch(line);
-            }
-}
-
-/* A tile on its way to points. */
-struct tile {
-    const struct fm_matrix *y, *x;
-    const float *in;
-    struct spots out_at;
-};
-
-static inline struct tile find_tile(const struct fm_winograd *w, const struct fm_matrix *y_matrix,
-                                    const struct fm_matrix *x_matrix, const float *picture,
-                                    const struct fm_place *place, const struct spots *first,
-                                    size_t n, size_t number)
-{
-    size_t y = number / w->x.tiles, x = number % w->x.tiles;
-    return (struct tile){.y = &y_matrix[fm_tile_is_small(&w->y, y)],
-                         .x = &x_matrix[fm_tile_is_small(&w->x, x)],
-                         .in = picture + fm_tile_start(&w->y, y) * place->row +
-                               fm_tile_start(&w->x, x) * place->pixel,
-                         .out_at = points_of_tile(w, first, n, y, x)};
-}
-
-/* Tiles of what lies at `place` to points, each while the next one is fetched. Jobs: (block of
-   pictures, panel of channels). */
+/* Tiles of what lies at `place` to points, all channels of a tile together, as they lie. Jobs: rows of
+   tiles of the pictures. */
 static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *step,
                             const struct fm_run *run, size_t job, const struct fm_place *place,
                             size_t channels, const struct fm_matrix *y_matrix,
                             const struct fm_matrix *x_matrix)
 {
     const struct fm_winograd *w = step->winograd;
-    size_t panels = fm_panels(channels), panel = job % panels, block = job / panels;
-    size_t pictures = pictures_of_block(w, run, block), tiles = w->y.tiles * w->x.tiles;
-    float *points =
-        run->workspace + step->points + panel * fm_winograd_rows(w, plan->batch) * FM_PANEL;
+    size_t y = job % w->y.tiles, n = job / w->y.tiles;
+    if (n >= run->pictures)
+        return;
     const struct spots first = points_of_first(w, plan->batch);
     const struct spots in_at = even_spots(place->row, place->pixel);
-    struct tile next;
-    for (size_t i = 0; i <= pictures * tiles; i++) {
-        struct tile tile = next;
-        if (i < pictures * tiles) {
-            size_t n = block * w->group + i / tiles;
-            const float *picture =
-                run->workspace + place->origin + n * place->picture + panel * FM_PANEL;
-            next = find_tile(w, y_matrix, x_matrix, picture, place, &first, n, i % tiles);
-            expect_tile(next.in, &in_at, next.y->columns, next.x->columns, false);
-            expect_tile(points, &next.out_at, next.y->rows, next.x->rows, true);
+    const float *in =
+        run->workspace + place->origin + n * place->picture + fm_tile_start(&w->y, y) * place->row;
+    for (size_t x = 0; x < w->x.tiles; x++) {
+        const struct spots out_at = points_of_tile(w, &first, n, y, x);
+        const float *tile = in + fm_tile_start(&w->x, x) * place->pixel;
+        float *points = run->workspace + step->points;
+        for (size_t panel = 0; panel < fm_panels(channels); panel++) {
+            transform_panel(&y_matrix[fm_tile_is_small(&w->y, y)],
+                            &x_matrix[fm_tile_is_small(&w->x, x)], tile + panel * FM_PANEL, &in_at,
+                            lanes_of_panel(channels, panel), points, &out_at, step->stream);
+            points += fm_winograd_rows(w, plan->batch) * FM_PANEL;
         }
-        if (i > 0)
-            transform_panel(tile.y, tile.x, tile.in, &in_at, lanes_of_panel(channels, panel),
-                            points, &tile.out_at);
     }
+    v_stream_end();
 }
 
 static void job_winograd_input(const struct fm_plan *plan, const struct fm_step *step,
@@ -231,17 +204,18 @@ static void job_winograd_spread(const struct fm_plan *plan, const struct fm_step
 /* Filters (kernel_h, kernel_w, 32 inputs, 32 outputs), of which so many inputs are there, to points.
    tap, point: how far apart the taps and points are. */
 static void filters_to_points(const struct fm_winograd *w, const float *in, size_t tap,
-                              size_t inputs, float *out, size_t point)
+                              size_t inputs, float *out, size_t point, bool stream)
 {
     struct spots in_at = even_spots(w->x.filter.columns * tap, tap);
     struct spots out_at = even_spots(w->x.points * point, point);
     for (size_t i = 0; i < FM_PANEL; i++)
         if (i < inputs)
             transform_panel(&w->y.filter, &w->x.filter, in + i * FM_PANEL, &in_at, FM_PANEL,
-                            out + i * FM_PANEL, &out_at);
+                            out + i * FM_PANEL, &out_at, stream);
         else
             for (size_t p = 0; p < w->y.points * w->x.points; p++)
                 memset(out + p * point + i * FM_PANEL, 0, FM_PANEL * sizeof *out);
+    v_stream_end();
 }
 
 /* Jobs: (panel of outputs, panel of inputs). */
@@ -255,7 +229,8 @@ static void job_winograd_filter(const struct fm_plan *plan, const struct fm_step
     filters_to_points(
         step->winograd, run->weights + step->weight + (out * step->taps + in * FM_PANEL) * FM_PANEL,
         c * FM_PANEL, lanes_of_panel(c, in),
-        run->workspace + step->filter + out * points * point + in * FM_PANEL * FM_PANEL, point);
+        run->workspace + step->filter + out * points * point + in * FM_PANEL * FM_PANEL, point,
+        step->stream);
 }
 
 /* The filters of a panel of outputs and one of inputs turned round: (kernel_h, kernel_w, 32 outputs, 32
@@ -284,27 +259,33 @@ static void job_winograd_turned_filter(const struct fm_plan *plan, const struct 
                  lanes_of_panel(step->in_shape.c, in), run->own);
     filters_to_points(
         step->winograd, run->own, FM_PANEL * FM_PANEL, lanes_of_panel(step->units, out),
-        run->workspace + step->filter + in * points * point + out * FM_PANEL * FM_PANEL, point);
+        run->workspace + step->filter + in * points * point + out * FM_PANEL * FM_PANEL, point,
+        step->stream);
 }
 
-/* For each point the product of a block's rows, of so many channels, with a panel of filters, to own
-   memory. */
+/* For each point the product of a block's rows, of so many channels, with two panels of filters, or
+   the last one, to own memory: the second finds the rows in the cache. */
 static void multiply_points(const struct fm_plan *plan, const struct fm_step *step,
-                            const struct fm_run *run, size_t block, size_t pictures,
-                            size_t channels, size_t panel, size_t lanes)
+                            const struct fm_run *run, size_t block, size_t channels, size_t panel,
+                            size_t units)
 {
     const struct fm_winograd *w = step->winograd;
     size_t panels = fm_panels(channels), points = w->y.points * w->x.points;
     size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, first = block * w->group;
+    size_t pictures = pictures_of_block(w, run, block), point = fm_filter_point(panels);
     const float *in = run->workspace + step->points;
-    const float *filter = run->workspace + step->filter + panel * points * fm_filter_point(panels);
-    for (size_t i = 0; i < points; i++, filter += fm_filter_point(panels)) {
+    for (size_t i = 0; i < points; i++) {
         size_t tiles = w->point[i].tiles, next = i + 1 < points ? i + 1 : 0;
         size_t row = fm_point_row(w, plan->batch, i) + first * tiles;
         size_t next_row = fm_point_row(w, plan->batch, next) + first * w->point[next].tiles;
-        multiply_rows(in + row * FM_PANEL, in + next_row * FM_PANEL, in_panel, panels,
-                      pictures * tiles, filter, lanes,
-                      run->own + fm_point_row(w, w->group, i) * FM_PANEL);
+        for (size_t p = 0; p < FM_PANELS_A_JOB && panel + p < fm_panels(units); p++)
+            multiply_rows(in + row * FM_PANEL, in + (p ? next_row : row) * FM_PANEL, in_panel,
+                          panels, pictures * tiles,
+                          run->workspace + step->filter + ((panel + p) * points + i) * point,
+                          lanes_of_panel(units, panel + p),
+                          run->own +
+                              (p * fm_winograd_rows(w, w->group) + fm_point_row(w, w->group, i)) *
+                                  FM_PANEL);
     }
 }
 
@@ -312,35 +293,50 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
 typedef void finish_pixel(const struct fm_step *step, const float *bias, float *pixel, size_t lanes,
                           float *to, const float *value);
 
-/* The outputs of a block, from the points of its product: tile by tile to `to`, where the pixels lie.
-   value: those of the input, beside them. */
-static inline void finish_block(const struct fm_step *step, const struct fm_run *run, size_t block,
-                                size_t pictures, size_t panel, size_t lanes,
-                                const struct fm_place *to, const struct fm_place *value,
-                                finish_pixel *finish)
+/* The outputs of a tile, from the points of a panel's product: `to`, where its first pixel goes, and
+   the value beside it. */
+static inline void finish_tile(const struct fm_step *step, const struct fm_run *run,
+                               const float *points, const struct spots *in_at, size_t tile_y,
+                               size_t tile_x, size_t panel, size_t lanes,
+                               const struct fm_place *to_place, float *to,
+                               const struct fm_place *value_place, const float *value,
+                               finish_pixel *finish)
 {
     const struct fm_winograd *w = step->winograd;
     _Alignas(64) float tile[POINTS * FM_PANEL];
-    const float *bias = run->weights + step->bias + panel * FM_PANEL;
     const struct spots tile_at = even_spots(FM_MOST_POINTS * FM_PANEL, FM_PANEL);
+    const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, tile_y)];
+    const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, tile_x)];
+    const float *bias = run->weights + step->bias + panel * FM_PANEL;
+    transform_panel(rows, columns, points, in_at, FM_PANEL, tile, &tile_at, false);
+    for (size_t i = 0; i < rows->rows; i++)
+        for (size_t k = 0; k < columns->rows; k++)
+            finish(step, bias, tile + tile_at.at[i * FM_MOST_POINTS + k], lanes,
+                   to + i * to_place->row + k * to_place->pixel,
+                   value + i * value_place->row + k * value_place->pixel);
+}
+
+/* The same for all tiles of a block and the panels of a job. */
+static inline void finish_block(const struct fm_step *step, const struct fm_run *run, size_t block,
+                                size_t panel, size_t units, const struct fm_place *to,
+                                const struct fm_place *value, finish_pixel *finish)
+{
+    const struct fm_winograd *w = step->winograd;
+    size_t pictures = pictures_of_block(w, run, block), points = fm_winograd_rows(w, w->group);
     const struct spots first = points_of_first(w, w->group);
     for (size_t g = 0; g < pictures; g++)
         for (size_t y = 0; y < w->y.tiles; y++)
             for (size_t x = 0; x < w->x.tiles; x++) {
                 const struct spots in_at = points_of_tile(w, &first, g, y, x);
-                const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, y)];
-                const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, x)];
                 const struct walk at = {.n = block * w->group + g,
                                         .y = fm_tile_start(&w->y, y),
                                         .x = fm_tile_start(&w->x, x)};
-                float *corner = run->workspace + place_of(to, &at, 1) + panel * FM_PANEL;
-                const float *beside = run->workspace + place_of(value, &at, 1) + panel * FM_PANEL;
-                transform_panel(rows, columns, run->own, &in_at, FM_PANEL, tile, &tile_at);
-                for (size_t i = 0; i < rows->rows; i++)
-                    for (size_t k = 0; k < columns->rows; k++)
-                        finish(step, bias, tile + tile_at.at[i * FM_MOST_POINTS + k], lanes,
-                               corner + i * to->row + k * to->pixel,
-                               beside + i * value->row + k * value->pixel);
+                size_t to_at = place_of(to, &at, 1), value_at = place_of(value, &at, 1);
+                for (size_t p = panel; p < panel + FM_PANELS_A_JOB && p < fm_panels(units); p++)
+                    finish_tile(step, run, run->own + (p - panel) * points * FM_PANEL, &in_at, y, x,
+                                p, lanes_of_panel(units, p), to,
+                                run->workspace + to_at + p * FM_PANEL, value,
+                                run->workspace + value_at + p * FM_PANEL, finish);
             }
 }
 
@@ -360,82 +356,69 @@ static inline void finish_back(const struct fm_step *step, const float *bias, fl
     store_back(to, pixel, value, lanes, step->activation);
 }
 
-/* Jobs: (panel of output channels, block of pictures). */
+/* Jobs: (FM_PANELS_A_JOB panels of output channels, block of pictures). */
 static void job_winograd_product(const struct fm_plan *plan, const struct fm_step *step,
                                  const struct fm_run *run, size_t job)
 {
     size_t blocks = fm_winograd_blocks(step->winograd, plan->batch);
-    size_t block = job % blocks, panel = job / blocks;
-    size_t lanes = lanes_of_panel(step->units, panel);
-    size_t pictures = pictures_of_block(step->winograd, run, block);
-    multiply_points(plan, step, run, block, pictures, step->in_shape.c, panel, lanes);
-    finish_block(step, run, block, pictures, panel, lanes, &step->out, &step->out, finish_forward);
+    size_t block = job % blocks, panel = job / blocks * FM_PANELS_A_JOB;
+    multiply_points(plan, step, run, block, step->in_shape.c, panel, step->units);
+    finish_block(step, run, block, panel, step->units, &step->out, &step->out, finish_forward);
 }
 
-/* The gradient of the input; `out` is here the input's value. Jobs: (panel of input channels, block of
-   pictures). */
+/* The gradient of the input; `out` is here the input's value. Jobs: (FM_PANELS_A_JOB panels of input
+   channels, block of pictures). */
 static void job_winograd_back(const struct fm_plan *plan, const struct fm_step *step,
                               const struct fm_run *run, size_t job)
 {
     size_t blocks = fm_winograd_blocks(step->winograd, plan->batch);
-    size_t block = job % blocks, panel = job / blocks;
-    size_t lanes = lanes_of_panel(step->in_shape.c, panel);
-    size_t pictures = pictures_of_block(step->winograd, run, block);
-    multiply_points(plan, step, run, block, pictures, step->units, panel, lanes);
-    finish_block(step, run, block, pictures, panel, lanes, &step->in_back, &step->out, finish_back);
+    size_t block = job % blocks, panel = job / blocks * FM_PANELS_A_JOB;
+    multiply_points(plan, step, run, block, step->units, panel, step->in_shape.c);
+    finish_block(step, run, block, panel, step->in_shape.c, &step->in_back, &step->out,
+                 finish_back);
 }
 
 /* Own memory of a gradient: for each point (32 inputs, 32 outputs), and a little more, so that the
    points of an input do not all compete for the same lines of the cache. */
 enum { GRADIENT_POINT = (FM_PANEL + 1) * FM_PANEL };
 
-/* For each point V' W, (inputs, outputs) of a panel each, to own memory. */
-static void multiply_gradients(const struct fm_plan *plan, const struct fm_step *step,
-                               const struct fm_run *run, size_t in, size_t out, size_t lanes)
+/* V' W of a point, (inputs, outputs) of a panel each. next: how far it is to the next point. */
+static void multiply_gradient(const float *inputs, const float *gradients, size_t rows, size_t next,
+                              size_t lanes, float *sums)
 {
-    const struct fm_winograd *w = step->winograd;
-    size_t panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, n;
-    const float *inputs = run->workspace + step->points + in * panel;
-    const float *gradients = run->workspace + step->back_points + out * panel;
-    for (size_t i = 0; i < w->y.points * w->x.points; i++) {
-        float *sums = run->own + i * GRADIENT_POINT;
-        size_t first = fm_point_row(w, plan->batch, i), rows = run->pictures * w->point[i].tiles;
-        size_t next = (plan->batch * w->point[i].tiles + 1) * FM_PANEL; /* to the next point */
-        memset(sums, 0, FM_PANEL * FM_PANEL * sizeof *sums);
-        for (size_t from = 0; from < rows; from += K_GROUP) {
-            size_t count = rows - from < K_GROUP ? rows - from : K_GROUP, lines = 0;
-            const float *a = inputs + (first + from) * FM_PANEL;
-            struct stream s = {
-                .b = gradients + (first + from) * FM_PANEL, .taps = 1, .inner = count};
-            for (size_t r = 0; r < FM_PANEL; r += n, lines += count * LINE) {
-                n = tile_rows(FM_PANEL - r);
-                s.a = a + r;
-                bool more = lines < count * FM_PANEL; /* what is not under way yet */
-                s.next_a = more ? a + next + lines : a;
-                s.next_b = more ? s.b + next + lines : s.b;
-                for (size_t lane = 0; lane < lanes; lane += 2 * VL)
-                    column_tile(&s, n, lane, sums + r * FM_PANEL);
-            }
+    size_t count, n;
+    memset(sums, 0, FM_PANEL * FM_PANEL * sizeof *sums);
+    for (size_t from = 0; from < rows; from += count) {
+        count = rows - from < K_GROUP ? rows - from : K_GROUP;
+        const float *a = inputs + from * FM_PANEL;
+        struct stream s = {.b = gradients + from * FM_PANEL, .taps = 1, .inner = count};
+        for (size_t r = 0, lines = 0; r < FM_PANEL; r += n, lines += count * LINE) {
+            n = tile_rows(FM_PANEL - r);
+            s.a = a + r;
+            bool more = lines < count * FM_PANEL; /* what is not under way yet */
+            s.next_a = more ? a + next + lines : a;
+            s.next_b = more ? s.b + next + lines : s.b;
+            for (size_t lane = 0; lane < lanes; lane += 2 * VL)
+                column_tile(&s, n, lane, sums + r * FM_PANEL);
         }
     }
 }
 
-/* Jobs: (panel of outputs, panel of inputs); those of the first panel of inputs also do the bias. */
-static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_step *step,
-                                  const struct fm_run *run, size_t job)
+/* The gradient of a panel of outputs and one of inputs, from its points: to filters, and on to the
+   sink. */
+static void sink_filters(const struct fm_plan *plan, const struct fm_step *step,
+                         const struct fm_run *run, size_t in, size_t out, const float *sums,
+                         float *filter)
 {
     const struct fm_winograd *w = step->winograd;
-    size_t c = step->in_shape.c, panels = fm_panels(c), in = job % panels, out = job / panels;
-    size_t lanes = lanes_of_panel(step->units, out), inputs = lanes_of_panel(c, in);
-    size_t points = w->y.points * w->x.points, taps = step->window.kernel_h * step->window.kernel_w;
-    float *filter = run->own + points * GRADIENT_POINT;
-    multiply_gradients(plan, step, run, in, out, lanes);
+    size_t c = step->in_shape.c, lanes = lanes_of_panel(step->units, out);
+    size_t inputs = lanes_of_panel(c, in), taps = step->window.kernel_h * step->window.kernel_w;
     const struct spots in_at = even_spots(w->x.points * GRADIENT_POINT, GRADIENT_POINT);
     const struct spots out_at =
         even_spots(step->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
     for (size_t i = 0; i < inputs; i++) {
-        transform_panel(&w->y.gradient, &w->x.gradient, run->own + i * FM_PANEL, &in_at, FM_PANEL,
-                        filter + i * FM_PANEL, &out_at);
+        transform_panel(&w->y.gradient, &w->x.gradient, sums + i * FM_PANEL, &in_at, FM_PANEL,
+                        filter + i * FM_PANEL, &out_at, false);
         for (size_t t = 0; t < taps && lanes < FM_PANEL; t++)
             for (size_t l = lanes; l < FM_PANEL; l++)
                 filter[(t * FM_PANEL + i) * FM_PANEL + l] = 0;
@@ -443,6 +426,31 @@ static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_st
     for (size_t t = 0; t < taps; t++)
         sink(plan, run, step->weight + (out * step->taps + t * c + in * FM_PANEL) * FM_PANEL,
              filter + t * FM_PANEL * FM_PANEL, inputs * FM_PANEL);
-    if (in == 0)
-        bias_gradient(plan, step, run, out, lanes);
+}
+
+/* Jobs: (FM_PANELS_A_JOB panels of outputs, panel of inputs); those of the first panel of inputs also
+   do the bias. */
+static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_step *step,
+                                  const struct fm_run *run, size_t job)
+{
+    const struct fm_winograd *w = step->winograd;
+    size_t panels = fm_panels(step->in_shape.c), in = job % panels;
+    size_t out = job / panels * FM_PANELS_A_JOB, end = fm_panels(step->units);
+    size_t points = w->y.points * w->x.points, panel = fm_winograd_rows(w, plan->batch) * FM_PANEL;
+    const float *inputs = run->workspace + step->points + in * panel;
+    const float *gradients = run->workspace + step->back_points;
+    end = end < out + FM_PANELS_A_JOB ? end : out + FM_PANELS_A_JOB;
+    for (size_t i = 0; i < points; i++) {
+        size_t at = fm_point_row(w, plan->batch, i) * FM_PANEL, tiles = w->point[i].tiles;
+        for (size_t p = out; p < end; p++)
+            multiply_gradient(inputs + at, gradients + p * panel + at, run->pictures * tiles,
+                              (plan->batch * tiles + 1) * FM_PANEL, lanes_of_panel(step->units, p),
+                              run->own + ((p - out) * points + i) * GRADIENT_POINT);
+    }
+    for (size_t p = out; p < end; p++) {
+        sink_filters(plan, step, run, in, p, run->own + (p - out) * points * GRADIENT_POINT,
+                     run->own + FM_PANELS_A_JOB * points * GRADIENT_POINT);
+        if (in == 0)
+            bias_gradient(plan, step, run, p, lanes_of_panel(step->units, p));
+    }
 }

@@ -30,10 +30,18 @@ static size_t blocks(size_t rows)
 
 /* ---- by points, see kernels/winograd.h */
 
+static size_t pairs(size_t units)
+{
+    return (fm_panels(units) + FM_PANELS_A_JOB - 1) / FM_PANELS_A_JOB;
+}
+
 static size_t winograd_points(const struct fm_winograd *w)
 {
     return w->y.points * w->x.points;
 }
+
+/* Floats, from where on points do not stay in a cache until they are read. */
+enum { STREAM = 1 << 20 };
 
 static void at_least(size_t *room, size_t floats)
 {
@@ -55,19 +63,22 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
     at_least(&builder->filter_floats, filters);
     if (step->shared_points)
         at_least(&builder->points_floats, points);
-    at_least(&builder->plan->own_floats, fm_winograd_rows(w, w->group) * FM_PANEL);
+    at_least(&builder->plan->own_floats,
+             FM_PANELS_A_JOB * fm_winograd_rows(w, w->group) * FM_PANEL);
     struct fm_step before = *step;
     before.kind = filter;
+    before.stream = filters > STREAM;
     before.jobs = fm_panels(in) * fm_panels(out);
     if (fm_add_step(builder, &before, err) != 0)
         return -1;
     before.kind = FM_JOB_winograd_input;
-    before.jobs = blocks * fm_panels(in);
+    before.stream = points > STREAM;
+    before.jobs = builder->plan->batch * w->y.tiles;
     before.in_shape.c = in;
     if (fm_add_step(builder, &before, err) != 0)
         return -1;
     struct fm_step last = *step;
-    last.jobs = blocks * fm_panels(out);
+    last.jobs = blocks * pairs(out);
     count_work(builder, &last);
     return fm_add_step(builder, &last, err);
 }
@@ -112,17 +123,18 @@ static int winograd_gradient(struct fm_builder *builder, const struct fm_node *n
     step.phase = FM_GRADIENT;
     step.winograd = w;
     step.shared_points = true;
-    step.jobs = fm_winograd_blocks(w, builder->plan->batch) * fm_panels(step.units);
-    at_least(&builder->points_floats,
-             fm_winograd_rows(w, builder->plan->batch) * fm_panels(step.units) * FM_PANEL);
+    step.jobs = builder->plan->batch * w->y.tiles;
+    size_t points = fm_winograd_rows(w, builder->plan->batch) * fm_panels(step.units) * FM_PANEL;
+    step.stream = points > STREAM;
+    at_least(&builder->points_floats, points);
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     step.kind = FM_JOB_winograd_gradient;
     count_work(builder, &step);
     step.shared_points = false;
     step.points = builder->points[node - builder->plan->net->node];
-    step.jobs = fm_panels(step.units) * fm_panels(step.in_shape.c);
-    at_least(&builder->plan->own_floats, (winograd_points(w) * (FM_PANEL + 1) +
+    step.jobs = pairs(step.units) * fm_panels(step.in_shape.c);
+    at_least(&builder->plan->own_floats, (FM_PANELS_A_JOB * winograd_points(w) * (FM_PANEL + 1) +
                                           step.window.kernel_h * step.window.kernel_w * FM_PANEL) *
                                              FM_PANEL);
     return fm_add_step(builder, &step, err);
