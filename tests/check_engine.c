@@ -262,14 +262,14 @@ START_TEST(dark_pixels_left_out_do_not_show)
     size_t n = counts[_i];
     struct fmnn_model *model = fmnn_model_parse("dense 69 | dense classes", "text", NULL);
     struct fmnn_net *net = fmnn_net_new(model, H, W, 2, NULL);
-    fmnn_net_initialise(net, 23);
+    fmnn_net_initialise(net, 23, 0);
     struct fmnn_data *data = make_data(net, n, 24);
     float *weight = calloc(UNITS * H * W, sizeof *weight), *g = calloc(UNITS * H * W, sizeof *g);
     float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
     fmnn_net_get(net, 0, weight);
     const struct fm_kernels *kernels;
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
-        struct fm_plan *plan = fm_plan_new(net, n + 3, true, FM_OPTIMIZER_adam, NULL);
+        struct fm_plan *plan = fm_plan_new(net, n + 3, 8, true, FM_OPTIMIZER_adam, NULL);
         struct once once = {.data = data, .n = n};
         struct fm_run run = run_of(&once, net);
         run.gradients = gradients;

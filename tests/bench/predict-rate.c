@@ -111,7 +111,7 @@ static double product_rate(unsigned units, const char *threads, double seconds)
     struct fmnn_net *net = need(fmnn_net_new(model, SIDE, SIDE, CLASSES, &error));
     uint8_t *pixels = need(malloc((size_t)PICTURES * SIDE * SIDE));
     float *probabilities = need(malloc(sizeof(float) * PICTURES * CLASSES));
-    fmnn_net_initialise(net, 0);
+    fmnn_net_initialise(net, 0, 0);
     for (size_t i = 0; i < (size_t)PICTURES * SIDE * SIDE; i++)
         pixels[i] = (uint8_t)(i * 2654435761u >> 24);
     struct fmnn_predictor *predictor = predictor_of(net, threads);
