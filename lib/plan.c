@@ -43,11 +43,17 @@ int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *or
     return 0;
 }
 
-/* Where a picture is a single pixel, it takes whole cache lines, and an odd number of them, for
-   pictures that are a power of two apart would crowd a few sets of the cache. */
-static size_t channel_room(size_t c, size_t h, size_t w)
+/* Room for the pictures of a batch, each h x w pixels of c channels. They take whole cache lines, and an
+   odd number of them: pictures that are a power of two apart would crowd a few sets of the cache. */
+static int take_pictures(struct fm_builder *builder, size_t c, size_t h, size_t w,
+                         struct fm_place *place, struct fmnn_error *err)
 {
-    return h * w == 1 ? (c + 15) / 16 * 16 | 16 : c;
+    size_t floats;
+    if (!fm_mul(h * w, c, &floats) || floats > most_floats)
+        return fm_fail(err, FMNN_USAGE, "the net needs too much memory at a batch of %zu",
+                       builder->plan->batch);
+    *place = (struct fm_place){.picture = (floats + 15) / 16 * 16 | 16, .row = w * c, .pixel = c};
+    return fm_take_room(builder, builder->plan->batch, place->picture, &place->origin, err);
 }
 
 /* A value's place, with the zeros that its reader's window wants around it. */
@@ -55,15 +61,11 @@ static int place_value(struct fm_builder *builder, size_t id, const struct fm_wi
                        struct fmnn_error *err)
 {
     struct fm_shape s = builder->plan->net->value[id].shape;
-    size_t w = window->left + s.w + window->right, h = window->top + s.h + window->bottom, origin;
-    size_t room = channel_room(s.c, h, w);
-    if (fm_take_frames(builder->plan, room, h, w, &origin, err) != 0)
+    struct fm_place *place = &builder->value[id];
+    size_t w = window->left + s.w + window->right, h = window->top + s.h + window->bottom;
+    if (take_pictures(builder, s.c, h, w, place, err) != 0)
         return -1;
-    builder->value[id] =
-        (struct fm_place){.origin = origin + (window->top * w + window->left) * s.c,
-                          .picture = h * w * room,
-                          .row = w * s.c,
-                          .pixel = s.c};
+    place->origin += window->top * place->row + window->left * place->pixel;
     return 0;
 }
 
@@ -71,17 +73,14 @@ static int place_gradient(struct fm_builder *builder, size_t id, struct fm_frame
                           struct fmnn_error *err)
 {
     struct fm_shape s = builder->plan->net->value[id].shape;
-    size_t origin;
+    struct fm_place *place = &builder->gradient[id];
     if (frame.h == 0)
         frame = (struct fm_frame){.h = s.h, .w = s.w, .spread = 1};
-    size_t room = channel_room(s.c, frame.h, frame.w);
-    if (fm_take_frames(builder->plan, room, frame.h, frame.w, &origin, err) != 0)
+    if (take_pictures(builder, s.c, frame.h, frame.w, place, err) != 0)
         return -1;
-    builder->gradient[id] =
-        (struct fm_place){.origin = origin + (frame.top * frame.w + frame.left) * s.c,
-                          .picture = frame.h * frame.w * room,
-                          .row = frame.spread * frame.w * s.c,
-                          .pixel = frame.spread * s.c};
+    place->origin += frame.top * place->row + frame.left * place->pixel;
+    place->row *= frame.spread;
+    place->pixel *= frame.spread;
     return 0;
 }
 

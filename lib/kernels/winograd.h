@@ -344,9 +344,13 @@ static inline void finish_forward(const struct fm_step *step, const float *bias,
                                   size_t lanes, float *to, const float *value)
 {
     (void)value;
-    for (size_t l = 0; l < FM_PANEL; l += VL)
-        v_store(pixel + l, v_add(v_load(pixel + l), v_load(bias + l)));
-    store_lanes(to, pixel, lanes, step->activation);
+    for (size_t l = 0; l < lanes; l += VL) {
+        vec y = activate(step->activation, v_add(v_load(pixel + l), v_load(bias + l)));
+        if (l + VL <= lanes)
+            v_store(to + l, y);
+        else
+            v_store_part(to + l, y, lanes - l);
+    }
 }
 
 static inline void finish_back(const struct fm_step *step, const float *bias, float *pixel,
