@@ -18,8 +18,9 @@
 
 /* Models that between them have every layer type and activation, strides, both paddings, even
    and odd kernels, dropped rows, sizes one past the vector, one output pixel, more than one
-   panel, and sums longer than what the product is handed at once (GRADIENT_TAPS rows of five
-   pictures, AT_ONCE panels of units). */
+   panel, sums longer than what the product is handed at once (GRADIENT_TAPS rows of five
+   pictures, AT_ONCE panels of units), convolutions by points, and a dense layer with more than
+   FM_SMALL weights. */
 static const struct {
     const char *text;
     size_t height, width, classes;
@@ -41,8 +42,9 @@ static const struct {
     {"conv 2 3x3 tanh | conv 3 2x2 relu | dense classes", 60, 3, 3},
     {"dense 3 tanh | dense 2100 relu | dense classes", 2, 2, 2},
     {"conv 33 3x3 tanh | conv 35 3x3 relu | avgpool 7 | dense classes", 7, 14, 3},
-    {"conv 31 2x3 tanh | conv 65 5x4 tanh | conv 32 3x3 valid | avgpool 2 | dense classes", 12, 9,
+    {"conv 31 2x3 tanh | conv 65 5x4 tanh | conv 32 3x3 valid | avgpool 2 | dense classes", 10, 7,
      4},
+    {"conv 4 1x1 | conv 9 3x3 relu | dense 33 tanh | dense classes", 13, 9, 3},
 };
 
 static inline struct fmnn_net *make_net(size_t i, uint64_t seed)

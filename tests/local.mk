@@ -19,7 +19,8 @@ TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
 	tests/check_table tests/check_sets tests/check_images tests/check_split \
-	tests/check_model tests/check_team tests/check_engine tests/check_train tests/check_confusion
+	tests/check_model tests/check_team tests/check_engine \
+	tests/check_winograd tests/check_train tests/check_confusion
 # The internals are hidden in the shared library; the tests use the static one.
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 check_ldflags = -static
@@ -69,6 +70,10 @@ tests_check_engine_SOURCES = tests/check_engine.c tests/runner.h tests/engine.h
 tests_check_engine_CPPFLAGS = $(check_cppflags)
 tests_check_engine_LDFLAGS = $(check_ldflags)
 tests_check_engine_LDADD = $(check_ldadd)
+tests_check_winograd_SOURCES = tests/check_winograd.c tests/runner.h tests/engine.h
+tests_check_winograd_CPPFLAGS = $(check_cppflags)
+tests_check_winograd_LDFLAGS = $(check_ldflags)
+tests_check_winograd_LDADD = $(check_ldadd)
 tests_check_train_SOURCES = tests/check_train.c tests/runner.h tests/engine.h tests/scratch.h
 tests_check_train_CPPFLAGS = $(check_cppflags)
 tests_check_train_LDFLAGS = $(check_ldflags)
