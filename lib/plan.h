@@ -118,6 +118,7 @@ struct fm_step {
     uint64_t bytes; /* of parameters, and of the optimizer's slots, read and written in a run */
     const struct fm_winograd *winograd;
     size_t rows;
+    size_t panel;                       /* the first that a part of Winograd's product has */
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
     bool stream;                        /* the points are many: past the caches with them */
     bool shared_points; /* points lie in the room that all such steps share, one after the other */

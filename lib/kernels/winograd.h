@@ -218,7 +218,7 @@ static void filters_to_points(const struct fm_winograd *w, const float *in, size
     v_stream_end();
 }
 
-/* Jobs: (panel of outputs, panel of inputs). */
+/* Jobs: (panel of outputs, from step->panel on, panel of inputs). */
 static void job_winograd_filter(const struct fm_plan *plan, const struct fm_step *step,
                                 const struct fm_run *run, size_t job)
 {
@@ -227,7 +227,8 @@ static void job_winograd_filter(const struct fm_plan *plan, const struct fm_step
     size_t points = step->winograd->y.points * step->winograd->x.points;
     size_t point = fm_filter_point(panels);
     filters_to_points(
-        step->winograd, run->weights + step->weight + (out * step->taps + in * FM_PANEL) * FM_PANEL,
+        step->winograd,
+        run->weights + step->weight + ((step->panel + out) * step->taps + in * FM_PANEL) * FM_PANEL,
         c * FM_PANEL, lanes_of_panel(c, in),
         run->workspace + step->filter + out * points * point + in * FM_PANEL * FM_PANEL, point,
         step->stream);
@@ -247,7 +248,7 @@ static void turn_filters(const struct fm_step *step, const float *weight, size_t
 }
 
 /* The same for the gradient of the input, where outputs come in and inputs go out. Jobs: (panel of
-   inputs, panel of outputs). */
+   inputs, from step->panel on, panel of outputs). */
 static void job_winograd_turned_filter(const struct fm_plan *plan, const struct fm_step *step,
                                        const struct fm_run *run, size_t job)
 {
@@ -255,8 +256,10 @@ static void job_winograd_turned_filter(const struct fm_plan *plan, const struct 
     size_t panels = fm_panels(step->units), out = job % panels, in = job / panels;
     size_t points = step->winograd->y.points * step->winograd->x.points;
     size_t point = fm_filter_point(panels);
-    turn_filters(step, run->weights + step->weight + (out * step->taps + in * FM_PANEL) * FM_PANEL,
-                 lanes_of_panel(step->in_shape.c, in), run->own);
+    turn_filters(step,
+                 run->weights + step->weight +
+                     (out * step->taps + (step->panel + in) * FM_PANEL) * FM_PANEL,
+                 lanes_of_panel(step->in_shape.c, step->panel + in), run->own);
     filters_to_points(
         step->winograd, run->own, FM_PANEL * FM_PANEL, lanes_of_panel(step->units, out),
         run->workspace + step->filter + in * points * point + out * FM_PANEL * FM_PANEL, point,
@@ -279,13 +282,13 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
         size_t row = fm_point_row(w, plan->batch, i) + first * tiles;
         size_t next_row = fm_point_row(w, plan->batch, next) + first * w->point[next].tiles;
         for (size_t p = 0; p < FM_PANELS_A_JOB && panel + p < fm_panels(units); p++)
-            multiply_rows(in + row * FM_PANEL, in + (p ? next_row : row) * FM_PANEL, in_panel,
-                          panels, pictures * tiles,
-                          run->workspace + step->filter + ((panel + p) * points + i) * point,
-                          lanes_of_panel(units, panel + p),
-                          run->own +
-                              (p * fm_winograd_rows(w, w->group) + fm_point_row(w, w->group, i)) *
-                                  FM_PANEL);
+            multiply_rows(
+                in + row * FM_PANEL, in + (p ? next_row : row) * FM_PANEL, in_panel, panels,
+                pictures * tiles,
+                run->workspace + step->filter + ((panel + p - step->panel) * points + i) * point,
+                lanes_of_panel(units, panel + p),
+                run->own +
+                    (p * fm_winograd_rows(w, w->group) + fm_point_row(w, w->group, i)) * FM_PANEL);
     }
 }
 
@@ -365,7 +368,7 @@ static void job_winograd_product(const struct fm_plan *plan, const struct fm_ste
                                  const struct fm_run *run, size_t job)
 {
     size_t blocks = fm_winograd_blocks(step->winograd, plan->batch);
-    size_t block = job % blocks, panel = job / blocks * FM_PANELS_A_JOB;
+    size_t block = job % blocks, panel = step->panel + job / blocks * FM_PANELS_A_JOB;
     multiply_points(plan, step, run, block, step->in_shape.c, panel, step->units);
     finish_block(step, run, block, panel, step->units, &step->out, &step->out, finish_forward);
 }
@@ -376,7 +379,7 @@ static void job_winograd_back(const struct fm_plan *plan, const struct fm_step *
                               const struct fm_run *run, size_t job)
 {
     size_t blocks = fm_winograd_blocks(step->winograd, plan->batch);
-    size_t block = job % blocks, panel = job / blocks * FM_PANELS_A_JOB;
+    size_t block = job % blocks, panel = step->panel + job / blocks * FM_PANELS_A_JOB;
     multiply_points(plan, step, run, block, step->units, panel, step->in_shape.c);
     finish_block(step, run, block, panel, step->in_shape.c, &step->in_back, &step->out,
                  finish_back);

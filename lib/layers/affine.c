@@ -49,38 +49,65 @@ static void at_least(size_t *room, size_t floats)
         *room = floats;
 }
 
-/* Filters to points, the input's tiles to points, and their product: from so many channels to so
-   many. step: of the product; the others differ from it in kind and jobs. */
+/* Panels of outputs whose filters' points are had at a time: so few that they stay in a cache until
+   they are used, as a rule, but enough for many threads. */
+static size_t panels_of_part(size_t filter, size_t blocks)
+{
+    enum { CACHE = 1 << 21, JOBS = 16 };
+    size_t panels = CACHE / filter / FM_PANELS_A_JOB * FM_PANELS_A_JOB;
+    size_t least = (JOBS + blocks - 1) / blocks * FM_PANELS_A_JOB;
+    return panels > least ? panels : least;
+}
+
+/* Filters to points, and the product with them, part by part of the outputs. */
+static int add_parts(struct fm_builder *builder, const struct fm_step *step,
+                     enum fm_job_kind filter_kind, size_t filter, size_t in, size_t out,
+                     struct fmnn_error *err)
+{
+    size_t blocks = fm_winograd_blocks(step->winograd, builder->plan->batch);
+    size_t most = panels_of_part(filter, blocks), count;
+    struct fm_step product = *step;
+    count_work(builder, &product);
+    for (size_t panel = 0; panel < fm_panels(out); panel += count) {
+        count = fm_panels(out) - panel < most ? fm_panels(out) - panel : most;
+        at_least(&builder->filter_floats, count * filter);
+        struct fm_step before = *step;
+        before.kind = filter_kind;
+        before.panel = product.panel = panel;
+        before.stream = count * filter > STREAM;
+        before.jobs = fm_panels(in) * count;
+        product.jobs = blocks * pairs(count * FM_PANEL);
+        if (fm_add_step(builder, &before, err) != 0 || fm_add_step(builder, &product, err) != 0)
+            return -1;
+        product.flops = product.flops_done = product.bytes = 0; /* have been told */
+    }
+    return 0;
+}
+
+/* The input's tiles to points, and their product with the filters': from so many channels to so many.
+   step: of the product; the others differ from it in kind and jobs. */
 static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
-                        enum fm_job_kind filter, size_t in, size_t out, struct fmnn_error *err)
+                        enum fm_job_kind filter_kind, size_t in, size_t out, struct fmnn_error *err)
 {
     const struct fm_winograd *w = step->winograd;
-    size_t blocks = fm_winograd_blocks(w, builder->plan->batch), filters, points;
-    if (!fm_mul(fm_filter_point(fm_panels(in)), fm_panels(out) * winograd_points(w), &filters) ||
+    size_t filter, filters, points;
+    if (!fm_mul(fm_filter_point(fm_panels(in)), winograd_points(w), &filter) ||
+        !fm_mul(filter, fm_panels(out), &filters) ||
         !fm_mul(fm_winograd_rows(w, builder->plan->batch), fm_panels(in) * FM_PANEL, &points))
         return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu",
                        builder->plan->batch);
-    at_least(&builder->filter_floats, filters);
     if (step->shared_points)
         at_least(&builder->points_floats, points);
     at_least(&builder->plan->own_floats,
              FM_PANELS_A_JOB * fm_winograd_rows(w, w->group) * FM_PANEL);
-    struct fm_step before = *step;
-    before.kind = filter;
-    before.stream = filters > STREAM;
-    before.jobs = fm_panels(in) * fm_panels(out);
-    if (fm_add_step(builder, &before, err) != 0)
+    struct fm_step input = *step;
+    input.kind = FM_JOB_winograd_input;
+    input.stream = points > STREAM;
+    input.jobs = builder->plan->batch * w->y.tiles;
+    input.in_shape.c = in;
+    if (fm_add_step(builder, &input, err) != 0)
         return -1;
-    before.kind = FM_JOB_winograd_input;
-    before.stream = points > STREAM;
-    before.jobs = builder->plan->batch * w->y.tiles;
-    before.in_shape.c = in;
-    if (fm_add_step(builder, &before, err) != 0)
-        return -1;
-    struct fm_step last = *step;
-    last.jobs = blocks * pairs(out);
-    count_work(builder, &last);
-    return fm_add_step(builder, &last, err);
+    return add_parts(builder, step, filter_kind, filter, in, out, err);
 }
 
 /* In training the input's points are kept for the gradient of the filters. */
