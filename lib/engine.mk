@@ -3,7 +3,7 @@ lib_libfmnn_la_SOURCES += \
 	lib/real.h lib/real.c \
 	lib/model.h lib/model.c \
 	lib/layers/layer.h lib/layers/registry.c \
-	lib/layers/affine.h lib/layers/affine.c lib/layers/conv.c lib/layers/dense.c lib/layers/pool.c \
+	lib/layers/affine.h lib/layers/affine.c lib/layers/points.c lib/layers/conv.c lib/layers/dense.c lib/layers/pool.c \
 	lib/optim/optimizer.h lib/optim/registry.c \
 	lib/optim/adam.h lib/optim/adam.c lib/optim/sgd.h lib/optim/sgd.c \
 	lib/net.h lib/net.c lib/winograd.h lib/winograd.c lib/team.h lib/team.c lib/plan.h lib/plan.c \
@@ -14,7 +14,7 @@ lib_libfmnn_la_SOURCES += \
 # A kernel set is a library of its own, so that its flags reach nothing else.
 kernel_headers = lib/kernels/kernels.h lib/kernels/vector.h lib/kernels/set.h lib/kernels/activation.h \
 	lib/kernels/product.h lib/kernels/sink.h lib/kernels/affine.h lib/kernels/affine-back.h \
-	lib/kernels/stream.h lib/kernels/dense.h lib/kernels/dense-both.h lib/kernels/winograd.h lib/kernels/pool.h lib/kernels/ends.h lib/kernels/peak.h
+	lib/kernels/stream.h lib/kernels/dense.h lib/kernels/dense-both.h lib/kernels/transform.h lib/kernels/winograd.h lib/kernels/pool.h lib/kernels/ends.h lib/kernels/peak.h
 lib_libfmnn_la_SOURCES += lib/kernels/kernels.c lib/kernels/generic.c $(kernel_headers)
 if KERNELS_AVX2
 noinst_LTLIBRARIES += lib/kernels/libavx2.la

@@ -16,6 +16,7 @@
 #include "kernels/affine-back.h"
 #include "kernels/dense.h"
 #include "kernels/dense-both.h"
+#include "kernels/transform.h"
 #include "kernels/winograd.h"
 #include "kernels/pool.h"
 #include "kernels/ends.h"

@@ -8,4 +8,17 @@ int fm_affine_forward(struct fm_builder *, const struct fm_node *, struct fmnn_e
 int fm_affine_backward(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
 struct fm_frame fm_affine_frame(const struct fm_layer *, struct fm_shape in);
 
+/* Fills in what a profile has to know of a step: the work of one of the layer's products. */
+void fm_count_work(const struct fm_builder *, struct fm_step *);
+/* Makes room so many floats large, if it is not yet. */
+void fm_at_least(size_t *room, size_t floats);
+
+/* The same for convolutions by points, in points.c. step: the node's, and how it is convolved. */
+int fm_points_forward(struct fm_builder *, const struct fm_node *, struct fm_step *step,
+                      struct fmnn_error *);
+int fm_points_input_gradient(struct fm_builder *, const struct fm_node *, struct fm_step *step,
+                             struct fmnn_error *);
+int fm_points_gradient(struct fm_builder *, const struct fm_node *, const struct fm_winograd *,
+                       struct fmnn_error *);
+
 #endif

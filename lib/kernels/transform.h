@@ -1,0 +1,110 @@
+/* transform.h -- small matrices on both sides of a tile of vectors, for winograd.h. */
+
+enum { POINTS = FM_MOST_POINTS * FM_MOST_POINTS };
+
+/* Where the elements of a tile lie, (y,x) at [y * FM_MOST_POINTS + x]. */
+struct spots {
+    size_t at[POINTS];
+};
+
+static inline struct spots even_spots(size_t row, size_t pixel)
+{
+    struct spots spots;
+    for (size_t y = 0; y < FM_MOST_POINTS; y++)
+        for (size_t x = 0; x < FM_MOST_POINTS; x++)
+            spots.at[y * FM_MOST_POINTS + x] = y * row + x * pixel;
+    return spots;
+}
+
+#define EACH_1(X) X(0)
+#define EACH_2(X) EACH_1(X) X(1)
+#define EACH_3(X) EACH_2(X) X(2)
+#define EACH_4(X) EACH_3(X) X(3)
+#define EACH_5(X) EACH_4(X) X(4)
+#define EACH_6(X) EACH_5(X) X(5)
+#define EACH_7(X) EACH_6(X) X(6)
+
+#define COMBINE_LOAD(k)                                                                            \
+    const float *from##k = in + in_at[(k)*in_step];                                                \
+    vec low##k = v_load(from##k), high##k = v_load(from##k + VL);
+#define COMBINE_TERM(k)                                                                            \
+    {                                                                                              \
+        vec factor = v_splat(row[k]);                                                              \
+        low = v_fma(factor, low##k, low);                                                          \
+        high = v_fma(factor, high##k, high);                                                       \
+    }
+#define COMBINE(n)                                                                                 \
+    case n: {                                                                                      \
+        EACH_##n(COMBINE_LOAD) for (size_t i = 0; i < rows; i++)                                   \
+        {                                                                                          \
+            const float *row = m->at[i];                                                           \
+            float *to = out + out_at[i * out_step];                                                \
+            vec low = v_splat(0), high = v_splat(0);                                               \
+            EACH_##n(COMBINE_TERM) if (stream)                                                     \
+            {                                                                                      \
+                v_stream(to, low);                                                                 \
+                v_stream(to + VL, high);                                                           \
+            }                                                                                      \
+            else                                                                                   \
+            {                                                                                      \
+                v_store(to, low);                                                                  \
+                v_store(to + VL, high);                                                            \
+            }                                                                                      \
+        }                                                                                          \
+        break;                                                                                     \
+    }
+
+/* out[i] = sum over k of m[i][k] in[k], for pairs of vectors; past the caches where it streams. */
+static inline void combine(const struct fm_matrix *m, const float *in, const size_t *in_at,
+                           size_t in_step, float *out, const size_t *out_at, size_t out_step,
+                           bool stream)
+{
+    size_t rows = m->rows;
+    switch (m->columns) {
+        COMBINE(1)
+        COMBINE(2)
+        COMBINE(3)
+        COMBINE(4)
+        COMBINE(5)
+        COMBINE(6)
+        COMBINE(7)
+    }
+}
+
+enum { PAIR = 2 * VL };
+
+/* out = y in x', for tiles of pairs of vectors. */
+static void transform(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
+                      const struct spots *in_at, float *out, const struct spots *out_at,
+                      bool stream)
+{
+    _Alignas(64) float middle[POINTS * PAIR];
+    size_t middle_at[POINTS];
+    for (size_t i = 0; i < POINTS; i++)
+        middle_at[i] = i * PAIR;
+    for (size_t k = 0; k < x->columns; k++)
+        combine(y, in, in_at->at + k, FM_MOST_POINTS, middle, middle_at + k, FM_MOST_POINTS, false);
+    for (size_t i = 0; i < y->rows; i++)
+        combine(x, middle, middle_at + i * FM_MOST_POINTS, 1, out, out_at->at + i * FM_MOST_POINTS,
+                1, stream);
+}
+
+/* The same for 32 channels, of which the input has so many; the others are zero. */
+static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
+                            const struct spots *in_at, size_t lanes, float *out,
+                            const struct spots *out_at, bool stream)
+{
+    for (size_t l = 0; l < FM_PANEL; l += PAIR) {
+        if (l + PAIR <= lanes) {
+            transform(y, x, in + l, in_at, out + l, out_at, stream);
+            continue;
+        }
+        _Alignas(64) float part[POINTS * PAIR] = {0};
+        const struct spots part_at = even_spots(FM_MOST_POINTS * PAIR, PAIR);
+        for (size_t i = 0; i < y->columns && l < lanes; i++)
+            for (size_t k = 0; k < x->columns; k++)
+                memcpy(part + part_at.at[i * FM_MOST_POINTS + k],
+                       in + l + in_at->at[i * FM_MOST_POINTS + k], (lanes - l) * sizeof *part);
+        transform(y, x, part, &part_at, out + l, out_at, stream);
+    }
+}
