@@ -20,7 +20,7 @@ cat >"$dir/include/check.h" <<'END'
 #define ck_assert_ptr_nonnull(p) ck_assert_msg((p) != NULL, "NULL\n")
 END
 sed '/xxhash/d; /^static void digest_rows/,$d' lib/data.c >"$dir/data.c"
-sources="tests/bench/alone.c lib/error.c lib/memory.c lib/words.c lib/rng.c lib/real.c lib/sets.c lib/model.c lib/net.c
+sources="tests/bench/alone.c lib/error.c lib/memory.c lib/words.c lib/rng.c lib/real.c lib/sets.c lib/model.c lib/net.c lib/winograd.c
     lib/plan.c lib/profile.c lib/team.c lib/predict.c lib/layers/*.c lib/optim/*.c lib/kernels/kernels.c lib/kernels/generic.c
     $dir/data.c"
 flags="-std=gnu11 -D_GNU_SOURCE -ffp-contract=off -Ilib -Itests -I$dir/include ${CFLAGS--O2}"
