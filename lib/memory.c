@@ -22,38 +22,8 @@ void *fm_alloc(size_t count, size_t size, struct fmnn_error *err)
     return p ? p : no_memory(count, size, err);
 }
 
-/* Large blocks begin with a huge page, and the system is asked for more of them: a hundred megabytes
-   are touched and walked through much faster so. Where there are none, nothing is lost. */
-void *fm_alloc_bare(size_t count, size_t size, struct fmnn_error *err)
-{
-    const size_t huge = 2 << 20;
-    size_t bytes, alignment = 64;
-    if (!fm_mul(count, size, &bytes) || bytes > SIZE_MAX - huge)
-        return no_memory(count, size, err);
-#ifdef MADV_HUGEPAGE
-    if (bytes >= 2 * huge)
-        alignment = huge;
-#endif
-    bytes = bytes ? (bytes + alignment - 1) & ~(alignment - 1) : alignment;
-    void *p = aligned_alloc(alignment, bytes);
-    if (!p)
-        return no_memory(count, size, err);
-#ifdef MADV_HUGEPAGE
-    if (alignment == huge) {
-        int saved = errno;
-        madvise(p, bytes, MADV_HUGEPAGE);
-        errno = saved;
-    }
-#endif
-    return p;
-}
-
-void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err)
-{
-    void *p = fm_alloc_bare(count, size, err);
-    return p ? memset(p, 0, count * size) : NULL;
-}
-
+/* A hundred megabytes are touched and walked through much faster in huge pages. Where there are none,
+   nothing is lost. */
 void fm_expect_large(void *block, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
@@ -67,6 +37,28 @@ void fm_expect_large(void *block, size_t bytes)
 #else
     (void)block, (void)bytes;
 #endif
+}
+
+/* Large blocks begin with a huge page. */
+void *fm_alloc_bare(size_t count, size_t size, struct fmnn_error *err)
+{
+    const size_t huge = 2 << 20;
+    size_t bytes;
+    if (!fm_mul(count, size, &bytes) || bytes > SIZE_MAX - huge)
+        return no_memory(count, size, err);
+    size_t alignment = bytes >= 2 * huge ? huge : 64;
+    bytes = bytes ? (bytes + alignment - 1) & ~(alignment - 1) : alignment;
+    void *p = aligned_alloc(alignment, bytes);
+    if (!p)
+        return no_memory(count, size, err);
+    fm_expect_large(p, bytes);
+    return p;
+}
+
+void *fm_alloc_aligned(size_t count, size_t size, struct fmnn_error *err)
+{
+    void *p = fm_alloc_bare(count, size, err);
+    return p ? memset(p, 0, count * size) : NULL;
 }
 
 int fm_grow(void **array, size_t *capacity, size_t need, size_t size, struct fmnn_error *err)

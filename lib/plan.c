@@ -17,19 +17,6 @@ enum { OVER_READ = 64 }; /* kernels may read, never write, so many floats beyond
 static const size_t most_floats =
     SIZE_MAX / 8 < (uint64_t)1 << 36 ? SIZE_MAX / 8 & ~(size_t)15 : (size_t)((uint64_t)1 << 36);
 
-int fm_take_frames(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
-                   struct fmnn_error *err)
-{
-    size_t floats;
-    if (!fm_mul(h * w, c, &floats) || !fm_mul(floats, plan->batch, &floats) ||
-        floats > most_floats - plan->floats)
-        return fm_fail(err, FMNN_USAGE, "the net needs too much memory at a batch of %zu",
-                       plan->batch);
-    *origin = plan->floats;
-    plan->floats += (floats + 15) & ~(size_t)15;
-    return 0;
-}
-
 int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
                  struct fmnn_error *err)
 {
@@ -163,7 +150,8 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
                            .in = builder->value[last]};
     if (builder->training)
         step.in_back = builder->gradient[last];
-    if (fm_take_frames(plan, (step.in_shape.c + 15) / 16 * 16, 1, 1, &step.scratch, err) != 0)
+    if (fm_take_room(builder, plan->batch, (step.in_shape.c + 15) / 16 * 16, &step.scratch, err) !=
+        0)
         return -1;
     return fm_add_step(builder, &step, err);
 }
@@ -189,8 +177,7 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
         }
     }
     size_t scratch;
-    if (fm_take_frames(plan, (builder->scratch_floats + plan->batch - 1) / plan->batch, 1, 1,
-                       &scratch, err) != 0)
+    if (fm_take_room(builder, 1, builder->scratch_floats, &scratch, err) != 0)
         return -1;
     for (size_t k = plan->forward_steps; k < plan->step_count; k++)
         if (plan->step[k].kind == FM_JOB_transpose_weight ||
@@ -264,13 +251,13 @@ static int note_light(struct fm_builder *builder, struct fmnn_error *err)
     if (dense->kind != FM_JOB_dense)
         return 0;
     size_t bits, words = (dense->taps + 63) / 64;
-    if (fm_take_frames(plan, 2 * words, 1, 1, &gather->light, err) != 0)
+    if (fm_take_room(builder, plan->batch, 2 * words, &gather->light, err) != 0)
         return -1;
     dense->light = gather->light;
     dense->jobs = (fm_panels(dense->units) + 1) / 2 * ((plan->batch + FM_BLOCK - 1) / FM_BLOCK);
     if (!builder->training)
         return 0;
-    if (fm_take_frames(plan, dense->taps / FM_LIT / 2 + 1, 1, 1, &bits, err) != 0)
+    if (fm_take_room(builder, plan->batch, dense->taps / FM_LIT / 2 + 1, &bits, err) != 0)
         return -1;
     gather->scratch = bits;
     for (size_t i = plan->forward_steps; i < plan->step_count; i++)

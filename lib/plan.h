@@ -1,7 +1,7 @@
 /* plan.h -- a net's work, laid out once: where values lie, and steps of independent jobs.
 
-   The planner sees shapes, the batch and what is to be done, never threads, caches or the CPU. A
-   step is a kind of job and a number of them with disjoint outputs; a step begins when the last
+   The planner sees shapes, the batch and what is to be done, never caches or the CPU, and threads
+   only to give each some memory of its own. A step is a kind of job and a number of them with disjoint outputs; a step begins when the last
    is done. So the same bits come out for any number of threads, by structure. */
 #ifndef FM_PLAN_H
 #define FM_PLAN_H
@@ -117,7 +117,7 @@ struct fm_step {
     uint64_t flops, flops_done;
     uint64_t bytes; /* of parameters, and of the optimizer's slots, read and written in a run */
     const struct fm_winograd *winograd;
-    size_t rows;
+    size_t rows;                        /* inputs of a job */
     size_t panel;                       /* the first that a part of Winograd's product has */
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
     bool stream;                        /* the points are many: past the caches with them */
@@ -194,9 +194,6 @@ struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_no
 /* Room in the workspace for rows of so many floats. */
 int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
                  struct fmnn_error *err);
-/* Takes room for `batch` frames of h x w pixels of c channels from the workspace. */
-int fm_take_frames(struct fm_plan *plan, size_t c, size_t h, size_t w, size_t *origin,
-                   struct fmnn_error *err);
 int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct fmnn_error *err);
 
 #endif

@@ -74,7 +74,7 @@ static void finish(struct fm_team *team, uint32_t count)
 
 void fm_team_begin(struct fm_team *team, const struct fm_work *work, unsigned threads)
 {
-    enum { SPINS = 4000 }; /* some microseconds: about what the jobs of a small step take */
+    enum { SPINS = 4000 }; /* tens of microseconds: more than the jobs of a small step take */
     *team = (struct fm_team){.work = work};
     team->shares = threads < FM_MOST_SHARES ? threads : FM_MOST_SHARES;
     /* Who spins where others wait for the processor keeps them from what it waits for. */

@@ -71,36 +71,50 @@ struct arguments {
     struct fmnn_training training;
 };
 
+/* Where an option's text is kept, to be understood later. */
+static const char **kept_text(struct arguments *a, int code)
+{
+    switch (code) {
+    case 'm':
+        return &a->model;
+    case 'o':
+        return &a->output;
+    case 'd':
+        return &a->data;
+    case 'e':
+        return &a->epochs;
+    case 'b':
+        return &a->batch;
+    case OPT_LR:
+        return &a->lr;
+    case OPT_OPTIMIZER:
+        return &a->optimizer;
+    case OPT_MOMENTUM:
+        return &a->momentum;
+    case OPT_HISTORY:
+        return &a->history;
+    case OPT_CHECKPOINT:
+        return &a->checkpoint;
+    case OPT_RESUME:
+        return &a->resume;
+    case OPT_CLASSES:
+        return &a->classes;
+    case OPT_ONLY:
+        return &a->only;
+    default:
+        return NULL;
+    }
+}
+
 static void parse_option(struct arguments *a, int code)
 {
     static const char *const keeps[] = {"best", "last", NULL};
+    const char **text = kept_text(a, code);
+    if (text)
+        *text = optarg;
     switch (code) {
-    case 'm':
-        a->model = optarg;
-        break;
-    case 'o':
-        a->output = optarg;
-        break;
-    case 'd':
-        a->data = optarg;
-        break;
-    case 'e':
-        a->epochs = optarg;
-        break;
-    case 'b':
-        a->batch = optarg;
-        break;
     case 'j':
         a->training.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
-        break;
-    case OPT_LR:
-        a->lr = optarg;
-        break;
-    case OPT_OPTIMIZER:
-        a->optimizer = optarg;
-        break;
-    case OPT_MOMENTUM:
-        a->momentum = optarg;
         break;
     case OPT_SEED:
         a->training.seed = option_unsigned("--seed", optarg, 0, UINT64_MAX);
@@ -114,26 +128,11 @@ static void parse_option(struct arguments *a, int code)
     case OPT_PATIENCE:
         a->training.patience = (unsigned)option_unsigned("--patience", optarg, 1, 1000000);
         break;
-    case OPT_HISTORY:
-        a->history = optarg;
-        break;
-    case OPT_CHECKPOINT:
-        a->checkpoint = optarg;
-        break;
-    case OPT_RESUME:
-        a->resume = optarg;
-        break;
     case OPT_SUMMARY:
         a->summary = true;
         break;
-    case OPT_CLASSES:
-        a->classes = optarg;
-        break;
     case OPT_PROFILE:
         a->training.profile = true;
-        break;
-    case OPT_ONLY:
-        a->only = optarg;
         break;
     }
 }

@@ -119,6 +119,13 @@ tests_bench_predict_rate_SOURCES = tests/bench/predict-rate.c
 tests_bench_predict_rate_LDFLAGS = -static
 tests_bench_predict_rate_LDADD = lib/libfmnn.la
 
+# The machine's memory, for BENCHMARKS.md; built on demand.
+EXTRA_PROGRAMS = tests/bench/memory
+tests_bench_memory_SOURCES = tests/bench/memory.c
+tests_bench_memory_LDFLAGS = -static
+tests_bench_memory_LDADD = lib/libfmnn.la
+CLEANFILES += tests/bench/memory
+
 # --- by hand: fuzzing (tests/fuzz/run) and comparisons with others (tests/bench)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c

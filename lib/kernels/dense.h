@@ -266,30 +266,22 @@ static void dense_bias_gradient(const struct fm_plan *plan, const struct fm_step
     sink(plan, run, step->bias + panel * FM_PANEL, sum, FM_PANEL);
 }
 
-#define LIT_START(i) vec low##i = v_splat(0), high##i = v_splat(0);
-#define LIT_STEP(i)                                                                                \
-    {                                                                                              \
-        vec x = v_splat(a[o + i]);                                                                 \
-        low##i = v_fma(x, b0, low##i);                                                             \
-        high##i = v_fma(x, b1, high##i);                                                           \
-    }
-
 /* A group of pictures of the product for FM_LIT rows side by side: those whose bits are set. What
    is left out is zero and would add nothing. */
-static void lit_tile(const struct product *p, const float *a, struct group k, size_t lane,
+static void lit_tile(const struct product *p, const float *inputs, struct group k, size_t lane,
                      const uint16_t *lit, size_t groups, float *c)
 {
     c += lane;
-    ROWS_6(LIT_START)
+    ROWS_6(TILE_ZERO)
     for (size_t n = k.from; n < k.to; n += 64) {
         uint64_t bits = 0;
         for (size_t i = 0; i < 4 && n + i * FM_BLOCK < k.to; i++)
             bits |= (uint64_t)lit[(n / FM_BLOCK + i) * groups] << i * FM_BLOCK;
         for (; bits; bits &= bits - 1) {
-            size_t picture = n + (size_t)__builtin_ctzll(bits), o = picture * p->a_step;
-            const float *b = p->b + picture * p->b_step + lane;
+            size_t picture = n + (size_t)__builtin_ctzll(bits);
+            const float *a = inputs + picture * p->a_step, *b = p->b + picture * p->b_step + lane;
             vec b0 = v_load(b), b1 = v_load(b + VL);
-            ROWS_6(LIT_STEP)
+            ROWS_6(STREAM_COLUMN)
         }
     }
     if (k.fresh) {

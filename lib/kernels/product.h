@@ -38,9 +38,8 @@ enum { LINE = 16 }; /* floats of a cache's line */
 #define ROWS_10(X) ROWS_8(X) X(8) X(9)
 #define ROWS_12(X) ROWS_10(X) X(10) X(11)
 
-#define TILE_START(i)                                                                              \
-    vec low##i = v_splat(0), high##i = v_splat(0);                                                 \
-    const float *a##i = p->a + row[i];
+#define TILE_ZERO(i) vec low##i = v_splat(0), high##i = v_splat(0);
+#define TILE_START(i) TILE_ZERO(i) const float *a##i = p->a + row[i];
 #define TILE_STEP(i)                                                                               \
     {                                                                                              \
         vec x = v_splat(a##i[o]);                                                                  \
@@ -91,6 +90,23 @@ DEFINE_TILE(8)
 DEFINE_TILE(10)
 DEFINE_TILE(12)
 
+/* The tile of so many rows, of those that the registers hold. */
+#define CALL_TILE(name, rows, ...)                                                                 \
+    if (TILE >= 12 && rows == 12)                                                                  \
+        name##_12(__VA_ARGS__);                                                                    \
+    else if (TILE >= 10 && rows == 10)                                                             \
+        name##_10(__VA_ARGS__);                                                                    \
+    else if (TILE >= 8 && rows == 8)                                                               \
+        name##_8(__VA_ARGS__);                                                                     \
+    else if (TILE >= 6 && rows == 6)                                                               \
+        name##_6(__VA_ARGS__);                                                                     \
+    else if (rows == 4)                                                                            \
+        name##_4(__VA_ARGS__);                                                                     \
+    else if (rows == 2)                                                                            \
+        name##_2(__VA_ARGS__);                                                                     \
+    else                                                                                           \
+        name##_1(__VA_ARGS__);
+
 /* Rows of the next tile: so that the last ones, too, are no less than half of what there are
    registers for, since a small tile has to wait for each sum before it can go on with it. */
 static inline size_t tile_rows(size_t left)
@@ -122,20 +138,7 @@ static void product_group(const struct product *p, size_t rows, struct group k, 
             float *c = tile + r * FM_PANEL;
             n = tile_rows(rows - r);
             k.ahead = fetched_ahead(p, k, tiles++);
-            if (TILE >= 12 && n == 12)
-                tile_12(p, row, k, lane, c);
-            else if (TILE >= 10 && n == 10)
-                tile_10(p, row, k, lane, c);
-            else if (TILE >= 8 && n == 8)
-                tile_8(p, row, k, lane, c);
-            else if (TILE >= 6 && n == 6)
-                tile_6(p, row, k, lane, c);
-            else if (n == 4)
-                tile_4(p, row, k, lane, c);
-            else if (n == 2)
-                tile_2(p, row, k, lane, c);
-            else
-                tile_1(p, row, k, lane, c);
+            CALL_TILE(tile, n, p, row, k, lane, c)
         }
 }
 

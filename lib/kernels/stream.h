@@ -4,7 +4,6 @@
    gradients, so that a tile needs no table of rows. What comes next is fetched while a tile is under
    way, two lines for each k. The order of summation is that of product.h. */
 
-#define STREAM_START(i) vec low##i = v_splat(0), high##i = v_splat(0);
 #define STREAM_ROW(i)                                                                              \
     {                                                                                              \
         vec x = v_splat(a[(i)*FM_PANEL]);                                                          \
@@ -31,7 +30,7 @@ struct stream {
     {                                                                                              \
         const float *b = s->b + lane, *next_b = s->next_b;                                         \
         c += lane;                                                                                 \
-        ROWS_##rows(STREAM_START) for (size_t t = 0; t < s->taps; t++)                             \
+        ROWS_##rows(TILE_ZERO) for (size_t t = 0; t < s->taps; t++)                                \
         {                                                                                          \
             const float *a = s->a + t * s->tap, *next_a = s->next_a + t * s->next_tap;             \
             for (size_t k = 0; k < s->inner; k++) {                                                \
@@ -56,20 +55,7 @@ struct stream {
     DEFINE_STREAM_TILE(name, 12, ROW, step)                                                        \
     static inline void name(const struct stream *s, size_t rows, size_t lane, float *c)            \
     {                                                                                              \
-        if (TILE >= 12 && rows == 12)                                                              \
-            name##_12(s, lane, c);                                                                 \
-        else if (TILE >= 10 && rows == 10)                                                         \
-            name##_10(s, lane, c);                                                                 \
-        else if (TILE >= 8 && rows == 8)                                                           \
-            name##_8(s, lane, c);                                                                  \
-        else if (TILE >= 6 && rows == 6)                                                           \
-            name##_6(s, lane, c);                                                                  \
-        else if (rows == 4)                                                                        \
-            name##_4(s, lane, c);                                                                  \
-        else if (rows == 2)                                                                        \
-            name##_2(s, lane, c);                                                                  \
-        else                                                                                       \
-            name##_1(s, lane, c);                                                                  \
+        CALL_TILE(name, rows, s, lane, c)                                                          \
     }
 
 DEFINE_STREAM_TILES(row_tile, STREAM_ROW, 1)

@@ -48,7 +48,7 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
                            err) != 0)
         return -1;
     if (step.winograd)
-        return fm_points_forward(builder, node, &step, err);
+        return fm_points_forward(builder, &step, err);
     size_t pixels = builder->plan->batch * step.out_shape.h * step.out_shape.w;
     step.jobs = fm_panels(step.units) * blocks(pixels);
     fm_count_work(builder, &step);
@@ -56,22 +56,20 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
 }
 
 /* The input's gradient: a step that lays something ready in the scratch, and one that uses it. */
-static int input_gradient(struct fm_builder *builder, const struct fm_node *node,
-                          struct fm_step step, struct fmnn_error *err)
+static int input_gradient(struct fm_builder *builder, struct fm_step step, struct fmnn_error *err)
 {
     size_t batch = builder->plan->batch, room;
     if (fm_choose_winograd(builder, &step.window, step.out_shape, step.in_shape, &step.winograd,
                            err) != 0)
         return -1;
     if (step.winograd)
-        return fm_points_input_gradient(builder, node, &step, err);
+        return fm_points_input_gradient(builder, &step, err);
     step.kind = FM_JOB_transpose_weight;
     step.jobs = fm_panels(step.in_shape.c);
     if (!fm_mul(step.jobs * FM_PANEL, step.window.kernel_h * step.window.kernel_w * step.units,
                 &room))
         return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu", batch);
-    if (room > builder->scratch_floats)
-        builder->scratch_floats = room;
+    fm_at_least(&builder->scratch_floats, room);
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     fm_count_work(builder, &step);
@@ -83,22 +81,19 @@ static int input_gradient(struct fm_builder *builder, const struct fm_node *node
 /* The output's gradient laid ready with the pictures side by side. */
 static int add_transpose(struct fm_builder *builder, struct fm_step *step, struct fmnn_error *err)
 {
-    size_t batch = builder->plan->batch;
-    size_t share = (fm_panels(batch) * FM_PANEL + batch - 1) / batch; /* in whole panels */
     step->kind = FM_JOB_transpose_batch;
     step->block = FM_BLOCK;
-    if (fm_take_frames(builder->plan, fm_panels(step->units) * FM_PANEL, share, 1, &step->scratch,
-                       err) != 0 ||
+    if (fm_take_room(builder, fm_panels(builder->plan->batch) * FM_PANEL,
+                     fm_panels(step->units) * FM_PANEL, &step->scratch, err) != 0 ||
         fm_add_step(builder, step, err) != 0)
         return -1;
     step->block = 0;
     return 0;
 }
 
-static int dense_input_gradient(struct fm_builder *builder, const struct fm_node *node,
-                                struct fm_step step, struct fmnn_error *err)
+static int dense_input_gradient(struct fm_builder *builder, struct fm_step step,
+                                struct fmnn_error *err)
 {
-    (void)node;
     if (add_transpose(builder, &step, err) != 0)
         return -1;
     fm_count_work(builder, &step);
@@ -133,11 +128,10 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
     const struct fm_winograd *winograd = builder->winograd[node - builder->plan->net->node];
     struct fm_step step = fm_node_step(builder, node, FM_JOB_gradient);
     bool dense = is_dense(&step);
-    int (*back)(struct fm_builder *, const struct fm_node *, struct fm_step, struct fmnn_error *) =
-        dense ? dense_input_gradient : input_gradient;
     if (dense && node->input != 0 && step.taps * step.units > FM_SMALL)
         return dense_both(builder, step, err);
-    if (node->input != 0 && back(builder, node, step, err) != 0)
+    if (node->input != 0 && (dense ? dense_input_gradient(builder, step, err)
+                                   : input_gradient(builder, step, err)) != 0)
         return -1;
     if (winograd)
         return fm_points_gradient(builder, node, winograd, err);

@@ -14,10 +14,8 @@ void fm_count_work(const struct fm_builder *, struct fm_step *);
 void fm_at_least(size_t *room, size_t floats);
 
 /* The same for convolutions by points, in points.c. step: the node's, and how it is convolved. */
-int fm_points_forward(struct fm_builder *, const struct fm_node *, struct fm_step *step,
-                      struct fmnn_error *);
-int fm_points_input_gradient(struct fm_builder *, const struct fm_node *, struct fm_step *step,
-                             struct fmnn_error *);
+int fm_points_forward(struct fm_builder *, struct fm_step *step, struct fmnn_error *);
+int fm_points_input_gradient(struct fm_builder *, struct fm_step *step, struct fmnn_error *);
 int fm_points_gradient(struct fm_builder *, const struct fm_node *, const struct fm_winograd *,
                        struct fmnn_error *);
 

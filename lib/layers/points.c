@@ -76,11 +76,10 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
 }
 
 /* In training the input's points are kept for the gradient of the filters. */
-int fm_points_forward(struct fm_builder *builder, const struct fm_node *node, struct fm_step *step,
-                      struct fmnn_error *err)
+int fm_points_forward(struct fm_builder *builder, struct fm_step *step, struct fmnn_error *err)
 {
     const struct fm_winograd *w = step->winograd;
-    size_t id = (size_t)(node - builder->plan->net->node);
+    size_t id = (size_t)(step->node - builder->plan->net->node);
     builder->winograd[id] = w;
     step->kind = FM_JOB_winograd_product;
     step->shared_points = !builder->training;
@@ -94,14 +93,14 @@ int fm_points_forward(struct fm_builder *builder, const struct fm_node *node, st
 
 /* The gradient of the input is a convolution of the output's, from the corner of the zeros around
    it. */
-int fm_points_input_gradient(struct fm_builder *builder, const struct fm_node *node,
-                             struct fm_step *step, struct fmnn_error *err)
+int fm_points_input_gradient(struct fm_builder *builder, struct fm_step *step,
+                             struct fmnn_error *err)
 {
     const struct fm_window *window = &step->window;
     step->kind = FM_JOB_winograd_back;
     step->shared_points = true;
-    step->out = builder->value[node->input];
-    step->in = builder->gradient[node->output];
+    step->out = builder->value[step->node->input];
+    step->in = builder->gradient[step->node->output];
     step->in.origin -= (window->kernel_h - 1 - window->top) * step->in.row +
                        (window->kernel_w - 1 - window->left) * step->in.pixel;
     fm_at_least(&builder->plan->own_floats,

@@ -1,0 +1,88 @@
+/* memory.c -- what BENCHMARKS.md says of the machine's memory: GB/s that both threads read, and update
+   in place (read and written), from blocks far larger than any cache; and the nanoseconds that a
+   read takes which nobody foresaw. Each is the best of several looks.
+
+   Usage: make tests/bench/memory && OMP_NUM_THREADS=2 tests/bench/memory */
+#include "internal.h"
+
+#include <stdio.h>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "profile.h"
+
+/* Words of eight bytes, which any compiler reads fast enough. */
+enum { WORDS = 32 << 20, LOOKS = 5, LINE = 8, JUMPS = 1 << 20 };
+
+static uint64_t sum_of(const uint64_t *block, size_t from, size_t to)
+{
+    uint64_t sum[LINE] = {0};
+    for (size_t i = from; i < to; i += LINE)
+        for (size_t l = 0; l < LINE; l++)
+            sum[l] += block[i + l];
+    return sum[0];
+}
+
+static void update(uint64_t *block, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        block[i] = block[i] * 3 + 1;
+}
+
+/* Seconds of one look, each thread at its own part. */
+static double look(uint64_t *block, bool write, uint64_t *nothing)
+{
+    double start = fm_now();
+    uint64_t sum = 0;
+#ifdef _OPENMP
+#pragma omp parallel reduction(+ : sum)
+    {
+        size_t n = (size_t)omp_get_num_threads(), i = (size_t)omp_get_thread_num();
+        size_t part = WORDS / n / LINE * LINE;
+#else
+    {
+        size_t i = 0, part = WORDS;
+#endif
+        if (write)
+            update(block, i * part, (i + 1) * part);
+        else
+            sum += sum_of(block, i * part, (i + 1) * part);
+    }
+    *nothing += sum;
+    return fm_now() - start;
+}
+
+/* A walk from line to line in an order that jumps: a generator of full period. */
+static double latency(uint64_t *line, uint64_t *nothing)
+{
+    const uint64_t lines = WORDS / LINE;
+    uint64_t at = 0;
+    for (uint64_t i = 0; i < lines; i++)
+        line[i * LINE] = (i * 1664525 + 1013904223) % lines;
+    double start = fm_now();
+    for (int i = 0; i < JUMPS; i++)
+        at = line[at * LINE];
+    *nothing += at;
+    return (fm_now() - start) / JUMPS;
+}
+
+int main(void)
+{
+    const double bytes = (double)WORDS * sizeof(uint64_t);
+    double best[3] = {1e9, 1e9, 1e9};
+    uint64_t nothing = 0, *block = fm_alloc_aligned(WORDS, sizeof *block, NULL);
+    if (!block)
+        return 2;
+    for (int i = 0; i < LOOKS; i++) {
+        double now[3] = {look(block, false, &nothing), look(block, true, &nothing),
+                         latency(block, &nothing)};
+        for (int k = 0; k < 3; k++)
+            best[k] = now[k] < best[k] ? now[k] : best[k];
+    }
+    printf("read %.1f GB/s, update %.1f GB/s, an unforeseen read %.0f ns\n", bytes / best[0] / 1e9,
+           2 * bytes / best[1] / 1e9, best[2] * 1e9);
+    free(block);
+    return nothing == 1; /* so that no read is left out */
+}
