@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "kernels/kernels.h"
+#include "layers/affine.h"
 #include "profile.h"
 #include "real.h"
 #include "team.h"
@@ -30,40 +31,85 @@ int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *or
     return 0;
 }
 
-/* Room for the pictures of a batch, each h x w pixels of c channels. They take whole cache lines, and an
-   odd number of them: pictures that are a power of two apart would crowd a few sets of the cache. */
-static int take_pictures(struct fm_builder *builder, size_t c, size_t h, size_t w,
-                         struct fm_place *place, struct fmnn_error *err)
+/* A batch of pictures, each h x w pixels of c channels. They take whole cache lines, and an odd number
+   of them: pictures that are a power of two apart would crowd a few sets of the cache. */
+static int lay_pictures(const struct fm_builder *builder, size_t c, size_t h, size_t w,
+                        struct fm_place *place, struct fmnn_error *err)
 {
     size_t floats;
-    if (!fm_mul(h * w, c, &floats) || floats > most_floats)
+    if (!fm_mul(h * w, c, &floats) || floats > most_floats / builder->plan->batch - 32)
         return fm_fail(err, FMNN_USAGE, "the net needs too much memory at a batch of %zu",
                        builder->plan->batch);
     *place = (struct fm_place){.picture = (floats + 15) / 16 * 16 | 16, .row = w * c, .pixel = c};
-    return fm_take_room(builder, builder->plan->batch, place->picture, &place->origin, err);
+    return 0;
 }
 
-/* A value's place, with the zeros that its reader's window wants around it. */
+/* Whether nobody wants a value any more when the first gradient becomes points, and no zeros around
+   it would be lost. What comes after the last convolution by points has had its gradients by then,
+   but for those of small dense layers, which are taken at the end. */
+static bool ends_early(const struct fm_builder *builder, size_t id, const struct fm_window *window)
+{
+    const struct fmnn_net *net = builder->plan->net;
+    if (!builder->training || id == net->node_count ||
+        window->top + window->left + window->bottom + window->right > 0)
+        return false;
+    for (size_t i = id; i < net->node_count; i++)
+        if (builder->forward[i] || builder->back[i])
+            return false;
+    struct fm_step step = fm_node_step(builder, &net->node[id], FM_JOB_dense);
+    return !fm_is_dense(&step) || fm_in_one_pass(&step);
+}
+
+/* A value's place, with the zeros that its reader's window wants around it; in the room that gradients'
+   points share, where it ends before these come. */
 static int place_value(struct fm_builder *builder, size_t id, const struct fm_window *window,
                        struct fmnn_error *err)
 {
-    struct fm_shape s = builder->plan->net->value[id].shape;
+    struct fm_plan *plan = builder->plan;
+    struct fm_shape s = plan->net->value[id].shape;
     struct fm_place *place = &builder->value[id];
     size_t w = window->left + s.w + window->right, h = window->top + s.h + window->bottom;
-    if (take_pictures(builder, s.c, h, w, place, err) != 0)
+    if (lay_pictures(builder, s.c, h, w, place, err) != 0)
         return -1;
+    size_t floats = plan->batch * place->picture;
+    if (ends_early(builder, id, window) && floats <= builder->shared_floats - builder->lent) {
+        place->origin = builder->shared + builder->lent;
+        builder->lent += floats;
+    } else if (fm_take_room(builder, plan->batch, place->picture, &place->origin, err) != 0) {
+        return -1;
+    }
     place->origin += window->top * place->row + window->left * place->pixel;
     return 0;
 }
 
-static int place_gradient(struct fm_builder *builder, size_t id, struct fm_frame frame,
-                          struct fmnn_error *err)
+/* Where the gradient may lie in its value's place, since who reads the value writes the gradient,
+   pixel by pixel, and that is the last that is wanted of the value: its points are kept for the
+   gradient of the filters. Only maxpool wants to see its output again. */
+static bool replaces_value(const struct fm_builder *builder, size_t id,
+                           const struct fm_window *window, struct fm_frame frame)
+{
+    const struct fmnn_net *net = builder->plan->net;
+    struct fm_shape s = net->value[id].shape;
+    return id > 0 && id < net->node_count && builder->forward[id] && builder->back[id] &&
+           net->node[id - 1].layer.type->weighted && frame.spread == 1 &&
+           frame.top == window->top && frame.left == window->left &&
+           frame.h == window->top + s.h + window->bottom &&
+           frame.w == window->left + s.w + window->right;
+}
+
+static int place_gradient(struct fm_builder *builder, size_t id, const struct fm_window *window,
+                          struct fm_frame frame, struct fmnn_error *err)
 {
     struct fm_shape s = builder->plan->net->value[id].shape;
     struct fm_place *place = &builder->gradient[id];
     if (frame.h == 0)
         frame = (struct fm_frame){.h = s.h, .w = s.w, .spread = 1};
-    if (take_pictures(builder, s.c, frame.h, frame.w, place, err) != 0)
+    if (replaces_value(builder, id, window, frame)) {
+        *place = builder->value[id];
+        return 0;
+    }
+    if (lay_pictures(builder, s.c, frame.h, frame.w, place, err) != 0 ||
+        fm_take_room(builder, builder->plan->batch, place->picture, &place->origin, err) != 0)
         return -1;
     place->origin += frame.top * place->row + frame.left * place->pixel;
     place->row *= frame.spread;
@@ -71,26 +117,25 @@ static int place_gradient(struct fm_builder *builder, size_t id, struct fm_frame
     return 0;
 }
 
+/* Value i is written by node i - 1 and read by node i. The first layer's output's gradient is only
+   summed up: no input wants it. */
 static int place_all(struct fm_builder *builder, struct fmnn_error *err)
 {
     const struct fmnn_net *net = builder->plan->net;
-    static const struct fm_window none;
-    for (size_t i = 0; i < net->node_count; i++) {
-        const struct fm_node *node = &net->node[i];
-        struct fm_shape in = net->value[node->input].shape;
-        struct fm_window window = node->layer.type->window(&node->layer, in);
-        if (place_value(builder, node->input, &window, err) != 0)
-            return -1;
-        if (!builder->training)
-            continue;
-        /* The first layer's output's gradient is only summed up: no input wants it. */
+    for (size_t i = 0; i <= net->node_count; i++) {
+        struct fm_window window = {0};
         struct fm_frame frame = {0};
-        if (node->input != 0 && node->layer.type->frame)
-            frame = node->layer.type->frame(&node->layer, in);
-        if (place_gradient(builder, node->output, frame, err) != 0)
+        const struct fm_node *reader = &net->node[i], *writer = reader - 1;
+        if (i < net->node_count)
+            window = reader->layer.type->window(&reader->layer, net->value[i].shape);
+        if (i > 1 && writer->layer.type->frame)
+            frame = writer->layer.type->frame(&writer->layer, net->value[i - 1].shape);
+        if (place_value(builder, i, &window, err) != 0)
+            return -1;
+        if (builder->training && i > 0 && place_gradient(builder, i, &window, frame, err) != 0)
             return -1;
     }
-    return place_value(builder, net->value_count - 1, &none, err);
+    return 0;
 }
 
 /* ---- steps */
@@ -186,39 +231,26 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
     return 0;
 }
 
-/* What Winograd's steps share, and what each thread has. */
+/* How convolutions are done, and room for the points that are wanted for a step only. */
+static int choose_points(struct fm_builder *builder, struct fmnn_error *err)
+{
+    const struct fmnn_net *net = builder->plan->net;
+    for (size_t i = 0; !net->exact && i < net->node_count; i++)
+        if (net->node[i].layer.type->weighted && fm_choose_points(builder, &net->node[i], err) != 0)
+            return -1;
+    return fm_take_room(builder, 1, builder->shared_floats, &builder->shared, err);
+}
+
+/* What steps by points share, and what each thread has. */
 static int share_room(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
-    size_t filter, points;
+    size_t filter;
     if (fm_take_room(builder, 1, builder->filter_floats, &filter, err) != 0 ||
-        fm_take_room(builder, 1, builder->points_floats, &points, err) != 0 ||
         fm_take_room(builder, plan->threads, plan->own_floats, &plan->own, err) != 0)
         return -1;
-    for (size_t k = 0; k < plan->step_count; k++) {
+    for (size_t k = 0; k < plan->step_count; k++)
         plan->step[k].filter = filter;
-        plan->step[k].back_points = points;
-        if (plan->step[k].shared_points)
-            plan->step[k].points = points;
-    }
-    return 0;
-}
-
-int fm_choose_winograd(struct fm_builder *builder, const struct fm_window *window,
-                       struct fm_shape in, struct fm_shape out, const struct fm_winograd **winograd,
-                       struct fmnn_error *err)
-{
-    struct fm_plan *plan = builder->plan;
-    struct fm_winograd *w = fm_alloc(1, sizeof *w, err);
-    *winograd = NULL;
-    if (!w)
-        return -1;
-    if (plan->net->exact || !fm_winograd_plan(w, window, in, out, plan->batch)) {
-        free(w);
-        return 0;
-    }
-    assert(plan->winograd_count < 2 * plan->net->node_count);
-    *winograd = plan->winograd[plan->winograd_count++] = w;
     return 0;
 }
 
@@ -306,7 +338,8 @@ static int build(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
     const struct fmnn_net *net = plan->net;
-    if (place_all(builder, err) != 0 || add_gather(builder, err) != 0)
+    if (choose_points(builder, err) != 0 || place_all(builder, err) != 0 ||
+        add_gather(builder, err) != 0)
         return -1;
     for (size_t i = 0; i < net->node_count; i++)
         if (net->node[i].layer.type->forward(builder, &net->node[i], err) != 0)
@@ -352,19 +385,27 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned t
     builder.value = fm_alloc(net->value_count, sizeof *builder.value, err);
     builder.gradient = fm_alloc(net->value_count, sizeof *builder.gradient, err);
     builder.points = fm_alloc(net->node_count, sizeof *builder.points, err);
-    builder.winograd = fm_alloc(net->node_count, sizeof *builder.winograd, err);
+    builder.forward = fm_alloc(net->node_count, sizeof *builder.forward, err);
+    builder.back = fm_alloc(net->node_count, sizeof *builder.back, err);
     plan->winograd = fm_alloc(2 * net->node_count, sizeof *plan->winograd, err);
-    bool good = builder.value && builder.gradient && builder.points && builder.winograd &&
-                plan->winograd && build(&builder, err) == 0;
+    bool good = builder.value && builder.gradient && builder.points && builder.forward &&
+                builder.back && plan->winograd && build(&builder, err) == 0;
     fm_float_leave(before);
     free(builder.value);
     free(builder.gradient);
     free(builder.points);
-    free(builder.winograd);
+    free(builder.forward);
+    free(builder.back);
     if (good && allocate(plan, err) == 0)
         return plan;
     fm_plan_free(plan);
     return NULL;
+}
+
+void fm_plan_end(struct fm_plan *plan)
+{
+    free(plan->memory);
+    plan->memory = plan->workspace = NULL;
 }
 
 void fm_plan_free(struct fm_plan *plan)

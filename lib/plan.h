@@ -1,8 +1,9 @@
 /* plan.h -- a net's work, laid out once: where values lie, and steps of independent jobs.
 
    The planner sees shapes, the batch and what is to be done, never caches or the CPU, and threads
-   only to give each some memory of its own. A step is a kind of job and a number of them with disjoint outputs; a step begins when the last
-   is done. So the same bits come out for any number of threads, by structure. */
+   only to give each some memory of its own. A step is a kind of job and a number of them with
+   disjoint outputs; a step begins when the last is done. So the same bits come out for any number of
+   threads, by structure. */
 #ifndef FM_PLAN_H
 #define FM_PLAN_H
 
@@ -121,7 +122,6 @@ struct fm_step {
     size_t panel;                       /* the first that a part of Winograd's product has */
     size_t filter, points, back_points; /* offsets in the workspace: filters, tiles as points */
     bool stream;                        /* the points are many: past the caches with them */
-    bool shared_points; /* points lie in the room that all such steps share, one after the other */
 };
 
 /* What one run works on. */
@@ -162,6 +162,8 @@ struct fm_plan {
    where `training`. */
 struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned threads,
                             bool training, enum fm_optimizer_id optimizer, struct fmnn_error *err);
+/* Gives the workspace back; the plan cannot be run any more. */
+void fm_plan_end(struct fm_plan *plan);
 void fm_plan_free(struct fm_plan *plan);
 struct fm_kernels;
 /* Called by one of the threads before each run: takes what the last run gave, fills in what
@@ -177,17 +179,16 @@ void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, 
 struct fm_builder {
     struct fm_plan *plan;
     bool training;
-    struct fm_place *value, *gradient;   /* [values]; gradients in training only */
-    size_t scratch_floats;               /* room that a backward step and the one before it share */
-    size_t filter_floats, points_floats; /* the same, for Winograd's steps */
-    const struct fm_winograd **winograd; /* [nodes]: of the forward convolution, or NULL */
-    size_t *points;                      /* [nodes]: its input's, kept for the gradient */
+    struct fm_place *value, *gradient; /* [values]; gradients in training only */
+    size_t scratch_floats;             /* room that a backward step and the one before it share */
+    size_t filter_floats;              /* the same, for filters as points */
+    /* Convolutions that are done by points, forward and for the gradient of the input; [nodes], NULL
+       where one is not. */
+    const struct fm_winograd **forward, **back;
+    size_t *points; /* [nodes]: the input's points, kept for the gradient of the filters */
+    size_t shared, shared_floats; /* room for the points of the others, one after the other */
+    size_t lent;                  /* so much of it is lent to values that end before that */
 };
-
-/* How a convolution is done by points, in *winograd; NULL there where it is not. */
-int fm_choose_winograd(struct fm_builder *builder, const struct fm_window *window,
-                       struct fm_shape in, struct fm_shape out, const struct fm_winograd **winograd,
-                       struct fmnn_error *err);
 /* A step with the node's shapes and places filled in; appended to the plan by fm_add_step. */
 struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_node *node,
                             enum fm_job_kind kind);

@@ -261,7 +261,7 @@ static unsigned best_epoch(const struct fmnn_trainer *t)
 static bool at_end(const struct fmnn_trainer *t)
 {
     unsigned best = best_epoch(t), patience = t->options.patience;
-    return t->epoch_count >= t->options.recipe.epochs ||
+    return !t->plan->workspace || t->epoch_count >= t->options.recipe.epochs ||
            (patience && best && t->epoch_count - best >= patience);
 }
 
@@ -410,6 +410,7 @@ int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
         return fail_not_finite(t, "the weights are", err);
     if (best)
         memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);
+    fm_plan_end(t->plan); /* writing the weights wants memory, too */
     free(t->net->training);
     t->net->training = fm_training_record(t, !best);
     return t->net->training ? 0 : fm_fail(err, FMNN_MEMORY, "out of memory");

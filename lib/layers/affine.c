@@ -2,12 +2,16 @@
    convolution whose kernel is the whole picture. */
 #include "layers/affine.h"
 
-/* The kernel is the whole input: one output pixel, and every weight is used once a picture. */
-static bool is_dense(const struct fm_step *step)
+bool fm_is_dense(const struct fm_step *step)
 {
     const struct fm_window *w = &step->window;
     return w->kernel_h == step->in_shape.h && w->kernel_w == step->in_shape.w &&
            !(w->top || w->left || w->bottom || w->right);
+}
+
+bool fm_in_one_pass(const struct fm_step *step)
+{
+    return fm_is_dense(step) && step->node->input != 0 && step->taps * step->units > FM_SMALL;
 }
 
 /* What each of the three products of a layer takes: of values and weights going forward, of
@@ -38,16 +42,13 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
                       struct fmnn_error *err)
 {
     struct fm_step step = fm_node_step(builder, node, FM_JOB_affine);
-    if (is_dense(&step)) {
+    if (fm_is_dense(&step)) {
         step.kind = FM_JOB_dense;
         step.jobs = fm_panels(step.units) * blocks(builder->plan->batch);
         fm_count_work(builder, &step);
         return fm_add_step(builder, &step, err);
     }
-    if (fm_choose_winograd(builder, &step.window, step.in_shape, step.out_shape, &step.winograd,
-                           err) != 0)
-        return -1;
-    if (step.winograd)
+    if (builder->forward[node->input])
         return fm_points_forward(builder, &step, err);
     size_t pixels = builder->plan->batch * step.out_shape.h * step.out_shape.w;
     step.jobs = fm_panels(step.units) * blocks(pixels);
@@ -59,10 +60,7 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
 static int input_gradient(struct fm_builder *builder, struct fm_step step, struct fmnn_error *err)
 {
     size_t batch = builder->plan->batch, room;
-    if (fm_choose_winograd(builder, &step.window, step.out_shape, step.in_shape, &step.winograd,
-                           err) != 0)
-        return -1;
-    if (step.winograd)
+    if (builder->back[step.node->input])
         return fm_points_input_gradient(builder, &step, err);
     step.kind = FM_JOB_transpose_weight;
     step.jobs = fm_panels(step.in_shape.c);
@@ -125,16 +123,15 @@ static int dense_both(struct fm_builder *builder, struct fm_step step, struct fm
 int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
                        struct fmnn_error *err)
 {
-    const struct fm_winograd *winograd = builder->winograd[node - builder->plan->net->node];
     struct fm_step step = fm_node_step(builder, node, FM_JOB_gradient);
-    bool dense = is_dense(&step);
-    if (dense && node->input != 0 && step.taps * step.units > FM_SMALL)
+    bool dense = fm_is_dense(&step);
+    if (fm_in_one_pass(&step))
         return dense_both(builder, step, err);
     if (node->input != 0 && (dense ? dense_input_gradient(builder, step, err)
                                    : input_gradient(builder, step, err)) != 0)
         return -1;
-    if (winograd)
-        return fm_points_gradient(builder, node, winograd, err);
+    if (builder->forward[node->input])
+        return fm_points_gradient(builder, node, err);
     if (dense)
         step.kind = FM_JOB_dense_gradient;
     step.jobs = fm_panels(step.units) * blocks(step.taps);
@@ -148,7 +145,7 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
 struct fm_frame fm_affine_frame(const struct fm_layer *layer, struct fm_shape in)
 {
     struct fm_step step = {.in_shape = in, .window = layer->type->window(layer, in)};
-    if (is_dense(&step))
+    if (fm_is_dense(&step))
         return (struct fm_frame){.spread = 1};
     const struct fm_window *w = &step.window;
     return (struct fm_frame){.h = in.h + w->kernel_h - 1,

@@ -49,6 +49,56 @@ static int add_parts(struct fm_builder *builder, const struct fm_step *step,
     return 0;
 }
 
+/* Floats of the points of a whole batch of so many channels. */
+static int count_points(const struct fm_builder *builder, const struct fm_winograd *w,
+                        size_t channels, size_t *floats, struct fmnn_error *err)
+{
+    if (fm_mul(fm_winograd_rows(w, builder->plan->batch), fm_panels(channels) * FM_PANEL, floats))
+        return 0;
+    return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu", builder->plan->batch);
+}
+
+/* *winograd stays NULL where the convolution is not done by points. */
+static int choose(struct fm_builder *builder, const struct fm_window *window, struct fm_shape in,
+                  struct fm_shape out, const struct fm_winograd **winograd, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    struct fm_winograd *w = fm_alloc(1, sizeof *w, err);
+    if (!w)
+        return -1;
+    if (!fm_winograd_plan(w, window, in, out, plan->batch)) {
+        free(w);
+        return 0;
+    }
+    assert(plan->winograd_count < 2 * plan->net->node_count);
+    *winograd = plan->winograd[plan->winograd_count++] = w;
+    return 0;
+}
+
+/* Shared is the room for what one step makes and the next ones use up: the input's points where they
+   need not be kept for training, and those of the output's gradient. */
+int fm_choose_points(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+{
+    struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_input);
+    const struct fm_winograd **forward = &builder->forward[node->input];
+    const struct fm_winograd **back = &builder->back[node->input];
+    struct fm_shape in = step.in_shape, out = step.out_shape;
+    size_t floats = 0, more = 0;
+    if (fm_is_dense(&step))
+        return 0;
+    if (choose(builder, &step.window, in, out, forward, err) != 0 ||
+        (builder->training && node->input != 0 &&
+         choose(builder, &step.window, out, in, back, err) != 0))
+        return -1;
+    if ((*forward &&
+         count_points(builder, *forward, builder->training ? out.c : in.c, &floats, err) != 0) ||
+        (*back && count_points(builder, *back, out.c, &more, err) != 0))
+        return -1;
+    fm_at_least(&builder->shared_floats, floats);
+    fm_at_least(&builder->shared_floats, more);
+    return 0;
+}
+
 /* The input's tiles to points, and their product with the filters': from so many channels to so many.
    step: of the product; the others differ from it in kind and jobs. */
 static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
@@ -57,12 +107,11 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
     const struct fm_winograd *w = step->winograd;
     size_t filter, filters, points;
     if (!fm_mul(fm_filter_point(fm_panels(in)), winograd_points(w), &filter) ||
-        !fm_mul(filter, fm_panels(out), &filters) ||
-        !fm_mul(fm_winograd_rows(w, builder->plan->batch), fm_panels(in) * FM_PANEL, &points))
+        !fm_mul(filter, fm_panels(out), &filters))
         return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu",
                        builder->plan->batch);
-    if (step->shared_points)
-        fm_at_least(&builder->points_floats, points);
+    if (count_points(builder, w, in, &points, err) != 0)
+        return -1;
     fm_at_least(&builder->plan->own_floats,
                 FM_PANELS_A_JOB * fm_winograd_rows(w, w->group) * FM_PANEL);
     struct fm_step input = *step;
@@ -78,16 +127,17 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
 /* In training the input's points are kept for the gradient of the filters. */
 int fm_points_forward(struct fm_builder *builder, struct fm_step *step, struct fmnn_error *err)
 {
-    const struct fm_winograd *w = step->winograd;
-    size_t id = (size_t)(step->node - builder->plan->net->node);
-    builder->winograd[id] = w;
+    size_t id = step->node->input, batch = builder->plan->batch;
+    step->winograd = builder->forward[id];
     step->kind = FM_JOB_winograd_product;
-    step->shared_points = !builder->training;
-    if (builder->training && fm_take_room(builder, fm_panels(step->in_shape.c),
-                                          fm_winograd_rows(w, builder->plan->batch) * FM_PANEL,
-                                          &builder->points[id], err) != 0)
-        return -1;
-    step->points = builder->points[id];
+    step->points = builder->shared;
+    if (builder->training) {
+        if (fm_take_room(builder, fm_panels(step->in_shape.c),
+                         fm_winograd_rows(step->winograd, batch) * FM_PANEL, &builder->points[id],
+                         err) != 0)
+            return -1;
+        step->points = builder->points[id];
+    }
     return add_winograd(builder, step, FM_JOB_winograd_filter, step->in_shape.c, step->units, err);
 }
 
@@ -97,8 +147,9 @@ int fm_points_input_gradient(struct fm_builder *builder, struct fm_step *step,
                              struct fmnn_error *err)
 {
     const struct fm_window *window = &step->window;
+    step->winograd = builder->back[step->node->input];
     step->kind = FM_JOB_winograd_back;
-    step->shared_points = true;
+    step->points = builder->shared;
     step->out = builder->value[step->node->input];
     step->in = builder->gradient[step->node->output];
     step->in.origin -= (window->kernel_h - 1 - window->top) * step->in.row +
@@ -110,22 +161,23 @@ int fm_points_input_gradient(struct fm_builder *builder, struct fm_step *step,
 }
 
 int fm_points_gradient(struct fm_builder *builder, const struct fm_node *node,
-                       const struct fm_winograd *w, struct fmnn_error *err)
+                       struct fmnn_error *err)
 {
     struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_spread);
+    const struct fm_winograd *w = builder->forward[node->input];
+    size_t points;
     step.phase = FM_GRADIENT;
     step.winograd = w;
-    step.shared_points = true;
+    step.points = step.back_points = builder->shared;
     step.jobs = builder->plan->batch * w->y.tiles;
-    size_t points = fm_winograd_rows(w, builder->plan->batch) * fm_panels(step.units) * FM_PANEL;
+    if (count_points(builder, w, step.units, &points, err) != 0)
+        return -1;
     step.stream = points > STREAM;
-    fm_at_least(&builder->points_floats, points);
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     step.kind = FM_JOB_winograd_gradient;
     fm_count_work(builder, &step);
-    step.shared_points = false;
-    step.points = builder->points[node - builder->plan->net->node];
+    step.points = builder->points[node->input];
     step.jobs = pairs(step.units) * fm_panels(step.in_shape.c);
     fm_at_least(&builder->plan->own_floats,
                 (FM_PANELS_A_JOB * winograd_points(w) * (FM_PANEL + 1) +
