@@ -325,6 +325,16 @@ static void run_step(const struct layer *layer, const struct fm_kernels *kernels
     }
 }
 
+static void run_phase(const struct layer *layer, const struct fm_kernels *kernels, bool backward,
+                      const struct fm_run *run)
+{
+    for (size_t i = 0; i < layer->plan->step_count; i++)
+        if (layer->plan->step[i].node == layer->node &&
+            (i >= layer->plan->forward_steps) == backward)
+            run_step(layer, kernels, &layer->plan->step[i], run);
+}
+
+/* On the way back, gradients may take the place of values. */
 static void run_layer(struct layer *layer, const struct fm_kernels *kernels)
 {
     struct fm_plan *plan = layer->plan;
@@ -335,11 +345,10 @@ static void run_layer(struct layer *layer, const struct fm_kernels *kernels)
                          .gradients = layer->all,
                          .backward = true};
     copy(layer, layer->in, &layer->at_x, layer->x, true);
-    copy(layer, layer->out, &layer->at_dy, layer->dy, true);
-    for (size_t i = 0; i < plan->step_count; i++)
-        if (plan->step[i].node == layer->node)
-            run_step(layer, kernels, &plan->step[i], &run);
+    run_phase(layer, kernels, false, &run);
     copy(layer, layer->out, &layer->at_y, layer->y, false);
+    copy(layer, layer->out, &layer->at_dy, layer->dy, true);
+    run_phase(layer, kernels, true, &run);
     copy(layer, layer->in, &layer->at_dx, layer->dx, false);
     fm_parameter_get(&layer->net->parameter[layer->node->weight], layer->all, layer->gradient);
 }
