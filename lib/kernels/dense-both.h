@@ -2,51 +2,94 @@
    gradient of its input, and that of its weights, which changes them.
 
    Such a layer is bound by memory: cnn's largest has 103 MB of weights and as much of each of Adam's
-   moments. A job has some inputs; their weights are in the cache when the gradient comes, and what
-   the optimizer will want is fetched while that is summed up. */
+   moments. A job has some inputs; their weights are in the cache when the gradient comes. It is summed
+   up tile by tile, and meanwhile the optimizer does the tile before, and what it will want for the next
+   panel is fetched. */
 
-/* The inputs of pictures first .. first + count - 1, in panels of 32 side by side: (panel, picture,
-   32). */
-static void gather_inputs(const struct fm_step *step, const struct fm_run *run, size_t input,
-                          size_t rows, size_t first, size_t count, float *to)
-{
-    for (size_t r = 0; r < rows; r += FM_PANEL)
-        for (size_t n = 0; n < count; n++, to += FM_PANEL)
-            memcpy(to,
-                   run->workspace + step->in.origin + (first + n) * step->in.picture + input + r,
-                   (rows - r < FM_PANEL ? rows - r : FM_PANEL) * sizeof *to);
-}
+/* A tile of the weights' gradient over some pictures: their inputs, and a panel of gradients of the
+   outputs. Half the registers are enough for it, and the optimizer needs some, too. */
+struct both {
+    const float *in, *back;
+    size_t in_picture, back_picture, pictures;
+};
 
-/* A panel of the output's gradient, pictures side by side. */
-static void gather_outputs(const struct fm_step *step, const struct fm_run *run, size_t panel,
-                           size_t lanes, size_t first, size_t count, float *to)
-{
-    for (size_t n = 0; n < count; n++, to += FM_PANEL) {
-        memcpy(to,
-               run->workspace + step->back.origin + (first + n) * step->back.picture +
-                   panel * FM_PANEL,
-               lanes * sizeof *to);
-        for (size_t l = lanes; l < FM_PANEL; l++)
-            to[l] = 0;
+#define BOTH_STEP(rows)                                                                            \
+    vec b0 = v_load(b), b1 = v_load(b + VL);                                                       \
+    ROWS_##rows(STREAM_COLUMN) n++;                                                                \
+    a += t->in_picture;                                                                            \
+    b += t->back_picture;
+
+#define DEFINE_BOTH_TILE(rows)                                                                     \
+    static void both_tile_##rows(const struct both *t, size_t lane, struct due *work, float *c)    \
+    {                                                                                              \
+        struct due due = *work;                                                                    \
+        const float *a = t->in, *b = t->back + lane;                                               \
+        size_t n = 0;                                                                              \
+        c += lane;                                                                                 \
+        ROWS_##rows(TILE_ZERO) while (n < t->pictures && due.at < due.end)                         \
+        {                                                                                          \
+            BOTH_STEP(rows)                                                                        \
+            v_prefetch(due.next[0] + due.at);                                                      \
+            v_prefetch(due.next[1] + due.at);                                                      \
+            sink_next(&due);                                                                       \
+        }                                                                                          \
+        while (n < t->pictures) {                                                                  \
+            BOTH_STEP(rows)                                                                        \
+        }                                                                                          \
+        ROWS_##rows(TILE_END) work->at = due.at;                                                   \
     }
+
+DEFINE_BOTH_TILE(1)
+DEFINE_BOTH_TILE(2)
+DEFINE_BOTH_TILE(4)
+DEFINE_BOTH_TILE(8)
+
+static inline void both_tile(const struct both *t, size_t rows, size_t lane, struct due *due,
+                             float *c)
+{
+    if (rows == 8)
+        both_tile_8(t, lane, due, c);
+    else if (rows == 4)
+        both_tile_4(t, lane, due, c);
+    else if (rows == 2)
+        both_tile_2(t, lane, due, c);
+    else
+        both_tile_1(t, lane, due, c);
 }
 
-/* Adds the gradient of a panel's weights over some pictures, K_GROUP at most, to a tile of rows;
-   fetches what the optimizer will want of them. */
-static void multiply_both(const struct fm_run *run, const float *inputs, const float *outputs,
-                          size_t rows, size_t count, size_t lanes, size_t weight, float *tile)
+static inline size_t both_rows(size_t left)
 {
-    struct stream s = {.b = outputs, .taps = 1, .inner = count};
-    size_t n, lines = 0;
-    for (size_t r = 0; r < rows; r += n, lines += count * LINE) {
-        size_t panel = r / FM_PANEL, left = (panel + 1) * FM_PANEL - r;
-        n = tile_rows(left < rows - r ? left : rows - r);
-        size_t ahead = weight + (lines < rows * FM_PANEL ? lines : 0);
-        s.a = inputs + panel * count * FM_PANEL + r % FM_PANEL;
-        s.next_a = run->slots[0] && !run->gradients ? run->slots[0] + ahead : outputs;
-        s.next_b = run->slots[1] && !run->gradients ? run->slots[1] + ahead : outputs;
-        for (size_t lane = 0; lane < lanes; lane += 2 * VL)
-            column_tile(&s, n, lane, tile + r * FM_PANEL);
+    enum { MOST = TILE < 8 ? 4 : 8 };
+    return left >= MOST ? MOST : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/* The gradient of a panel's weights for some inputs, over all pictures; when it is at the last
+   ones, a tile is due as soon as it is there. tile: zero. next: the weights that come after these. */
+static void both_gradient(const struct fm_plan *plan, const struct fm_step *step,
+                          const struct fm_run *run, size_t input, size_t rows, size_t panel,
+                          size_t next, struct due *due, float *tile)
+{
+    size_t weight = step->weight + (panel * step->taps + input) * FM_PANEL;
+    size_t lanes = lanes_of_panel(step->units, panel), n;
+    for (size_t r = 0; r < rows; r += n) {
+        n = both_rows(rows - r);
+        float *c = tile + r * FM_PANEL;
+        struct both t = {.in_picture = step->in.picture, .back_picture = step->back.picture};
+        for (size_t first = 0; first < run->pictures; first += t.pictures) {
+            t.pictures = run->pictures - first < K_GROUP ? run->pictures - first : K_GROUP;
+            t.in = run->workspace + step->in.origin + first * step->in.picture + input + r;
+            t.back = run->workspace + step->back.origin + first * step->back.picture +
+                     panel * FM_PANEL;
+            for (size_t lane = 0; lane < lanes; lane += 2 * VL)
+                both_tile(&t, n, lane, due, c);
+        }
+        for (size_t i = 0; i < n && lanes < FM_PANEL; i++)
+            for (size_t l = lanes; l < FM_PANEL; l++)
+                c[i * FM_PANEL + l] = 0; /* the panel's spare weights stay zero */
+        sink_rest(*due);
+        *due = sink_later(plan, run, weight + r * FM_PANEL, c, n * FM_PANEL);
+        for (int i = 0; i < FM_SLOTS; i++)
+            due->next[i] = run->slots[i] ? run->slots[i] + next + r * FM_PANEL : c;
     }
 }
 
@@ -68,24 +111,18 @@ static void both_input_gradient(const struct fm_step *step, const struct fm_run 
 static void job_dense_both(const struct fm_plan *plan, const struct fm_step *step,
                            const struct fm_run *run, size_t job)
 {
-    size_t input = job * step->rows, panels = fm_panels(step->units), part;
+    size_t input = job * step->rows, panels = fm_panels(step->units);
     size_t rows = step->taps - input < step->rows ? step->taps - input : step->rows;
-    float tile[FM_ROWS * FM_PANEL], *outputs;
-    outputs = run->own + FM_ROWS * (plan->batch < K_GROUP ? plan->batch : K_GROUP);
+    float tiles[2][FM_ROWS * FM_PANEL];
+    struct due due = {.end = 0};
     both_input_gradient(step, run, input, rows);
     for (size_t panel = 0; panel < panels; panel++) {
-        size_t lanes = lanes_of_panel(step->units, panel);
-        size_t weight = step->weight + (panel * step->taps + input) * FM_PANEL;
-        memset(tile, 0, rows * FM_PANEL * sizeof *tile);
-        for (size_t first = 0; first < run->pictures; first += part) {
-            part = run->pictures - first < K_GROUP ? run->pictures - first : K_GROUP;
-            if (panel == 0 || run->pictures > K_GROUP)
-                gather_inputs(step, run, input, rows, first, part, run->own);
-            gather_outputs(step, run, panel, lanes, first, part, outputs);
-            multiply_both(run, run->own, outputs, rows, part, lanes, weight, tile);
-        }
-        sink(plan, run, weight, tile, rows * FM_PANEL);
+        size_t next = step->weight + (panel + 1 < panels ? (panel + 1) * step->taps + input
+                                                         : input + rows) * FM_PANEL;
+        memset(tiles[panel % 2], 0, rows * FM_PANEL * sizeof **tiles);
+        both_gradient(plan, step, run, input, rows, panel, next, &due, tiles[panel % 2]);
         if (job == 0)
-            bias_gradient(plan, step, run, panel, lanes);
+            bias_gradient(plan, step, run, panel, lanes_of_panel(step->units, panel));
     }
+    sink_rest(due);
 }

@@ -170,31 +170,37 @@ static void block_transpose_batch(const struct fm_plan *plan, const struct fm_st
             to[l] = unit < step->units ? from[l * step->back.picture + unit] : 0;
 }
 
-/* Stores a tile of (rows of the input, pictures) as rows of pictures. */
-static void store_dense_back(const struct fm_step *step, const struct fm_run *run, size_t first,
-                             size_t rows, size_t picture, size_t lanes, const float *tile)
+/* A picture's row of gradients to where it belongs: `first` counts the input's values as they lie. */
+static inline void store_dense_row(const struct fm_step *step, const struct fm_run *run,
+                                   size_t picture, size_t first, size_t count, const float *g)
 {
     struct fm_shape row_shape = {
         .c = 1, .h = step->in_shape.h, .w = step->in_shape.w * step->in_shape.c};
-    size_t c = step->in_shape.c;
-    for (size_t l = 0; l < lanes; l++) {
-        const float *value = run->workspace + step->in.origin + (picture + l) * step->in.picture;
-        float *to = run->workspace + step->in_back.origin + (picture + l) * step->in_back.picture;
-        struct walk walk = walk_from(row_shape, first);
-        for (size_t r = 0; r < rows;) {
-            size_t channel = walk.x % c, run_length = c - channel;
-            if (run_length > rows - r)
-                run_length = rows - r;
-            float g[FM_ROWS];
-            for (size_t i = 0; i < run_length; i++)
-                g[i] = tile[(r + i) * FM_PANEL + l];
-            store_back(to + walk.y * step->in_back.row + walk.x / c * step->in_back.pixel + channel,
-                       g, value + walk.y * step->in.row + walk.x, run_length, step->activation);
-            r += run_length;
-            walk.x += run_length - 1;
-            walk_on(&walk);
-        }
+    const float *value = run->workspace + step->in.origin + picture * step->in.picture;
+    float *to = run->workspace + step->in_back.origin + picture * step->in_back.picture;
+    struct walk walk = walk_from(row_shape, first);
+    size_t c = step->in_shape.c, run_length;
+    for (size_t r = 0; r < count; r += run_length) {
+        size_t channel = walk.x % c;
+        run_length = c - channel < count - r ? c - channel : count - r;
+        store_back(to + walk.y * step->in_back.row + walk.x / c * step->in_back.pixel + channel,
+                   g + r, value + walk.y * step->in.row + walk.x, run_length, step->activation);
+        walk.x += run_length - 1;
+        walk_on(&walk);
     }
+}
+
+/* Stores a tile of (rows of the input, pictures) as rows of pictures. It is turned as a whole first:
+   a vector cannot be loaded at once from where single floats have just been stored. */
+static void store_dense_back(const struct fm_step *step, const struct fm_run *run, size_t first,
+                             size_t rows, size_t picture, size_t lanes, const float *tile)
+{
+    float g[FM_PANEL * FM_ROWS];
+    for (size_t l = 0; l < lanes; l++)
+        for (size_t r = 0; r < rows; r++)
+            g[l * FM_ROWS + r] = tile[r * FM_PANEL + l];
+    for (size_t l = 0; l < lanes; l++)
+        store_dense_row(step, run, picture + l, first, rows, g + l * FM_ROWS);
 }
 
 /* The gradient of inputs first .. first + rows - 1 (FM_ROWS at most) of pictures that are side by
