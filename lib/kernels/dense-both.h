@@ -78,8 +78,8 @@ static void both_gradient(const struct fm_plan *plan, const struct fm_step *step
         for (size_t first = 0; first < run->pictures; first += t.pictures) {
             t.pictures = run->pictures - first < K_GROUP ? run->pictures - first : K_GROUP;
             t.in = run->workspace + step->in.origin + first * step->in.picture + input + r;
-            t.back = run->workspace + step->back.origin + first * step->back.picture +
-                     panel * FM_PANEL;
+            t.back =
+                run->workspace + step->back.origin + first * step->back.picture + panel * FM_PANEL;
             for (size_t lane = 0; lane < lanes; lane += 2 * VL)
                 both_tile(&t, n, lane, due, c);
         }
@@ -117,8 +117,9 @@ static void job_dense_both(const struct fm_plan *plan, const struct fm_step *ste
     struct due due = {.end = 0};
     both_input_gradient(step, run, input, rows);
     for (size_t panel = 0; panel < panels; panel++) {
-        size_t next = step->weight + (panel + 1 < panels ? (panel + 1) * step->taps + input
-                                                         : input + rows) * FM_PANEL;
+        size_t next =
+            step->weight +
+            (panel + 1 < panels ? (panel + 1) * step->taps + input : input + rows) * FM_PANEL;
         memset(tiles[panel % 2], 0, rows * FM_PANEL * sizeof **tiles);
         both_gradient(plan, step, run, input, rows, panel, next, &due, tiles[panel % 2]);
         if (job == 0)

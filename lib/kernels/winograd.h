@@ -187,6 +187,16 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
 typedef void finish_pixel(const struct fm_step *step, const float *bias, float *pixel, size_t lanes,
                           float *to, const float *value);
 
+/* Calls for a panel of so many pixels: they will be read, or be written, when they are due. */
+static inline void fetch_pixels(const float *at, const struct fm_place *place, size_t rows,
+                                size_t columns)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < columns; k++)
+            for (size_t l = 0; l < FM_PANEL; l += LINE)
+                v_prefetch(at + i * place->row + k * place->pixel + l);
+}
+
 /* The outputs of a tile, from the points of a panel's product: `to`, where its first pixel goes, and
    the value beside it. */
 static inline void finish_tile(const struct fm_step *step, const struct fm_run *run,
@@ -202,6 +212,7 @@ static inline void finish_tile(const struct fm_step *step, const struct fm_run *
     const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, tile_y)];
     const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, tile_x)];
     const float *bias = run->weights + step->bias + panel * FM_PANEL;
+    fetch_pixels(value, value_place, rows->rows, columns->rows);
     transform_panel(rows, columns, points, in_at, FM_PANEL, tile, &tile_at, false);
     for (size_t i = 0; i < rows->rows; i++)
         for (size_t k = 0; k < columns->rows; k++)

@@ -5,8 +5,8 @@ static inline void update_sgd(const struct fm_update *u, float *w, float *const 
                               size_t at, vec g)
 {
     const vec tiny = v_splat(1e-30f), minus_tiny = v_splat(-1e-30f), zero = v_splat(0);
-    vec velocity = v_sub(v_mul(v_splat(u->factor[0]), v_load(slots[0] + at)),
-                         v_mul(v_splat(u->factor[1]), g));
+    vec velocity =
+        v_sub(v_mul(v_splat(u->factor[0]), v_load(slots[0] + at)), v_mul(v_splat(u->factor[1]), g));
     if (u->flush)
         velocity = v_select(v_greater(velocity, tiny), velocity,
                             v_select(v_greater(minus_tiny, velocity), velocity, zero));
