@@ -83,9 +83,7 @@ static void both_gradient(const struct fm_plan *plan, const struct fm_step *step
             for (size_t lane = 0; lane < lanes; lane += 2 * VL)
                 both_tile(&t, n, lane, due, c);
         }
-        for (size_t i = 0; i < n && lanes < FM_PANEL; i++)
-            for (size_t l = lanes; l < FM_PANEL; l++)
-                c[i * FM_PANEL + l] = 0; /* the panel's spare weights stay zero */
+        clear_spare(c, n, lanes);
         sink_rest(*due);
         *due = sink_later(plan, run, weight + r * FM_PANEL, c, n * FM_PANEL);
         for (int i = 0; i < FM_SLOTS; i++)

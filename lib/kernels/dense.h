@@ -314,6 +314,14 @@ static size_t lit_product(const struct fm_step *step, const struct fm_run *run,
     return rows;
 }
 
+/* The panel's spare weights stay zero. */
+static inline void clear_spare(float *tile, size_t rows, size_t lanes)
+{
+    for (size_t r = 0; r < rows && lanes < FM_PANEL; r++)
+        for (size_t l = lanes; l < FM_PANEL; l++)
+            tile[r * FM_PANEL + l] = 0;
+}
+
 /* Jobs: (panel of outputs, block of inputs), so that the thread which has begun with a panel goes
    on with it; the first block also does the bias. */
 static void job_dense_gradient(const struct fm_plan *plan, const struct fm_step *step,
@@ -341,9 +349,7 @@ static void job_dense_gradient(const struct fm_plan *plan, const struct fm_step 
     size_t done = step->scratch ? lit_product(step, run, &p, first, rows, tile) : 0;
     p.row += done;
     product(&p, rows - done, tile + done * FM_PANEL);
-    for (size_t r = 0; r < rows && lanes < FM_PANEL; r++)
-        for (size_t l = lanes; l < FM_PANEL; l++)
-            tile[r * FM_PANEL + l] = 0; /* the panel's spare weights stay zero */
+    clear_spare(tile, rows, lanes);
     sink(plan, run, step->weight + (panel * step->taps + first) * FM_PANEL, tile, rows * FM_PANEL);
     if (first == 0)
         dense_bias_gradient(plan, step, run, &p, panel);
