@@ -286,7 +286,7 @@ static int note_light(struct fm_builder *builder, struct fmnn_error *err)
     if (fm_take_room(builder, plan->batch, 2 * words, &gather->light, err) != 0)
         return -1;
     dense->light = gather->light;
-    dense->jobs = (fm_panels(dense->units) + 1) / 2 * ((plan->batch + FM_BLOCK - 1) / FM_BLOCK);
+    dense->jobs = fm_pairs(dense->units) * ((plan->batch + FM_BLOCK - 1) / FM_BLOCK);
     if (!builder->training)
         return 0;
     if (fm_take_room(builder, plan->batch, dense->taps / FM_LIT / 2 + 1, &bits, err) != 0)

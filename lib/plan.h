@@ -68,8 +68,12 @@ static inline size_t fm_filter_point(size_t panels)
     return (panels * FM_PANEL + 1) * FM_PANEL;
 }
 
-/* Panels that one job of Winograd's products works on. */
+/* Panels of outputs that one job works on where these share what they read, and jobs for all. */
 enum { FM_PANELS_A_JOB = 2 };
+static inline size_t fm_pairs(size_t units)
+{
+    return (fm_panels(units) + FM_PANELS_A_JOB - 1) / FM_PANELS_A_JOB;
+}
 
 /* Rows of a product that one job works on, and its panel of outputs; and the pictures of a block,
    in a step that is or is not all there is. */

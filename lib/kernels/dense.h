@@ -4,32 +4,40 @@
    The steps of small layers work on a block of pictures, so that several follow each other in one
    job; those of large ones share out the weights. */
 
-/* Panel `panel` of the outputs of pictures first .. first + count - 1, FM_ROWS at most. */
-static void dense_panel(const struct fm_step *step, const struct fm_run *run, size_t first,
-                        size_t count, size_t panel)
+/* So many panels of the outputs, FM_PANELS_A_JOB at most, of pictures first .. first + count - 1,
+   FM_ROWS at most. */
+static void dense_panels(const struct fm_step *step, const struct fm_run *run, size_t first,
+                         size_t count, size_t panel, size_t panels)
 {
-    float tile[FM_ROWS * FM_PANEL];
-    size_t row[FM_ROWS], lanes = lanes_of_panel(step->units, panel);
+    enum { TILE_FLOATS = FM_ROWS * FM_PANEL };
+    float tiles[FM_PANELS_A_JOB * TILE_FLOATS];
+    struct product p[FM_PANELS_A_JOB] = {{NULL}};
+    size_t row[FM_ROWS];
     static const size_t none[1];
-    const float *bias = run->weights + step->bias + panel * FM_PANEL;
-    for (size_t r = 0; r < count; r++) {
-        row[r] = r * step->in.picture;
-        memcpy(tile + r * FM_PANEL, bias, FM_PANEL * sizeof *tile);
-    }
-    struct product p = {.a = run->workspace + step->in.origin + first * step->in.picture,
-                        .b = run->weights + step->weight + panel * step->taps * FM_PANEL,
-                        .row = row,
-                        .a_tap = none,
-                        .b_tap = none,
-                        .taps = 1,
-                        .inner = step->taps,
-                        .a_step = 1,
-                        .b_step = FM_PANEL,
-                        .lanes = lanes};
-    product(&p, count, tile);
-    float *to = run->workspace + step->out.origin + first * step->out.picture + panel * FM_PANEL;
     for (size_t r = 0; r < count; r++)
-        store_lanes(to + r * step->out.picture, tile + r * FM_PANEL, lanes, step->activation);
+        row[r] = r * step->in.picture;
+    for (size_t i = 0; i < panels; i++) {
+        const float *bias = run->weights + step->bias + (panel + i) * FM_PANEL;
+        for (size_t r = 0; r < count; r++)
+            memcpy(tiles + i * TILE_FLOATS + r * FM_PANEL, bias, FM_PANEL * sizeof *bias);
+        p[i] =
+            (struct product){.a = run->workspace + step->in.origin + first * step->in.picture,
+                             .b = run->weights + step->weight + (panel + i) * step->taps * FM_PANEL,
+                             .row = row,
+                             .a_tap = none,
+                             .b_tap = none,
+                             .taps = 1,
+                             .inner = step->taps,
+                             .a_step = 1,
+                             .b_step = FM_PANEL,
+                             .lanes = lanes_of_panel(step->units, panel + i)};
+    }
+    products(p, panels, count, tiles);
+    for (size_t i = 0; i < panels; i++)
+        for (size_t r = 0; r < count; r++)
+            store_lanes(run->workspace + step->out.origin + (first + r) * step->out.picture +
+                            (panel + i) * FM_PANEL,
+                        tiles + i * TILE_FLOATS + r * FM_PANEL, p[i].lanes, step->activation);
 }
 
 /* Two pictures by four vectors: the terms of up to 64 pixels that are not dark in both. */
@@ -127,20 +135,22 @@ static void light_panels(const struct fm_step *step, const struct fm_run *run, s
                     left < lanes ? left : lanes, step->activation);
 }
 
-/* Jobs: (panel of outputs, block of FM_ROWS pictures); by light, (two panels, FM_BLOCK pictures). A
+/* Jobs: (FM_PANELS_A_JOB panels of outputs, block of FM_ROWS pictures, or of FM_BLOCK by light). A
    thread goes on with the panels it has begun with. */
 static void job_dense(const struct fm_plan *plan, const struct fm_step *step,
                       const struct fm_run *run, size_t job)
 {
     size_t most = step->light ? FM_BLOCK : FM_ROWS, parts = (plan->batch + most - 1) / most;
-    size_t first = job % parts * most, part = job / parts;
+    size_t first = job % parts * most, panel = job / parts * FM_PANELS_A_JOB;
     if (first >= run->pictures)
         return;
     size_t count = run->pictures - first < most ? run->pictures - first : most;
+    size_t panels = fm_panels(step->units) - panel;
     if (step->light)
-        light_panels(step, run, first, count, 2 * part);
+        light_panels(step, run, first, count, panel);
     else
-        dense_panel(step, run, first, count, part);
+        dense_panels(step, run, first, count, panel,
+                     panels < FM_PANELS_A_JOB ? panels : FM_PANELS_A_JOB);
 }
 
 static void block_dense(const struct fm_plan *plan, const struct fm_step *step,
@@ -149,8 +159,8 @@ static void block_dense(const struct fm_plan *plan, const struct fm_step *step,
     (void)plan;
     size_t panels = fm_panels(step->units);
     for (size_t panel = 0; panel < panels && !step->light; panel++)
-        dense_panel(step, run, first, count, panel);
-    for (size_t panel = 0; panel < panels && step->light; panel += 2)
+        dense_panels(step, run, first, count, panel, 1);
+    for (size_t panel = 0; panel < panels && step->light; panel += FM_PANELS_A_JOB)
         for (size_t n = 0; n < count; n += FM_BLOCK)
             light_panels(step, run, first + n, count - n < FM_BLOCK ? count - n : FM_BLOCK, panel);
 }

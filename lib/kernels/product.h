@@ -142,8 +142,10 @@ static void product_group(const struct product *p, size_t rows, struct group k, 
         }
 }
 
-/* tile (rows,32) holds where the sums start, and then the sums. */
-static void product(const struct product *p, size_t rows, float *tile)
+/* So many products of the same rows, side by side: a group of k of all of them before the next, so
+   that the rows are still in the cache. tile (rows,32) holds where the sums start, and then the sums;
+   the next product's is FM_ROWS rows further on. */
+static void products(const struct product *p, size_t count, size_t rows, float *tile)
 {
     size_t taps_at_once = p->inner < K_GROUP ? K_GROUP / p->inner : 1;
     for (size_t t = 0; t < p->taps; t += taps_at_once) {
@@ -152,7 +154,13 @@ static void product(const struct product *p, size_t rows, float *tile)
         for (k.from = 0; k.from < p->inner; k.from = k.to) {
             k.to = p->inner - k.from > K_GROUP ? k.from + K_GROUP : p->inner;
             k.fresh = p->fresh && t == 0 && k.from == 0;
-            product_group(p, rows, k, tile);
+            for (size_t i = 0; i < count; i++)
+                product_group(&p[i], rows, k, tile + i * FM_ROWS * FM_PANEL);
         }
     }
+}
+
+static inline void product(const struct product *p, size_t rows, float *tile)
+{
+    products(p, 1, rows, tile);
 }

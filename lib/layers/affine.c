@@ -44,7 +44,7 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
     struct fm_step step = fm_node_step(builder, node, FM_JOB_affine);
     if (fm_is_dense(&step)) {
         step.kind = FM_JOB_dense;
-        step.jobs = fm_panels(step.units) * blocks(builder->plan->batch);
+        step.jobs = fm_pairs(step.units) * blocks(builder->plan->batch);
         fm_count_work(builder, &step);
         return fm_add_step(builder, &step, err);
     }

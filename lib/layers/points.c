@@ -1,11 +1,6 @@
 /* points.c -- the steps of convolutions that are done by points, see kernels/winograd.h. */
 #include "layers/affine.h"
 
-static size_t pairs(size_t units)
-{
-    return (fm_panels(units) + FM_PANELS_A_JOB - 1) / FM_PANELS_A_JOB;
-}
-
 static size_t winograd_points(const struct fm_winograd *w)
 {
     return w->y.points * w->x.points;
@@ -41,7 +36,7 @@ static int add_parts(struct fm_builder *builder, const struct fm_step *step,
         before.panel = product.panel = panel;
         before.stream = count * filter > STREAM;
         before.jobs = fm_panels(in) * count;
-        product.jobs = blocks * pairs(count * FM_PANEL);
+        product.jobs = blocks * fm_pairs(count * FM_PANEL);
         if (fm_add_step(builder, &before, err) != 0 || fm_add_step(builder, &product, err) != 0)
             return -1;
         product.flops = product.flops_done = product.bytes = 0; /* have been told */
@@ -178,7 +173,7 @@ int fm_points_gradient(struct fm_builder *builder, const struct fm_node *node,
     step.kind = FM_JOB_winograd_gradient;
     fm_count_work(builder, &step);
     step.points = builder->points[node->input];
-    step.jobs = pairs(step.units) * fm_panels(step.in_shape.c);
+    step.jobs = fm_pairs(step.units) * fm_panels(step.in_shape.c);
     fm_at_least(&builder->plan->own_floats,
                 (FM_PANELS_A_JOB * winograd_points(w) * (FM_PANEL + 1) +
                  step.window.kernel_h * step.window.kernel_w * FM_PANEL) *
