@@ -49,6 +49,16 @@ static inline size_t pictures_of_block(const struct fm_winograd *w, const struct
     return run->pictures - first < w->group ? run->pictures - first : w->group;
 }
 
+/* Calls for a panel of so many pixels: they will be read, or be written, when they are due. */
+static inline void fetch_pixels(const float *at, const struct fm_place *place, size_t rows,
+                                size_t columns)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < columns; k++)
+            for (size_t l = 0; l < FM_PANEL; l += LINE)
+                v_prefetch(at + i * place->row + k * place->pixel + l);
+}
+
 /* Tiles of what lies at `place` to points, all channels of a tile together, as they lie. Jobs: rows of
    tiles of the pictures. */
 static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *step,
@@ -56,6 +66,7 @@ static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *st
                             size_t channels, const struct fm_matrix *y_matrix,
                             const struct fm_matrix *x_matrix)
 {
+    enum { AHEAD = 2 }; /* panels: the first cache has room for so many tiles */
     const struct fm_winograd *w = step->winograd;
     size_t y = job % w->y.tiles, n = job / w->y.tiles;
     if (n >= run->pictures)
@@ -69,6 +80,8 @@ static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *st
         const float *tile = in + fm_tile_start(&w->x, x) * place->pixel;
         float *points = run->workspace + step->points;
         for (size_t panel = 0; panel < fm_panels(channels); panel++) {
+            fetch_pixels(tile + (panel + AHEAD) * FM_PANEL, place, y_matrix->columns,
+                         x_matrix->columns);
             transform_panel(&y_matrix[fm_tile_is_small(&w->y, y)],
                             &x_matrix[fm_tile_is_small(&w->x, x)], tile + panel * FM_PANEL, &in_at,
                             lanes_of_panel(channels, panel), points, &out_at, step->stream);
@@ -186,16 +199,6 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
 /* What becomes of a pixel's 32 channels: to, where they go; value, of the input there. */
 typedef void finish_pixel(const struct fm_step *step, const float *bias, float *pixel, size_t lanes,
                           float *to, const float *value);
-
-/* Calls for a panel of so many pixels: they will be read, or be written, when they are due. */
-static inline void fetch_pixels(const float *at, const struct fm_place *place, size_t rows,
-                                size_t columns)
-{
-    for (size_t i = 0; i < rows; i++)
-        for (size_t k = 0; k < columns; k++)
-            for (size_t l = 0; l < FM_PANEL; l += LINE)
-                v_prefetch(at + i * place->row + k * place->pixel + l);
-}
 
 /* The outputs of a tile, from the points of a panel's product: `to`, where its first pixel goes, and
    the value beside it. */
