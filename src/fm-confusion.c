@@ -38,14 +38,14 @@ static const struct option_row rows[] = {
     {OPT_REPORT, "report", NULL, "precision, recall, F1 and support of each class"},
     {OPT_DIGITS, "digits", "N", "of the report, after the point [2]"},
     {OPT_PAIRS, "pairs", "N", "the N pairs of classes most confused"},
-    {OPT_TOP, "top", "K", "how many have their class among the K most probable"},
+    {OPT_TOP, "top", "K", "how many are of the K most probable classes"},
     {OPT_RELIABILITY, "reliability", NULL, "accuracy by confidence"},
     {OPT_BINS, "bins", "N", "of confidence [10]"},
     {OPT_MIN_ACCURACY, "min-accuracy", "X", "exit 1 when the accuracy, 0..1, is below X"},
     {0, NULL, NULL, "Two predictions"},
     {OPT_AGAINST, "against", "FILE", "compare with the predictions of FILE, by image"},
-    {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "those in predicted_WORD, of FILE or the TABLE"},
-    {OPT_LIST, "list", "WHICH", "print the pictures that first, second, one or none gets right"},
+    {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "with predicted_WORD, of FILE or TABLE"},
+    {OPT_LIST, "list", "WHICH", "the pictures that first|second|one|none has right"},
     {0, NULL, NULL, NULL},
 };
 

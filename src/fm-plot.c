@@ -42,8 +42,8 @@ static const struct option_row options[] = {
 
 static const struct program program = {
     .name = "fm-plot",
-    .synopsis = "[OPTION]... history|confusion|reliability|images|filters [FILE]...",
-    .purpose = "Draw learning curves, a confusion matrix, reliability, pictures, or first filters.",
+    .synopsis = "[OPTION]... KIND [FILE]...",
+    .purpose = "Draw a kind of plot: history, confusion, reliability, images or filters.",
     .options = options,
 };
 

@@ -224,10 +224,10 @@ static void add_row(struct reader *r)
     }
     if (fmnn_confusion_add(r->matrix->counts, (size_t)label, (size_t)predicted, count, &error) != 0)
         die_at_row(r->table, "%s", error.message);
-    if (r->entropy)
-        add_probability(r, (size_t)label, count);
     if (request->top)
         add_top(r, (size_t)label, count);
+    if (r->entropy)
+        add_probability(r, (size_t)label, count);
     if (r->matrix->calibration)
         add_confidence(r, label == predicted, count);
 }

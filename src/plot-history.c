@@ -274,7 +274,7 @@ static char *legend_of(const struct run *run)
     char *name = text_fit_cells(run->name, 40);
     char gap[32] = "";
     if (!isnan(run->course.gap))
-        snprintf(gap, sizeof gap, "; gap at the end %.4f", run->course.gap);
+        snprintf(gap, sizeof gap, "; gap %.4f", round(run->course.gap * 1e4) / 1e4 + 0.0);
     char *legend = best ? text_format("%s (best: %.4f, epoch %g%s)", name,
                                       best->figure[VAL_ACCURACY], best->epoch, gap)
                         : text_format("%s", name);
