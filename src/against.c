@@ -157,7 +157,7 @@ void against_row(void *against, struct fmnn_table *table, int label, int predict
         die_at_row(table, "there is a label, but '%s' is empty", a->predicted);
     enum agreement kind = predicted == label ? second == label ? BOTH_RIGHT : FIRST_RIGHT
                           : second == label  ? SECOND_RIGHT
-                                             : NONE_RIGHT;
+                                             : NEITHER_RIGHT;
     a->result.rows[kind] += count;
     if (a->request->list & 1U << kind)
         list_row(a, table, second);

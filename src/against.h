@@ -4,7 +4,7 @@
 
 #include "common.h"
 
-enum agreement { BOTH_RIGHT, FIRST_RIGHT, SECOND_RIGHT, NONE_RIGHT, AGREEMENTS };
+enum agreement { BOTH_RIGHT, FIRST_RIGHT, SECOND_RIGHT, NEITHER_RIGHT, AGREEMENTS };
 
 struct against_request {
     const char *file;   /* the second table; NULL: the same has both predictions */

@@ -94,7 +94,7 @@ static void tsv_reliability(const struct judgement *j)
 
 static void tsv_comparison(const struct judgement *j)
 {
-    static const char *const names[AGREEMENTS] = {"both", "first", "second", "none"};
+    static const char *const names[AGREEMENTS] = {"both", "first", "second", "neither"};
     const struct comparison *c = j->comparison;
     struct verdict v = verdict_of(c);
     printf("figure\tvalue\nrows\t%" PRIu64 "\n", v.rows);
@@ -268,7 +268,7 @@ static json_t *json_calibration(const struct judgement *j)
 
 static json_t *json_comparison(const struct judgement *j)
 {
-    static const char *const names[AGREEMENTS] = {"both", "first", "second", "none"};
+    static const char *const names[AGREEMENTS] = {"both", "first", "second", "neither"};
     const struct comparison *c = j->comparison;
     struct verdict v = verdict_of(c);
     json_t *object = fresh(json_object()), *test = fresh(json_object());

@@ -235,7 +235,7 @@ static void print_comparison(const struct judgement *j)
     printf("  %*" PRIu64 "  right in both\n", width, c->rows[BOTH_RIGHT]);
     printf("  %*" PRIu64 "  right here only\n", width, c->rows[FIRST_RIGHT]);
     printf("  %*" PRIu64 "  right there only\n", width, c->rows[SECOND_RIGHT]);
-    printf("  %*" PRIu64 "  right in none\n", width, c->rows[NONE_RIGHT]);
+    printf("  %*" PRIu64 "  right in neither\n", width, c->rows[NEITHER_RIGHT]);
     printf("accuracy here  %.2f %%, there %.2f %%, difference %+.2f\n", 100 * v.here, 100 * v.there,
            100 * (v.here - v.there));
     printf("McNemar        p = %.3g by the exact test, %s\n", v.test.exact, meaning_of(&v));
@@ -414,7 +414,7 @@ static void markdown_comparison(const struct judgement *j)
     printf(", %" PRIu64 " rows of both:\n\n| | right there | wrong there |", v.rows);
     markdown_rule(2);
     printf("| right here | %" PRIu64 " | %" PRIu64 " |\n", rows[BOTH_RIGHT], rows[FIRST_RIGHT]);
-    printf("| wrong here | %" PRIu64 " | %" PRIu64 " |\n", rows[SECOND_RIGHT], rows[NONE_RIGHT]);
+    printf("| wrong here | %" PRIu64 " | %" PRIu64 " |\n", rows[SECOND_RIGHT], rows[NEITHER_RIGHT]);
     printf("\n- accuracy here: %.2f %%, there: %.2f %%, difference: %+.2f\n", 100 * v.here,
            100 * v.there, 100 * (v.here - v.there));
     printf("- McNemar: p = %.3g by the exact test, %s\n", v.test.exact, meaning_of(&v));

@@ -45,7 +45,7 @@ static const struct option_row rows[] = {
     {0, NULL, NULL, "Two predictions"},
     {OPT_AGAINST, "against", "FILE", "compare with the predictions of FILE, by image"},
     {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "with predicted_WORD, of FILE or TABLE"},
-    {OPT_LIST, "list", "WHICH", "the pictures that first|second|one|none has right"},
+    {OPT_LIST, "list", "WHICH", "the pictures that first|second|one|neither has right"},
     {0, NULL, NULL, NULL},
 };
 
@@ -61,9 +61,9 @@ static const char *const format_names[] = {"text", "numpy", "tsv", "json", "mark
 static void (*const formats[])(const struct judgement *) = {print_text, print_numpy, print_tsv,
                                                             print_json, print_markdown};
 static const char *const normalize_names[] = {"true", "pred", "all", NULL};
-static const char *const list_names[] = {"first", "second", "one", "none", NULL};
+static const char *const list_names[] = {"first", "second", "one", "neither", NULL};
 static const unsigned lists[] = {1U << FIRST_RIGHT, 1U << SECOND_RIGHT,
-                                 1U << FIRST_RIGHT | 1U << SECOND_RIGHT, 1U << NONE_RIGHT};
+                                 1U << FIRST_RIGHT | 1U << SECOND_RIGHT, 1U << NEITHER_RIGHT};
 enum { BINS = 10 };
 
 struct settings {

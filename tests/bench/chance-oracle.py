@@ -42,7 +42,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 warnings.simplefilter("ignore")
-KINDS = ("both", "first", "second", "none")
+KINDS = ("both", "first", "second", "neither")
 
 
 class Predictions:
@@ -181,7 +181,7 @@ def check_comparison(checker, document, first, second):
 
 def check_list(checker, paths, order, first, second):
     for word, wanted in (("first", first.right & ~second.right), ("second", ~first.right & second.right),
-                         ("one", first.right ^ second.right), ("none", ~first.right & ~second.right)):
+                         ("one", first.right ^ second.right), ("neither", ~first.right & ~second.right)):
         lines = checker.run("--list", word, "--against", paths[1], paths[0]).splitlines()[1:]
         got = [(int(x.split("\t")[0][5:]), int(x.split("\t")[-1])) for x in lines]
         checker.same("--list " + word, got, [(i, int(second.predicted[i])) for i in order if wanted[i]])
