@@ -45,7 +45,7 @@ static const struct option_row rows[] = {
     {0, NULL, NULL, "Two predictions"},
     {OPT_AGAINST, "against", "FILE", "compare with the predictions of FILE, by image"},
     {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "with predicted_WORD, of FILE or TABLE"},
-    {OPT_LIST, "list", "WHICH", "the pictures that first|second|one|neither has right"},
+    {OPT_LIST, "list", "WHICH", "pictures that first|second|one|neither has right"},
     {0, NULL, NULL, NULL},
 };
 
@@ -69,7 +69,7 @@ enum { BINS = 10 };
 struct settings {
     struct matrix_request input;
     struct against_request against;
-    bool format_given;
+    bool format_given, bins_given;
     void (*print)(const struct judgement *); /* in the format wanted */
     bool normalized;
     enum fmnn_normalize normalize;
@@ -149,6 +149,7 @@ static void set_option(struct settings *settings, int code)
         settings->input.must_calibrate = true;
         break;
     case OPT_BINS:
+        settings->bins_given = true;
         settings->input.bins = (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_BINS);
         break;
     case OPT_AGAINST:
@@ -276,6 +277,8 @@ int main(int argc, char **argv)
         settings.input.context = against;
     }
     struct matrix matrix = matrix_read(&settings.input);
+    if (settings.bins_given && !matrix.calibration)
+        note("--bins changes nothing where there are no confidences");
     if (against)
         comparison = against_result(against);
     against_close(against);
