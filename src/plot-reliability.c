@@ -72,20 +72,15 @@ static void free_reliability(void *data)
     free(plot);
 }
 
-/* "fc.tsv: ECE 0.0123, confidence 0.8512, accuracy 0.8552"; one alone needs no name. */
-static char *legend_of(const struct reliability *plot, const struct judged *run)
+static char *figures_of(const struct judged *run)
 {
-    char *name = text_fit_cells(run->name, 40);
-    char *legend = text_format("%s%sECE %.4f, confidence %.4f, accuracy %.4f",
-                               plot->count > 1 ? name : "", plot->count > 1 ? ": " : "", run->error,
-                               run->whole.confidence, run->whole.accuracy);
-    free(name);
-    return legend;
+    return text_format("ECE %.4f, confidence %.4f, accuracy %.4f", run->error,
+                       run->whole.confidence, run->whole.accuracy);
 }
 
 /* ---- 2. The gnuplot program ---- */
 
-enum { KEY_LINE = 15, SIDE = 360, LOWER = 110 };
+enum { KEY_LINE = 15, SIDE = 360, LOWER = 110, FINE = 40 /* bins too narrow for details */ };
 static const char ink[] = "#222222", faint[] = "#9a9a9a", bar[] = "#b3cde3", over[] = "#0072b2";
 
 struct diagram {
@@ -115,6 +110,23 @@ static void write_bins(FILE *script, const struct reliability *plot)
     }
 }
 
+/* "fc.tsv: ECE 0.0123, ..."; one file alone needs no name, and a long one is cut before figures
+   are. */
+static char *legend_of(const struct reliability *plot, size_t r, double room)
+{
+    char *figures = figures_of(&plot->runs[r]), *legend = figures;
+    if (plot->count > 1) {
+        double rest = room - text_points(figures, 10) - text_points(": ", 10);
+        char *name = text_fit(plot->runs[r].name, fmax(rest, 40), 10);
+        legend = text_format("%s: %s", name, figures);
+        free(name);
+        free(figures);
+    }
+    char *fitted = text_fit(legend, room, 10);
+    free(legend);
+    return fitted;
+}
+
 static void write_legends(FILE *script, const struct diagram *d, const struct plot_request *request)
 {
     const struct reliability *plot = d->plot;
@@ -127,15 +139,13 @@ static void write_legends(FILE *script, const struct diagram *d, const struct pl
         free(title);
     }
     for (size_t r = 0; r < plot->count; r++, y += KEY_LINE) {
-        char *legend = legend_of(plot, &plot->runs[r]);
         double x = plot->count > 1 ? d->left + 28 : d->left;
-        char *fitted = text_fit(legend, page->width - x - 6, 10);
-        struct gnuplot_label label = {x, y, fitted, "left", 10, ink, NULL};
+        char *legend = legend_of(plot, r, page->width - x - 6);
+        struct gnuplot_label label = {x, y, legend, "left", 10, ink, NULL};
         gnuplot_label(script, page, &label);
         if (plot->count > 1)
             gnuplot_line(script, page, (double[4]){d->left, y, d->left + 22, y}, gnuplot_color(r),
                          gnuplot_dashes(r));
-        free(fitted);
         free(legend);
     }
 }
@@ -160,7 +170,8 @@ static void write_name(FILE *script, const struct diagram *d, const char *name, 
 static void write_upper(FILE *script, const struct diagram *d)
 {
     const struct reliability *plot = d->plot;
-    double size = gnuplot_mark_size(&d->page, 0.6);
+    bool fine = plot->bins > FINE;
+    double size = gnuplot_mark_size(&d->page, fine ? 0.3 : 0.6);
     write_margins(script, d, d->top, d->middle - 7);
     fputs("set xrange [0:1]\nset yrange [0:1]\nset xtics nomirror 0.2 format ''\n", script);
     fputs("set ytics nomirror 0.2 format '%.1f'\n", script);
@@ -177,9 +188,9 @@ static void write_upper(FILE *script, const struct diagram *d)
     for (size_t r = 0; r < plot->count; r++) {
         const char *color = plot->count == 1 ? over : gnuplot_color(r);
         fprintf(script,
-                "  $run%zu using 3:4:5:6 with yerrorbars linewidth 1 pointtype 7 pointsize %.3g "
-                "linecolor rgb '%s' notitle, \\\n",
-                r + 1, size, color);
+                "  $run%zu using %s pointtype 7 pointsize %.3g linecolor rgb '%s' notitle, \\\n",
+                r + 1, fine ? "3:4 with points" : "3:4:5:6 with yerrorbars linewidth 1", size,
+                color);
         if (plot->count > 1)
             fprintf(script,
                     "  $run%zu using ($7>0?$3:1/0):4 with lines linewidth 2 dashtype %zu "
@@ -237,7 +248,9 @@ static void gnuplot_reliability(const void *data, const struct plot_request *req
     fputs("set multiplot\nset border 3 linewidth 0.8 linecolor rgb '#444444'\n", script);
     fputs("set tics out scale 0.5 font ',10'\n", script);
     fputs("set grid linewidth 0.6 linetype 1 linecolor rgb '#dddddd'\n", script);
-    fputs("set style fill solid border linecolor rgb '#ffffff'\n", script);
+    fputs(d.plot->bins > FINE ? "set style fill solid noborder\n"
+                              : "set style fill solid border linecolor rgb '#ffffff'\n",
+          script);
     write_upper(script, &d);
     write_lower(script, &d);
     fputs("unset multiplot\n", script);
@@ -264,11 +277,12 @@ static void text_reliability(const void *data, const struct plot_request *reques
         fprintf(out, "%s\n\n", request->title);
     for (size_t r = 0; r < plot->count; r++) {
         const struct judged *run = &plot->runs[r];
-        char *legend = legend_of(plot, run);
+        char *figures = figures_of(run), *name = text_fit_cells(run->name, 40);
         int count = snprintf(NULL, 0, "%" PRIu64, plot->most);
         count = count < (int)strlen("pictures") ? (int)strlen("pictures") : count;
         size_t used = 15 + (size_t)count + 11, room = width > used + 12 ? width - used - 2 : 10;
-        fprintf(out, "%s%s\n\n", r ? "\n" : "", legend);
+        fprintf(out, "%s%s%s%s\n\n", r ? "\n" : "", plot->count > 1 ? name : "",
+                plot->count > 1 ? ": " : "", figures);
         fprintf(out, "   confidence  %*s  accuracy\n", count, "pictures");
         for (size_t i = 0; i < plot->bins; i++) {
             struct fmnn_bin bin = fmnn_calibration_bin(run->calibration, i);
@@ -279,7 +293,8 @@ static void text_reliability(const void *data, const struct plot_request *reques
             }
             putc('\n', out);
         }
-        free(legend);
+        free(figures);
+        free(name);
     }
     fputs("\n= accuracy; | mean confidence, at the end of the bar where it can be believed\n", out);
 }
