@@ -14,6 +14,8 @@
     11. Prediction
     12. Weight files
     13. Confusion matrices
+    14. Calibration
+    15. Chance
 
    Conventions
      - Functions that return int return 0 when done and -1 on error; those that return a pointer
@@ -481,6 +483,56 @@ struct fmnn_pair {
    malloc'ed; NULL where nothing was confused. */
 FMNN_API int fmnn_confusion_pairs(const struct fmnn_confusion *confusion, struct fmnn_pair **pairs,
                                   size_t *count, struct fmnn_error *err);
+
+/* ---- 14. Calibration ------------------------------------------------------------------------ */
+
+/* Whether confidence can be believed: rows in bins of equal width by the confidence that their
+   prediction had. */
+struct fmnn_calibration;
+
+enum { FMNN_CALIBRATION_BINS = 1000 }; /* at most */
+
+struct fmnn_bin {
+    double from, to;      /* confidence: above `from`, but for the first bin, and up to `to` */
+    uint64_t rows, right; /* how many there are, how many were predicted rightly */
+    double confidence;    /* the mean; NaN where there is no row, */
+    double accuracy;      /* and so is the share that is right */
+};
+
+FMNN_API struct fmnn_calibration *fmnn_calibration_new(size_t bins, struct fmnn_error *err);
+FMNN_API void fmnn_calibration_free(struct fmnn_calibration *calibration);
+/* Adds `count` rows of one confidence, all predicted rightly or all wrongly. A confidence that is
+   not in 0..1, by more than rounding, and a total above 2^63 - 1, are FMNN_DATA. */
+FMNN_API int fmnn_calibration_add(struct fmnn_calibration *calibration, double confidence,
+                                  bool right, uint64_t count, struct fmnn_error *err);
+FMNN_API size_t fmnn_calibration_bins(const struct fmnn_calibration *calibration);
+FMNN_API struct fmnn_bin fmnn_calibration_bin(const struct fmnn_calibration *calibration, size_t i);
+FMNN_API struct fmnn_bin fmnn_calibration_whole(const struct fmnn_calibration *calibration);
+/* The expected calibration error: the mean over the rows of how far accuracy and mean confidence of
+   their bin lie apart. NaN where there is no row. */
+FMNN_API double fmnn_calibration_error(const struct fmnn_calibration *calibration);
+/* The same of the worst bin that has a row. */
+FMNN_API double fmnn_calibration_worst(const struct fmnn_calibration *calibration);
+
+/* ---- 15. Chance ----------------------------------------------------------------------------- */
+
+struct fmnn_interval {
+    double low, high;
+};
+/* Between what shares the true one lies where `right` of `total` were seen, with 95 % confidence:
+   Wilson's score interval. 0..1 where total is 0. */
+FMNN_API struct fmnn_interval fmnn_wilson(uint64_t right, uint64_t total);
+
+/* McNemar's test of two classifiers that were given the same pictures. */
+struct fmnn_mcnemar {
+    double exact; /* p, two-sided, by the binomial distribution; above 2^40 rows that differ the
+                     same as p */
+    double chi2;  /* the statistic (|first - second| - 1)^2 / (first + second), not below 0 */
+    double p;     /* that chi-square with one degree of freedom is so large or larger */
+};
+/* Of the rows that one classifier alone predicts rightly: how many the first, how many the second.
+   Without any, both p are 1. */
+FMNN_API struct fmnn_mcnemar fmnn_mcnemar(uint64_t first, uint64_t second);
 
 #ifdef __cplusplus
 }

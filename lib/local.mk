@@ -11,6 +11,7 @@ lib_libfmnn_la_SOURCES = \
 	lib/internal.h lib/error.c lib/memory.c lib/words.c lib/version.c \
 	lib/rng.h lib/rng.c \
 	lib/idx.c lib/png.c lib/table.c lib/sets.c lib/images.c lib/split.c \
-	lib/safetensors.h lib/safetensors.c lib/confusion.c
+	lib/safetensors.h lib/safetensors.c \
+	lib/confusion.c lib/calibration.c lib/chance.c
 
 include lib/engine.mk

@@ -56,6 +56,63 @@ static void tsv_pairs(const struct judgement *j)
                fmnn_confusion_label(j->matrix, j->pair[i].predicted), j->pair[i].count);
 }
 
+static void tsv_numbers(const double *number, size_t count)
+{
+    char text[32];
+    for (size_t i = 0; i < count; i++) {
+        if (isnan(number[i]))
+            text[0] = 0;
+        else
+            fmnn_format_number(text, number[i]);
+        printf("\t%s", text);
+    }
+    putchar('\n');
+}
+
+static void tsv_top(const struct judgement *j)
+{
+    uint64_t rows = fmnn_confusion_total(j->matrix);
+    struct fmnn_interval in = fmnn_wilson(j->top_right, rows);
+    printf("top\tright\trows\taccuracy\tlow\thigh\n");
+    printf("%zu\t%" PRIu64 "\t%" PRIu64, j->top, j->top_right, rows);
+    tsv_numbers((double[]){top_share(j), in.low, in.high}, 3);
+}
+
+static void tsv_reliability(const struct judgement *j)
+{
+    char from[32], to[32];
+    printf("from\tto\trows\tright\tconfidence\taccuracy\tlow\thigh\n");
+    for (size_t i = 0; i < fmnn_calibration_bins(j->calibration); i++) {
+        struct fmnn_bin bin = fmnn_calibration_bin(j->calibration, i);
+        struct fmnn_interval in = fmnn_wilson(bin.right, bin.rows);
+        fmnn_format_number(from, bin.from);
+        fmnn_format_number(to, bin.to);
+        printf("%s\t%s\t%" PRIu64 "\t%" PRIu64, from, to, bin.rows, bin.right);
+        tsv_numbers((double[]){bin.confidence, bin.accuracy, in.low, in.high}, 4);
+    }
+}
+
+static void tsv_comparison(const struct judgement *j)
+{
+    static const char *const names[AGREEMENTS] = {"both", "first", "second", "neither"};
+    const struct comparison *c = j->comparison;
+    struct verdict v = verdict_of(c);
+    printf("figure\tvalue\nrows\t%" PRIu64 "\n", v.rows);
+    for (size_t i = 0; i < AGREEMENTS; i++)
+        printf("%s\t%" PRIu64 "\n", names[i], c->rows[i]);
+    printf("left_out\t%" PRIu64 "\nleft_out_against\t%" PRIu64 "\n", c->alone, c->alone_there);
+    printf("accuracy");
+    tsv_numbers(&v.here, 1);
+    printf("accuracy_against");
+    tsv_numbers(&v.there, 1);
+    printf("p_exact");
+    tsv_numbers(&v.test.exact, 1);
+    printf("chi2");
+    tsv_numbers(&v.test.chi2, 1);
+    printf("p_chi2");
+    tsv_numbers(&v.test.p, 1);
+}
+
 /* One table only: whoever reads it should not have to find where the next begins. */
 void print_tsv(const struct judgement *j)
 {
@@ -63,6 +120,12 @@ void print_tsv(const struct judgement *j)
         tsv_report(j);
     else if (j->pairs_wanted)
         tsv_pairs(j);
+    else if (j->top)
+        tsv_top(j);
+    else if (j->reliability_wanted)
+        tsv_reliability(j);
+    else if (j->comparison)
+        tsv_comparison(j);
     else
         tsv_matrix(j);
 }
@@ -150,6 +213,81 @@ static void put_classes(const struct judgement *j, json_t *object)
     put(object, "names", names);
 }
 
+static json_t *json_interval(uint64_t right, uint64_t rows)
+{
+    struct fmnn_interval interval = fmnn_wilson(right, rows);
+    json_t *list = fresh(json_array());
+    put(list, NULL, json_real(interval.low));
+    put(list, NULL, json_real(interval.high));
+    return list;
+}
+
+static json_t *json_top(const struct judgement *j)
+{
+    uint64_t rows = fmnn_confusion_total(j->matrix);
+    json_t *object = fresh(json_object());
+    put_count(object, "k", j->top);
+    put_count(object, "right", j->top_right);
+    put(object, "share", json_real(top_share(j)));
+    put(object, "interval", json_interval(j->top_right, rows));
+    return object;
+}
+
+static json_t *json_bin(const struct fmnn_bin *bin)
+{
+    json_t *object = fresh(json_object());
+    put(object, "from", json_real(bin->from));
+    put(object, "to", json_real(bin->to));
+    put_count(object, "rows", bin->rows);
+    put_count(object, "right", bin->right);
+    put(object, "confidence", bin->rows ? json_real(bin->confidence) : json_null());
+    put(object, "share", bin->rows ? json_real(bin->accuracy) : json_null());
+    put(object, "interval", json_interval(bin->right, bin->rows));
+    return object;
+}
+
+static json_t *json_calibration(const struct judgement *j)
+{
+    const struct fmnn_calibration *c = j->calibration;
+    json_t *object = fresh(json_object()), *list = fresh(json_array());
+    put_count(object, "bins", fmnn_calibration_bins(c));
+    put(object, "error", json_real(fmnn_calibration_error(c)));
+    put(object, "worst", json_real(fmnn_calibration_worst(c)));
+    put(object, "confidence", json_real(fmnn_calibration_whole(c).confidence));
+    if (!j->reliability_wanted) {
+        json_decref(list);
+        return object;
+    }
+    for (size_t i = 0; i < fmnn_calibration_bins(c); i++) {
+        struct fmnn_bin bin = fmnn_calibration_bin(c, i);
+        put(list, NULL, json_bin(&bin));
+    }
+    put(object, "reliability", list);
+    return object;
+}
+
+static json_t *json_comparison(const struct judgement *j)
+{
+    static const char *const names[AGREEMENTS] = {"both", "first", "second", "neither"};
+    const struct comparison *c = j->comparison;
+    struct verdict v = verdict_of(c);
+    json_t *object = fresh(json_object()), *test = fresh(json_object());
+    json_t *name = json_string(j->other); /* a file's name need not be UTF-8 */
+    put(object, "name", name ? name : json_null());
+    put_count(object, "rows", v.rows);
+    for (size_t i = 0; i < AGREEMENTS; i++)
+        put_count(object, names[i], c->rows[i]);
+    put_count(object, "left_out", c->alone);
+    put_count(object, "left_out_against", c->alone_there);
+    put(object, "share", json_real(v.here));
+    put(object, "share_against", json_real(v.there));
+    put(test, "p_exact", json_real(v.test.exact));
+    put(test, "chi2", json_real(v.test.chi2));
+    put(test, "p_chi2", json_real(v.test.p));
+    put(object, "mcnemar", test);
+    return object;
+}
+
 void print_json(const struct judgement *j)
 {
     json_t *object = fresh(json_object());
@@ -165,6 +303,11 @@ void print_json(const struct judgement *j)
     put(object, "accuracy", json_real(j->report->accuracy));
     put(object, "cross_entropy",
         isnan(j->cross_entropy) ? json_null() : json_real(j->cross_entropy));
+    put(object, "interval",
+        json_interval(fmnn_confusion_right(j->matrix), fmnn_confusion_total(j->matrix)));
+    if (j->top)
+        put(object, "top", json_top(j));
+    put(object, "calibration", j->calibration ? json_calibration(j) : json_null());
     if (j->report_wanted) {
         put(object, "report", json_report(j));
         put_count(object, "unpredicted", j->report->unpredicted);
@@ -172,6 +315,8 @@ void print_json(const struct judgement *j)
     }
     if (j->pairs_wanted)
         put(object, "pairs", json_pairs(j));
+    if (j->comparison)
+        put(object, "against", json_comparison(j));
     /* A failed write shows when standard output is closed. */
     json_dumpf(object, stdout, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
     putchar('\n');

@@ -118,5 +118,7 @@ void print_numpy(const struct judgement *j)
         print_row(j, &style, i);
         fputs(i + 1 < j->classes ? "]\n" : "]]\n", stdout);
     }
+    if (j->top)
+        printf("\ntop %zu: %.2f %%\n", j->top, 100 * top_share(j));
     print_extras(j);
 }

@@ -1,6 +1,7 @@
 /* confusion-text.c -- the judgement for people: plain text, and Markdown.
 
-   Contents: 1. Parts  2. The matrix  3. The report and the pairs  4. Text  5. Markdown */
+   Contents: 1. Parts  2. The matrix  3. The report and the pairs
+     4. Confidence and comparison  5. Text  6. Markdown */
 #include "confusion.h"
 
 #include <inttypes.h>
@@ -199,6 +200,47 @@ static void print_pairs(const struct judgement *j)
     }
 }
 
+/* ---- 4. Confidence and comparison ---- */
+
+static void print_reliability(const struct judgement *j)
+{
+    struct fmnn_bin whole = fmnn_calibration_whole(j->calibration);
+    int width = larger((int)strlen("rows"), snprintf(NULL, 0, "%" PRIu64, whole.rows));
+    printf("   confidence  %*s  mean conf.  accuracy  95 %% interval\n", width, "rows");
+    for (size_t i = 0; i < fmnn_calibration_bins(j->calibration); i++) {
+        struct fmnn_bin bin = fmnn_calibration_bin(j->calibration, i);
+        struct fmnn_interval in = fmnn_wilson(bin.right, bin.rows);
+        printf("%5.3f .. %5.3f  %*" PRIu64, bin.from, bin.to, width, bin.rows);
+        if (bin.rows)
+            printf("  %10.4f  %8.4f  %.4f .. %.4f\n", bin.confidence, bin.accuracy, in.low,
+                   in.high);
+        else
+            printf("  %10s  %8s\n", "-", "-");
+    }
+    printf("all            %*" PRIu64 "  %10.4f  %8.4f\n", width, whole.rows, whole.confidence,
+           whole.accuracy);
+}
+
+static const char *meaning_of(const struct verdict *v)
+{
+    return v->test.exact < 0.05 ? "below 0.05: hardly chance" : "not below 0.05: it may be chance";
+}
+
+static void print_comparison(const struct judgement *j)
+{
+    const struct comparison *c = j->comparison;
+    struct verdict v = verdict_of(c);
+    int width = snprintf(NULL, 0, "%" PRIu64, v.rows);
+    printf("Against %s, %" PRIu64 " rows of both:\n", j->other, v.rows);
+    printf("  %*" PRIu64 "  right in both\n", width, c->rows[BOTH_RIGHT]);
+    printf("  %*" PRIu64 "  right here only\n", width, c->rows[FIRST_RIGHT]);
+    printf("  %*" PRIu64 "  right there only\n", width, c->rows[SECOND_RIGHT]);
+    printf("  %*" PRIu64 "  right in neither\n", width, c->rows[NEITHER_RIGHT]);
+    printf("accuracy here  %.2f %%, there %.2f %%, difference %+.2f\n", 100 * v.here, 100 * v.there,
+           100 * (v.here - v.there));
+    printf("McNemar        p = %.3g by the exact test, %s\n", v.test.exact, meaning_of(&v));
+}
+
 void print_extras(const struct judgement *j)
 {
     if (j->report_wanted) {
@@ -209,24 +251,67 @@ void print_extras(const struct judgement *j)
         putchar('\n');
         print_pairs(j);
     }
+    if (j->reliability_wanted) {
+        putchar('\n');
+        print_reliability(j);
+    }
+    if (j->comparison) {
+        putchar('\n');
+        print_comparison(j);
+    }
 }
 
-/* ---- 4. Text ---- */
+/* ---- 5. Text ---- */
+
+/* Name and value, in columns or as a list for Markdown. */
+static void figure_name(const char *name, bool markdown)
+{
+    if (markdown)
+        printf("- %s: ", name);
+    else
+        put_left(name, (int)strlen("cross-entropy  "));
+}
+
+static void print_figures(const struct judgement *j, bool markdown)
+{
+    uint64_t right = fmnn_confusion_right(j->matrix), rows = fmnn_confusion_total(j->matrix);
+    struct fmnn_interval in = fmnn_wilson(right, rows);
+    figure_name("accuracy", markdown);
+    printf("%.2f %%\n", 100 * j->report->accuracy);
+    figure_name("95 % interval", markdown);
+    printf("%.2f .. %.2f %%\n", 100 * in.low, 100 * in.high);
+    if (j->top) {
+        char name[32];
+        snprintf(name, sizeof name, "top %zu", j->top);
+        figure_name(name, markdown);
+        printf("%.2f %%\n", 100 * top_share(j));
+    }
+    if (!isnan(j->cross_entropy)) {
+        figure_name("cross-entropy", markdown);
+        printf("%.5f\n", j->cross_entropy);
+    }
+    if (j->calibration) {
+        figure_name("calibration", markdown);
+        printf("%.5f (ECE of %zu bins)\n", fmnn_calibration_error(j->calibration),
+               fmnn_calibration_bins(j->calibration));
+    }
+    figure_name("rows", markdown);
+    printf("%" PRIu64 ", %" PRIu64 " right\n", rows, right);
+    if (j->skipped) {
+        figure_name("skipped", markdown);
+        printf("%" PRIu64 " without label\n", j->skipped);
+    }
+}
 
 void print_text(const struct judgement *j)
 {
     put_matrix(j);
-    printf("\naccuracy       %.2f %%\n", 100 * j->report->accuracy);
-    if (!isnan(j->cross_entropy))
-        printf("cross-entropy  %.5f\n", j->cross_entropy);
-    printf("rows           %" PRIu64 ", %" PRIu64 " right\n", fmnn_confusion_total(j->matrix),
-           fmnn_confusion_right(j->matrix));
-    if (j->skipped)
-        printf("skipped        %" PRIu64 " without label\n", j->skipped);
+    putchar('\n');
+    print_figures(j, false);
     print_extras(j);
 }
 
-/* ---- 5. Markdown ---- */
+/* ---- 6. Markdown ---- */
 
 /* Names may hold what Markdown takes for markup. */
 static void put_escaped(const char *text)
@@ -304,18 +389,48 @@ static void markdown_pairs(const struct judgement *j)
     }
 }
 
+static void markdown_reliability(const struct judgement *j)
+{
+    fputs("\n| confidence | rows | mean confidence | accuracy | 95 % interval |", stdout);
+    markdown_rule(4);
+    for (size_t i = 0; i < fmnn_calibration_bins(j->calibration); i++) {
+        struct fmnn_bin bin = fmnn_calibration_bin(j->calibration, i);
+        struct fmnn_interval in = fmnn_wilson(bin.right, bin.rows);
+        printf("| %.3f .. %.3f | %" PRIu64, bin.from, bin.to, bin.rows);
+        if (bin.rows)
+            printf(" | %.4f | %.4f | %.4f .. %.4f |\n", bin.confidence, bin.accuracy, in.low,
+                   in.high);
+        else
+            fputs(" | | | |\n", stdout);
+    }
+}
+
+static void markdown_comparison(const struct judgement *j)
+{
+    const uint64_t *rows = j->comparison->rows;
+    struct verdict v = verdict_of(j->comparison);
+    fputs("\nAgainst ", stdout);
+    put_escaped(j->other);
+    printf(", %" PRIu64 " rows of both:\n\n| | right there | wrong there |", v.rows);
+    markdown_rule(2);
+    printf("| right here | %" PRIu64 " | %" PRIu64 " |\n", rows[BOTH_RIGHT], rows[FIRST_RIGHT]);
+    printf("| wrong here | %" PRIu64 " | %" PRIu64 " |\n", rows[SECOND_RIGHT], rows[NEITHER_RIGHT]);
+    printf("\n- accuracy here: %.2f %%, there: %.2f %%, difference: %+.2f\n", 100 * v.here,
+           100 * v.there, 100 * (v.here - v.there));
+    printf("- McNemar: p = %.3g by the exact test, %s\n", v.test.exact, meaning_of(&v));
+}
+
 void print_markdown(const struct judgement *j)
 {
     markdown_matrix(j);
-    printf("\n- accuracy: %.2f %%\n", 100 * j->report->accuracy);
-    if (!isnan(j->cross_entropy))
-        printf("- cross-entropy: %.5f\n", j->cross_entropy);
-    printf("- rows: %" PRIu64 ", %" PRIu64 " right\n", fmnn_confusion_total(j->matrix),
-           fmnn_confusion_right(j->matrix));
-    if (j->skipped)
-        printf("- skipped: %" PRIu64 " without label\n", j->skipped);
+    putchar('\n');
+    print_figures(j, true);
     if (j->report_wanted)
         markdown_report(j);
     if (j->pairs_wanted)
         markdown_pairs(j);
+    if (j->reliability_wanted)
+        markdown_reliability(j);
+    if (j->comparison)
+        markdown_comparison(j);
 }

@@ -13,6 +13,12 @@ enum {
     OPT_DIGITS,
     OPT_NORMALIZE,
     OPT_PAIRS,
+    OPT_TOP,
+    OPT_RELIABILITY,
+    OPT_BINS,
+    OPT_AGAINST,
+    OPT_AGAINST_SUFFIX,
+    OPT_LIST,
     OPT_MIN_ACCURACY,
     OPT_CLASSES,
     OPT_ONLY,
@@ -32,7 +38,14 @@ static const struct option_row rows[] = {
     {OPT_REPORT, "report", NULL, "precision, recall, F1 and support of each class"},
     {OPT_DIGITS, "digits", "N", "of the report, after the point [2]"},
     {OPT_PAIRS, "pairs", "N", "the N pairs of classes most confused"},
+    {OPT_TOP, "top", "K", "how many are of the K most probable classes"},
+    {OPT_RELIABILITY, "reliability", NULL, "accuracy by confidence"},
+    {OPT_BINS, "bins", "N", "of confidence [10]"},
     {OPT_MIN_ACCURACY, "min-accuracy", "X", "exit 1 when the accuracy, 0..1, is below X"},
+    {0, NULL, NULL, "Two predictions"},
+    {OPT_AGAINST, "against", "FILE", "compare with the predictions of FILE, by image"},
+    {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "with predicted_WORD, of FILE or TABLE"},
+    {OPT_LIST, "list", "WHICH", "pictures that first|second|one|neither has right"},
     {0, NULL, NULL, NULL},
 };
 
@@ -48,9 +61,15 @@ static const char *const format_names[] = {"text", "numpy", "tsv", "json", "mark
 static void (*const formats[])(const struct judgement *) = {print_text, print_numpy, print_tsv,
                                                             print_json, print_markdown};
 static const char *const normalize_names[] = {"true", "pred", "all", NULL};
+static const char *const list_names[] = {"first", "second", "one", "neither", NULL};
+static const unsigned lists[] = {1U << FIRST_RIGHT, 1U << SECOND_RIGHT,
+                                 1U << FIRST_RIGHT | 1U << SECOND_RIGHT, 1U << NEITHER_RIGHT};
+enum { BINS = 10 };
 
 struct settings {
     struct matrix_request input;
+    struct against_request against;
+    bool format_given, bins_given;
     void (*print)(const struct judgement *); /* in the format wanted */
     bool normalized;
     enum fmnn_normalize normalize;
@@ -60,14 +79,41 @@ struct settings {
     double min_accuracy; /* below 0: not asked */
 };
 
+static bool compares(const struct settings *settings)
+{
+    return settings->against.file || settings->against.suffix;
+}
+
+/* How many kinds of output besides the plain matrix. */
+static int kinds_wanted(const struct settings *settings)
+{
+    return settings->report + settings->pairs + settings->normalized +
+           settings->input.must_calibrate + (settings->input.top > 0);
+}
+
+static void check_comparison(const struct settings *settings)
+{
+    const char *file = settings->against.file, *table = settings->input.table;
+    if (settings->against.list && !compares(settings))
+        usage_error("--list needs --against FILE or --against-suffix WORD");
+    if (settings->against.list && (settings->format_given || kinds_wanted(settings)))
+        usage_error("--list prints pictures, and nothing else that can be asked for");
+    if (file && !strcmp(file, "-") && (!table || !strcmp(table, "-")))
+        usage_error("both tables cannot come from standard input");
+    if (!file && settings->against.suffix && settings->input.suffix &&
+        !strcmp(settings->against.suffix, settings->input.suffix))
+        usage_error("--suffix and --against-suffix name the same predictions");
+}
+
 static void check_together(const struct settings *settings)
 {
     bool tsv = settings->print == print_tsv, json = settings->print == print_json;
-    if (tsv && settings->report + settings->pairs + settings->normalized > 1)
-        usage_error("--format tsv prints one table: --report, --pairs and --normalize exclude "
-                    "each other");
+    if (tsv && kinds_wanted(settings) + compares(settings) > 1)
+        usage_error("--format tsv prints one table: --report, --pairs, --normalize, --top, "
+                    "--reliability and --against exclude each other");
     if (settings->digits_given && (!settings->report || tsv || json))
         note("--digits changes nothing without --report, nor in tsv and json");
+    check_comparison(settings);
 }
 
 static void set_option(struct settings *settings, int code)
@@ -78,6 +124,7 @@ static void set_option(struct settings *settings, int code)
         break;
     case 'f':
         settings->print = formats[option_word("--format", optarg, format_names)];
+        settings->format_given = true;
         break;
     case OPT_NORMALIZE:
         settings->normalized = true;
@@ -95,6 +142,25 @@ static void set_option(struct settings *settings, int code)
         settings->pairs = true;
         settings->most_pairs = (size_t)option_unsigned("--pairs", optarg, 1, UINT32_MAX);
         break;
+    case OPT_TOP:
+        settings->input.top = (size_t)option_unsigned("--top", optarg, 1, FMNN_CONFUSION_CLASSES);
+        break;
+    case OPT_RELIABILITY:
+        settings->input.must_calibrate = true;
+        break;
+    case OPT_BINS:
+        settings->bins_given = true;
+        settings->input.bins = (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_BINS);
+        break;
+    case OPT_AGAINST:
+        settings->against.file = optarg;
+        break;
+    case OPT_AGAINST_SUFFIX:
+        settings->against.suffix = option_suffix("--against-suffix", optarg);
+        break;
+    case OPT_LIST:
+        settings->against.list = lists[option_word("--list", optarg, list_names)];
+        break;
     case OPT_MIN_ACCURACY:
         settings->min_accuracy = option_double("--min-accuracy", optarg, 0, 1);
         break;
@@ -102,7 +168,7 @@ static void set_option(struct settings *settings, int code)
         settings->input.classes = optarg;
         break;
     case OPT_ONLY:
-        settings->input.only = optarg;
+        settings->input.only = settings->against.only = optarg;
         break;
     case OPT_SUFFIX:
         settings->input.suffix = option_suffix("--suffix", optarg);
@@ -112,7 +178,7 @@ static void set_option(struct settings *settings, int code)
 
 static struct settings read_options(int argc, char **argv)
 {
-    struct settings settings = {.input = {.purpose = "judge", .entropy = true},
+    struct settings settings = {.input = {.purpose = "judge", .entropy = true, .bins = BINS},
                                 .print = print_text,
                                 .digits = 2,
                                 .min_accuracy = -1};
@@ -129,7 +195,8 @@ static struct settings read_options(int argc, char **argv)
 /* ---- 2. Judging ---- */
 
 /* Prints in the format asked for. */
-static void judge(const struct matrix *matrix, const struct settings *settings)
+static void judge(const struct matrix *matrix, const struct comparison *comparison,
+                  const struct settings *settings)
 {
     struct fmnn_error error;
     const struct fmnn_confusion *counts = matrix->counts;
@@ -149,6 +216,12 @@ static void judge(const struct matrix *matrix, const struct settings *settings)
         .pairs_wanted = settings->pairs,
         .skipped = matrix->skipped,
         .cross_entropy = matrix->cross_entropy,
+        .top = settings->input.top,
+        .top_right = matrix->top_right,
+        .calibration = matrix->calibration,
+        .reliability_wanted = settings->input.must_calibrate,
+        .comparison = comparison,
+        .other = settings->against.file ? settings->against.file : settings->against.suffix,
     };
     if (settings->normalized &&
         !(share = fmnn_confusion_shares(counts, settings->normalize, &error)))
@@ -175,14 +248,42 @@ static void judge(const struct matrix *matrix, const struct settings *settings)
     free(report);
 }
 
+double top_share(const struct judgement *judgement)
+{
+    return (double)judgement->top_right / (double)fmnn_confusion_total(judgement->matrix);
+}
+
+struct verdict verdict_of(const struct comparison *comparison)
+{
+    const uint64_t *n = comparison->rows;
+    struct verdict v = {.test = fmnn_mcnemar(n[FIRST_RIGHT], n[SECOND_RIGHT])};
+    for (size_t i = 0; i < AGREEMENTS; i++)
+        v.rows += n[i];
+    v.here = (double)(n[BOTH_RIGHT] + n[FIRST_RIGHT]) / (double)v.rows;
+    v.there = (double)(n[BOTH_RIGHT] + n[SECOND_RIGHT]) / (double)v.rows;
+    return v;
+}
+
 /* ---- 3. main ---- */
 
 int main(int argc, char **argv)
 {
     program_start(&program);
     struct settings settings = read_options(argc, argv);
+    struct comparison comparison = {0};
+    struct against *against = compares(&settings) ? against_open(&settings.against) : NULL;
+    if (against) {
+        settings.input.each = against_row;
+        settings.input.context = against;
+    }
     struct matrix matrix = matrix_read(&settings.input);
-    judge(&matrix, &settings);
+    if (settings.bins_given && !matrix.calibration)
+        note("--bins changes nothing where there are no confidences");
+    if (against)
+        comparison = against_result(against);
+    against_close(against);
+    if (!settings.against.list)
+        judge(&matrix, against ? &comparison : NULL, &settings);
     double accuracy = fmnn_confusion_accuracy(matrix.counts);
     matrix_free(&matrix);
     if (accuracy < settings.min_accuracy) {

@@ -4,8 +4,8 @@
 #include <getopt.h>
 #include <unistd.h>
 
-static const struct plot_kind *const kinds[] = {&plot_history, &plot_confusion, &plot_images,
-                                                &plot_filters, NULL};
+static const struct plot_kind *const kinds[] = {&plot_history, &plot_confusion, &plot_reliability,
+                                                &plot_images,  &plot_filters,   NULL};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const char *const formats[] = {"png", "svg", "pdf", "txt", NULL};
@@ -18,6 +18,7 @@ enum {
     OPT_LIMIT,
     OPT_SUFFIX,
     OPT_CLASSES,
+    OPT_BINS,
     OPT_SCRIPT
 };
 
@@ -34,14 +35,15 @@ static const struct option_row options[] = {
     {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {OPT_SUFFIX, "suffix", "WORD", "read the column predicted_WORD"},
     {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
+    {OPT_BINS, "bins", "N", "of confidence [10]"},
     {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
     {0, NULL, NULL, NULL},
 };
 
 static const struct program program = {
     .name = "fm-plot",
-    .synopsis = "[OPTION]... history|confusion|images|filters [FILE]...",
-    .purpose = "Draw learning curves, a confusion matrix, pictures, or a net's first filters.",
+    .synopsis = "[OPTION]... KIND [FILE]...",
+    .purpose = "Draw a kind of plot: history, confusion, reliability, images or filters.",
     .options = options,
 };
 
@@ -52,7 +54,8 @@ struct given {
 };
 static const struct given limited[] = {{TAKES_ONLY, "--only"},       {TAKES_SUFFIX, "--suffix"},
                                        {TAKES_CLASSES, "--classes"}, {TAKES_DIRECTORY, "--data"},
-                                       {TAKES_COLUMNS, "--columns"}, {TAKES_LIMIT, "--limit"}};
+                                       {TAKES_COLUMNS, "--columns"}, {TAKES_LIMIT, "--limit"},
+                                       {TAKES_BINS, "--bins"}};
 
 struct command_line {
     struct plot_request request;
@@ -126,6 +129,10 @@ static void parse_option(int code, struct command_line *line)
         request->classes = optarg;
         line->given |= TAKES_CLASSES;
         break;
+    case OPT_BINS:
+        request->bins = (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_BINS);
+        line->given |= TAKES_BINS;
+        break;
     case OPT_SCRIPT:
         line->script = true;
         break;
@@ -140,7 +147,7 @@ static const struct plot_kind *find_kind(int argc, char **argv)
     for (size_t i = 0; i < KINDS; i++)
         words[i] = kinds[i] ? kinds[i]->name : NULL;
     if (optind == argc)
-        usage_error("which plot? history, confusion, images or filters");
+        usage_error("which plot? history, confusion, reliability, images or filters");
     const char *word = argv[optind];
     for (size_t i = 0; kinds[i]; i++)
         if (!strcmp(word, words[i]))
@@ -148,7 +155,9 @@ static const struct plot_kind *find_kind(int argc, char **argv)
     const char *nearest = fmnn_nearest(word, words);
     if (nearest)
         usage_error("unknown kind of plot '%s'; did you mean '%s'?", word, nearest);
-    usage_error("unknown kind of plot '%s' (known: history, confusion, images, filters)", word);
+    usage_error("unknown kind of plot '%s' (known: history, confusion, reliability, images, "
+                "filters)",
+                word);
 }
 
 /* What the file's ending says. */

@@ -2,10 +2,11 @@
 
    Contents: 1. Options  2. The model  3. The data  4. The summary
      5. Progress and history  6. The profile  7. Training */
-#include "common.h"
+#include "course.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -666,17 +667,55 @@ static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *
     return status;
 }
 
+/* To who watches or wants to know. */
+static void tell(const char *text)
+{
+    if (verbose() || progress_wanted())
+        note("%s", text);
+}
+
+/* The best epoch where that is not the one kept, and what the accuracies say of overfitting. */
+static void tell_course(const struct fmnn_trainer *trainer, unsigned kept)
+{
+    unsigned count = 0;
+    while (fmnn_trainer_epoch(trainer, count + 1))
+        count++;
+    double *training = allocate(count, sizeof *training);
+    double *validation = allocate(count, sizeof *validation);
+    for (unsigned i = 0; i < count; i++) {
+        const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, i + 1);
+        training[i] = epoch->accuracy;
+        validation[i] = epoch->validated ? epoch->val_accuracy : (double)NAN;
+    }
+    struct course course = course_of(training, validation, count);
+    char *text = course_text(&course, (double)course.onset + 1);
+    if (course.best < count && course.best + 1 != kept) {
+        char *best = text_format("the best epoch was %zu: validation accuracy %.4f",
+                                 course.best + 1, validation[course.best]);
+        tell(best);
+        free(best);
+    }
+    if (text)
+        tell(text);
+    free(text);
+    free(training);
+    free(validation);
+}
+
 static void tell_end(const struct arguments *a, const struct fmnn_trainer *trainer)
 {
     unsigned kept = fmnn_trainer_kept(trainer);
     const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, kept);
-    if (!epoch)
-        info("%s holds weights of no whole epoch", a->output);
-    else if (epoch->validated)
-        info("%s holds the weights of epoch %u: validation accuracy %.4f", a->output, kept,
-             epoch->val_accuracy);
-    else
-        info("%s holds the weights of epoch %u", a->output, kept);
+    char *text =
+        !epoch ? text_format("%s holds weights of no whole epoch", a->output)
+        : epoch->validated
+            ? text_format(
+                  "%s holds the weights of epoch %u: validation accuracy %.4f, training %.4f",
+                  a->output, kept, epoch->val_accuracy, epoch->accuracy)
+            : text_format("%s holds the weights of epoch %u", a->output, kept);
+    tell(text);
+    free(text);
+    tell_course(trainer, kept);
 }
 
 /* A failed training (a loss that is not finite) leaves nothing behind but its history; an

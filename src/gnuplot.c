@@ -92,6 +92,36 @@ void gnuplot_number(FILE *script, double number)
         fputs("NaN", script);
 }
 
+/* Okabe and Ito's. */
+static const char *const colors[] = {"#d55e00", "#0072b2", "#009e73", "#cc79a7",
+                                     "#e69f00", "#56b4e9", "#000000"};
+enum { COLORS = sizeof colors / sizeof *colors };
+
+const char *gnuplot_color(size_t i)
+{
+    return colors[i % COLORS];
+}
+
+size_t gnuplot_dashes(size_t i)
+{
+    return i / COLORS % 5 + 1;
+}
+
+/* Terminals differ in how large a mark of size 1 is. */
+double gnuplot_mark_size(const struct page *page, double size)
+{
+    return size * page->scale * (page->format == PLOT_SVG ? 0.75 : 1);
+}
+
+void gnuplot_line(FILE *script, const struct page *page, const double end[4], const char *color,
+                  size_t dashes)
+{
+    fprintf(script, "set arrow from screen %.6f,%.6f to screen %.6f,%.6f nohead front linewidth 2",
+            end[0] / page->width, 1 - end[1] / page->height, end[2] / page->width,
+            1 - end[3] / page->height);
+    fprintf(script, " dashtype %zu linecolor rgb '%s'\n", dashes, color);
+}
+
 void gnuplot_label(FILE *script, const struct page *page, const struct gnuplot_label *label)
 {
     fputs("set label ", script);

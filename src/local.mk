@@ -1,7 +1,7 @@
 # The programs see the public header only; what they share is in src/libcommon.a.
 noinst_LIBRARIES += src/libcommon.a
 src_libcommon_a_SOURCES = src/common.h src/common.c src/memory.c src/output.c \
-	src/matrix.h src/matrix.c
+	src/matrix.h src/matrix.c src/course.h src/course.c
 common_ldadd = src/libcommon.a lib/libfmnn.la
 
 bin_PROGRAMS += src/fm-fetch
@@ -38,12 +38,12 @@ src_fm_predict_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-confusion
 src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text.c \
-	src/confusion-data.c src/confusion-numpy.c
+	src/confusion-data.c src/confusion-numpy.c src/against.h src/against.c
 src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)
 
 bin_PROGRAMS += src/fm-plot
 src_fm_plot_SOURCES = src/fm-plot.c src/plot.h src/gnuplot.h src/gnuplot.c src/text.c \
 	src/sheet.h src/sheet.c \
-	src/plot-history.c src/plot-confusion.c src/plot-images.c src/plot-filters.c
+	src/plot-history.c src/plot-confusion.c src/plot-reliability.c src/plot-images.c src/plot-filters.c
 src_fm_plot_LDADD = $(common_ldadd)

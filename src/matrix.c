@@ -15,6 +15,8 @@ struct reader {
     size_t *probability;  /* the columns p0, p1, ... */
     size_t probabilities; /* how many there are without a gap */
     bool entropy;         /* the cross-entropy can be told, so far */
+    double *p;            /* of one row, where its top classes are wanted */
+    int confidence;       /* column, or -1 */
     struct matrix *matrix;
 };
 
@@ -45,8 +47,18 @@ static void find_probabilities(struct reader *r)
     }
 }
 
+static void find_confidence(struct reader *r)
+{
+    char *name = suffixed("confidence", r->request->suffix);
+    r->confidence = r->request->must_calibrate ? (int)need_column(r->table, name)
+                    : r->request->bins         ? fmnn_table_find(r->table, name)
+                                               : -1;
+    free(name);
+}
+
 static void find_columns(struct reader *r)
 {
+    r->confidence = -1;
     r->image = fmnn_table_find(r->table, "image");
     r->headless = !r->request->suffix && looks_headless(r->table);
     if (r->headless) {
@@ -54,6 +66,8 @@ static void find_columns(struct reader *r)
         r->predicted = 1;
         r->count = 2;
         r->image = -1;
+        if (r->request->must_calibrate)
+            need_column(r->table, "confidence");
         return;
     }
     char *predicted = suffixed("predicted", r->request->suffix);
@@ -62,8 +76,9 @@ static void find_columns(struct reader *r)
     free(predicted);
     /* A table of pictures may well have a column `count` that means something else. */
     r->count = r->image < 0 ? fmnn_table_find(r->table, "count") : -1;
-    if (r->request->entropy)
+    if (r->request->entropy || r->request->top)
         find_probabilities(r);
+    find_confidence(r);
 }
 
 /* ---- 2. Rows ---- */
@@ -75,6 +90,28 @@ static void learn_names(struct reader *r)
     const char *image = r->image < 0 ? NULL : fmnn_table_field(r->table, (size_t)r->image);
     r->matrix->names = class_names(r->request->classes, images, image);
     fmnn_images_free(images);
+}
+
+/* What was asked for must be possible; what is given where it can be, may be not. */
+static void look_at_probabilities(struct reader *r, size_t named)
+{
+    size_t top = r->request->top, found = r->probabilities;
+    bool complete = found > 0 && (!named || found == named);
+    r->entropy = r->request->entropy && complete;
+    if (top && !found) {
+        char *name = suffixed("p0", r->request->suffix);
+        need_column(r->table, name);
+        free(name);
+    }
+    if (top && !complete)
+        die("%s: probabilities of %zu classes, and %zu are named: no top %zu can be told",
+            fmnn_table_name(r->table), found, named, top);
+    if (top > found)
+        usage_error("--top: %zu of %zu classes", top, found);
+    r->p = top ? allocate(found, sizeof *r->p) : NULL;
+    if (found && !complete)
+        note("no cross-entropy: there are probabilities of %zu classes, and %zu are named", found,
+             named);
 }
 
 /* At the first row. */
@@ -89,10 +126,10 @@ static void start(struct reader *r)
     r->matrix->counts = fmnn_confusion_new(named, &error);
     if (!r->matrix->counts)
         die_error(&error);
-    r->entropy = r->probabilities > 0 && (!named || r->probabilities == named);
-    if (r->probabilities && !r->entropy)
-        note("no cross-entropy: there are probabilities of %zu classes, and %zu are named",
-             r->probabilities, named);
+    if (r->confidence >= 0 &&
+        !(r->matrix->calibration = fmnn_calibration_new(r->request->bins, &error)))
+        die_error(&error);
+    look_at_probabilities(r, named);
 }
 
 static int read_class(const struct reader *r, size_t column)
@@ -115,38 +152,84 @@ static uint64_t read_count(const struct reader *r)
     return count;
 }
 
-static void add_probability(struct reader *r, size_t label, uint64_t count)
+static double read_probability(const struct reader *r, size_t label)
 {
     struct fmnn_error error;
     double p;
-    if (label >= r->probabilities) {
-        note("no cross-entropy: class %zu has no column of probabilities", label);
-        r->entropy = false;
-        return;
-    }
     if (fmnn_table_number(r->table, r->probability[label], &p, &error) != 0)
         die_error(&error);
     if (p < 0 || p > 1.000001) /* 1 and what rounding may have added */
         die_at_row(r->table, "a probability is not in 0..1");
-    fmnn_confusion_add_probability(r->matrix->counts, p, count);
+    return p;
+}
+
+static void add_probability(struct reader *r, size_t label, uint64_t count)
+{
+    if (label < r->probabilities) {
+        fmnn_confusion_add_probability(r->matrix->counts, read_probability(r, label), count);
+        return;
+    }
+    note("no cross-entropy: class %zu has no column of probabilities", label);
+    r->entropy = false;
+}
+
+/* Of equal probabilities the first goes before, as in fm-predict's choice. */
+static void add_top(struct reader *r, size_t label, uint64_t count)
+{
+    size_t before = 0;
+    if (label >= r->probabilities)
+        die_at_row(r->table, "class %zu has no column of probabilities", label);
+    for (size_t i = 0; i < r->probabilities; i++)
+        r->p[i] = read_probability(r, i);
+    for (size_t i = 0; i < r->probabilities; i++)
+        before += r->p[i] > r->p[label] || (i < label && r->p[i] == r->p[label]);
+    if (before < r->request->top)
+        r->matrix->top_right += count;
+}
+
+static void add_confidence(struct reader *r, bool right, uint64_t count)
+{
+    struct fmnn_error error;
+    double confidence;
+    if (fmnn_table_number(r->table, (size_t)r->confidence, &confidence, &error) != 0) {
+        /* error says it, with the line */
+    } else if (fmnn_calibration_add(r->matrix->calibration, confidence, right, count, &error) !=
+               0) {
+        char why[sizeof error.message];
+        memcpy(why, error.message, sizeof why);
+        fmnn_table_fail(r->table, &error, "%s", why);
+    } else {
+        return;
+    }
+    if (r->request->must_calibrate)
+        die_error(&error);
+    note("no calibration error: %s", error.message);
+    fmnn_calibration_free(r->matrix->calibration);
+    r->matrix->calibration = NULL;
 }
 
 static void add_row(struct reader *r)
 {
     struct fmnn_error error;
+    const struct matrix_request *request = r->request;
     uint64_t count = read_count(r);
-    int label = read_class(r, r->label);
+    int label = read_class(r, r->label), predicted = -1;
+    if (label >= 0 && (predicted = read_class(r, r->predicted)) < 0)
+        die_at_row(r->table, "there is a label, but no prediction");
+    if (request->each)
+        request->each(request->context, r->table, label, predicted, count);
     if (label < 0) {
         r->matrix->skipped += count;
         return;
     }
-    int predicted = read_class(r, r->predicted);
-    if (predicted < 0)
-        die_at_row(r->table, "there is a label, but no prediction");
     if (fmnn_confusion_add(r->matrix->counts, (size_t)label, (size_t)predicted, count, &error) != 0)
         die_at_row(r->table, "%s", error.message);
+    if (request->top)
+        add_top(r, (size_t)label, count);
     if (r->entropy)
         add_probability(r, (size_t)label, count);
+    if (r->matrix->calibration)
+        add_confidence(r, label == predicted, count);
 }
 
 /* ---- 3. The table ---- */
@@ -180,6 +263,7 @@ struct matrix matrix_read(const struct matrix_request *request)
     if (r.entropy)
         matrix.cross_entropy = fmnn_confusion_cross_entropy(matrix.counts);
     free(r.probability);
+    free(r.p);
     fmnn_table_close(r.table);
     return matrix;
 }
@@ -187,6 +271,7 @@ struct matrix matrix_read(const struct matrix_request *request)
 void matrix_free(struct matrix *matrix)
 {
     fmnn_confusion_free(matrix->counts);
+    fmnn_calibration_free(matrix->calibration);
     fmnn_names_free(matrix->names);
 }
 

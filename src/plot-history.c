@@ -1,6 +1,7 @@
 /* plot-history.c -- learning curves: accuracy and loss of training and validation over the epochs.
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
+#include "course.h"
 #include "gnuplot.h"
 
 #include <math.h>
@@ -20,8 +21,7 @@ struct run {
     char *name;
     struct epoch *epochs;
     size_t count, capacity;
-    size_t best;  /* index of the first epoch of highest val_accuracy; count: none */
-    size_t onset; /* index from which accuracy stays above val_accuracy; count: never */
+    struct course course;
     bool has[FIGURES];
 };
 
@@ -94,23 +94,17 @@ static void order_epochs(struct run *run, const char *name)
         }
 }
 
-static void find_best(struct run *run)
+static void find_course(struct run *run)
 {
-    run->best = run->count;
+    double *training = allocate(run->count, sizeof *training);
+    double *validation = allocate(run->count, sizeof *validation);
     for (size_t i = 0; i < run->count; i++) {
-        double value = run->epochs[i].figure[VAL_ACCURACY];
-        if (isnan(value))
-            continue;
-        if (run->best == run->count || value > run->epochs[run->best].figure[VAL_ACCURACY])
-            run->best = i;
+        training[i] = run->epochs[i].figure[ACCURACY];
+        validation[i] = run->epochs[i].figure[VAL_ACCURACY];
     }
-    run->onset = run->count;
-    while (run->onset > 0) {
-        const double *figure = run->epochs[run->onset - 1].figure;
-        if (!(figure[ACCURACY] > figure[VAL_ACCURACY]))
-            break;
-        run->onset--;
-    }
+    run->course = course_of(training, validation, run->count);
+    free(training);
+    free(validation);
 }
 
 static void note_extent(struct history *history, struct run *run)
@@ -125,19 +119,6 @@ static void note_extent(struct history *history, struct run *run)
             fmin(history->least_loss, fmin(row->figure[LOSS], row->figure[VAL_LOSS]));
         history->most_loss =
             fmax(history->most_loss, fmax(row->figure[LOSS], row->figure[VAL_LOSS]));
-    }
-}
-
-/* A file is known by its base name, unless another has the same. */
-static void name_runs(struct history *history, const struct plot_request *request)
-{
-    for (size_t i = 0; i < history->count; i++) {
-        const char *path = request->file_count ? request->files[i] : "-";
-        const char *base = text_base(path);
-        for (size_t k = 0; k < request->file_count; k++)
-            if (k != i && !strcmp(text_base(request->files[k]), base))
-                base = path;
-        history->runs[i].name = text_clean(strcmp(path, "-") ? base : "standard input");
     }
 }
 
@@ -157,13 +138,14 @@ static void *read_history(const struct plot_request *request)
         read_rows(table, run);
         order_epochs(run, fmnn_table_name(table));
         fmnn_table_close(table);
-        find_best(run);
+        find_course(run);
         note_extent(history, run);
     }
     if (!history->has[LOSS] && !history->has[ACCURACY] && !history->has[VAL_LOSS] &&
         !history->has[VAL_ACCURACY])
         die("%s: no figure in any row", request->file_count ? request->files[0] : "standard input");
-    name_runs(history, request);
+    for (size_t i = 0; i < history->count; i++)
+        history->runs[i].name = text_file_name(request, i);
     return history;
 }
 
@@ -180,12 +162,10 @@ static void free_history(void *plot)
 
 /* ---- 2. The gnuplot program ---- */
 
-/* Okabe and Ito's colours, which the colour-blind can tell, and the same mixed with white. */
-static const char *const colors[] = {"#d55e00", "#0072b2", "#009e73", "#cc79a7",
-                                     "#e69f00", "#56b4e9", "#000000"};
+/* The colours of curves mixed with white. */
 static const char *const light_colors[] = {"#eebe99", "#99c7e0", "#99d8c7", "#ebc9dc",
                                            "#f5d999", "#bbe1f6", "#999999"};
-enum { COLORS = sizeof colors / sizeof *colors, KEY_LINE = 15 };
+enum { COLORS = sizeof light_colors / sizeof *light_colors, KEY_LINE = 15 };
 static const char ink[] = "#222222", onset_ink[] = "#8a5a00", onset_fill[] = "#fcf4e4";
 
 struct panel {
@@ -249,10 +229,9 @@ static void write_upright(FILE *script, double epoch, const char *color, const c
     fprintf(script, " linewidth 1 dashtype %s linecolor rgb '%s'\n", dashes, color);
 }
 
-/* Terminals differ in how large a mark of size 1 is. */
 static double mark_size(const struct curves *curves, double size)
 {
-    return size * curves->page.scale * (curves->page.format == PLOT_SVG ? 0.75 : 1);
+    return gnuplot_mark_size(&curves->page, size);
 }
 
 /* Names the epoch beside its upright, on the side that has more room. */
@@ -269,7 +248,8 @@ static void write_remark(FILE *script, const struct curves *curves, double epoch
 static void write_marks(FILE *script, const struct curves *curves, const struct panel *panel)
 {
     const struct run *run = &curves->history->runs[0];
-    const struct epoch *best = epoch_at(run, run->best), *onset = epoch_at(run, run->onset);
+    const struct epoch *best = epoch_at(run, run->course.best),
+                       *onset = epoch_at(run, run->course.onset);
     bool named = panel->training == ACCURACY;
     if (curves->history->count > 1)
         return;
@@ -290,10 +270,13 @@ static void write_marks(FILE *script, const struct curves *curves, const struct 
 
 static char *legend_of(const struct run *run)
 {
-    const struct epoch *best = epoch_at(run, run->best);
+    const struct epoch *best = epoch_at(run, run->course.best);
     char *name = text_fit_cells(run->name, 40);
-    char *legend = best ? text_format("%s (best: %.4f, epoch %g)", name, best->figure[VAL_ACCURACY],
-                                      best->epoch)
+    char gap[32] = "";
+    if (!isnan(run->course.gap))
+        snprintf(gap, sizeof gap, "; gap %.4f", round(run->course.gap * 1e4) / 1e4 + 0.0);
+    char *legend = best ? text_format("%s (best: %.4f, epoch %g%s)", name,
+                                      best->figure[VAL_ACCURACY], best->epoch, gap)
                         : text_format("%s", name);
     free(name);
     return legend;
@@ -303,12 +286,14 @@ static char *legend_of(const struct run *run)
 static void write_figures(FILE *script, const struct curves *curves, double top)
 {
     const struct run *run = &curves->history->runs[0];
-    const struct epoch *best = epoch_at(run, run->best), *onset = epoch_at(run, run->onset);
+    const struct epoch *best = epoch_at(run, run->course.best),
+                       *onset = epoch_at(run, run->course.onset);
     char text[160];
     struct gnuplot_label label = {curves->right, top - curves->key + 7, text, "right", 10, ink,
                                   NULL};
     if (curves->history->count > 1)
         return;
+    char *course = course_text(&run->course, onset ? onset->epoch : 0);
     if (best) {
         int used = snprintf(text, sizeof text, "best epoch: %g, validation %.4f", best->epoch,
                             best->figure[VAL_ACCURACY]);
@@ -317,11 +302,12 @@ static void write_figures(FILE *script, const struct curves *curves, double top)
                      best->figure[ACCURACY]);
         gnuplot_label(script, &curves->page, &label);
     }
-    if (onset) {
-        snprintf(text, sizeof text, "training stays above validation from epoch %g", onset->epoch);
+    if (course) {
         label.y += KEY_LINE;
-        label.color = onset_ink;
+        label.text = course;
+        label.color = onset ? onset_ink : ink;
         gnuplot_label(script, &curves->page, &label);
+        free(course);
     }
 }
 
@@ -333,10 +319,10 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
     const struct history *history = curves->history;
     bool single = history->count == 1, marked = strong || single;
     bool training = figure == LOSS || figure == ACCURACY;
-    size_t color = single ? training : r % COLORS;
+    size_t color = single ? training : r;
     fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %zu linecolor rgb '%s'",
             r + 1, figure + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
-            r / COLORS % 5 + 1, marked ? colors[color] : light_colors[color]);
+            gnuplot_dashes(r), marked ? gnuplot_color(color) : light_colors[color % COLORS]);
     if (marked)
         fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu", training ? 7 : 5,
                 mark_size(curves, 0.45), (history->runs[r].count + 19) / 20);
@@ -346,12 +332,12 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
 static void write_best(FILE *script, const struct curves *curves, size_t r)
 {
     const struct run *run = &curves->history->runs[r];
-    if (run->best == run->count)
+    if (run->course.best == run->count)
         return;
     fprintf(script, "  $run%zu every ::%zu::%zu using 1:%d with points pointtype 6 linewidth 1.5",
-            r + 1, run->best, run->best, VAL_ACCURACY + 2);
+            r + 1, run->course.best, run->course.best, VAL_ACCURACY + 2);
     fprintf(script, " pointsize %.3g linecolor rgb '%s' notitle, \\\n", mark_size(curves, 1.3),
-            curves->history->count == 1 ? ink : colors[r % COLORS]);
+            curves->history->count == 1 ? ink : gnuplot_color(r));
 }
 
 static void write_curves(FILE *script, const struct curves *curves, const struct panel *panel)
@@ -406,13 +392,14 @@ static void write_key(FILE *script, const struct curves *curves, const struct pa
     size_t used = 0;
     for (size_t r = 0; r < history->count && !single; r++) {
         char *legend = legend_of(&history->runs[r]);
-        struct entry entry = {legend, colors[r % COLORS], "2", r / COLORS % 5 + 1, 0};
+        struct entry entry = {legend, gnuplot_color(r), "2", gnuplot_dashes(r), 0};
         write_entry(script, curves, &entry, used++, panel->top);
         free(legend);
     }
-    struct entry first = {"training", single ? colors[1] : "#bbbbbb", validated ? "1.4" : "2", 1,
-                          single ? 7 : 0};
-    struct entry second = {"validation", single ? colors[0] : "#555555", "2", 1, single ? 5 : 0};
+    struct entry first = {"training", single ? gnuplot_color(1) : "#bbbbbb",
+                          validated ? "1.4" : "2", 1, single ? 7 : 0};
+    struct entry second = {"validation", single ? gnuplot_color(0) : "#555555", "2", 1,
+                           single ? 5 : 0};
     if (training && (single || validated))
         write_entry(script, curves, &first, used++, panel->top);
     if (validated && (single || training))
@@ -627,17 +614,20 @@ static void text_legend(const struct history *history, FILE *out)
               out);
     for (size_t r = 0; r < history->count; r++) {
         const struct run *run = &history->runs[r];
-        const struct epoch *best = epoch_at(run, run->best), *onset = epoch_at(run, run->onset);
+        const struct epoch *best = epoch_at(run, run->course.best),
+                           *onset = epoch_at(run, run->course.onset);
+        char *course = course_text(&run->course, onset ? onset->epoch : 0);
         if (history->count > 1)
-            fprintf(out, "%c %s%s", (int)('a' + r % 26), run->name, best || onset ? ": " : "\n");
+            fprintf(out, "%c %s%s", (int)('a' + r % 26), run->name, best ? ": " : "\n");
         if (best) {
             fprintf(out, "best epoch %g, validation %.4f", best->epoch, best->figure[VAL_ACCURACY]);
             if (!isnan(best->figure[ACCURACY]))
                 fprintf(out, ", training %.4f", best->figure[ACCURACY]);
             putc('\n', out);
         }
-        if (onset && history->count == 1)
-            fprintf(out, "training stays above validation from epoch %g\n", onset->epoch);
+        if (course)
+            fprintf(out, "%s%s\n", history->count > 1 ? "  " : "", course);
+        free(course);
     }
 }
 

@@ -18,6 +18,7 @@ enum {
     TAKES_COLUMNS = 8,
     TAKES_LIMIT = 16,
     TAKES_SUFFIX = 32,
+    TAKES_BINS = 64,
 };
 
 /* What the command line asks for. */
@@ -34,6 +35,7 @@ struct plot_request {
         height;       /* pixels (PNG), points (SVG, PDF) or characters (text); 0: the kind's own */
     unsigned columns; /* 0: the kind's own */
     size_t limit;
+    size_t bins;   /* of confidence; 0: the kind's own */
     bool terminal; /* text goes to one */
     bool utf8;     /* text may use more than ASCII for lines and shades */
     bool color;    /* text may use the 256 colours of terminals */
@@ -50,7 +52,8 @@ struct plot_kind {
     void (*free)(void *plot);
 };
 
-extern const struct plot_kind plot_history, plot_confusion, plot_images, plot_filters;
+extern const struct plot_kind plot_history, plot_confusion, plot_reliability, plot_images,
+    plot_filters;
 
 /* ---- text.c: text as pictures and terminals need it */
 
@@ -60,7 +63,10 @@ extern const struct plot_kind plot_history, plot_confusion, plot_images, plot_fi
 size_t text_next(const char *text, unsigned *character);
 char *text_clean(const char *text); /* without control characters and bytes that are no UTF-8 */
 const char *text_base(const char *path); /* what follows the last slash */
-size_t text_cells(const char *text);     /* columns on a terminal */
+/* The i-th operand, cleaned: what follows its last slash, unless another has the same; malloc'ed.
+ */
+char *text_file_name(const struct plot_request *request, size_t i);
+size_t text_cells(const char *text);                                /* columns on a terminal */
 void text_pad(FILE *out, const char *text, size_t cells, int side); /* -1 left, 0 centre, 1 right */
 double text_points(const char *text, double font);                  /* about how wide it prints */
 char *text_fit(const char *text, double points,

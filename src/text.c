@@ -69,6 +69,16 @@ const char *text_base(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
+char *text_file_name(const struct plot_request *request, size_t i)
+{
+    const char *path = request->file_count ? request->files[i] : "-";
+    const char *base = text_base(path);
+    for (size_t k = 0; k < request->file_count; k++)
+        if (k != i && !strcmp(text_base(request->files[k]), base))
+            base = path;
+    return text_clean(strcmp(path, "-") ? base : "standard input");
+}
+
 static bool is_wide(unsigned c)
 {
     return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||

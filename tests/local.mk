@@ -20,7 +20,7 @@ endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
 	tests/check_table tests/check_sets tests/check_images tests/check_split \
 	tests/check_model tests/check_team tests/check_engine \
-	tests/check_winograd tests/check_train tests/check_confusion
+	tests/check_winograd tests/check_train tests/check_confusion tests/check_chance
 # The internals are hidden in the shared library; the tests use the static one.
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 check_ldflags = -static
@@ -82,6 +82,10 @@ tests_check_confusion_SOURCES = tests/check_confusion.c tests/runner.h
 tests_check_confusion_CPPFLAGS = $(check_cppflags)
 tests_check_confusion_LDFLAGS = $(check_ldflags)
 tests_check_confusion_LDADD = $(check_ldadd)
+tests_check_chance_SOURCES = tests/check_chance.c tests/runner.h
+tests_check_chance_CPPFLAGS = $(check_cppflags)
+tests_check_chance_LDFLAGS = $(check_ldflags)
+tests_check_chance_LDADD = $(check_ldadd)
 
 # --- the programs
 TESTS += $(program_tests)
@@ -90,7 +94,8 @@ program_tests = tests/fm-fetch.test tests/fm-split.test tests/fm-train.test test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
-	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt
+	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt \
+	tests/expected/chance-first.tsv tests/expected/chance-second.tsv tests/expected/chance.txt
 
 # What writes their data sets, weights and pictures.
 check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng
@@ -130,6 +135,7 @@ CLEANFILES += tests/bench/memory
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
+	tests/bench/chance-oracle.py \
 	tests/bench/common.py tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
