@@ -13,3 +13,6 @@ examples_embed_LDADD = lib/libfmnn.la
 EXTRA_DIST += examples/record examples/record-fc/README examples/record-fc/fc.tsv \
 	examples/record-fc/test.txt examples/record-fc/curves.png examples/record-fc/matrix.png \
 	examples/record-fc/first10.png examples/record-fc/wrong.png examples/record-fc/filters.png
+
+# A search among nets.
+EXTRA_DIST += examples/search

@@ -55,6 +55,7 @@ find_missing() {
     [ "$1" = --tests ] || return 0
     lacking 'pkg-config --exists "check >= 0.11"' check check-devel
     lacking 'command -v xz' xz-utils xz
+    lacking 'parallel --version </dev/null | grep "^GNU parallel"' parallel parallel
     lacking 'command -v mandoc' mandoc mandoc
     lacking 'command -v g++ || command -v clang++' g++ gcc-c++
     lacking 'command -v localedef && [ -e /usr/share/i18n/locales/de_DE ]' locales glibc-locale-source
