@@ -1,7 +1,7 @@
 /* dense-both.h -- the whole way back through a large dense layer, in one pass over its weights: the
    gradient of its input, and that of its weights, which changes them.
 
-   Such a layer is bound by memory: cnn's largest has 103 MB of weights and as much of each of Adam's
+   Such a layer lies in memory: cnn's largest has 103 MB of weights and as much of each of Adam's
    moments. A job has some inputs; their weights are in the cache when the gradient comes. It is summed
    up tile by tile, and meanwhile the optimizer does the tile before, and what it will want for the next
    panel is fetched. */

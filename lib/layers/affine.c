@@ -114,8 +114,6 @@ static int dense_both(struct fm_builder *builder, struct fm_step step, struct fm
     step.kind = FM_JOB_dense_both;
     step.rows = step.taps < MANY ? FM_PANEL : FM_ROWS;
     step.jobs = (step.taps + step.rows - 1) / step.rows;
-    size_t pictures = builder->plan->batch < FM_GROUP ? builder->plan->batch : FM_GROUP;
-    fm_at_least(&builder->plan->own_floats, pictures * (FM_ROWS + FM_PANEL));
     return fm_add_step(builder, &step, err);
 }
 
