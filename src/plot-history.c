@@ -105,6 +105,8 @@ static void find_best(struct run *run)
             run->best = i;
     }
     run->onset = run->count;
+    if (run->count < 2) /* one epoch stays nowhere */
+        return;
     while (run->onset > 0) {
         const double *figure = run->epochs[run->onset - 1].figure;
         if (!(figure[ACCURACY] > figure[VAL_ACCURACY]))
@@ -185,7 +187,13 @@ static const char *const colors[] = {"#d55e00", "#0072b2", "#009e73", "#cc79a7",
                                      "#e69f00", "#56b4e9", "#000000"};
 static const char *const light_colors[] = {"#eebe99", "#99c7e0", "#99d8c7", "#ebc9dc",
                                            "#f5d999", "#bbe1f6", "#999999"};
-enum { COLORS = sizeof colors / sizeof *colors, KEY_LINE = 15 };
+/* Shapes of marks for runs: square, circle, triangles, diamond, pentagon. */
+static const int shapes[] = {5, 7, 9, 11, 13, 15};
+enum {
+    COLORS = sizeof colors / sizeof *colors,
+    SHAPES = sizeof shapes / sizeof *shapes,
+    KEY_LINE = 15
+};
 static const char ink[] = "#222222", onset_ink[] = "#8a5a00", onset_fill[] = "#fcf4e4";
 
 struct panel {
@@ -338,8 +346,9 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
             r + 1, figure + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
             r / COLORS % 5 + 1, marked ? colors[color] : light_colors[color]);
     if (marked)
-        fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu", training ? 7 : 5,
-                mark_size(curves, 0.45), (history->runs[r].count + 19) / 20);
+        fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu",
+                single ? (training ? 7 : 5) : shapes[r % SHAPES], mark_size(curves, 0.45),
+                (history->runs[r].count + 19) / 20);
     fputs(" notitle, \\\n", script);
 }
 
@@ -406,7 +415,8 @@ static void write_key(FILE *script, const struct curves *curves, const struct pa
     size_t used = 0;
     for (size_t r = 0; r < history->count && !single; r++) {
         char *legend = legend_of(&history->runs[r]);
-        struct entry entry = {legend, colors[r % COLORS], "2", r / COLORS % 5 + 1, 0};
+        struct entry entry = {legend, colors[r % COLORS], "2", r / COLORS % 5 + 1,
+                              shapes[r % SHAPES]};
         write_entry(script, curves, &entry, used++, panel->top);
         free(legend);
     }
@@ -559,7 +569,9 @@ struct chart {
 static void chart_curve(struct chart *chart, const struct history *history, const struct run *run,
                         enum figure figure, char mark)
 {
-    for (size_t x = 0; x < chart->columns; x++) {
+    /* One epoch is a point, no line. */
+    size_t columns = history->last > history->first ? chart->columns : 1;
+    for (size_t x = 0; x < columns; x++) {
         double share = chart->columns > 1 ? (double)x / (double)(chart->columns - 1) : 0;
         double epoch = history->first + share * (history->last - history->first);
         double height = (value_at(run, figure, epoch) - chart->from) / (chart->to - chart->from);
