@@ -118,6 +118,9 @@ static void parse(int argc, char **argv, struct arguments *a)
         usage_error("--from and --mirror exclude each other");
     if (a->check && (a->from || a->mirror_count))
         usage_error("--check fetches nothing, so %s is of no use", a->from ? "--from" : "--mirror");
+    if (a->check && (a->transpose >= 0 || a->first_label >= 0))
+        usage_error("--check fetches nothing, so %s is of no use",
+                    a->transpose >= 0 ? "--transpose" : "--first-label");
 }
 
 static bool is_there(const char *name)
