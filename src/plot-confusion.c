@@ -125,8 +125,10 @@ static void set_side(struct heat_map *map, const struct plot_request *request, d
     double cell = side / (double)confusion->classes;
     char *widest = text_format("%" PRIu64, confusion->most);
     map->side = side;
-    map->step = cell < 6 ? (size_t)ceil(6 / cell) : 1;
-    map->font = fmax(5, fmin(11, cell * (double)map->step * 0.85));
+    /* A PNG file of a wanted size has one pixel a point, others have two or more. */
+    double least = request->width && request->format == PLOT_PNG ? 8 : 6;
+    map->step = cell < least ? (size_t)ceil(least / cell) : 1;
+    map->font = fmax(least - 1, fmin(11, cell * (double)map->step * 0.85));
     map->names = widest_name(confusion, map->font);
     map->rotate = map->names <= cell * 0.94               ? NULL
                   : confusion->classes <= 20 && cell > 20 ? "45"

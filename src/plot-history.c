@@ -189,7 +189,10 @@ static const char *const light_colors[] = {"#eebe99", "#99c7e0", "#99d8c7", "#eb
                                            "#f5d999", "#bbe1f6", "#999999"};
 /* Shapes of marks for runs: square, circle, triangles, diamond, pentagon. */
 static const int shapes[] = {5, 7, 9, 11, 13, 15};
+/* Once the colours are used up. Gaps are short, since curves are jagged. */
+static const char *const patterns[] = {"solid", "(8,2)", "(3,2)", "(9,2,2,2)", "(5,2,1,2)"};
 enum {
+    PATTERNS = sizeof patterns / sizeof *patterns,
     COLORS = sizeof colors / sizeof *colors,
     SHAPES = sizeof shapes / sizeof *shapes,
     KEY_LINE = 15
@@ -342,9 +345,9 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
     bool single = history->count == 1, marked = strong || single;
     bool training = figure == LOSS || figure == ACCURACY;
     size_t color = single ? training : r % COLORS;
-    fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %zu linecolor rgb '%s'",
+    fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %s linecolor rgb '%s'",
             r + 1, figure + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
-            r / COLORS % 5 + 1, marked ? colors[color] : light_colors[color]);
+            patterns[r / COLORS % PATTERNS], marked ? colors[color] : light_colors[color]);
     if (marked)
         fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu",
                 single ? (training ? 7 : 5) : shapes[r % SHAPES], mark_size(curves, 0.45),
@@ -382,7 +385,7 @@ static void write_curves(FILE *script, const struct curves *curves, const struct
 /* One entry of the legend: a line, a mark on it, and what they stand for. */
 struct entry {
     const char *text, *color, *width;
-    size_t dashes;
+    const char *dashes;
     int mark; /* 0: none */
 };
 
@@ -395,7 +398,7 @@ static void write_entry(FILE *script, const struct curves *curves, const struct 
     fprintf(script, "set arrow from screen %.6f,%.6f to screen %.6f,%.6f nohead front linewidth %s",
             x / page->width, 1 - y / page->height, (x + 22) / page->width, 1 - y / page->height,
             entry->width);
-    fprintf(script, " dashtype %zu linecolor rgb '%s'\n", entry->dashes, entry->color);
+    fprintf(script, " dashtype %s linecolor rgb '%s'\n", entry->dashes, entry->color);
     if (entry->mark)
         fprintf(script,
                 "set label '' at screen %.6f,%.6f point pointtype %d pointsize %.3g linecolor rgb "
@@ -415,14 +418,15 @@ static void write_key(FILE *script, const struct curves *curves, const struct pa
     size_t used = 0;
     for (size_t r = 0; r < history->count && !single; r++) {
         char *legend = legend_of(&history->runs[r]);
-        struct entry entry = {legend, colors[r % COLORS], "2", r / COLORS % 5 + 1,
+        struct entry entry = {legend, colors[r % COLORS], "2", patterns[r / COLORS % PATTERNS],
                               shapes[r % SHAPES]};
         write_entry(script, curves, &entry, used++, panel->top);
         free(legend);
     }
-    struct entry first = {"training", single ? colors[1] : "#bbbbbb", validated ? "1.4" : "2", 1,
-                          single ? 7 : 0};
-    struct entry second = {"validation", single ? colors[0] : "#555555", "2", 1, single ? 5 : 0};
+    struct entry first = {"training", single ? colors[1] : "#bbbbbb", validated ? "1.4" : "2",
+                          patterns[0], single ? 7 : 0};
+    struct entry second = {"validation", single ? colors[0] : "#555555", "2", patterns[0],
+                           single ? 5 : 0};
     if (training && (single || validated))
         write_entry(script, curves, &first, used++, panel->top);
     if (validated && (single || training))
