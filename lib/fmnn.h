@@ -72,7 +72,7 @@ enum { FMNN_SET_FILES = 4 };
 
 struct fmnn_set_file {
     const char *name;   /* "train-images-idx3-ubyte" */
-    uint64_t bytes;     /* of the uncompressed file */
+    uint64_t bytes;     /* of the uncompressed file; 0: any number */
     const char *sha256; /* of the uncompressed file, 64 hexadecimal digits; NULL: not pinned */
 };
 
@@ -83,6 +83,9 @@ struct fmnn_set {
         files[FMNN_SET_FILES]; /* train images, train labels, test images, test labels */
     size_t class_count;
     const char *const *classes; /* class_count names */
+    /* How it is handed about, where that differs: labels from 1, rows and columns exchanged. */
+    unsigned first_label;
+    bool transposed;
 };
 
 /* The known sets, from 0; NULL beyond the last. The strings are constants. */

@@ -10,10 +10,23 @@
 static const char *const fashion_classes[] = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
                                               "Coat",        "Sandal",    "Shirt",    "Sneaker",
                                               "Bag",         "Ankle boot"};
-static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
 static const char *const kana[] = {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"};
 
-/* 60,000 and 10,000 pictures of 28 x 28: all three sets are made alike. */
+/* EMNIST's letters of either case are one class; its sets "balanced" and "bymerge" part only those
+   small letters from the capitals that look different. */
+#define CAPITALS                                                                                   \
+    "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", \
+        "T", "U", "V", "W", "X", "Y", "Z"
+#define DIGITS "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
+static const char *const digits[] = {DIGITS};
+static const char *const capitals[] = {CAPITALS};
+static const char *const merged[] = {DIGITS, CAPITALS, "a", "b", "d", "e", "f",
+                                     "g",    "h",      "n", "q", "r", "t"};
+static const char *const characters[] = {DIGITS, CAPITALS, "a", "b", "c", "d", "e", "f", "g", "h",
+                                         "i",    "j",      "k", "l", "m", "n", "o", "p", "q", "r",
+                                         "s",    "t",      "u", "v", "w", "x", "y", "z"};
+
+/* 60,000 and 10,000 pictures of 28 x 28: the first three sets are made alike. */
 #define FILES(train_images, train_labels, test_images, test_labels)                                \
     {                                                                                              \
         {"train-images-idx3-ubyte", 47040016, train_images},                                       \
@@ -24,20 +37,32 @@ static const char *const kana[] = {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya
         }                                                                                          \
     }
 
+#define ANY                                                                                        \
+    {                                                                                              \
+        {"train-images-idx3-ubyte", 0, NULL}, {"train-labels-idx1-ubyte", 0, NULL},                \
+            {"t10k-images-idx3-ubyte", 0, NULL}, {"t10k-labels-idx1-ubyte", 0, NULL},              \
+    }
+
 static const struct fmnn_set sets[] = {
     {"fashion-mnist", "Fashion-MNIST", /* the revision of 31 August 2017 */
      FILES("c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
-     FM_COUNT(fashion_classes), fashion_classes},
+     FM_COUNT(fashion_classes), fashion_classes, 0, false},
     {"mnist", "MNIST",
      FILES("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
-     FM_COUNT(digits), digits},
-    {"kmnist", "Kuzushiji-MNIST", FILES(NULL, NULL, NULL, NULL), FM_COUNT(kana), kana},
+     FM_COUNT(digits), digits, 0, false},
+    {"kmnist", "Kuzushiji-MNIST", FILES(NULL, NULL, NULL, NULL), FM_COUNT(kana), kana, 0, false},
+    {"emnist-balanced", "EMNIST Balanced", ANY, FM_COUNT(merged), merged, 0, true},
+    {"emnist-byclass", "EMNIST ByClass", ANY, FM_COUNT(characters), characters, 0, true},
+    {"emnist-bymerge", "EMNIST ByMerge", ANY, FM_COUNT(merged), merged, 0, true},
+    {"emnist-digits", "EMNIST Digits", ANY, FM_COUNT(digits), digits, 0, true},
+    {"emnist-letters", "EMNIST Letters", ANY, FM_COUNT(capitals), capitals, 1, true},
+    {"emnist-mnist", "EMNIST MNIST", ANY, FM_COUNT(digits), digits, 0, true},
 };
 
 const struct fmnn_set *fmnn_set_at(size_t i)

@@ -12,6 +12,8 @@ struct course course_of(const double *training, const double *validation, size_t
         if (!isnan(validation[i]) && !isnan(training[i]))
             c.end = i;
     }
+    if (count < 2) /* one epoch stays nowhere */
+        return c;
     if (c.end < count)
         c.gap = training[c.end] - validation[c.end];
     while (c.onset > 0 && training[c.onset - 1] > validation[c.onset - 1])

@@ -28,7 +28,7 @@ struct mirror {
     const char *url;
     unsigned failures;
     bool given_up;
-    bool plain;    /* it has no NAME.gz: NAME is asked for */
+    unsigned name; /* which is asked for: even NAME.gz, odd NAME, of each spelling in turn */
     unsigned wait; /* seconds, as it asked for */
     char reason[LONGEST_REASON];
 };
@@ -64,7 +64,7 @@ struct request {
 /* The answer that the staged bytes came from. */
 struct partial {
     const struct mirror *mirror;
-    bool plain;
+    unsigned name;
     char tag[LONGEST_TAG]; /* empty: it cannot be resumed */
     bool cut;              /* the last try brought some, and broke off */
 };
@@ -347,23 +347,33 @@ static enum outcome conclude(struct request *r, CURLcode status, struct finding 
     return judge(r, finding);
 }
 
+static bool make_url(struct request *r, const struct source *source, size_t file)
+{
+    const char *url = r->mirror->url;
+    size_t length = strlen(url);
+    while (length && url[length - 1] == '/')
+        length--;
+    char *name = spelt(source, file, r->mirror->name / 2);
+    int made = snprintf(r->url, sizeof r->url, "%.*s/%s%s", (int)length, url, name,
+                        r->mirror->name % 2 ? "" : ".gz");
+    free(name);
+    return made < (int)sizeof r->url;
+}
+
 /* One request to the mirror. What is staged stays only if it can be resumed. */
 static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct stage *stage,
-                            const struct fmnn_set_file *file, struct partial *partial,
+                            const struct source *source, size_t file_index, struct partial *partial,
                             struct finding *finding)
 {
     struct request r = {.downloader = d, .mirror = mirror, .stage = stage, .curl = d->curl};
-    size_t length = strlen(mirror->url);
-    while (length && mirror->url[length - 1] == '/')
-        length--;
-    if (length + strlen(file->name) + 8 > sizeof r.url)
+    const struct fmnn_set_file *file = &source->set->files[file_index];
+    uint64_t most = file->bytes ? file->bytes : UINT64_C(1) << 32;
+    if (!make_url(&r, source, file_index))
         return because(mirror, NEVER, "a URL too long");
-    snprintf(r.url, sizeof r.url, "%.*s/%s%s", (int)length, mirror->url, file->name,
-             mirror->plain ? "" : ".gz");
     r.name = file->name;
-    r.most = file->bytes + file->bytes / 256 + 1024; /* deflate never adds more than that */
+    r.most = most + most / 256 + 1024; /* deflate never adds more than that */
     r.resuming = stage_size(stage) && partial->tag[0] && partial->mirror == mirror &&
-                 partial->plain == mirror->plain;
+                 partial->name == mirror->name;
     mirror->wait = 0;
     info("%s: %s%s", file->name, r.url, r.resuming ? ", the rest" : "");
     set_options(&r);
@@ -373,7 +383,7 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
     partial->cut = status != CURLE_OK && r.begun && !r.problem;
     if (partial->cut && !r.resuming) {
         partial->mirror = mirror;
-        partial->plain = mirror->plain;
+        partial->name = mirror->name;
         memcpy(partial->tag, r.tag, sizeof partial->tag);
     } else if (!partial->cut && (r.begun || r.problem)) {
         partial->tag[0] = 0;
@@ -428,10 +438,18 @@ static _Noreturn void no_mirror(const struct downloader *d, const struct fmnn_se
     die("%s.gz: %s", file->name, text);
 }
 
-static void note_failure(struct downloader *d, struct mirror *mirror, enum outcome outcome)
+static bool has_name(const struct source *source, size_t file, unsigned name)
 {
-    if (outcome == ABSENT && !mirror->plain) {
-        mirror->plain = true; /* not a failure yet */
+    char *text = spelt(source, file, name / 2);
+    free(text);
+    return text != NULL;
+}
+
+static void note_failure(struct downloader *d, struct mirror *mirror, enum outcome outcome,
+                         bool other_name)
+{
+    if (outcome == ABSENT && other_name) {
+        mirror->name++; /* not a failure yet */
         return;
     }
     mirror->failures++;
@@ -444,14 +462,15 @@ static void start_over(struct downloader *d)
     for (size_t i = 0; i < d->count; i++) {
         struct mirror *mirror = &d->mirrors[i];
         mirror->failures = mirror->wait = 0;
-        mirror->given_up = mirror->plain = false;
+        mirror->given_up = false;
+        mirror->name = 0;
     }
 }
 
-void download_file(struct downloader *d, const char *directory, const struct fmnn_set *set,
+void download_file(struct downloader *d, const char *directory, const struct source *source,
                    size_t file)
 {
-    struct stage *stage = stage_open(directory, set, file);
+    struct stage *stage = stage_open(directory, source->set, file);
     struct partial partial = {0};
     struct finding finding;
     bool stay = true;
@@ -459,14 +478,14 @@ void download_file(struct downloader *d, const char *directory, const struct fmn
     for (struct mirror *mirror; (mirror = next_mirror(d, stay));) {
         if (mirror->failures)
             wait_for(d, mirror);
-        enum outcome outcome = attempt(d, mirror, stage, &set->files[file], &partial, &finding);
+        enum outcome outcome = attempt(d, mirror, stage, source, file, &partial, &finding);
         if (outcome == DONE) {
             stage_commit(stage, &finding);
             return;
         }
-        note_failure(d, mirror, outcome);
+        note_failure(d, mirror, outcome, has_name(source, file, mirror->name + 1));
         stay = outcome == ABSENT || (partial.cut && partial.tag[0]);
     }
     stage_abandon(stage);
-    no_mirror(d, &set->files[file]);
+    no_mirror(d, &source->set->files[file]);
 }

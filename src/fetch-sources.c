@@ -46,6 +46,6 @@ bool source_at(size_t i, struct source *source)
 {
     const struct fmnn_set *set = fmnn_set_at(i);
     if (set)
-        *source = (struct source){set, mirrors_of(set->name)};
+        *source = (struct source){set, mirrors_of(set->name), set->files[0].bytes == 0};
     return set != NULL;
 }

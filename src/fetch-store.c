@@ -30,30 +30,50 @@ void make_directories(const char *path)
     free(partial);
 }
 
-static bool names_differ(const char *path, const struct fmnn_set *set)
+static bool names_differ(const char *path, const struct fmnn_names *wanted)
 {
     struct fmnn_names *names = fmnn_names_read(path, NULL);
-    bool differ = !names || names->count != set->class_count;
-    for (size_t i = 0; !differ && i < set->class_count; i++)
-        differ = strcmp(names->name[i], set->classes[i]) != 0;
+    bool differ = !names || names->count != wanted->count;
+    for (size_t i = 0; !differ && i < wanted->count; i++)
+        differ = strcmp(names->name[i], wanted->name[i]) != 0;
     fmnn_names_free(names);
     return differ;
 }
 
 /* Names that are there may be the user's own, and stay. */
-void write_class_names(const char *directory, const struct fmnn_set *set)
+static void write_names(const char *directory, const struct fmnn_set *set,
+                        const struct fmnn_names *names)
 {
     char *path = path_in(directory, "classes.txt", "");
     if (access(path, F_OK) == 0) {
-        if (names_differ(path, set))
+        if (names_differ(path, names))
             warn("%s: kept as it is; it does not hold the names of %s's classes", path, set->title);
     } else {
         struct output *output = output_open(path, false);
-        for (size_t i = 0; i < set->class_count; i++)
-            fprintf(output_stream(output), "%s\n", set->classes[i]);
+        for (size_t i = 0; i < names->count; i++)
+            fprintf(output_stream(output), "%s\n", names->name[i]);
         output_commit(output);
     }
     free(path);
+}
+
+void write_class_names(const char *directory, const struct fmnn_set *set, const char *from)
+{
+    struct fmnn_error error;
+    struct fmnn_names *names = NULL;
+    if (set->class_count) {
+        names = fmnn_names_copy(set->classes, set->class_count, &error);
+        if (!names)
+            die_error(&error);
+    } else if (from) {
+        names = names_beside(from, set);
+    }
+    if (names)
+        write_names(directory, set, names);
+    else
+        note("%s: the names of its classes are not known; classes.txt may hold them, one a line",
+             directory);
+    fmnn_names_free(names);
 }
 
 /* ---- 2. Files on their way ---- */
@@ -150,9 +170,24 @@ static void commit_plain(struct stage *stage)
     free(path);
 }
 
+/* What is not kept as it comes goes into another temporary. */
+static void commit_converted(struct stage *stage, bool gzip)
+{
+    char *path = path_in(stage->directory, stage->set->files[stage->file].name, gzip ? ".gz" : "");
+    struct output *output = output_open(path, true);
+    flush(stage);
+    convert(fileno(output_stream(stage->output)), path, stage->set, stage->file, gzip,
+            output_stream(output));
+    output_abandon(stage->output);
+    output_commit(output);
+    free(path);
+}
+
 void stage_commit(struct stage *stage, const struct finding *finding)
 {
-    if (finding->gzip)
+    if (converts(stage->set, stage->file))
+        commit_converted(stage, finding->gzip);
+    else if (finding->gzip)
         output_commit(stage->output);
     else
         commit_plain(stage);
@@ -163,14 +198,16 @@ void stage_commit(struct stage *stage, const struct finding *finding)
 
 /* NAME, NAME.gz and, as some sites spell it, with a dot for the second dash from the end:
    "train-images.idx3-ubyte". */
-static char *spelling(const char *from, const char *name, unsigned which)
+static char *local_path(const char *from, const struct source *source, size_t file, unsigned which)
 {
-    char *path = path_in(from, name, which & 1 ? ".gz" : "");
-    if (which & 2) {
-        char *idx = strstr(path + strlen(from), "-idx");
+    char *name = spelt(source, file, which / 4);
+    char *path = name ? path_in(from, name, which & 1 ? ".gz" : "") : NULL;
+    if (path && which & 2) {
+        char *idx = strstr(path + strlen(path) - strlen(name), "-idx");
         if (idx)
             *idx = '.';
     }
+    free(name);
     return path;
 }
 
@@ -194,14 +231,13 @@ static int try_copy(const char *path, struct stage *stage, struct finding *findi
     return finding->verdict == FILE_GOOD ? 1 : -1;
 }
 
-void copy_file(const char *from, const char *directory, const struct fmnn_set *set, size_t file)
+void copy_file(const char *from, const char *directory, const struct source *source, size_t file)
 {
-    const char *name = set->files[file].name;
+    const char *name = source->set->files[file].name;
     struct finding finding;
-    char wrong[1024] = "";
-    struct stage *stage = stage_open(directory, set, file);
-    for (unsigned which = 0; which < 4; which++) {
-        char *path = spelling(from, name, which);
+    char wrong[1024] = "", *path;
+    struct stage *stage = stage_open(directory, source->set, file);
+    for (unsigned which = 0; (path = local_path(from, source, file, which)); which++) {
         int got = try_copy(path, stage, &finding);
         if (got < 0 && !wrong[0])
             snprintf(wrong, sizeof wrong, "%s: %s", path, finding.why);
@@ -213,5 +249,8 @@ void copy_file(const char *from, const char *directory, const struct fmnn_set *s
     }
     if (wrong[0])
         die("%s", wrong);
-    die("%s: neither %s nor %s.gz is there", from, name, name);
+    const char *set = source->set->name;
+    die("%s: neither %s nor %s.gz is there%s%s%s", from, name, name,
+        source->own_names ? ", nor the same after " : "", source->own_names ? set : "",
+        source->own_names ? "-" : "");
 }

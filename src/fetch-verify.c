@@ -126,9 +126,11 @@ static bool holds_images(size_t file)
     return file % 2 == 0;
 }
 
+/* 0: any number. */
 static uint64_t rows_wanted(const struct fmnn_set *set, size_t file)
 {
-    return set->files[file | 1].bytes - 8; /* labels: one byte each after the header */
+    uint64_t bytes = set->files[file | 1].bytes;
+    return bytes ? bytes - 8 : 0; /* labels: one byte each after the header */
 }
 
 static bool looks_like_markup(const unsigned char *p, size_t size)
@@ -157,27 +159,51 @@ static int check_magic(const unsigned char *p, size_t size, size_t file, bool gz
     return 0;
 }
 
+/* Sizes that no program of fmnn takes. */
+static int check_limits(uint64_t count, uint64_t height, uint64_t width, struct finding *finding)
+{
+    const uint64_t most_side = 4096, most_bytes = UINT64_C(1) << 32;
+    if (!count || !height || !width)
+        return found(finding, FILE_DAMAGED, "an IDX file of a size of 0");
+    if (height > most_side || width > most_side)
+        return found(finding, FILE_FOREIGN, "an IDX file of pictures above %llu x %llu",
+                     (unsigned long long)most_side, (unsigned long long)most_side);
+    if (count * height * width >= most_bytes)
+        return found(finding, FILE_FOREIGN, "an IDX file of more than 4 GiB");
+    return 0;
+}
+
 /* A file of other sizes than the wanted one may be whole and of use to somebody: it is foreign. */
 static int check_shape(const unsigned char *p, size_t size, const struct fmnn_set *set, size_t file,
                        struct finding *finding)
 {
-    uint64_t n = rows_wanted(set, file), pixels = (set->files[file].bytes - 16) / n;
+    uint64_t n = rows_wanted(set, file), pixels = 0;
     if (size < (holds_images(file) ? 16 : 8))
         return found(finding, FILE_SHORT, "ends within its header");
     if (!holds_images(file)) {
-        if (big_endian(p + 4) != n)
+        finding->rows = big_endian(p + 4);
+        finding->pixels = 1;
+        if (n && finding->rows != n)
             return found(finding, FILE_FOREIGN, "an IDX file of %llu labels; %s has %llu there",
-                         (unsigned long long)big_endian(p + 4), set->title, (unsigned long long)n);
-        return 0;
+                         (unsigned long long)finding->rows, set->title, (unsigned long long)n);
+        return check_limits(finding->rows, 1, 1, finding);
     }
     uint64_t count = big_endian(p + 4), height = big_endian(p + 8), width = big_endian(p + 12);
-    if (count != n || height * width != pixels)
+    if (n && count != n && !set->files[file].bytes)
+        return found(finding, FILE_FOREIGN,
+                     "an IDX file of %llu pictures; %s has %llu labels there",
+                     (unsigned long long)count, set->title, (unsigned long long)n);
+    if (set->files[file].bytes)
+        pixels = (set->files[file].bytes - 16) / n;
+    if (pixels && (count != n || height * width != pixels))
         return found(
             finding, FILE_FOREIGN,
             "an IDX file of %llu pictures of %llu x %llu; %s has %llu of %llu pixels there",
             (unsigned long long)count, (unsigned long long)height, (unsigned long long)width,
             set->title, (unsigned long long)n, (unsigned long long)pixels);
-    return 0;
+    finding->rows = count;
+    finding->pixels = height * width;
+    return check_limits(count, height, width, finding);
 }
 
 /* ---- 3. The content ---- */
@@ -192,7 +218,7 @@ static int digest(struct bytes *b, const struct fmnn_set *set, size_t file, stru
 {
     SHA2_CTX sha256;
     MD5_CTX md5;
-    uint64_t total = 0, wanted = set->files[file].bytes;
+    uint64_t total = 0, wanted = 0;
     unsigned char buffer[BUFFER];
     ssize_t got;
     SHA256Init(&sha256);
@@ -203,6 +229,7 @@ static int digest(struct bytes *b, const struct fmnn_set *set, size_t file, stru
         if (total == 0 && (check_magic(buffer, (size_t)got, file, b->gzip, finding) != 0 ||
                            check_shape(buffer, (size_t)got, set, file, finding) != 0))
             return -1;
+        wanted = (holds_images(file) ? 16 : 8) + finding->rows * finding->pixels;
         total += (uint64_t)got;
         if (total > wanted)
             return found(finding, FILE_DAMAGED, "goes on after the %llu bytes that it should have",

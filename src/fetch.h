@@ -9,6 +9,7 @@
 struct source {
     const struct fmnn_set *set;
     const char *const *mirrors; /* directories' URLs; ends in NULL */
+    bool own_names;             /* its files' names may begin with the set's */
 };
 
 /* An older revision of a known set, recognised by its labels. */
@@ -37,8 +38,9 @@ enum verdict {
 
 struct finding {
     enum verdict verdict;
-    bool gzip;     /* the file is compressed */
-    char why[240]; /* unless it is good; one line */
+    bool gzip;             /* the file is compressed */
+    uint64_t rows, pixels; /* of a good file: pictures or labels, pixels a picture */
+    char why[240];         /* unless it is good; one line */
 };
 
 bool set_pinned(const struct fmnn_set *set);
@@ -51,7 +53,8 @@ void verify_path(const char *path, const struct fmnn_set *set, size_t file,
 /* ---- fetch-store.c: the data directory */
 
 void make_directories(const char *path);
-void write_class_names(const char *directory, const struct fmnn_set *set);
+/* Of the set, or where it has none those that lie in `from`, which may be NULL. */
+void write_class_names(const char *directory, const struct fmnn_set *set, const char *from);
 
 /* A file on its way into the directory: a temporary beside the final one until it is committed. */
 struct stage;
@@ -65,7 +68,20 @@ void stage_commit(struct stage *stage, const struct finding *finding);
 void stage_abandon(struct stage *stage); /* and frees */
 
 /* Copies and verifies the set's file from a local directory; trouble where there is no good one. */
-void copy_file(const char *from, const char *directory, const struct fmnn_set *set, size_t file);
+void copy_file(const char *from, const char *directory, const struct source *source, size_t file);
+
+/* ---- fetch-forms.c: the forms in which data sets are handed about */
+
+/* The names under which a file of the set may lie, without .gz, from 0: NULL beyond the last. The
+   caller frees. */
+char *spelt(const struct source *source, size_t file, unsigned which);
+/* Whether files of the set are not kept as they come. */
+bool converts(const struct fmnn_set *set, size_t file);
+/* Writes the good file in fd, named path for messages, with pictures upright and labels from 0. */
+void convert(int fd, const char *path, const struct fmnn_set *set, size_t file, bool gzip,
+             FILE *out);
+/* The class names that lie in a directory with the files, or NULL. */
+struct fmnn_names *names_beside(const char *directory, const struct fmnn_set *set);
 
 /* ---- fetch-download.c: the network */
 
@@ -80,7 +96,7 @@ struct downloader *downloader_new(const char *const *mirrors,
                                   const struct download_settings *settings);
 void downloader_free(struct downloader *downloader);
 /* Fetches and verifies the set's file; ends the program where no mirror has it. */
-void download_file(struct downloader *downloader, const char *directory, const struct fmnn_set *set,
-                   size_t file);
+void download_file(struct downloader *downloader, const char *directory,
+                   const struct source *source, size_t file);
 
 #endif

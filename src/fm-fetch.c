@@ -10,12 +10,24 @@
 
 /* ---- 1. Options ---- */
 
-enum { OPT_FROM = 256, OPT_MIRROR, OPT_CHECK, OPT_LIST, OPT_TIMEOUT, OPT_RETRIES, OPT_DELAY };
+enum {
+    OPT_FROM = 256,
+    OPT_MIRROR,
+    OPT_TRANSPOSE,
+    OPT_FIRST_LABEL,
+    OPT_CHECK,
+    OPT_LIST,
+    OPT_TIMEOUT,
+    OPT_RETRIES,
+    OPT_DELAY
+};
 
 static const struct option_row rows[] = {
     {'d', "data", "DIR", "the data directory, to look in and to fill"},
     {OPT_FROM, "from", "DIR", "copy from this directory, without network"},
     {OPT_MIRROR, "mirror", "URL", "fetch from this URL, also file://...; repeatable"},
+    {OPT_TRANSPOSE, "transpose", "yes|no", "exchange rows and columns [EMNIST: yes]"},
+    {OPT_FIRST_LABEL, "first-label", "N", "labels begin at N; make them begin at 0 [0]"},
     {OPT_CHECK, "check", NULL, "verify the files, fetch nothing"},
     {OPT_LIST, "list", NULL, "list the known data sets"},
     {OPT_TIMEOUT, "timeout", "SECONDS", "give up on a server so long silent [30]"},
@@ -37,6 +49,7 @@ struct arguments {
     const char **mirrors; /* room for all that argv can hold; ends in NULL */
     size_t mirror_count;
     bool check, list;
+    int transpose, first_label; /* -1: as the set has it */
     struct download_settings download;
 };
 
@@ -57,6 +70,7 @@ static const char *checked_mirror(const char *url)
 
 static void set_option(int code, struct arguments *a)
 {
+    static const char *const yes_no[] = {"no", "yes", NULL};
     switch (code) {
     case 'd':
         a->data = optarg;
@@ -66,6 +80,12 @@ static void set_option(int code, struct arguments *a)
         break;
     case OPT_MIRROR:
         a->mirrors[a->mirror_count++] = checked_mirror(optarg);
+        break;
+    case OPT_TRANSPOSE:
+        a->transpose = (int)option_word("--transpose", optarg, yes_no);
+        break;
+    case OPT_FIRST_LABEL:
+        a->first_label = (int)option_unsigned("--first-label", optarg, 0, 255);
         break;
     case OPT_CHECK:
         a->check = true;
@@ -89,6 +109,7 @@ static void parse(int argc, char **argv, struct arguments *a)
 {
     int code;
     a->mirrors = allocate((size_t)argc + 1, sizeof *a->mirrors);
+    a->transpose = a->first_label = -1;
     a->download = (struct download_settings){.timeout = 30, .retries = 3, .retry_delay = 1};
     while ((code = next_option(argc, argv)) != -1)
         set_option(code, a);
@@ -97,17 +118,64 @@ static void parse(int argc, char **argv, struct arguments *a)
         usage_error("--from and --mirror exclude each other");
     if (a->check && (a->from || a->mirror_count))
         usage_error("--check fetches nothing, so %s is of no use", a->from ? "--from" : "--mirror");
+    if (a->check && (a->transpose >= 0 || a->first_label >= 0))
+        usage_error("--check fetches nothing, so %s is of no use",
+                    a->transpose >= 0 ? "--transpose" : "--first-label");
 }
 
-static struct source find_source(const char *name)
+static bool is_there(const char *name)
+{
+    char *directory = user_directory(name);
+    bool found = directory && access(directory, F_OK) == 0;
+    free(directory);
+    return found;
+}
+
+/* A set that has no name here is taken by its own, where it is said whence, or where it is: its
+   structure is known, it must be as the others are. */
+static struct source own_source(const char *name, const struct arguments *a,
+                                const char *const *names)
+{
+    static const char *const nowhere[] = {NULL};
+    static struct fmnn_set set = {.files = {{"train-images-idx3-ubyte", 0, NULL},
+                                            {"train-labels-idx1-ubyte", 0, NULL},
+                                            {"t10k-images-idx3-ubyte", 0, NULL},
+                                            {"t10k-labels-idx1-ubyte", 0, NULL}}};
+    const char *nearest = fmnn_nearest(name, names);
+    bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
+    if (!a->from && !a->mirror_count && !named && !is_there(name))
+        option_word("DATASET", name, names); /* which ends the program */
+    size_t length = strcspn(name, "/\\ \t\r\n");
+    if (!length || name[length] || name[0] == '.' || name[0] == '-')
+        usage_error("DATASET: '%s' is not a name that a directory can have", name);
+    if (nearest && (a->from || a->mirror_count))
+        note("'%s' is not '%s', and taken as a data set of its own", name, nearest);
+    set.name = set.title = name;
+    return (struct source){&set, nowhere, true};
+}
+
+static struct source find_source(const char *name, const struct arguments *a)
 {
     struct source source = {0};
     const char *names[64] = {NULL};
     for (size_t i = 0; i < sizeof names / sizeof *names - 1 && source_at(i, &source); i++)
         if (!strcasecmp(names[i] = source.set->name, name)) /* many write Fashion-MNIST */
             return source;
-    source_at(option_word("DATASET", name, names), &source);
-    return source;
+    return own_source(name, a, names);
+}
+
+/* The set as it is wanted, in *set, which also takes what is learnt of sizes. */
+static void adapt(struct source *source, struct fmnn_set *set, const struct arguments *a)
+{
+    *set = *source->set;
+    source->set = set;
+    if (set_pinned(set) && (a->transpose > 0 || a->first_label > 0))
+        usage_error("%s is pinned, and kept as it is: no --transpose, no --first-label",
+                    set->title);
+    if (a->transpose >= 0)
+        set->transposed = a->transpose;
+    if (a->first_label >= 0)
+        set->first_label = (unsigned)a->first_label;
 }
 
 static int list_sets(void)
@@ -127,7 +195,18 @@ static int list_sets(void)
 
 /* ---- 2. What is there ---- */
 
-static void survey(const char *directory, const struct fmnn_set *set, struct place places[])
+/* A set may have any sizes, but those of its good files bind the others. */
+static void learn_sizes(struct fmnn_set *set, size_t file, const struct finding *is)
+{
+    struct fmnn_set_file *images = &set->files[file & ~(size_t)1], *labels = images + 1;
+    if (is->verdict != FILE_GOOD)
+        return;
+    labels->bytes = 8 + is->rows;
+    if (file % 2 == 0)
+        images->bytes = 16 + is->rows * is->pixels;
+}
+
+static void survey(const char *directory, struct fmnn_set *set, struct place places[])
 {
     for (size_t i = 0; i < FMNN_SET_FILES; i++) {
         struct place *p = &places[i];
@@ -137,6 +216,7 @@ static void survey(const char *directory, const struct fmnn_set *set, struct pla
         p->gz_is = p->plain_is;
         if (p->plain_is.verdict != FILE_GOOD)
             verify_path(p->gz, set, i, &p->gz_is);
+        learn_sizes(set, i, &p->gz_is);
     }
 }
 
@@ -228,37 +308,43 @@ static void tell_replaced(const struct place *place)
 }
 
 /* Gets one file, unless it is only hidden by a bad plain one, which readers would open first. */
-static void mend(const char *directory, const struct source *source, size_t file,
-                 const struct arguments *a, struct downloader *downloader,
+static void mend(const char *directory, const struct source *source, struct fmnn_set *set,
+                 size_t file, const struct arguments *a, struct downloader *downloader,
                  const struct place *place)
 {
     struct finding plain;
     tell_replaced(place);
     if (place->gz_is.verdict != FILE_GOOD) {
         if (a->from)
-            copy_file(a->from, directory, source->set, file);
+            copy_file(a->from, directory, source, file);
         else
-            download_file(downloader, directory, source->set, file);
+            download_file(downloader, directory, source, file);
     }
     verify_path(place->plain, source->set, file, &plain); /* what came may be plain */
     if (plain.verdict != FILE_GOOD && plain.verdict != FILE_MISSING && unlink(place->plain) != 0)
         die_errno("%s", place->plain);
+    if (set->files[file].bytes)
+        return;
+    if (plain.verdict != FILE_GOOD)
+        verify_path(place->gz, set, file, &plain);
+    learn_sizes(set, file, &plain);
 }
 
-static void fill(const char *directory, const struct source *source, const struct arguments *a,
-                 const struct place places[])
+static void fill(const char *directory, const struct source *source, struct fmnn_set *set,
+                 const struct arguments *a, const struct place places[])
 {
     const char *const *mirrors = a->mirror_count ? a->mirrors : source->mirrors;
     struct downloader *downloader = NULL;
     if (!a->from && !mirrors[0])
-        die("%s: no mirror is known; name one with --mirror URL", source->set->name);
+        die("%s: no mirror is known; name one with --mirror URL, or a directory with --from",
+            source->set->name);
     if (!a->from)
         downloader = downloader_new(mirrors, &a->download);
     for (size_t i = 0; i < FMNN_SET_FILES; i++)
         if (read_finding(&places[i])->verdict != FILE_GOOD)
-            mend(directory, source, i, a, downloader, &places[i]);
+            mend(directory, source, set, i, a, downloader, &places[i]);
     downloader_free(downloader);
-    write_class_names(directory, source->set);
+    write_class_names(directory, set, a->from);
 }
 
 /* Where the data set is put: where readers will look first. */
@@ -282,7 +368,7 @@ static void remove_made(void)
         rmdir(made);
 }
 
-static int fill_home(const struct source *source, const struct arguments *a)
+static int fill_home(const struct source *source, struct fmnn_set *set, const struct arguments *a)
 {
     struct place places[FMNN_SET_FILES];
     char *home = home_of(a->data, source->set->name);
@@ -291,36 +377,37 @@ static int fill_home(const struct source *source, const struct arguments *a)
         atexit(remove_made);
     }
     make_directories(home);
-    survey(home, source->set, places);
-    refuse_foreign(source->set, places);
-    fill(home, source, a, places);
+    survey(home, set, places);
+    refuse_foreign(set, places);
+    fill(home, source, set, a, places);
     forget(places);
-    survey(home, source->set, places);
+    survey(home, set, places);
     if (!all_good(places))
         die("%s: somebody else changes the files there", home);
-    int status = print_paths(source->set, places);
+    int status = print_paths(set, places);
     forget(places);
     made = NULL;
     free(home);
     return status;
 }
 
-static int fetch(const struct source *source, const struct arguments *a)
+static int fetch(const struct source *source, struct fmnn_set *set, const struct arguments *a)
 {
     struct place places[FMNN_SET_FILES];
     char *directory = dataset_directory(a->data, source->set->name);
     if (!directory)
         directory = home_of(a->data, source->set->name);
-    survey(directory, source->set, places);
+    struct fmnn_set known = *set; /* the sizes there do not bind those of another directory */
+    survey(directory, &known, places);
     free(directory);
     bool good = all_good(places);
     int status = 0;
     if (a->check)
-        status = report(source->set, places);
+        status = report(&known, places);
     else if (good)
-        status = print_paths(source->set, places);
+        status = print_paths(&known, places);
     forget(places);
-    return a->check || good ? status : fill_home(source, a);
+    return a->check || good ? status : fill_home(source, set, a);
 }
 
 int main(int argc, char **argv)
@@ -332,8 +419,11 @@ int main(int argc, char **argv)
     if (arguments.list) {
         status = list_sets();
     } else {
-        struct source source = find_source(optind < argc ? argv[optind] : default_dataset);
-        status = fetch(&source, &arguments);
+        struct fmnn_set set;
+        struct source source =
+            find_source(optind < argc ? argv[optind] : default_dataset, &arguments);
+        adapt(&source, &set, &arguments);
+        status = fetch(&source, &set, &arguments);
     }
     free(arguments.mirrors);
     return status;

@@ -3,8 +3,10 @@
    Contents: 1. Options  2. The files  3. The table */
 #include "common.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 /* ---- 1. Options ---- */
@@ -223,6 +225,32 @@ static char *find_directory(const struct settings *settings)
     return directory;
 }
 
+/* Files of pictures under other names, as EMNIST has them: the name of one, malloc'ed, or NULL. */
+static char *other_pictures(const char *directory)
+{
+    char *name = NULL;
+    DIR *dir = opendir(directory);
+    for (struct dirent *entry; dir && !name && (entry = readdir(dir));)
+        if (entry->d_name[0] != '.' && strstr(entry->d_name, "-images") &&
+            strstr(entry->d_name, "idx3-ubyte"))
+            name = text_format("%s", entry->d_name);
+    if (dir)
+        closedir(dir);
+    return name;
+}
+
+static _Noreturn void no_data_set(const char *directory)
+{
+    char *other = other_pictures(directory);
+    if (other)
+        die("%s: no data set is here, neither train- nor t10k-images-idx3-ubyte[.gz], but there is "
+            "%s: fm-fetch --from makes a data set of such files",
+            directory, other);
+    die("%s: no data set is here, neither train- nor t10k-images-idx3-ubyte[.gz] (fm-fetch gets "
+        "one)",
+        directory);
+}
+
 /* A data set without its test pair, or without its training pair, is a data set as long as nobody
    asks for what is not there. */
 static void read_pairs(const struct settings *settings, const char *directory, struct pair *train,
@@ -233,9 +261,7 @@ static void read_pairs(const struct settings *settings, const char *directory, s
     name_files(train, directory);
     name_files(test, directory);
     if (!train->exists && !test->exists)
-        die("%s: no data set is here, neither train- nor t10k-images-idx3-ubyte[.gz] (fm-fetch "
-            "gets one)",
-            directory);
+        no_data_set(directory);
     if (want_train && (train->exists || settings->only))
         read_pair(train);
     else if (want_train)
@@ -248,6 +274,31 @@ static void read_pairs(const struct settings *settings, const char *directory, s
         (train->height != test->height || train->width != test->width))
         die("%s: has pictures of %zux%zu, but %s of %zux%zu", train->images, train->height,
             train->width, test->images, test->height, test->width);
+}
+
+static void widen(const struct pair *pair, unsigned *least, unsigned *most)
+{
+    for (size_t i = 0; i < pair->count; i++) {
+        *least = pair->label[i] < *least ? pair->label[i] : *least;
+        *most = pair->label[i] > *most ? pair->label[i] : *most;
+    }
+}
+
+/* The table says what the files say; but who reads it would refuse a label without a name. */
+static void check_labels(const char *directory, const struct pair *train, const struct pair *test)
+{
+    struct fmnn_error error;
+    struct fmnn_names *names = NULL;
+    unsigned least = UINT_MAX, most = 0;
+    if (fmnn_names_of_directory(directory, &names, &error) != 0)
+        note("%s", error.message);
+    widen(train, &least, &most);
+    widen(test, &least, &most);
+    if (names && least <= most && most >= names->count)
+        note("%s: labels are %u..%u, but %zu classes are named, 0..%zu%s", directory, least, most,
+             names->count, names->count - 1,
+             least == 1 && most == names->count ? " (fm-fetch --first-label 1 counts from 0)" : "");
+    fmnn_names_free(names);
 }
 
 /* ---- 3. The table ---- */
@@ -291,6 +342,7 @@ int main(int argc, char **argv)
     struct pair train = {.part = "train"}, test = {.part = "t10k"};
     char *directory = find_directory(&settings);
     read_pairs(&settings, directory, &train, &test);
+    check_labels(directory, &train, &test);
     uint8_t *validates = choose(&settings, &train);
 
     uint64_t written[SPLITS] = {0};

@@ -102,9 +102,11 @@ const char *gnuplot_color(size_t i)
     return colors[i % COLORS];
 }
 
-size_t gnuplot_dashes(size_t i)
+/* Gaps are short, since curves are jagged. */
+const char *gnuplot_dashes(size_t i)
 {
-    return i / COLORS % 5 + 1;
+    static const char *const patterns[] = {"solid", "(8,2)", "(3,2)", "(9,2,2,2)", "(5,2,1,2)"};
+    return patterns[i / COLORS % (sizeof patterns / sizeof *patterns)];
 }
 
 /* Terminals differ in how large a mark of size 1 is. */
@@ -114,12 +116,12 @@ double gnuplot_mark_size(const struct page *page, double size)
 }
 
 void gnuplot_line(FILE *script, const struct page *page, const double end[4], const char *color,
-                  size_t dashes)
+                  const char *dashes)
 {
     fprintf(script, "set arrow from screen %.6f,%.6f to screen %.6f,%.6f nohead front linewidth 2",
             end[0] / page->width, 1 - end[1] / page->height, end[2] / page->width,
             1 - end[3] / page->height);
-    fprintf(script, " dashtype %zu linecolor rgb '%s'\n", dashes, color);
+    fprintf(script, " dashtype %s linecolor rgb '%s'\n", dashes, color);
 }
 
 void gnuplot_label(FILE *script, const struct page *page, const struct gnuplot_label *label)

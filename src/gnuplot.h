@@ -32,12 +32,12 @@ struct gnuplot_label {
 };
 /* For the i-th of several curves: colours that the colour-blind can tell, then dashes too. */
 const char *gnuplot_color(size_t i);
-size_t gnuplot_dashes(size_t i);
+const char *gnuplot_dashes(size_t i);
 double gnuplot_mark_size(const struct page *page, double size); /* pointsize, alike everywhere */
 void gnuplot_label(FILE *script, const struct page *page, const struct gnuplot_label *label);
 /* A line between two points of the page. */
 void gnuplot_line(FILE *script, const struct page *page, const double end[4], const char *color,
-                  size_t dashes);
+                  const char *dashes);
 /* An empty frame, or a filled box (fill), by its corners in points. */
 void gnuplot_box(FILE *script, const struct page *page, const double corner[4], bool fill,
                  const char *color, double line);

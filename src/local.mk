@@ -7,7 +7,8 @@ common_ldadd = src/libcommon.a lib/libfmnn.la
 bin_PROGRAMS += src/fm-fetch
 fetch_cppflags = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(MD_CFLAGS) $(ZLIB_CFLAGS)
 fetch_libs = $(CURL_LIBS) $(MD_LIBS) $(ZLIB_LIBS)
-fetch_sources = src/fm-fetch.c src/fetch.h src/fetch-verify.c src/fetch-store.c src/fetch-download.c
+fetch_sources = src/fm-fetch.c src/fetch.h src/fetch-verify.c src/fetch-store.c src/fetch-forms.c \
+	src/fetch-download.c
 src_fm_fetch_SOURCES = $(fetch_sources) src/fetch-sources.c
 src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
 src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)

@@ -7,12 +7,17 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { MOST_CLASSES = 1000 }; /* a cell is a pixel then */
+enum {
+    MOST_CLASSES = 1000, /* a cell is a pixel then */
+    LONGEST_NAME = 150,  /* points */
+    LONGEST_CELLS = 16,  /* of a name in text */
+};
 
 struct confusion {
     struct matrix matrix;
     size_t classes;
     char **name;   /* cleaned */
+    bool numbered; /* the names begin with the classes' numbers, or are these */
     double *share; /* of the row: (classes,classes), row-major */
     uint64_t most; /* the largest count */
 };
@@ -22,6 +27,21 @@ struct confusion {
 static uint64_t count_of(const struct confusion *confusion, size_t row, size_t column)
 {
     return fmnn_confusion_count(confusion->matrix.counts, row, column);
+}
+
+/* Names that would be cut to the same have their numbers before them. */
+static void number_names(struct confusion *confusion, size_t cells)
+{
+    confusion->numbered = !confusion->matrix.names;
+    if (!text_alike(confusion->name, confusion->classes, cells))
+        return;
+    confusion->numbered = true;
+    for (size_t i = 0; i < confusion->classes; i++) {
+        char *name = text_format("%zu %s", fmnn_confusion_label(confusion->matrix.counts, i),
+                                 confusion->name[i]);
+        free(confusion->name[i]);
+        confusion->name[i] = name;
+    }
 }
 
 static void *read_confusion(const struct plot_request *request)
@@ -50,6 +70,7 @@ static void *read_confusion(const struct plot_request *request)
             if (count_of(confusion, i, k) > confusion->most)
                 confusion->most = count_of(confusion, i, k);
     }
+    number_names(confusion, request->format == PLOT_TXT ? LONGEST_CELLS : LONGEST_NAME / 6);
     return confusion;
 }
 
@@ -74,7 +95,7 @@ static char *accuracy_text(const struct confusion *confusion)
 
 /* ---- 2. The gnuplot program ---- */
 
-enum { MARGIN = 12, LONGEST_NAME = 150 /* points */ };
+enum { MARGIN = 12 };
 static const char ink[] = "#222222", faint[] = "#9a9a9a";
 
 struct heat_map {
@@ -104,8 +125,10 @@ static void set_side(struct heat_map *map, const struct plot_request *request, d
     double cell = side / (double)confusion->classes;
     char *widest = text_format("%" PRIu64, confusion->most);
     map->side = side;
-    map->step = cell < 6 ? (size_t)ceil(6 / cell) : 1;
-    map->font = fmax(5, fmin(11, cell * (double)map->step * 0.85));
+    /* A PNG file of a wanted size has one pixel a point, others have two or more. */
+    double least = request->width && request->format == PLOT_PNG ? 8 : 6;
+    map->step = cell < least ? (size_t)ceil(least / cell) : 1;
+    map->font = fmax(least - 1, fmin(11, cell * (double)map->step * 0.85));
     map->names = widest_name(confusion, map->font);
     map->rotate = map->names <= cell * 0.94               ? NULL
                   : confusion->classes <= 20 && cell > 20 ? "45"
@@ -279,25 +302,52 @@ static void gnuplot_confusion(const void *plot, const struct plot_request *reque
 
 /* ---- 3. Text ---- */
 
-static void text_confusion(const void *plot, const struct plot_request *request, FILE *out)
+static size_t label_of(const struct confusion *confusion, size_t i)
 {
-    const struct confusion *confusion = plot;
-    enum { LONGEST = 16 };
-    size_t n = confusion->classes, names = 5;
-    char *accuracy = accuracy_text(confusion);
-    for (size_t i = 0; i < n; i++)
-        names = names < text_cells(confusion->name[i]) ? text_cells(confusion->name[i]) : names;
-    names = names > LONGEST ? LONGEST : names;
-    /* Columns are as wide as the counts, and headed by as much of the names as that shows. */
-    size_t cell = (size_t)snprintf(NULL, 0, "%" PRIu64, confusion->most) + 1;
-    size_t room = text_width(request) > names + 1 ? (text_width(request) - names - 1) / n : 0;
-    cell = room > cell + 1 ? (room - 1 < 8 ? room - 1 : 8) : cell;
-    if (request->title)
-        fprintf(out, "%s\n", request->title);
-    fprintf(out, "%s\nrows: truth; columns: predicted; shades: share of the row\n\n", accuracy);
+    return fmnn_confusion_label(confusion->matrix.counts, i);
+}
+
+/* Without counts, which there is no room for: a character or two a cell, under the classes'
+   numbers, upright. Small shares are to be seen, so shades go by the square root. */
+static void text_map(const struct confusion *confusion, const struct plot_request *request,
+                     size_t names, FILE *out)
+{
+    size_t n = confusion->classes, width = text_width(request), times = 1;
+    int digits = snprintf(NULL, 0, "%zu", label_of(confusion, n - 1));
+    size_t before = names + (confusion->numbered ? 0 : (size_t)digits + 1);
+    times += width > before + 1 && (width - before - 1) / n >= 2;
+    for (int line = 0; line < digits; line++) {
+        fprintf(out, "%*s", (int)before, "");
+        for (size_t i = 0; i < n; i++) {
+            char *label = text_format("%*zu", digits, label_of(confusion, i));
+            fprintf(out, "%*c", i ? (int)times : 1 + (int)times, label[line]);
+            free(label);
+        }
+        putc('\n', out);
+    }
+    for (size_t row = 0; row < n; row++) {
+        char *name = text_fit_cells(confusion->name[row], names);
+        if (!confusion->numbered)
+            fprintf(out, "%*zu ", digits, label_of(confusion, row));
+        text_pad(out, name, names, -1);
+        putc(' ', out);
+        for (size_t column = 0; column < n * times; column++)
+            fputs(text_shade(sqrt(confusion->share[row * n + column / times]), request->utf8), out);
+        putc('\n', out);
+        free(name);
+    }
+}
+
+static void text_counts(const struct confusion *confusion, const struct plot_request *request,
+                        size_t names, size_t cell, FILE *out)
+{
+    size_t n = confusion->classes;
+    bool alike = confusion->numbered || text_alike(confusion->name, n, cell - 1);
     fprintf(out, "%*s", (int)names, "");
     for (size_t i = 0; i < n; i++) {
-        char *name = text_fit_cells(confusion->name[i], cell - 1);
+        char *number = text_format("%zu", label_of(confusion, i));
+        char *name = text_fit_cells(alike ? number : confusion->name[i], cell - 1);
+        free(number);
         putc(' ', out);
         text_pad(out, name, cell - 1, 1);
         putc(i + 1 < n ? ' ' : '\n', out);
@@ -315,6 +365,33 @@ static void text_confusion(const void *plot, const struct plot_request *request,
         }
         putc('\n', out);
         free(name);
+    }
+}
+
+static void text_confusion(const void *plot, const struct plot_request *request, FILE *out)
+{
+    const struct confusion *confusion = plot;
+    enum { MANY = 20 }; /* fewer classes have their counts, whether they fit or not */
+    size_t n = confusion->classes, width = text_width(request), names = 5;
+    char *accuracy = accuracy_text(confusion);
+    for (size_t i = 0; i < n; i++)
+        names = names < text_cells(confusion->name[i]) ? text_cells(confusion->name[i]) : names;
+    names = names > LONGEST_CELLS ? LONGEST_CELLS : names;
+    /* Columns are as wide as the counts, and headed by as much of the names as that shows. */
+    size_t cell = (size_t)snprintf(NULL, 0, "%" PRIu64, confusion->most) + 1;
+    size_t room = width > names + 1 ? (width - names - 1) / n : 0, needed = names + n * (cell + 1);
+    bool counts = n <= MANY || needed <= width;
+    cell = room > cell + 1 ? (room - 1 < 8 ? room - 1 : 8) : cell;
+    if (request->title)
+        fprintf(out, "%s\n", request->title);
+    fprintf(out, "%s\nrows: truth; columns: predicted; shades: %sshare of the row\n", accuracy,
+            counts ? "" : "square root of the ");
+    if (counts) {
+        putc('\n', out);
+        text_counts(confusion, request, names, cell, out);
+    } else {
+        fprintf(out, "(counts take %zu columns, see --size)\n\n", needed);
+        text_map(confusion, request, names, out);
     }
     free(accuracy);
 }

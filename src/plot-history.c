@@ -165,7 +165,13 @@ static void free_history(void *plot)
 /* The colours of curves mixed with white. */
 static const char *const light_colors[] = {"#eebe99", "#99c7e0", "#99d8c7", "#ebc9dc",
                                            "#f5d999", "#bbe1f6", "#999999"};
-enum { COLORS = sizeof light_colors / sizeof *light_colors, KEY_LINE = 15 };
+/* Shapes of marks for runs: square, circle, triangles, diamond, pentagon. */
+static const int shapes[] = {5, 7, 9, 11, 13, 15};
+enum {
+    COLORS = sizeof light_colors / sizeof *light_colors,
+    SHAPES = sizeof shapes / sizeof *shapes,
+    KEY_LINE = 15
+};
 static const char ink[] = "#222222", onset_ink[] = "#8a5a00", onset_fill[] = "#fcf4e4";
 
 struct panel {
@@ -320,12 +326,13 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
     bool single = history->count == 1, marked = strong || single;
     bool training = figure == LOSS || figure == ACCURACY;
     size_t color = single ? training : r;
-    fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %zu linecolor rgb '%s'",
+    fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %s linecolor rgb '%s'",
             r + 1, figure + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
             gnuplot_dashes(r), marked ? gnuplot_color(color) : light_colors[color % COLORS]);
     if (marked)
-        fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu", training ? 7 : 5,
-                mark_size(curves, 0.45), (history->runs[r].count + 19) / 20);
+        fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu",
+                single ? (training ? 7 : 5) : shapes[r % SHAPES], mark_size(curves, 0.45),
+                (history->runs[r].count + 19) / 20);
     fputs(" notitle, \\\n", script);
 }
 
@@ -359,7 +366,7 @@ static void write_curves(FILE *script, const struct curves *curves, const struct
 /* One entry of the legend: a line, a mark on it, and what they stand for. */
 struct entry {
     const char *text, *color, *width;
-    size_t dashes;
+    const char *dashes;
     int mark; /* 0: none */
 };
 
@@ -372,7 +379,7 @@ static void write_entry(FILE *script, const struct curves *curves, const struct 
     fprintf(script, "set arrow from screen %.6f,%.6f to screen %.6f,%.6f nohead front linewidth %s",
             x / page->width, 1 - y / page->height, (x + 22) / page->width, 1 - y / page->height,
             entry->width);
-    fprintf(script, " dashtype %zu linecolor rgb '%s'\n", entry->dashes, entry->color);
+    fprintf(script, " dashtype %s linecolor rgb '%s'\n", entry->dashes, entry->color);
     if (entry->mark)
         fprintf(script,
                 "set label '' at screen %.6f,%.6f point pointtype %d pointsize %.3g linecolor rgb "
@@ -392,14 +399,14 @@ static void write_key(FILE *script, const struct curves *curves, const struct pa
     size_t used = 0;
     for (size_t r = 0; r < history->count && !single; r++) {
         char *legend = legend_of(&history->runs[r]);
-        struct entry entry = {legend, gnuplot_color(r), "2", gnuplot_dashes(r), 0};
+        struct entry entry = {legend, gnuplot_color(r), "2", gnuplot_dashes(r), shapes[r % SHAPES]};
         write_entry(script, curves, &entry, used++, panel->top);
         free(legend);
     }
     struct entry first = {"training", single ? gnuplot_color(1) : "#bbbbbb",
-                          validated ? "1.4" : "2", 1, single ? 7 : 0};
-    struct entry second = {"validation", single ? gnuplot_color(0) : "#555555", "2", 1,
-                           single ? 5 : 0};
+                          validated ? "1.4" : "2", gnuplot_dashes(0), single ? 7 : 0};
+    struct entry second = {"validation", single ? gnuplot_color(0) : "#555555", "2",
+                           gnuplot_dashes(0), single ? 5 : 0};
     if (training && (single || validated))
         write_entry(script, curves, &first, used++, panel->top);
     if (validated && (single || training))
@@ -546,7 +553,9 @@ struct chart {
 static void chart_curve(struct chart *chart, const struct history *history, const struct run *run,
                         enum figure figure, char mark)
 {
-    for (size_t x = 0; x < chart->columns; x++) {
+    /* One epoch is a point, no line. */
+    size_t columns = history->last > history->first ? chart->columns : 1;
+    for (size_t x = 0; x < columns; x++) {
         double share = chart->columns > 1 ? (double)x / (double)(chart->columns - 1) : 0;
         double epoch = history->first + share * (history->last - history->first);
         double height = (value_at(run, figure, epoch) - chart->from) / (chart->to - chart->from);

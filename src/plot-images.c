@@ -8,6 +8,7 @@ struct reader {
     struct fmnn_table *table;
     struct fmnn_images *images;
     struct fmnn_names *names;
+    bool alike;           /* some of them, cut to a title: numbers stand before them */
     size_t image;         /* column */
     int label, predicted; /* columns that may be missing: -1 */
     size_t most;          /* a picture's larger side is reduced to this */
@@ -22,9 +23,12 @@ static size_t largest_side(size_t limit)
 
 static char *class_title(const struct reader *reader, int label)
 {
-    if (reader->names && (size_t)label < reader->names->count)
-        return text_clean(reader->names->name[label]);
-    return text_format("%d", label);
+    if (!reader->names || (size_t)label >= reader->names->count)
+        return text_format("%d", label);
+    char *name = text_clean(reader->names->name[label]);
+    char *title = reader->alike ? text_format("%d %s", label, name) : text_format("%s", name);
+    free(name);
+    return title;
 }
 
 static int field_label(const struct reader *reader, int column)
@@ -92,6 +96,14 @@ static void close_reader(struct reader *reader)
     fmnn_table_close(reader->table);
 }
 
+static void learn_names(struct reader *reader)
+{
+    enum { LONGEST = 20 };
+    reader->names = class_names(reader->request->classes, reader->images,
+                                fmnn_table_field(reader->table, reader->image));
+    reader->alike = reader->names && text_alike(reader->names->name, reader->names->count, LONGEST);
+}
+
 static void *read_images(const struct plot_request *request)
 {
     struct reader reader = {.request = request, .most = largest_side(request->limit)};
@@ -100,8 +112,7 @@ static void *read_images(const struct plot_request *request)
     open_reader(&reader);
     while (next_row(reader.table)) {
         if (rows == 0)
-            reader.names = class_names(request->classes, reader.images,
-                                       fmnn_table_field(reader.table, reader.image));
+            learn_names(&reader);
         if (rows++ < request->limit)
             add_picture(&reader, sheet);
     }

@@ -193,7 +193,7 @@ static void write_upper(FILE *script, const struct diagram *d)
                 color);
         if (plot->count > 1)
             fprintf(script,
-                    "  $run%zu using ($7>0?$3:1/0):4 with lines linewidth 2 dashtype %zu "
+                    "  $run%zu using ($7>0?$3:1/0):4 with lines linewidth 2 dashtype %s "
                     "linecolor rgb '%s' notitle, \\\n",
                     r + 1, gnuplot_dashes(r), color);
     }
@@ -226,7 +226,7 @@ static void write_lower(FILE *script, const struct diagram *d)
     }
     for (size_t r = 0; r < plot->count && plot->count > 1; r++)
         fprintf(script,
-                "  $run%zu using (($1+$2)/2):7 with histeps linewidth 1.6 dashtype %zu linecolor "
+                "  $run%zu using (($1+$2)/2):7 with histeps linewidth 1.6 dashtype %s linecolor "
                 "rgb '%s' notitle, \\\n",
                 r + 1, gnuplot_dashes(r), gnuplot_color(r));
     fputs("  NaN notitle\n", script);

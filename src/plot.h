@@ -72,6 +72,8 @@ double text_points(const char *text, double font);                  /* about how
 char *text_fit(const char *text, double points,
                double font); /* cut with an ellipsis where too wide */
 char *text_fit_cells(const char *text, size_t cells);
+/* Whether two different names would be the same, cut to so many cells. */
+bool text_alike(char *const *names, size_t count, size_t cells);
 unsigned text_width(const struct plot_request *request); /* characters a line */
 /* How dark a share of 0..1 prints: one character, from blank to full. */
 const char *text_shade(double share, bool utf8);

@@ -84,7 +84,8 @@ enum { MARGIN = 14 }; /* points around all */
 
 struct layout {
     size_t columns, rows;
-    double cell, gap;       /* points: a tile's side, and what is between two */
+    double cell, gap;       /* points: the larger side of a tile, and what is between two */
+    double wide, high;      /* what a tile has room in */
     double font, line;      /* of the tiles' titles; line 0: too small for titles */
     int lines;              /* of a title: 1, or 2 where a mistake does not fit on one */
     double heading, legend; /* heights */
@@ -92,12 +93,12 @@ struct layout {
 
 static double tile_width(const struct layout *layout)
 {
-    return layout->columns * (layout->cell + layout->gap) - layout->gap;
+    return layout->columns * (layout->wide + layout->gap) - layout->gap;
 }
 
 static double total_height(const struct layout *layout)
 {
-    return (double)layout->rows * (layout->cell + layout->gap + layout->lines * layout->line) -
+    return (double)layout->rows * (layout->high + layout->gap + layout->lines * layout->line) -
            layout->gap + layout->heading + layout->legend;
 }
 
@@ -116,13 +117,27 @@ static bool titles_fit(const struct sheet *sheet, double font, double points)
 /* How wide a title may be: a little into the gaps. */
 static double title_room(const struct layout *layout)
 {
-    return layout->cell + layout->gap * 0.8;
+    return layout->wide + layout->gap * 0.8;
+}
+
+/* Cells are no wider or higher than the pictures are. */
+static void set_room(struct layout *layout, const struct sheet *sheet)
+{
+    size_t height = 1, width = 1;
+    for (size_t i = 0; i < sheet->count; i++) {
+        height = sheet->tiles[i].height > height ? sheet->tiles[i].height : height;
+        width = sheet->tiles[i].width > width ? sheet->tiles[i].width : width;
+    }
+    double side = (double)(height > width ? height : width);
+    layout->wide = layout->cell * fmax((double)width / side, 0.25);
+    layout->high = layout->cell * fmax((double)height / side, 0.25);
 }
 
 /* All that follows from the size of a cell. */
 static void set_cell(struct layout *layout, const struct sheet *sheet, double cell)
 {
     layout->cell = cell;
+    set_room(layout, sheet);
     layout->gap = cell * 0.08 > 3 ? cell * 0.08 : 3;
     layout->font = cell * 0.1 < 6 ? 6 : cell * 0.1 > 11 ? 11 : cell * 0.1;
     layout->line = cell < 14 ? 0 : layout->font * 1.3;
@@ -166,7 +181,7 @@ static void write_title(FILE *script, const struct page *page, const struct layo
     double points = title_room(layout);
     const char *color = tile->instead ? wrong_ink : ink;
     struct gnuplot_label label = {
-        x + layout->cell / 2, bottom - layout->line / 2, NULL, "center", layout->font, color, NULL};
+        x + layout->wide / 2, bottom - layout->line / 2, NULL, "center", layout->font, color, NULL};
     char *whole = tile->instead ? text_format("%s%s%s", tile->title, arrow, tile->instead)
                                 : text_format("%s", tile->title);
     if (tile->instead && text_points(whole, layout->font) > points) {
@@ -208,16 +223,22 @@ static size_t tile_times(const struct tile *tile, size_t times)
     return (tile->height < 2 || tile->width < 2) && times < 2 ? 2 : times;
 }
 
+/* A pixel's side in points. */
+static double tile_step(const struct layout *layout, const struct tile *tile)
+{
+    return fmin(layout->wide / (double)tile->width, layout->high / (double)tile->height);
+}
+
 /* A tile in a cell that has its upper left corner at (x,y). The first row and column are the
    coordinates of the others, so that gnuplot has nothing to reckon for each pixel. */
 static void write_values(FILE *script, const struct sheet *sheet, size_t index, size_t times,
-                         double cell, double x, double y)
+                         const struct layout *layout, double x, double y)
 {
     const struct tile *tile = &sheet->tiles[index];
     size_t height = tile->height * times, width = tile->width * times;
-    double step = cell / (double)(height > width ? height : width);
-    double left = x + (cell - step * (double)(width - 1)) / 2;
-    double top = y + (cell - step * (double)(height - 1)) / 2;
+    double step = tile_step(layout, tile) / (double)times;
+    double left = x + (layout->wide - step * (double)(width - 1)) / 2;
+    double top = y + (layout->high - step * (double)(height - 1)) / 2;
     fprintf(script, "$t%zu << EOD\n%zu", index + 1, width);
     for (size_t i = 0; i < width; i++)
         fprintf(script, " %.8g", left + step * (double)i);
@@ -321,16 +342,20 @@ void sheet_gnuplot(const void *plot, const struct plot_request *request, const c
     write_heading(script, sheet, request, &page, top - 22);
     for (size_t i = 0; i < sheet->count; i++) {
         const struct tile *tile = &sheet->tiles[i];
-        double cell = layout.cell, titles = layout.lines * layout.line;
-        double x = left + (double)(i % layout.columns) * (cell + layout.gap);
-        double y = top + (double)(i / layout.columns) * (cell + layout.gap + titles) + titles;
+        double titles = layout.lines * layout.line, step = tile_step(&layout, tile);
+        double x = left + (double)(i % layout.columns) * (layout.wide + layout.gap);
+        double y =
+            top + (double)(i / layout.columns) * (layout.high + layout.gap + titles) + titles;
+        double across = (layout.wide - step * (double)tile->width) / 2 - 0.5;
+        double down = (layout.high - step * (double)tile->height) / 2 - 0.5;
         if (layout.line > 0)
             write_title(script, &page, &layout, tile, x, y - 1);
         if (tile->instead)
-            gnuplot_box(script, &page,
-                        (double[4]){x - 0.5, y - 0.5, x + cell + 0.5, y + cell + 0.5}, false,
-                        wrong_ink, 1.5);
-        write_values(script, sheet, i, tile_times(tile, times), cell, x, y);
+            gnuplot_box(
+                script, &page,
+                (double[4]){x + across, y + down, x + layout.wide - across, y + layout.high - down},
+                false, wrong_ink, 1.5);
+        write_values(script, sheet, i, tile_times(tile, times), &layout, x, y);
     }
     if (sheet->diverging)
         write_legend(script, sheet, &page, (page.height + total_height(&layout)) / 2 - 20);

@@ -112,7 +112,7 @@ static double points_of(unsigned c)
         return 0;
     if (is_wide(c) || c == 0x2192 || c == 0x2026)
         return 1;
-    if (c < 0x80 && strchr(" fijlt.,:;|!'`I/()[]\\", (int)c))
+    if (c < 0x80 && strchr(" fijlrt.,:;|!'`I/()[]\\-", (int)c))
         return 0.31;
     if (c < 0x80 && strchr("mwMW@%", (int)c))
         return 0.88;
@@ -157,6 +157,21 @@ char *text_fit_cells(const char *text, size_t cells)
             break;
     }
     return text_format("%.*s~", (int)end, text);
+}
+
+bool text_alike(char *const *names, size_t count, size_t cells)
+{
+    char **cut = allocate(count, sizeof *cut);
+    bool alike = false;
+    for (size_t i = 0; i < count; i++)
+        cut[i] = text_fit_cells(names[i], cells);
+    for (size_t i = 1; i < count && !alike; i++)
+        for (size_t k = 0; k < i && !alike; k++)
+            alike = !strcmp(cut[i], cut[k]) && strcmp(names[i], names[k]) != 0;
+    for (size_t i = 0; i < count; i++)
+        free(cut[i]);
+    free(cut);
+    return alike;
 }
 
 void text_pad(FILE *out, const char *text, size_t cells, int side)

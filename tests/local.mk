@@ -91,7 +91,7 @@ tests_check_chance_LDADD = $(check_ldadd)
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
 	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test \
-	tests/search.test tests/notebook.test
+	tests/search.test tests/notebook.test tests/anydata.test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
