@@ -137,7 +137,7 @@ EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
 	tests/bench/chance-oracle.py \
-	tests/bench/common.py tests/bench/fc-five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \
+	tests/bench/common.py tests/bench/five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races \
