@@ -19,3 +19,11 @@ EXTRA_DIST += examples/search
 
 # The notebook's study, what the notebook found, and how its report becomes a page.
 EXTRA_DIST += examples/notebook examples/notebook-2020.txt examples/page.awk
+# What came of it, on the whole data set; it leads to report.md.
+EXTRA_DIST += examples/record-notebook/cnn-curves.png examples/record-notebook/cnn-matrix-test.png \
+	examples/record-notebook/cnn-matrix-train.png examples/record-notebook/cnn.tsv \
+	examples/record-notebook/fc-curves.png examples/record-notebook/fc-matrix-test.png \
+	examples/record-notebook/fc-matrix-train.png examples/record-notebook/fc.tsv \
+	examples/record-notebook/first10.png examples/record-notebook/only-cnn.png \
+	examples/record-notebook/only-fc.png examples/record-notebook/reliability.png \
+	examples/record-notebook/report.html examples/record-notebook/report.md
