@@ -11,7 +11,7 @@ static void dense_panels(const struct fm_step *step, const struct fm_run *run, s
 {
     enum { TILE_FLOATS = FM_ROWS * FM_PANEL };
     float tiles[FM_PANELS_A_JOB * TILE_FLOATS];
-    struct product p[FM_PANELS_A_JOB] = {{NULL}};
+    struct product p[FM_PANELS_A_JOB] = {{.a = NULL}};
     size_t row[FM_ROWS];
     static const size_t none[1];
     for (size_t r = 0; r < count; r++)
