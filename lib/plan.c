@@ -125,11 +125,12 @@ static int place_all(struct fm_builder *builder, struct fmnn_error *err)
     for (size_t i = 0; i <= net->node_count; i++) {
         struct fm_window window = {0};
         struct fm_frame frame = {0};
-        const struct fm_node *reader = &net->node[i], *writer = reader - 1;
-        if (i < net->node_count)
-            window = reader->layer.type->window(&reader->layer, net->value[i].shape);
-        if (i > 1 && writer->layer.type->frame)
-            frame = writer->layer.type->frame(&writer->layer, net->value[i - 1].shape);
+        const struct fm_layer *reader = i < net->node_count ? &net->node[i].layer : NULL;
+        const struct fm_layer *writer = i > 1 ? &net->node[i - 1].layer : NULL;
+        if (reader)
+            window = reader->type->window(reader, net->value[i].shape);
+        if (writer && writer->type->frame)
+            frame = writer->type->frame(writer, net->value[i - 1].shape);
         if (place_value(builder, i, &window, err) != 0)
             return -1;
         if (builder->training && i > 0 && place_gradient(builder, i, &window, frame, err) != 0)

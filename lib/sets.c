@@ -26,37 +26,34 @@ static const char *const characters[] = {DIGITS, CAPITALS, "a", "b", "c", "d", "
                                          "i",    "j",      "k", "l", "m", "n", "o", "p", "q", "r",
                                          "s",    "t",      "u", "v", "w", "x", "y", "z"};
 
+/* Each file's size and digest. */
+#define FILES(a, train_images, b, train_labels, c, test_images, d, test_labels)                    \
+    {                                                                                              \
+        {"train-images-idx3-ubyte", a, train_images},                                              \
+            {"train-labels-idx1-ubyte", b, train_labels},                                          \
+            {"t10k-images-idx3-ubyte", c, test_images},                                            \
+            {"t10k-labels-idx1-ubyte", d, test_labels},                                            \
+    }
 /* 60,000 and 10,000 pictures of 28 x 28: the first three sets are made alike. */
-#define FILES(train_images, train_labels, test_images, test_labels)                                \
-    {                                                                                              \
-        {"train-images-idx3-ubyte", 47040016, train_images},                                       \
-            {"train-labels-idx1-ubyte", 60008, train_labels},                                      \
-            {"t10k-images-idx3-ubyte", 7840016, test_images},                                      \
-        {                                                                                          \
-            "t10k-labels-idx1-ubyte", 10008, test_labels                                           \
-        }                                                                                          \
-    }
-
-#define ANY                                                                                        \
-    {                                                                                              \
-        {"train-images-idx3-ubyte", 0, NULL}, {"train-labels-idx1-ubyte", 0, NULL},                \
-            {"t10k-images-idx3-ubyte", 0, NULL}, {"t10k-labels-idx1-ubyte", 0, NULL},              \
-    }
+#define LIKE_MNIST(train_images, train_labels, test_images, test_labels)                           \
+    FILES(47040016, train_images, 60008, train_labels, 7840016, test_images, 10008, test_labels)
+#define ANY FILES(0, NULL, 0, NULL, 0, NULL, 0, NULL)
 
 static const struct fmnn_set sets[] = {
     {"fashion-mnist", "Fashion-MNIST", /* the revision of 31 August 2017 */
-     FILES("c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-           "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-           "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-           "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
+     LIKE_MNIST("c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
      FM_COUNT(fashion_classes), fashion_classes, 0, false},
     {"mnist", "MNIST",
-     FILES("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-           "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-           "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-           "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+     LIKE_MNIST("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
      FM_COUNT(digits), digits, 0, false},
-    {"kmnist", "Kuzushiji-MNIST", FILES(NULL, NULL, NULL, NULL), FM_COUNT(kana), kana, 0, false},
+    {"kmnist", "Kuzushiji-MNIST", LIKE_MNIST(NULL, NULL, NULL, NULL), FM_COUNT(kana), kana, 0,
+     false},
     {"emnist-balanced", "EMNIST Balanced", ANY, FM_COUNT(merged), merged, 0, true},
     {"emnist-byclass", "EMNIST ByClass", ANY, FM_COUNT(characters), characters, 0, true},
     {"emnist-bymerge", "EMNIST ByMerge", ANY, FM_COUNT(merged), merged, 0, true},

@@ -92,14 +92,15 @@ static void tsv_reliability(const struct judgement *j)
     }
 }
 
+static const char *const agreement_names[AGREEMENTS] = {"both", "first", "second", "neither"};
+
 static void tsv_comparison(const struct judgement *j)
 {
-    static const char *const names[AGREEMENTS] = {"both", "first", "second", "neither"};
     const struct comparison *c = j->comparison;
     struct verdict v = verdict_of(c);
     printf("figure\tvalue\nrows\t%" PRIu64 "\n", v.rows);
     for (size_t i = 0; i < AGREEMENTS; i++)
-        printf("%s\t%" PRIu64 "\n", names[i], c->rows[i]);
+        printf("%s\t%" PRIu64 "\n", agreement_names[i], c->rows[i]);
     printf("left_out\t%" PRIu64 "\nleft_out_against\t%" PRIu64 "\n", c->alone, c->alone_there);
     printf("accuracy");
     tsv_numbers(&v.here, 1);
@@ -249,15 +250,14 @@ static json_t *json_bin(const struct fmnn_bin *bin)
 static json_t *json_calibration(const struct judgement *j)
 {
     const struct fmnn_calibration *c = j->calibration;
-    json_t *object = fresh(json_object()), *list = fresh(json_array());
+    json_t *object = fresh(json_object());
     put_count(object, "bins", fmnn_calibration_bins(c));
     put(object, "error", json_real(fmnn_calibration_error(c)));
     put(object, "worst", json_real(fmnn_calibration_worst(c)));
     put(object, "confidence", json_real(fmnn_calibration_whole(c).confidence));
-    if (!j->reliability_wanted) {
-        json_decref(list);
+    if (!j->reliability_wanted)
         return object;
-    }
+    json_t *list = fresh(json_array());
     for (size_t i = 0; i < fmnn_calibration_bins(c); i++) {
         struct fmnn_bin bin = fmnn_calibration_bin(c, i);
         put(list, NULL, json_bin(&bin));
@@ -268,7 +268,6 @@ static json_t *json_calibration(const struct judgement *j)
 
 static json_t *json_comparison(const struct judgement *j)
 {
-    static const char *const names[AGREEMENTS] = {"both", "first", "second", "neither"};
     const struct comparison *c = j->comparison;
     struct verdict v = verdict_of(c);
     json_t *object = fresh(json_object()), *test = fresh(json_object());
@@ -276,7 +275,7 @@ static json_t *json_comparison(const struct judgement *j)
     put(object, "name", name ? name : json_null());
     put_count(object, "rows", v.rows);
     for (size_t i = 0; i < AGREEMENTS; i++)
-        put_count(object, names[i], c->rows[i]);
+        put_count(object, agreement_names[i], c->rows[i]);
     put_count(object, "left_out", c->alone);
     put_count(object, "left_out_against", c->alone_there);
     put(object, "share", json_real(v.here));

@@ -49,11 +49,6 @@ static void put(struct conversion *c, const unsigned char *bytes, size_t size)
         die_errno("%s", c->path);
 }
 
-static size_t big_endian(const unsigned char *p)
-{
-    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-}
-
 static void turn_pictures(struct conversion *c)
 {
     unsigned char header[16], turned[16];

@@ -116,7 +116,7 @@ static ssize_t next_bytes(struct bytes *b, unsigned char *out, size_t size, stru
 
 /* ---- 2. The header ---- */
 
-static uint64_t big_endian(const unsigned char *p)
+uint64_t big_endian(const unsigned char *p)
 {
     return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
 }

@@ -44,6 +44,7 @@ struct finding {
 };
 
 bool set_pinned(const struct fmnn_set *set);
+uint64_t big_endian(const unsigned char *p); /* four bytes of a header */
 /* Reads the file from its start, wherever it is positioned, and compares it with the set's file. */
 void verify_stream(int fd, const struct fmnn_set *set, size_t file, struct finding *finding);
 /* The same of a file by its path, whose name must tell truly whether it is compressed. */

@@ -64,7 +64,6 @@ static const char *const normalize_names[] = {"true", "pred", "all", NULL};
 static const char *const list_names[] = {"first", "second", "one", "neither", NULL};
 static const unsigned lists[] = {1U << FIRST_RIGHT, 1U << SECOND_RIGHT,
                                  1U << FIRST_RIGHT | 1U << SECOND_RIGHT, 1U << NEITHER_RIGHT};
-enum { BINS = 10 };
 
 struct settings {
     struct matrix_request input;
@@ -178,7 +177,7 @@ static void set_option(struct settings *settings, int code)
 
 static struct settings read_options(int argc, char **argv)
 {
-    struct settings settings = {.input = {.purpose = "judge", .entropy = true, .bins = BINS},
+    struct settings settings = {.input = {.purpose = "judge", .entropy = true, .bins = USUAL_BINS},
                                 .print = print_text,
                                 .digits = 2,
                                 .min_accuracy = -1};

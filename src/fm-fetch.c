@@ -137,10 +137,7 @@ static struct source own_source(const char *name, const struct arguments *a,
                                 const char *const *names)
 {
     static const char *const nowhere[] = {NULL};
-    static struct fmnn_set set = {.files = {{"train-images-idx3-ubyte", 0, NULL},
-                                            {"train-labels-idx1-ubyte", 0, NULL},
-                                            {"t10k-images-idx3-ubyte", 0, NULL},
-                                            {"t10k-labels-idx1-ubyte", 0, NULL}}};
+    static struct fmnn_set set;
     const char *nearest = fmnn_nearest(name, names);
     bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
     if (!a->from && !a->mirror_count && !named && !is_there(name))
@@ -151,6 +148,8 @@ static struct source own_source(const char *name, const struct arguments *a,
     if (nearest && (a->from || a->mirror_count))
         note("'%s' is not '%s', and taken as a data set of its own", name, nearest);
     set.name = set.title = name;
+    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+        set.files[i].name = fmnn_set_at(0)->files[i].name;
     return (struct source){&set, nowhere, true};
 }
 

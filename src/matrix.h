@@ -4,6 +4,8 @@
 
 #include "common.h"
 
+enum { USUAL_BINS = 10 }; /* of confidence */
+
 struct matrix_request {
     const char *table;                          /* operand; NULL: standard input */
     const char *only, *suffix, *classes, *data; /* the options so named; NULL: not given */

@@ -8,8 +8,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { BINS = 10 };
-
 /* The predictions of one file. */
 struct judged {
     char *name;
@@ -52,7 +50,7 @@ static void *read_reliability(const struct plot_request *request)
 {
     struct reliability *plot = allocate(1, sizeof *plot);
     plot->count = request->file_count ? request->file_count : 1;
-    plot->bins = request->bins ? request->bins : BINS;
+    plot->bins = request->bins ? request->bins : USUAL_BINS;
     plot->runs = allocate(plot->count, sizeof *plot->runs);
     for (size_t i = 0; i < plot->count; i++) {
         read_file(plot, &plot->runs[i], request->file_count ? request->files[i] : NULL, request);

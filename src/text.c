@@ -159,17 +159,32 @@ char *text_fit_cells(const char *text, size_t cells)
     return text_format("%.*s~", (int)end, text);
 }
 
+struct cut {
+    char *text;
+    const char *whole;
+};
+
+static int compare_cuts(const void *a, const void *b)
+{
+    const struct cut *x = a, *y = b;
+    int order = strcmp(x->text, y->text);
+    return order ? order : strcmp(x->whole, y->whole);
+}
+
+/* There may be many names: those that are alike stand side by side when they are sorted. */
 bool text_alike(char *const *names, size_t count, size_t cells)
 {
-    char **cut = allocate(count, sizeof *cut);
+    struct cut *cut = allocate(count, sizeof *cut);
     bool alike = false;
     for (size_t i = 0; i < count; i++)
-        cut[i] = text_fit_cells(names[i], cells);
+        cut[i] = (struct cut){text_fit_cells(names[i], cells), names[i]};
+    if (count)
+        qsort(cut, count, sizeof *cut, compare_cuts);
     for (size_t i = 1; i < count && !alike; i++)
-        for (size_t k = 0; k < i && !alike; k++)
-            alike = !strcmp(cut[i], cut[k]) && strcmp(names[i], names[k]) != 0;
+        alike =
+            !strcmp(cut[i].text, cut[i - 1].text) && strcmp(cut[i].whole, cut[i - 1].whole) != 0;
     for (size_t i = 0; i < count; i++)
-        free(cut[i]);
+        free(cut[i].text);
     free(cut);
     return alike;
 }

@@ -285,6 +285,22 @@ START_TEST(resuming_something_else_is_refused)
 }
 END_TEST
 
+/* Finished before its last epoch: its memory is given back, and it does nothing any more. */
+START_TEST(what_is_finished_is_at_its_end)
+{
+    struct set set = make_set();
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    while (trainer->epoch_count < 1)
+        ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+    ck_assert_uint_gt(set.training.recipe.epochs, 1);
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_DONE);
+    ck_assert_uint_eq(trainer->epoch_count, 1);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
 /* ---- convolutions by their definition */
 
 /* Trained for some epochs, but not so well that losses are all but 0; its last weights finished. */
@@ -701,6 +717,7 @@ int main(void)
     tcase_add_test(tcase, patience_runs_out);
     tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 4);
     tcase_add_test(tcase, the_best_weights_survive_a_checkpoint);
+    tcase_add_test(tcase, what_is_finished_is_at_its_end);
     tcase_add_test(tcase, resuming_something_else_is_refused);
     tcase_add_test(tcase, exact_or_not_is_nearly_the_same);
     tcase_add_loop_test(tcase, exact_survives_a_file, 0, 2);

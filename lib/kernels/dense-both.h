@@ -63,8 +63,8 @@ static inline size_t both_rows(size_t left)
     return left >= MOST ? MOST : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/* The gradient of a panel's weights for some inputs, over all pictures; when it is at the last
-   ones, a tile is due as soon as it is there. tile: zero. next: the weights that come after these. */
+/* The gradient of a panel's weights for some inputs, over all pictures. Each tile of it is due as soon
+   as it is there. tile: zero. next: the weights that come after these. */
 static void both_gradient(const struct fm_plan *plan, const struct fm_step *step,
                           const struct fm_run *run, size_t input, size_t rows, size_t panel,
                           size_t next, struct due *due, float *tile)
