@@ -119,6 +119,13 @@ tests_tiny_data_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_tiny_data_LDADD = $(ZLIB_LIBS)
 tests_httpd_SOURCES = tests/httpd.c
 
+# --- what takes long (make check-expensive): see tests/RELIABILITY.md
+expensive_tests =
+EXTRA_DIST += $(expensive_tests)
+.PHONY: check-expensive
+check-expensive:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(expensive_tests)'
+
 # What measures prediction in memory for tests/bench/compare.
 check_PROGRAMS += tests/bench/predict-rate
 tests_bench_predict_rate_SOURCES = tests/bench/predict-rate.c
