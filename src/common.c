@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,6 +141,7 @@ void program_start(const struct program *p)
 {
     program = p;
     reserve_standard_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a file above the limit is a failed write like any other */
     atexit(close_stdout);
 }
 

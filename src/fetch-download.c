@@ -22,6 +22,7 @@ enum {
     LONGEST_WAIT = 30,        /* seconds between two tries */
     LONGEST_RETRY_AFTER = 60, /* what a server may ask for */
     SLOWEST = 1024,           /* bytes a second */
+    LONGEST_HEAD = 256 << 10, /* bytes, those of redirections included */
 };
 
 struct mirror {
@@ -53,6 +54,7 @@ struct request {
     char error[CURL_ERROR_SIZE];
     const char *problem; /* why the callbacks broke it off */
     uint64_t most;       /* bytes that the file may have */
+    size_t head;         /* bytes of header lines so far */
     bool resuming, begun;
     char tag[LONGEST_TAG]; /* of this answer */
     bool has_range;
@@ -120,6 +122,12 @@ static size_t on_header(char *line, size_t unit, size_t size, void *data)
     struct request *r = data;
     char text[128];
     size *= unit;
+    r->head += size;
+    if (r->head > LONGEST_HEAD) { /* older versions of libcurl would go on for ever */
+        r->problem = "its header does not end";
+        r->resuming = false;
+        return 0;
+    }
     if (begins(line, size, "HTTP/")) { /* another answer: after a redirection, or 100 Continue */
         r->tag[0] = 0;
         r->has_range = false;
@@ -201,6 +209,28 @@ static void set_protocols(CURL *curl, const char *url)
 #endif
 }
 
+/* Of the authorities to trust in place of the system's, as for curl(1) and others. */
+static const char *certificates(void)
+{
+    static const char *const names[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = getenv(names[i]);
+        if (path && path[0])
+            return path;
+    }
+    return NULL;
+}
+
+static void set_tls(CURL *curl)
+{
+    const char *path = certificates();
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (path) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, path);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
+}
+
 static void set_callbacks(struct request *r)
 {
     CURL *curl = r->curl;
@@ -225,7 +255,7 @@ static void set_options(struct request *r)
     set_protocols(curl, r->url);
     set_callbacks(r);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "fmnn/" PACKAGE_VERSION);
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    set_tls(curl);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
@@ -283,6 +313,10 @@ static enum outcome refused(struct request *r, long code)
     bool passes = false;
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         passes |= passing[i] == code;
+    if (code == 0) { /* a proxy's, which was to connect */
+        curl_easy_getinfo(r->curl, CURLINFO_HTTP_CONNECTCODE, &code);
+        return because(r->mirror, NEVER, "the proxy says HTTP %ld", code);
+    }
     if (code == 404 || code == 410)
         return because(r->mirror, ABSENT, "HTTP %ld, not there", code);
     if (code == 416 && r->resuming) {
@@ -290,6 +324,8 @@ static enum outcome refused(struct request *r, long code)
         return because(r->mirror, AGAIN, "%s", r->problem);
     }
     curl_easy_getinfo(r->curl, CURLINFO_RETRY_AFTER, &wait);
+    if (wait < 0) /* a date in the past */
+        wait = 0;
     if (passes && wait > LONGEST_RETRY_AFTER)
         return because(r->mirror, NEVER, "HTTP %ld, try again after %lld seconds", code,
                        (long long)wait);
@@ -304,6 +340,8 @@ static enum outcome broken(struct request *r, CURLcode status)
     switch (status) {
     case CURLE_FILE_COULDNT_READ_FILE:
         return because(r->mirror, ABSENT, "%s", why);
+    case CURLE_OUT_OF_MEMORY: /* so libcurl calls a header above its limit, too */
+        return because(r->mirror, NEVER, "a header that is too long, or out of memory");
     case CURLE_WRITE_ERROR: /* ours: a range that does not fit may be mended by starting over */
         return because(r->mirror, r->resuming ? AGAIN : NEVER, "%s", r->problem ? r->problem : why);
     case CURLE_COULDNT_CONNECT:
