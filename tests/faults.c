@@ -10,6 +10,7 @@
 
      -l LIBRARY     tests/faultlib.so, see there
      -o FILE        a file in ./box that the program writes: the old one or the new one, whole
+     -f FILE        the same, but there is never an old one
      -g FILE        the same, but after a failure it may hold the first of the new one's lines
      -s FILE=FROM   a file in ./box that is there before, as a copy of FROM
      -x NAME        the program to harm, if not PROGRAM: a child of it (alloc, alloc-on)
@@ -73,7 +74,7 @@ struct blob {
 
 struct file {
     const char *name;
-    bool grows, changes;
+    bool grows, changes, fresh;
     struct blob seed, good, *versions;
     size_t version_count;
 };
@@ -146,13 +147,16 @@ static void parse(int argc, char **argv)
     }
     o.kind = (enum kind)kind;
     optind = 2;
-    for (int code; (code = getopt(argc, argv, "+l:o:g:c:s:x:i:a:n:e")) != -1;)
+    for (int code; (code = getopt(argc, argv, "+l:o:f:g:c:s:x:i:a:n:e")) != -1;)
         switch (code) {
         case 'l':
             o.library = optarg;
             break;
         case 'o':
             file_named(optarg);
+            break;
+        case 'f':
+            file_named(optarg)->fresh = true;
             break;
         case 'g':
             file_named(optarg)->grows = true;
@@ -229,7 +233,7 @@ static void prepare_box(bool old)
         const struct file *file = &o.files[i];
         if (file->seed.bytes)
             write_file(file->name, file->seed.bytes, file->seed.size);
-        else if (old)
+        else if (old && !file->fresh)
             write_file(file->name, old_text, sizeof old_text - 1);
     }
 }
@@ -240,10 +244,30 @@ static bool equal(struct blob a, struct blob b)
            (!a.size || !memcmp(a.bytes, b.bytes, a.size));
 }
 
-static bool begins(struct blob whole, struct blob part, bool lines)
+/* Where the line ends that is at a place. */
+static size_t line_end(struct blob text, size_t at)
+{
+    const char *end = memchr(text.bytes + at, '\n', text.size - at);
+    return end ? (size_t)(end - text.bytes) + 1 : text.size;
+}
+
+static bool begins(struct blob whole, struct blob part)
 {
     return part.size <= whole.size && (!part.size || !memcmp(whole.bytes, part.bytes, part.size)) &&
-           (!lines || !part.size || part.bytes[part.size - 1] == '\n');
+           (!part.size || part.bytes[part.size - 1] == '\n');
+}
+
+/* Some of the lines of the whole, in their order; the last may have been broken off. */
+static bool are_lines_of(struct blob whole, struct blob part)
+{
+    for (size_t w = 0, p = 0; p < part.size; w = line_end(whole, w)) {
+        size_t length = line_end(part, p) - p;
+        if (w == whole.size)
+            return false;
+        if (length <= whole.size - w && !memcmp(whole.bytes + w, part.bytes + p, length))
+            p += length;
+    }
+    return true;
 }
 
 static struct blob slurp_output(const struct file *file)
@@ -728,11 +752,10 @@ static bool judge_file(const struct run *run, const struct file *file, bool done
     struct blob now = slurp_output(file), old = {NULL, 0};
     if (file->seed.bytes)
         old = file->seed;
-    else if (is_old_there(run->point))
+    else if (is_old_there(run->point) && !file->fresh)
         old = (struct blob){(char *)(uintptr_t)old_text, sizeof old_text - 1};
-    bool good =
-        equal(now, file->good) || (!done && (equal(now, old) || is_version(file, now) ||
-                                             (file->grows && begins(file->good, now, true))));
+    bool good = equal(now, file->good) || (!done && (equal(now, old) || is_version(file, now) ||
+                                                     (file->grows && begins(file->good, now))));
     free(now.bytes);
     return good || complain(run, "%s is %s", file->name, done ? "not as it should be" : "torn");
 }
@@ -757,7 +780,7 @@ static bool judge_words(const struct run *run, bool done)
     struct blob out = slurp("stdout"), err = slurp("stderr");
     bool spoke =
         err.size > 0 || (run->call_fd == 2 && !strcmp(run->call, "write")) || o.kind == FULL;
-    bool good = done ? equal(out, good_out) : begins(good_out, out, false);
+    bool good = done ? equal(out, good_out) : are_lines_of(good_out, out);
     free(out.bytes);
     free(err.bytes);
     if (!good)

@@ -92,12 +92,12 @@ all_commands() {
     try "$1" "plot images as text" -- fm-plot images -f txt --limit 4 pred
     try "$1" "plot reliability as text" -- fm-plot reliability -f txt pred pred1
     try "$1" "plot filters as text" -- fm-plot filters -f txt c
-    try "$1" "plot a program" -o p -- fm-plot images --script -f png -o box/p --limit 4 pred
+    try "$1" "plot a program" -- fm-plot images --script -f png --limit 4 pred
     try "$1" "fetch --from" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
-        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -o classes.txt \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
         -- fm-fetch-tiny -q --from fetched -d box
     try "$1" "fetch from file://" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
-        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -o classes.txt \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
         -- fm-fetch-tiny -q --retries 0 --mirror "file://$TMP/fetched" -d box
     try "$1" "fetch --check" -- fm-fetch-tiny --check -d fetched
 }
@@ -110,4 +110,24 @@ drawing_commands() {
     }
     try "$1" "plot history as PNG" -o p.png -- fm-plot history -o box/p.png h
     try "$1" "plot images as PNG" -o p.png -- fm-plot images --limit 2 -o box/p.png pred
+}
+
+# Those that write files, and what is done after a kill.
+saving_commands() {
+    try "$1" "train" -o w -o h -- fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h table
+    try "$1" "train with checkpoints" -o w -o h -c ck -- \
+        fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h --checkpoint box/ck table
+    # shellcheck disable=SC2016 # the driver's shell is to expand these
+    try "$1" "train, killed and resumed" -o w -o h -c ck -a '
+        [ "$(wc -c <box/ck)" -gt 100 ] 2>/dev/null && set -- --resume box/ck
+        fm-train -q -j1 -b 4 -e 2 -m "dense 4 relu | dense classes" -o box/w --history box/h \
+            --checkpoint box/ck "$@" table' -- \
+        fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h --checkpoint box/ck table
+    try "$1" "plot" -o p.txt -- fm-plot history -o box/p.txt h h1
+    try "$1" "fetch --from" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
+        -- fm-fetch-tiny -q --from fetched -d box
+    try "$1" "fetch from file://" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
+        -- fm-fetch-tiny -q --retries 0 --mirror "file://$TMP/fetched" -d box
 }
