@@ -196,6 +196,17 @@ static bool put_file(const struct sink *sink, const char *header, size_t header_
     return good;
 }
 
+char *fm_json_text(const json_t *json, size_t flags, struct fmnn_error *err)
+{
+    size_t size = json ? json_dumpb(json, NULL, 0, flags) : 0;
+    char *text = size ? fm_alloc(size + 1, 1, NULL) : NULL;
+    if (text && json_dumpb(json, text, size, flags) == size)
+        return text;
+    free(text);
+    fm_fail(err, FMNN_MEMORY, "out of memory");
+    return NULL;
+}
+
 static int compare_pairs(const void *a, const void *b)
 {
     const struct fm_pair *p = a, *q = b;
@@ -208,7 +219,7 @@ static int add_text(json_t *object, const char *key, const char *value, struct f
         return fm_fail(err, FMNN_USAGE, "metadata '%s' given twice", key);
     json_t *text = json_string(value);
     if (!text || json_object_set_new(object, key, text) < 0)
-        return fm_fail(err, FMNN_USAGE, "metadata '%s' is not UTF-8", key);
+        return fm_fail(err, FMNN_USAGE, "metadata '%s' is not UTF-8, or out of memory", key);
     return 0;
 }
 
@@ -284,11 +295,8 @@ static char *make_header(const struct fm_pair *pairs, size_t pair_count,
         fm_fail(err, FMNN_MEMORY, "out of memory");
     else if (add_metadata(root, pairs, pair_count, err) == 0 &&
              add_tensors(root, FM_U64, entries, count, &offset, err) == 0 &&
-             add_tensors(root, FM_F32, entries, count, &offset, err) == 0) {
-        text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
-        if (!text)
-            fm_fail(err, FMNN_MEMORY, "out of memory");
-    }
+             add_tensors(root, FM_F32, entries, count, &offset, err) == 0)
+        text = fm_json_text(root, JSON_COMPACT | JSON_PRESERVE_ORDER, err);
     if (text) {
         size_t length = strlen(text);
         *bytes = (PREFIX + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - PREFIX;

@@ -33,6 +33,11 @@ struct fm_pair {
     const char *key, *value; /* UTF-8 */
 };
 
+/* JSON as text, malloc'ed, or NULL; json NULL is want of memory, too. json_dumps() can lose a key and
+   not tell, where there is no memory to copy it; nothing is allocated between here and the text. */
+struct json_t;
+char *fm_json_text(const struct json_t *json, size_t flags, struct fmnn_error *err);
+
 /* Writes a file. The same arguments give the same bytes: the metadata are sorted by key, the
    tensors stand in the order given, but those of U64 before those of F32 (so that all are aligned).
    The writer adds the metadata `format` (fmnn) and `fmnn.xxh128`; the pairs must not hold these.

@@ -20,7 +20,7 @@ static int no_memory(struct fmnn_error *err)
 /* Compact, keys sorted: the same object is always the same text. */
 static char *dump(json_t *object)
 {
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = fm_json_text(object, JSON_COMPACT | JSON_SORT_KEYS, NULL);
     json_decref(object);
     return text;
 }

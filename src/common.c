@@ -140,6 +140,7 @@ static void reserve_standard_streams(void)
 void program_start(const struct program *p)
 {
     program = p;
+    check_memory_of_json();
     reserve_standard_streams();
     signal(SIGXFSZ, SIG_IGN); /* a file above the limit is a failed write like any other */
     atexit(close_stdout);
@@ -529,7 +530,9 @@ struct fmnn_names *class_names(const char *option, struct fmnn_images *images, c
         return is_weights(option) ? names_in_weights(option) : names_in_list(option);
     if (!image || !image[0])
         return NULL;
-    char *directory = fmnn_images_directory(images, image, NULL);
+    char *directory = fmnn_images_directory(images, image, &error);
+    if (!directory && (error.status == FMNN_MEMORY || error.status == FMNN_SYSTEM))
+        die_error(&error); /* a name that is wrong is told when it is read */
     if (directory && fmnn_names_of_directory(directory, &names, &error) != 0)
         die_error(&error);
     free(directory);

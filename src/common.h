@@ -74,6 +74,7 @@ void *allocate(size_t count, size_t size); /* zeroed, and never NULL */
 /* Grows *array, of *capacity elements, to hold at least need; new ones are not zeroed. */
 void grow(void **array, size_t *capacity, size_t need, size_t size);
 char *text_format(const char *format, ...) FMNN_PRINTF(1, 2); /* malloc'ed */
+void check_memory_of_json(void); /* the same for jansson, here and in the library */
 
 /* ---- inputs: what cannot be opened or read is trouble */
 
@@ -114,12 +115,15 @@ struct fmnn_names *class_names(const char *option, struct fmnn_images *images, c
 
 /* A stream to a temporary file beside `path` (symlinks followed), which output_commit syncs and
    renames. Devices and pipes are written directly; "-" is standard output, refused for binary data
-   on a terminal. Temporaries are removed however the program ends, but by SIGKILL. */
+   on a terminal. Temporaries are removed however the program ends; but those of one that SIGKILL
+   ended, when the same file is written again. */
 struct output;
 struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);
 void output_commit(struct output *output);  /* and frees */
 void output_abandon(struct output *output); /* and frees */
+/* From now on what there is of it is good enough to be committed if the program gives up. */
+void output_keep(struct output *output);
 /* Checks before long work that `path` can be written: opens and abandons. */
 void output_check(const char *path);
 /* A signal handler that removes the temporaries and dies by the signal; set for the fatal signals

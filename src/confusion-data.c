@@ -317,7 +317,9 @@ void print_json(const struct judgement *j)
     if (j->comparison)
         put(object, "against", json_comparison(j));
     /* A failed write shows when standard output is closed. */
-    json_dumpf(object, stdout, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+    if (json_dumpf(object, stdout, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15)) != 0 &&
+        !ferror(stdout))
+        die("out of memory");
     putchar('\n');
     json_decref(object);
 }

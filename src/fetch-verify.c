@@ -55,6 +55,21 @@ static ssize_t read_raw(struct bytes *b, void *out, size_t size)
     return got;
 }
 
+/* All of size, but at the end. */
+static ssize_t read_plain(struct bytes *b, unsigned char *out, size_t size, struct finding *finding)
+{
+    size_t have = 0;
+    while (have < size) {
+        ssize_t got = read_raw(b, out + have, size - have);
+        if (got < 0)
+            return found(finding, FILE_UNREADABLE, "%s", strerror(errno));
+        if (got == 0)
+            break;
+        have += (size_t)got;
+    }
+    return (ssize_t)have;
+}
+
 static int refill(struct bytes *b, struct finding *finding)
 {
     if (b->z.avail_in)
@@ -102,16 +117,7 @@ static ssize_t next_bytes(struct bytes *b, unsigned char *out, size_t size, stru
                 return -1;
         return (ssize_t)(size - b->z.avail_out);
     }
-    size_t have = 0;
-    while (have < size) {
-        ssize_t got = read_raw(b, out + have, size - have);
-        if (got < 0)
-            return found(finding, FILE_UNREADABLE, "%s", strerror(errno));
-        if (got == 0)
-            break;
-        have += (size_t)got;
-    }
-    return (ssize_t)have;
+    return read_plain(b, out, size, finding);
 }
 
 /* ---- 2. The header ---- */
@@ -287,7 +293,10 @@ void verify_stream(int fd, const struct fmnn_set *set, size_t file, struct findi
     memset(&b, 0, sizeof b);
     memset(finding, 0, sizeof *finding);
     b.fd = fd;
-    b.gzip = read_raw(&b, head, 2) == 2 && head[0] == 0x1f && head[1] == 0x8b;
+    ssize_t got = read_plain(&b, head, 2, finding);
+    if (got < 0)
+        return;
+    b.gzip = got == 2 && head[0] == 0x1f && head[1] == 0x8b;
     b.offset = 0;
     finding->gzip = b.gzip;
     if (b.gzip && inflateInit2(&b.z, 16 + MAX_WBITS) != Z_OK)

@@ -640,9 +640,10 @@ static void save_weights(const char *path, const struct fmnn_net *net)
 }
 
 /* Trains to the end, or to a signal or an error, of which *error tells. */
-static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *history,
+static int train(const struct arguments *a, struct fmnn_trainer *trainer, struct output *output,
                  struct fmnn_error *error)
 {
+    FILE *history = output_stream(output);
     struct progress progress = {.wanted = progress_wanted()};
     const struct fmnn_epoch *epoch;
     int status = FMNN_BATCH;
@@ -660,6 +661,7 @@ static int train(const struct arguments *a, struct fmnn_trainer *trainer, FILE *
         clear_progress(&progress);
         print_epoch(history, fmnn_trainer_epoch(trainer, ++printed));
         show_history(a->history, history);
+        output_keep(output); /* the epochs there are, though a checkpoint cannot be written */
         if (a->checkpoint)
             save_checkpoint(a->checkpoint, trainer);
     }
@@ -729,7 +731,7 @@ static void train_net(struct arguments *a, struct fmnn_net *net, const struct in
         die_error(&error);
     catch_signals();
     struct output *history = output_open(a->history, false);
-    int status = train(a, trainer, output_stream(history), &error);
+    int status = train(a, trainer, history, &error);
     output_commit(history);
     if (status < 0)
         die_error(&error);

@@ -2,7 +2,8 @@
 noinst_LIBRARIES += src/libcommon.a
 src_libcommon_a_SOURCES = src/common.h src/common.c src/memory.c src/output.c \
 	src/matrix.h src/matrix.c src/course.h src/course.c
-common_ldadd = src/libcommon.a lib/libfmnn.la
+src_libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+common_ldadd = src/libcommon.a lib/libfmnn.la $(JANSSON_LIBS)
 
 bin_PROGRAMS += src/fm-fetch
 fetch_cppflags = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(MD_CFLAGS) $(ZLIB_CFLAGS)
@@ -41,7 +42,7 @@ bin_PROGRAMS += src/fm-confusion
 src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text.c \
 	src/confusion-data.c src/confusion-numpy.c src/against.h src/against.c
 src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
-src_fm_confusion_LDADD = $(common_ldadd) $(JANSSON_LIBS)
+src_fm_confusion_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-plot
 src_fm_plot_SOURCES = src/fm-plot.c src/plot.h src/gnuplot.h src/gnuplot.c src/text.c \

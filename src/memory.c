@@ -1,6 +1,7 @@
 /* memory.c -- memory for programs, which have nothing left to do where there is none. */
 #include "common.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 
 static void *checked(void *p)
@@ -13,6 +14,17 @@ static void *checked(void *p)
 void *allocate(size_t count, size_t size)
 {
     return checked(calloc(count ? count : 1, size));
+}
+
+static void *allocate_bytes(size_t size)
+{
+    return checked(malloc(size ? size : 1));
+}
+
+/* Where there is none, jansson's parser may end by an assertion. */
+void check_memory_of_json(void)
+{
+    json_set_alloc_funcs(allocate_bytes, free);
 }
 
 void grow(void **array, size_t *capacity, size_t need, size_t size)

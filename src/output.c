@@ -2,13 +2,16 @@
 
    A temporary file beside the target is written, synced and renamed over it. What is open is kept
    in a list whose names a signal handler and atexit remove, so that nothing but SIGKILL leaves a
-   temporary. */
+   temporary. What that leaves is removed by who next writes the same file: a temporary is locked as
+   long as somebody is at it. */
 #include "common.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,16 +20,30 @@ struct output {
     char *path;      /* as the user wrote it, for messages */
     char *target;    /* the file to replace, symlinks followed; NULL: written directly */
     char *temporary; /* NULL: written directly */
+    char *directory; /* of both */
+    int lock;        /* the temporary's, which must outlive the stream */
+    bool kept;       /* whatever ends the program, but a signal */
 };
 
-enum { MOST_OUTPUTS = 8 };
+enum { MOST_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */ };
 static struct output *volatile open_outputs[MOST_OUTPUTS];
+static const char mark[] = ".fmnn-";
 
 static void remove_temporaries(void)
 {
     for (int i = 0; i < MOST_OUTPUTS; i++)
         if (open_outputs[i] && open_outputs[i]->temporary)
             unlink(open_outputs[i]->temporary);
+}
+
+static bool finish(struct output *output);
+
+static void remove_at_exit(void)
+{
+    for (int i = 0; i < MOST_OUTPUTS; i++)
+        if (open_outputs[i] && open_outputs[i]->kept)
+            finish(open_outputs[i]);
+    remove_temporaries();
 }
 
 void output_die(int number)
@@ -45,7 +62,7 @@ static void arrange_removal(void)
     if (arranged)
         return;
     arranged = true;
-    atexit(remove_temporaries);
+    atexit(remove_at_exit);
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
         struct sigaction now;
         if (sigaction(fatal[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL) {
@@ -71,9 +88,12 @@ static void forget(struct output *output)
     for (int i = 0; i < MOST_OUTPUTS; i++)
         if (open_outputs[i] == output)
             open_outputs[i] = NULL;
+    if (output->lock >= 0)
+        close(output->lock);
     free(output->path);
     free(output->target);
     free(output->temporary);
+    free(output->directory);
     free(output);
 }
 
@@ -101,17 +121,64 @@ static void open_directly(struct output *output)
         die_errno("%s", output->path);
 }
 
-/* ".NAME.XXXXXX" in the target's directory, with the permissions a plain creat would give, or those
-   of the file that is replaced. */
+/* Removes a temporary whose writer is gone, as its lock is. */
+static void remove_orphan(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        unlink(path);
+    close(fd);
+}
+
+/* Those that were to become the same file, whose names begin alike. */
+static void remove_orphans(const char *directory, const char *temporary)
+{
+    const char *slash = strrchr(temporary, '/'), *name = slash ? slash + 1 : temporary;
+    int head = (int)(name - temporary);
+    size_t length = strlen(name) - RANDOM;
+    DIR *dir = opendir(directory);
+    if (!dir)
+        return; /* what cannot be read may still be written to */
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (!strncmp(entry->d_name, name, length) && strlen(entry->d_name) == length + RANDOM) {
+            char *path = text_format("%.*s%s", head, temporary, entry->d_name);
+            remove_orphan(path);
+            free(path);
+        }
+    closedir(dir);
+}
+
+/* Another program may take it for an orphan before it is locked, and remove it: then once more. Where
+   there are no locks, none are removed. */
+static int make_locked(char *temporary)
+{
+    for (;;) {
+        struct stat st;
+        int fd = mkstemp(temporary);
+        if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &st) != 0 || st.st_nlink)
+            return fd;
+        close(fd);
+        memset(temporary + strlen(temporary) - RANDOM, 'X', RANDOM);
+    }
+}
+
+/* ".NAME.fmnn-XXXXXX" in the target's directory, with the permissions a plain creat would give, or
+   those of the file that is replaced. */
 static void open_temporary(struct output *output, const struct stat *old)
 {
     const char *slash = strrchr(output->target, '/');
     int head = slash ? (int)(slash - output->target) + 1 : 0;
-    output->temporary = text_format("%.*s.%s.XXXXXX", head, output->target, output->target + head);
+    int most = NAME_MAX - (int)sizeof mark - RANDOM;
+    output->temporary =
+        text_format("%.*s.%.*s%sXXXXXX", head, output->target, most, output->target + head, mark);
+    output->directory = head ? text_format("%.*s", head, output->target) : text_format(".");
+    remove_orphans(output->directory, output->temporary);
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before); /* made and enlisted, or neither */
-    int fd = mkstemp(output->temporary);
+    int fd = make_locked(output->temporary);
     int why = errno;
     if (fd >= 0)
         enlist(output);
@@ -119,6 +186,7 @@ static void open_temporary(struct output *output, const struct stat *old)
     errno = why;
     if (fd < 0)
         die_errno("%s", output->path);
+    output->lock = dup(fd);
     mode_t mask = umask(0);
     umask(mask);
     if (fchmod(fd, old ? old->st_mode & 07777 : 0666 & ~mask) != 0)
@@ -132,6 +200,7 @@ struct output *output_open(const char *path, bool binary)
 {
     struct output *output = allocate(1, sizeof *output);
     output->path = text_format("%s", path);
+    output->lock = -1;
     if (!strcmp(path, "-")) {
         if (binary && isatty(STDOUT_FILENO))
             die("standard output is a terminal; binary data is not written there");
@@ -161,39 +230,61 @@ FILE *output_stream(struct output *output)
     return output->stream;
 }
 
-static void sync_directory(const char *target)
+void output_keep(struct output *output)
 {
-    const char *slash = strrchr(target, '/');
-    char *directory =
-        slash ? text_format("%.*s", (int)(slash - target) + 1, target) : text_format(".");
+    output->kept = output->temporary != NULL;
+}
+
+static int sync_file(int fd)
+{
+    int status;
+    while ((status = fsync(fd)) != 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+/* Not all file systems can sync a directory, which is no failure; that they tried and failed is. */
+static bool sync_directory(const char *directory)
+{
     int fd = open(directory, O_RDONLY | O_DIRECTORY);
-    free(directory);
     if (fd < 0)
-        return; /* a directory that cannot be read cannot be synced: the file itself was */
-    fsync(fd);
+        return true; /* a directory that cannot be read cannot be synced: the file itself was */
+    bool failed = sync_file(fd) != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT);
+    int why = errno;
     close(fd);
+    errno = why;
+    return !failed;
+}
+
+/* All that can fail, without memory, for it may be why the program ends; errno says why it did. What a close that is interrupted closes stays closed. */
+static bool finish(struct output *output)
+{
+    FILE *stream = output->stream;
+    output->kept = false; /* there is no second try */
+    bool failed = ferror(stream) != 0;
+    failed |= fflush(stream) != 0;
+    if (output->temporary)
+        failed |= sync_file(fileno(stream)) != 0;
+    int why = errno;
+    if (fclose(stream) != 0 && errno != EINTR && !failed)
+        return false;
+    if (failed)
+        errno = why;
+    if (failed || !output->temporary)
+        return !failed;
+    return rename(output->temporary, output->target) == 0 && sync_directory(output->directory);
 }
 
 void output_commit(struct output *output)
 {
-    FILE *stream = output->stream;
-    if (stream == stdout) {
+    if (output->stream == stdout) {
         if (fflush(stdout) != 0)
             die_stdout();
         forget(output);
         return;
     }
-    bool failed = ferror(stream) != 0;
-    failed |= fflush(stream) != 0;
-    if (output->temporary)
-        failed |= fsync(fileno(stream)) != 0;
-    if (fclose(stream) != 0 || failed)
+    if (!finish(output))
         die_errno("%s", output->path);
-    if (output->temporary) {
-        if (rename(output->temporary, output->target) != 0)
-            die_errno("%s", output->path);
-        sync_directory(output->target);
-    }
     forget(output);
 }
 

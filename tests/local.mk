@@ -120,11 +120,23 @@ tests_tiny_data_LDADD = $(ZLIB_LIBS)
 tests_httpd_SOURCES = tests/httpd.c
 
 # --- what takes long (make check-expensive): see tests/RELIABILITY.md
-expensive_tests = tests/expensive/fetch.test
+expensive_tests = \
+	tests/expensive/fetch.test \
+	tests/expensive/alloc.test \
+	tests/expensive/syscalls.test
 EXTRA_DIST += $(expensive_tests)
 .PHONY: check-expensive
 check-expensive:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(expensive_tests)'
+
+# Programs in trouble (tests/faults.sh): what runs them, and what refuses them memory.
+check_PROGRAMS += tests/faults
+tests_faults_SOURCES = tests/faults.c tests/faultlib.h
+check_LTLIBRARIES += tests/faultlib.la
+tests_faultlib_la_SOURCES = tests/faultlib.c tests/faultlib.h
+tests_faultlib_la_CFLAGS = $(AM_CFLAGS) -fno-sanitize=all
+tests_faultlib_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+EXTRA_DIST += tests/faults.sh
 
 # What measures prediction in memory for tests/bench/compare.
 check_PROGRAMS += tests/bench/predict-rate

@@ -1,0 +1,133 @@
+# shellcheck shell=sh
+# faults.sh -- what the scripts share that harm programs by tests/faults; after lib.sh.
+# FMNN_ALL_POINTS=yes harms them at all points, and not only at some of them.
+
+faults=$builddir/tests/faults
+library=$builddir/tests/.libs/faultlib.so
+points=0
+
+# Libtool's scripts would start shells that are not meant: the programs themselves.
+real=$PATH
+for directory in src tests; do
+    [ -d "$builddir/$directory/.libs" ] && real=$builddir/$directory/.libs:$real
+done
+LD_LIBRARY_PATH=$builddir/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+HOME=$TMP/nobody
+# Where a build has sanitizers, faultlib comes before theirs, and hands on to them.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0:detect_leaks=0:allocator_may_return_null=1
+unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+export LD_LIBRARY_PATH HOME ASAN_OPTIONS OMP_WAIT_POLICY=passive
+
+without() { # WHY: nothing can be done here
+    skip "programs in trouble" "$1"
+    finish
+}
+[ -f "$library" ] || without "faultlib needs shared libraries"
+"$faults" 2>/dev/null </dev/null
+[ $? -eq 77 ] && without "faults knows the system calls of Linux on x86-64 only"
+"$faults" eio -l "$library" -- cat /dev/null >said 2>&1
+[ $? -eq 77 ] && without "no program can be traced here"
+rm -rf box counts stdout stderr
+
+# try MOST NAME [OPTION]... -- COMMAND...: one TAP line for each of $kinds; at most MOST points
+try() {
+    most=$1 name=$2
+    shift 2
+    [ "${FMNN_ALL_POINTS-}" = yes ] && most=0
+    for kind in $kinds; do
+        PATH=$real "$faults" "$kind" -n "$most" -l "$library" "$@" >said 2>&1
+        status=$?
+        cat said
+        tried=$(sed -n 's/^# [a-z-]*: \([0-9]*\) of .*/\1/p' said)
+        points=$((points + ${tried:-0}))
+        [ "$status" -eq 0 ] || sed 's/^/# /' stderr
+        ok "$status" "$name: $kind"
+    done
+}
+
+model='dense 4 relu | dense classes'
+net() { fm-train -q -j 1 -b 4 -m "$model" "$@" </dev/null; }
+
+prepare() {
+    mkdir data fetched
+    "$builddir/tests/mkidx" data 24 6 3 6 6 && "$builddir/tests/tiny-data" 1 fetched || exit 99
+    printf 'coat\nbag\nboot\n' >data/classes.txt
+    fm-split -d data --valid 6 >table && fm-split -d data --valid 6 --only train >some 2>/dev/null ||
+        grep -v 'test$' table >some
+    "$builddir/tests/mkpng" data/train-images-idx3-ubyte 0 gray >a.png || exit 99
+    "$builddir/tests/mkpng" data/train-images-idx3-ubyte 1 rgb >b.png || exit 99
+    net -e 2 -o w --history h table && net -e 1 -o w1 --history h1 --checkpoint ck1 table || exit 99
+    net -e 1 -o c -m 'conv 2 3x3 relu | avgpool 2 | dense classes' --history hc table || exit 99
+    fm-predict -p w table >pred && fm-predict -p w1 table >pred1 || exit 99
+    fm-confusion --format tsv pred >counts.tsv || exit 99
+}
+
+# Every program, as it is used. $1: points of each kind for each command.
+all_commands() {
+    try "$1" "train" -o w -g h -- fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h table
+    try "$1" "train with checkpoints" -o w -g h -c ck -- \
+        fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h --checkpoint box/ck table
+    try "$1" "resume" -o w -g h -c ck -s ck=ck1 -- fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w \
+        --history box/h --checkpoint box/ck --resume box/ck table
+    try "$1" "train a convolution by a preset's file" -o w -i table -- \
+        fm-train -q -j1 -b 8 -e 1 -m ./conv.txt -o box/w
+    try "$1" "initial weights" -o w -- fm-train -q -e 0 -o box/w table
+    try "$1" "summary" -- fm-train -m cnn --summary
+    try "$1" "predict" -i table -- fm-predict -j1 w
+    try "$1" "predict, probabilities" -- fm-predict -j1 -p -b 2 --only test c table
+    try "$1" "predict PNGs" -- fm-predict -j1 w a.png b.png
+    try "$1" "split" -- fm-split -d data --valid 6
+    try "$1" "split, shuffled and stratified" -- fm-split -d data --folds 3 --fold 2 --shuffle --stratify
+    try "$1" "confusion" -i pred -- fm-confusion
+    try "$1" "confusion as TSV" -- fm-confusion --format tsv pred
+    for format in text json numpy markdown; do
+        try "$1" "confusion, report as $format" -- \
+            fm-confusion --report --pairs 3 --classes w --format "$format" pred
+    done
+    try "$1" "confusion, numbers missed" -- fm-confusion --min-accuracy 1 pred
+    try "$1" "confusion, two compared" -- fm-confusion --against pred1 pred
+    try "$1" "confusion, list" -- fm-confusion --against pred1 --list first pred
+    try "$1" "plot history as text" -o p.txt -- fm-plot history -o box/p.txt h h1
+    try "$1" "plot confusion as text" -- fm-plot confusion -f txt counts.tsv
+    try "$1" "plot images as text" -- fm-plot images -f txt --limit 4 pred
+    try "$1" "plot reliability as text" -- fm-plot reliability -f txt pred pred1
+    try "$1" "plot filters as text" -- fm-plot filters -f txt c
+    try "$1" "plot a program" -- fm-plot images --script -f png --limit 4 pred
+    try "$1" "fetch --from" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
+        -- fm-fetch-tiny -q --from fetched -d box
+    try "$1" "fetch from file://" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
+        -- fm-fetch-tiny -q --retries 0 --mirror "file://$TMP/fetched" -d box
+    try "$1" "fetch --check" -- fm-fetch-tiny --check -d fetched
+}
+
+# Those that run gnuplot are slow.
+drawing_commands() {
+    command -v gnuplot >gnuplot.path || {
+        skip "plots" "gnuplot is not installed"
+        return
+    }
+    try "$1" "plot history as PNG" -o p.png -- fm-plot history -o box/p.png h
+    try "$1" "plot images as PNG" -o p.png -- fm-plot images --limit 2 -o box/p.png pred
+}
+
+# Those that write files, and what is done after a kill.
+saving_commands() {
+    try "$1" "train" -o w -o h -- fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h table
+    try "$1" "train with checkpoints" -o w -o h -c ck -- \
+        fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h --checkpoint box/ck table
+    # shellcheck disable=SC2016 # the driver's shell is to expand these
+    try "$1" "train, killed and resumed" -o w -o h -c ck -a '
+        [ "$(wc -c <box/ck)" -gt 100 ] 2>/dev/null && set -- --resume box/ck
+        fm-train -q -j1 -b 4 -e 2 -m "dense 4 relu | dense classes" -o box/w --history box/h \
+            --checkpoint box/ck "$@" table' -- \
+        fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h --checkpoint box/ck table
+    try "$1" "plot" -o p.txt -- fm-plot history -o box/p.txt h h1
+    try "$1" "fetch --from" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
+        -- fm-fetch-tiny -q --from fetched -d box
+    try "$1" "fetch from file://" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
+        -- fm-fetch-tiny -q --retries 0 --mirror "file://$TMP/fetched" -d box
+}
