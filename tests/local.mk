@@ -21,6 +21,9 @@ library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safe
 	tests/check_table tests/check_sets tests/check_images tests/check_split \
 	tests/check_model tests/check_team tests/check_engine \
 	tests/check_winograd tests/check_train tests/check_confusion tests/check_chance
+if HAVE_WRAP
+library_tests += tests/check_faults
+endif
 # The internals are hidden in the shared library; the tests use the static one.
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 check_ldflags = -static
@@ -86,6 +89,16 @@ tests_check_chance_SOURCES = tests/check_chance.c tests/runner.h
 tests_check_chance_CPPFLAGS = $(check_cppflags)
 tests_check_chance_LDFLAGS = $(check_ldflags)
 tests_check_chance_LDADD = $(check_ldadd)
+# What may fail is called through the test.
+tests_check_faults_SOURCES = tests/check_faults.c tests/runner.h tests/scratch.h tests/engine.h
+tests_check_faults_CPPFLAGS = $(check_cppflags) $(JANSSON_CFLAGS)
+tests_check_faults_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	-Wl,--wrap=aligned_alloc,--wrap=inflateInit2_,--wrap=inflateReset,--wrap=inflate \
+	-Wl,--wrap=json_object,--wrap=json_array,--wrap=json_integer,--wrap=json_string,--wrap=json_dumps \
+	-Wl,--wrap=json_object_set_new,--wrap=json_array_append_new,--wrap=XXH3_createState \
+	-Wl,--wrap=png_create_info_struct,--wrap=fstat,--wrap=lseek,--wrap=read,--wrap=pread,--wrap=open \
+	-Wl,--wrap=fread,--wrap=fwrite,--wrap=ferror
+tests_check_faults_LDADD = $(check_ldadd)
 
 # --- the programs
 TESTS += $(program_tests)
