@@ -112,7 +112,8 @@ EXTRA_DIST += $(program_tests) tests/lib.sh tests/expected/golden.sha256 \
 	tests/expected/chance-first.tsv tests/expected/chance-second.tsv tests/expected/chance.txt
 
 # What writes their data sets, weights and pictures.
-check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng
+check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng tests/peak
+tests_peak_SOURCES = tests/peak.c
 tests_mkidx_SOURCES = tests/mkidx.c
 tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_mkidx_LDADD = $(ZLIB_LIBS)
@@ -133,7 +134,7 @@ tests_tiny_data_LDADD = $(ZLIB_LIBS)
 tests_httpd_SOURCES = tests/httpd.c
 
 # --- what takes long (make check-expensive): see tests/RELIABILITY.md
-expensive_tests =
+expensive_tests = tests/expensive/long.test tests/expensive/valgrind.test
 EXTRA_DIST += $(expensive_tests)
 .PHONY: check-expensive
 check-expensive:
@@ -161,4 +162,5 @@ EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/ben
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races \
+	tests/bench/coverage tests/bench/mutants \
 	tests/bench/alone.sh tests/bench/alone.c tests/bench/gomp.c
