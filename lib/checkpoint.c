@@ -92,6 +92,10 @@ static int add_tensors(struct fm_file *file, const struct fmnn_trainer *t, struc
 int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_error *err)
 {
     struct fm_file file = {0};
+    if (t->failed)
+        return fm_fail(err, FMNN_DATA, "a training that has failed is not to be resumed");
+    if (t->trained > 0 && fm_trainer_check_finite(t, err) != 0) /* else the epoch's end saw to it */
+        return -1;
     char *training = fm_training_record(t, true);
     int status = training ? fm_file_net(&file, t->net, training, err)
                           : fm_fail(err, FMNN_MEMORY, "out of memory");
@@ -259,6 +263,8 @@ static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
     if (t->kept && !best)
         return fm_fail(err, FMNN_DATA, "%s: the best weights are missing",
                        fm_safetensors_name(file));
+    if (t->trained == 0)
+        fm_trainer_note_good(t);
     fm_trainer_shuffle(t);
     return 0;
 }

@@ -344,7 +344,8 @@ enum fmnn_progress {
     FMNN_EPOCH, /* that ended an epoch: fmnn_trainer_epoch tells its figures */
     FMNN_DONE,  /* nothing is left to do: all epochs, or out of patience */
 };
-/* Does the next batch. -1 on error (a loss or weights that are not finite: FMNN_DATA). */
+/* Does the next batch. -1 on error (a loss or weights that are not finite: FMNN_DATA, with the step,
+   the epoch and the layer); nothing can be done then but to finish. */
 FMNN_API int fmnn_trainer_advance(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* The figures of an epoch that has ended, from 1; NULL: it has not. */
 FMNN_API const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *trainer,
@@ -382,7 +383,8 @@ FMNN_API bool fmnn_trainer_profile(const struct fmnn_trainer *trainer, size_t i,
 FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
 
 /* Puts the weights to keep into the net, with the record of the training that its file will
-   bear. The trainer is at its end then. */
+   bear. The trainer is at its end then. Of a training that failed these are those of the epoch that
+   fmnn_trainer_kept tells; -1 where it tells none. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* Writes a checkpoint; reads one back into a trainer made with the same net, data and recipe. */
 FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,

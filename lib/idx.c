@@ -179,8 +179,9 @@ static int source_start(struct source *source, const char *path, int fd, struct 
         return fm_fail(err, FMNN_DATA, "%s: empty, not an IDX file", path);
     source->file_bytes = (uint64_t)st.st_size;
     ssize_t n;
-    while ((n = pread(fd, magic, sizeof magic, 0)) < 0 && errno == EINTR)
-        ;
+    do
+        n = pread(fd, magic, sizeof magic, 0);
+    while (n < 0 && errno == EINTR);
     if (n < 0)
         return fm_fail_errno(err, "%s", path);
     if (n == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {

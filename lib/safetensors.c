@@ -217,9 +217,11 @@ static int add_text(json_t *object, const char *key, const char *value, struct f
 {
     if (json_object_get(object, key))
         return fm_fail(err, FMNN_USAGE, "metadata '%s' given twice", key);
+    if (!fm_is_utf8(key) || !fm_is_utf8(value))
+        return fm_fail(err, FMNN_USAGE, "metadata '%s' is not UTF-8", key);
     json_t *text = json_string(value);
     if (!text || json_object_set_new(object, key, text) < 0)
-        return fm_fail(err, FMNN_USAGE, "metadata '%s' is not UTF-8, or out of memory", key);
+        return fm_fail(err, FMNN_MEMORY, "out of memory");
     return 0;
 }
 
@@ -254,6 +256,8 @@ static int add_tensor(json_t *root, const struct fm_entry *entry, uint64_t *offs
     if (length < 1 || length > FM_MOST_NAME || json_object_get(root, entry->name))
         return fm_fail(err, FMNN_USAGE, "tensor '%s': empty name, too long, or given twice",
                        entry->name);
+    if (!fm_is_utf8(entry->name))
+        return fm_fail(err, FMNN_USAGE, "tensor '%s': its name is not UTF-8", entry->name);
     if (entry->rank > FM_MOST_RANK || !tensor_bytes(entry, &bytes) ||
         __builtin_add_overflow(*offset, bytes, &end) || end > INT64_MAX / 2)
         return fm_fail(err, FMNN_USAGE, "tensor '%s': too large", entry->name);
@@ -268,8 +272,7 @@ static int add_tensor(json_t *root, const struct fm_entry *entry, uint64_t *offs
                           "data_offsets", (json_int_t)*offset, (json_int_t)end)
               : NULL;
     if (!tensor || json_object_set_new(root, entry->name, tensor) < 0)
-        return fm_fail(err, FMNN_USAGE, "tensor '%s': its name is not UTF-8, or out of memory",
-                       entry->name);
+        return fm_fail(err, FMNN_MEMORY, "out of memory");
     *offset = end;
     return 0;
 }

@@ -131,6 +131,15 @@ static size_t utf8_length(const unsigned char *text, uint32_t *code)
     return good ? length : 0;
 }
 
+bool fm_is_utf8(const char *text)
+{
+    uint32_t code;
+    size_t n = 1;
+    for (const unsigned char *c = (const unsigned char *)text; *c && n; c += n)
+        n = utf8_length(c, &code);
+    return n != 0;
+}
+
 const char *fm_name_fault(const char *name, size_t length)
 {
     if (length == 0)

@@ -30,8 +30,8 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
     for (size_t i = 0; i < fm_optimizer_slots(t->optimizer); i++)
         if (!(t->slots[i] = fm_alloc_aligned(t->net->stored, sizeof *t->slots[i], err)))
             return -1;
-    if (t->valid && !t->options.keep_last &&
-        !(t->best = fm_alloc_aligned(t->net->stored, sizeof *t->best, err)))
+    bool best = t->valid && !t->options.keep_last;
+    if (!(*(best ? &t->best : &t->good) = fm_alloc_aligned(t->net->stored, sizeof *t->best, err)))
         return -1;
     t->order = fm_alloc(t->train->count, sizeof *t->order, err);
     t->pixels = fm_alloc(2 * batch, sizeof *t->pixels, err);
@@ -104,6 +104,7 @@ void fmnn_trainer_free(struct fmnn_trainer *t)
     fm_profile_free(t->profile);
     free(t->epoch);
     free(t->best);
+    free(t->good);
     free(t->order);
     free(t->pixels);
     free(t->labels);
@@ -120,7 +121,107 @@ void fm_trainer_shuffle(struct fmnn_trainer *t)
                       (uint32_t)t->epoch_count + 1);
 }
 
-/* ---- 2. an epoch */
+void fm_trainer_note_good(struct fmnn_trainer *t)
+{
+    if (!t->good)
+        return;
+    memcpy(t->good, t->net->weights, t->net->stored * sizeof *t->good);
+    t->good_step = t->step;
+}
+
+/* ---- 2. what is not finite any more */
+
+static bool finite_block(const float *block, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; block && i < count; i++)
+        good &= isfinite(block[i]) != 0;
+    return good;
+}
+
+/* The first node of whose weights, or of what the optimizer keeps beside them, some are not finite;
+   NULL: none. */
+static const struct fm_node *first_bad_weights(const struct fmnn_trainer *t)
+{
+    for (size_t i = 0; i < t->net->node_count; i++) {
+        const struct fm_node *node = &t->net->node[i];
+        const size_t both[2] = {node->weight, node->bias};
+        for (size_t k = 0; node->layer.type->weighted && k < 2; k++) {
+            const struct fm_parameter *p = &t->net->parameter[both[k]];
+            bool good = finite_block(t->net->weights + p->offset, p->stored);
+            for (size_t s = 0; s < FM_SLOTS; s++)
+                good &= finite_block(t->slots[s] ? t->slots[s] + p->offset : NULL, p->stored);
+            if (!good)
+                return node;
+        }
+    }
+    return NULL;
+}
+
+static bool finite_value(const struct fmnn_trainer *t, const struct fm_step *step, size_t pictures)
+{
+    const struct fm_place *place = &step->out;
+    struct fm_shape s = step->out_shape;
+    bool good = true;
+    for (size_t n = 0; n < pictures; n++)
+        for (size_t y = 0; y < s.h; y++)
+            for (size_t x = 0; x < s.w; x++)
+                good &= finite_block(t->plan->workspace + place->origin + n * place->picture +
+                                         y * place->row + x * place->pixel,
+                                     s.c);
+    return good;
+}
+
+/* The first node whose output is not finite, after a run without backward steps, which would have
+   overwritten some of it. */
+static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t pictures)
+{
+    const struct fm_plan *plan = t->plan;
+    for (size_t i = 0; i < t->net->node_count; i++)
+        for (size_t k = 0; k < plan->forward_steps; k++)
+            if (plan->step[k].node == &t->net->node[i] &&
+                !finite_value(t, &plan->step[k], pictures))
+                return &t->net->node[i];
+    return NULL;
+}
+
+static int fail_not_finite(const struct fmnn_trainer *t, const char *what,
+                           const struct fm_node *node, const char *where, struct fmnn_error *err)
+{
+    char layer[160] = "";
+    if (node)
+        snprintf(layer, sizeof layer, ", %s layer %zu, '%.100s'", where,
+                 (size_t)(node - t->net->node) + 1, node->text);
+    return fm_fail(err, FMNN_DATA,
+                   "%s not finite any more at step %llu, in epoch %zu%s; "
+                   "a smaller learning rate may help",
+                   what, (unsigned long long)t->step, t->epoch_count + 1, layer);
+}
+
+int fm_trainer_check_finite(const struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    const struct fm_node *bad = first_bad_weights(t);
+    return bad ? fail_not_finite(t, "the weights are", bad, "in", err) : 0;
+}
+
+/* outputs: of so many pictures the outputs of all layers are still there. */
+static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_error *err)
+{
+    const struct fm_node *bad = first_bad_weights(t);
+    const char *where = "with the weights of";
+    if (!bad && outputs) {
+        bad = first_bad_output(t, outputs);
+        where = "from the output of";
+    }
+    return fail_not_finite(t, "the loss is", bad, where, err);
+}
+
+/* ---- 3. an epoch */
+
+/* A net that tells nothing has a loss of the logarithm of its classes, of which there are 65536 at
+   most. One with a mean beyond this is about to lose itself: its batches are run without their
+   backward steps first, so that where it ends, weights and outputs are there to tell of it. */
+static const double wild_loss = 30;
 
 /* The batches of one call: of training or, after them, of validation. They are run in one go for so
    long that starting the threads does not count, but not so long that a signal would have to wait.
@@ -128,9 +229,19 @@ void fm_trainer_shuffle(struct fmnn_trainer *t)
 struct go {
     struct fmnn_trainer *t;
     bool training, bad; /* bad: the loss was not finite */
+    bool trying;        /* the batch is run without its backward steps first */
+    size_t outputs;     /* pictures of which the outputs of the layers are still there */
     double until;
     struct fm_update update;
 };
+
+static double batch_loss(const struct fmnn_trainer *t, const struct fm_run *run)
+{
+    double loss = 0;
+    for (size_t i = 0; i < run->pictures; i++)
+        loss += t->loss[i];
+    return loss;
+}
 
 /* Adds up what the last batch gave, in the order of its pictures. */
 static void take_batch(struct go *go, const struct fm_run *run)
@@ -144,12 +255,26 @@ static void take_batch(struct go *go, const struct fm_run *run)
     figures->pictures += run->pictures;
     *(go->training ? &t->trained : &t->validated) += run->pictures;
     go->bad = !isfinite(figures->loss);
+    go->outputs = run->backward ? 0 : run->pictures;
+    t->wild = batch_loss(t, run) > wild_loss * (double)run->pictures;
+}
+
+/* What was only tried is done, if it has a loss. */
+static bool after_trial(struct go *go, struct fm_run *run)
+{
+    go->trying = false;
+    go->bad = !isfinite(batch_loss(go->t, run));
+    go->outputs = run->pictures;
+    run->backward = true;
+    return !go->bad;
 }
 
 static bool feed(void *state, struct fm_run *run)
 {
     struct go *go = state;
     struct fmnn_trainer *t = go->t;
+    if (go->trying)
+        return after_trial(go, run);
     if (run->pictures)
         take_batch(go, run);
     const struct fmnn_data *data = go->training ? t->train : t->valid;
@@ -159,6 +284,8 @@ static bool feed(void *state, struct fm_run *run)
     if (go->training) {
         t->step++;
         t->optimizer->begin(&t->options.recipe, t->step, t->power, &go->update);
+        go->trying = t->wild;
+        run->backward = !t->wild;
     }
     size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
     run->pictures = left < batch ? left : batch;
@@ -200,32 +327,6 @@ static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
     return epoch;
 }
 
-static bool finite_block(const float *block, size_t count)
-{
-    bool good = true;
-    for (size_t i = 0; block && i < count; i++)
-        good &= isfinite(block[i]) != 0;
-    return good;
-}
-
-/* A step can leave weights behind that are not finite after a loss that was: no file could be read
-   that holds them. */
-static bool all_finite(const struct fmnn_trainer *t)
-{
-    bool good = finite_block(t->net->weights, t->net->stored);
-    for (int i = 0; i < FM_SLOTS; i++)
-        good &= finite_block(t->slots[i], t->net->stored);
-    return good;
-}
-
-static int fail_not_finite(const struct fmnn_trainer *t, const char *what, struct fmnn_error *err)
-{
-    return fm_fail(err, FMNN_DATA,
-                   "%s not finite any more at step %llu, in epoch %zu; "
-                   "a smaller learning rate may help",
-                   what, (unsigned long long)t->step, t->epoch_count + 1);
-}
-
 /* The first epoch of highest validation accuracy is kept. */
 static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
 {
@@ -243,6 +344,7 @@ static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
     t->trained = t->validated = 0;
     t->training = t->validation = (struct fm_figures){0};
     t->seconds = 0;
+    fm_trainer_note_good(t);
     fm_trainer_shuffle(t);
     return 0;
 }
@@ -267,6 +369,8 @@ static bool at_end(const struct fmnn_trainer *t)
 
 int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
 {
+    if (t->failed)
+        return fm_fail(err, FMNN_DATA, "this training has failed");
     if (at_end(t))
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
@@ -279,16 +383,17 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
     bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
     int status = 0;
     if (go.bad)
-        status = fail_not_finite(t, "the loss is", err);
-    else if (ended && !all_finite(t))
-        status = fail_not_finite(t, "the weights are", err);
+        status = fail_loss(t, go.outputs, err);
     else if (ended)
+        status = fm_trainer_check_finite(t, err);
+    t->failed = status != 0;
+    if (status == 0 && ended)
         status = end_epoch(t, err);
     fm_float_leave(before);
     return status != 0 ? -1 : ended ? FMNN_EPOCH : FMNN_BATCH;
 }
 
-/* ---- 3. looking at it */
+/* ---- 4. looking at it */
 
 const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *t, unsigned epoch)
 {
@@ -359,7 +464,7 @@ double fmnn_trainer_peak(const struct fmnn_trainer *t)
     return fm_peak(t->kernels, t->options.threads);
 }
 
-/* ---- 4. the end */
+/* ---- 5. the end */
 
 /* ",\"key\":number" at the end of the text. */
 static void add_figure(char *text, size_t size, const char *key, double figure)
@@ -403,11 +508,24 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
                      t->valid ? t->valid->count : 0, t->best ? "best" : "last", epoch, result);
 }
 
+/* To the end of the last epoch, if one has ended. */
+static bool fall_back(struct fmnn_trainer *t)
+{
+    if (!t->good_step)
+        return false;
+    memcpy(t->net->weights, t->good, t->net->stored * sizeof *t->good);
+    t->step = t->good_step;
+    t->trained = t->validated = 0;
+    return true;
+}
+
 int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     bool best = t->best && t->kept;
-    if (!best && !finite_block(t->net->weights, t->net->stored))
-        return fail_not_finite(t, "the weights are", err);
+    if (!best && t->failed && !fall_back(t))
+        return fm_fail(err, FMNN_DATA, "no epoch has ended whose weights could be kept");
+    if (!best && !t->failed && fm_trainer_check_finite(t, err) != 0 && !fall_back(t))
+        return -1;
     if (best)
         memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);
     fm_plan_end(t->plan); /* writing the weights wants memory, too */

@@ -34,6 +34,10 @@ struct fmnn_trainer {
     float *best;   /* its weights */
 
     /* What it does not. */
+    float *good;        /* where the last epoch is kept: the weights at its end */
+    uint64_t good_step; /* 0: there are none yet */
+    bool wild;          /* the last batch's loss was so large that the next may not be finite */
+    bool failed;        /* for what is not finite any more */
     uint32_t *order;  /* of the epoch under way */
     size_t validated; /* pictures validated after it */
     struct fm_figures validation;
@@ -46,6 +50,10 @@ struct fmnn_trainer {
 
 /* Puts trainer->order into the order of the epoch under way. */
 void fm_trainer_shuffle(struct fmnn_trainer *trainer);
+/* At the end of an epoch: what a training that fails later can fall back on. */
+void fm_trainer_note_good(struct fmnn_trainer *trainer);
+/* No file could be read that holds values which are not finite. */
+int fm_trainer_check_finite(const struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* The record of a training, for the file's metadata: JSON of only what determines the weights.
    last: of the weights after the last step; else of those that were kept. malloc'ed. */
 char *fm_training_record(const struct fmnn_trainer *trainer, bool last);

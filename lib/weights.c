@@ -207,6 +207,10 @@ static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
     size_t count = json_array_size(list);
     const char **name = count == net->classes ? fm_alloc(count, sizeof *name, err) : NULL;
     bool good = name != NULL;
+    if (count == net->classes && !name) {
+        json_decref(list);
+        return -1;
+    }
     for (size_t i = 0; good && i < count; i++) {
         name[i] = json_string_value(json_array_get(list, i));
         good = name[i] && !fm_name_fault(name[i], strlen(name[i]));

@@ -720,8 +720,34 @@ static void tell_end(const struct arguments *a, const struct fmnn_trainer *train
     tell_course(trainer, kept);
 }
 
-/* A failed training (a loss that is not finite) leaves nothing behind but its history; an
-   interrupted one leaves what it has. */
+/* Of a failed training (a loss that is not finite) stays what was good before. */
+static _Noreturn void keep_good(const struct arguments *a, struct fmnn_trainer *trainer,
+                                const struct fmnn_net *net, const struct fmnn_error *error)
+{
+    unsigned kept = fmnn_trainer_kept(trainer);
+    if (error->status != FMNN_DATA || fmnn_trainer_finish(trainer, NULL) != 0)
+        die_error(error);
+    save_weights(a->output, net);
+    die("%s; %s holds the weights of epoch %u", error->message, a->output, kept);
+}
+
+/* What an interrupted training is to be resumed from; NULL where that is not asked for. */
+static struct output *make_checkpoint(const struct arguments *a, struct fmnn_trainer *trainer,
+                                      const struct fmnn_net *net)
+{
+    struct fmnn_error error;
+    if (!caught || !a->checkpoint)
+        return NULL;
+    struct output *checkpoint = output_open(a->checkpoint, true);
+    if (fmnn_trainer_save(trainer, output_stream(checkpoint), &error) == 0)
+        return checkpoint;
+    if (error.status != FMNN_DATA)
+        die("%s: %s", a->checkpoint, error.message);
+    output_abandon(checkpoint);
+    keep_good(a, trainer, net, &error);
+}
+
+/* An interrupted training leaves what it has. */
 static void train_net(struct arguments *a, struct fmnn_net *net, const struct input *input)
 {
     struct fmnn_error error;
@@ -734,15 +760,10 @@ static void train_net(struct arguments *a, struct fmnn_net *net, const struct in
     int status = train(a, trainer, history, &error);
     output_commit(history);
     if (status < 0)
-        die_error(&error);
+        keep_good(a, trainer, net, &error);
     /* The checkpoint holds the weights of the last step, so it is made ready before these make way
        for the best; but the weights are written first. */
-    struct output *checkpoint = NULL;
-    if (caught && a->checkpoint) {
-        checkpoint = output_open(a->checkpoint, true);
-        if (fmnn_trainer_save(trainer, output_stream(checkpoint), &error) != 0)
-            die("%s: %s", a->checkpoint, error.message);
-    }
+    struct output *checkpoint = make_checkpoint(a, trainer, net);
     if (fmnn_trainer_finish(trainer, &error) != 0)
         die_error(&error);
     save_weights(a->output, net);

@@ -460,6 +460,174 @@ START_TEST(weights_that_are_not_finite_end_it)
 }
 END_TEST
 
+/* Bad weights, or weights that give an output beyond all bounds: the layer is told; where the step
+   before was wild, the weights that gave it are still there. */
+START_TEST(the_layer_is_told)
+{
+    static const struct {
+        float value;
+        bool wild;
+        const char *message;
+    } cases[] = {
+        {3e38f, true, "the loss is not finite any more at step 2, in epoch 1, from the output of"},
+        {INFINITY, true, "at step 2, in epoch 1, with the weights of"},
+        {NAN, true, "at step 2, in epoch 1, with the weights of"},
+        {INFINITY, false, "at step 2, in epoch 1, with the weights of"},
+    };
+    struct fmnn_error err;
+    for (size_t layer = 0; layer < 4; layer += 2) /* a convolution, and the one behind the pool */
+        for (size_t i = 0; i < FM_COUNT(cases); i++) {
+            struct set set = make_set();
+            struct fmnn_trainer *trainer = make_trainer(&set);
+            trainer->longest_go = 0;
+            ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), FMNN_BATCH);
+            const struct fm_parameter *weight = &set.net->parameter[set.net->node[layer].weight];
+            for (size_t k = 0; k < weight->stored; k++)
+                set.net->weights[weight->offset + k] = cases[i].value;
+            size_t bytes = set.net->stored * sizeof(float);
+            float *before = malloc(bytes);
+            memcpy(before, set.net->weights, bytes);
+            trainer->wild = cases[i].wild;
+            ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), -1);
+            ck_assert_int_eq(err.status, FMNN_DATA);
+            ck_assert_msg(strstr(err.message, cases[i].message) != NULL, "%s", err.message);
+            char name[64];
+            snprintf(name, sizeof name, " layer %zu, '%s'; a smaller", layer + 1,
+                     set.net->node[layer].text);
+            ck_assert_msg(!cases[i].wild || strstr(err.message, name), "%s", err.message);
+            if (cases[i].wild)
+                ck_assert_int_eq(memcmp(before, set.net->weights, bytes), 0);
+            free(before);
+            fmnn_trainer_free(trainer);
+            free_set(&set);
+        }
+}
+END_TEST
+
+/* A batch that is tried first gives the same bits. */
+START_TEST(a_trial_changes_nothing)
+{
+    struct set set = make_set_of((size_t)_i), tried = make_set_of((size_t)_i);
+    struct fmnn_trainer *first = make_trainer(&set), *second = make_trainer(&tried);
+    run_to_end(first);
+    int status = FMNN_BATCH;
+    for (second->longest_go = 0; status != FMNN_DONE;) {
+        second->wild = true;
+        status = fmnn_trainer_advance(second, NULL);
+        ck_assert_int_ge(status, 0);
+    }
+    for (unsigned e = 1; e <= 4; e++) {
+        ck_assert(fmnn_trainer_epoch(first, e)->loss == fmnn_trainer_epoch(second, e)->loss);
+        ck_assert_uint_eq(first->step, second->step);
+    }
+    ck_assert_int_eq(memcmp(set.net->weights, tried.net->weights, set.net->stored * sizeof(float)),
+                     0);
+    fmnn_trainer_free(first);
+    fmnn_trainer_free(second);
+    free_set(&set);
+    free_set(&tried);
+}
+END_TEST
+
+/* Only a loss that no sound net has is wild. */
+START_TEST(a_wild_loss_is_noticed)
+{
+    struct set set = make_set();
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    trainer->longest_go = 0;
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
+    ck_assert(!trainer->wild);
+    for (size_t i = 0; i < set.net->stored; i++)
+        set.net->weights[i] *= 1e4f;
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
+    ck_assert(trainer->wild);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+/* What a training that failed gives is what it had at the end of an epoch, and its record says so:
+   the best, or where the last is kept, the last, of this run or of the checkpoint. */
+START_TEST(the_last_good_weights_are_kept)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    bool resumed = _i == 2;
+    set.training.keep_last = _i > 0;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    while (trainer->epoch_count < 2)
+        ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+    if (resumed) {
+        write_checkpoint(trainer);
+        fmnn_trainer_free(trainer);
+        trainer = make_trainer(&set);
+        ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", NULL), 0);
+    }
+    size_t bytes = set.net->stored * sizeof(float);
+    float *good = malloc(bytes);
+    memcpy(good, _i == 0 ? trainer->best : set.net->weights, bytes);
+    unsigned kept = fmnn_trainer_kept(trainer);
+    trainer->longest_go = 0;
+    while (!resumed && trainer->trained == 0)
+        ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
+    set.net->weights[0] = NAN;
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), -1);
+    ck_assert_msg(strstr(err.message, "the loss is not finite any more") != NULL, "%s",
+                  err.message);
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), -1);
+    ck_assert_str_eq(err.message, "this training has failed");
+    FILE *stream = fopen("failed", "wb");
+    ck_assert_int_eq(fmnn_trainer_save(trainer, stream, &err), -1);
+    ck_assert_int_eq(err.status, FMNN_DATA);
+    fclose(stream);
+    ck_assert_uint_eq(fmnn_trainer_kept(trainer), kept);
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), 0);
+    ck_assert_int_eq(memcmp(set.net->weights, good, bytes), 0);
+    char record[64];
+    snprintf(record, sizeof record, "\"epoch\":%u,\"loss\"", kept);
+    ck_assert_msg(strstr(set.net->training, record) != NULL, "%s", set.net->training);
+    ck_assert(_i == 0 || strstr(set.net->training, "\"step\":12}"));
+    free(good);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+/* Stopped inside an epoch by who does not know that the weights are bad since the last step. */
+START_TEST(bad_weights_are_not_saved)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    set.training.keep_last = true;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    trainer->longest_go = 0;
+    for (unsigned step = 1; step <= 7; step++) { /* six an epoch, and then validation */
+        while (trainer->step < step)
+            ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+        if (step != 1 && step != 7)
+            continue;
+        float saved = set.net->weights[3];
+        set.net->weights[3] = INFINITY;
+        FILE *stream = fopen("bad", "wb");
+        ck_assert_int_eq(fmnn_trainer_save(trainer, stream, &err), -1);
+        ck_assert_msg(strstr(err.message, "the weights are not finite any more at step") &&
+                          strstr(err.message, ", in layer 1, 'conv 9 3x3"),
+                      "%s", err.message);
+        ck_assert_int_eq(ftell(stream), 0);
+        fclose(stream);
+        if (step == 1) /* no epoch has ended */
+            ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), -1);
+        else
+            ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), 0);
+        ck_assert(step == 1 || isfinite(set.net->weights[3]));
+        if (step == 1)
+            set.net->weights[3] = saved;
+    }
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
 START_TEST(weights_survive_a_file)
 {
     struct fmnn_error err;
@@ -723,6 +891,11 @@ int main(void)
     tcase_add_loop_test(tcase, exact_survives_a_file, 0, 2);
     tcase_add_test(tcase, a_loss_that_is_not_finite_ends_it);
     tcase_add_loop_test(tcase, weights_that_are_not_finite_end_it, 0, 3);
+    tcase_add_test(tcase, the_layer_is_told);
+    tcase_add_loop_test(tcase, a_trial_changes_nothing, NET, FM_COUNT(models));
+    tcase_add_test(tcase, a_wild_loss_is_noticed);
+    tcase_add_loop_test(tcase, the_last_good_weights_are_kept, 0, 3);
+    tcase_add_test(tcase, bad_weights_are_not_saved);
     tcase_add_test(tcase, weights_survive_a_file);
     tcase_add_test(tcase, class_names_survive_a_file);
     tcase_add_test(tcase, files_of_other_shape_are_refused);

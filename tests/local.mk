@@ -21,6 +21,9 @@ library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safe
 	tests/check_table tests/check_sets tests/check_images tests/check_split \
 	tests/check_model tests/check_team tests/check_engine \
 	tests/check_winograd tests/check_train tests/check_confusion tests/check_chance
+if HAVE_WRAP
+library_tests += tests/check_faults
+endif
 # The internals are hidden in the shared library; the tests use the static one.
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 check_ldflags = -static
@@ -86,6 +89,16 @@ tests_check_chance_SOURCES = tests/check_chance.c tests/runner.h
 tests_check_chance_CPPFLAGS = $(check_cppflags)
 tests_check_chance_LDFLAGS = $(check_ldflags)
 tests_check_chance_LDADD = $(check_ldadd)
+# What may fail is called through the test.
+tests_check_faults_SOURCES = tests/check_faults.c tests/runner.h tests/scratch.h tests/engine.h
+tests_check_faults_CPPFLAGS = $(check_cppflags) $(JANSSON_CFLAGS)
+tests_check_faults_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	-Wl,--wrap=aligned_alloc,--wrap=inflateInit2_,--wrap=inflateReset,--wrap=inflate \
+	-Wl,--wrap=json_object,--wrap=json_array,--wrap=json_integer,--wrap=json_string,--wrap=json_dumps \
+	-Wl,--wrap=json_object_set_new,--wrap=json_array_append_new,--wrap=XXH3_createState \
+	-Wl,--wrap=png_create_info_struct,--wrap=fstat,--wrap=lseek,--wrap=read,--wrap=pread,--wrap=open \
+	-Wl,--wrap=fread,--wrap=fwrite,--wrap=ferror
+tests_check_faults_LDADD = $(check_ldadd)
 
 # --- the programs
 TESTS += $(program_tests)
@@ -99,7 +112,8 @@ EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden
 	tests/expected/chance-first.tsv tests/expected/chance-second.tsv tests/expected/chance.txt
 
 # What writes their data sets, weights and pictures.
-check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng
+check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng tests/peak
+tests_peak_SOURCES = tests/peak.c
 tests_mkidx_SOURCES = tests/mkidx.c
 tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_mkidx_LDADD = $(ZLIB_LIBS)
@@ -123,7 +137,9 @@ tests_httpd_SOURCES = tests/httpd.c
 expensive_tests = \
 	tests/expensive/fetch.test \
 	tests/expensive/alloc.test \
-	tests/expensive/syscalls.test
+	tests/expensive/syscalls.test \
+	tests/expensive/long.test \
+	tests/expensive/valgrind.test
 EXTRA_DIST += $(expensive_tests)
 .PHONY: check-expensive
 check-expensive:
@@ -160,4 +176,5 @@ EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/ben
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races \
+	tests/bench/coverage tests/bench/mutants \
 	tests/bench/alone.sh tests/bench/alone.c tests/bench/gomp.c
