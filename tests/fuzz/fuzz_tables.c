@@ -242,10 +242,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     count -= count > 0;
     if (mode >= LIBRARY) {
         read_program(mode - LIBRARY, text, count);
-        return 0;
+    } else {
+        read_library(mode, text, count);
+        fuzz_file_end(false);
     }
-    read_library(mode, text, count);
-    fuzz_file_end(false);
+    fuzz_program_end();
     return 0;
 }
 
@@ -280,7 +281,7 @@ static const char *const words[] = {"image",
                                     "9",
                                     "65535",
                                     "65536",
-                                    "4095",
+                                    "40",
                                     "4096",
                                     "18446744073709551615",
                                     "9223372036854775807",

@@ -239,7 +239,8 @@ static size_t change_string(uint8_t *text, size_t count, size_t most, uint64_t *
 
 static void change_header(struct parts *p, size_t most, uint64_t *state)
 {
-    uint8_t *text = p->bytes + 8, data[LARGEST];
+    static uint8_t data[LARGEST];
+    uint8_t *text = p->bytes + 8;
     size_t room = most - 8 - p->data;
     if (room == 0)
         return;

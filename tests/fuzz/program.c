@@ -2,11 +2,27 @@
    (file.c says how). */
 #include "fuzz.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 
 #include "program.h"
 
-enum { MOST = 1 << 16 };
+/* Without the sanitizer, nothing. */
+#if defined __SANITIZE_ADDRESS__
+#define ADDRESS_SANITIZER 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+#ifdef ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
+enum { MOST = 1 << 16, LARGE = 1 << 15, LARGEST = 1 << 18, KEPT = 16 };
 
 static struct {
     bool running;
@@ -54,9 +70,63 @@ void __wrap_free(void *block);
 _Noreturn void __real_exit(int status);
 _Noreturn void __wrap_exit(int status);
 
+/* Buffers of tables are so large that the sanitizer would ask the system for each, which takes longer
+   than to read a small table: they are kept, and poisoned while nobody has them. */
+static struct large {
+    void *block;
+    size_t size;
+    bool taken;
+} large[KEPT];
+
+static struct large *large_of(const void *block)
+{
+    for (size_t i = 0; i < KEPT && block; i++)
+        if (large[i].block == block)
+            return &large[i];
+    return NULL;
+}
+
+static void *take(size_t size)
+{
+    struct large *found = NULL;
+    for (size_t i = 0; i < KEPT && size >= LARGE && size <= LARGEST; i++) {
+        if (large[i].taken || (large[i].block && large[i].size != size))
+            continue;
+        found = &large[i];
+        if (found->block)
+            break;
+    }
+    if (!found)
+        return __real_malloc(size);
+    if (!found->block)
+        *found = (struct large){__real_malloc(size), size, false};
+    HOLDS(found->block);
+    ASAN_UNPOISON_MEMORY_REGION(found->block, size);
+    found->taken = true;
+    return found->block;
+}
+
+static void give_back(void *block)
+{
+    struct large *kept = large_of(block);
+    if (!kept) {
+        __real_free(block);
+        return;
+    }
+    HOLDS(kept->taken);
+    kept->taken = false;
+    ASAN_POISON_MEMORY_REGION(block, kept->size);
+}
+
+void fuzz_program_end(void)
+{
+    for (size_t i = 0; i < KEPT; i++)
+        HOLDS(!large[i].taken);
+}
+
 void *__wrap_malloc(size_t size)
 {
-    return note(__real_malloc(size));
+    return note(take(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size)
@@ -66,9 +136,16 @@ void *__wrap_calloc(size_t count, size_t size)
 
 void *__wrap_realloc(void *block, size_t size)
 {
+    const struct large *kept = large_of(block);
     forget(block);
-    void *more = __real_realloc(block, size);
+    if (!kept && size < LARGE)
+        return note(__real_realloc(block, size));
+    void *more = take(size);
+    size_t old = kept ? kept->size : block ? malloc_usable_size(block) : 0;
     HOLDS(more);
+    if (block)
+        memcpy(more, block, old < size ? old : size);
+    give_back(block);
     return note(more);
 }
 
@@ -80,7 +157,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 void __wrap_free(void *block)
 {
     forget(block);
-    __real_free(block);
+    give_back(block);
 }
 
 /* ---- the end, and what it says */

@@ -112,7 +112,7 @@ int main(int argc, char **argv)
         free(seeds.seed[i].bytes);
     }
     good = fuzz_accepted - good;
-    HOLDS(good > MUTANTS / 50 && good < MUTANTS);
+    HOLDS(good > MUTANTS / 100 && good < MUTANTS);
     printf("1..1\nok 1 - " TARGET ": %zu seeds and %d mutants, of which %zu are accepted\n",
            seeds.count, MUTANTS, good);
     return 0;
