@@ -294,19 +294,19 @@ static void write_figures(FILE *script, const struct curves *curves, double top)
     const struct run *run = &curves->history->runs[0];
     const struct epoch *best = epoch_at(run, run->course.best),
                        *onset = epoch_at(run, run->course.onset);
-    char text[160];
-    struct gnuplot_label label = {curves->right, top - curves->key + 7, text, "right", 10, ink,
-                                  NULL};
+    struct gnuplot_label label = {curves->right, top - curves->key + 7, "", "right", 10, ink, NULL};
     if (curves->history->count > 1)
         return;
     char *course = course_text(&run->course, onset ? onset->epoch : 0);
     if (best) {
-        int used = snprintf(text, sizeof text, "best epoch: %g, validation %.4f", best->epoch,
-                            best->figure[VAL_ACCURACY]);
-        if (!isnan(best->figure[ACCURACY]))
-            snprintf(text + used, sizeof text - (size_t)used, ", training %.4f",
-                     best->figure[ACCURACY]);
+        bool trained = !isnan(best->figure[ACCURACY]);
+        char *training = trained ? text_format(", training %.4f", best->figure[ACCURACY]) : NULL;
+        char *text = text_format("best epoch: %g, validation %.4f%s", best->epoch,
+                                 best->figure[VAL_ACCURACY], training ? training : "");
+        label.text = text;
         gnuplot_label(script, &curves->page, &label);
+        free(training);
+        free(text);
     }
     if (course) {
         label.y += KEY_LINE;

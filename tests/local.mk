@@ -167,9 +167,49 @@ tests_bench_memory_LDFLAGS = -static
 tests_bench_memory_LDADD = lib/libfmnn.la
 CLEANFILES += tests/bench/memory
 
-# --- by hand: fuzzing (tests/fuzz/run) and comparisons with others (tests/bench)
-EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
-	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
+# --- fuzzing: tests/fuzz/run drives the targets with libFuzzer (make fuzz: a minute of each); make check
+# replays their seeds, and mutants of these, so that they keep working.
+fuzz_wrap_files = -Wl,--wrap=open,--wrap=close,--wrap=read,--wrap=pread,--wrap=lseek,--wrap=fstat,--wrap=poll,--wrap=fopen,--wrap=__read_chk,--wrap=__pread_chk,--wrap=__open_2
+fuzz_wrap_programs = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=aligned_alloc,--wrap=exit
+replays = tests/fuzz/replay_weights tests/fuzz/replay_idx tests/fuzz/replay_gzip tests/fuzz/replay_png \
+	tests/fuzz/replay_tables tests/fuzz/replay_models
+check_PROGRAMS += $(replays)
+TESTS += $(replays)
+replay_cppflags = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
+replay_ldflags = -static $(fuzz_wrap_files)
+replay_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
+replay_sources = tests/fuzz/replay.c tests/fuzz/file.c tests/fuzz/seeds.c tests/fuzz/fuzz.h tests/fuzz/trainer.h
+tests_fuzz_replay_weights_SOURCES = tests/fuzz/fuzz_weights.c $(replay_sources)
+tests_fuzz_replay_weights_CPPFLAGS = $(replay_cppflags) -DTARGET='"weights"'
+tests_fuzz_replay_weights_LDFLAGS = $(replay_ldflags)
+tests_fuzz_replay_weights_LDADD = $(replay_ldadd)
+tests_fuzz_replay_idx_SOURCES = tests/fuzz/fuzz_idx.c $(replay_sources) tests/fuzz/idx.h
+tests_fuzz_replay_idx_CPPFLAGS = $(replay_cppflags) -DTARGET='"idx"'
+tests_fuzz_replay_idx_LDFLAGS = $(replay_ldflags)
+tests_fuzz_replay_idx_LDADD = $(replay_ldadd)
+tests_fuzz_replay_gzip_SOURCES = tests/fuzz/fuzz_gzip.c $(replay_sources) tests/fuzz/idx.h
+tests_fuzz_replay_gzip_CPPFLAGS = $(replay_cppflags) -DTARGET='"gzip"'
+tests_fuzz_replay_gzip_LDFLAGS = $(replay_ldflags)
+tests_fuzz_replay_gzip_LDADD = $(replay_ldadd)
+tests_fuzz_replay_png_SOURCES = tests/fuzz/fuzz_png.c $(replay_sources)
+tests_fuzz_replay_png_CPPFLAGS = $(replay_cppflags) -DTARGET='"png"'
+tests_fuzz_replay_png_LDFLAGS = $(replay_ldflags)
+tests_fuzz_replay_png_LDADD = $(replay_ldadd)
+tests_fuzz_replay_tables_SOURCES = tests/fuzz/fuzz_tables.c $(replay_sources) tests/fuzz/program.c tests/fuzz/program.h \
+	src/against.c src/gnuplot.c src/plot-history.c src/text.c
+tests_fuzz_replay_tables_CPPFLAGS = $(replay_cppflags) -I$(top_srcdir)/src -DTARGET='"tables"'
+tests_fuzz_replay_tables_LDFLAGS = $(replay_ldflags) $(fuzz_wrap_programs)
+tests_fuzz_replay_tables_LDADD = src/libcommon.a $(replay_ldadd)
+tests_fuzz_replay_models_SOURCES = tests/fuzz/fuzz_models.c $(replay_sources)
+tests_fuzz_replay_models_CPPFLAGS = $(replay_cppflags) -DTARGET='"models"'
+tests_fuzz_replay_models_LDFLAGS = $(replay_ldflags)
+tests_fuzz_replay_models_LDADD = $(replay_ldadd)
+EXTRA_DIST += tests/fuzz/run tests/fuzz/write-seeds.c tests/fuzz/weights.dict
+.PHONY: fuzz
+fuzz:
+	$(top_srcdir)/tests/fuzz/run 60
+
+# --- by hand: comparisons with others (tests/bench)
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
 	tests/bench/chance-oracle.py \
 	tests/bench/common.py tests/bench/five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \

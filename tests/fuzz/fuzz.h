@@ -1,35 +1,85 @@
-/* fuzz.h -- what the fuzz targets share: bytes as a file that has a path, in memory. Linux only. */
+/* fuzz.h -- what the fuzz targets share. A target is a file with LLVMFuzzerTestOneInput and a
+   mutator that knows the format; libFuzzer drives it (tests/fuzz/run) or, in `make check`,
+   replay.c. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+/* Changes bytes[count], which has room for `most`, and returns how many there are then. */
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed);
+/* The driver's own mutator, which knows no format. */
+size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t most);
 
-/* The path is the same each time: the bytes replace those of the last call. */
-static inline const char *as_file(const uint8_t *bytes, size_t count)
-{
-    static int fd = -1;
-    static char path[32];
-    if (fd < 0)
-        fd = memfd_create("fuzz", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, bytes, count, 0) != (ssize_t)count)
-        abort();
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return path;
-}
+/* How many inputs were accepted: counted by the targets, for replay.c to see that it gets through. */
+extern size_t fuzz_accepted;
 
 /* What must hold, whatever NDEBUG says. */
 #define HOLDS(condition)                                                                           \
     do {                                                                                           \
-        if (!(condition))                                                                          \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);         \
             abort();                                                                               \
+        }                                                                                          \
     } while (0)
+
+/* ---- file.c: a file in memory, without a system call, for the linker puts the calls of the code
+   under test (open, read, fopen ...) through to it; see the list of them in `wrapped`. */
+
+#define FUZZ_PATH "input"
+
+/* The bytes, which stay the caller's, are the file of that name from now on, and no other file can
+   be opened to be read until fuzz_file_end(). */
+void fuzz_file(const uint8_t *bytes, size_t count);
+/* A read gives so many bytes at most (0: any number), and poll() says every other time that there
+   is nothing to read yet. */
+void fuzz_file_pieces(size_t most);
+/* Every descriptor must have been closed; where `dropped`, the rest is forgotten. */
+void fuzz_file_end(bool dropped);
+
+/* ---- random numbers, for mutators */
+
+static inline uint32_t fuzz_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (uint32_t)(z >> 32);
+}
+
+/* 0 .. below-1, below not 0. */
+static inline size_t fuzz_below(uint64_t *state, size_t below)
+{
+    return fuzz_random(state) % below;
+}
+
+/* Puts new[new_count] where bytes[at .. at+old-1] were; the same without a change where there is no
+   room. Returns the new count. */
+static inline size_t fuzz_splice(uint8_t *bytes, size_t count, size_t most, size_t at, size_t old,
+                                 const void *new, size_t new_count)
+{
+    if (count - old + new_count > most)
+        return count;
+    memmove(bytes + at + new_count, bytes + at + old, count - at - old);
+    if (new_count)
+        memcpy(bytes + at, new, new_count);
+    return count - old + new_count;
+}
+
+/* ---- seeds.c */
+
+/* Calls give() for each good file that a target begins with. */
+typedef void fuzz_give(void *state, const char *name, const uint8_t *bytes, size_t count);
+void fuzz_seeds(const char *target, fuzz_give *give, void *state);
+extern const char *const fuzz_targets[]; /* NULL after the last */
 
 #endif

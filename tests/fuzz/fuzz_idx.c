@@ -1,72 +1,45 @@
-/* fuzz_idx.c -- IDX files: the bytes as they are (plain, or gzip if they are that), and within
- * gzip. */
-#include "fuzz.h"
+/* fuzz_idx.c -- plain IDX files. What is accepted is written again as the same bytes. */
+#include "idx.h"
 
-#include <zlib.h>
-
-#include "internal.h"
-
-/* Read onward, a file gives the same rows, or it fails, at the last row if not before. all is NULL
-   where the file was refused. */
-static void read_onward(const char *path, const uint8_t *all)
+static void same_bytes(const uint8_t *bytes, size_t count)
 {
-    struct fmnn_idx *idx = fm_idx_open_onward(path, NULL);
-    size_t rows = idx ? fmnn_idx_size(idx, 0) : 0, row = idx ? fmnn_idx_row_bytes(idx) : 0;
-    uint8_t *one = row <= 1 << 24 ? malloc(row + 1) : NULL;
-    size_t i = 0;
-    while (one && i < rows && fmnn_idx_read(idx, i, 1, one, NULL) == 0) {
-        HOLDS(!all || memcmp(one, all + i * row, row) == 0);
-        i++;
-    }
-    if (idx && one)
-        HOLDS((i == rows) == (all != NULL));
-    HOLDS(idx || !all);
-    free(one);
-    fmnn_idx_close(idx);
-}
-
-static void read_all(const char *path)
-{
-    struct fmnn_error err = {0};
-    struct fmnn_idx *idx = fmnn_idx_open(path, &err);
+    static char copy[1 << 16];
     unsigned rank;
     size_t size[4];
-    if (!idx) {
-        HOLDS(err.status != FMNN_OK && err.message[0]);
-        HOLDS(fmnn_idx_check(path, &rank, size, NULL) != 0 || strstr(err.message, "too large"));
-        read_onward(path, NULL);
+    if (count >= sizeof copy || bytes[0] == 0x1f ||
+        fmnn_idx_shape(FUZZ_PATH, &rank, size, NULL) != 0)
         return;
-    }
-    HOLDS(fmnn_idx_shape(path, &rank, size, NULL) == 0);
-    HOLDS(rank == fmnn_idx_rank(idx) && size[0] == fmnn_idx_size(idx, 0));
-    size_t rows = fmnn_idx_size(idx, 0), row = fmnn_idx_row_bytes(idx);
-    uint8_t *all = malloc(rows * row), *one = malloc(row);
-    HOLDS(all && one && fmnn_idx_read(idx, 0, rows, all, NULL) == 0);
-    for (size_t i = 0; i < rows && i < 1000; i++) {
-        size_t k = i % 3 ? i : rows - 1 - i;
-        HOLDS(fmnn_idx_read(idx, k, 1, one, NULL) == 0 && memcmp(one, all + k * row, row) == 0);
-    }
-    HOLDS(fmnn_idx_read(idx, rows, 1, one, NULL) == -1);
-    HOLDS(fmnn_idx_check(path, &rank, size, NULL) == 0);
-    read_onward(path, all);
-    free(all);
-    free(one);
-    fmnn_idx_close(idx);
+    FILE *stream = fmemopen(copy, sizeof copy, "w");
+    HOLDS(stream && fmnn_idx_write(stream, rank, size, bytes + 4 + (size_t)4 * rank, NULL) == 0);
+    HOLDS(ftell(stream) == (long)count && fclose(stream) == 0);
+    HOLDS(memcmp(copy, bytes, count) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-    static uint8_t packed[1 << 17];
-    read_all(as_file(bytes, count));
-    z_stream z = {0};
-    if (count > sizeof packed / 2 || deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, 0) != Z_OK)
-        return 0;
-    z.next_in = (Bytef *)(uintptr_t)bytes;
-    z.avail_in = (uInt)count;
-    z.next_out = packed;
-    z.avail_out = sizeof packed;
-    HOLDS(deflate(&z, Z_FINISH) == Z_STREAM_END);
-    deflateEnd(&z);
-    read_all(as_file(packed, sizeof packed - z.avail_out));
+    fuzz_file(bytes, count);
+    fuzz_file_pieces(count % 5 ? 0 : 3);
+    read_idx(count >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b);
+    same_bytes(bytes, count);
+    fuzz_file_end(false);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
+{
+    uint64_t state = seed;
+    unsigned kind = (unsigned)fuzz_below(&state, 8), rank = 1 + (unsigned)fuzz_below(&state, 4);
+    if (kind != 7)
+        count = LLVMFuzzerMutate(bytes, count, most);
+    if (kind < 3 || count < (size_t)5 + (size_t)4 * rank)
+        return count;
+    if (kind < 5 && bytes[3] >= 1 && bytes[3] <= 4 && count > (size_t)4 + (size_t)4 * bytes[3])
+        rank = bytes[3];
+    fit_sizes(bytes, count, rank, &state);
+    if (kind == 7) { /* one size is another */
+        static const uint32_t sizes[] = {0, 1, 2, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff};
+        put_u32(bytes + 4 + 4 * fuzz_below(&state, rank),
+                sizes[fuzz_below(&state, FM_COUNT(sizes))]);
+    }
+    return count;
 }

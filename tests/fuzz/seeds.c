@@ -1,72 +1,178 @@
-/* seeds.c -- good files to begin with: seeds DIRECTORY, which holds the directories idx, png and
-   safetensors. */
+/* seeds.c -- good files to begin with, for every target. */
+#include "fuzz.h"
+
 #include <png.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <zlib.h>
 
-#include "fmnn.h"
 #include "safetensors.h"
+#include "trainer.h"
 
-static const char *directory;
+const char *const fuzz_targets[] = {"weights", "idx", "gzip", "png", "tables", "models", NULL};
 
-static FILE *create(const char *name)
+struct taker {
+    fuzz_give *give;
+    void *state;
+};
+
+static void give(const struct taker *taker, const char *name, const void *bytes, size_t count)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    FILE *stream = fopen(path, "wb");
-    if (!stream) {
-        perror(path);
-        exit(2);
-    }
-    return stream;
+    taker->give(taker->state, name, bytes, count);
 }
 
-static void finish(FILE *stream)
+/* A stream whose bytes are given when it is closed. */
+struct memory {
+    FILE *stream;
+    char *bytes;
+    size_t count;
+};
+
+static FILE *begin(struct memory *memory)
 {
-    if (ferror(stream) || fclose(stream) != 0) {
-        perror(directory);
-        exit(2);
-    }
+    memory->stream = open_memstream(&memory->bytes, &memory->count);
+    HOLDS(memory->stream);
+    return memory->stream;
 }
 
-static void make_idx(void)
+static void end(struct memory *memory, const struct taker *taker, const char *name)
+{
+    HOLDS(fclose(memory->stream) == 0);
+    give(taker, name, memory->bytes, memory->count);
+    free(memory->bytes);
+}
+
+/* ---- weights */
+
+static void one_net(const struct taker *taker, const char *name, const char *text, size_t side,
+                    size_t classes, bool named)
+{
+    static const char *const names[] = {"a", "\xc3\xa9t\xc3\xa9", "\"c\\", "d", "e"};
+    struct memory memory;
+    struct fmnn_model *model = fmnn_model_parse(text, "seed", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, side, side, classes, NULL);
+    HOLDS(net && classes <= sizeof names / sizeof *names);
+    fmnn_net_initialise(net, 1, 1);
+    struct fmnn_names *list = fmnn_names_copy(names, classes, NULL);
+    HOLDS(list && (!named || fmnn_net_set_names(net, list, NULL) == 0));
+    HOLDS(fmnn_net_write(net, begin(&memory), NULL) == 0);
+    end(&memory, taker, name);
+    fmnn_names_free(list);
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+}
+
+static void checkpoints(const struct taker *taker)
+{
+    struct memory memory;
+    static struct fmnn_trainer *trainer; /* with what it borrows: kept, so no leak */
+    trainer = small_trainer();
+    HOLDS(fmnn_trainer_save(trainer, begin(&memory), NULL) == 0);
+    end(&memory, taker, "checkpoint-begin");
+    while (!fmnn_trainer_epoch(trainer, 2))
+        HOLDS(fmnn_trainer_advance(trainer, NULL) >= 0);
+    HOLDS(fmnn_trainer_save(trainer, begin(&memory), NULL) == 0);
+    end(&memory, taker, "checkpoint-epoch");
+}
+
+static void container(const struct taker *taker)
+{
+    static const float values[6] = {1, 2, 3, 4, 5, 6};
+    static const uint64_t state[2] = {7, 8};
+    static const struct fm_entry entries[] = {
+        {.name = "0.weight", .dtype = FM_F32, .rank = 2, .size = {3, 2}, .data = values},
+        {.name = "\xc3\xa9", .dtype = FM_F32, .rank = 0, .data = values},
+        {.name = "none", .dtype = FM_F32, .rank = 2, .size = {0, 5}},
+        {.name = "state", .dtype = FM_U64, .rank = 1, .size = {2}, .data = state}};
+    static const struct fm_pair pairs[] = {{"fmnn.classes", "[\"a\",\"b\"]"}};
+    struct memory memory;
+    HOLDS(fm_safetensors_write(begin(&memory), pairs, 1, entries, 4, NULL) == 0);
+    end(&memory, taker, "container");
+}
+
+static void weights(const struct taker *taker)
+{
+    one_net(taker, "dense", "dense classes", 2, 2, false);
+    one_net(taker, "names", "dense 2 relu | dense classes", 2, 3, true);
+    one_net(taker, "conv", "conv 2 3x3 stride 2 tanh | maxpool 2 | dense classes", 4, 2, false);
+    checkpoints(taker);
+    container(taker);
+}
+
+/* ---- IDX, plain and packed */
+
+static size_t idx_file(unsigned rank, uint8_t bytes[160])
 {
     static const size_t size[4] = {3, 4, 5, 2};
-    uint8_t bytes[120];
-    for (unsigned i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(i * 7);
-    for (unsigned rank = 1; rank <= 4; rank++) {
-        char name[32];
-        snprintf(name, sizeof name, "idx/rank%u", rank);
-        FILE *stream = create(name);
-        fmnn_idx_write(stream, rank, size, bytes, NULL);
-        finish(stream);
+    uint8_t data[120];
+    size_t count = 4 + (size_t)4 * rank;
+    for (unsigned i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i / 3);
+    for (unsigned i = 0, n = 1; i < rank; i++) {
+        n *= (unsigned)size[i];
+        count += i + 1 == rank ? n : 0;
     }
-    char path[4096];
-    static const uint8_t header[8] = {0, 0, 8, 1, 0, 0, 0, 120};
-    snprintf(path, sizeof path, "%s/idx/rank1.gz", directory);
-    gzFile gz = gzopen(path, "wb");
-    if (!gz || gzwrite(gz, header, 8) != 8 || gzwrite(gz, bytes, 120) != 120 || gzclose(gz)) {
-        perror(path);
-        exit(2);
+    FILE *stream = fmemopen(bytes, 160, "w");
+    HOLDS(stream && fmnn_idx_write(stream, rank, size, data, NULL) == 0 && fclose(stream) == 0);
+    return count;
+}
+
+static void idx(const struct taker *taker)
+{
+    uint8_t bytes[160];
+    char name[16];
+    for (unsigned rank = 1; rank <= 4; rank++) {
+        size_t count = idx_file(rank, bytes);
+        snprintf(name, sizeof name, "rank%u", rank);
+        give(taker, name, bytes, count);
     }
 }
 
-static void make_png(int type, int depth, int interlace)
+static size_t packed(const uint8_t *bytes, size_t count, int level, uint8_t to[512])
 {
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes,
+                  .avail_in = (uInt)count,
+                  .next_out = to,
+                  .avail_out = 512};
+    HOLDS(deflateInit2(&z, level, Z_DEFLATED, 15 + 16, 1, 0) == Z_OK);
+    HOLDS(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    deflateEnd(&z);
+    return 512 - z.avail_out;
+}
+
+static void gzip(const struct taker *taker)
+{
+    uint8_t bytes[160], to[1024];
+    char name[16];
+    for (unsigned rank = 1; rank <= 4; rank++) {
+        size_t count = idx_file(rank, bytes);
+        snprintf(name, sizeof name, "rank%u", rank);
+        give(taker, name, to, packed(bytes, count, rank == 1 ? 0 : 9, to));
+        size_t first = packed(bytes, 7, 6, to),
+               second = packed(bytes + 7, count - 7, 6, to + first);
+        snprintf(name, sizeof name, "members%u", rank);
+        give(taker, name, to, first + second);
+    }
+}
+
+/* ---- PNG */
+
+static void append_bytes(png_structp png, png_bytep bytes, size_t count)
+{
+    HOLDS(fwrite(bytes, 1, count, png_get_io_ptr(png)) == count);
+}
+
+static void one_png(const struct taker *taker, int type, int depth, int interlace)
+{
+    struct memory memory;
     char name[32];
-    snprintf(name, sizeof name, "png/%d-%d-%d.png", type, depth, interlace);
-    FILE *stream = create(name);
+    snprintf(name, sizeof name, "%d-%d-%d.png", type, depth, interlace);
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
     png_color palette[256] = {{1, 2, 3}, {200, 100, 50}};
-    png_byte row[5 * 8] = {0x12, 0x34, 0x56, 0x78, 0x9a}, alpha[2] = {0, 128};
-    png_init_io(png, stream);
+    png_byte row[5 * 8] = {0x12, 0x10, 0x05, 0x08, 0x03, 0x77, 0xf0}, alpha[2] = {0, 128};
+    png_set_write_fn(png, begin(&memory), append_bytes, NULL);
     png_set_IHDR(png, info, 5, 6, depth, type, interlace, 0, 0);
     if (type == 3) {
-        png_set_PLTE(png, info, palette, 1 << depth);
+        png_set_PLTE(png, info, palette, depth == 8 ? 20 : 1 << depth);
         png_set_tRNS(png, info, alpha, 2, NULL);
     }
     png_write_info(png, info);
@@ -75,44 +181,82 @@ static void make_png(int type, int depth, int interlace)
             png_write_row(png, row);
     png_write_end(png, info);
     png_destroy_write_struct(&png, &info);
-    finish(stream);
+    end(&memory, taker, name);
 }
 
-static void make_safetensors(void)
-{
-    static const float values[6] = {1, 2, 3, 4, 5, 6};
-    static const uint64_t state[2] = {7, 8};
-    static const struct fm_entry entries[] = {
-        {.name = "0.weight", .dtype = FM_F32, .rank = 2, .size = {3, 2}, .data = values},
-        {.name = "0.bias", .dtype = FM_F32, .rank = 1, .size = {3}, .data = values},
-        {.name = "state", .dtype = FM_U64, .rank = 1, .size = {2}, .data = state}};
-    static const struct fm_pair pairs[] = {{"fmnn.classes", "[\"a\",\"b\"]"}};
-    FILE *stream = create("safetensors/whole");
-    fm_safetensors_write(stream, pairs, 1, entries, 3, NULL);
-    finish(stream);
-    stream = create("safetensors/parts"); /* as the target makes a file of it */
-    fputs("{\"__metadata__\":{\"format\":\"fmnn\",\"fmnn.xxh128\":"
-          "\"00000000000000000000000000000000\"},"
-          "\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
-          "\"\\u00e9\":{\"dtype\":\"U64\",\"shape\":[],\"data_offsets\":[8,16]}}  \xff"
-          "0123456789abcdef",
-          stream);
-    finish(stream);
-}
-
-int main(int argc, char **argv)
+static void png(const struct taker *taker)
 {
     static const struct {
         int type, depth;
     } kinds[] = {{0, 1}, {0, 2}, {0, 4}, {0, 8}, {0, 16}, {2, 8}, {2, 16}, {3, 1},
                  {3, 2}, {3, 4}, {3, 8}, {4, 8}, {4, 16}, {6, 8}, {6, 16}};
-    if (argc != 2)
-        return 2;
-    directory = argv[1];
-    make_idx();
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (int interlace = 0; interlace < 2; interlace++)
-            make_png(kinds[i].type, kinds[i].depth, interlace);
-    make_safetensors();
-    return 0;
+            one_png(taker, kinds[i].type, kinds[i].depth, interlace);
+}
+
+/* ---- tables: the first byte is the way to read them, from '@', see fuzz_tables.c */
+
+static void tables(const struct taker *taker)
+{
+    static const struct {
+        const char *name, *modes, *text;
+    } seeds[] = {
+        {"sample", "@CFLR",
+         "image\tlabel\tsplit\ntrain:0\t9\ttrain\ntest:1\t\ttest\na/b:12\t3\tvalid\n"},
+        {"headless", "@CL", "train:0\t9\ttrain\ntest:1\t2\ttest\n"},
+        {"twice", "@F", "label\timage\nx\ty\nlabel\timage\nz\tw\n"},
+        {"history", "AD^_",
+         "epoch\tloss\taccuracy\tval_loss\tval_accuracy\tlr\tseconds\n"
+         "1\t0.5\t0.8\t0.6\t0.75\t1e-05\t2.5\n2\t0.4\t0.9\t0.65\t0.74\t1e-05\t2.5\n"
+         "3\t0.3\t0.95\tnan\t\t1e-05\t2.5\n"},
+        {"counts", "BE[X", "label\tpredicted\tcount\n0\t0\t5\n0\t1\t2\n1\t1\t7\n"},
+        {"prediction", "@LXY[\\",
+         "image\tlabel\tsplit\tpredicted\tconfidence\tp0\tp1\n"
+         "test:0\t1\ttest\t1\t0.75\t0.25\t0.75\ntest:1\t0\ttest\t1\t0.5\t0.5\t0.5\n"},
+        {"two", "XZ]",
+         "image\tlabel\tsplit\tpredicted\tpredicted_b\n"
+         "test:0\t1\ttest\t1\t0\ntest:1\t0\ttest\t1\t0\n"},
+    };
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        size_t length = strlen(seeds[i].text), modes = strlen(seeds[i].modes);
+        uint8_t bytes[512];
+        for (size_t k = 0; k < modes; k++) {
+            char name[32];
+            snprintf(name, sizeof name, "%s%zu", seeds[i].name, k);
+            bytes[0] = (uint8_t)seeds[i].modes[k];
+            memcpy(bytes + 1, seeds[i].text, length);
+            give(taker, name, bytes, length + 1);
+        }
+    }
+}
+
+/* ---- models */
+
+static void models(const struct taker *taker)
+{
+    static const char *const texts[] = {
+        "dense 128 relu | dense 32 relu | dense classes",
+        "set lr 1e-4; set epochs 10\nconv 6 5x5 relu | avgpool 2 # pool\n| conv 32 3x3\n"
+        "| dense classes",
+        "set optimizer sgd; set momentum 0.9; set batch 64\n"
+        "conv 4 3x3 stride 2 valid tanh | maxpool 2\n\ndense 7 sigmoid | dense classes",
+        "dense 3 | dense classes",
+        "conv 2 1x1 linear | dense classes",
+        "set lr 0.001;dense classes;",
+        "123456.789e-3"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "model%zu", i);
+        give(taker, name, texts[i], strlen(texts[i]));
+    }
+}
+
+void fuzz_seeds(const char *target, fuzz_give *take, void *state)
+{
+    static void (*const makers[])(const struct taker *) = {weights, idx, gzip, png, tables, models};
+    struct taker taker = {take, state};
+    for (size_t i = 0; fuzz_targets[i]; i++)
+        if (!strcmp(fuzz_targets[i], target))
+            makers[i](&taker);
 }

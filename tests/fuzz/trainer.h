@@ -1,0 +1,41 @@
+/* trainer.h -- the training whose checkpoints the target reads and the generator of seeds writes: as
+   small as can be, for a checkpoint's header must not be long. */
+#ifndef TRAINER_H
+#define TRAINER_H
+
+#include "fmnn.h"
+#include "fuzz.h"
+
+enum { PICTURES = 12, SIDE = 2 };
+
+static inline struct fmnn_data *small_data(unsigned seed)
+{
+    struct fmnn_data *data = fmnn_data_new(SIDE, SIDE, NULL);
+    for (unsigned i = 0; i < PICTURES; i++) {
+        uint8_t *pixels = fmnn_data_add(data, i % 2, NULL);
+        HOLDS(pixels);
+        for (unsigned k = 0; k < SIDE * SIDE; k++)
+            pixels[k] = (uint8_t)(i * 37 + k * 11 + seed);
+    }
+    return data;
+}
+
+/* Of weights, not threads, for a minute's run has some million of them. */
+static inline struct fmnn_trainer *small_trainer(void)
+{
+    static const struct fmnn_training training = {
+        .recipe = {.optimizer = "sgd", .lr = 0.01, .momentum = 0.5, .batch = 4, .epochs = 4},
+        .threads = 1,
+        .kernels = "generic"};
+    struct fmnn_model *model = fmnn_model_parse("dense classes", "model", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, SIDE, SIDE, 2, NULL);
+    fmnn_model_free(model);
+    HOLDS(net);
+    fmnn_net_initialise(net, 1, 1);
+    struct fmnn_trainer *trainer =
+        fmnn_trainer_new(net, small_data(0), small_data(5), &training, NULL);
+    HOLDS(trainer);
+    return trainer;
+}
+
+#endif
