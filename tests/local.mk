@@ -133,17 +133,23 @@ tests_bench_predict_rate_LDFLAGS = -static
 tests_bench_predict_rate_LDADD = lib/libfmnn.la
 
 # The machine's memory, for BENCHMARKS.md; built on demand.
-EXTRA_PROGRAMS = tests/bench/memory
+EXTRA_PROGRAMS = tests/bench/memory tests/bench/weights-seen
 tests_bench_memory_SOURCES = tests/bench/memory.c
 tests_bench_memory_LDFLAGS = -static
 tests_bench_memory_LDADD = lib/libfmnn.la
-CLEANFILES += tests/bench/memory
+CLEANFILES += tests/bench/memory tests/bench/weights-seen
+
+# What fmnn reads in generated weight files, for tests/bench/weights-oracle; likewise.
+tests_bench_weights_seen_SOURCES = tests/bench/weights-seen.c tests/fuzz/fuzz.h
+tests_bench_weights_seen_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
+tests_bench_weights_seen_LDFLAGS = -static
+tests_bench_weights_seen_LDADD = lib/libfmnn.la $(JANSSON_LIBS) $(XXHASH_LIBS)
 
 # --- by hand: fuzzing (tests/fuzz/run) and comparisons with others (tests/bench)
 EXTRA_DIST += tests/fuzz/run tests/fuzz/fuzz.h tests/fuzz/seeds.c \
 	tests/fuzz/fuzz_idx.c tests/fuzz/fuzz_png.c tests/fuzz/fuzz_safetensors.c
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
-	tests/bench/chance-oracle.py \
+	tests/bench/chance-oracle.py tests/bench/weights-oracle \
 	tests/bench/common.py tests/bench/five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
