@@ -20,7 +20,7 @@ endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
 	tests/check_table tests/check_sets tests/check_images tests/check_split \
 	tests/check_model tests/check_team tests/check_engine \
-	tests/check_winograd tests/check_train tests/check_confusion tests/check_chance
+	tests/check_winograd tests/check_train tests/check_damage tests/check_confusion tests/check_chance
 # The internals are hidden in the shared library; the tests use the static one.
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 check_ldflags = -static
@@ -78,6 +78,10 @@ tests_check_train_SOURCES = tests/check_train.c tests/runner.h tests/engine.h te
 tests_check_train_CPPFLAGS = $(check_cppflags)
 tests_check_train_LDFLAGS = $(check_ldflags)
 tests_check_train_LDADD = $(check_ldadd)
+tests_check_damage_SOURCES = tests/check_damage.c tests/runner.h tests/engine.h tests/scratch.h
+tests_check_damage_CPPFLAGS = $(check_cppflags)
+tests_check_damage_LDFLAGS = $(check_ldflags)
+tests_check_damage_LDADD = $(check_ldadd)
 tests_check_confusion_SOURCES = tests/check_confusion.c tests/runner.h
 tests_check_confusion_CPPFLAGS = $(check_cppflags)
 tests_check_confusion_LDFLAGS = $(check_ldflags)
