@@ -20,7 +20,7 @@ endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
 	tests/check_table tests/check_sets tests/check_images tests/check_split \
 	tests/check_model tests/check_team tests/check_engine \
-	tests/check_winograd tests/check_train tests/check_confusion tests/check_chance
+	tests/check_winograd tests/check_train tests/check_damage tests/check_confusion tests/check_chance
 if HAVE_WRAP
 library_tests += tests/check_faults
 endif
@@ -81,6 +81,10 @@ tests_check_train_SOURCES = tests/check_train.c tests/runner.h tests/engine.h te
 tests_check_train_CPPFLAGS = $(check_cppflags)
 tests_check_train_LDFLAGS = $(check_ldflags)
 tests_check_train_LDADD = $(check_ldadd)
+tests_check_damage_SOURCES = tests/check_damage.c tests/runner.h tests/engine.h tests/scratch.h
+tests_check_damage_CPPFLAGS = $(check_cppflags)
+tests_check_damage_LDFLAGS = $(check_ldflags)
+tests_check_damage_LDADD = $(check_ldadd)
 tests_check_confusion_SOURCES = tests/check_confusion.c tests/runner.h
 tests_check_confusion_CPPFLAGS = $(check_cppflags)
 tests_check_confusion_LDFLAGS = $(check_ldflags)
@@ -161,11 +165,17 @@ tests_bench_predict_rate_LDFLAGS = -static
 tests_bench_predict_rate_LDADD = lib/libfmnn.la
 
 # The machine's memory, for BENCHMARKS.md; built on demand.
-EXTRA_PROGRAMS = tests/bench/memory
+EXTRA_PROGRAMS = tests/bench/memory tests/bench/weights-seen
 tests_bench_memory_SOURCES = tests/bench/memory.c
 tests_bench_memory_LDFLAGS = -static
 tests_bench_memory_LDADD = lib/libfmnn.la
-CLEANFILES += tests/bench/memory
+CLEANFILES += tests/bench/memory tests/bench/weights-seen
+
+# What fmnn reads in generated weight files, for tests/bench/weights-oracle; likewise.
+tests_bench_weights_seen_SOURCES = tests/bench/weights-seen.c
+tests_bench_weights_seen_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
+tests_bench_weights_seen_LDFLAGS = -static
+tests_bench_weights_seen_LDADD = lib/libfmnn.la $(JANSSON_LIBS) $(XXHASH_LIBS)
 
 # --- fuzzing: tests/fuzz/run drives the targets with libFuzzer (make fuzz: a minute of each); make check
 # replays their seeds, and mutants of these, so that they keep working.
@@ -211,7 +221,7 @@ fuzz:
 
 # --- by hand: comparisons with others (tests/bench)
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
-	tests/bench/chance-oracle.py \
+	tests/bench/chance-oracle.py tests/bench/weights-oracle \
 	tests/bench/common.py tests/bench/five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
