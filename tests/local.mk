@@ -90,7 +90,8 @@ tests_check_chance_LDADD = $(check_ldadd)
 # --- the programs
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
-	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test \
+	tests/fm-confusion.test tests/fm-plot.test tests/streams.test tests/environment.test \
+	tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test \
 	tests/search.test tests/notebook.test tests/anydata.test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
@@ -120,7 +121,7 @@ tests_tiny_data_LDADD = $(ZLIB_LIBS)
 tests_httpd_SOURCES = tests/httpd.c
 
 # --- what takes long (make check-expensive): see tests/RELIABILITY.md
-expensive_tests = tests/expensive/fetch.test
+expensive_tests = tests/expensive/fetch.test tests/expensive/locales.test
 EXTRA_DIST += $(expensive_tests)
 .PHONY: check-expensive
 check-expensive:
