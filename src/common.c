@@ -19,13 +19,16 @@ static bool gave_up;  /* the trouble that ends the program has been told */
 
 /* ---- 1. Messages ---- */
 
+/* Whole lines, so that those of several programs do not mix; and no file's name or server's word
+   commands the terminal. */
 FMNN_PRINTF(1, 0)
 static void message(const char *format, va_list args, const char *why)
 {
+    char text[8192] = "";
     fflush(stdout); /* what was printed before comes before, where both go to one place */
-    fprintf(stderr, "%s: ", program->name);
-    vfprintf(stderr, format, args);
-    fprintf(stderr, why ? ": %s\n" : "\n", why);
+    vsnprintf(text, sizeof text, format, args);
+    text_mask(text);
+    fprintf(stderr, why ? "%s: %s: %s\n" : "%s: %s\n", program->name, text, why);
 }
 
 void info(const char *format, ...)
@@ -236,8 +239,9 @@ static void make_tables(void)
 /* getopt says '?' for an option that is unknown, ambiguous, or given a value it does not take. */
 static _Noreturn void bad_option(char **argv)
 {
-    if (optopt > 0 && optopt < 256 && strchr(short_options, optopt) == NULL)
-        usage_error("unknown option '-%c'", optopt);
+    int letter = optopt < 0 ? (unsigned char)optopt : optopt; /* where char has a sign */
+    if (letter > 0 && letter < 256 && strchr(short_options, letter) == NULL)
+        usage_error("unknown option '-%c'", letter);
     char word[64];
     snprintf(word, sizeof word, "%s", argv[optind - 1]);
     char *equals = strchr(word, '=');

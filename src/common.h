@@ -76,6 +76,14 @@ void grow(void **array, size_t *capacity, size_t need, size_t size);
 char *text_format(const char *format, ...) FMNN_PRINTF(1, 2); /* malloc'ed */
 void check_memory_of_json(void); /* the same for jansson, here and in the library */
 
+/* ---- text that others wrote */
+
+/* The character at the start of UTF-8 text and how many bytes it takes, 0 at the end; '?' for what
+   is not UTF-8, and for what neither terminal nor picture should show. */
+size_t text_next(const char *text, unsigned *character);
+void text_mask(char *text);         /* puts these '?' in place */
+char *text_clean(const char *text); /* the same in a copy; malloc'ed */
+
 /* ---- inputs: what cannot be opened or read is trouble */
 
 /* Opens the table operand argv[optind] or standard input ("-", or none); a terminal there is an

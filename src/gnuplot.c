@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -160,7 +161,8 @@ static FILE *temporary(void)
     return stream;
 }
 
-/* Our environment, but with numbers and messages as in C. */
+/* Our environment, but with numbers and messages as in C, and no terminal that gnuplot would open
+   before it reads a word of ours: without a display some end it. */
 static char **plain_environment(void)
 {
     static char locale[] = "LC_ALL=C";
@@ -169,7 +171,7 @@ static char **plain_environment(void)
         count++;
     char **copy = allocate(count + 2, sizeof *copy);
     for (size_t i = 0; i < count; i++)
-        if (strncmp(environ[i], "LC_ALL=", 7) != 0)
+        if (strncmp(environ[i], "LC_ALL=", 7) != 0 && strncmp(environ[i], "GNUTERM=", 8) != 0)
             copy[kept++] = environ[i];
     copy[kept] = locale;
     return copy;
@@ -260,16 +262,39 @@ static void remove_date(FILE *picture)
         putc(' ', picture);
 }
 
-FILE *gnuplot_run(FILE *script, enum plot_format format)
+/* Who ends fm-plot because gnuplot hangs does not want to look for gnuplot as well. */
+static volatile pid_t child;
+
+static void end_both(int number)
 {
-    FILE *picture = temporary(), *err = temporary();
+    kill(child, SIGKILL);
+    output_die(number);
+}
+
+static int wait_for(pid_t pid)
+{
+    static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
+    enum { ENDS = sizeof ends / sizeof *ends };
+    struct sigaction before[ENDS], both = {.sa_handler = end_both};
     int status;
-    if (fflush(script) != 0 || ferror(script) || lseek(fileno(script), 0, SEEK_SET) != 0)
-        die_errno("temporary file");
-    pid_t pid = spawn(script, picture, err);
+    child = pid;
+    for (size_t i = 0; i < ENDS; i++)
+        if (sigaction(ends[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
+            sigaction(ends[i], &both, NULL);
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             die_errno("gnuplot");
+    for (size_t i = 0; i < ENDS; i++)
+        sigaction(ends[i], &before[i], NULL);
+    return status;
+}
+
+FILE *gnuplot_run(FILE *script, enum plot_format format)
+{
+    FILE *picture = temporary(), *err = temporary();
+    if (fflush(script) != 0 || ferror(script) || lseek(fileno(script), 0, SEEK_SET) != 0)
+        die_errno("temporary file");
+    int status = wait_for(spawn(script, picture, err));
     if (WIFSIGNALED(status))
         die("gnuplot: killed by signal %d", WTERMSIG(status));
     char *why = complaint(err);

@@ -1,6 +1,6 @@
 # The programs see the public header only; what they share is in src/libcommon.a.
 noinst_LIBRARIES += src/libcommon.a
-src_libcommon_a_SOURCES = src/common.h src/common.c src/memory.c src/output.c \
+src_libcommon_a_SOURCES = src/common.h src/common.c src/memory.c src/utf8.c src/output.c \
 	src/matrix.h src/matrix.c src/course.h src/course.c
 src_libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 common_ldadd = src/libcommon.a lib/libfmnn.la $(JANSSON_LIBS)

@@ -57,11 +57,6 @@ extern const struct plot_kind plot_history, plot_confusion, plot_reliability, pl
 
 /* ---- text.c: text as pictures and terminals need it */
 
-/* Bytes of the character at text and its number; a byte that is no UTF-8, and a control character,
-   is
-   '?' of one byte. 0 at the end. */
-size_t text_next(const char *text, unsigned *character);
-char *text_clean(const char *text); /* without control characters and bytes that are no UTF-8 */
 const char *text_base(const char *path); /* what follows the last slash */
 /* The i-th operand, cleaned: what follows its last slash, unless another has the same; malloc'ed.
  */

@@ -93,12 +93,6 @@ contract() {
     grep -q "^$1 (fmnn) " out; ok $? "--version says what it is"
     fails "an unknown option is met with the nearest" "did you mean '--version'?" "$1" --versoin
     fails "an unknown letter" "unknown option '-\`'" "$1" '-`'
-    if [ -w /dev/full ]; then
-        "$1" --help >/dev/full 2>err; [ $? -eq 2 ] && grep -q "^$1: standard output: No space" err
-        ok $? "a full disk behind standard output is trouble"
-    fi
-    "$1" --help >&- 2>err; [ $? -eq 2 ] && grep -q "^$1: standard output: " err
-    ok $? "a closed standard output is trouble where there is something to say"
 }
 
 finish() {

@@ -107,7 +107,8 @@ tests_check_faults_LDADD = $(check_ldadd)
 # --- the programs
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
-	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test \
+	tests/fm-confusion.test tests/fm-plot.test tests/streams.test tests/environment.test \
+	tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test \
 	tests/search.test tests/notebook.test tests/anydata.test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
@@ -143,7 +144,8 @@ expensive_tests = \
 	tests/expensive/alloc.test \
 	tests/expensive/syscalls.test \
 	tests/expensive/long.test \
-	tests/expensive/valgrind.test
+	tests/expensive/valgrind.test \
+	tests/expensive/locales.test
 EXTRA_DIST += $(expensive_tests)
 .PHONY: check-expensive
 check-expensive:
