@@ -91,7 +91,7 @@ tests_check_chance_LDADD = $(check_ldadd)
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
 	tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test \
-	tests/search.test tests/notebook.test tests/anydata.test
+	tests/search.test tests/notebook.test tests/anydata.test tests/faults.test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
@@ -120,7 +120,8 @@ tests_tiny_data_LDADD = $(ZLIB_LIBS)
 tests_httpd_SOURCES = tests/httpd.c
 
 # --- what takes long (make check-expensive): see tests/RELIABILITY.md
-expensive_tests = tests/expensive/alloc.test tests/expensive/syscalls.test
+expensive_tests = tests/expensive/alloc.test tests/expensive/syscalls.test \
+	tests/expensive/kills.test tests/expensive/resume.test
 EXTRA_DIST += $(expensive_tests)
 .PHONY: check-expensive
 check-expensive:
@@ -134,6 +135,10 @@ tests_faultlib_la_SOURCES = tests/faultlib.c tests/faultlib.h
 tests_faultlib_la_CFLAGS = $(AM_CFLAGS) -fno-sanitize=all
 tests_faultlib_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/faults.sh
+check_PROGRAMS += tests/leaks
+tests_leaks_SOURCES = tests/leaks.c tests/faultlib.h
+tests_leaks_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_leaks_LDADD = lib/libfmnn.la $(JANSSON_LIBS)
 
 # What measures prediction in memory for tests/bench/compare.
 check_PROGRAMS += tests/bench/predict-rate
