@@ -23,10 +23,19 @@ struct reader {
     unsigned palette_count;
     struct fmnn_error *err;
     char warning[128];
+    bool starved; /* libpng was refused memory, which it does not tell apart from damage */
 };
 
 /* ---- what libpng calls
  * ---------------------------------------------------------------------------- */
+
+static png_voidp give_memory(png_structp png, png_alloc_size_t size)
+{
+    struct reader *reader = png_get_mem_ptr(png);
+    void *p = malloc(size);
+    reader->starved |= !p;
+    return p;
+}
 
 static void note_warning(png_structp png, png_const_charp text)
 {
@@ -38,7 +47,9 @@ static void note_warning(png_structp png, png_const_charp text)
 static void raise_error(png_structp png, png_const_charp text)
 {
     const struct reader *reader = png_get_error_ptr(png);
-    if (strstr(reader->warning, "exceeds user limit"))
+    if (reader->starved)
+        fm_fail(reader->err, FMNN_MEMORY, "%s: out of memory", reader->path);
+    else if (strstr(reader->warning, "exceeds user limit"))
         fm_fail(reader->err, FMNN_DATA, "%s: the picture is larger than %d x %d pixels",
                 reader->path, MOST_PIXELS, MOST_PIXELS);
     else if (reader->warning[0])
@@ -200,7 +211,8 @@ static int read_stream(struct reader *reader)
 {
     if (check_signature(reader) < 0)
         return -1;
-    reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader, raise_error, note_warning);
+    reader->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, reader, raise_error, note_warning,
+                                           reader, give_memory, NULL);
     reader->info = reader->png ? png_create_info_struct(reader->png) : NULL;
     int status = reader->info ? decode(reader)
                               : fm_fail(reader->err, FMNN_MEMORY,

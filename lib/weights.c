@@ -206,11 +206,7 @@ static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
         return -1;
     size_t count = json_array_size(list);
     const char **name = count == net->classes ? fm_alloc(count, sizeof *name, err) : NULL;
-    bool good = name != NULL;
-    if (count == net->classes && !name) {
-        json_decref(list);
-        return -1;
-    }
+    bool starved = count == net->classes && !name, good = name != NULL;
     for (size_t i = 0; good && i < count; i++) {
         name[i] = json_string_value(json_array_get(list, i));
         good = name[i] && !fm_name_fault(name[i], strlen(name[i]));
@@ -219,7 +215,7 @@ static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
         net->names = fmnn_names_copy(name, count, err);
     free(name);
     json_decref(list);
-    if (!good)
+    if (!good && !starved)
         return fm_fail(err, FMNN_DATA, "%s: fmnn.classes is not a list of %zu names",
                        fm_safetensors_name(file), net->classes);
     return net->names ? 0 : -1;

@@ -339,11 +339,17 @@ static void fill(const char *directory, const struct source *source, struct fmnn
             source->set->name);
     if (!a->from)
         downloader = downloader_new(mirrors, &a->download);
+    size_t last = 0;
     for (size_t i = 0; i < FMNN_SET_FILES; i++)
         if (read_finding(&places[i])->verdict != FILE_GOOD)
+            last = i;
+    for (size_t i = 0; i <= last; i++) {
+        if (i == last) /* once all files are good nothing is written any more */
+            write_class_names(directory, set, a->from);
+        if (read_finding(&places[i])->verdict != FILE_GOOD)
             mend(directory, source, set, i, a, downloader, &places[i]);
+    }
     downloader_free(downloader);
-    write_class_names(directory, set, a->from);
 }
 
 /* Where the data set is put: where readers will look first. */

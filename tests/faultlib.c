@@ -39,6 +39,7 @@ static struct {
     void *(*calloc)(size_t, size_t);
     void *(*realloc)(void *, size_t);
     void *(*aligned_alloc)(size_t, size_t);
+    void *(*memalign)(size_t, size_t);
     int (*posix_memalign)(void **, size_t, size_t);
     void (*free)(void *);
     int (*clock_gettime)(clockid_t, struct timespec *);
@@ -77,6 +78,7 @@ static bool ready(void)
         find(&real.calloc, "calloc");
         find(&real.realloc, "realloc");
         find(&real.aligned_alloc, "aligned_alloc");
+        find(&real.memalign, "memalign");
         find(&real.posix_memalign, "posix_memalign");
         find(&real.free, "free");
         find(&real.clock_gettime, "clock_gettime");
@@ -112,6 +114,11 @@ EXPORT void *malloc(size_t size)
     return refused() ? NULL : given(real.malloc(size));
 }
 
+EXPORT void *fault_malloc(size_t size)
+{
+    return ready() ? given(real.malloc(size)) : NULL;
+}
+
 EXPORT void *calloc(size_t count, size_t size)
 {
     if (!ready())
@@ -131,6 +138,13 @@ EXPORT void *realloc(void *old, size_t size)
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
     return !ready() || refused() ? NULL : given(real.aligned_alloc(alignment, size));
+}
+
+/* OpenMP's alone, for each team of threads: where it fails, libgomp ends the program, and nothing else
+   would come to be tried. */
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+    return ready() ? given(real.memalign(alignment, size)) : NULL;
 }
 
 EXPORT int posix_memalign(void **p, size_t alignment, size_t size)

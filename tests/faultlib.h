@@ -2,6 +2,8 @@
 #ifndef FAULTLIB_H
 #define FAULTLIB_H
 
+#include <stddef.h>
+
 /* In a file that FAULT_COUNTS names, mapped by both. */
 struct fault_counts {
     unsigned long allocations; /* asked for from main() on */
@@ -13,5 +15,6 @@ struct fault_counts {
    on the nth allocation fails, and with `on` all that follow; n 0: none. */
 void fault_arm(unsigned long n, int on);
 const struct fault_counts *fault_counts(void);
+void *fault_malloc(size_t size); /* malloc() that is never refused */
 
 #endif

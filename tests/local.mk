@@ -109,7 +109,7 @@ TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
 	tests/fm-confusion.test tests/fm-plot.test tests/streams.test tests/environment.test \
 	tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test \
-	tests/search.test tests/notebook.test tests/anydata.test
+	tests/search.test tests/notebook.test tests/anydata.test tests/faults.test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
@@ -145,7 +145,9 @@ expensive_tests = \
 	tests/expensive/syscalls.test \
 	tests/expensive/long.test \
 	tests/expensive/valgrind.test \
-	tests/expensive/locales.test
+	tests/expensive/locales.test \
+	tests/expensive/kills.test \
+	tests/expensive/resume.test
 EXTRA_DIST += $(expensive_tests)
 .PHONY: check-expensive
 check-expensive:
@@ -159,6 +161,10 @@ tests_faultlib_la_SOURCES = tests/faultlib.c tests/faultlib.h
 tests_faultlib_la_CFLAGS = $(AM_CFLAGS) -fno-sanitize=all
 tests_faultlib_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 EXTRA_DIST += tests/faults.sh
+check_PROGRAMS += tests/leaks
+tests_leaks_SOURCES = tests/leaks.c tests/faultlib.h
+tests_leaks_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_leaks_LDADD = lib/libfmnn.la $(JANSSON_LIBS)
 
 # What measures prediction in memory for tests/bench/compare.
 check_PROGRAMS += tests/bench/predict-rate
