@@ -331,10 +331,10 @@ START_TEST(writer_refuses)
     write_refused(NULL, bad, 1, "not UTF-8");
     bad[0] = entries[0];
     bad[0].rank = 9;
-    write_refused(NULL, bad, 1, "too big");
+    write_refused(NULL, bad, 1, "too large");
     bad[0].rank = 2;
     bad[0].size[0] = bad[0].size[1] = (size_t)1 << (4 * sizeof(size_t) - 1);
-    write_refused(NULL, bad, 1, "too big");
+    write_refused(NULL, bad, 1, "too large");
     write_refused(NULL, bad, FM_MOST_TENSORS + 1, "too many tensors");
     write_refused(&(struct fm_pair){"format", "x"}, NULL, 0, "'format' given twice");
     write_refused(&(struct fm_pair){"fmnn.xxh128", "x"}, NULL, 0, "given twice");
@@ -347,7 +347,7 @@ START_TEST(writer_refuses)
         big[i].rank = 1;
         big[i].size[0] = (size_t)INT64_MAX / 2 / 4;
     }
-    write_refused(NULL, big, 3, "too big");
+    write_refused(NULL, big, 3, "too large");
     write_refused(&(struct fm_pair){"k", huge}, NULL, 0, "too much for the header");
     FILE *full = fopen("/dev/full", "wb");
     struct fmnn_error err;
