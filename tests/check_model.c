@@ -100,6 +100,11 @@ START_TEST(mistakes_are_met_with_one_line)
         {"set batch 65537\ndense 5", "m:1: batch 65537 is not in 1..65536"},
         {"set epochs 1000001\ndense 5", "m:1: epochs 1000001 is not in 0..1000000"},
         {"set epochs x\ndense 5", "m:1: epochs 'x' is not a whole number"},
+        {"set a-word-of-more-than-sixty-four-letters-is-like-no-other-word-there-is-at-all "
+         "3\ndense 5",
+         "m:1: unknown option "
+         "'a-word-of-more-than-sixty-four-letters-is-like-no-other-word-there-is-at-all' "
+         "(known: optimizer, lr, momentum, batch, epochs)"},
         {"dense", "m:1: the number of units is missing"},
         {"dense 0", "m:1: the number of units '0' is not a number in 1..1048576"},
         {"dense -3", "m:1: the number of units '-3' is not a number in 1..1048576"},
