@@ -558,11 +558,11 @@ static int start_again(struct fmnn_idx *idx, struct fmnn_error *err)
     struct shape shape = {0};
     idx->ahead_count = 0;
     if (lseek(idx->fd, 0, SEEK_SET) < 0)
-        return fm_fail_errno(err, "%s", idx->path);
+        return fm_fail_errno(err, "%s", idx->path); /* no test: it is a regular file */
     source->z.avail_in = 0;
     source->ended = false;
     if (inflateReset(&source->z) != Z_OK)
-        return fm_fail(err, FMNN_MEMORY, "out of memory");
+        return fm_fail(err, FMNN_MEMORY, "out of memory"); /* no test: it was set up already */
     if (read_header(source, &shape, err) < 0)
         return -1;
     if (shape.rank != idx->shape.rank ||

@@ -102,7 +102,7 @@ static void read_palette(struct reader *reader)
     png_bytep alpha = NULL;
     int count = 0, alphas = 0;
     if (!png_get_PLTE(reader->png, reader->info, &color, &count) || count < 1 || count > 256)
-        png_error(reader->png, "no palette");
+        png_error(reader->png, "no palette"); /* no test: libpng saw to it */
     png_get_tRNS(reader->png, reader->info, &alpha, &alphas, NULL);
     for (int i = 0; i < count; i++)
         reader->palette[i] = over_black(luma(color[i].red, color[i].green, color[i].blue),
@@ -141,7 +141,7 @@ static void make_room(struct reader *reader)
     reader->channels = png_get_channels(png, reader->info);
     if (!fm_mul(reader->width, reader->channels, &row) ||
         row != png_get_rowbytes(png, reader->info))
-        png_error(png, "rows of a length that was not foreseen");
+        png_error(png, "rows of a length that was not foreseen"); /* no test: libpng saw to it */
     reader->pixels = fm_alloc(reader->height, row, reader->err);
     reader->rows = fm_alloc(reader->height, sizeof *reader->rows, reader->err);
     if (!reader->pixels || !reader->rows)

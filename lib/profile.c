@@ -56,7 +56,8 @@ double fm_now(void)
 
 /* One thread's peak: the best of many short looks, so that a thread which is put aside for a moment
    does not spoil it. Those at the beginning and the end do not count, for the other threads may
-   not have begun then, or have ended, and share what this one has. */
+   not have begun then, or have ended, and share what this one has. Where none was whole in that
+   time, it goes on until one is. */
 static double peak_of_one(const struct fm_kernels *kernels)
 {
     const double all = 0.03, look = 0.0003;
@@ -65,7 +66,7 @@ static double peak_of_one(const struct fm_kernels *kernels)
     float sum = 1;
     size_t rounds = 16;
     fm_float_state before = fm_float_enter();
-    while (end < begin + all && sum > 0) {
+    while ((end < begin + all || best == 0) && sum > 0) {
         double start = end, flops = kernels->peak(rounds, &sum);
         end = fm_now();
         if (end - start < look)

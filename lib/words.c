@@ -57,7 +57,7 @@ bool fm_parse_double(const char *text, double *value)
     /* The process may run in a locale whose decimal point is a comma. */
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!plain)
-        return false;
+        return false; /* no test: libc has its own locale at hand */
     locale_t before = uselocale(plain);
     *value = strtod(text, NULL);
     uselocale(before);

@@ -152,6 +152,8 @@ static void note_text(const char *text)
 }
 
 enum { ROWS = 300, H = 7, W = 9, SIDE = 40 };
+/* Of the large file, which is read ahead by 65536 bytes. */
+enum { MANY = 90 };
 
 static int read_idx(const char *path, struct fmnn_error *err)
 {
@@ -431,6 +433,20 @@ static void make_idx(const char *path, bool packed)
     gzclose(file);
 }
 
+static void make_large(void)
+{
+    const uint8_t head[16] = {0, 0, 8, 3, 0, 0, 0, MANY, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    static uint8_t row[SIDE * SIDE];
+    gzFile file = gzopen("large", "wb");
+    gzwrite(file, head, sizeof head);
+    for (unsigned i = 0; i < MANY; i++) {
+        for (unsigned k = 0; k < sizeof row; k++)
+            row[k] = (uint8_t)((i * 977 + k) * 2654435761u >> 13);
+        gzwrite(file, row, sizeof row);
+    }
+    gzclose(file);
+}
+
 static void make_png(const char *path, unsigned format)
 {
     png_image image = {
@@ -481,6 +497,7 @@ static void make_files(void)
     mkdir("data", 0777);
     make_idx("plain", false);
     make_idx("packed", true);
+    make_large();
     make_idx("data/train-images-idx3-ubyte", false);
     make_png("gray.png", PNG_FORMAT_GRAY);
     make_png("colour.png", PNG_FORMAT_RGBA);

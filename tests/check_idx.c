@@ -511,6 +511,62 @@ START_TEST(onward_until_the_end)
 }
 END_TEST
 
+/* Another file is written into the place of one that is open, and a row behind is wanted: other sizes
+   are noticed, and so is what is no IDX file any more. */
+START_TEST(changes_while_open)
+{
+    enum { ROWS_HERE = 300, LONG = 784 };
+    static const size_t size[2][3] = {{ROWS_HERE, LONG, 1}, {ROWS_HERE, LONG / 2, 2}};
+    static uint8_t data[ROWS_HERE * LONG], bytes[ROWS_HERE * LONG + 16];
+    static uint8_t z[2][2 * ROWS_HERE * LONG];
+    size_t lengths[2];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 2654435761u >> 15);
+    for (unsigned k = 0; k < 2; k++) {
+        FILE *stream = fopen("whole", "w+b");
+        ck_assert(stream && fmnn_idx_write(stream, 3, size[k], data, NULL) == 0);
+        rewind(stream);
+        size_t count = fread(bytes, 1, sizeof bytes, stream);
+        fclose(stream);
+        lengths[k] = deflate_to(z[k], sizeof z[k], bytes, count);
+    }
+    for (unsigned k = 0; k < 3; k++) {
+        uint8_t row[LONG];
+        struct fmnn_error err = {0};
+        put_file("part.gz", z[0], lengths[0]);
+        struct fmnn_idx *idx = fm_idx_open_onward("part", &err);
+        ck_assert_msg(idx != NULL, "%s", err.message);
+        for (size_t i = 0; i < 200; i++)
+            ck_assert_int_eq(fmnn_idx_read(idx, i, 1, row, &err), 0);
+        if (k == 2)
+            put_file("part.gz", "not what it was", 15);
+        else
+            put_file("part.gz", z[k], lengths[k]);
+        int status = fmnn_idx_read(idx, 0, 1, row, &err);
+        ck_assert_int_eq(status, k == 0 ? 0 : -1);
+        if (k == 0)
+            ck_assert_int_eq(memcmp(row, data, LONG), 0);
+        else
+            check_message("changed", &err,
+                          "part.gz: ", k == 1 ? "changed while it was read" : "damaged gzip data");
+        fmnn_idx_close(idx);
+    }
+}
+END_TEST
+
+START_TEST(names_that_are_too_long)
+{
+    static char name[5000];
+    struct fmnn_error err;
+    memset(name, 'n', 254); /* what fits, but for the ending */
+    ck_assert_ptr_null(fmnn_idx_open(name, &err));
+    check_message("long", &err, "nnn", ".gz: File name too long");
+    memset(name, 'n', sizeof name - 1);
+    ck_assert_ptr_null(fmnn_idx_open(name, &err));
+    check_message("longer", &err, "nnn", "n");
+}
+END_TEST
+
 START_TEST(write_refuses)
 {
     static const size_t none[2] = {3, 0};
@@ -518,6 +574,14 @@ START_TEST(write_refuses)
     uint8_t byte = 0;
     ck_assert_int_eq(fmnn_idx_write(stdout, 5, none, &byte, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.message, "rank 5"));
+    ck_assert_int_eq(fmnn_idx_write(stdout, 0, none, &byte, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "rank 0"));
+    static const size_t huge[4] = {UINT32_MAX, UINT32_MAX, 2, 1},
+                        wide[1] = {(size_t)UINT32_MAX + 1};
+    ck_assert_int_eq(fmnn_idx_write(stdout, 3, huge, &byte, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "size 2 in dimension 2"));
+    ck_assert_int_eq(fmnn_idx_write(stdout, 1, wide, &byte, &err), -1);
+    ck_assert_ptr_nonnull(strstr(err.message, "size 4294967296 in dimension 0"));
     ck_assert_int_eq(fmnn_idx_write(stdout, 2, none, &byte, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.message, "size 0 in dimension 1"));
     FILE *closed = fopen("/dev/full", "wb");
@@ -549,6 +613,8 @@ int main(void)
     tcase_add_test(tcase, shrinks_while_open);
     tcase_add_loop_test(tcase, any_order, 0, 4);
     tcase_add_test(tcase, onward_until_the_end);
+    tcase_add_test(tcase, changes_while_open);
+    tcase_add_test(tcase, names_that_are_too_long);
     tcase_add_test(tcase, write_refuses);
     scratch_enter();
     int status = run_tests("idx", tcase);

@@ -54,6 +54,10 @@ static void make_files(void)
     make_labels("data/train-labels-idx1-ubyte");
     make_idx("a:b", 7, H, W, 50);
     make_idx("wide", 1, H, 4097, 0);
+    make_idx("tall", 1, 4097, 1, 0);
+    FILE *flat = fopen("flat", "wb");
+    ck_assert_int_eq(fmnn_idx_write(flat, 2, (const size_t[]){4, 2}, (uint8_t[8]){0}, &error), 0);
+    fclose(flat);
     make_png("one.png", 77);
     make_png("a:3.png", 88);
     make_png("odd.PNG", 99);
@@ -182,6 +186,13 @@ START_TEST(what_is_not_there)
             "data/train-labels-idx1-ubyte:0: data/train-labels-idx1-ubyte is a label file, not "
             "pictures");
     refused(images, "wide:0", "wide:0: wide has pictures of 3x4097, more than 4096 in a direction");
+    refused(images, "tall:0", "tall:0: tall has pictures of 4097x1, more than 4096 in a direction");
+    refused(images, "flat:0", "flat:0: flat has rank 2; gray pictures have rank 3");
+    uint8_t pixels[BYTES];
+    ck_assert_int_eq(fmnn_images_read(images, "train:1", H, W + 1, pixels, &error), -1);
+    ck_assert_str_eq(error.message, "train:1: the picture is 3x5, but 3x6 is needed");
+    ck_assert_int_eq(fmnn_images_read(images, "one.png", H - 1, W, pixels, &error), -1);
+    ck_assert_str_eq(error.message, "one.png: the picture is 3x5, but 2x5 is needed");
     refused(images, "none:0", "none[.gz]: No such file or directory");
     refused(images, "Train:0", "Train[.gz]: No such file or directory");
     refused(images, "none.png", "none.png: No such file or directory");

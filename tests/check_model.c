@@ -89,6 +89,22 @@ START_TEST(mistakes_are_met_with_one_line)
         {"dense 5\n|\n\n| dense classes", "m:4: there is no layer before the '|'"},
         {"dens 5 relu", "m:1: unknown layer 'dens'; did you mean 'dense'?"},
         {"dense 5\nconvolution 3", "m:2: unknown layer 'convolution' (see fmnn-model(5))"},
+        {"set zzzzzzzz 3\ndense 5",
+         "m:1: unknown option 'zzzzzzzz' (known: optimizer, lr, momentum, batch, epochs)"},
+        {"set lr -1\ndense 5", "m:1: lr -1 is not in 0..1000"},
+        {"set lr 1001\ndense 5", "m:1: lr 1001 is not in 0..1000"},
+        {"set lr 0\ndense 5", "m:1: lr 0 is not above 0"},
+        {"set momentum 1.5\ndense 5", "m:1: momentum 1.5 is not in 0..1"},
+        {"set momentum -1e-9\ndense 5", "m:1: momentum -1e-9 is not in 0..1"},
+        {"set batch 0\ndense 5", "m:1: batch 0 is not in 1..65536"},
+        {"set batch 65537\ndense 5", "m:1: batch 65537 is not in 1..65536"},
+        {"set epochs 1000001\ndense 5", "m:1: epochs 1000001 is not in 0..1000000"},
+        {"set epochs x\ndense 5", "m:1: epochs 'x' is not a whole number"},
+        {"set a-word-of-more-than-sixty-four-letters-is-like-no-other-word-there-is-at-all "
+         "3\ndense 5",
+         "m:1: unknown option "
+         "'a-word-of-more-than-sixty-four-letters-is-like-no-other-word-there-is-at-all' "
+         "(known: optimizer, lr, momentum, batch, epochs)"},
         {"dense", "m:1: the number of units is missing"},
         {"dense 0", "m:1: the number of units '0' is not a number in 1..1048576"},
         {"dense -3", "m:1: the number of units '-3' is not a number in 1..1048576"},

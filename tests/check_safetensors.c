@@ -339,6 +339,15 @@ START_TEST(writer_refuses)
     write_refused(&(struct fm_pair){"format", "x"}, NULL, 0, "'format' given twice");
     write_refused(&(struct fm_pair){"fmnn.xxh128", "x"}, NULL, 0, "given twice");
     write_refused(&(struct fm_pair){"k", "\xc3"}, NULL, 0, "not UTF-8");
+    write_refused(&(struct fm_pair){"\xc3", "k"}, NULL, 0, "not UTF-8");
+    struct fm_entry big[3] = {entries[0], entries[0], entries[0]};
+    static const char *const names[] = {"a", "b", "c"};
+    for (int i = 0; i < 3; i++) { /* each might be, but not all of them together */
+        big[i].name = names[i];
+        big[i].rank = 1;
+        big[i].size[0] = (size_t)INT64_MAX / 2 / 4;
+    }
+    write_refused(NULL, big, 3, "too large");
     write_refused(&(struct fm_pair){"k", huge}, NULL, 0, "too much for the header");
     FILE *full = fopen("/dev/full", "wb");
     struct fmnn_error err;
@@ -488,6 +497,7 @@ static const struct {
     {"{" META ",\"a\":1}", "tensor 'a': not an object", 0},
     {"{" META ",\"a\":\"F32\"}", "tensor 'a': not an object", 0},
     {"{" META ",\"a\":[]}", "tensor 'a': not an object", 0},
+    {"{" META ",\"a\":[1]}", "tensor 'a': not an object", 0},
     {"{" META ",\"a\":{}}", "tensor 'a': no dtype", 0},
     {"{" META ",\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", "no dtype", 8},
     {"{" META ",\"a\":{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}}", "no dtype", 8},
@@ -543,6 +553,11 @@ static const struct {
     {"{" META "," A "}", "truncated: 0 bytes of tensors", 0},
     {"{" META "," A "}", "too long: it goes on after the 8 bytes", 9},
     {"{" META "}", "too long: it goes on after the 0 bytes", 1},
+    {"{" META "," T("a", "F32", "[1152921504606846975]", "0", "4611686018427387900") "," T(
+         "b", "F32", "[1]", "4611686018427387900", "4611686018427387904") "}",
+     "its tensors are too large", 0},
+    {"{" META "," T("a", "F32", "[2]", "\"0\"", "8") "}", "no two data_", 8},
+    {"{\"__metadata__\":{\"format\":\"fmnn\",\"k\":7," DIGEST "}}", "is not a string", 0},
     {"{" META "," T("a", "F32", "[1000000000000]", "0", "4000000000000") "}", "truncated: 8 bytes",
      8},
 };
@@ -613,6 +628,15 @@ START_TEST(limits)
         ck_assert_int_eq(got != NULL, length == FM_MOST_NAME);
         fm_safetensors_free(got);
     }
+
+    static char crowd[(size_t)4 << 20];
+    char *q = crowd + sprintf(crowd, "{" META);
+    for (int i = 0; i <= FM_MOST_TENSORS; i++)
+        q += sprintf(q, ",\"%x\":0", i);
+    q += sprintf(q, "}");
+    ck_assert_int_lt(q - crowd, FM_MOST_HEADER);
+    put_header((size_t)(q - crowd), crowd, (size_t)(q - crowd), 0);
+    refused("too many", "65537 tensors, 65536 are the most");
 
     char *p = text + sprintf(text, "{" META);
     for (int i = 0; i <= 21000; i++)

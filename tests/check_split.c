@@ -244,6 +244,15 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Rows are numbered by 32 bits; nothing is read of these. */
+START_TEST(too_many_rows)
+{
+    struct fmnn_split split = {.valid = 5};
+    ck_assert_int_eq(fmnn_split_choose(&split, NULL, (size_t)UINT32_MAX + 1, NULL, &error), -1);
+    ck_assert_str_eq(error.message, "4294967296 rows are too many to choose from");
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("split");
@@ -254,5 +263,6 @@ int main(void)
     tcase_add_test(tcase, folds);
     tcase_add_test(tcase, seeds);
     tcase_add_loop_test(tcase, refused, 0, (int)FM_COUNT(bad));
+    tcase_add_test(tcase, too_many_rows);
     return run_tests("split", tcase);
 }

@@ -285,6 +285,102 @@ START_TEST(resuming_something_else_is_refused)
 }
 END_TEST
 
+/* A checkpoint that is a sound file, of a training that cannot be. */
+static void rewrite_checkpoint(const char *without, const char *key, const char *text, size_t state,
+                               uint64_t number)
+{
+    static const char *const keys[] = {"fmnn.checkpoint", "fmnn.classes", "fmnn.exact",
+                                       "fmnn.input",      "fmnn.model",   "fmnn.training",
+                                       "fmnn.version"};
+    struct fm_pair pair[FM_COUNT(keys) + 1];
+    struct fm_entry entry[64];
+    size_t pairs = 0, entries = 0;
+    uint64_t copy[64];
+    struct fm_safetensors *file = fm_safetensors_read("checkpoint", NULL);
+    ck_assert_ptr_nonnull(file);
+    for (size_t i = 0; i < FM_COUNT(keys); i++) {
+        const char *value =
+            key && !strcmp(key, keys[i]) ? text : fm_safetensors_text(file, keys[i]);
+        if (value)
+            pair[pairs++] = (struct fm_pair){keys[i], value};
+    }
+    const struct fm_entry *e;
+    for (size_t i = 0; (e = fm_safetensors_at(file, i)) != NULL; i++) {
+        if (without && !strncmp(e->name, without, strlen(without)))
+            continue;
+        entry[entries++] = *e;
+        if (strcmp(e->name, "state") != 0 || state == SIZE_MAX)
+            continue;
+        memcpy(copy, e->data, e->bytes);
+        copy[state] = number;
+        entry[entries - 1].data = copy;
+    }
+    FILE *stream = fopen("rewritten", "wb");
+    ck_assert_int_eq(fm_safetensors_write(stream, pair, pairs, entry, entries, NULL), 0);
+    fclose(stream);
+    fm_safetensors_free(file);
+}
+
+START_TEST(checkpoints_that_cannot_be_are_refused)
+{
+    enum { STEP, TRAINED, LOSS, CORRECT, SECONDS, KEPT, NONE = -1 };
+    static const struct {
+        const char *without, *key, *text;
+        int state;
+        uint64_t number;
+        const char *message;
+    } cases[] = {
+        {NULL, NULL, NULL, TRAINED, 8, NULL},
+        {NULL, NULL, NULL, TRAINED, 45, NULL},
+        {NULL, NULL, NULL, TRAINED, 46, "the state does not fit the data"},
+        {NULL, NULL, NULL, TRAINED, 48, "the state does not fit the data"},
+        {NULL, NULL, NULL, TRAINED, 3, "the state does not fit the data"},
+        {NULL, NULL, NULL, CORRECT, 1, "the state does not fit the data"},
+        {NULL, NULL, NULL, KEPT, 2, NULL},
+        {NULL, NULL, NULL, KEPT, 3, "the state does not fit the data"},
+        {"best.", NULL, NULL, NONE, 0, "the best weights are missing"},
+        {"best.0.weight", NULL, NULL, NONE, 0, "the best weights are missing"},
+        {"best.0.bias", NULL, NULL, NONE, 0, "tensor 'best.0.bias' is missing"},
+        {"state", NULL, NULL, NONE, 0, "tensor 'state' is missing or of another shape"},
+        {"history", NULL, NULL, NONE, 0, "tensor 'history' is missing or of another shape"},
+        {"optimizer.", NULL, NULL, NONE, 0, "tensor 'optimizer."},
+        {NULL, "fmnn.exact", "no", NONE, 0, "fmnn.exact is not 'true'"},
+        {NULL, "fmnn.checkpoint", NULL, NONE, 0, "weights, but not a checkpoint"},
+        {NULL, "fmnn.checkpoint", "", NONE, 0, "cannot be read by this version"},
+        {NULL, "fmnn.checkpoint", "colour red\n", NONE, 0, "cannot be read by this version"},
+        {NULL, "fmnn.checkpoint", "model", NONE, 0, "cannot be read by this version"},
+        {NULL, "fmnn.checkpoint", "mo", NONE, 0, "cannot be read by this version"},
+        {NULL, "fmnn.checkpoint", "model x\n", NONE, 0, "made with another model: 'x', not '"},
+    };
+    struct set set = make_set();
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    while (trainer->epoch_count < 2)
+        ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+    write_checkpoint(trainer);
+    fmnn_trainer_free(trainer);
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct fmnn_error err = {0};
+        rewrite_checkpoint(cases[i].without, cases[i].key, cases[i].text, (size_t)cases[i].state,
+                           cases[i].number);
+        trainer = make_trainer(&set);
+        int status = fmnn_trainer_resume(trainer, "rewritten", &err);
+        ck_assert_msg(status == (cases[i].message ? -1 : 0), "case %zu: %s", i, err.message);
+        if (cases[i].message)
+            check_message("checkpoint", &err, "rewritten: ", cases[i].message);
+        fmnn_trainer_free(trainer);
+    }
+    set.training.keep_last = true;
+    trainer = make_trainer(&set); /* where the last is kept, there is no best */
+    while (trainer->epoch_count < 1)
+        ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+    write_checkpoint(trainer);
+    rewrite_checkpoint(NULL, NULL, NULL, KEPT, 1);
+    ck_assert_int_eq(fmnn_trainer_resume(trainer, "rewritten", NULL), -1);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
 /* Finished before its last epoch: its memory is given back, and it does nothing any more. */
 START_TEST(what_is_finished_is_at_its_end)
 {
@@ -887,6 +983,7 @@ int main(void)
     tcase_add_test(tcase, the_best_weights_survive_a_checkpoint);
     tcase_add_test(tcase, what_is_finished_is_at_its_end);
     tcase_add_test(tcase, resuming_something_else_is_refused);
+    tcase_add_test(tcase, checkpoints_that_cannot_be_are_refused);
     tcase_add_test(tcase, exact_or_not_is_nearly_the_same);
     tcase_add_loop_test(tcase, exact_survives_a_file, 0, 2);
     tcase_add_test(tcase, a_loss_that_is_not_finite_ends_it);
