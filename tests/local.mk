@@ -214,7 +214,8 @@ tests_fuzz_replay_png_CPPFLAGS = $(replay_cppflags) -DTARGET='"png"'
 tests_fuzz_replay_png_LDFLAGS = $(replay_ldflags)
 tests_fuzz_replay_png_LDADD = $(replay_ldadd)
 tests_fuzz_replay_tables_SOURCES = tests/fuzz/fuzz_tables.c $(replay_sources) tests/fuzz/program.c tests/fuzz/program.h \
-	src/against.c src/gnuplot.c src/plot-history.c src/text.c
+	src/against.c src/gnuplot.c src/text.c \
+	src/plot-confusion.c src/plot-history.c src/plot-reliability.c
 tests_fuzz_replay_tables_CPPFLAGS = $(replay_cppflags) -I$(top_srcdir)/src -DTARGET='"tables"'
 tests_fuzz_replay_tables_LDFLAGS = $(replay_ldflags) $(fuzz_wrap_programs)
 tests_fuzz_replay_tables_LDADD = src/libcommon.a $(replay_ldadd)

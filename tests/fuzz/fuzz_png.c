@@ -5,6 +5,11 @@
 
 #include "internal.h"
 
+static uint32_t get_u32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     struct fmnn_error err = {0};
@@ -15,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         HOLDS(err.status != FMNN_OK && err.message[0]);
     } else {
         fuzz_accepted++;
+        HOLDS(count > 24 && width == get_u32(bytes + 16) && height == get_u32(bytes + 20));
         HOLDS(height >= 1 && height <= 4096 && width >= 1 && width <= 4096);
         for (size_t i = 0; i < height * width; i++)
             sum += pixels[i]; /* the sanitizer looks on */
@@ -33,11 +39,6 @@ enum { MOST = 1 << 14, MOST_CHUNKS = 64, FRAME = 12 };
 struct chunk {
     size_t at, length; /* of the frame; of the data */
 };
-
-static uint32_t get_u32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 static void put_u32(uint8_t *p, uint32_t value)
 {

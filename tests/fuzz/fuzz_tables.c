@@ -168,25 +168,28 @@ static void compare(struct matrix_request *request, bool two_tables)
     against_close(against);
 }
 
-static void plot(void)
+static void plot(const struct plot_kind *kind)
 {
-    static char text[1 << 18];
+    static char text[1 << 21];
     char *files[] = {(char *)(uintptr_t)FUZZ_PATH, (char *)(uintptr_t)FUZZ_PATH};
-    struct plot_request request = {.files = files, .file_count = 1, .title = "it's", .width = 0};
-    void *read = plot_history.read(&request);
+    struct plot_request request = {
+        .files = files, .file_count = 1, .title = "it's", .classes = "none", .directory = "."};
+    void *read = kind->read(&request);
     FILE *stream = fmemopen(text, sizeof text, "w");
     HOLDS(stream);
-    plot_history.gnuplot(read, &request, NULL, stream);
+    kind->gnuplot(read, &request, NULL, stream);
     HOLDS(fflush(stream) == 0 && !strstr(text, "\ninput") && !strstr(text, "system"));
     rewind(stream);
     request.width = 60;
-    plot_history.text(read, &request, stream);
+    kind->text(read, &request, stream);
     HOLDS(fclose(stream) == 0);
-    plot_history.free(read);
+    kind->free(read);
 }
 
 static void as_program(void *context)
 {
+    static const struct plot_kind *const kinds[] = {&plot_history, &plot_confusion,
+                                                    &plot_reliability};
     struct matrix_request request = {
         .table = FUZZ_PATH, .classes = "none", .data = ".", .purpose = "judge"};
     switch (*(const unsigned *)context) {
@@ -215,7 +218,7 @@ static void as_program(void *context)
         compare(&request, *(const unsigned *)context == 4);
         break;
     default:
-        plot();
+        plot(kinds[*(const unsigned *)context - 6]);
     }
 }
 
@@ -224,6 +227,7 @@ static void read_program(unsigned which, const uint8_t *bytes, size_t count)
 {
     static char said[1 << 14];
     fuzz_file(bytes, count);
+    which += which == 7 && count % 2;
     int status = fuzz_program(as_program, &which, said, sizeof said);
     HOLDS(status == -1 || status == EXIT_TROUBLE);
     HOLDS(status == -1 || said[0]);

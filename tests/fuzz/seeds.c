@@ -206,12 +206,12 @@ static void tables(const struct taker *taker)
          "image\tlabel\tsplit\ntrain:0\t9\ttrain\ntest:1\t\ttest\na/b:12\t3\tvalid\n"},
         {"headless", "@CL", "train:0\t9\ttrain\ntest:1\t2\ttest\n"},
         {"twice", "@F", "label\timage\nx\ty\nlabel\timage\nz\tw\n"},
-        {"history", "AD^_",
+        {"history", "AD^",
          "epoch\tloss\taccuracy\tval_loss\tval_accuracy\tlr\tseconds\n"
          "1\t0.5\t0.8\t0.6\t0.75\t1e-05\t2.5\n2\t0.4\t0.9\t0.65\t0.74\t1e-05\t2.5\n"
          "3\t0.3\t0.95\tnan\t\t1e-05\t2.5\n"},
-        {"counts", "BE[X", "label\tpredicted\tcount\n0\t0\t5\n0\t1\t2\n1\t1\t7\n"},
-        {"prediction", "@LXY[\\",
+        {"counts", "BE[X_", "label\tpredicted\tcount\n0\t0\t5\n0\t1\t2\n1\t1\t7\n"},
+        {"prediction", "@LXY[\\_",
          "image\tlabel\tsplit\tpredicted\tconfidence\tp0\tp1\n"
          "test:0\t1\ttest\t1\t0.75\t0.25\t0.75\ntest:1\t0\ttest\t1\t0.5\t0.5\t0.5\n"},
         {"two", "XZ]",
