@@ -19,6 +19,7 @@ struct reader {
     uint8_t *pixels; /* of `channels` bytes, then of one */
     png_bytep *rows;
     size_t height, width, channels;
+    bool begun, whole;    /* the first chunk was seen; all rows were read */
     uint8_t palette[256]; /* gray of each entry */
     unsigned palette_count;
     struct fmnn_error *err;
@@ -49,11 +50,26 @@ static void raise_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
+/* Of the head of a chunk, length and name. What libpng lets pass: a chunk that is passed over before
+   IHDR, and more data after those of all rows. */
+static void look_at_chunk(struct reader *reader, const uint8_t head[8])
+{
+    static const uint8_t nothing[4];
+    if (!reader->begun && head[4] & 0x20)
+        png_error(reader->png, "its first chunk is not IHDR");
+    if (reader->whole && !memcmp(head + 4, "IDAT", 4) && memcmp(head, nothing, 4) != 0)
+        png_error(reader->png, "more IDAT after the last row");
+    reader->begun = true;
+}
+
 static void give_bytes(png_structp png, png_bytep bytes, size_t count)
 {
-    const struct reader *reader = png_get_io_ptr(png);
-    if (fread(bytes, 1, count, reader->stream) == count)
+    struct reader *reader = png_get_io_ptr(png);
+    if (fread(bytes, 1, count, reader->stream) == count) {
+        if (count == 8 && png_get_io_state(png) == (PNG_IO_READING | PNG_IO_CHUNK_HDR))
+            look_at_chunk(reader, bytes);
         return;
+    }
     if (ferror(reader->stream))
         fm_fail_errno(reader->err, "%s", reader->path);
     else
@@ -151,6 +167,7 @@ static int decode(struct reader *reader)
     set_transformations(reader);
     make_room(reader);
     png_read_image(reader->png, reader->rows);
+    reader->whole = true;
     png_read_end(reader->png, reader->info); /* or damage after the last row would go unseen */
     return 0;
 }

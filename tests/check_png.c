@@ -266,6 +266,15 @@ START_TEST(by_hand)
     chunk("IEND", "", 0);
     accepted("several IDAT, one of them empty");
 
+    for (size_t first = 0; first <= packed_bytes; first++) {
+        gray_start();
+        chunk("IDAT", packed, first);
+        chunk("IDAT", packed + first, packed_bytes - first);
+        chunk("IDAT", "", 0);
+        chunk("IEND", "", 0);
+        accepted("two IDAT and an empty one, wherever the data are parted");
+    }
+
     gray_start();
     for (int i = 0; i < 65536; i++)
         chunk("tEXt", "a\0b", 3);
@@ -404,6 +413,23 @@ START_TEST(bad_chunks)
     gray_start();
     chunk("IEND", "", 0);
     refused("no IDAT", "IEND: out of place");
+
+    begin();
+    chunk("tEXt", "a\0b", 3);
+    ihdr(4, 3, 8, 0, 0, 0, 0);
+    idat_end();
+    refused("IHDR not first", "its first chunk is not IHDR");
+
+    gray_start();
+    chunk("IDAT", packed, packed_bytes);
+    idat_end();
+    refused("all data again", "more IDAT after the last row");
+
+    gray_start();
+    chunk("IDAT", packed, packed_bytes);
+    chunk("IDAT", "x", 1);
+    chunk("IEND", "", 0);
+    refused("a byte more in an IDAT of its own", "more IDAT after the last row");
 
     gray_start();
     chunk("IDAT", packed, 5);
