@@ -94,7 +94,7 @@ static const struct row {
     {"no-height", BAD, "size 0 in dimension 1", NULL, "no height", IDX(8, 3, 2, 0, 4), 16, 0,
      false},
     {"no-width", BAD, "size 0 in dimension 2", NULL, "no width", IDX(8, 3, 2, 4, 0), 16, 0, false},
-    {"2-to-32", BAD, "truncated", NULL, "4 GB promised", IDX(8, 3, 65536, 256, 256), 16, 32, false},
+    {"2-to-32", BAD, "truncated", "", "4 GB promised", IDX(8, 3, 65536, 256, 256), 16, 32, false},
     {"2-to-64", BAD, "the sizes in the IDX header are too large", NULL, "a product beyond 2^64",
      IDX(8, 3, UINT32_MAX, UINT32_MAX, UINT32_MAX), 16, 32, false},
     {"0-of-2-to-64", BAD, "the sizes in the IDX header are too large", NULL,
