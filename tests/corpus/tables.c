@@ -147,6 +147,7 @@ void make_tables(void)
     put_text(&file, S);
     for (unsigned i = 0; i < 1u << 17; i++)
         put_text(&file, "xxxxxxxxxxxxxxxx");
+    put_text(&file, "\n");
     finish("predict", "p-endless", BAD, ":2: the line is longer than 1 MiB", "a line of 2 MiB",
            &file);
 
