@@ -225,10 +225,10 @@ static void read_pair(struct pair *pair)
     unsigned rank;
     size_t size[4];
     look_at_pictures(pair);
-    look_at_labels(pair);
-    read_labels(pair);
     if (fmnn_idx_check(pair->images, &rank, size, &error) != 0)
         die_error(&error);
+    look_at_labels(pair);
+    read_labels(pair);
 }
 
 /* The directory that was found or named; its name goes into the table where it was named. */
