@@ -382,7 +382,7 @@ static int load(struct fmnn_idx *idx, bool onward, struct fmnn_error *err)
         read_header(source, &idx->shape, err) < 0)
         return -1;
     if (source->gzip)
-        return onward && idx->shape.row_bytes <= MOST_AHEAD ? 0 : load_whole(idx, err);
+        return onward ? 0 : load_whole(idx, err);
     free(source);
     idx->source = NULL;
     idx->ahead = fm_alloc(BLOCK, 1, err);
@@ -575,6 +575,8 @@ static int read_onward(struct fmnn_idx *idx, size_t first, size_t count, uint8_t
                        struct fmnn_error *err)
 {
     size_t row = (size_t)idx->shape.row_bytes;
+    if (row > MOST_AHEAD) /* but not before a row is wanted: the shape may be refused */
+        return load_whole(idx, err) == 0 ? fmnn_idx_read(idx, first, count, bytes, err) : -1;
     for (; count; first++, count--, bytes += row) {
         if (first < idx->next - idx->ahead_count)
             return start_again(idx, err) == 0 ? fmnn_idx_read(idx, first, count, bytes, err) : -1;

@@ -22,6 +22,7 @@ enum {
     OPT_ONLY
 };
 enum { TRAIN, VALIDATE, TEST, SPLITS };
+enum { LARGEST_SIDE = 4096 }; /* of a picture, as for those who will read it */
 
 static const char *const split_names[] = {"train", "valid", "test", NULL};
 
@@ -167,23 +168,51 @@ static void name_files(struct pair *pair, const char *directory)
     pair->exists = exists(pair->images) || exists(pair->labels);
 }
 
+/* The headers come before the data: a small gzip file can hold gigabytes that nobody wants. */
+static void read_header(const char *path, unsigned *rank, size_t size[4])
+{
+    struct fmnn_error error;
+    if (fmnn_idx_shape(path, rank, size, &error) != 0)
+        die_error(&error);
+}
+
+static void look_at_pictures(struct pair *pair)
+{
+    unsigned rank;
+    size_t size[4];
+    read_header(pair->images, &rank, size);
+    if (rank == 1)
+        die("%s: is a label file, not pictures", pair->images);
+    if (rank != 3)
+        die("%s: has rank %u, but gray pictures have rank 3", pair->images, rank);
+    pair->count = size[0];
+    pair->height = size[1];
+    pair->width = size[2];
+    if (pair->height > LARGEST_SIDE || pair->width > LARGEST_SIDE)
+        die("%s: has pictures of %zux%zu, more than %d in a direction", pair->images, pair->height,
+            pair->width, LARGEST_SIDE);
+}
+
+static void look_at_labels(const struct pair *pair)
+{
+    unsigned rank;
+    size_t size[4];
+    read_header(pair->labels, &rank, size);
+    if (rank == 3)
+        die("%s: is a picture file, not labels", pair->labels);
+    if (rank != 1)
+        die("%s: has rank %u, but labels have rank 1", pair->labels, rank);
+    if (size[0] != pair->count)
+        die("%s: has %zu pictures, but %s has %zu labels", pair->images, pair->count, pair->labels,
+            size[0]);
+}
+
 static void read_labels(struct pair *pair)
 {
     struct fmnn_error error;
     struct fmnn_idx *idx = fmnn_idx_open(pair->labels, &error);
-    if (!idx)
-        die_error(&error);
-    const char *path = fmnn_idx_path(idx);
-    unsigned rank = fmnn_idx_rank(idx);
-    if (rank == 3)
-        die("%s: is a picture file, not labels", path);
-    if (rank != 1)
-        die("%s: has rank %u, but labels have rank 1", path, rank);
-    size_t count = fmnn_idx_size(idx, 0);
-    if (count != pair->count)
-        die("%s: has %zu pictures, but %s has %zu labels", pair->images, pair->count, path, count);
-    pair->label = allocate(count, 1);
-    if (fmnn_idx_read(idx, 0, count, pair->label, &error) != 0)
+    pair->label = allocate(pair->count, 1);
+    if (!idx || fmnn_idx_read(idx, 0, pair->count, pair->label, &error) != 0)
         die_error(&error);
     fmnn_idx_close(idx);
 }
@@ -195,15 +224,10 @@ static void read_pair(struct pair *pair)
     struct fmnn_error error;
     unsigned rank;
     size_t size[4];
+    look_at_pictures(pair);
     if (fmnn_idx_check(pair->images, &rank, size, &error) != 0)
         die_error(&error);
-    if (rank == 1)
-        die("%s: is a label file, not pictures", pair->images);
-    if (rank != 3)
-        die("%s: has rank %u, but gray pictures have rank 3", pair->images, rank);
-    pair->count = size[0];
-    pair->height = size[1];
-    pair->width = size[2];
+    look_at_labels(pair);
     read_labels(pair);
 }
 

@@ -106,10 +106,10 @@ tests_check_faults_LDADD = $(check_ldadd)
 
 # --- the programs
 TESTS += $(program_tests)
-program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test tests/fm-train.test tests/fm-predict.test \
-	tests/fm-confusion.test tests/fm-plot.test tests/streams.test tests/environment.test \
-	tests/golden.test tests/embed.test tests/pages.test tests/pipeline.test \
-	tests/search.test tests/notebook.test tests/anydata.test tests/faults.test
+program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test tests/fm-train.test \
+	tests/fm-predict.test tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test \
+	tests/pages.test tests/pipeline.test tests/search.test tests/notebook.test tests/anydata.test \
+	tests/streams.test tests/environment.test tests/corpus.test tests/faults.test
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
@@ -127,6 +127,13 @@ tests_mknet_LDADD = lib/libfmnn.la
 tests_mkpng_SOURCES = tests/mkpng.c
 tests_mkpng_CPPFLAGS = $(AM_CPPFLAGS) $(PNG_CFLAGS)
 tests_mkpng_LDADD = lib/libfmnn.la $(PNG_LIBS)
+
+# Good and bad files of every kind, and what each of them is.
+check_PROGRAMS += tests/corpus/mkcorpus
+tests_corpus_mkcorpus_SOURCES = tests/corpus/corpus.h tests/corpus/mkcorpus.c tests/corpus/weights.c \
+	tests/corpus/idx.c tests/corpus/png.c tests/corpus/tables.c
+tests_corpus_mkcorpus_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
+tests_corpus_mkcorpus_LDADD = $(ZLIB_LIBS) $(PNG_LIBS) $(XXHASH_LIBS)
 
 # fm-fetch with data sets that are small enough to be made, and a server of faults.
 check_PROGRAMS += tests/fm-fetch-tiny tests/tiny-data tests/httpd
