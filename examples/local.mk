@@ -16,6 +16,8 @@ EXTRA_DIST += examples/record examples/record-fc/README examples/record-fc/fc.ts
 
 # A search among nets.
 EXTRA_DIST += examples/search
+EXTRA_DIST += examples/record-search/README examples/record-search/results.tsv \
+	examples/record-search/confirm.txt examples/record-search/best.png
 
 # The notebook's study, what the notebook found, and how its report becomes a page.
 EXTRA_DIST += examples/notebook examples/notebook-2020.txt examples/page.awk
