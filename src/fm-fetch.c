@@ -334,20 +334,22 @@ static void fill(const char *directory, const struct source *source, struct fmnn
 {
     const char *const *mirrors = a->mirror_count ? a->mirrors : source->mirrors;
     struct downloader *downloader = NULL;
+    size_t left = 0;
     if (!a->from && !mirrors[0])
         die("%s: no mirror is known; name one with --mirror URL, or a directory with --from",
             source->set->name);
     if (!a->from)
         downloader = downloader_new(mirrors, &a->download);
-    size_t last = 0;
     for (size_t i = 0; i < FMNN_SET_FILES; i++)
-        if (read_finding(&places[i])->verdict != FILE_GOOD)
-            last = i;
-    for (size_t i = 0; i <= last; i++) {
-        if (i == last) /* once all files are good nothing is written any more */
+        left += read_finding(&places[i])->verdict != FILE_GOOD;
+    if (left == 0)
+        write_class_names(directory, set, a->from);
+    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+        if (read_finding(&places[i])->verdict == FILE_GOOD)
+            continue;
+        if (--left == 0) /* with the last file nothing is missing any more, even if we are killed */
             write_class_names(directory, set, a->from);
-        if (read_finding(&places[i])->verdict != FILE_GOOD)
-            mend(directory, source, set, i, a, downloader, &places[i]);
+        mend(directory, source, set, i, a, downloader, &places[i]);
     }
     downloader_free(downloader);
 }
