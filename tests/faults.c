@@ -595,6 +595,14 @@ static void track_call(struct run *run, const struct call *call,
         track->state = CLOSED;
 }
 
+static size_t settled_count(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < track_count; i++)
+        count += tracks[i].state == SETTLED;
+    return count;
+}
+
 /* Every output has its name by a rename that the directory knows of. */
 static void judge_order(struct run *run)
 {
@@ -899,7 +907,7 @@ int main(int argc, char **argv)
         try_point(i);
     if (o.kind == ORDER)
         printf("# order: %zu files written, each synced, closed, renamed, its directory synced\n",
-               track_count);
+               settled_count());
     else
         printf("# %s: %lu of %lu points: %lu harmless, %lu refused, %lu ended by a library, %lu "
                "wrong\n",
