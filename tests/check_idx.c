@@ -554,6 +554,25 @@ START_TEST(changes_while_open)
 }
 END_TEST
 
+/* Longer than its header says, and than what is inflated at a time. */
+START_TEST(a_check_sees_what_is_too_long)
+{
+    enum { MANY = 100000 };
+    static uint8_t bytes[8 + MANY + 1] = {
+        0, 0, 8, 1, MANY >> 24, MANY >> 16 & 255, MANY >> 8 & 255, MANY & 255};
+    static uint8_t z[2 * MANY];
+    struct fmnn_error err;
+    unsigned rank;
+    size_t size[4];
+    for (size_t more = 0; more < 2; more++) {
+        put_file("tail.gz", z, deflate_to(z, sizeof z, bytes, 8 + MANY + more));
+        ck_assert_int_eq(fmnn_idx_check("tail", &rank, size, &err), more ? -1 : 0);
+        if (more)
+            check_message("tail", &err, "tail.gz: ", "too long");
+    }
+}
+END_TEST
+
 START_TEST(names_that_are_too_long)
 {
     static char name[5000];
@@ -614,6 +633,7 @@ int main(void)
     tcase_add_loop_test(tcase, any_order, 0, 4);
     tcase_add_test(tcase, onward_until_the_end);
     tcase_add_test(tcase, changes_while_open);
+    tcase_add_test(tcase, a_check_sees_what_is_too_long);
     tcase_add_test(tcase, names_that_are_too_long);
     tcase_add_test(tcase, write_refuses);
     scratch_enter();

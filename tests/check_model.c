@@ -192,6 +192,10 @@ START_TEST(recipes_come_from_the_text)
     ck_assert_uint_eq(r->batch, 7);
     ck_assert_uint_eq(r->epochs, 10);
     fmnn_model_free(model);
+    model = fmnn_model_parse("set optimizer sgd; set optimizer adam\ndense 2", "m", NULL);
+    ck_assert_ptr_nonnull(model);
+    ck_assert_str_eq(fmnn_model_recipe(model)->optimizer, "adam");
+    fmnn_model_free(model);
 }
 END_TEST
 
