@@ -65,8 +65,8 @@ void put_little(struct buffer *buffer, uint32_t value)
 void save(const char *path, const struct buffer *buffer)
 {
     FILE *stream = fopen(path, "wb");
-    if (!stream || fwrite(buffer->bytes, 1, buffer->used, stream) != buffer->used ||
-        fclose(stream) != 0)
+    size_t used = buffer->used;
+    if (!stream || (used && fwrite(buffer->bytes, 1, used, stream) != used) || fclose(stream) != 0)
         give_up(path);
 }
 
