@@ -38,8 +38,8 @@ struct fmnn_trainer {
     uint64_t good_step; /* 0: there are none yet */
     bool wild;          /* the last batch's loss was so large that the next may not be finite */
     bool failed;        /* for what is not finite any more */
-    uint32_t *order;  /* of the epoch under way */
-    size_t validated; /* pictures validated after it */
+    uint32_t *order;    /* of the epoch under way */
+    size_t validated;   /* pictures validated after it */
     struct fm_figures validation;
     double longest_go;      /* seconds that one call of advance may take, but for its last batch */
     const uint8_t **pixels; /* [2 * batch]: those of the next batch, too */

@@ -215,7 +215,10 @@ static unsigned long try_all(const struct trial *trial, int on)
         unsigned long refused = fault_counts()->refused;
         fault_arm(0, 0);
         if (fault_counts()->live != before)
-            complain(trial, n, on, fault_counts()->live - before > 1 ? "MUCH memory is not freed" : fault_counts()->live < before ? "less" : "memory is not freed");
+            complain(trial, n, on,
+                     fault_counts()->live - before > 1 ? "MUCH memory is not freed"
+                     : fault_counts()->live < before   ? "less"
+                                                       : "memory is not freed");
         if (status < 0 && error.status == FMNN_DATA)
             complain(trial, n, on, error.message);
         if (!refused) {
