@@ -339,6 +339,7 @@ static void initialise_tile(struct fmnn_net *net, uint64_t seed, size_t id, cons
 {
     const struct fm_parameter *p = &net->parameter[id];
     float values[FM_PANEL][TILE_ROW];
+    fm_float_state before = fm_float_enter();
     size_t first = job / (t->rows * t->tiles) * FM_PANEL;
     size_t n = units_in_panel(first, p->units - first);
     struct tile tile = tile_at(t, job % (t->rows * t->tiles));
@@ -347,6 +348,22 @@ static void initialise_tile(struct fmnn_net *net, uint64_t seed, size_t id, cons
         fm_random_normals(values[u], tile.pixels, deviation, seed, FM_RNG_INIT,
                           (uint64_t)id << 40 | ((first + u) * t->row + tile.from));
     put_tile(t, &tile, net->weights + lane(p, first), n, values);
+    fm_float_leave(before);
+}
+
+static void initialise_parameter(struct fmnn_net *net, uint64_t seed, size_t id, unsigned threads)
+{
+    const struct fm_parameter *p = &net->parameter[id];
+    struct tiles t = tiles_of(p);
+    size_t jobs = fm_panels(p->units) * t.rows * t.tiles;
+    if (threads == 1 || jobs <= 16) { /* no region: OpenMP needs memory for one, however small */
+        for (size_t job = 0; job < jobs; job++)
+            initialise_tile(net, seed, id, &t, job);
+        return;
+    }
+#pragma omp parallel for schedule(static) num_threads((int)threads)
+    for (size_t job = 0; job < jobs; job++)
+        initialise_tile(net, seed, id, &t, job);
 }
 
 void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads)
@@ -354,18 +371,10 @@ void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads)
     threads = fm_threads(threads);
     for (size_t id = 0; id < net->parameter_count; id++) {
         const struct fm_parameter *p = &net->parameter[id];
-        struct tiles t = tiles_of(p);
-        size_t jobs = fm_panels(p->units) * t.rows * t.tiles;
-        if (!p->fan_in) {
+        if (p->fan_in)
+            initialise_parameter(net, seed, id, threads);
+        else
             memset(net->weights + p->offset, 0, p->stored * sizeof *net->weights);
-            continue;
-        }
-#pragma omp parallel for schedule(static) num_threads((int)threads) if (jobs > 16)
-        for (size_t job = 0; job < jobs; job++) {
-            fm_float_state before = fm_float_enter();
-            initialise_tile(net, seed, id, &t, job);
-            fm_float_leave(before);
-        }
     }
 }
 

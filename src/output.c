@@ -256,7 +256,8 @@ static bool sync_directory(const char *directory)
     return !failed;
 }
 
-/* All that can fail, without memory, for it may be why the program ends; errno says why it did. What a close that is interrupted closes stays closed. */
+/* All that can fail, and without memory, the want of which may be why the program ends; errno says
+   why it did. What a close that is interrupted closes stays closed. */
 static bool finish(struct output *output)
 {
     FILE *stream = output->stream;
