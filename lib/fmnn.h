@@ -386,7 +386,9 @@ FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
    bear. The trainer is at its end then. Of a training that failed these are those of the epoch that
    fmnn_trainer_kept tells; -1 where it tells none. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
-/* Writes a checkpoint; reads one back into a trainer made with the same net, data and recipe. */
+/* Writes a checkpoint; reads one back into a trainer made with the same net, data and recipe. A
+   trainer that has failed goes on from there; a checkpoint that turns out to be bad after a part of
+   it was read leaves one that has failed. */
 FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
                                struct fmnn_error *err);
 FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,

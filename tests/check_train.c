@@ -724,6 +724,41 @@ START_TEST(bad_weights_are_not_saved)
 }
 END_TEST
 
+/* A training that has failed, and what it would have kept, is forgotten. */
+START_TEST(a_checkpoint_mends_a_failure)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    set.training.keep_last = true;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    FILE *stream = fopen("begun", "wb");
+    ck_assert_int_eq(fmnn_trainer_save(trainer, stream, NULL), 0);
+    ck_assert_int_eq(fclose(stream), 0);
+    while (trainer->epoch_count < 1)
+        ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+    for (size_t i = 0; i < set.net->stored; i++)
+        set.net->weights[i] = NAN;
+    int status;
+    do
+        status = fmnn_trainer_advance(trainer, NULL);
+    while (status > 0);
+    ck_assert_int_eq(status, -1);
+    ck_assert_int_eq(fmnn_trainer_save(trainer, stderr, &err), -1);
+
+    ck_assert_int_eq(fmnn_trainer_resume(trainer, "begun", &err), 0);
+    stream = fopen("again", "wb");
+    ck_assert_int_eq(fmnn_trainer_save(trainer, stream, &err), 0);
+    ck_assert_int_eq(fclose(stream), 0);
+    ck_assert(same_files("begun", "again"));
+    trainer->longest_go = 0;
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
+    set.net->weights[3] = NAN; /* and no epoch has ended now */
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), -1);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
 START_TEST(weights_survive_a_file)
 {
     struct fmnn_error err;
@@ -993,6 +1028,7 @@ int main(void)
     tcase_add_test(tcase, a_wild_loss_is_noticed);
     tcase_add_loop_test(tcase, the_last_good_weights_are_kept, 0, 3);
     tcase_add_test(tcase, bad_weights_are_not_saved);
+    tcase_add_test(tcase, a_checkpoint_mends_a_failure);
     tcase_add_test(tcase, weights_survive_a_file);
     tcase_add_test(tcase, class_names_survive_a_file);
     tcase_add_test(tcase, files_of_other_shape_are_refused);
