@@ -257,7 +257,7 @@ static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
     if (check_identity(t, file, err) != 0 || check_exact(t, file, err) != 0)
         return fm_damage_first(file, err);
     t->failed = true; /* until all is there: what was before is being overwritten */
-    t->good_step = 0;
+    t->good_step = t->kept = 0;
     bool best = keeps_best(t, file);
     if (read_tensors(t, file, best, err) != 0 || read_history(t, file, err) != 0 ||
         read_state(t, file, err) != 0)
@@ -265,7 +265,7 @@ static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
     if (t->kept && !best)
         return fm_fail(err, FMNN_DATA, "%s: the best weights are missing",
                        fm_safetensors_name(file));
-    t->failed = t->wild = false;
+    t->failed = false;
     if (t->trained == 0)
         fm_trainer_note_good(t);
     fm_trainer_shuffle(t);

@@ -334,36 +334,49 @@ void fmnn_net_free(struct fmnn_net *net)
 
 /* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal).
    Numbers go by the canonical index, so that they do not depend on how the weights are stored. */
-static void initialise_tile(struct fmnn_net *net, uint64_t seed, size_t id, const struct tiles *t,
-                            size_t job)
+static void initialise_tile(struct fmnn_net *net, uint64_t seed, const struct fm_parameter *p,
+                            const struct tiles *t, size_t job)
 {
-    const struct fm_parameter *p = &net->parameter[id];
     float values[FM_PANEL][TILE_ROW];
-    fm_float_state before = fm_float_enter();
     size_t first = job / (t->rows * t->tiles) * FM_PANEL;
     size_t n = units_in_panel(first, p->units - first);
     struct tile tile = tile_at(t, job % (t->rows * t->tiles));
     double deviation = sqrt(2.0 / (double)p->fan_in);
     for (size_t u = 0; u < n; u++)
         fm_random_normals(values[u], tile.pixels, deviation, seed, FM_RNG_INIT,
-                          (uint64_t)id << 40 | ((first + u) * t->row + tile.from));
+                          (uint64_t)(p - net->parameter) << 40 |
+                              ((first + u) * t->row + tile.from));
     put_tile(t, &tile, net->weights + lane(p, first), n, values);
+}
+
+/* Some tiles one after the other are a job. */
+struct beginning {
+    struct fmnn_net *net;
+    const struct fm_parameter *parameter;
+    struct tiles tiles;
+    uint64_t seed;
+    size_t count, jobs; /* tiles, jobs */
+};
+
+static void begin_some(void *state, unsigned thread, size_t job)
+{
+    const struct beginning *b = state;
+    (void)thread;
+    fm_float_state before = fm_float_enter();
+    for (size_t i = b->count * job / b->jobs; i < b->count * (job + 1) / b->jobs; i++)
+        initialise_tile(b->net, b->seed, b->parameter, &b->tiles, i);
     fm_float_leave(before);
 }
 
-static void initialise_parameter(struct fmnn_net *net, uint64_t seed, size_t id, unsigned threads)
+static void initialise_parameter(struct fmnn_net *net, uint64_t seed, const struct fm_parameter *p,
+                                 unsigned threads)
 {
-    const struct fm_parameter *p = &net->parameter[id];
-    struct tiles t = tiles_of(p);
-    size_t jobs = fm_panels(p->units) * t.rows * t.tiles;
-    if (threads == 1 || jobs <= 16) { /* no region: OpenMP needs memory for one, however small */
-        for (size_t job = 0; job < jobs; job++)
-            initialise_tile(net, seed, id, &t, job);
-        return;
-    }
-#pragma omp parallel for schedule(static) num_threads((int)threads)
-    for (size_t job = 0; job < jobs; job++)
-        initialise_tile(net, seed, id, &t, job);
+    struct beginning b = {.net = net, .parameter = p, .tiles = tiles_of(p), .seed = seed};
+    b.count = fm_panels(p->units) * b.tiles.rows * b.tiles.tiles;
+    if (b.count <= 16) /* less than a thread takes to begin */
+        threads = 1;
+    b.jobs = b.count < 16 * threads ? b.count : 16 * threads;
+    fm_team_do(begin_some, &b, b.jobs, threads);
 }
 
 void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads)
@@ -372,7 +385,7 @@ void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads)
     for (size_t id = 0; id < net->parameter_count; id++) {
         const struct fm_parameter *p = &net->parameter[id];
         if (p->fan_in)
-            initialise_parameter(net, seed, id, threads);
+            initialise_parameter(net, seed, p, threads);
         else
             memset(net->weights + p->offset, 0, p->stored * sizeof *net->weights);
     }

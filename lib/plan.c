@@ -1,15 +1,13 @@
 /* plan.c -- lays out a net's values and steps, and runs them. */
 #include "plan.h"
 
+#include <math.h>
+
 #include "kernels/kernels.h"
 #include "layers/affine.h"
 #include "profile.h"
 #include "real.h"
 #include "team.h"
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 /* ---- places */
 
@@ -390,7 +388,8 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned t
     builder.back = fm_alloc(net->node_count, sizeof *builder.back, err);
     plan->winograd = fm_alloc(2 * net->node_count, sizeof *plan->winograd, err);
     bool good = builder.value && builder.gradient && builder.points && builder.forward &&
-                builder.back && plan->winograd && build(&builder, err) == 0;
+                builder.back && plan->winograd && build(&builder, err) == 0 &&
+                (plan->team = fm_team_new(threads, err)) != NULL;
     fm_float_leave(before);
     free(builder.value);
     free(builder.gradient);
@@ -416,6 +415,7 @@ void fm_plan_free(struct fm_plan *plan)
     for (size_t i = 0; i < plan->winograd_count; i++)
         free(plan->winograd[i]);
     free(plan->winograd);
+    fm_team_free(plan->team);
     free(plan->memory);
     free(plan->step);
     free(plan);
@@ -471,20 +471,33 @@ static void profile_begin(const struct loop *loop)
         fm_profile_begin(profile, step_number(loop, step), loop->run.pictures);
 }
 
+/* Whether the losses have just come, and are such that no backward steps must follow. A chain has
+   losses and gradients, but changes no weights. */
+static bool is_lost(const struct loop *loop)
+{
+    const struct fm_step *backward = loop->plan->step + loop->plan->forward_steps;
+    if (!loop->run.backward || loop->step >= backward || (loop->next && loop->next < backward))
+        return false;
+    double loss = 0;
+    for (size_t i = 0; i < loop->run.pictures; i++)
+        loss += loop->run.loss[i];
+    return !isfinite(loss);
+}
+
 static size_t next_step(void *state)
 {
     struct loop *loop = state;
     const struct fm_plan *plan = loop->plan;
     bool fed = loop->begun && !loop->step;
-    loop->begun = true;
     if (fed && !loop->more)
         return 0;
     if (fed) {
         loop->step = plan->step;
         loop->end = plan->step + (loop->run.backward ? plan->step_count : plan->forward_steps);
     } else {
-        loop->step = loop->next;
+        loop->step = loop->begun && is_lost(loop) ? NULL : loop->next;
     }
+    loop->begun = true;
     loop->jobs = loop->step ? jobs_together(loop, &loop->next) : 1;
     if (loop->run.profile)
         profile_begin(loop);
@@ -560,20 +573,11 @@ void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, 
     struct loop loop = {
         .plan = plan, .kernels = kernels, .feed = feed, .state = state, .run = *run};
     struct fm_work work = {next_step, do_job, &loop};
-    struct fm_team team;
     assert(threads <= plan->threads);
     loop.run.workspace = plan->workspace;
     loop.run.own = plan->workspace + plan->own;
     double start = run->profile ? fm_now() : 0;
-    fm_team_begin(&team, &work, threads);
-#ifdef _OPENMP
-    if (threads > 1) {
-#pragma omp parallel num_threads((int)threads)
-        fm_team_work(&team, (unsigned)omp_get_thread_num());
-    } else
-#endif
-        fm_team_work(&team, 0);
-    fm_team_end(&team);
+    fm_team_run(plan->team, &work, threads);
     if (run->profile)
         run->profile->wall += fm_now() - start;
 }

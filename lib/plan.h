@@ -149,10 +149,11 @@ struct fm_run {
 
 struct fm_plan {
     const struct fmnn_net *net;
-    size_t batch, floats;   /* of the workspace */
-    void *memory;           /* that the workspace is in */
-    float *workspace;       /* 64-byte aligned, zero at first */
-    unsigned threads;       /* the most that will run it */
+    size_t batch, floats; /* of the workspace */
+    void *memory;         /* that the workspace is in */
+    float *workspace;     /* 64-byte aligned, zero at first */
+    unsigned threads;     /* the most that will run it */
+    struct fm_team *team;
     size_t own, own_floats; /* memory that each has for itself: offset in the workspace, size */
     struct fm_winograd **winograd; /* that steps refer to; two a node at most */
     size_t winograd_count;
@@ -174,7 +175,8 @@ struct fm_kernels;
    differs in the next one and returns true, or false at the end. */
 typedef bool fm_feed(void *state, struct fm_run *run);
 /* Runs the steps with so many threads, again and again, until there is nothing to feed. run:
-   what all runs have in common; its workspace is set here. */
+   what all runs have in common; its workspace is set here. Where the losses are not finite no step
+   follows that would change the weights. */
 void fm_plan_loop(const struct fm_plan *plan, const struct fm_kernels *kernels, unsigned threads,
                   const struct fm_run *run, fm_feed *feed, void *state);
 

@@ -7,10 +7,6 @@
 #include "real.h"
 #include "team.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 struct fm_profile *fm_profile_new(size_t steps, unsigned threads, struct fmnn_error *err)
 {
     enum { LINE = 128 / sizeof(double) }; /* two cache lines: CPUs fetch them in pairs */
@@ -79,19 +75,26 @@ static double peak_of_one(const struct fm_kernels *kernels)
     return best;
 }
 
+struct looks {
+    const struct fm_kernels *kernels;
+    double one[FM_MOST_THREADS];
+};
+
+static void look(void *state, unsigned thread, size_t job)
+{
+    struct looks *looks = state;
+    (void)thread;
+    looks->one[job] = peak_of_one(looks->kernels);
+}
+
 double fm_peak(const struct fm_kernels *kernels, unsigned threads)
 {
     if (threads > fm_threads(0)) /* they take turns */
         threads = fm_threads(0);
-#ifdef _OPENMP
-    if (threads > 1) {
-        double sum = 0, one[FM_MOST_THREADS] = {0};
-#pragma omp parallel num_threads((int)threads)
-        one[omp_get_thread_num()] = peak_of_one(kernels);
-        for (unsigned i = 0; i < threads; i++)
-            sum += one[i];
-        return sum;
-    }
-#endif
-    return peak_of_one(kernels);
+    struct looks looks = {.kernels = kernels};
+    fm_team_do(look, &looks, threads, threads);
+    double sum = 0;
+    for (unsigned i = 0; i < threads; i++)
+        sum += looks.one[i];
+    return sum;
 }

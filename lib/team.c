@@ -1,9 +1,9 @@
 /* team.c -- tickets from which threads draw jobs: each from its own, then from the others'. */
 #include "team.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
 
 enum { BITS = 24 };
 static const uint64_t field = ((uint64_t)1 << BITS) - 1;
@@ -27,15 +27,22 @@ static inline void relax(void)
 #endif
 }
 
+/* Those that this process may use, where the system tells. */
+static unsigned processors(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return (unsigned)CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (unsigned)count : 1;
+}
+
 unsigned fm_threads(unsigned asked)
 {
-#ifdef _OPENMP
-    unsigned threads = asked ? asked : (unsigned)omp_get_num_procs();
+    unsigned threads = asked ? asked : processors();
     return threads < FM_MOST_THREADS ? threads : FM_MOST_THREADS;
-#else
-    (void)asked;
-    return 1;
-#endif
 }
 
 /* Called while no job is out. All that next() has written is seen by who draws from a new ticket.
@@ -62,33 +69,17 @@ static bool lay_out(struct fm_team *team)
 }
 
 /* So much of the step is done; who does the last of it lays out the next. Laying out is a part,
-   too: else a step could end and another begin before all its tickets are there. */
+   too: else a step could end and another begin before all its tickets are there. That nothing is left
+   says that the end has been laid out. */
 static void finish(struct fm_team *team, uint32_t count)
 {
     while (atomic_fetch_sub(&team->left, count) == count) {
-        if (!lay_out(team))
+        if (!lay_out(team)) {
+            atomic_store(&team->left, 0);
             return;
+        }
         count = 1;
     }
-}
-
-void fm_team_begin(struct fm_team *team, const struct fm_work *work, unsigned threads)
-{
-    enum { SPINS = 4000 }; /* tens of microseconds: more than the jobs of a small step take */
-    *team = (struct fm_team){.work = work};
-    team->shares = threads < FM_MOST_SHARES ? threads : FM_MOST_SHARES;
-    /* Who spins where others wait for the processor keeps them from what it waits for. */
-    team->spins = threads <= fm_threads(0) ? SPINS : 0;
-    pthread_mutex_init(&team->lock, NULL);
-    pthread_cond_init(&team->wake, NULL);
-    if (lay_out(team))
-        finish(team, 1);
-}
-
-void fm_team_end(struct fm_team *team)
-{
-    pthread_cond_destroy(&team->wake);
-    pthread_mutex_destroy(&team->lock);
 }
 
 static void wait_for_next_step(struct fm_team *team, const struct fm_share *share, uint64_t ticket)
@@ -100,7 +91,7 @@ static void wait_for_next_step(struct fm_team *team, const struct fm_share *shar
     }
     pthread_mutex_lock(&team->lock);
     atomic_fetch_add(&team->sleepers, 1);
-    while (same_step(atomic_load(&share->ticket), ticket))
+    while (same_step(atomic_load(&share->ticket), ticket) && !atomic_load(&team->over))
         pthread_cond_wait(&team->wake, &team->lock);
     atomic_fetch_sub(&team->sleepers, 1);
     pthread_mutex_unlock(&team->lock);
@@ -124,13 +115,14 @@ static uint32_t work_on(struct fm_team *team, unsigned thread, struct fm_share *
     }
 }
 
-void fm_team_work(struct fm_team *team, unsigned thread)
+/* The caller returns at the end of the work, a helper at that of the team. */
+static void take_part(struct fm_team *team, unsigned thread)
 {
     unsigned home = thread % team->shares;
     struct fm_share *own = &team->share[home];
-    for (;;) {
+    while (!atomic_load(&team->over)) {
         uint64_t ticket = atomic_load(&own->ticket);
-        if (end_of(ticket) == 0)
+        if (thread == 0 && end_of(ticket) == 0)
             return;
         uint32_t count = 0;
         for (unsigned i = 0; i < team->shares; i++)
@@ -139,4 +131,145 @@ void fm_team_work(struct fm_team *team, unsigned thread)
             finish(team, count);
         wait_for_next_step(team, own, ticket);
     }
+}
+
+/* ---- threads */
+
+struct helper {
+    struct fm_team *team;
+    unsigned number;
+};
+
+static void *help(void *state)
+{
+    struct helper helper = *(struct helper *)state;
+    free(state);
+    take_part(helper.team, helper.number);
+    return NULL;
+}
+
+/* False where there is no thread, or no memory, to be had. */
+static bool add_helper(struct fm_team *team)
+{
+    struct helper *helper = malloc(sizeof *helper);
+    if (!helper)
+        return false;
+    *helper = (struct helper){team, team->helpers + 1};
+    if (pthread_create(&team->thread[team->helpers], NULL, help, helper) == 0) {
+        team->helpers++;
+        return true;
+    }
+    free(helper);
+    return false;
+}
+
+static void add_helpers(struct fm_team *team, unsigned most)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (team->helpers < most && add_helper(team))
+        ;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+struct fm_team *fm_team_new(unsigned threads, struct fmnn_error *err)
+{
+    enum { SPINS = 4000 }; /* tens of microseconds: more than the jobs of a small step take */
+    struct fm_team *team = fm_alloc_aligned(1, sizeof *team, err);
+    if (!team)
+        return NULL;
+    *team = (struct fm_team){.home = getpid(), .threads = threads};
+    team->shares = threads < FM_MOST_SHARES ? threads : FM_MOST_SHARES;
+    /* Who spins where others wait for the processor keeps them from what it waits for. */
+    team->spins = threads <= fm_threads(0) ? SPINS : 0;
+    pthread_mutex_init(&team->lock, NULL);
+    pthread_cond_init(&team->wake, NULL);
+    if (threads > 1 && !(team->thread = fm_alloc(threads - 1, sizeof *team->thread, err))) {
+        fm_team_free(team);
+        return NULL;
+    }
+    return team;
+}
+
+void fm_team_free(struct fm_team *team)
+{
+    if (!team)
+        return;
+    pthread_mutex_lock(&team->lock);
+    atomic_store(&team->over, true);
+    pthread_cond_broadcast(&team->wake);
+    pthread_mutex_unlock(&team->lock);
+    if (team->home == getpid()) /* a child has none of its parent's threads */
+        while (team->helpers > 0)
+            pthread_join(team->thread[--team->helpers], NULL);
+    pthread_cond_destroy(&team->wake);
+    pthread_mutex_destroy(&team->lock);
+    free(team->thread);
+    free(team);
+}
+
+/* ---- work */
+
+static void work_alone(const struct fm_work *work)
+{
+    size_t jobs;
+    while ((jobs = work->next(work->state)) > 0)
+        for (size_t job = 0; job < jobs; job++)
+            work->job(work->state, 0, job);
+}
+
+void fm_team_run(struct fm_team *team, const struct fm_work *work, unsigned threads)
+{
+    assert(threads >= 1 && threads <= team->threads && atomic_load(&team->left) == 0);
+    if (threads > team->helpers + 1)
+        add_helpers(team, threads - 1);
+    if (threads == 1 || team->helpers == 0) {
+        work_alone(work);
+        return;
+    }
+    team->work = work;
+    atomic_store(&team->left, 1); /* as at the end of a step */
+    finish(team, 1);
+    take_part(team, 0);
+    for (unsigned i = 1; atomic_load(&team->left) > 0; i++) /* another thread is at the end */
+        if (i % 64)
+            relax();
+        else
+            sched_yield();
+}
+
+/* ---- a single step */
+
+struct single {
+    void (*job)(void *state, unsigned thread, size_t job);
+    void *state;
+    size_t jobs; /* 0: they are laid out */
+};
+
+static size_t lay_out_once(void *state)
+{
+    struct single *single = state;
+    size_t jobs = single->jobs;
+    single->jobs = 0;
+    return jobs;
+}
+
+static void do_single(void *state, unsigned thread, size_t job)
+{
+    const struct single *single = state;
+    single->job(single->state, thread, job);
+}
+
+void fm_team_do(void (*job)(void *state, unsigned thread, size_t job), void *state, size_t jobs,
+                unsigned threads)
+{
+    struct single single = {job, state, jobs};
+    struct fm_work work = {lay_out_once, do_single, &single};
+    struct fm_team *team = threads > 1 ? fm_team_new(threads, NULL) : NULL;
+    if (team)
+        fm_team_run(team, &work, threads);
+    else
+        work_alone(&work);
+    fm_team_free(team);
 }

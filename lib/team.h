@@ -1,9 +1,12 @@
 /* team.h -- threads that share out the jobs of one step after the other.
 
-   OpenMP starts the threads; the sharing is ours. A step is over when its jobs are done, not
-   when all threads have been seen: so one that the system has put aside holds up nobody, as long
-   as it has no job in hand, and small steps do not crawl on a machine that has other things to
-   do. */
+   A step is over when its jobs are done, not when all threads have been seen: so one that the system
+   has put aside holds up nobody, as long as it has no job in hand, and small steps do not crawl on
+   a machine that has other things to do. Nor is anything amiss where the system has no more threads
+   to give, or a program has forked: those that are there do it all.
+
+   Threads stay for as long as their team: between two works they wait as they do between two steps, for
+   to begin one can take milliseconds until it has a processor to itself. */
 #ifndef FM_TEAM_H
 #define FM_TEAM_H
 
@@ -11,6 +14,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 /* 24 bits count the jobs of a step, and the threads besides. */
 enum { FM_MOST_THREADS = 1024, FM_MOST_JOBS = (1 << 24) - 1 - FM_MOST_THREADS };
@@ -43,14 +47,23 @@ struct fm_team {
     _Alignas(64) atomic_uint sleepers;
     pthread_mutex_t lock;
     pthread_cond_t wake;
+    atomic_bool over;
+    unsigned threads;  /* at most */
+    unsigned helpers;  /* that have begun; the caller is one more, number 0 */
+    pid_t home;        /* the process that has them */
+    pthread_t *thread; /* [helpers] */
 };
 
-/* Readies the first step. threads: how many will work. */
-void fm_team_begin(struct fm_team *team, const struct fm_work *work, unsigned threads);
-/* What each thread does, with a number of its own from 0 that its jobs are told: returns when the
-   work has ended. */
-void fm_team_work(struct fm_team *team, unsigned thread);
-void fm_team_end(struct fm_team *team);
+/* For up to so many threads, the caller of fm_team_run being one of them. Signals are not for them. */
+struct fm_team *fm_team_new(unsigned threads, struct fmnn_error *err);
+/* Does the work and returns when it has ended. Threads begin when they are first asked for; with
+   one, the caller is alone. */
+void fm_team_run(struct fm_team *team, const struct fm_work *work, unsigned threads);
+void fm_team_free(struct fm_team *team);
+
+/* A single step, by a team that is made for it; by the caller where there is no memory for one. */
+void fm_team_do(void (*job)(void *state, unsigned thread, size_t job), void *state, size_t jobs,
+                unsigned threads);
 
 /* threads as asked for, 0 meaning as many as there are processors; FM_MOST_THREADS at most. */
 unsigned fm_threads(unsigned asked);

@@ -172,8 +172,8 @@ static bool finite_value(const struct fmnn_trainer *t, const struct fm_step *ste
     return good;
 }
 
-/* The first node whose output is not finite, after a run without backward steps, which would have
-   overwritten some of it. */
+/* The first node whose output is not finite, after a run without backward steps, which overwrite
+   some of it. */
 static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t pictures)
 {
     const struct fm_plan *plan = t->plan;
@@ -204,12 +204,12 @@ int fm_trainer_check_finite(const struct fmnn_trainer *t, struct fmnn_error *err
     return bad ? fail_not_finite(t, "the weights are", bad, "in", err) : 0;
 }
 
-/* outputs: of so many pictures the outputs of all layers are still there. */
+/* outputs: of so many pictures the outputs of all layers are there. */
 static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_error *err)
 {
     const struct fm_node *bad = first_bad_weights(t);
     const char *where = "with the weights of";
-    if (!bad && outputs) {
+    if (!bad) {
         bad = first_bad_output(t, outputs);
         where = "from the output of";
     }
@@ -218,30 +218,16 @@ static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_e
 
 /* ---- 3. an epoch */
 
-/* A net that tells nothing has a loss of the logarithm of its classes, of which there are 65536 at
-   most. One with a mean beyond this is about to lose itself: its batches are run without their
-   backward steps first, so that where it ends, weights and outputs are there to tell of it. */
-static const double wild_loss = 30;
-
 /* The batches of one call: of training or, after them, of validation. They are run in one go for so
    long that starting the threads does not count, but not so long that a signal would have to wait.
  */
 struct go {
     struct fmnn_trainer *t;
     bool training, bad; /* bad: the loss was not finite */
-    bool trying;        /* the batch is run without its backward steps first */
-    size_t outputs;     /* pictures of which the outputs of the layers are still there */
+    size_t outputs;     /* pictures of which the outputs of all layers are there */
     double until;
     struct fm_update update;
 };
-
-static double batch_loss(const struct fmnn_trainer *t, const struct fm_run *run)
-{
-    double loss = 0;
-    for (size_t i = 0; i < run->pictures; i++)
-        loss += t->loss[i];
-    return loss;
-}
 
 /* Adds up what the last batch gave, in the order of its pictures. */
 static void take_batch(struct go *go, const struct fm_run *run)
@@ -255,37 +241,29 @@ static void take_batch(struct go *go, const struct fm_run *run)
     figures->pictures += run->pictures;
     *(go->training ? &t->trained : &t->validated) += run->pictures;
     go->bad = !isfinite(figures->loss);
-    go->outputs = run->backward ? 0 : run->pictures;
-    t->wild = batch_loss(t, run) > wild_loss * (double)run->pictures;
-}
-
-/* What was only tried is done, if it has a loss. */
-static bool after_trial(struct go *go, struct fm_run *run)
-{
-    go->trying = false;
-    go->bad = !isfinite(batch_loss(go->t, run));
-    go->outputs = run->pictures;
-    run->backward = true;
-    return !go->bad;
 }
 
 static bool feed(void *state, struct fm_run *run)
 {
     struct go *go = state;
     struct fmnn_trainer *t = go->t;
-    if (go->trying)
-        return after_trial(go, run);
+    if (go->bad) {
+        go->outputs = run->pictures;
+        return false;
+    }
     if (run->pictures)
         take_batch(go, run);
+    if (go->bad) { /* once more, so that it can be told which layer went wrong */
+        run->backward = false;
+        return true;
+    }
     const struct fmnn_data *data = go->training ? t->train : t->valid;
     size_t from = go->training ? t->trained : t->validated, batch = t->plan->batch;
-    if (from == data->count || go->bad || (run->pictures && fm_now() > go->until))
+    if (from == data->count || (run->pictures && fm_now() > go->until))
         return false;
     if (go->training) {
         t->step++;
         t->optimizer->begin(&t->options.recipe, t->step, t->power, &go->update);
-        go->trying = t->wild;
-        run->backward = !t->wild;
     }
     size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
     run->pictures = left < batch ? left : batch;

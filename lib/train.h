@@ -36,7 +36,6 @@ struct fmnn_trainer {
     /* What it does not. */
     float *good;        /* where the last epoch is kept: the weights at its end */
     uint64_t good_step; /* 0: there are none yet */
-    bool wild;          /* the last batch's loss was so large that the next may not be finite */
     bool failed;        /* for what is not finite any more */
     uint32_t *order;    /* of the epoch under way */
     size_t validated;   /* pictures validated after it */

@@ -151,8 +151,8 @@ END_TEST
 START_TEST(checkpoint_cut)
 {
     start_training();
-    cut_anywhere(resume);
     cut_anywhere(read_as_weights);
+    cut_anywhere(resume); /* after which the trainer has failed */
     stop();
 }
 END_TEST

@@ -1,10 +1,9 @@
-/* check_team.c -- threads that share out jobs. The threads are plain ones here, not OpenMP's, so
-   that ThreadSanitizer sees all there is to see (see tests/bench/races). */
+/* check_team.c -- threads that share out jobs. */
 #include "internal.h"
 
 #include <pthread.h>
-#include <semaphore.h>
-#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "runner.h"
 #include "team.h"
@@ -13,7 +12,6 @@ enum { MOST = 97, THREADS = 8 };
 
 /* Steps whose jobs read what any job of the last step wrote, by plain loads and stores. */
 struct relay {
-    struct fm_team team;
     unsigned step, last;
     size_t jobs, before; /* of this step and the last */
     uint64_t value[2][MOST];
@@ -39,129 +37,120 @@ static void run_leg(void *state, unsigned thread, size_t job)
     relay->value[relay->step % 2][job] = from[(job + 1) % relay->before] * 31 + job + relay->step;
 }
 
-struct worker {
-    pthread_t thread;
-    struct fm_team *team;
-    unsigned number;
-};
-
-static void *work(void *state)
-{
-    struct worker *worker = state;
-    fm_team_work(worker->team, worker->number);
-    return NULL;
-}
-
-static void run_relay(struct relay *relay, unsigned threads)
-{
-    struct fm_work legs = {next_leg, run_leg, relay};
-    struct worker worker[THREADS];
-    fm_team_begin(&relay->team, &legs, threads);
-    for (unsigned i = 1; i < threads; i++) {
-        worker[i] = (struct worker){.team = &relay->team, .number = i};
-        ck_assert_int_eq(pthread_create(&worker[i].thread, NULL, work, &worker[i]), 0);
-    }
-    fm_team_work(&relay->team, 0);
-    for (unsigned i = 1; i < threads; i++)
-        ck_assert_int_eq(pthread_join(worker[i].thread, NULL), 0);
-    fm_team_end(&relay->team);
-}
-
-/* The same numbers as one thread gives; more threads than processors, too. */
+/* The same numbers as one thread gives; more threads than processors, too, and work after work. */
 START_TEST(each_job_is_done_once_and_after_the_last_step)
 {
     static struct relay alone, together;
     alone = together = (struct relay){.last = 3000};
-    run_relay(&alone, 1);
+    struct fm_work legs = {next_leg, run_leg, &alone};
+    struct fm_team *team = fm_team_new(1, NULL);
+    fm_team_run(team, &legs, 1);
+    fm_team_free(team);
+    ck_assert_uint_eq(alone.step, alone.last);
+    legs.state = &together;
     for (unsigned threads = 2; threads <= THREADS; threads += 3) {
-        together = (struct relay){.last = alone.last};
-        run_relay(&together, threads);
-        ck_assert_uint_eq(together.step, alone.step);
-        ck_assert_int_eq(memcmp(together.value, alone.value, sizeof alone.value), 0);
-        unsigned jobs = 0;
-        for (unsigned i = 0; i < threads; i++)
-            jobs += together.by[i];
-        ck_assert_uint_eq(jobs, alone.by[0]);
+        team = fm_team_new(threads, NULL);
+        for (unsigned most = threads; most >= 1; most /= 2) {
+            together = (struct relay){.last = alone.last};
+            fm_team_run(team, &legs, most);
+            ck_assert_uint_eq(together.step, alone.step);
+            ck_assert_int_eq(memcmp(together.value, alone.value, sizeof alone.value), 0);
+            unsigned jobs = 0;
+            for (unsigned i = 0; i < threads; i++)
+                jobs += together.by[i];
+            ck_assert_uint_eq(jobs, alone.by[0]);
+        }
+        fm_team_free(team);
     }
 }
 END_TEST
 
-/* ---- a thread that sleeps while the numbers of the steps come round */
-
-struct sleeper {
-    struct fm_team team;
-    pthread_t thread;
-    unsigned step, last;
-};
-
-static sem_t held, let_go;
-
-static void hold(int number)
+/* Works so short that the next begins while threads still come from the last, or are on their way to
+   sleep. */
+START_TEST(short_works_one_after_the_other)
 {
-    (void)number;
-    sem_post(&held);
-    while (sem_wait(&let_go) != 0)
-        ;
-}
-
-static size_t next_of_many(void *state)
-{
-    struct sleeper *s = state;
-    return s->step++ < s->last;
-}
-
-/* In the first step the other thread is waited for till it sleeps, and held. */
-static void hold_sleeper(void *state, unsigned thread, size_t job)
-{
-    struct sleeper *s = state;
-    (void)thread, (void)job;
-    if (s->step > 1)
-        return;
-    while (atomic_load(&s->team.sleepers) == 0)
-        ;
-    pthread_kill(s->thread, SIGUSR1);
-    while (sem_wait(&held) != 0)
-        ;
-}
-
-static void *sleep_at_once(void *state)
-{
-    struct sleeper *s = state;
-    while ((atomic_load(&s->team.share[0].ticket) & 0xffffff) ==
-           0) /* the first job is the other's */
-        ;
-    fm_team_work(&s->team, 1);
-    return NULL;
-}
-
-/* The end has the same 16 bits as the step that the sleeper waits in. */
-START_TEST(a_sleeper_wakes_when_step_numbers_have_come_round)
-{
-    static struct sleeper s;
-    struct fm_work many = {next_of_many, hold_sleeper, &s};
-    s.last = 65536;
-    sem_init(&held, 0, 0);
-    sem_init(&let_go, 0, 0);
-    signal(SIGUSR1, hold);
-    fm_team_begin(&s.team, &many, THREADS * 1000); /* no spinning */
-    ck_assert_int_eq(pthread_create(&s.thread, NULL, sleep_at_once, &s), 0);
-    fm_team_work(&s.team, 0);
-    sem_post(&let_go);
-    ck_assert_int_eq(pthread_join(s.thread, NULL), 0);
-    fm_team_end(&s.team);
+    struct relay relay, alone = {.last = 2};
+    struct fm_work legs = {next_leg, run_leg, &alone};
+    struct fm_team *team = fm_team_new(3, NULL);
+    fm_team_run(team, &legs, 1);
+    legs.state = &relay;
+    for (unsigned i = 0; i < 20000; i++) {
+        relay = (struct relay){.last = i % 3};
+        team->spins = i / 1000 % 2 ? 0 : 100;
+        fm_team_run(team, &legs, 3);
+        ck_assert_uint_eq(relay.step, i % 3);
+        if (i % 3 == 2)
+            ck_assert_int_eq(memcmp(relay.value, alone.value, sizeof alone.value), 0);
+    }
+    fm_team_free(team);
 }
 END_TEST
+
+/* Numbers of steps are 16 bits long: a thread that has slept since that number was there before. */
+START_TEST(numbers_of_steps_come_round)
+{
+    struct relay relay = {.last = 200000}, alone = relay;
+    struct fm_work legs = {next_leg, run_leg, &alone};
+    struct fm_team *team = fm_team_new(2, NULL);
+    fm_team_run(team, &legs, 1);
+    legs.state = &relay;
+    team->spins = 0;
+    fm_team_run(team, &legs, 2);
+    ck_assert_int_eq(memcmp(relay.value, alone.value, sizeof alone.value), 0);
+    fm_team_free(team);
+}
+END_TEST
+
+/* A child has none of its parent's threads, and does it all by itself. */
+START_TEST(a_child_does_without)
+{
+    struct relay relay = {.last = 100};
+    struct fm_work legs = {next_leg, run_leg, &relay};
+    struct fm_team *team = fm_team_new(4, NULL);
+    fm_team_run(team, &legs, 4);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        relay = (struct relay){.last = 100};
+        fm_team_run(team, &legs, 4);
+        bool good = relay.step == 100 && relay.by[1] + relay.by[2] + relay.by[3] == 0;
+        fm_team_free(team);
+        _exit(!good);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    fm_team_free(team);
+}
+END_TEST
+
+#ifdef __GLIBC__
+/* Where no thread can be had the caller does it all: more address space than there is would be
+   wanted for their stacks. */
+START_TEST(no_threads_are_to_be_had)
+{
+    struct relay relay = {.last = 100};
+    struct fm_work legs = {next_leg, run_leg, &relay};
+    struct fm_team *team = fm_team_new(4, NULL);
+    pthread_attr_t attributes;
+    ck_assert_int_eq(pthread_getattr_default_np(&attributes), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, (size_t)1 << 50), 0);
+    ck_assert_int_eq(pthread_setattr_default_np(&attributes), 0);
+    fm_team_run(team, &legs, 4);
+    ck_assert_uint_eq(team->helpers, 0);
+    ck_assert_uint_eq(relay.step, 100);
+    fm_team_free(team);
+}
+END_TEST
+
+#endif
 
 START_TEST(the_number_of_threads_has_a_limit)
 {
     ck_assert_uint_ge(fm_threads(0), 1);
     ck_assert_uint_le(fm_threads(0), FM_MOST_THREADS);
     ck_assert_uint_le(fm_threads(UINT32_MAX), FM_MOST_THREADS);
-#ifdef _OPENMP
     ck_assert_uint_eq(fm_threads(3), 3);
-#else
-    ck_assert_uint_eq(fm_threads(3), 1);
-#endif
 }
 END_TEST
 
@@ -169,7 +158,12 @@ int main(void)
 {
     TCase *tcase = tcase_create("team");
     tcase_add_test(tcase, each_job_is_done_once_and_after_the_last_step);
-    tcase_add_test(tcase, a_sleeper_wakes_when_step_numbers_have_come_round);
+    tcase_add_test(tcase, short_works_one_after_the_other);
+    tcase_add_test(tcase, numbers_of_steps_come_round);
+    tcase_add_test(tcase, a_child_does_without);
+#ifdef __GLIBC__
+    tcase_add_test(tcase, no_threads_are_to_be_had);
+#endif
     tcase_add_test(tcase, the_number_of_threads_has_a_limit);
     return run_tests("team", tcase);
 }

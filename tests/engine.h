@@ -47,17 +47,22 @@ static const struct {
     {"conv 4 1x1 | conv 9 3x3 relu | dense 33 tanh | dense classes", 13, 9, 3},
 };
 
-static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
+static inline struct fmnn_net *make_net_of(const char *text, size_t height, size_t width,
+                                           size_t classes, uint64_t seed)
 {
     struct fmnn_error err = {0};
-    struct fmnn_model *model = fmnn_model_parse(models[i].text, "text", &err);
+    struct fmnn_model *model = fmnn_model_parse(text, "text", &err);
     ck_assert_msg(model != NULL, "%s", err.message);
-    struct fmnn_net *net =
-        fmnn_net_new(model, models[i].height, models[i].width, models[i].classes, &err);
+    struct fmnn_net *net = fmnn_net_new(model, height, width, classes, &err);
     ck_assert_msg(net != NULL, "%s", err.message);
     fmnn_model_free(model);
     fmnn_net_initialise(net, seed, 0);
     return net;
+}
+
+static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
+{
+    return make_net_of(models[i].text, models[i].height, models[i].width, models[i].classes, seed);
 }
 
 /* n pictures of noise with labels in turn, a few pixels always black. */

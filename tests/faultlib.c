@@ -140,11 +140,9 @@ EXPORT void *aligned_alloc(size_t alignment, size_t size)
     return !ready() || refused() ? NULL : given(real.aligned_alloc(alignment, size));
 }
 
-/* OpenMP's alone, for each team of threads: where it fails, libgomp ends the program, and nothing else
-   would come to be tried. */
 EXPORT void *memalign(size_t alignment, size_t size)
 {
-    return ready() ? given(real.memalign(alignment, size)) : NULL;
+    return !ready() || refused() ? NULL : given(real.memalign(alignment, size));
 }
 
 EXPORT int posix_memalign(void **p, size_t alignment, size_t size)

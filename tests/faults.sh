@@ -14,7 +14,7 @@ done
 LD_LIBRARY_PATH=$builddir/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 HOME=$TMP/nobody
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
-export LD_LIBRARY_PATH HOME OMP_WAIT_POLICY=passive
+export LD_LIBRARY_PATH HOME
 
 without() { # WHY: nothing can be done here
     skip "programs in trouble" "$1"

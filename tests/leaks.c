@@ -239,7 +239,7 @@ int main(int argc, char **argv)
     directory = argv[1];
     json_set_alloc_funcs(json_memory, free);
     fault_arm(0, 0);
-    /* What is allocated once and stays, by OpenMP and stdio, is there after this. */
+    /* What is allocated once and stays, by stdio and threads, is there after this. */
     for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
         if (trials[i].run() != 0) {
             fprintf(stderr, "leaks: %s: %s\n", trials[i].name, error.message);

@@ -163,7 +163,9 @@ check-expensive:
 # Programs in trouble (tests/faults.sh): what runs them, and what refuses them memory.
 check_PROGRAMS += tests/faults
 tests_faults_SOURCES = tests/faults.c tests/faultlib.h
+if HAVE_SHARED
 check_LTLIBRARIES += tests/faultlib.la
+endif
 tests_faultlib_la_SOURCES = tests/faultlib.c tests/faultlib.h
 tests_faultlib_la_CFLAGS = $(AM_CFLAGS) -fno-sanitize=all
 tests_faultlib_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
@@ -243,4 +245,4 @@ EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/ben
 	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races \
 	tests/bench/coverage tests/bench/mutants \
-	tests/bench/alone.sh tests/bench/alone.c tests/bench/gomp.c
+	tests/bench/alone.sh tests/bench/alone.c

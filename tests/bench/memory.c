@@ -2,16 +2,13 @@
    in place (read and written), from blocks far larger than any cache; and the nanoseconds that a
    read takes which nobody foresaw. Each is the best of several looks.
 
-   Usage: make tests/bench/memory && OMP_NUM_THREADS=2 tests/bench/memory */
+   Usage: make tests/bench/memory && tests/bench/memory [THREADS] */
 #include "internal.h"
 
 #include <stdio.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "profile.h"
+#include "team.h"
 
 /* Words of eight bytes, which any compiler reads fast enough. */
 enum { WORDS = 32 << 20, LOOKS = 5, LINE = 8, JUMPS = 1 << 20 };
@@ -31,27 +28,35 @@ static void update(uint64_t *block, size_t from, size_t to)
         block[i] = block[i] * 3 + 1;
 }
 
-/* Seconds of one look, each thread at its own part. */
-static double look(uint64_t *block, bool write, uint64_t *nothing)
+struct look {
+    uint64_t *block;
+    size_t part; /* words of each thread */
+    bool write;
+    uint64_t sum[FM_MOST_THREADS];
+};
+
+static void look_at(void *state, unsigned thread, size_t part)
 {
+    struct look *look = state;
+    size_t from = part * look->part, to = from + look->part;
+    (void)thread;
+    if (look->write)
+        update(look->block, from, to);
+    else
+        look->sum[part] = sum_of(look->block, from, to);
+}
+
+/* Seconds of one look, each thread at its own part. */
+static double look(uint64_t *block, unsigned threads, bool write, uint64_t *nothing)
+{
+    static struct look look;
+    look = (struct look){.block = block, .part = WORDS / threads / LINE * LINE, .write = write};
     double start = fm_now();
-    uint64_t sum = 0;
-#ifdef _OPENMP
-#pragma omp parallel reduction(+ : sum)
-    {
-        size_t n = (size_t)omp_get_num_threads(), i = (size_t)omp_get_thread_num();
-        size_t part = WORDS / n / LINE * LINE;
-#else
-    {
-        size_t i = 0, part = WORDS;
-#endif
-        if (write)
-            update(block, i * part, (i + 1) * part);
-        else
-            sum += sum_of(block, i * part, (i + 1) * part);
-    }
-    *nothing += sum;
-    return fm_now() - start;
+    fm_team_do(look_at, &look, threads, threads);
+    double seconds = fm_now() - start;
+    for (unsigned i = 0; i < threads; i++)
+        *nothing += look.sum[i];
+    return seconds;
 }
 
 /* A walk from line to line in an order that jumps: a generator of full period. */
@@ -68,16 +73,17 @@ static double latency(uint64_t *line, uint64_t *nothing)
     return (fm_now() - start) / JUMPS;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    unsigned threads = fm_threads(argc > 1 ? (unsigned)atoi(argv[1]) : 0);
     const double bytes = (double)WORDS * sizeof(uint64_t);
     double best[3] = {1e9, 1e9, 1e9};
     uint64_t nothing = 0, *block = fm_alloc_aligned(WORDS, sizeof *block, NULL);
     if (!block)
         return 2;
     for (int i = 0; i < LOOKS; i++) {
-        double now[3] = {look(block, false, &nothing), look(block, true, &nothing),
-                         latency(block, &nothing)};
+        double now[3] = {look(block, threads, false, &nothing),
+                         look(block, threads, true, &nothing), latency(block, &nothing)};
         for (int k = 0; k < 3; k++)
             best[k] = now[k] < best[k] ? now[k] : best[k];
     }
