@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <png.h>
 
-enum { MOST_PIXELS = 4096, SIGNATURE = 8 };
+enum { MOST_PIXELS = 4096, SIGNATURE = 8, TAIL = 16 /* bytes */ };
 
 /* Everything that has to outlive a longjmp is here, none of it in a local variable of decode(). */
 struct reader {
@@ -20,6 +20,7 @@ struct reader {
     png_bytep *rows;
     size_t height, width, channels;
     bool begun, whole;    /* the first chunk was seen; all rows were read */
+    size_t beyond;        /* bytes of IDAT after that */
     uint8_t palette[256]; /* gray of each entry */
     unsigned palette_count;
     struct fmnn_error *err;
@@ -62,13 +63,15 @@ static void raise_error(png_structp png, png_const_charp text)
 }
 
 /* Of the head of a chunk, length and name. What libpng lets pass: a chunk that is passed over before
-   IHDR, and more data after those of all rows. */
+   IHDR, and more data after those of all rows. Where IDATs are tiny, the end of the compressed data
+   and their checksum may still come in some of them. */
 static void look_at_chunk(struct reader *reader, const uint8_t head[8])
 {
-    static const uint8_t nothing[4];
     if (!reader->begun && head[4] & 0x20)
         png_error(reader->png, "its first chunk is not IHDR");
-    if (reader->whole && !memcmp(head + 4, "IDAT", 4) && memcmp(head, nothing, 4) != 0)
+    if (reader->whole && !memcmp(head + 4, "IDAT", 4))
+        reader->beyond += png_get_uint_32(head);
+    if (reader->beyond > TAIL)
         png_error(reader->png, "more IDAT after the last row");
     reader->begun = true;
 }

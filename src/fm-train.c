@@ -731,9 +731,9 @@ static _Noreturn void keep_good(const struct arguments *a, struct fmnn_trainer *
     die("%s; %s holds the weights of epoch %u", error->message, a->output, kept);
 }
 
-/* What an interrupted training is to be resumed from; NULL where that is not asked for. */
-static struct output *make_checkpoint(const struct arguments *a, struct fmnn_trainer *trainer,
-                                      const struct fmnn_net *net)
+/* What an interrupted training is to be resumed from; NULL where that is not asked for, or where the
+   last step spoilt the weights: then the checkpoint before stays. */
+static struct output *make_checkpoint(const struct arguments *a, const struct fmnn_trainer *trainer)
 {
     struct fmnn_error error;
     if (!caught || !a->checkpoint)
@@ -744,7 +744,8 @@ static struct output *make_checkpoint(const struct arguments *a, struct fmnn_tra
     if (error.status != FMNN_DATA)
         die("%s: %s", a->checkpoint, error.message);
     output_abandon(checkpoint);
-    keep_good(a, trainer, net, &error);
+    warn("%s", error.message);
+    return NULL;
 }
 
 /* An interrupted training leaves what it has. */
@@ -763,7 +764,7 @@ static void train_net(struct arguments *a, struct fmnn_net *net, const struct in
         keep_good(a, trainer, net, &error);
     /* The checkpoint holds the weights of the last step, so it is made ready before these make way
        for the best; but the weights are written first. */
-    struct output *checkpoint = make_checkpoint(a, trainer, net);
+    struct output *checkpoint = make_checkpoint(a, trainer);
     if (fmnn_trainer_finish(trainer, &error) != 0)
         die_error(&error);
     save_weights(a->output, net);

@@ -262,30 +262,38 @@ static void remove_date(FILE *picture)
         putc(' ', picture);
 }
 
-/* Who ends fm-plot because gnuplot hangs does not want to look for gnuplot as well. */
+/* Whoever ends fm-plot because gnuplot hangs does not want to look for gnuplot as well. */
 static volatile pid_t child;
 
 static void end_both(int number)
 {
-    kill(child, SIGKILL);
+    if (child > 0)
+        kill(child, SIGKILL);
     output_die(number);
 }
 
-static int wait_for(pid_t pid)
+/* Its exit status. It is reaped only when no signal handler would kill its number any more. */
+static int run(FILE *in, FILE *out, FILE *err)
 {
     static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
     enum { ENDS = sizeof ends / sizeof *ends };
     struct sigaction before[ENDS], both = {.sa_handler = end_both};
+    siginfo_t info;
     int status;
-    child = pid;
+    signal(SIGCHLD, SIG_DFL); /* where our parent ignored it, there would be no status */
     for (size_t i = 0; i < ENDS; i++)
         if (sigaction(ends[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
             sigaction(ends[i], &both, NULL);
+    pid_t pid = child = spawn(in, out, err);
+    while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) != 0)
+        if (errno != EINTR)
+            die_errno("gnuplot");
+    child = 0;
+    for (size_t i = 0; i < ENDS; i++)
+        sigaction(ends[i], &before[i], NULL);
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             die_errno("gnuplot");
-    for (size_t i = 0; i < ENDS; i++)
-        sigaction(ends[i], &before[i], NULL);
     return status;
 }
 
@@ -294,7 +302,7 @@ FILE *gnuplot_run(FILE *script, enum plot_format format)
     FILE *picture = temporary(), *err = temporary();
     if (fflush(script) != 0 || ferror(script) || lseek(fileno(script), 0, SEEK_SET) != 0)
         die_errno("temporary file");
-    int status = wait_for(spawn(script, picture, err));
+    int status = run(script, picture, err);
     if (WIFSIGNALED(status))
         die("gnuplot: killed by signal %d", WTERMSIG(status));
     char *why = complaint(err);
