@@ -266,6 +266,12 @@ START_TEST(by_hand)
     chunk("IEND", "", 0);
     accepted("several IDAT, one of them empty");
 
+    gray_start();
+    for (size_t i = 0; i < packed_bytes; i++)
+        chunk("IDAT", packed + i, 1);
+    chunk("IEND", "", 0);
+    accepted("an IDAT for each byte");
+
     for (size_t first = 0; first <= packed_bytes; first++) {
         gray_start();
         chunk("IDAT", packed, first);
@@ -427,9 +433,9 @@ START_TEST(bad_chunks)
 
     gray_start();
     chunk("IDAT", packed, packed_bytes);
-    chunk("IDAT", "x", 1);
+    chunk("IDAT", "what none did want", 17);
     chunk("IEND", "", 0);
-    refused("a byte more in an IDAT of its own", "more IDAT after the last row");
+    refused("17 bytes more in an IDAT of their own", "more IDAT after the last row");
 
     gray_start();
     chunk("IDAT", packed, 5);
