@@ -94,7 +94,7 @@ static bool feed(void *state, struct fm_run *run)
     return n > 0;
 }
 
-/* Starting a thread takes as long as some million multiply-adds. */
+/* To begin a thread, or to wake it, takes as long as some million multiply-adds. */
 static unsigned threads_for(const struct fmnn_predictor *predictor, size_t n)
 {
     double worth = 1 + predictor->work * (double)n / (1 << 22);

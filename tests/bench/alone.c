@@ -1,5 +1,5 @@
-/* alone.c -- trains the tests' models with one kernel set and prints a digest of the weights, the
-   same everywhere. It needs no library, so that it is easily built for another machine: see
+/* alone.c -- trains the tests' models with one kernel set, predicts with them, and prints a digest of
+   weights and probabilities, the same everywhere. It needs no library, so that it is easily built for another machine: see
    tests/bench/neon, and races. */
 #include "engine.h"
 
@@ -34,14 +34,29 @@ static bool feed(void *state, struct fm_run *run)
 }
 
 /* 64 bits by FNV-1a. */
-static uint64_t digest(const struct fmnn_net *net)
+static uint64_t digest(uint64_t hash, const float *values, size_t count)
 {
-    uint64_t hash = 0xcbf29ce484222325;
-    for (size_t i = 0; i < net->stored; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint32_t bits;
-        memcpy(&bits, &net->weights[i], sizeof bits);
+        memcpy(&bits, &values[i], sizeof bits);
         hash = (hash ^ bits) * 0x100000001b3;
     }
+    return hash;
+}
+
+/* Enough pictures for all threads, and a last batch that is short. */
+static uint64_t predict(uint64_t hash, const struct fmnn_net *net, const char *kernels,
+                        unsigned threads)
+{
+    enum { PICTURES = 5000 };
+    struct fmnn_data *data = make_data(net, PICTURES, 33);
+    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 0, threads, kernels, NULL);
+    float *probabilities = malloc(PICTURES * net->classes * sizeof *probabilities);
+    fmnn_predictor_run(predictor, data->pixels, PICTURES, probabilities);
+    hash = digest(hash, probabilities, PICTURES * net->classes);
+    free(probabilities);
+    fmnn_predictor_free(predictor);
+    fmnn_data_free(data);
     return hash;
 }
 
@@ -67,7 +82,8 @@ static uint64_t train(size_t model, const struct fm_kernels *kernels, unsigned t
                          .profile = fm_profile_new(plan->step_count, threads, NULL)};
     fm_plan_loop(plan, kernels, threads, &run, feed, &t);
     fm_profile_free(run.profile);
-    uint64_t hash = digest(net);
+    uint64_t hash = digest(0xcbf29ce484222325, net->weights, net->stored);
+    hash = predict(hash, net, kernels->name, threads);
     free(slots);
     fm_plan_free(plan);
     fmnn_data_free(data);
