@@ -155,7 +155,7 @@ expensive_tests = \
 	tests/expensive/locales.test \
 	tests/expensive/kills.test \
 	tests/expensive/resume.test
-EXTRA_DIST += $(expensive_tests)
+EXTRA_DIST += $(expensive_tests) tests/RELIABILITY.md
 .PHONY: check-expensive
 check-expensive:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(expensive_tests)'
