@@ -22,7 +22,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
 #endif
 
-enum { MOST = 1 << 16, LARGE = 1 << 15, LARGEST = 1 << 18, KEPT = 16 };
+enum { MOST = 1 << 16, LARGE = 1 << 15, LARGEST = 1 << 23, KEPT = 24 };
 
 static struct {
     bool running;
@@ -70,11 +70,12 @@ void __wrap_free(void *block);
 _Noreturn void __real_exit(int status);
 _Noreturn void __wrap_exit(int status);
 
-/* Buffers of tables are so large that the sanitizer would ask the system for each, which takes longer
-   than to read a small table: they are kept, and poisoned while nobody has them. */
+/* Buffers of tables and matrices of many classes are so large that the sanitizer would ask the system
+   for each, which takes longer than to read a small table: they are kept, in powers of two, and
+   poisoned where nobody has them. */
 static struct large {
     void *block;
-    size_t size;
+    size_t room, size; /* size is what who has it asked for */
     bool taken;
 } large[KEPT];
 
@@ -86,24 +87,36 @@ static struct large *large_of(const void *block)
     return NULL;
 }
 
-static void *take(size_t size)
+/* NULL: it is not kept. */
+static struct large *keep(size_t size)
 {
     struct large *found = NULL;
-    for (size_t i = 0; i < KEPT && size >= LARGE && size <= LARGEST; i++) {
-        if (large[i].taken || (large[i].block && large[i].size != size))
+    size_t room = LARGE;
+    while (room < size)
+        room *= 2;
+    for (size_t i = 0; i < KEPT; i++) {
+        if (large[i].taken || (large[i].block && large[i].room != room))
             continue;
         found = &large[i];
         if (found->block)
             break;
     }
-    if (!found)
+    if (found && !found->block)
+        *found = (struct large){.block = __real_malloc(room), .room = room};
+    return found;
+}
+
+static void *take(size_t size)
+{
+    struct large *kept = size >= LARGE && size <= LARGEST ? keep(size) : NULL;
+    if (!kept)
         return __real_malloc(size);
-    if (!found->block)
-        *found = (struct large){__real_malloc(size), size, false};
-    HOLDS(found->block);
-    ASAN_UNPOISON_MEMORY_REGION(found->block, size);
-    found->taken = true;
-    return found->block;
+    HOLDS(kept->block);
+    kept->size = size;
+    kept->taken = true;
+    ASAN_POISON_MEMORY_REGION(kept->block, kept->room);
+    ASAN_UNPOISON_MEMORY_REGION(kept->block, size);
+    return kept->block;
 }
 
 static void give_back(void *block)
@@ -115,7 +128,7 @@ static void give_back(void *block)
     }
     HOLDS(kept->taken);
     kept->taken = false;
-    ASAN_POISON_MEMORY_REGION(block, kept->size);
+    ASAN_POISON_MEMORY_REGION(block, kept->room);
 }
 
 void fuzz_program_end(void)
@@ -131,7 +144,10 @@ void *__wrap_malloc(size_t size)
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-    return note(__real_calloc(count, size));
+    size_t all;
+    if (__builtin_mul_overflow(count, size, &all) || all < LARGE || all > LARGEST)
+        return note(__real_calloc(count, size));
+    return note(memset(take(all), 0, all));
 }
 
 void *__wrap_realloc(void *block, size_t size)
