@@ -156,6 +156,27 @@ START_TEST(mistakes_are_met_with_one_line)
 }
 END_TEST
 
+START_TEST(the_nearest_word)
+{
+    static const char *const exchanged[] = {"optimizerab", "optimizre", NULL};
+    static const char *const first[] = {"epochsa", "epochsb", NULL};
+    static const char *const far[] = {"a", "b", NULL};
+    ck_assert_str_eq(fmnn_nearest("optimizer", exchanged), "optimizre");
+    ck_assert_str_eq(fmnn_nearest("epochs", first), "epochsa");
+    ck_assert_ptr_null(fmnn_nearest("abcdef", far));
+}
+END_TEST
+
+START_TEST(bounds_belong_to_it)
+{
+    struct fmnn_recipe recipe = {0};
+    ck_assert_int_eq(fmnn_recipe_set(&recipe, "batch", "1", NULL), 0);
+    ck_assert_uint_eq(recipe.batch, 1);
+    ck_assert_int_eq(fmnn_recipe_set(&recipe, "batch", "65536", NULL), 0);
+    ck_assert_uint_eq(recipe.batch, 65536);
+}
+END_TEST
+
 START_TEST(long_texts_end)
 {
     struct fmnn_error err;
@@ -408,6 +429,8 @@ int main(void)
     tcase_add_test(tcase, presets_have_the_known_sizes);
     tcase_add_test(tcase, texts_are_read_and_written_canonically);
     tcase_add_test(tcase, mistakes_are_met_with_one_line);
+    tcase_add_test(tcase, the_nearest_word);
+    tcase_add_test(tcase, bounds_belong_to_it);
     tcase_add_test(tcase, long_texts_end);
     tcase_add_test(tcase, recipes_come_from_the_text);
     tcase_add_test(tcase, shapes_are_those_of_keras);
