@@ -161,8 +161,10 @@ START_TEST(the_nearest_word)
     static const char *const exchanged[] = {"optimizerab", "optimizre", NULL};
     static const char *const first[] = {"epochsa", "epochsb", NULL};
     static const char *const far[] = {"a", "b", NULL};
+    static const char *const shorter[] = {"epoch", NULL};
     ck_assert_str_eq(fmnn_nearest("optimizer", exchanged), "optimizre");
     ck_assert_str_eq(fmnn_nearest("epochs", first), "epochsa");
+    ck_assert_str_eq(fmnn_nearest("epochs", shorter), "epoch");
     ck_assert_ptr_null(fmnn_nearest("abcdef", far));
 }
 END_TEST
