@@ -4,6 +4,7 @@
 #include <check.h>
 #include <png.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +132,11 @@ START_TEST(many_files)
         snprintf(name, sizeof name, "many%u", i);
         make_idx(name, 2, H, W, i);
     }
+    struct rlimit usual, few; /* which those that stay open would soon reach */
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    few = usual;
+    few.rlim_cur = 64;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
     struct fmnn_images *images = fmnn_images_new(NULL, &error);
     for (unsigned i = 0; i < 3 * FILES; i++) {
         snprintf(name, sizeof name, "many%u:%u", i % FILES, i % 2);
@@ -140,6 +146,7 @@ START_TEST(many_files)
         reads(images, name, other);
     }
     fmnn_images_free(images);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &usual), 0);
 }
 END_TEST
 

@@ -156,6 +156,29 @@ START_TEST(mistakes_are_met_with_one_line)
 }
 END_TEST
 
+START_TEST(the_nearest_word)
+{
+    static const char *const exchanged[] = {"optimizerab", "optimizre", NULL};
+    static const char *const first[] = {"epochsa", "epochsb", NULL};
+    static const char *const far[] = {"a", "b", NULL};
+    static const char *const shorter[] = {"epoch", NULL};
+    ck_assert_str_eq(fmnn_nearest("optimizer", exchanged), "optimizre");
+    ck_assert_str_eq(fmnn_nearest("epochs", first), "epochsa");
+    ck_assert_str_eq(fmnn_nearest("epochs", shorter), "epoch");
+    ck_assert_ptr_null(fmnn_nearest("abcdef", far));
+}
+END_TEST
+
+START_TEST(bounds_belong_to_it)
+{
+    struct fmnn_recipe recipe = {0};
+    ck_assert_int_eq(fmnn_recipe_set(&recipe, "batch", "1", NULL), 0);
+    ck_assert_uint_eq(recipe.batch, 1);
+    ck_assert_int_eq(fmnn_recipe_set(&recipe, "batch", "65536", NULL), 0);
+    ck_assert_uint_eq(recipe.batch, 65536);
+}
+END_TEST
+
 START_TEST(long_texts_end)
 {
     struct fmnn_error err;
@@ -340,8 +363,10 @@ START_TEST(parameters_lie_in_panels)
                 fm_parameter_get_units(p, net->weights, unit, n, out + unit * row);
             }
             ck_assert_int_eq(memcmp(in, out, count * sizeof *in), 0);
+            size_t wrong = 0;
             for (size_t k = 0; k < count; k++)
-                ck_assert(net->weights[stored_place(p, k)] == in[k]);
+                wrong += net->weights[stored_place(p, k)] != in[k];
+            ck_assert_uint_eq(wrong, 0);
         }
         free(in);
         free(out);
@@ -354,7 +379,7 @@ START_TEST(starting_weights_go_by_their_place)
 {
     struct fmnn_net *net = net_of(odd_models[_i], 19, 17, 3, NULL);
     ck_assert_ptr_nonnull(net);
-    for (unsigned threads = 0; threads < 4; threads++) {
+    for (unsigned threads = 0; threads < if_quick(1, 4); threads++) {
         fmnn_net_initialise(net, 40 + threads, threads);
         for (size_t i = 0; i < net->parameter_count; i += 2) {
             const struct fm_parameter *p = &net->parameter[i];
@@ -406,6 +431,8 @@ int main(void)
     tcase_add_test(tcase, presets_have_the_known_sizes);
     tcase_add_test(tcase, texts_are_read_and_written_canonically);
     tcase_add_test(tcase, mistakes_are_met_with_one_line);
+    tcase_add_test(tcase, the_nearest_word);
+    tcase_add_test(tcase, bounds_belong_to_it);
     tcase_add_test(tcase, long_texts_end);
     tcase_add_test(tcase, recipes_come_from_the_text);
     tcase_add_test(tcase, shapes_are_those_of_keras);

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <math.h>
 
+#include "real.h"
 #include "rng.h"
 #include "runner.h"
 
@@ -84,6 +85,28 @@ START_TEST(many_at_once)
 }
 END_TEST
 
+/* The logarithm of our own against that of the system; its bits are the same everywhere. */
+START_TEST(logarithms)
+{
+    uint64_t bits, digest = 0;
+    for (int e = -1000; e <= 1000; e += 40) {
+        for (int i = 0; i < 500; i++) {
+            double x = ldexp(0.5 + i / 1000.0, e), wanted = log(x);
+            double got = fm_log(x);
+            ck_assert_double_le(fabs(got - wanted), 6e-16 * fabs(wanted));
+            memcpy(&bits, &got, sizeof bits);
+            digest = (digest ^ bits) * 0x100000001b3u;
+        }
+    }
+    ck_assert_uint_eq(digest, UINT64_C(4575344322502493978));
+    for (int i = -400; i <= 400; i++) {
+        double x = 1 + i / 1024.0, wanted = log(x);
+        ck_assert_double_le(fabs(fm_log(x) - wanted), 6e-16 * fabs(wanted));
+    }
+    ck_assert_double_eq(fm_log(1), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("rng");
@@ -92,5 +115,6 @@ int main(void)
     tcase_add_test(tcase, shuffle_is_a_permutation);
     tcase_add_test(tcase, truncated_normal_moments);
     tcase_add_test(tcase, many_at_once);
+    tcase_add_test(tcase, logarithms);
     return run_tests("rng", tcase);
 }

@@ -509,6 +509,8 @@ static bool set_comma_locale(void)
         if (setlocale(LC_ALL, names[i]))
             return true;
     /* None is installed: glibc can make one here. */
+    if (if_quick(1, 0))
+        return false;
     if (system("localedef -i de_DE -f UTF-8 ./de_DE.UTF-8 >localedef.log 2>&1") != 0)
         return false;
     setenv("LOCPATH", scratch_directory, 1);
@@ -589,7 +591,7 @@ static uint64_t scramble(uint64_t x)
 /* Numbers of all kinds against the C library's, which is exact. */
 START_TEST(numbers_are_those_of_printf)
 {
-    for (uint64_t i = 0; i < 300000; i++) {
+    for (uint64_t i = 0, all = if_quick(2000, 300000); i < all; i++) {
         uint64_t u = scramble(i + 1);
         uint32_t v = (uint32_t)(u >> 20);
         double kind[7] = {0,

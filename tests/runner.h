@@ -6,6 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* How many of what a test has many of, or the distance between those that it takes: tests/bench/mutants, which
+   runs it thousands of times, sets FMNN_QUICK. */
+static inline size_t if_quick(size_t quick, size_t usual)
+{
+    return getenv("FMNN_QUICK") ? quick : usual;
+}
+
 /* Check writes TAP to a file only; "-" is its standard output. Prints no summary of its own. */
 static inline int run_tests(const char *name, TCase *tcase)
 {
@@ -13,6 +20,8 @@ static inline int run_tests(const char *name, TCase *tcase)
     suite_add_tcase(suite, tcase);
     tcase_set_timeout(tcase, 300);
     SRunner *runner = srunner_create(suite);
+    if (if_quick(1, 0))
+        setvbuf(stdout, NULL, _IOLBF, 0); /* the first failure ends it */
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);
     int failed = srunner_ntests_failed(runner);
