@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     }
     struct set set = {argv[1], number(argv[4], 256), number(argv[5], 4096), number(argv[6], 4096),
                       argc == 8};
-    unsigned rows = number(argv[2], 1000000), test_rows = number(argv[3], 1000000);
+    unsigned rows = number(argv[2], 10000000), test_rows = number(argv[3], 10000000);
     if (!rows || !set.classes || !set.height || !set.width) {
         fprintf(stderr, "mkidx: only TEST_ROWS may be 0\n");
         return 2;
