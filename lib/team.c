@@ -8,8 +8,8 @@
 enum { BITS = 24 };
 static const uint64_t field = ((uint64_t)1 << BITS) - 1;
 
-/* The end has no jobs, so it never looks like the step that a thread is waiting in, even where the
-   numbers of steps have come round. */
+/* The end has no jobs, so it never looks like the step that the caller is waiting in, even where the
+   numbers of steps have come round. A helper may then sleep on, until the next step. */
 static inline bool same_step(uint64_t a, uint64_t b)
 {
     return a >> BITS == b >> BITS;
@@ -135,41 +135,26 @@ static void take_part(struct fm_team *team, unsigned thread)
 
 /* ---- threads */
 
-struct helper {
-    struct fm_team *team;
-    unsigned number;
-};
-
 static void *help(void *state)
 {
-    struct helper helper = *(struct helper *)state;
-    free(state);
-    take_part(helper.team, helper.number);
+    struct fm_helper *helper = state;
+    take_part(helper->team, helper->number);
     return NULL;
 }
 
-/* False where there is no thread, or no memory, to be had. */
-static bool add_helper(struct fm_team *team)
-{
-    struct helper *helper = malloc(sizeof *helper);
-    if (!helper)
-        return false;
-    *helper = (struct helper){team, team->helpers + 1};
-    if (pthread_create(&team->thread[team->helpers], NULL, help, helper) == 0) {
-        team->helpers++;
-        return true;
-    }
-    free(helper);
-    return false;
-}
-
+/* As many as there are to be had. */
 static void add_helpers(struct fm_team *team, unsigned most)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (team->helpers < most && add_helper(team))
-        ;
+    while (team->helpers < most) {
+        struct fm_helper *helper = &team->helper[team->helpers];
+        *helper = (struct fm_helper){.team = team, .number = team->helpers + 1};
+        if (pthread_create(&helper->thread, NULL, help, helper) != 0)
+            break;
+        team->helpers++;
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
@@ -185,7 +170,7 @@ struct fm_team *fm_team_new(unsigned threads, struct fmnn_error *err)
     team->spins = threads <= fm_threads(0) ? SPINS : 0;
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->wake, NULL);
-    if (threads > 1 && !(team->thread = fm_alloc(threads - 1, sizeof *team->thread, err))) {
+    if (threads > 1 && !(team->helper = fm_alloc(threads - 1, sizeof *team->helper, err))) {
         fm_team_free(team);
         return NULL;
     }
@@ -202,10 +187,10 @@ void fm_team_free(struct fm_team *team)
     pthread_mutex_unlock(&team->lock);
     if (team->home == getpid()) /* a child has none of its parent's threads */
         while (team->helpers > 0)
-            pthread_join(team->thread[--team->helpers], NULL);
+            pthread_join(team->helper[--team->helpers].thread, NULL);
     pthread_cond_destroy(&team->wake);
     pthread_mutex_destroy(&team->lock);
-    free(team->thread);
+    free(team->helper);
     free(team);
 }
 

@@ -48,10 +48,16 @@ struct fm_team {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     atomic_bool over;
-    unsigned threads;  /* at most */
-    unsigned helpers;  /* that have begun; the caller is one more, number 0 */
-    pid_t home;        /* the process that has them */
-    pthread_t *thread; /* [helpers] */
+    unsigned threads;         /* at most */
+    unsigned helpers;         /* that have begun; the caller is one more, number 0 */
+    pid_t home;               /* the process that has them */
+    struct fm_helper *helper; /* [helpers] */
+};
+
+struct fm_helper {
+    pthread_t thread;
+    struct fm_team *team;
+    unsigned number;
 };
 
 /* For up to so many threads, the caller of fm_team_run being one of them. Signals are not for them. */

@@ -219,8 +219,7 @@ static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_e
 /* ---- 3. an epoch */
 
 /* The batches of one call: of training or, after them, of validation. They are run in one go for so
-   long that starting the threads does not count, but not so long that a signal would have to wait.
- */
+   long that waking the threads does not count, but not so long that a signal would have to wait. */
 struct go {
     struct fmnn_trainer *t;
     bool training, bad; /* bad: the loss was not finite */
