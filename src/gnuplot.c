@@ -199,11 +199,17 @@ static pid_t spawn(FILE *in, FILE *out, FILE *err)
     return pid;
 }
 
+static void back_to(FILE *stream, long offset)
+{
+    if (ferror(stream) || fseek(stream, offset, SEEK_SET) != 0)
+        die_errno("temporary file");
+}
+
 /* The most telling line of what gnuplot said, cleaned: the last that is not blank, or "". */
 static char *complaint(FILE *err)
 {
     char line[512], last[512] = "";
-    rewind(err);
+    back_to(err, 0);
     while (fgets(line, sizeof line, err)) {
         line[strcspn(line, "\n")] = 0;
         if (line[strspn(line, " \t^")])
@@ -244,7 +250,7 @@ static void remove_date(FILE *picture)
     static const char key[] = "/CreationDate (D:";
     size_t matched = 0;
     int c;
-    rewind(picture);
+    back_to(picture, 0);
     while ((c = getc(picture)) != EOF) {
         matched = c == key[matched] ? matched + 1 : c == key[0];
         if (matched == sizeof key - 1)
@@ -256,8 +262,9 @@ static void remove_date(FILE *picture)
     while ((c = getc(picture)) != EOF && c != ')')
         ;
     end = ftell(picture);
-    if (c != ')' || end - start > 64 || fseek(picture, start, SEEK_SET) != 0)
+    if (c != ')' || end - start > 64)
         return;
+    back_to(picture, start);
     while (start++ < end)
         putc(' ', picture);
 }
@@ -317,6 +324,6 @@ FILE *gnuplot_run(FILE *script, enum plot_format format)
     free(why);
     if (format == PLOT_PDF)
         remove_date(picture);
-    rewind(picture);
+    back_to(picture, 0);
     return picture;
 }

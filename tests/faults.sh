@@ -121,6 +121,7 @@ drawing_commands() {
         return
     }
     try "$1" "plot history as PNG" -o p.png -- fm-plot history -o box/p.png h
+    try "$1" "plot history as PDF" -o p.pdf -- fm-plot history -o box/p.pdf h
     try "$1" "plot images as PNG" -o p.png -- fm-plot images --limit 2 -o box/p.png pred
 }
 
