@@ -501,7 +501,7 @@ static void number_is(const char *text, bool good, double wanted)
     fmnn_table_close(table);
 }
 
-/* The Check process must not keep it: tests run in children. */
+/* To be set back at the test's end, where it has no process to itself (CK_FORK=no). */
 static bool set_comma_locale(void)
 {
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
@@ -565,6 +565,7 @@ START_TEST(numbers)
         fmnn_format_number(text, format[i].number);
         ck_assert_str_eq(text, format[i].text);
     }
+    setlocale(LC_ALL, "C");
 }
 END_TEST
 
