@@ -10,7 +10,8 @@
    runs it thousands of times, sets FMNN_QUICK. */
 static inline size_t if_quick(size_t quick, size_t usual)
 {
-    return getenv("FMNN_QUICK") ? quick : usual;
+    const char *wish = getenv("FMNN_QUICK");
+    return wish && *wish ? quick : usual;
 }
 
 /* Check writes TAP to a file only; "-" is its standard output. Prints no summary of its own. */
