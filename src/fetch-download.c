@@ -256,6 +256,8 @@ static void set_options(struct request *r)
     set_callbacks(r);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "fmnn/" PACKAGE_VERSION);
     set_tls(curl);
+    /* What a bad answer left in a connection is not taken for the next one. */
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)(r->mirror->failures > 0));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
