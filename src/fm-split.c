@@ -195,8 +195,8 @@ static void look_at_pictures(struct pair *pair)
     pair->height = size[1];
     pair->width = size[2];
     if (pair->height > FMNN_LARGEST_SIDE || pair->width > FMNN_LARGEST_SIDE)
-        die("%s: has pictures of %zux%zu, more than %d in a direction", on_disk(pair->images), pair->height,
-            pair->width, FMNN_LARGEST_SIDE);
+        die("%s: has pictures of %zux%zu, more than %d in a direction", on_disk(pair->images),
+            pair->height, pair->width, FMNN_LARGEST_SIDE);
 }
 
 static void look_at_labels(const struct pair *pair)
@@ -209,8 +209,8 @@ static void look_at_labels(const struct pair *pair)
     if (rank != 1)
         die("%s: has rank %u, but labels have rank 1", on_disk(pair->labels), rank);
     if (size[0] != pair->count)
-        die("%s: has %zu pictures, but %s has %zu labels", on_disk(pair->images), pair->count, on_disk(pair->labels),
-            size[0]);
+        die("%s: has %zu pictures, but %s has %zu labels", on_disk(pair->images), pair->count,
+            on_disk(pair->labels), size[0]);
 }
 
 static void read_labels(struct pair *pair)
