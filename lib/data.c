@@ -6,10 +6,10 @@
 
 int fm_check_picture(size_t height, size_t width, struct fmnn_error *err)
 {
-    enum { MOST = 4096 };
-    if (height < 1 || width < 1 || height > MOST || width > MOST)
+    const int most = FMNN_LARGEST_SIDE;
+    if (height < 1 || width < 1 || height > FMNN_LARGEST_SIDE || width > FMNN_LARGEST_SIDE)
         return fm_fail(err, FMNN_USAGE, "pictures of %zux%zu are not in 1x1..%dx%d", height, width,
-                       MOST, MOST);
+                       most, most);
     return 0;
 }
 

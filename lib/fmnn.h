@@ -48,6 +48,9 @@ extern "C" {
 
 FMNN_API const char *fmnn_version(void); /* of the library in use, "0.1.0" */
 
+/* The most rows, and columns, that a picture may have, wherever it comes from. */
+enum { FMNN_LARGEST_SIDE = 4096 };
+
 /* ---- 1. Errors ------------------------------------------------------------------------------ */
 
 enum fmnn_status {
@@ -140,8 +143,8 @@ FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, con
 /* ---- 4. PNG files --------------------------------------------------------------------------- */
 
 /* Reads a PNG picture as gray bytes: colour by luma (Rec. 601, integers), 16 bits scaled to 8,
-   alpha over black. *pixels is malloc'ed, (height, width). Pictures above 4096 in either
-   direction, and damaged ones, are refused. */
+   alpha over black. *pixels is malloc'ed, (height, width). Pictures above FMNN_LARGEST_SIDE in
+   either direction, and damaged ones, are refused. */
 FMNN_API int fmnn_png_read(const char *path, size_t *height, size_t *width, uint8_t **pixels,
                            struct fmnn_error *err);
 
@@ -258,8 +261,8 @@ FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, con
 /* A model with shapes, and its weights. */
 struct fmnn_net;
 
-/* classes: the number of them, 1 to 65,536; pictures are (height, width) bytes, 1x1 to
-   4096x4096. Weights are zero, 2^30 at most. */
+/* classes: the number of them, 1 to 65,536; pictures are (height, width) bytes, from 1x1,
+   FMNN_LARGEST_SIDE at most in either direction. Weights are zero, 2^30 at most. */
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
@@ -304,7 +307,7 @@ FMNN_API void fmnn_net_set(struct fmnn_net *net, size_t i, const float *values);
 
 /* Pictures and labels in memory, one byte a pixel. */
 struct fmnn_data;
-/* For pictures of 1x1 to 4096x4096, as nets take them. */
+/* For pictures of such sizes as nets take. */
 FMNN_API struct fmnn_data *fmnn_data_new(size_t height, size_t width, struct fmnn_error *err);
 FMNN_API void fmnn_data_free(struct fmnn_data *data);
 /* Makes room for one more picture and returns where its height * width pixels go. */
@@ -344,8 +347,8 @@ enum fmnn_progress {
     FMNN_EPOCH, /* that ended an epoch: fmnn_trainer_epoch tells its figures */
     FMNN_DONE,  /* nothing is left to do: all epochs, or out of patience */
 };
-/* Does the next batch. -1 on error (a loss or weights that are not finite: FMNN_DATA, with the step,
-   the epoch and the layer); nothing can be done then but to finish. */
+/* Does the next batch. -1 on error (a loss or weights that are not finite: FMNN_DATA, with the
+   step, the epoch and the layer); nothing can be done then but to finish. */
 FMNN_API int fmnn_trainer_advance(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* The figures of an epoch that has ended, from 1; NULL: it has not. */
 FMNN_API const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *trainer,
@@ -384,7 +387,8 @@ FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
 
 /* Puts the weights to keep into the net, with the record of the training that its file will
    bear. The trainer is at its end then. Of a training that failed these are those of the epoch that
-   fmnn_trainer_kept tells; -1 where it tells none. */
+   fmnn_trainer_kept tells; -1 where it tells none, or where a checkpoint was read since that was
+   made inside an epoch and has no weights but those of its last step. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* Writes a checkpoint; reads one back into a trainer made with the same net, data and recipe. A
    trainer that has failed goes on from there; a checkpoint that turns out to be bad after a part of

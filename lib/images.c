@@ -7,7 +7,6 @@
 enum {
     MOST_OPEN = 32, /* IDX files */
     LONGEST_NAME = 4096,
-    LARGEST_SIDE = 4096, /* as for PNG files; so height * width always fits */
 };
 
 /* Where a picture lies: in a row of an IDX file, or in a PNG file of its own. */
@@ -133,10 +132,10 @@ static int check_pictures(const char *image, struct file *file, struct fmnn_erro
     file->rows = fmnn_idx_size(file->idx, 0);
     file->height = fmnn_idx_size(file->idx, 1);
     file->width = fmnn_idx_size(file->idx, 2);
-    if (file->height > LARGEST_SIDE || file->width > LARGEST_SIDE)
+    if (file->height > FMNN_LARGEST_SIDE || file->width > FMNN_LARGEST_SIDE)
         return fm_fail(err, FMNN_DATA,
                        "%.300s: %.300s has pictures of %zux%zu, more than %d in a direction", image,
-                       path, file->height, file->width, LARGEST_SIDE);
+                       path, file->height, file->width, FMNN_LARGEST_SIDE);
     return 0;
 }
 

@@ -61,6 +61,7 @@ struct fmnn_idx *fm_idx_open_onward(const char *path, struct fmnn_error *err);
 /* sets.c: what is wrong with a class name of so many bytes, or NULL: names are UTF-8 without
    control characters, 1 to 1000 bytes, wherever they come from. */
 const char *fm_name_fault(const char *name, size_t length);
+/* Control characters or not, and of any length. */
 bool fm_is_utf8(const char *text);
 
 /* words.c: text to numbers, strictly (no blanks, no sign unless said, the whole word), in any

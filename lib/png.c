@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <png.h>
 
-enum { MOST_PIXELS = 4096, SIGNATURE = 8, TAIL = 16 /* bytes */ };
+enum { SIGNATURE = 8, TAIL = 16 /* bytes */ };
 
 /* Everything that has to outlive a longjmp is here, none of it in a local variable of decode(). */
 struct reader {
@@ -53,7 +53,7 @@ static void raise_error(png_structp png, png_const_charp text)
         fm_fail(reader->err, FMNN_MEMORY, "%s: out of memory", reader->path);
     else if (strstr(reader->warning, "exceeds user limit"))
         fm_fail(reader->err, FMNN_DATA, "%s: the picture is larger than %d x %d pixels",
-                reader->path, MOST_PIXELS, MOST_PIXELS);
+                reader->path, FMNN_LARGEST_SIDE, FMNN_LARGEST_SIDE);
     else if (reader->warning[0])
         fm_fail(reader->err, FMNN_DATA, "%s: damaged PNG file: %s (%s)", reader->path, text,
                 reader->warning);
@@ -96,7 +96,7 @@ static void give_bytes(png_structp png, png_bytep bytes, size_t count)
 
 static void set_limits(png_structp png)
 {
-    png_set_user_limits(png, MOST_PIXELS, MOST_PIXELS);
+    png_set_user_limits(png, FMNN_LARGEST_SIDE, FMNN_LARGEST_SIDE);
     png_set_chunk_malloc_max(png, 1 << 20);
     png_set_chunk_cache_max(png, 1); /* none: 0 would mean no limit */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);

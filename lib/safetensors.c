@@ -61,8 +61,7 @@ static bool little_endian(void)
     return first == 1;
 }
 
-/* From the byte order of a big-endian host to the file's, and back. */
-/* no test: of a big-endian host */
+/* no test: from the byte order of a big-endian host to the file's, and back */
 static void reverse_each(uint8_t *p, size_t bytes, unsigned width)
 {
     for (; bytes >= width; p += width, bytes -= width)

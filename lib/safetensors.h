@@ -33,8 +33,8 @@ struct fm_pair {
     const char *key, *value; /* UTF-8 */
 };
 
-/* JSON as text, malloc'ed, or NULL; json NULL is want of memory, too. json_dumps() can lose a key and
-   not tell, where there is no memory to copy it; nothing is allocated between here and the text. */
+/* JSON as text, malloc'ed, or NULL; json NULL is want of memory, too. json_dumps() can lose a key
+   and not tell, where there is no memory to copy it; here every failure is seen. */
 struct json_t;
 char *fm_json_text(const struct json_t *json, size_t flags, struct fmnn_error *err);
 

@@ -184,8 +184,8 @@ static int read_input(const struct fm_safetensors *file, size_t *height, size_t 
     bool good = json_unpack_ex(input, NULL, JSON_STRICT, "{s:[I,I,I],s:F}", "shape", &channels, &h,
                                &w, "scale", &scale) == 0;
     json_decref(input);
-    good = good && channels == 1 && h >= 1 && w >= 1 && h <= 4096 && w <= 4096 &&
-           fabs(scale - 1.0 / 255) < 1e-15;
+    good = good && channels == 1 && h >= 1 && w >= 1 && h <= FMNN_LARGEST_SIDE &&
+           w <= FMNN_LARGEST_SIDE && fabs(scale - 1.0 / 255) < 1e-15;
     *height = (size_t)h;
     *width = (size_t)w;
     if (!good)

@@ -123,8 +123,8 @@ struct fmnn_names *class_names(const char *option, struct fmnn_images *images, c
 
 /* A stream to a temporary file beside `path` (symlinks followed), which output_commit syncs and
    renames. Devices and pipes are written directly; "-" is standard output, refused for binary data
-   on a terminal. Temporaries are removed however the program ends; but those of one that SIGKILL
-   ended, when the same file is written again. */
+   on a terminal. Temporaries are removed however the program ends; those of a program that SIGKILL
+   ended, by the next one that writes the file. */
 struct output;
 struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);

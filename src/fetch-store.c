@@ -150,9 +150,7 @@ static void append_file(int fd, const char *path, FILE *out, const char *out_pat
     char buffer[65536];
     off_t offset = 0;
     ssize_t got;
-    while ((got = pread(fd, buffer, sizeof buffer, offset)) > 0 || (got < 0 && errno == EINTR)) {
-        if (got < 0)
-            continue;
+    while ((got = read_at(fd, buffer, sizeof buffer, offset)) > 0) {
         if (fwrite(buffer, 1, (size_t)got, out) != (size_t)got)
             die_errno("%s", out_path);
         offset += got;

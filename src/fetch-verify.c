@@ -43,13 +43,19 @@ static int found(struct finding *finding, enum verdict verdict, const char *form
     return -1;
 }
 
-/* As much as there is, up to size. */
-static ssize_t read_raw(struct bytes *b, void *out, size_t size)
+ssize_t read_at(int fd, void *bytes, size_t size, off_t offset)
 {
     ssize_t got;
     do
-        got = pread(b->fd, out, size, b->offset);
+        got = pread(fd, bytes, size, offset);
     while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* As much as there is, up to size. */
+static ssize_t read_raw(struct bytes *b, void *out, size_t size)
+{
+    ssize_t got = read_at(b->fd, out, size, b->offset);
     if (got > 0)
         b->offset += got;
     return got;
@@ -168,7 +174,7 @@ static int check_magic(const unsigned char *p, size_t size, size_t file, bool gz
 /* Sizes that no program of fmnn takes. */
 static int check_limits(uint64_t count, uint64_t height, uint64_t width, struct finding *finding)
 {
-    const uint64_t most_side = 4096, most_bytes = UINT64_C(1) << 32;
+    const uint64_t most_side = FMNN_LARGEST_SIDE, most_bytes = UINT64_C(1) << 32;
     if (!count || !height || !width)
         return found(finding, FILE_DAMAGED, "an IDX file of a size of 0");
     if (height > most_side || width > most_side)

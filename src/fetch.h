@@ -4,6 +4,8 @@
 
 #include "common.h"
 
+#include <sys/types.h>
+
 /* ---- fetch-sources.c: where the known data sets are, and their older revisions */
 
 struct source {
@@ -44,6 +46,8 @@ struct finding {
 };
 
 bool set_pinned(const struct fmnn_set *set);
+/* As pread does, and once more where a signal interrupts it. */
+ssize_t read_at(int fd, void *bytes, size_t size, off_t offset);
 uint64_t big_endian(const unsigned char *p); /* four bytes of a header */
 /* Reads the file from its start, wherever it is positioned, and compares it with the set's file. */
 void verify_stream(int fd, const struct fmnn_set *set, size_t file, struct finding *finding);

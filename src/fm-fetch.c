@@ -335,6 +335,7 @@ static void fill(const char *directory, const struct source *source, struct fmnn
     const char *const *mirrors = a->mirror_count ? a->mirrors : source->mirrors;
     struct downloader *downloader = NULL;
     size_t left = 0;
+    bool named = false;
     if (!a->from && !mirrors[0])
         die("%s: no mirror is known; name one with --mirror URL, or a directory with --from",
             source->set->name);
@@ -342,14 +343,14 @@ static void fill(const char *directory, const struct source *source, struct fmnn
         downloader = downloader_new(mirrors, &a->download);
     for (size_t i = 0; i < FMNN_SET_FILES; i++)
         left += read_finding(&places[i])->verdict != FILE_GOOD;
-    if (left == 0)
-        write_class_names(directory, set, a->from);
     for (size_t i = 0; i < FMNN_SET_FILES; i++) {
-        if (read_finding(&places[i])->verdict == FILE_GOOD)
-            continue;
-        if (--left == 0) /* with the last file nothing is missing any more, even if we are killed */
+        bool good = read_finding(&places[i])->verdict == FILE_GOOD;
+        left -= !good;
+        if (left == 0 && !named) /* with the last file nothing is missing, even if we are killed */
             write_class_names(directory, set, a->from);
-        mend(directory, source, set, i, a, downloader, &places[i]);
+        named = left == 0;
+        if (!good)
+            mend(directory, source, set, i, a, downloader, &places[i]);
     }
     downloader_free(downloader);
 }

@@ -22,7 +22,6 @@ enum {
     OPT_ONLY
 };
 enum { TRAIN, VALIDATE, TEST, SPLITS };
-enum { LARGEST_SIDE = 4096 }; /* of a picture, as for those who will read it */
 
 static const char *const split_names[] = {"train", "valid", "test", NULL};
 
@@ -168,6 +167,13 @@ static void name_files(struct pair *pair, const char *directory)
     pair->exists = exists(pair->images) || exists(pair->labels);
 }
 
+/* Which of NAME and NAME.gz is there, for messages. */
+static char *on_disk(const char *path)
+{
+    struct stat st;
+    return text_format("%s%s", path, stat(path, &st) == 0 ? "" : ".gz");
+}
+
 /* The headers come before the data: a small gzip file can hold gigabytes that nobody wants. */
 static void read_header(const char *path, unsigned *rank, size_t size[4])
 {
@@ -182,15 +188,15 @@ static void look_at_pictures(struct pair *pair)
     size_t size[4];
     read_header(pair->images, &rank, size);
     if (rank == 1)
-        die("%s: is a label file, not pictures", pair->images);
+        die("%s: is a label file, not pictures", on_disk(pair->images));
     if (rank != 3)
-        die("%s: has rank %u, but gray pictures have rank 3", pair->images, rank);
+        die("%s: has rank %u, but gray pictures have rank 3", on_disk(pair->images), rank);
     pair->count = size[0];
     pair->height = size[1];
     pair->width = size[2];
-    if (pair->height > LARGEST_SIDE || pair->width > LARGEST_SIDE)
-        die("%s: has pictures of %zux%zu, more than %d in a direction", pair->images, pair->height,
-            pair->width, LARGEST_SIDE);
+    if (pair->height > FMNN_LARGEST_SIDE || pair->width > FMNN_LARGEST_SIDE)
+        die("%s: has pictures of %zux%zu, more than %d in a direction", on_disk(pair->images),
+            pair->height, pair->width, FMNN_LARGEST_SIDE);
 }
 
 static void look_at_labels(const struct pair *pair)
@@ -199,20 +205,22 @@ static void look_at_labels(const struct pair *pair)
     size_t size[4];
     read_header(pair->labels, &rank, size);
     if (rank == 3)
-        die("%s: is a picture file, not labels", pair->labels);
+        die("%s: is a picture file, not labels", on_disk(pair->labels));
     if (rank != 1)
-        die("%s: has rank %u, but labels have rank 1", pair->labels, rank);
+        die("%s: has rank %u, but labels have rank 1", on_disk(pair->labels), rank);
     if (size[0] != pair->count)
-        die("%s: has %zu pictures, but %s has %zu labels", pair->images, pair->count, pair->labels,
-            size[0]);
+        die("%s: has %zu pictures, but %s has %zu labels", on_disk(pair->images), pair->count,
+            on_disk(pair->labels), size[0]);
 }
 
 static void read_labels(struct pair *pair)
 {
     struct fmnn_error error;
     struct fmnn_idx *idx = fmnn_idx_open(pair->labels, &error);
+    if (!idx)
+        die_error(&error);
     pair->label = allocate(pair->count, 1);
-    if (!idx || fmnn_idx_read(idx, 0, pair->count, pair->label, &error) != 0)
+    if (fmnn_idx_read(idx, 0, pair->count, pair->label, &error) != 0)
         die_error(&error);
     fmnn_idx_close(idx);
 }
@@ -296,8 +304,8 @@ static void read_pairs(const struct settings *settings, const char *directory, s
         note("%s: no test pair, only training rows", directory);
     if (train->count && test->count &&
         (train->height != test->height || train->width != test->width))
-        die("%s: has pictures of %zux%zu, but %s of %zux%zu", train->images, train->height,
-            train->width, test->images, test->height, test->width);
+        die("%s: has pictures of %zux%zu, but %s of %zux%zu", on_disk(train->images), train->height,
+            train->width, on_disk(test->images), test->height, test->width);
 }
 
 static void widen(const struct pair *pair, unsigned *least, unsigned *most)

@@ -720,7 +720,7 @@ static void tell_end(const struct arguments *a, const struct fmnn_trainer *train
     tell_course(trainer, kept);
 }
 
-/* Of a failed training (a loss that is not finite) stays what was good before. */
+/* A failed training (a loss that is not finite) leaves what was good before. */
 static _Noreturn void keep_good(const struct arguments *a, struct fmnn_trainer *trainer,
                                 const struct fmnn_net *net, const struct fmnn_error *error)
 {
@@ -731,8 +731,8 @@ static _Noreturn void keep_good(const struct arguments *a, struct fmnn_trainer *
     die("%s; %s holds the weights of epoch %u", error->message, a->output, kept);
 }
 
-/* What an interrupted training is to be resumed from; NULL where that is not asked for, or where the
-   last step spoilt the weights: then the checkpoint before stays. */
+/* What an interrupted training is to be resumed from; NULL where that is not asked for, or where
+   the last step spoilt the weights: then the checkpoint before stays. */
 static struct output *make_checkpoint(const struct arguments *a, const struct fmnn_trainer *trainer)
 {
     struct fmnn_error error;

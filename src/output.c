@@ -2,7 +2,7 @@
 
    A temporary file beside the target is written, synced and renamed over it. What is open is kept
    in a list whose names a signal handler and atexit remove, so that nothing but SIGKILL leaves a
-   temporary. What that leaves is removed by who next writes the same file: a temporary is locked as
+   temporary. What that leaves is removed by whoever next writes the same file: a temporary is locked as
    long as somebody is at it. */
 #include "common.h"
 
@@ -22,7 +22,7 @@ struct output {
     char *temporary; /* NULL: written directly */
     char *directory; /* of both */
     int lock;        /* the temporary's, which must outlive the stream */
-    bool kept;       /* whatever ends the program, but a signal */
+    bool kept;       /* committed at exit, too; not by a signal */
 };
 
 enum { MOST_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */ };
@@ -57,7 +57,7 @@ void output_die(int number)
    is already set, and a signal that was ignored from the start (nohup), is left alone. */
 static void arrange_removal(void)
 {
-    static const int fatal[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGXCPU, SIGXFSZ};
+    static const int fatal[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGXCPU};
     static bool arranged;
     if (arranged)
         return;
@@ -116,7 +116,7 @@ static char *resolve(const char *path)
 
 static void open_directly(struct output *output)
 {
-    output->stream = fopen(output->path, "wb");
+    output->stream = fopen(output->path, "wbe");
     if (!output->stream)
         die_errno("%s", output->path);
 }
@@ -150,13 +150,15 @@ static void remove_orphans(const char *directory, const char *temporary)
     closedir(dir);
 }
 
-/* Another program may take it for an orphan before it is locked, and remove it: then once more. Where
-   there are no locks, none are removed. */
+/* Another program may take it for an orphan before it is locked, and remove it: then once more.
+   Where there are no locks, none are removed. */
 static int make_locked(char *temporary)
 {
     for (;;) {
         struct stat st;
         int fd = mkstemp(temporary);
+        if (fd >= 0)
+            fcntl(fd, F_SETFD, FD_CLOEXEC); /* a child that lives on would keep the lock */
         if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &st) != 0 || st.st_nlink)
             return fd;
         close(fd);
@@ -186,10 +188,10 @@ static void open_temporary(struct output *output, const struct stat *old)
     errno = why;
     if (fd < 0)
         die_errno("%s", output->path);
-    output->lock = dup(fd);
+    output->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     mode_t mask = umask(0);
     umask(mask);
-    if (fchmod(fd, old ? old->st_mode & 07777 : 0666 & ~mask) != 0)
+    if (output->lock < 0 || fchmod(fd, old ? old->st_mode & 07777 : 0666 & ~mask) != 0)
         die_errno("%s", output->path);
     output->stream = fdopen(fd, "wb");
     if (!output->stream)
@@ -246,7 +248,7 @@ static int sync_file(int fd)
 /* Not all file systems can sync a directory, which is no failure; that they tried and failed is. */
 static bool sync_directory(const char *directory)
 {
-    int fd = open(directory, O_RDONLY | O_DIRECTORY);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return true; /* a directory that cannot be read cannot be synced: the file itself was */
     bool failed = sync_file(fd) != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT);

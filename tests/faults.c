@@ -13,8 +13,8 @@
      -f FILE        the same, but there is never an old one
      -g FILE        the same, but after a failure it may hold the first of the new one's lines
      -s FILE=FROM   a file in ./box that is there before, as a copy of FROM
+     -c FILE        as -o, and it is written more than once: all its versions are good then
      -x NAME        the program to harm, if not PROGRAM: a child of it (alloc, alloc-on)
-     -c FILE        the same, and it is written more than once: all its versions are good then
      -i FILE        standard input
      -a COMMAND     for the shell: what is run after a kill instead of PROGRAM again
      -n MOST        no more points than these, evenly spread [all]

@@ -98,7 +98,7 @@ tests_check_faults_SOURCES = tests/check_faults.c tests/runner.h tests/scratch.h
 tests_check_faults_CPPFLAGS = $(check_cppflags) $(JANSSON_CFLAGS)
 tests_check_faults_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=aligned_alloc,--wrap=inflateInit2_,--wrap=inflateReset,--wrap=inflate \
-	-Wl,--wrap=json_object,--wrap=json_array,--wrap=json_integer,--wrap=json_string,--wrap=json_dumps \
+	-Wl,--wrap=json_object,--wrap=json_array,--wrap=json_integer,--wrap=json_string,--wrap=json_dumpb \
 	-Wl,--wrap=json_object_set_new,--wrap=json_array_append_new,--wrap=XXH3_createState \
 	-Wl,--wrap=png_create_info_struct,--wrap=fstat,--wrap=lseek,--wrap=read,--wrap=pread,--wrap=open \
 	-Wl,--wrap=fread,--wrap=fwrite,--wrap=ferror

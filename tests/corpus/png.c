@@ -249,6 +249,61 @@ static void make_chunks(void)
     free(data.bytes);
 }
 
+/* What encoders make that empty their buffer once more before the end. */
+static struct buffer squeeze_flushed(const struct buffer *bytes)
+{
+    struct buffer packed = {malloc(1000), 0, 1000};
+    z_stream z = {.next_in = bytes->bytes,
+                  .avail_in = (uInt)bytes->used,
+                  .next_out = packed.bytes,
+                  .avail_out = (uInt)packed.room};
+    if (!packed.bytes || deflateInit(&z, 9) != Z_OK || deflate(&z, Z_SYNC_FLUSH) != Z_OK ||
+        deflate(&z, Z_FINISH) != Z_STREAM_END)
+        exit(2);
+    packed.used = z.total_out;
+    deflateEnd(&z);
+    return packed;
+}
+
+/* One IDAT, but the last bytes in pieces. */
+static void make_pieces(void)
+{
+    static const struct {
+        const char *name, *verdict, *message, *what;
+        bool flushed;
+        size_t more, last, piece; /* bytes: behind the end, of the last ones, of a piece */
+    } cases[] = {
+        {"idat-bytes", GOOD, "", "IDATs of one byte each", false, 0, SIZE_MAX, 1},
+        {"idat-sum", GOOD, "", "the checksum of zlib's in two IDATs", false, 0, 5, 3},
+        {"idat-flush", GOOD, "", "the last flush and the end in IDATs of their own", true, 0, 11,
+         5},
+        {"idat-more", BAD, "more IDAT after the last row", "17 bytes after the end, in pieces",
+         false, 17, 17, 4},
+        {"idat-more-17", BAD, "more IDAT after the last row", "17 bytes after the end", false, 17,
+         17, 17},
+    };
+    struct buffer rows = make_rows(0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer file = {0}, data = cases[i].flushed ? squeeze_flushed(&rows) : squeeze(&rows);
+        put_zeros(&data, cases[i].more);
+        put_signature(&file);
+        put_parts(&file, "H", &data, NULL, NULL, 0);
+        size_t first = data.used - (cases[i].last < data.used ? cases[i].last : data.used);
+        if (first)
+            put_chunk(&file, "IDAT", data.bytes, first);
+        for (size_t at = first, left; (left = data.used - at) > 0;) {
+            size_t piece = left < cases[i].piece ? left : cases[i].piece;
+            put_chunk(&file, "IDAT", data.bytes + at, piece);
+            at += piece;
+        }
+        put_parts(&file, "E", &data, NULL, NULL, 0);
+        finish(cases[i].name, cases[i].verdict, cases[i].message, cases[i].what, &file);
+        free(file.bytes);
+        free(data.bytes);
+    }
+    free(rows.bytes);
+}
+
 static void make_headers(void)
 {
     static const struct {
@@ -432,6 +487,7 @@ void make_png(void)
     make_directory("png");
     make_kinds();
     make_chunks();
+    make_pieces();
     make_headers();
     make_data();
     make_cuts();
