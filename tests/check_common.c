@@ -22,7 +22,7 @@ static int allocations_left = -1; /* then every further one fails; -1: none does
 static int reads_left = -1;       /* the one after them fails */
 static int read_errno = EIO;
 static int open_errno, fstat_errno, inflate_status; /* unless 0 */
-static bool inflate_refused, streams_refused, terminal;
+static bool inflate_refused, terminal;
 
 static bool memory_is_out(void)
 {
@@ -96,6 +96,12 @@ static void take(const char *path, char *text)
     fclose(stream);
 }
 
+/* gcov's counts want memory in the end. */
+static void bring_memory_back(void)
+{
+    allocations_left = -1;
+}
+
 /* Its exit status; what it says is in said, what it prints in printed. */
 static int status_of(void (*act)(void))
 {
@@ -106,6 +112,8 @@ static int status_of(void (*act)(void))
     if (child == 0) {
         if (!freopen("said", "w", stderr) || !freopen("printed", "w", stdout))
             exit(99);
+        atexit(bring_memory_back);
+        setvbuf(stderr, NULL, _IONBF, 0); /* as it is where it is not reopened */
         act();
         exit(0);
     }
