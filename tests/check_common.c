@@ -23,6 +23,7 @@ static int reads_left = -1;       /* the one after them fails */
 static int read_errno = EIO;
 static int open_errno, fstat_errno, inflate_status; /* unless 0 */
 static bool inflate_refused, terminal;
+static bool nothing_there; /* once, whatever poll said: another has read it */
 
 static bool memory_is_out(void)
 {
@@ -69,6 +70,17 @@ int __wrap_open(const char *path, int flags, ...)
     if (!open_errno)
         return __real_open(path, flags, 0600);
     errno = open_errno;
+    return -1;
+}
+
+ssize_t __real_read(int fd, void *bytes, size_t count);
+FMNN_API ssize_t __wrap_read(int fd, void *bytes, size_t count);
+ssize_t __wrap_read(int fd, void *bytes, size_t count)
+{
+    if (!nothing_there)
+        return __real_read(fd, bytes, count);
+    nothing_there = false;
+    errno = EAGAIN;
     return -1;
 }
 
@@ -415,6 +427,30 @@ START_TEST(tables_that_fail)
     check_trouble(act_table, "table:3: ");
     put_file("table", "label\timage\n1\ta\n2\n", 18);
     check_trouble(act_table, "table:3: ");
+}
+END_TEST
+
+/* What poll promised may have gone to somebody else. */
+START_TEST(nothing_there_after_all)
+{
+    int end[2];
+    ck_assert(pipe(end) == 0 && dup2(end[0], STDIN_FILENO) == STDIN_FILENO);
+    ck_assert_int_eq(write(end[1], "label\timage\n1\ta\n", 16), 16);
+    struct fmnn_table *table = open_table(NULL, FMNN_TABLE_ROWS, NULL);
+    ck_assert(next_row(table) && row_label(table, 0, 0) == 1);
+    ck_assert_int_eq(write(end[1], "2\tb\n3\tc\n", 8), 8);
+    nothing_there = true;
+    ck_assert(fmnn_table_paused(table));
+    ck_assert(!nothing_there);
+    ck_assert(!fmnn_table_paused(table) && !fmnn_table_paused(table));
+    ck_assert(next_row(table) && row_label(table, 0, 0) == 2);
+    ck_assert(next_row(table) && row_label(table, 0, 0) == 3);
+    ck_assert_int_eq(write(end[1], "4\td\n", 4), 4);
+    nothing_there = true; /* who can wait, does */
+    ck_assert(next_row(table) && row_label(table, 0, 0) == 4);
+    close(end[1]);
+    ck_assert(!next_row(table));
+    fmnn_table_close(table);
 }
 END_TEST
 
@@ -943,6 +979,7 @@ int main(void)
     tcase_add_test(tcase, values_are_checked);
     tcase_add_test(tcase, kernels_are_named);
     tcase_add_test(tcase, tables_that_fail);
+    tcase_add_test(tcase, nothing_there_after_all);
     tcase_add_test(tcase, data_directories);
     tcase_add_test(tcase, class_names_are_found);
     tcase_add_test(tcase, matrices);

@@ -72,6 +72,8 @@ WRAPS(json_t *, json_array, (void), (), MEMORY, NULL)
 WRAPS(json_t *, json_integer, (json_int_t n), (n), MEMORY, NULL)
 WRAPS(json_t *, json_string, (const char *text), (text), MEMORY, NULL)
 WRAPS(char *, json_dumps, (const json_t *json, size_t flags), (json, flags), MEMORY, NULL)
+WRAPS(size_t, json_dumpb, (const json_t *json, char *text, size_t size, size_t flags),
+      (json, text, size, flags), MEMORY, 0)
 WRAPS(XXH3_state_t *, XXH3_createState, (void), (), MEMORY, NULL)
 WRAPS(png_infop, png_create_info_struct, (png_const_structrp png), (png), MEMORY, NULL)
 WRAPS(int, fstat, (int fd, struct stat *st), (fd, st), ASKING, -1)

@@ -98,7 +98,7 @@ tests_check_faults_SOURCES = tests/check_faults.c tests/runner.h tests/scratch.h
 tests_check_faults_CPPFLAGS = $(check_cppflags) $(JANSSON_CFLAGS)
 tests_check_faults_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=aligned_alloc,--wrap=inflateInit2_,--wrap=inflateReset,--wrap=inflate \
-	-Wl,--wrap=json_object,--wrap=json_array,--wrap=json_integer,--wrap=json_string,--wrap=json_dumps \
+	-Wl,--wrap=json_object,--wrap=json_array,--wrap=json_integer,--wrap=json_string,--wrap=json_dumps,--wrap=json_dumpb \
 	-Wl,--wrap=json_object_set_new,--wrap=json_array_append_new,--wrap=XXH3_createState \
 	-Wl,--wrap=png_create_info_struct,--wrap=fstat,--wrap=lseek,--wrap=read,--wrap=pread,--wrap=open \
 	-Wl,--wrap=fread,--wrap=fwrite,--wrap=ferror
@@ -108,7 +108,7 @@ tests_check_common_SOURCES = tests/check_common.c tests/runner.h tests/scratch.h
 	tests/tiny-sources.c
 tests_check_common_CPPFLAGS = $(check_cppflags) $(MD_CFLAGS) $(JANSSON_CFLAGS)
 tests_check_common_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--wrap=fstat,--wrap=isatty \
-	-Wl,--wrap=inflateInit2_,--wrap=inflate,--wrap=pread,--wrap=__pread_chk,--wrap=open,--wrap=_exit
+	-Wl,--wrap=inflateInit2_,--wrap=inflate,--wrap=pread,--wrap=__pread_chk,--wrap=open,--wrap=_exit,--wrap=read
 tests_check_common_LDADD = src/libcommon.a $(check_ldadd) $(MD_LIBS)
 
 # --- the programs
