@@ -120,8 +120,9 @@ static void read_palette(struct reader *reader)
     png_colorp color = NULL;
     png_bytep alpha = NULL;
     int count = 0, alphas = 0;
-    if (!png_get_PLTE(reader->png, reader->info, &color, &count) || count < 1 || count > 256)
-        png_error(reader->png, "no palette"); /* no test: libpng saw to it */
+    bool some = png_get_PLTE(reader->png, reader->info, &color, &count) != 0;
+    if (!some || count < 1 || count > 256)    /* no test: libpng saw to it */
+        png_error(reader->png, "no palette"); /* no test: likewise */
     png_get_tRNS(reader->png, reader->info, &alpha, &alphas, NULL);
     for (int i = 0; i < count; i++)
         reader->palette[i] = over_black(luma(color[i].red, color[i].green, color[i].blue),
@@ -158,8 +159,8 @@ static void make_room(struct reader *reader)
     reader->height = png_get_image_height(png, reader->info);
     reader->width = png_get_image_width(png, reader->info);
     reader->channels = png_get_channels(png, reader->info);
-    if (!fm_mul(reader->width, reader->channels, &row) ||
-        row != png_get_rowbytes(png, reader->info))
+    if (!fm_mul(reader->width, reader->channels, &row) ||         /* no test: libpng saw to it */
+        row != png_get_rowbytes(png, reader->info))               /* no test: likewise */
         png_error(png, "rows of a length that was not foreseen"); /* no test: libpng saw to it */
     reader->pixels = fm_alloc(reader->height, row, reader->err);
     reader->rows = fm_alloc(reader->height, sizeof *reader->rows, reader->err);

@@ -22,6 +22,8 @@
 #define DIGEST_FIELD "\"" DIGEST_KEY "\":\""
 #define NO_DIGEST "00000000000000000000000000000000"
 #define METADATA "__metadata__"
+/* What offsets in files and sizes in memory can be, with room to add. */
+#define MOST_BYTES ((uint64_t)(SIZE_MAX < INT64_MAX ? SIZE_MAX : INT64_MAX) / 2)
 enum { DIGITS = sizeof NO_DIGEST - 1, PREFIX = 8, ALIGNMENT = 64, MOST_DEPTH = 3 };
 
 static const struct {
@@ -36,7 +38,7 @@ static bool tensor_bytes(const struct fm_entry *entry, uint64_t *bytes)
     for (unsigned i = 0; i < entry->rank; i++)
         if (__builtin_mul_overflow(*bytes, entry->size[i], bytes))
             return false;
-    return *bytes <= INT64_MAX / 2 && *bytes <= SIZE_MAX / 2;
+    return *bytes <= MOST_BYTES;
 }
 
 static void put_little(uint8_t *p, uint64_t value, unsigned bytes)
@@ -266,7 +268,7 @@ static int add_tensor(json_t *root, const struct fm_entry *entry, uint64_t *offs
     if (!fm_is_utf8(entry->name))
         return fm_fail(err, FMNN_USAGE, "tensor '%s': its name is not UTF-8", entry->name);
     if (entry->rank > FM_MOST_RANK || !tensor_bytes(entry, &bytes) ||
-        __builtin_add_overflow(*offset, bytes, &end) || end > INT64_MAX / 2)
+        __builtin_add_overflow(*offset, bytes, &end) || end > MOST_BYTES)
         return fm_fail(err, FMNN_USAGE, "tensor '%s': too large", entry->name);
     json_t *shape = json_array();
     for (unsigned i = 0; shape && i < entry->rank; i++)
@@ -533,8 +535,9 @@ static int bad_tensor(const struct fm_safetensors *file, const char *name, const
 
 static bool get_size(const json_t *number, uint64_t *size)
 {
-    if (!json_is_integer(number) || json_integer_value(number) < 0)
+    if (!json_is_integer(number))
         return false;
+    assert(json_integer_value(number) >= 0); /* no sign has passed the look at the text */
     *size = (uint64_t)json_integer_value(number);
     return *size <= SIZE_MAX;
 }
@@ -619,7 +622,7 @@ static int check_places(struct fm_safetensors *file, struct fmnn_error *err)
             return bad_tensor(file, tensor->entry.name, "its data are not aligned", err);
         end = tensor->end;
     }
-    if (end > SIZE_MAX / 2 || end > INT64_MAX / 2)
+    if (end > MOST_BYTES)
         return fm_fail(err, FMNN_DATA, "%s: its tensors are too large", file->name);
     file->data_bytes = (size_t)end;
     return 0;

@@ -3,6 +3,7 @@
    Contents: 1. Messages  2. Closing standard output  3. Options  4. Values  5. Inputs */
 #include "common.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -214,8 +215,7 @@ static void add_rows(const struct option_row *row, size_t *count)
     for (; row->help; row++) {
         if (!row->name)
             continue;
-        if (*count == MOST_OPTIONS)
-            abort();
+        assert(*count < MOST_OPTIONS);
         option_names[*count] = row->name;
         long_options[(*count)++] = (struct option){
             row->name, row->argument ? required_argument : no_argument, NULL, row->code};

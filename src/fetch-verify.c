@@ -108,7 +108,7 @@ static int inflate_some(struct bytes *b, struct finding *finding)
         die("out of memory");
     if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
         return found(finding, FILE_DAMAGED, "damaged gzip data (%s)",
-                     b->z.msg ? b->z.msg : "a preset dictionary");
+                     b->z.msg ? b->z.msg : zError(status));
     return 0;
 }
 

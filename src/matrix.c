@@ -98,11 +98,8 @@ static void look_at_probabilities(struct reader *r, size_t named)
     size_t top = r->request->top, found = r->probabilities;
     bool complete = found > 0 && (!named || found == named);
     r->entropy = r->request->entropy && complete;
-    if (top && !found) {
-        char *name = suffixed("p0", r->request->suffix);
-        need_column(r->table, name);
-        free(name);
-    }
+    if (top && !found)
+        need_column(r->table, suffixed("p0", r->request->suffix)); /* it is missed, and said so */
     if (top && !complete)
         die("%s: probabilities of %zu classes, and %zu are named: no top %zu can be told",
             fmnn_table_name(r->table), found, named, top);

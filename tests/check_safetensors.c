@@ -280,6 +280,48 @@ START_TEST(piece_by_piece)
 }
 END_TEST
 
+/* A row that is more than a piece, no rows, and rows of nothing. */
+enum { WIDE = (8 << 20) / 4 + 5 };
+
+static void give_rows(const struct fm_entry *entry, size_t row, size_t rows, float *values)
+{
+    for (size_t i = 0; i < rows * entry->size[1]; i++)
+        values[i] = element(row * entry->size[1] + i);
+}
+
+static int take_rows(void *to, const struct fm_entry *entry, size_t row, size_t rows,
+                     const float *values, struct fmnn_error *err)
+{
+    size_t *taken = to, wrong = 0;
+    (void)err;
+    for (size_t i = 0; i < rows * entry->size[1]; i++)
+        wrong += values[i] != element(row * entry->size[1] + i);
+    ck_assert_uint_eq(wrong, 0);
+    if (strcmp(entry->name, "wide") == 0)
+        ck_assert_uint_eq(rows, 1);
+    *taken += rows;
+    return 0;
+}
+
+START_TEST(rows_of_any_length)
+{
+    struct fm_entry entry[] = {{.name = "columns", .rank = 2, .size = {0, 3}, .give = give_rows},
+                               {.name = "rows", .rank = 2, .size = {3, 0}, .give = give_rows},
+                               {.name = "wide", .rank = 2, .size = {2, WIDE}, .give = give_rows}};
+    struct fmnn_error err = {0};
+    size_t taken = 0;
+    FILE *stream = fopen("wide", "wb");
+    ck_assert_ptr_nonnull(stream);
+    ck_assert_int_eq(fm_safetensors_write(stream, NULL, 0, entry, FM_COUNT(entry), &err), 0);
+    ck_assert_int_eq(fclose(stream), 0);
+    struct fm_safetensors *got = fm_safetensors_open("wide", &err);
+    ck_assert_msg(got != NULL, "%s", err.message);
+    ck_assert_int_eq(fm_safetensors_load(got, take_rows, &taken, &err), 0);
+    ck_assert_uint_eq(taken, 2 + 3);
+    fm_safetensors_free(got);
+}
+END_TEST
+
 START_TEST(many)
 {
     enum { COUNT = 10000 };
@@ -547,6 +589,8 @@ static const struct {
      16},
     {"{" META "," A "," T("b", "F32", "[1]", "4", "8") "}", "tensor 'b': its data overlap", 8},
     {"{" META "," A "," T("b", "F32", "[2]", "0", "8") "}", "tensor 'b': its data overlap", 8},
+    {"{" META "," A "," T("b", "F32", "[1]", "0", "4") "}", "tensor 'a': its data overlap", 8},
+    {"{" META "," T("b", "F32", "[1]", "0", "4") "," A "}", "tensor 'a': its data overlap", 8},
     {"{" META "," A "," T("b", "F32", "[0]", "4", "4") "}", "tensor 'b': its data overlap", 8},
     {"{" META "," A "," T("b", "F32", "[0]", "12", "12") "}", "tensor 'b': a hole", 8},
     {"{" META "," T("a", "F32", "[1]", "0", "4") "," T("b", "U64", "[1]", "4", "12") "}",
@@ -703,6 +747,7 @@ int main(void)
     tcase_add_test(tcase, through_a_pipe);
     tcase_add_test(tcase, large);
     tcase_add_test(tcase, piece_by_piece);
+    tcase_add_test(tcase, rows_of_any_length);
     tcase_add_test(tcase, many);
     tcase_add_test(tcase, writer_refuses);
     tcase_add_loop_test(tcase, good_by_hand, 0, FM_COUNT(goods));

@@ -22,7 +22,7 @@ library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safe
 	tests/check_model tests/check_team tests/check_engine \
 	tests/check_winograd tests/check_train tests/check_damage tests/check_confusion tests/check_chance
 if HAVE_WRAP
-library_tests += tests/check_faults
+library_tests += tests/check_faults tests/check_common
 endif
 # The internals are hidden in the shared library; the tests use the static one.
 check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
@@ -103,6 +103,13 @@ tests_check_faults_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--
 	-Wl,--wrap=png_create_info_struct,--wrap=fstat,--wrap=lseek,--wrap=read,--wrap=pread,--wrap=open \
 	-Wl,--wrap=fread,--wrap=fwrite,--wrap=ferror
 tests_check_faults_LDADD = $(check_ldadd)
+# What the programs share, in the same way; and fm-fetch's judgement, with the small sets.
+tests_check_common_SOURCES = tests/check_common.c tests/runner.h tests/scratch.h src/fetch-verify.c \
+	tests/tiny-sources.c
+tests_check_common_CPPFLAGS = $(check_cppflags) $(MD_CFLAGS) $(JANSSON_CFLAGS)
+tests_check_common_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--wrap=fstat,--wrap=isatty \
+	-Wl,--wrap=inflateInit2_,--wrap=inflate,--wrap=pread,--wrap=__pread_chk,--wrap=open,--wrap=_exit,--wrap=read
+tests_check_common_LDADD = src/libcommon.a $(check_ldadd) $(MD_LIBS)
 
 # --- the programs
 TESTS += $(program_tests)
