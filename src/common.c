@@ -239,8 +239,9 @@ static void make_tables(void)
 /* getopt says '?' for an option that is unknown, ambiguous, or given a value it does not take. */
 static _Noreturn void bad_option(char **argv)
 {
-    int letter = optopt < 0 ? (unsigned char)optopt : optopt; /* where char has a sign */
-    if (letter > 0 && letter < 256 && strchr(short_options, letter) == NULL)
+    int letter = optopt < 0 ? (unsigned char)optopt : optopt;    /* where char has a sign */
+    bool known = letter != ':' && strchr(short_options, letter); /* they have colons in them */
+    if (letter > 0 && letter < 256 && !known)
         usage_error("unknown option '-%c'", letter);
     char word[64];
     snprintf(word, sizeof word, "%s", argv[optind - 1]);

@@ -838,6 +838,7 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.classes", "[\"a\",\"b\",\"\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",\"c\\td\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",\"\\u001b[2J\"]", "fmnn.classes is not a list of 3 names"},
+        {"fmnn.classes", "[\"a\",\"b\",\"c\"", "fmnn.classes: "},
         {"fmnn.classes", "{}", "fmnn.classes is not a list of 3 names"},
         {"fmnn.exact", "false", "fmnn.exact is not 'true'"},
         {"fmnn.exact", "", "fmnn.exact is not 'true'"},

@@ -93,6 +93,7 @@ contract() {
     grep -q "^$1 (fmnn) " out; ok $? "--version says what it is"
     fails "an unknown option is met with the nearest" "did you mean '--version'?" "$1" --versoin
     fails "an unknown letter" "unknown option '-\`'" "$1" '-`'
+    fails "a colon is no option" "unknown option '-:'" "$1" -:
 }
 
 finish() {
