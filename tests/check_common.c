@@ -90,6 +90,7 @@ _Noreturn void __real__exit(int status);
 FMNN_API _Noreturn void __wrap__exit(int status);
 _Noreturn void __wrap__exit(int status)
 {
+    open_errno = 0; /* the counts are written to a file */
     if (__gcov_dump)
         __gcov_dump();
     __real__exit(status);
