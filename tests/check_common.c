@@ -544,7 +544,7 @@ static void act_names_without_memory(void)
 {
     struct fmnn_images *images = open_images("data");
     allocations_left = memory_for_names;
-    class_names(text, images, named_picture);
+    fmnn_names_free(class_names(text, images, named_picture));
     allocations_left = -1;
     fmnn_images_free(images);
 }
