@@ -135,6 +135,15 @@ static void take_part(struct fm_team *team, unsigned thread)
 
 /* ---- threads */
 
+/* False in the child of the process that began them: it has none of them, and the lock may be one's
+   that is no more. */
+static bool at_home(struct fm_team *team)
+{
+    if (team->helpers == 0)
+        team->home = getpid();
+    return team->home == getpid();
+}
+
 static void *help(void *state)
 {
     struct fm_helper *helper = state;
@@ -164,7 +173,7 @@ struct fm_team *fm_team_new(unsigned threads, struct fmnn_error *err)
     struct fm_team *team = fm_alloc_aligned(1, sizeof *team, err);
     if (!team)
         return NULL;
-    *team = (struct fm_team){.home = getpid(), .threads = threads};
+    *team = (struct fm_team){.threads = threads};
     team->shares = threads < FM_MOST_SHARES ? threads : FM_MOST_SHARES;
     /* Who spins where others wait for the processor keeps them from what it waits for. */
     team->spins = threads <= fm_threads(0) ? SPINS : 0;
@@ -177,19 +186,25 @@ struct fm_team *fm_team_new(unsigned threads, struct fmnn_error *err)
     return team;
 }
 
-void fm_team_free(struct fm_team *team)
+static void end_helpers(struct fm_team *team)
 {
-    if (!team)
-        return;
     pthread_mutex_lock(&team->lock);
     atomic_store(&team->over, true);
     pthread_cond_broadcast(&team->wake);
     pthread_mutex_unlock(&team->lock);
-    if (team->home == getpid()) /* a child has none of its parent's threads */
-        while (team->helpers > 0)
-            pthread_join(team->helper[--team->helpers].thread, NULL);
-    pthread_cond_destroy(&team->wake);
-    pthread_mutex_destroy(&team->lock);
+    while (team->helpers > 0)
+        pthread_join(team->helper[--team->helpers].thread, NULL);
+}
+
+void fm_team_free(struct fm_team *team)
+{
+    if (!team)
+        return;
+    if (at_home(team)) { /* else destroying waits for ever for those that wait */
+        end_helpers(team);
+        pthread_cond_destroy(&team->wake);
+        pthread_mutex_destroy(&team->lock);
+    }
     free(team->helper);
     free(team);
 }
@@ -207,9 +222,10 @@ static void work_alone(const struct fm_work *work)
 void fm_team_run(struct fm_team *team, const struct fm_work *work, unsigned threads)
 {
     assert(threads >= 1 && threads <= team->threads && atomic_load(&team->left) == 0);
-    if (threads > team->helpers + 1)
+    bool home = at_home(team);
+    if (home && threads > team->helpers + 1)
         add_helpers(team, threads - 1);
-    if (threads == 1 || team->helpers == 0) {
+    if (threads == 1 || team->helpers == 0 || !home) {
         work_alone(work);
         return;
     }

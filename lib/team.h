@@ -3,7 +3,7 @@
    A step is over when its jobs are done, not when all threads have been seen: so one that the system
    has put aside holds up nobody, as long as it has no job in hand, and small steps do not crawl on
    a machine that has other things to do. Nor is anything amiss where the system has no more threads
-   to give, or a program has forked: those that are there do it all.
+   to give, or in the child of a program that has forked: those that are there do it all.
 
    Threads stay for as long as their team: between two works they wait as they do between two steps, for
    to begin one can take milliseconds until it has a processor to itself. */
@@ -50,7 +50,7 @@ struct fm_team {
     atomic_bool over;
     unsigned threads;         /* at most */
     unsigned helpers;         /* that have begun; the caller is one more, number 0 */
-    pid_t home;               /* the process that has them */
+    pid_t home;               /* the process that has them; a child does not */
     struct fm_helper *helper; /* [helpers] */
 };
 

@@ -2,7 +2,9 @@
 #include "internal.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runner.h"
@@ -101,26 +103,67 @@ START_TEST(numbers_of_steps_come_round)
 }
 END_TEST
 
-/* A child has none of its parent's threads, and does it all by itself. */
-START_TEST(a_child_does_without)
+/* A child has none of its parent's threads, and does it all by itself: wherever they stood when it was
+   made, asleep, or on their way there with the lock in hand. */
+static bool does_without(struct fm_team *team)
 {
-    struct relay relay = {.last = 100};
-    struct fm_work legs = {next_leg, run_leg, &relay};
-    struct fm_team *team = fm_team_new(4, NULL);
-    fm_team_run(team, &legs, 4);
     pid_t child = fork();
     if (child == 0) {
+        signal(SIGALRM, SIG_DFL); /* Check's handler ends more than the child */
         alarm(60);
-        relay = (struct relay){.last = 100};
+        struct relay relay = {.last = 100};
+        struct fm_work legs = {next_leg, run_leg, &relay};
         fm_team_run(team, &legs, 4);
         bool good = relay.step == 100 && relay.by[1] + relay.by[2] + relay.by[3] == 0;
         fm_team_free(team);
         _exit(!good);
     }
     int status;
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+START_TEST(a_child_does_without)
+{
+    struct relay relay;
+    struct fm_work legs = {next_leg, run_leg, &relay};
+    struct fm_team *team = fm_team_new(4, NULL);
+    /* Whatever runs beneath may not stand a fork while a thread begins: all have come before. */
+    bool come[4] = {false};
+    while (!come[1] || !come[2] || !come[3]) {
+        relay = (struct relay){.last = 1000};
+        fm_team_run(team, &legs, 4);
+        for (unsigned i = 1; i < 4; i++)
+            come[i] = come[i] || relay.by[i] > 0;
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        relay = (struct relay){.last = 20};
+        fm_team_run(team, &legs, 4);
+        if (i % 2)
+            nanosleep(&(struct timespec){.tv_nsec = (long)i * 10000}, NULL);
+        ck_assert(does_without(team));
+    }
+    fm_team_free(team);
+}
+END_TEST
+
+/* A team that is made in the child has threads. */
+START_TEST(a_child_has_its_own_team)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGALRM, SIG_DFL);
+        alarm(60);
+        struct relay relay = {.last = 100};
+        struct fm_work legs = {next_leg, run_leg, &relay};
+        struct fm_team *team = fm_team_new(4, NULL);
+        fm_team_run(team, &legs, 4);
+        bool good = relay.step == 100 && team->helpers == 3;
+        fm_team_free(team);
+        _exit(!good);
+    }
+    int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);
-    fm_team_free(team);
 }
 END_TEST
 
@@ -161,6 +204,7 @@ int main(void)
     tcase_add_test(tcase, short_works_one_after_the_other);
     tcase_add_test(tcase, numbers_of_steps_come_round);
     tcase_add_test(tcase, a_child_does_without);
+    tcase_add_test(tcase, a_child_has_its_own_team);
 #ifdef __GLIBC__
     tcase_add_test(tcase, no_threads_are_to_be_had);
 #endif
