@@ -22,8 +22,8 @@ void *fm_alloc(size_t count, size_t size, struct fmnn_error *err)
     return p ? p : no_memory(count, size, err);
 }
 
-/* A hundred megabytes are touched and walked through much faster in huge pages. Where there are none,
-   nothing is lost. */
+/* A hundred megabytes are touched and walked through much faster in huge pages. Where there are
+   none, nothing is lost. */
 void fm_expect_large(void *block, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE

@@ -29,8 +29,8 @@ int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *or
     return 0;
 }
 
-/* A batch of pictures, each h x w pixels of c channels. They take whole cache lines, and an odd number
-   of them: pictures that are a power of two apart would crowd a few sets of the cache. */
+/* A batch of pictures, each h x w pixels of c channels. They take whole cache lines, and an odd
+   number of them: pictures that are a power of two apart would crowd a few sets of the cache. */
 static int lay_pictures(const struct fm_builder *builder, size_t c, size_t h, size_t w,
                         struct fm_place *place, struct fmnn_error *err)
 {
@@ -58,8 +58,8 @@ static bool ends_early(const struct fm_builder *builder, size_t id, const struct
     return !fm_is_dense(&step) || fm_in_one_pass(&step);
 }
 
-/* A value's place, with the zeros that its reader's window wants around it; in the room that gradients'
-   points share, where it ends before these come. */
+/* A value's place, with the zeros that its reader's window wants around it; in the room that
+   gradients' points share, where it ends before these come. */
 static int place_value(struct fm_builder *builder, size_t id, const struct fm_window *window,
                        struct fmnn_error *err)
 {

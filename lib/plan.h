@@ -2,8 +2,8 @@
 
    The planner sees shapes, the batch and what is to be done, never caches or the CPU, and threads
    only to give each some memory of its own. A step is a kind of job and a number of them with
-   disjoint outputs; a step begins when the last is done. So the same bits come out for any number of
-   threads, by structure. */
+   disjoint outputs; a step begins when the last is done. So the same bits come out for any number
+   of threads, by structure. */
 #ifndef FM_PLAN_H
 #define FM_PLAN_H
 
@@ -188,8 +188,8 @@ struct fm_builder {
     struct fm_place *value, *gradient; /* [values]; gradients in training only */
     size_t scratch_floats;             /* room that a backward step and the one before it share */
     size_t filter_floats;              /* the same, for filters as points */
-    /* Convolutions that are done by points, forward and for the gradient of the input; [nodes], NULL
-       where one is not. */
+    /* Convolutions that are done by points, forward and for the gradient of the input; [nodes],
+       NULL where one is not. */
     const struct fm_winograd **forward, **back;
     size_t *points; /* [nodes]: the input's points, kept for the gradient of the filters */
     size_t shared, shared_floats; /* room for the points of the others, one after the other */

@@ -62,9 +62,9 @@ static void raise_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-/* Of the head of a chunk, length and name. What libpng lets pass: a chunk that is passed over before
-   IHDR, and more data after those of all rows. Where IDATs are tiny, the end of the compressed data
-   and their checksum may still come in some of them. */
+/* Of the head of a chunk, length and name. What libpng lets pass: a chunk that is passed over
+   before IHDR, and more data after those of all rows. Where IDATs are tiny, the end of the
+   compressed data and their checksum may still come in some of them. */
 static void look_at_chunk(struct reader *reader, const uint8_t head[8])
 {
     if (!reader->begun && head[4] & 0x20)

@@ -8,8 +8,8 @@
 enum { BITS = 24 };
 static const uint64_t field = ((uint64_t)1 << BITS) - 1;
 
-/* The end has no jobs, so it never looks like the step that the caller is waiting in, even where the
-   numbers of steps have come round. A helper may then sleep on, until the next step. */
+/* The end has no jobs, so it never looks like the step that the caller is waiting in, even where
+   the numbers of steps have come round. A helper may then sleep on, until the next step. */
 static inline bool same_step(uint64_t a, uint64_t b)
 {
     return a >> BITS == b >> BITS;
@@ -69,8 +69,8 @@ static bool lay_out(struct fm_team *team)
 }
 
 /* So much of the step is done; who does the last of it lays out the next. Laying out is a part,
-   too: else a step could end and another begin before all its tickets are there. That nothing is left
-   says that the end has been laid out. */
+   too: else a step could end and another begin before all its tickets are there. That nothing is
+   left says that the end has been laid out. */
 static void finish(struct fm_team *team, uint32_t count)
 {
     while (atomic_fetch_sub(&team->left, count) == count) {

@@ -1,12 +1,13 @@
 /* team.h -- threads that share out the jobs of one step after the other.
 
-   A step is over when its jobs are done, not when all threads have been seen: so one that the system
-   has put aside holds up nobody, as long as it has no job in hand, and small steps do not crawl on
-   a machine that has other things to do. Nor is anything amiss where the system has no more threads
-   to give, or in the child of a program that has forked: those that are there do it all.
+   A step is over when its jobs are done, not when all threads have been seen: so one that the
+   system has put aside holds up nobody, as long as it has no job in hand, and small steps do not
+   crawl on a machine that has other things to do. Nor is anything amiss where the system has no
+   more threads to give, or in the child of a program that has forked: those that are there do it
+   all.
 
-   Threads stay for as long as their team: between two works they wait as they do between two steps, for
-   to begin one can take milliseconds until it has a processor to itself. */
+   Threads stay for as long as their team: between two works they wait as they do between two steps,
+   for to begin one can take milliseconds until it has a processor to itself. */
 #ifndef FM_TEAM_H
 #define FM_TEAM_H
 
@@ -60,7 +61,8 @@ struct fm_helper {
     unsigned number;
 };
 
-/* For up to so many threads, the caller of fm_team_run being one of them. Signals are not for them. */
+/* For up to so many threads, the caller of fm_team_run being one of them. Signals are not for
+   them. */
 struct fm_team *fm_team_new(unsigned threads, struct fmnn_error *err);
 /* Does the work and returns when it has ended. Threads begin when they are first asked for; with
    one, the caller is alone. */

@@ -28,8 +28,8 @@ void fm_file_free(struct fm_file *file);
 
 /* Whether the net of an open file is exact. */
 int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_error *err);
-/* Reads the data of an open file: all tensors PREFIX NAME of each part into its block, which is laid
-   out like net->weights. The lanes of a block that belong to no unit are left as they are. */
+/* Reads the data of an open file: all tensors PREFIX NAME of each part into its block, which is
+   laid out like net->weights. The lanes of a block that belong to no unit are left as they are. */
 struct fm_part {
     const char *prefix;
     float *block;

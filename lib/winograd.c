@@ -1,19 +1,19 @@
 /* winograd.c -- tiles, points and matrices; see winograd.h.
 
    The product of polynomials a of m and g of r coefficients is had from its values at n = m + r - 1
-   points: s = V^-1 ((V_m a) . (V_r g)), V being matrices of the points' powers. A convolution is the
-   transpose of that product in a:
+   points: s = V^-1 ((V_m a) . (V_r g)), V being matrices of the points' powers. A convolution is
+   the transpose of that product in a:
 
        y = A' ((G g) . (B' d)),   A = V_m, G = V_r, B' = V_n^-T
 
-   in two dimensions by rows and by columns. G holds no denominators, so that a filter's points do not
-   depend on m. */
+   in two dimensions by rows and by columns. G holds no denominators, so that a filter's points do
+   not depend on m. */
 #include "winograd.h"
 
 #include "net.h"
 
-/* Infinity, and the others. This order kept the errors smallest of those tried; tests/check_winograd.c
-   holds them. */
+/* Infinity, and the others. This order kept the errors smallest of those tried;
+   tests/check_winograd.c holds them. */
 static const double finite_point[FM_MOST_POINTS - 1] = {0, 1, -1, 2, -0.5, 0.5};
 
 /* The powers of the points: at infinity only the last counts. */
@@ -37,7 +37,8 @@ static void transpose(struct fm_matrix *to, const struct fm_matrix *from)
 }
 
 /* The inverse of the powers, transposed: row i has the coefficients of the polynomial that is 1 at
-   point i and 0 at the others, row 0 those of the one that is 0 at all and grows as its last power. */
+   point i and 0 at the others, row 0 those of the one that is 0 at all and grows as its last
+   power. */
 static void interpolation(struct fm_matrix *b, size_t points)
 {
     *b = (struct fm_matrix){.rows = points, .columns = points};

@@ -1,8 +1,8 @@
 /* winograd.h -- convolutions of stride 1 with fewer products: how a picture is cut into tiles, and
    the matrices that take tiles, filters and gradients to points and back.
 
-   S. Winograd, "Arithmetic Complexity of Computations" (1980); A. Lavin and S. Gray, "Fast Algorithms
-   for Convolutional Neural Networks" (2016). */
+   S. Winograd, "Arithmetic Complexity of Computations" (1980); A. Lavin and S. Gray, "Fast
+   Algorithms for Convolutional Neural Networks" (2016). */
 #ifndef FM_WINOGRAD_H
 #define FM_WINOGRAD_H
 
@@ -45,8 +45,9 @@ static inline size_t fm_winograd_blocks(const struct fm_winograd *winograd, size
     return (pictures + winograd->group - 1) / winograd->group;
 }
 
-/* Rows of points for so many pictures, and where those of a point begin. There is a row to spare after
-   each point: at distances of a power of two they would compete for the same lines of the cache. */
+/* Rows of points for so many pictures, and where those of a point begin. There is a row to spare
+   after each point: at distances of a power of two they would compete for the same lines of the
+   cache. */
 static inline size_t fm_winograd_rows(const struct fm_winograd *winograd, size_t pictures)
 {
     return winograd->products * pictures + winograd->y.points * winograd->x.points;

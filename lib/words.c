@@ -69,15 +69,15 @@ bool fm_parse_double(const char *text, double *value)
 
 enum { DIGITS = 9 };
 
-/* The first nine digits of a number, the rest rounded to even, as an integer of 0 or 10^8 .. 10^9-1;
-   the number is about digits * 10^(exponent - 8). */
+/* The first nine digits of a number, the rest rounded to even, as an integer of 0 or 10^8 ..
+   10^9-1; the number is about digits * 10^(exponent - 8). */
 struct decimal {
     uint32_t digits;
     int exponent;
 };
 
-/* Of those to be expected, the probabilities of a table above all, hundreds of thousands may have to
-   be written: these are taken by integers, which are exact. Returns false for others. */
+/* Of those to be expected, the probabilities of a table above all, hundreds of thousands may have
+   to be written: these are taken by integers, which are exact. Returns false for others. */
 #ifdef __SIZEOF_INT128__
 __extension__ typedef unsigned __int128 wide;
 

@@ -1,4 +1,5 @@
-/* against.h -- two predictions of the same pictures: what the one gets right and the other wrong. */
+/* against.h -- two predictions of the same pictures: what the one gets right and the other
+   wrong. */
 #ifndef AGAINST_H
 #define AGAINST_H
 

@@ -334,22 +334,19 @@ static void fill(const char *directory, const struct source *source, struct fmnn
 {
     const char *const *mirrors = a->mirror_count ? a->mirrors : source->mirrors;
     struct downloader *downloader = NULL;
-    size_t left = 0;
-    bool named = false;
+    size_t last = 0;
     if (!a->from && !mirrors[0])
         die("%s: no mirror is known; name one with --mirror URL, or a directory with --from",
             source->set->name);
     if (!a->from)
         downloader = downloader_new(mirrors, &a->download);
     for (size_t i = 0; i < FMNN_SET_FILES; i++)
-        left += read_finding(&places[i])->verdict != FILE_GOOD;
+        if (read_finding(&places[i])->verdict != FILE_GOOD)
+            last = i;
     for (size_t i = 0; i < FMNN_SET_FILES; i++) {
-        bool good = read_finding(&places[i])->verdict == FILE_GOOD;
-        left -= !good;
-        if (left == 0 && !named) /* with the last file nothing is missing, even if we are killed */
+        if (i == last) /* with it nothing is missing, even if we are killed then */
             write_class_names(directory, set, a->from);
-        named = left == 0;
-        if (!good)
+        if (read_finding(&places[i])->verdict != FILE_GOOD)
             mend(directory, source, set, i, a, downloader, &places[i]);
     }
     downloader_free(downloader);

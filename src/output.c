@@ -2,8 +2,8 @@
 
    A temporary file beside the target is written, synced and renamed over it. What is open is kept
    in a list whose names a signal handler and atexit remove, so that nothing but SIGKILL leaves a
-   temporary. What that leaves is removed by whoever next writes the same file: a temporary is locked as
-   long as somebody is at it. */
+   temporary. What that leaves is removed by whoever next writes the same file: a temporary is
+   locked as long as somebody is at it. */
 #include "common.h"
 
 #include <dirent.h>

@@ -1,5 +1,6 @@
-/* check_common.c -- what the programs share (src/common.c), the matrix (src/matrix.c), and what fm-fetch says of a
-   file (src/fetch-verify.c), where a run of a program gets there only by luck: refused calls, and callers' mistakes. */
+/* check_common.c -- what the programs share (src/common.c), the matrix (src/matrix.c), and what
+   fm-fetch says of a file (src/fetch-verify.c), where a run of a program gets there only by luck:
+   refused calls, and callers' mistakes. */
 #include "../src/fetch.h"
 #include "../src/matrix.h"
 
@@ -657,83 +658,85 @@ static void act_matrix_without_memory(void)
     act_matrix();
 }
 
+static const struct {
+    struct matrix_request request;
+    const char *table, *printed; /* NULL: it is trouble, and says */
+    const char *said;
+} asked[] = {
+    {{.classes = "list"}, "label\tpredicted\n0\t1\n", "1 0 nan 0", ""},
+    {{.top = 1}, "label\tpredicted\tp0\n0\t0\t1.0000005\n", "1 1 nan 0", ""},
+    {{.top = 1}, "label\tpredicted\tp0\n1\t0\t1\n", NULL, "class 1 has no column"},
+    {{.top = 2}, "label\tpredicted\tp0\n0\t0\t1\n", NULL, "--top: 2 of 1 classes"},
+    {{.top = 1}, "label\tpredicted\n0\t0\n", NULL, "p0"},
+    {{.top = 1, .suffix = "x"}, "label\tpredicted_x\tp0\n0\t0\t1\n", NULL, "p0_x"},
+    {{.top = 1, .classes = "list"}, "label\tpredicted\tp0\n0\t0\t1\n", NULL, "no top 1"},
+    {{.top = 1},
+     "label\tpredicted\tp0\tp1\n1\t0\t.5\t.5\n1\t0\t.5\t.6\n0\t0\t.5\t.5\n",
+     "3 2 nan 0",
+     ""},
+    {{.entropy = true}, "label\tpredicted\tp0\n0\t0\t1.1\n", NULL, "not in 0..1"},
+    {{.entropy = true}, "label\tpredicted\tp0\n0\t0\t-1\n", NULL, "not in 0..1"},
+    {{.entropy = true}, "label\tpredicted\tp0\n0\t0\tx\n", NULL, "table:2"},
+    {{.entropy = true},
+     "label\tpredicted\tp0\n0\t0\t1\n1\t0\t1\n0\t0\t7\n",
+     "3 0 nan 0",
+     "no cross-entropy: class 1"},
+    {{.entropy = true, .classes = "list"},
+     "label\tpredicted\tp0\n0\t0\t1\n",
+     "1 0 nan 0",
+     "no cross-entropy: there are probabilities of 1 classes, and 2 are named"},
+    {{.entropy = true}, "label\tpredicted\tp0\n0\t0\t1\n", "1 0 0.000 0", ""},
+    {{0}, "0\t0\t5\n1\t0\t2\n", "7 0 nan 0", ""},
+    {{.suffix = "x"}, "0\t0\t5\n", NULL, "predicted_x"},
+    {{.must_calibrate = true, .bins = 5}, "0\t0\t5\n", NULL, "confidence"},
+    {{0}, "train:1\t0\ttrain\n", NULL, "predicted"},
+    {{0}, "image\tlabel\tfold\na\t0\tx\n", NULL, "predicted"},
+    {{0}, "label\tpredicted\tcount\n0\t0\t\n", NULL, "not a whole number"},
+    {{0}, "label\tpredicted\tcount\n0\t0\t-2\n", NULL, "not a whole number"},
+    {{0}, "label\tpredicted\tcount\n0\t0\t9223372036854775808\n", NULL, "too large"},
+    {{0}, "label\tpredicted\tcount\n0\t0\t99999999999999999999\n", NULL, "too large"},
+    {{0},
+     "label\tpredicted\tcount\n0\t0\t9223372036854775807\n0\t0\t9223372036854775807\n",
+     NULL,
+     "table:3"},
+    {{0}, "image\tlabel\tpredicted\tcount\na\t0\t0\tmany\n", "1 0 nan 0", ""},
+    {{.bins = 5}, "label\tpredicted\tconfidence\n0\t0\t1\n", "1 0 nan 1", ""},
+    {{.bins = 5}, "label\tpredicted\n0\t0\n", "1 0 nan 0", ""},
+    {{.bins = 5}, "label\tpredicted\tconfidence\n0\t0\t2\n", "1 0 nan 0", "no calibration"},
+    {{.bins = 5}, "label\tpredicted\tconfidence\n0\t0\tx\n", "1 0 nan 0", "no calibration"},
+    {{.must_calibrate = true, .bins = 5},
+     "label\tpredicted\tconfidence\n0\t0\tx\n",
+     NULL,
+     "table:2"},
+    {{.only = "test"},
+     "label\tpredicted\tsplit\n0\t0\ttrain\n",
+     NULL,
+     "no rows of split test: there is nothing to judge"},
+    {{0}, "label\tpredicted\n", NULL, "table: no rows: there is nothing to judge"},
+    {{0}, "label\tpredicted\n\t1\n", NULL, "no row has a label"},
+    {{0}, "label\tpredicted\n\t1\n0\t0\n", "1 0 nan 0", "skipped 1 row without"},
+    {{0}, "label\tpredicted\n\t1\n\t1\n0\t0\n", "1 0 nan 0", "skipped 2 rows without"},
+    {{0}, "label\tpredicted\n0\t\n", NULL, "there is a label, but no prediction"},
+};
+
 START_TEST(matrices)
 {
-    static const struct {
-        struct matrix_request request;
-        const char *table, *printed; /* NULL: it is trouble, and says */
-        const char *said;
-    } row[] = {
-        {{.classes = "list"}, "label\tpredicted\n0\t1\n", "1 0 nan 0", ""},
-        {{.top = 1}, "label\tpredicted\tp0\n0\t0\t1.0000005\n", "1 1 nan 0", ""},
-        {{.top = 1}, "label\tpredicted\tp0\n1\t0\t1\n", NULL, "class 1 has no column"},
-        {{.top = 2}, "label\tpredicted\tp0\n0\t0\t1\n", NULL, "--top: 2 of 1 classes"},
-        {{.top = 1}, "label\tpredicted\n0\t0\n", NULL, "p0"},
-        {{.top = 1, .suffix = "x"}, "label\tpredicted_x\tp0\n0\t0\t1\n", NULL, "p0_x"},
-        {{.top = 1, .classes = "list"}, "label\tpredicted\tp0\n0\t0\t1\n", NULL, "no top 1"},
-        {{.top = 1},
-         "label\tpredicted\tp0\tp1\n1\t0\t.5\t.5\n1\t0\t.5\t.6\n0\t0\t.5\t.5\n",
-         "3 2 nan 0",
-         ""},
-        {{.entropy = true}, "label\tpredicted\tp0\n0\t0\t1.1\n", NULL, "not in 0..1"},
-        {{.entropy = true}, "label\tpredicted\tp0\n0\t0\t-1\n", NULL, "not in 0..1"},
-        {{.entropy = true}, "label\tpredicted\tp0\n0\t0\tx\n", NULL, "table:2"},
-        {{.entropy = true},
-         "label\tpredicted\tp0\n0\t0\t1\n1\t0\t1\n0\t0\t7\n",
-         "3 0 nan 0",
-         "no cross-entropy: class 1"},
-        {{.entropy = true, .classes = "list"},
-         "label\tpredicted\tp0\n0\t0\t1\n",
-         "1 0 nan 0",
-         "no cross-entropy: there are probabilities of 1 classes, and 2 are named"},
-        {{.entropy = true}, "label\tpredicted\tp0\n0\t0\t1\n", "1 0 0.000 0", ""},
-        {{0}, "0\t0\t5\n1\t0\t2\n", "7 0 nan 0", ""},
-        {{.suffix = "x"}, "0\t0\t5\n", NULL, "predicted_x"},
-        {{.must_calibrate = true, .bins = 5}, "0\t0\t5\n", NULL, "confidence"},
-        {{0}, "train:1\t0\ttrain\n", NULL, "predicted"},
-        {{0}, "image\tlabel\tfold\na\t0\tx\n", NULL, "predicted"},
-        {{0}, "label\tpredicted\tcount\n0\t0\t\n", NULL, "not a whole number"},
-        {{0}, "label\tpredicted\tcount\n0\t0\t-2\n", NULL, "not a whole number"},
-        {{0}, "label\tpredicted\tcount\n0\t0\t9223372036854775808\n", NULL, "too large"},
-        {{0}, "label\tpredicted\tcount\n0\t0\t99999999999999999999\n", NULL, "too large"},
-        {{0},
-         "label\tpredicted\tcount\n0\t0\t9223372036854775807\n0\t0\t9223372036854775807\n",
-         NULL,
-         "table:3"},
-        {{0}, "image\tlabel\tpredicted\tcount\na\t0\t0\tmany\n", "1 0 nan 0", ""},
-        {{.bins = 5}, "label\tpredicted\tconfidence\n0\t0\t1\n", "1 0 nan 1", ""},
-        {{.bins = 5}, "label\tpredicted\n0\t0\n", "1 0 nan 0", ""},
-        {{.bins = 5}, "label\tpredicted\tconfidence\n0\t0\t2\n", "1 0 nan 0", "no calibration"},
-        {{.bins = 5}, "label\tpredicted\tconfidence\n0\t0\tx\n", "1 0 nan 0", "no calibration"},
-        {{.must_calibrate = true, .bins = 5},
-         "label\tpredicted\tconfidence\n0\t0\tx\n",
-         NULL,
-         "table:2"},
-        {{.only = "test"},
-         "label\tpredicted\tsplit\n0\t0\ttrain\n",
-         NULL,
-         "no rows of split test: there is nothing to judge"},
-        {{0}, "label\tpredicted\n", NULL, "table: no rows: there is nothing to judge"},
-        {{0}, "label\tpredicted\n\t1\n", NULL, "no row has a label"},
-        {{0}, "label\tpredicted\n\t1\n0\t0\n", "1 0 nan 0", "skipped 1 row without"},
-        {{0}, "label\tpredicted\n\t1\n\t1\n0\t0\n", "1 0 nan 0", "skipped 2 rows without"},
-        {{0}, "label\tpredicted\n0\t\n", NULL, "there is a label, but no prediction"},
-    };
     put_file("list", "aleph\nbeth\n", 11);
     unlink("classes.txt");
-    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        wish = row[i].request;
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        wish = asked[i].request;
         wish.table = "table";
         wish.data = "data";
         wish.purpose = "judge";
-        put_file("table", row[i].table, strlen(row[i].table));
-        if (!row[i].printed) {
-            check_trouble(act_matrix, row[i].said);
+        put_file("table", asked[i].table, strlen(asked[i].table));
+        if (!asked[i].printed) {
+            check_trouble(act_matrix, asked[i].said);
             continue;
         }
         int status = status_of(act_matrix);
-        ck_assert_msg(status == 0 && !strcmp(printed, row[i].printed) && strstr(said, row[i].said),
-                      "%s: %d, %s, %s", row[i].table, status, printed, said);
+        ck_assert_msg(status == 0 && !strcmp(printed, asked[i].printed) &&
+                          strstr(said, asked[i].said),
+                      "%s: %d, %s, %s", asked[i].table, status, printed, said);
     }
     wish = (struct matrix_request){.table = "table",
                                    .data = "data",

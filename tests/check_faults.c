@@ -1,7 +1,7 @@
-/* check_faults.c -- every call of the library that the system may refuse is refused once: memory, reading,
-   writing, and what zlib, libpng and jansson want memory for. Each such call that an act makes fails by
-   itself, then that and all after it; the act has to say so, or not to need it and to give the same. The
-   linker puts these calls before those of libc (--wrap). */
+/* check_faults.c -- every call of the library that the system may refuse is refused once: memory,
+   reading, writing, and what zlib, libpng and jansson want memory for. Each such call that an act
+   makes fails by itself, then that and all after it; the act has to say so, or not to need it and
+   to give the same. The linker puts these calls before those of libc (--wrap). */
 #include "engine.h"
 
 #include <errno.h>

@@ -511,8 +511,8 @@ START_TEST(onward_until_the_end)
 }
 END_TEST
 
-/* Another file is written into the place of one that is open, and a row behind is wanted: other sizes
-   are noticed, and so is what is no IDX file any more. */
+/* Another file is written into the place of one that is open, and a row behind is wanted: other
+   sizes are noticed, and so is what is no IDX file any more. */
 START_TEST(changes_while_open)
 {
     enum { ROWS_HERE = 300, LONG = 784 };

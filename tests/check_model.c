@@ -75,83 +75,79 @@ START_TEST(texts_are_read_and_written_canonically)
 }
 END_TEST
 
+static const struct {
+    const char *text, *message;
+} mistakes[] = {
+    {"", "m: there is no layer"},
+    {"# nothing\n\n", "m: there is no layer"},
+    {"set lr 1", "m: there is no layer"},
+    {"dense 5 |", "m:1: there is no layer after the '|'"},
+    {"| dense 5", "m:1: there is no layer before the '|'"},
+    {"dense 5 | | dense classes", "m:1: there is no layer before the '|'"},
+    {"dense 5\n|\n\n| dense classes", "m:4: there is no layer before the '|'"},
+    {"dens 5 relu", "m:1: unknown layer 'dens'; did you mean 'dense'?"},
+    {"dense 5\nconvolution 3", "m:2: unknown layer 'convolution' (see fmnn-model(5))"},
+    {"set zzzzzzzz 3\ndense 5",
+     "m:1: unknown option 'zzzzzzzz' (known: optimizer, lr, momentum, batch, epochs)"},
+    {"set lr -1\ndense 5", "m:1: lr -1 is not in 0..1000"},
+    {"set lr 1001\ndense 5", "m:1: lr 1001 is not in 0..1000"},
+    {"set lr 0\ndense 5", "m:1: lr 0 is not above 0"},
+    {"set momentum 1.5\ndense 5", "m:1: momentum 1.5 is not in 0..1"},
+    {"set momentum -1e-9\ndense 5", "m:1: momentum -1e-9 is not in 0..1"},
+    {"set batch 0\ndense 5", "m:1: batch 0 is not in 1..65536"},
+    {"set batch 65537\ndense 5", "m:1: batch 65537 is not in 1..65536"},
+    {"set epochs 1000001\ndense 5", "m:1: epochs 1000001 is not in 0..1000000"},
+    {"set epochs x\ndense 5", "m:1: epochs 'x' is not a whole number"},
+    {"set a-word-of-more-than-sixty-four-letters-is-like-no-other-word-there-is-at-all "
+     "3\ndense 5",
+     "m:1: unknown option "
+     "'a-word-of-more-than-sixty-four-letters-is-like-no-other-word-there-is-at-all' "
+     "(known: optimizer, lr, momentum, batch, epochs)"},
+    {"dense", "m:1: the number of units is missing"},
+    {"dense 0", "m:1: the number of units '0' is not a number in 1..1048576"},
+    {"dense -3", "m:1: the number of units '-3' is not a number in 1..1048576"},
+    {"dense 1.5", "m:1: the number of units '1.5' is not a number in 1..1048576"},
+    {"dense 5 rleu | dense classes", "m:1: unknown word 'rleu'; did you mean 'relu'?"},
+    {"dense 5 relu relu", "m:1: 'relu' does not belong there (dense UNITS|classes [ACTIVATION])"},
+    {"dense clases", "m:1: the number of units 'clases' is not a number in 1..1048576"},
+    {"conv 5", "m:1: the kernel's size, such as 3x3, is missing"},
+    {"conv 5 3", "m:1: '3' is not a kernel's size, such as 3x3"},
+    {"conv 5 3x", "m:1: '3x' is not a kernel's size, such as 3x3"},
+    {"conv 5 0x3", "m:1: '0x3' is not a kernel's size, such as 3x3"},
+    {"conv 5 3x256", "m:1: '3x256' is not a kernel's size, such as 3x3"},
+    {"conv 5 3x3 stride", "m:1: the stride is missing"},
+    {"conv 5 3x3 stride 0", "m:1: the stride '0' is not a number in 1..255"},
+    {"conv 5 3x3 vaild | dense classes", "m:1: unknown word 'vaild'; did you mean 'valid'?"},
+    {"avgpool", "m:1: the side of the pool is missing"},
+    {"avgpool 2 relu", "m:1: 'relu' does not belong there (avgpool N)"},
+    {"set", "m:1: 'set' takes an option and a value"},
+    {"set lr", "m:1: 'set' takes an option and a value"},
+    {"set lr 1 2", "m:1: 'set' takes an option and a value"},
+    {"set lr nan", "m:1: lr 'nan' is not a number"},
+    {"set lr 1e999", "m:1: lr '1e999' is not a number"},
+    {"set batsh 3", "m:1: unknown option 'batsh'; did you mean 'batch'?"},
+    {"set optimizer adan", "m:1: unknown optimizer 'adan'; did you mean 'adam'?"},
+    {"dense 4 | dense 12",
+     "m:1: the last layer has 12 units, but there are 3 classes ('dense classes' always fits)"},
+    {"conv 4 3x3", "m:1: the last layer, 'conv 4 3x3', is not a dense layer"},
+    {"dense classes relu",
+     "m:1: the last layer, 'dense 3 relu', gives the logits and takes no activation"},
+    {"dense 4\nconv 4 3x3\ndense classes", "m:2: 'conv 4 3x3' cannot follow a dense layer"},
+    {"conv 4 9x3 valid\ndense classes",
+     "m:1: conv 4 9x3 valid: a kernel of 9x3 does not fit into 8x8"},
+    {"maxpool 3 | maxpool 3\ndense classes", "m:1: maxpool 3: a pool of 3x3 does not fit into 2x2"},
+    {"dense 1048576 | dense 1048576 | dense classes",
+     "m:1: the net has more than 1073741824 parameters"},
+    {"dense 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6", "m:1: 'dense': too many words for one layer"},
+};
+
 START_TEST(mistakes_are_met_with_one_line)
 {
-    static const struct {
-        const char *text, *message;
-    } cases[] = {
-        {"", "m: there is no layer"},
-        {"# nothing\n\n", "m: there is no layer"},
-        {"set lr 1", "m: there is no layer"},
-        {"dense 5 |", "m:1: there is no layer after the '|'"},
-        {"| dense 5", "m:1: there is no layer before the '|'"},
-        {"dense 5 | | dense classes", "m:1: there is no layer before the '|'"},
-        {"dense 5\n|\n\n| dense classes", "m:4: there is no layer before the '|'"},
-        {"dens 5 relu", "m:1: unknown layer 'dens'; did you mean 'dense'?"},
-        {"dense 5\nconvolution 3", "m:2: unknown layer 'convolution' (see fmnn-model(5))"},
-        {"set zzzzzzzz 3\ndense 5",
-         "m:1: unknown option 'zzzzzzzz' (known: optimizer, lr, momentum, batch, epochs)"},
-        {"set lr -1\ndense 5", "m:1: lr -1 is not in 0..1000"},
-        {"set lr 1001\ndense 5", "m:1: lr 1001 is not in 0..1000"},
-        {"set lr 0\ndense 5", "m:1: lr 0 is not above 0"},
-        {"set momentum 1.5\ndense 5", "m:1: momentum 1.5 is not in 0..1"},
-        {"set momentum -1e-9\ndense 5", "m:1: momentum -1e-9 is not in 0..1"},
-        {"set batch 0\ndense 5", "m:1: batch 0 is not in 1..65536"},
-        {"set batch 65537\ndense 5", "m:1: batch 65537 is not in 1..65536"},
-        {"set epochs 1000001\ndense 5", "m:1: epochs 1000001 is not in 0..1000000"},
-        {"set epochs x\ndense 5", "m:1: epochs 'x' is not a whole number"},
-        {"set a-word-of-more-than-sixty-four-letters-is-like-no-other-word-there-is-at-all "
-         "3\ndense 5",
-         "m:1: unknown option "
-         "'a-word-of-more-than-sixty-four-letters-is-like-no-other-word-there-is-at-all' "
-         "(known: optimizer, lr, momentum, batch, epochs)"},
-        {"dense", "m:1: the number of units is missing"},
-        {"dense 0", "m:1: the number of units '0' is not a number in 1..1048576"},
-        {"dense -3", "m:1: the number of units '-3' is not a number in 1..1048576"},
-        {"dense 1.5", "m:1: the number of units '1.5' is not a number in 1..1048576"},
-        {"dense 5 rleu | dense classes", "m:1: unknown word 'rleu'; did you mean 'relu'?"},
-        {"dense 5 relu relu",
-         "m:1: 'relu' does not belong there (dense UNITS|classes [ACTIVATION])"},
-        {"dense clases", "m:1: the number of units 'clases' is not a number in 1..1048576"},
-        {"conv 5", "m:1: the kernel's size, such as 3x3, is missing"},
-        {"conv 5 3", "m:1: '3' is not a kernel's size, such as 3x3"},
-        {"conv 5 3x", "m:1: '3x' is not a kernel's size, such as 3x3"},
-        {"conv 5 0x3", "m:1: '0x3' is not a kernel's size, such as 3x3"},
-        {"conv 5 3x256", "m:1: '3x256' is not a kernel's size, such as 3x3"},
-        {"conv 5 3x3 stride", "m:1: the stride is missing"},
-        {"conv 5 3x3 stride 0", "m:1: the stride '0' is not a number in 1..255"},
-        {"conv 5 3x3 vaild | dense classes", "m:1: unknown word 'vaild'; did you mean 'valid'?"},
-        {"avgpool", "m:1: the side of the pool is missing"},
-        {"avgpool 2 relu", "m:1: 'relu' does not belong there (avgpool N)"},
-        {"set", "m:1: 'set' takes an option and a value"},
-        {"set lr", "m:1: 'set' takes an option and a value"},
-        {"set lr 1 2", "m:1: 'set' takes an option and a value"},
-        {"set lr 0", "m:1: lr 0 is not above 0"},
-        {"set lr nan", "m:1: lr 'nan' is not a number"},
-        {"set lr 1e999", "m:1: lr '1e999' is not a number"},
-        {"set batch 0", "m:1: batch 0 is not in 1..65536"},
-        {"set batsh 3", "m:1: unknown option 'batsh'; did you mean 'batch'?"},
-        {"set optimizer adan", "m:1: unknown optimizer 'adan'; did you mean 'adam'?"},
-        {"set momentum 1.5", "m:1: momentum 1.5 is not in 0..1"},
-        {"dense 4 | dense 12",
-         "m:1: the last layer has 12 units, but there are 3 classes ('dense classes' always fits)"},
-        {"conv 4 3x3", "m:1: the last layer, 'conv 4 3x3', is not a dense layer"},
-        {"dense classes relu",
-         "m:1: the last layer, 'dense 3 relu', gives the logits and takes no activation"},
-        {"dense 4\nconv 4 3x3\ndense classes", "m:2: 'conv 4 3x3' cannot follow a dense layer"},
-        {"conv 4 9x3 valid\ndense classes",
-         "m:1: conv 4 9x3 valid: a kernel of 9x3 does not fit into 8x8"},
-        {"maxpool 3 | maxpool 3\ndense classes",
-         "m:1: maxpool 3: a pool of 3x3 does not fit into 2x2"},
-        {"dense 1048576 | dense 1048576 | dense classes",
-         "m:1: the net has more than 1073741824 parameters"},
-        {"dense 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6", "m:1: 'dense': too many words for one layer"},
-    };
-    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+    for (size_t i = 0; i < FM_COUNT(mistakes); i++) {
         struct fmnn_error err = {0};
-        struct fmnn_net *net = net_of(cases[i].text, 8, 8, 3, &err);
-        ck_assert_msg(net == NULL, "%s", cases[i].text);
-        ck_assert_str_eq(err.message, cases[i].message);
+        struct fmnn_net *net = net_of(mistakes[i].text, 8, 8, 3, &err);
+        ck_assert_msg(net == NULL, "%s", mistakes[i].text);
+        ck_assert_str_eq(err.message, mistakes[i].message);
     }
 }
 END_TEST

@@ -67,8 +67,8 @@ START_TEST(each_job_is_done_once_and_after_the_last_step)
 }
 END_TEST
 
-/* Works so short that the next begins while threads still come from the last, or are on their way to
-   sleep. */
+/* Works so short that the next begins while threads still come from the last, or are on their way
+   to sleep. */
 START_TEST(short_works_one_after_the_other)
 {
     struct relay relay, alone = {.last = 2};
@@ -103,8 +103,8 @@ START_TEST(numbers_of_steps_come_round)
 }
 END_TEST
 
-/* A child has none of its parent's threads, and does it all by itself: wherever they stood when it was
-   made, asleep, or on their way there with the lock in hand. */
+/* A child has none of its parent's threads, and does it all by itself: wherever they stood when it
+   was made, asleep, or on their way there with the lock in hand. */
 static bool does_without(struct fm_team *team)
 {
     pid_t child = fork();

@@ -601,8 +601,8 @@ START_TEST(the_layer_is_told)
 }
 END_TEST
 
-/* A rate far too large: the first step makes weights of which the second can make nothing, layer after
-   layer more of it. */
+/* A rate far too large: the first step makes weights of which the second can make nothing, layer
+   after layer more of it. */
 START_TEST(a_rate_far_too_large)
 {
     struct fmnn_error err;

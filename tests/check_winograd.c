@@ -74,8 +74,8 @@ START_TEST(points_follow_each_other)
 }
 END_TEST
 
-/* Known counts of products; group: the pictures of a block, 2,048 rows or a power of two that is not
-   below the batch. */
+/* Known counts of products; group: the pictures of a block, 2,048 rows or a power of two that is
+   not below the batch. */
 START_TEST(products_are_those_of_the_sizes)
 {
     static const struct {
@@ -107,8 +107,8 @@ static double times(const struct fm_matrix *m, size_t row, const int *values)
     return sum;
 }
 
-/* y = A' ((G g) . (B' d)) and dg = G' ((A dy) . (B' d)) for whole numbers, up to the rounding of what
-   cannot be had in a float: thirds and fifths in B'. */
+/* y = A' ((G g) . (B' d)) and dg = G' ((A dy) . (B' d)) for whole numbers, up to the rounding of
+   what cannot be had in a float: thirds and fifths in B'. */
 static void check_tile(const struct fm_tiling *t, size_t kernel, bool small, uint64_t seed)
 {
     size_t points = t->points - small, size = t->size - small;
@@ -193,8 +193,8 @@ END_TEST
 
 /* ---- 3. One layer by itself ---- */
 
-/* The last layer but the classes: its input and its output's gradient are given, its steps done, and
-   what they make is read from where it lies. Arrays are (picture, row, column, channel). */
+/* The last layer but the classes: its input and its output's gradient are given, its steps done,
+   and what they make is read from where it lies. Arrays are (picture, row, column, channel). */
 struct layer {
     struct fmnn_net *net;
     struct fm_plan *plan;
@@ -608,8 +608,8 @@ static void plain_back(const struct layer *layer, const struct fm_winograd *w, f
 
 /* Channels about a panel and a pair of vectors, small tiles in either direction, a single row, both
    paddings, kernels that are not square, blocks that are larger than the batch and batches that are
-   not full; sums of more than 512 channels in and out, and of more than 512 tiles. back: whether the
-   gradient of the input goes by points, too. */
+   not full; sums of more than 512 channels in and out, and of more than 512 tiles. back: whether
+   the gradient of the input goes by points, too. */
 static const struct {
     const char *text;
     size_t height, width, batch, pictures;
@@ -697,8 +697,8 @@ static void check_bias_gradient(const struct layer *layer, const char *text, con
     }
 }
 
-/* Inputs, units and pictures one past a panel, more than 512 units and pictures; an input with zeros
-   around its gradient. */
+/* Inputs, units and pictures one past a panel, more than 512 units and pictures; an input with
+   zeros around its gradient. */
 START_TEST(both_gradients_are_those_of_plain_loops)
 {
     static const struct {
@@ -812,9 +812,10 @@ static struct errors errors_of(const char *text, size_t height, size_t width, si
 
 /* Inputs are the positive half of the unit normal, gradients the unit normal, weights he_normal.
    The output's limits are those that the engine was made for: 4.2e-6 for tiles of 5 mixed with 4,
-   2.2e-6 for tiles of 4, 6e-7 for tiles of 2, 3e-7 by the definition. The others, and the gradients',
-   are a sixth above what was measured; since all sets give the same bits, only other random numbers
-   or another algorithm would change that. Tiles of 5 alone err more than those that are mixed. */
+   2.2e-6 for tiles of 4, 6e-7 for tiles of 2, 3e-7 by the definition. The others, and the
+   gradients', are a sixth above what was measured; since all sets give the same bits, only other
+   random numbers or another algorithm would change that. Tiles of 5 alone err more than those that
+   are mixed. */
 static const struct {
     const char *layer; /* behind 256 channels */
     size_t height, width, pictures;

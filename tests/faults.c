@@ -3,10 +3,10 @@
      faults KIND [OPTION]... -- PROGRAM [ARGUMENT]...
 
    KIND is alloc (the nth allocation fails), alloc-on (and all that follow), eio, enospc, eintr,
-   emfile (the nth system call of those below fails so), full (the nth write fails for want of space,
-   and all that follow), short (the nth read or write transfers half), kill (SIGKILL before the nth
-   system call, and after it) and order (no fault: are files synced before they get their names, and
-   directories after?).
+   emfile (the nth system call of those below fails so), full (the nth write fails for want of
+   space, and all that follow), short (the nth read or write transfers half), kill (SIGKILL before
+   the nth system call, and after it) and order (no fault: are files synced before they get their
+   names, and directories after?).
 
      -l LIBRARY     tests/faultlib.so, see there
      -o FILE        a file in ./box that the program writes: the old one or the new one, whole
@@ -22,8 +22,9 @@
 
    The first run is undisturbed; all that it writes is what the others are compared with. An exit
    status of 0 asks for the same output, byte for byte; 2 for a message and for outputs that are old
-   or new; any other is wrong, as is a file in ./box that is neither. After a kill the program is run
-   once more, and must write all and leave nothing else. Every other point starts with old files.
+   or new; any other is wrong, as is a file in ./box that is neither. After a kill the program is
+   run once more, and must write all and leave nothing else. Every other point starts with old
+   files.
 
    Contents: 1. Options  2. Files  3. A run  4. System calls  5. Verdicts  6. All points */
 #ifndef _GNU_SOURCE
@@ -501,8 +502,8 @@ static int error_of(enum kind kind)
     return kind == EIO_ ? EIO : kind == EINTR_ ? EINTR : kind == EMFILE_ ? EMFILE : ENOSPC;
 }
 
-/* The order of calls, as power loss asks for: what was written is synced, then closed, then renamed,
-   and the directory is synced after that. */
+/* The order of calls, as power loss asks for: what was written is synced, then closed, then
+   renamed, and the directory is synced after that. */
 enum state { UNSEEN, DIRTY, SYNCED, CLOSED, RENAMED, SETTLED };
 static struct track {
     char temporary[PATH_MAX], target[PATH_MAX];

@@ -5,9 +5,10 @@
    row of the table in section 3, which does something with the file in ROOT/good; where there is no
    such row, the file in ROOT/FAULT is sent. "once+FAULT" is good from the second request on,
    "resume+FAULT" sends a first half and a tag before, so that a transfer is resumed into the fault.
-   Each request leaves a line "FAULT NAME [RANGE]" in LOG; "the first request" of a fault and name is
-   the one that finds no such line. One process a connection, one request a connection. It answers
-   as a proxy, too, whatever the host; but CONNECT is forbidden. With "mute" it never says a word.
+   Each request leaves a line "FAULT NAME [RANGE]" in LOG; "the first request" of a fault and name
+   is the one that finds no such line. One process a connection, one request a connection. It
+   answers as a proxy, too, whatever the host; but CONNECT is forbidden. With "mute" it never says a
+   word.
 
    Contents: 1. Answers  2. Faults  3. The table  4. Requests */
 #include <arpa/inet.h>

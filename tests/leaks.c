@@ -1,5 +1,5 @@
-/* leaks.c -- uses the library while one allocation after the other fails, once and from then on, and
-   looks whether each call that fails says so, and frees what it had.
+/* leaks.c -- uses the library while one allocation after the other fails, once and from then on,
+   and looks whether each call that fails says so, and frees what it had.
 
      leaks DIR   (with faultlib.so loaded; DIR: of mkidx, with picture.png, table and weights) */
 #include <fmnn.h>

@@ -1,5 +1,5 @@
-/* peak.c -- runs a command and adds a line "KIB SECONDS" to a file: the most memory that it had at a
-   time, and how long it took.
+/* peak.c -- runs a command and adds a line "KIB SECONDS" to a file: the most memory that it had at
+   a time, and how long it took.
 
      peak FILE COMMAND [ARGUMENT...] */
 #include <stdio.h>

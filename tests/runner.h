@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* How many of what a test has many of, or the distance between those that it takes: tests/bench/mutants, which
-   runs it thousands of times, sets FMNN_QUICK. */
+/* How many of what a test has many of, or the distance between those that it takes:
+   tests/bench/mutants, which runs it thousands of times, sets FMNN_QUICK. */
 static inline size_t if_quick(size_t quick, size_t usual)
 {
     const char *wish = getenv("FMNN_QUICK");

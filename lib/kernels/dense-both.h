@@ -2,9 +2,9 @@
    gradient of its input, and that of its weights, which changes them.
 
    Such a layer lies in memory: cnn's largest has 103 MB of weights and as much of each of Adam's
-   moments. A job has some inputs; their weights are in the cache when the gradient comes. It is summed
-   up tile by tile, and meanwhile the optimizer does the tile before, and what it will want for the next
-   panel is fetched. */
+   moments. A job has some inputs; their weights are in the cache when the gradient comes. It is
+   summed up tile by tile, and meanwhile the optimizer does the tile before, and what it will want
+   for the next panel is fetched. */
 
 /* A tile of the weights' gradient over some pictures: their inputs, and a panel of gradients of the
    outputs. Half the registers are enough for it, and the optimizer needs some, too. */
@@ -63,8 +63,8 @@ static inline size_t both_rows(size_t left)
     return left >= MOST ? MOST : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/* The gradient of a panel's weights for some inputs, over all pictures. Each tile of it is due as soon
-   as it is there. tile: zero. next: the weights that come after these. */
+/* The gradient of a panel's weights for some inputs, over all pictures. Each tile of it is due as
+   soon as it is there. tile: zero. next: the weights that come after these. */
 static void both_gradient(const struct fm_plan *plan, const struct fm_step *step,
                           const struct fm_run *run, size_t input, size_t rows, size_t panel,
                           size_t next, struct due *due, float *tile)

@@ -180,7 +180,8 @@ static void block_transpose_batch(const struct fm_plan *plan, const struct fm_st
             to[l] = unit < step->units ? from[l * step->back.picture + unit] : 0;
 }
 
-/* A picture's row of gradients to where it belongs: `first` counts the input's values as they lie. */
+/* A picture's row of gradients to where it belongs: `first` counts the input's values as they
+   lie. */
 static inline void store_dense_row(const struct fm_step *step, const struct fm_run *run,
                                    size_t picture, size_t first, size_t count, const float *g)
 {
@@ -200,8 +201,8 @@ static inline void store_dense_row(const struct fm_step *step, const struct fm_r
     }
 }
 
-/* Stores a tile of (rows of the input, pictures) as rows of pictures. It is turned as a whole first:
-   a vector cannot be loaded at once from where single floats have just been stored. */
+/* Stores a tile of (rows of the input, pictures) as rows of pictures. It is turned as a whole
+   first: a vector cannot be loaded at once from where single floats have just been stored. */
 static void store_dense_back(const struct fm_step *step, const struct fm_run *run, size_t first,
                              size_t rows, size_t picture, size_t lanes, const float *tile)
 {

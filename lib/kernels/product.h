@@ -143,8 +143,8 @@ static void product_group(const struct product *p, size_t rows, struct group k, 
 }
 
 /* So many products of the same rows, side by side: a group of k of all of them before the next, so
-   that the rows are still in the cache. tile (rows,32) holds where the sums start, and then the sums;
-   the next product's is FM_ROWS rows further on. */
+   that the rows are still in the cache. tile (rows,32) holds where the sums start, and then the
+   sums; the next product's is FM_ROWS rows further on. */
 static void products(const struct product *p, size_t count, size_t rows, float *tile)
 {
     size_t taps_at_once = p->inner < K_GROUP ? K_GROUP / p->inner : 1;

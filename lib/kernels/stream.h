@@ -1,8 +1,8 @@
 /* stream.h -- products of what is read once, c (rows,32) += a b, where b is (k,32).
 
    The rows of a are 32 elements of k apart at a constant distance, or the other way round for
-   gradients, so that a tile needs no table of rows. What comes next is fetched while a tile is under
-   way, two lines for each k. The order of summation is that of product.h. */
+   gradients, so that a tile needs no table of rows. What comes next is fetched while a tile is
+   under way, two lines for each k. The order of summation is that of product.h. */
 
 #define STREAM_ROW(i)                                                                              \
     {                                                                                              \

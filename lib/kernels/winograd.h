@@ -6,10 +6,10 @@
        spread    tiles of a gradient to points          W = A dY A'
        gradient  for each point, V' W; to filters       dg = G' (V' W) G
 
-   The gradient of the input is the same convolution of the output's gradient, with the filters turned
-   round. Points of pictures lie as (panel of channels, point, picture, tile, 32), those of a product
-   likewise but for a block of pictures, those of filters as (panel of outputs, point, input, 32),
-   inputs rounded up to 32 with zeros. */
+   The gradient of the input is the same convolution of the output's gradient, with the filters
+   turned round. Points of pictures lie as (panel of channels, point, picture, tile, 32), those of a
+   product likewise but for a block of pictures, those of filters as (panel of outputs, point,
+   input, 32), inputs rounded up to 32 with zeros. */
 
 /* Where the points of the first tile of the first of so many pictures lie in a panel. */
 static struct spots points_of_first(const struct fm_winograd *w, size_t pictures)
@@ -59,8 +59,8 @@ static inline void fetch_pixels(const float *at, const struct fm_place *place, s
                 v_prefetch(at + i * place->row + k * place->pixel + l);
 }
 
-/* Tiles of what lies at `place` to points, all channels of a tile together, as they lie. Jobs: rows of
-   tiles of the pictures. */
+/* Tiles of what lies at `place` to points, all channels of a tile together, as they lie. Jobs: rows
+   of tiles of the pictures. */
 static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *step,
                             const struct fm_run *run, size_t job, const struct fm_place *place,
                             size_t channels, const struct fm_matrix *y_matrix,
@@ -105,8 +105,8 @@ static void job_winograd_spread(const struct fm_plan *plan, const struct fm_step
                     step->winograd->x.spread);
 }
 
-/* Filters (kernel_h, kernel_w, 32 inputs, 32 outputs), of which so many inputs are there, to points.
-   tap, point: how far apart the taps and points are. */
+/* Filters (kernel_h, kernel_w, 32 inputs, 32 outputs), of which so many inputs are there, to
+   points. tap, point: how far apart the taps and points are. */
 static void filters_to_points(const struct fm_winograd *w, const float *in, size_t tap,
                               size_t inputs, float *out, size_t point, bool stream)
 {
@@ -138,8 +138,8 @@ static void job_winograd_filter(const struct fm_plan *plan, const struct fm_step
         step->stream);
 }
 
-/* The filters of a panel of outputs and one of inputs turned round: (kernel_h, kernel_w, 32 outputs, 32
-   inputs). */
+/* The filters of a panel of outputs and one of inputs turned round: (kernel_h, kernel_w, 32
+   outputs, 32 inputs). */
 static void turn_filters(const struct fm_step *step, const float *weight, size_t lanes, float *to)
 {
     size_t taps = step->window.kernel_h * step->window.kernel_w;
@@ -200,8 +200,8 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
 typedef void finish_pixel(const struct fm_step *step, const float *bias, float *pixel, size_t lanes,
                           float *to, const float *value);
 
-/* The outputs of a tile, from the points of a panel's product: `to`, where its first pixel goes, and
-   the value beside it. */
+/* The outputs of a tile, from the points of a panel's product: `to`, where its first pixel goes,
+   and the value beside it. */
 static inline void finish_tile(const struct fm_step *step, const struct fm_run *run,
                                const float *points, const struct spots *in_at, size_t tile_y,
                                size_t tile_x, size_t panel, size_t lanes,
@@ -278,8 +278,8 @@ static void job_winograd_product(const struct fm_plan *plan, const struct fm_ste
     finish_block(step, run, block, panel, step->units, &step->out, &step->out, finish_forward);
 }
 
-/* The gradient of the input; `out` is here the input's value. Jobs: (FM_PANELS_A_JOB panels of input
-   channels, block of pictures). */
+/* The gradient of the input; `out` is here the input's value. Jobs: (FM_PANELS_A_JOB panels of
+   input channels, block of pictures). */
 static void job_winograd_back(const struct fm_plan *plan, const struct fm_step *step,
                               const struct fm_run *run, size_t job)
 {
@@ -340,8 +340,8 @@ static void sink_filters(const struct fm_plan *plan, const struct fm_step *step,
              filter + t * FM_PANEL * FM_PANEL, inputs * FM_PANEL);
 }
 
-/* Jobs: (FM_PANELS_A_JOB panels of outputs, panel of inputs); those of the first panel of inputs also
-   do the bias. */
+/* Jobs: (FM_PANELS_A_JOB panels of outputs, panel of inputs); those of the first panel of inputs
+   also do the bias. */
 static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_step *step,
                                   const struct fm_run *run, size_t job)
 {

@@ -70,8 +70,8 @@ static int choose(struct fm_builder *builder, const struct fm_window *window, st
     return 0;
 }
 
-/* Shared is the room for what one step makes and the next ones use up: the input's points where they
-   need not be kept for training, and those of the output's gradient. */
+/* Shared is the room for what one step makes and the next ones use up: the input's points where
+   they need not be kept for training, and those of the output's gradient. */
 int fm_choose_points(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
 {
     struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_input);
@@ -94,8 +94,8 @@ int fm_choose_points(struct fm_builder *builder, const struct fm_node *node, str
     return 0;
 }
 
-/* The input's tiles to points, and their product with the filters': from so many channels to so many.
-   step: of the product; the others differ from it in kind and jobs. */
+/* The input's tiles to points, and their product with the filters': from so many channels to so
+   many. step: of the product; the others differ from it in kind and jobs. */
 static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
                         enum fm_job_kind filter_kind, size_t in, size_t out, struct fmnn_error *err)
 {

@@ -1,6 +1,6 @@
-/* alone.c -- trains the tests' models with one kernel set, predicts with them, and prints a digest of
-   weights and probabilities, the same everywhere. It needs no library, so that it is easily built for another machine: see
-   tests/bench/neon, and races. */
+/* alone.c -- trains the tests' models with one kernel set, predicts with them, and prints a digest
+   of weights and probabilities, the same everywhere. It needs no library, so that it is easily
+   built for another machine: see tests/bench/neon, and races. */
 #include "engine.h"
 
 #include "data.h"

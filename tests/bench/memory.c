@@ -1,6 +1,6 @@
-/* memory.c -- what BENCHMARKS.md says of the machine's memory: GB/s that both threads read, and update
-   in place (read and written), from blocks far larger than any cache; and the nanoseconds that a
-   read takes which nobody foresaw. Each is the best of several looks.
+/* memory.c -- what BENCHMARKS.md says of the machine's memory: GB/s that both threads read, and
+   update in place (read and written), from blocks far larger than any cache; and the nanoseconds
+   that a read takes which nobody foresaw. Each is the best of several looks.
 
    Usage: make tests/bench/memory && tests/bench/memory [THREADS] */
 #include "internal.h"

@@ -20,8 +20,8 @@ void save(const char *path, const struct buffer *buffer);
 void make_directory(const char *path);
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What the programs should make of a file. Unsupported: nothing is wrong with it, but it is refused,
-   and so the message says. */
+/* What the programs should make of a file. Unsupported: nothing is wrong with it, but it is
+   refused, and so the message says. */
 #define GOOD "good"
 #define BAD "bad"
 #define UNSUPPORTED "unsupported"

@@ -94,7 +94,8 @@ char *text(const char *format, ...)
 void tell(const char *kind, const char *path, const char *verdict, const char *message,
           const char *what)
 {
-    /* No field is empty: a shell that reads the list would not see it. All messages have a colon. */
+    /* No field is empty: a shell that reads the list would not see it. All messages have a
+       colon. */
     printf("%s\t%s\t%s\t%s\t%s\n", kind, path, verdict, *message ? message : ":", what);
 }
 

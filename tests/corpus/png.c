@@ -184,65 +184,65 @@ static void put_parts(struct buffer *file, const char *parts, const struct buffe
 }
 
 /* Cases by their chunks; '+' is the one given. */
+static const uint8_t palette[257 * 3];
+static const struct {
+    const char *name, *verdict, *message, *what, *parts, *type;
+    const void *bytes;
+    size_t count;
+} chunk_cases[] = {
+    {"plain", GOOD, "", "as it should be", "HDE", NULL, NULL, 0},
+    {"two-idat", GOOD, "", "two IDAT", "H12E", NULL, NULL, 0},
+    {"empty-idat", GOOD, "", "an empty IDAT between", "H1+2E", "IDAT", "", 0},
+    {"text", GOOD, "", "a text", "H+DE", "tEXt", "a\0b", 3},
+    {"text-late", GOOD, "", "a text behind the data", "HD+E", "tEXt", "a\0b", 3},
+    {"apng", GOOD, "", "an animation: its first picture", "H+DE", "acTL", "\0\0\0\1\0\0\0\0", 8},
+    {"after-end", GOOD, "", "a chunk after the end, which no reader looks at", "HDE+", "tEXt",
+     "a\0b", 3},
+    {"odd-gamma", GOOD, "", "a gamma of no bytes, in a chunk that is passed over", "H+DE", "gAMA",
+     "", 0},
+    {"odd-profile", GOOD, "", "a damaged profile, likewise", "H+DE", "iCCP", "n\0\0garbage", 10},
+    {"signature", BAD, "truncated", "a signature alone", "", NULL, NULL, 0},
+    {"no-ihdr", BAD, "Missing IHDR", "no IHDR", "DE", NULL, NULL, 0},
+    {"two-ihdr", BAD, "IHDR: out of place", "two IHDR", "HHDE", NULL, NULL, 0},
+    {"late-ihdr", BAD, "its first chunk is not IHDR", "IHDR behind a text", "+HDE", "tEXt", "a\0b",
+     3},
+    {"short-ihdr", BAD, "IHDR: ", "an IHDR of 12 bytes", "+DE", "IHDR", "\0\0\0\4\0\0\0\4\10\0\0\0",
+     12},
+    {"long-ihdr", BAD, "IHDR: ", "an IHDR of 14 bytes", "+DE", "IHDR",
+     "\0\0\0\4\0\0\0\4\10\0\0\0\0\0", 14},
+    {"no-idat", BAD, "IEND: out of place", "no IDAT", "HE", NULL, NULL, 0},
+    {"half-idat", BAD, "Not enough image data", "half of the data", "H1E", NULL, NULL, 0},
+    {"twice-idat", BAD, "more IDAT after the last row", "all data twice", "HDDE", NULL, NULL, 0},
+    {"apart-idat", BAD, "Not enough image data", "a text between IDATs", "H1+2E", "tEXt", "a\0b",
+     3},
+    {"no-iend", BAD, "truncated", "no IEND", "HD", NULL, NULL, 0},
+    {"cgbi", BAD, "CgBI: ", "CgBI, as Apple writes", "+HDE", "CgBI", "\0\0\0\0", 4},
+    {"critical", BAD, "ABCD: ", "an unknown chunk that is critical", "H+DE", "ABCD", "", 0},
+    {"no-letter", BAD, "invalid chunk type", "a chunk whose name is no word", "H+DE", "IE\1D", "",
+     0},
+    {"no-palette", BAD, "Missing PLTE before IDAT", "no palette", "XDE", NULL, NULL, 0},
+    {"palette-empty", BAD, "nvalid palette", "an empty palette", "X+DE", "PLTE", palette, 0},
+    {"palette-257", BAD, "PLTE: invalid", "a palette of 257", "X+DE", "PLTE", palette, 771},
+    {"palette-third", BAD, "PLTE: invalid", "a palette of 1 2/3", "X+DE", "PLTE", palette, 5},
+    {"palette-late", BAD, "PLTE", "a palette behind the data", "XD+E", "PLTE", palette, 768},
+    {"palette-gray", BAD, "PLTE: ", "a palette for gray", "H+DE", "PLTE", palette, 6},
+    {"index", BAD, "colour 255 of a palette of 2", "an index beyond the palette", "X+DE", "PLTE",
+     palette, 6},
+    {"trns-alpha", BAD, "tRNS: invalid with alpha channel", "tRNS besides alpha", "A+DE", "tRNS",
+     "\0\0", 2},
+    {"trns-long", BAD, "tRNS: ", "a tRNS of three bytes for gray", "H+DE", "tRNS", "abc", 3},
+};
+
 static void make_chunks(void)
 {
-    static const uint8_t palette[257 * 3];
-    static const struct {
-        const char *name, *verdict, *message, *what, *parts, *type;
-        const void *bytes;
-        size_t count;
-    } cases[] = {
-        {"plain", GOOD, "", "as it should be", "HDE", NULL, NULL, 0},
-        {"two-idat", GOOD, "", "two IDAT", "H12E", NULL, NULL, 0},
-        {"empty-idat", GOOD, "", "an empty IDAT between", "H1+2E", "IDAT", "", 0},
-        {"text", GOOD, "", "a text", "H+DE", "tEXt", "a\0b", 3},
-        {"text-late", GOOD, "", "a text behind the data", "HD+E", "tEXt", "a\0b", 3},
-        {"apng", GOOD, "", "an animation: its first picture", "H+DE", "acTL", "\0\0\0\1\0\0\0\0",
-         8},
-        {"after-end", GOOD, "", "a chunk after the end, which no reader looks at", "HDE+", "tEXt",
-         "a\0b", 3},
-        {"odd-gamma", GOOD, "", "a gamma of no bytes, in a chunk that is passed over", "H+DE",
-         "gAMA", "", 0},
-        {"odd-profile", GOOD, "", "a damaged profile, likewise", "H+DE", "iCCP", "n\0\0garbage",
-         10},
-        {"signature", BAD, "truncated", "a signature alone", "", NULL, NULL, 0},
-        {"no-ihdr", BAD, "Missing IHDR", "no IHDR", "DE", NULL, NULL, 0},
-        {"two-ihdr", BAD, "IHDR: out of place", "two IHDR", "HHDE", NULL, NULL, 0},
-        {"late-ihdr", BAD, "its first chunk is not IHDR", "IHDR behind a text", "+HDE", "tEXt",
-         "a\0b", 3},
-        {"short-ihdr", BAD, "IHDR: ", "an IHDR of 12 bytes", "+DE", "IHDR",
-         "\0\0\0\4\0\0\0\4\10\0\0\0", 12},
-        {"long-ihdr", BAD, "IHDR: ", "an IHDR of 14 bytes", "+DE", "IHDR",
-         "\0\0\0\4\0\0\0\4\10\0\0\0\0\0", 14},
-        {"no-idat", BAD, "IEND: out of place", "no IDAT", "HE", NULL, NULL, 0},
-        {"half-idat", BAD, "Not enough image data", "half of the data", "H1E", NULL, NULL, 0},
-        {"twice-idat", BAD, "more IDAT after the last row", "all data twice", "HDDE", NULL, NULL,
-         0},
-        {"apart-idat", BAD, "Not enough image data", "a text between IDATs", "H1+2E", "tEXt",
-         "a\0b", 3},
-        {"no-iend", BAD, "truncated", "no IEND", "HD", NULL, NULL, 0},
-        {"cgbi", BAD, "CgBI: ", "CgBI, as Apple writes", "+HDE", "CgBI", "\0\0\0\0", 4},
-        {"critical", BAD, "ABCD: ", "an unknown chunk that is critical", "H+DE", "ABCD", "", 0},
-        {"no-letter", BAD, "invalid chunk type", "a chunk whose name is no word", "H+DE", "IE\1D",
-         "", 0},
-        {"no-palette", BAD, "Missing PLTE before IDAT", "no palette", "XDE", NULL, NULL, 0},
-        {"palette-empty", BAD, "nvalid palette", "an empty palette", "X+DE", "PLTE", palette, 0},
-        {"palette-257", BAD, "PLTE: invalid", "a palette of 257", "X+DE", "PLTE", palette, 771},
-        {"palette-third", BAD, "PLTE: invalid", "a palette of 1 2/3", "X+DE", "PLTE", palette, 5},
-        {"palette-late", BAD, "PLTE", "a palette behind the data", "XD+E", "PLTE", palette, 768},
-        {"palette-gray", BAD, "PLTE: ", "a palette for gray", "H+DE", "PLTE", palette, 6},
-        {"index", BAD, "colour 255 of a palette of 2", "an index beyond the palette", "X+DE",
-         "PLTE", palette, 6},
-        {"trns-alpha", BAD, "tRNS: invalid with alpha channel", "tRNS besides alpha", "A+DE",
-         "tRNS", "\0\0", 2},
-        {"trns-long", BAD, "tRNS: ", "a tRNS of three bytes for gray", "H+DE", "tRNS", "abc", 3},
-    };
     struct buffer rows = make_rows(0), data = squeeze(&rows);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof chunk_cases / sizeof *chunk_cases; i++) {
         struct buffer file = {0};
         put_signature(&file);
-        put_parts(&file, cases[i].parts, &data, cases[i].type, cases[i].bytes, cases[i].count);
-        finish(cases[i].name, cases[i].verdict, cases[i].message, cases[i].what, &file);
+        put_parts(&file, chunk_cases[i].parts, &data, chunk_cases[i].type, chunk_cases[i].bytes,
+                  chunk_cases[i].count);
+        finish(chunk_cases[i].name, chunk_cases[i].verdict, chunk_cases[i].message,
+               chunk_cases[i].what, &file);
         free(file.bytes);
     }
     free(rows.bytes);

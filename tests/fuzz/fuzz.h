@@ -20,7 +20,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsign
 /* The driver's own mutator, which knows no format. */
 size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t most);
 
-/* How many inputs were accepted: counted by the targets, for replay.c to see that it gets through. */
+/* How many inputs were accepted: counted by the targets, for replay.c to see that it gets
+   through. */
 extern size_t fuzz_accepted;
 
 /* What must hold, whatever NDEBUG says. */

@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     return 0;
 }
 
-/* ---- mutations: of what is compressed, which is compressed anew, and of the compressed bytes, with
-   the checksum that they now have */
+/* ---- mutations: of what is compressed, which is compressed anew, and of the compressed bytes,
+   with the checksum that they now have */
 
 /* Inflates the first member as far as that goes. *used: the bytes of its deflate data and what is
    before; 0 where they have no end. */

@@ -127,7 +127,8 @@ static void change_form(uint8_t *header, uint64_t *state)
     }
 }
 
-/* A chunk of another kind, with some bytes, goes before this one; or this one goes, or comes again. */
+/* A chunk of another kind, with some bytes, goes before this one; or this one goes, or comes
+   again. */
 static size_t change_order(uint8_t *bytes, size_t count, size_t most, const struct chunk *chunk,
                            uint64_t *state)
 {

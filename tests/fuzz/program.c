@@ -70,9 +70,9 @@ void __wrap_free(void *block);
 _Noreturn void __real_exit(int status);
 _Noreturn void __wrap_exit(int status);
 
-/* Buffers of tables and matrices of many classes are so large that the sanitizer would ask the system
-   for each, which takes longer than to read a small table: they are kept, in powers of two, and
-   poisoned where nobody has them. */
+/* Buffers of tables and matrices of many classes are so large that the sanitizer would ask the
+   system for each, which takes longer than to read a small table: they are kept, in powers of two,
+   and poisoned where nobody has them. */
 static struct large {
     void *block;
     size_t room, size; /* size is what who has it asked for */

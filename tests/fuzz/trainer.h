@@ -1,5 +1,5 @@
-/* trainer.h -- the training whose checkpoints the target reads and the generator of seeds writes: as
-   small as can be, for a checkpoint's header must not be long. */
+/* trainer.h -- the training whose checkpoints the target reads and the generator of seeds writes:
+   as small as can be, for a checkpoint's header must not be long. */
 #ifndef TRAINER_H
 #define TRAINER_H
 
