@@ -22,8 +22,8 @@ static inline void store_channels(float *pixel, size_t c, size_t channels, vec a
 
 /* What a cell, whose first pixel is given, becomes. */
 typedef vec pool_cell(const struct fm_step *step, const float *cell, size_t c);
-/* What of the cell's gradient g goes to its i-th pixel. */
-typedef vec pool_share(const struct fm_step *step, const float *cell, size_t c, size_t i, vec g);
+/* What of the cell's gradient g goes to its i-th pixel; which: what another pool_cell makes of it. */
+typedef vec pool_share(const struct fm_step *step, vec which, size_t i, vec g);
 
 static inline void pool(const struct fm_step *step, const struct fm_run *run, size_t picture,
                         pool_cell *become)
@@ -40,30 +40,42 @@ static inline void pool(const struct fm_step *step, const struct fm_run *run, si
                                become(step, pixel_at(in, &step->in, y * side, x * side), c));
 }
 
-/* Pixels that are in no cell get nothing. */
-static inline void pool_back(const struct fm_step *step, const struct fm_run *run, size_t picture,
+/* Channels c .. of a cell, or of what is left of one at the edge, which gets nothing: back is NULL. */
+static inline void share_out(const struct fm_step *step, const float *cell, const float *back,
+                             float *to, size_t rows, size_t columns, size_t c, pool_cell *choose,
                              pool_share *share)
+{
+    size_t side = step->window.stride, channels = step->in_shape.c;
+    vec which = back ? choose(step, cell, c) : v_splat(0);
+    vec g = back ? load_channels(back, c, channels) : v_splat(0);
+    for (size_t y = 0; y < rows; y++)
+        for (size_t x = 0; x < columns; x++) {
+            vec value = load_channels(pixel_at(cell, &step->in, y, x), c, channels);
+            vec part = share(step, which, y * side + x, g);
+            store_channels(to + y * step->in_back.row + x * step->in_back.pixel, c, channels,
+                           activate_back(step->activation, part, value));
+        }
+}
+
+static inline void pool_back(const struct fm_step *step, const struct fm_run *run, size_t picture,
+                             pool_cell *choose, pool_share *share)
 {
     if (picture >= run->pictures)
         return;
     const float *in = run->workspace + step->in.origin + picture * step->in.picture;
     const float *back = run->workspace + step->back.origin + picture * step->back.picture;
     float *to = run->workspace + step->in_back.origin + picture * step->in_back.picture;
-    size_t side = step->window.stride, channels = step->in_shape.c;
-    for (size_t y = 0; y < step->in_shape.h; y++)
-        for (size_t x = 0; x < step->in_shape.w; x++)
-            for (size_t c = 0; c < channels; c += VL) {
-                size_t cell_y = y / side, cell_x = x / side;
-                vec g = v_splat(0),
-                    value = load_channels(pixel_at(in, &step->in, y, x), c, channels);
-                if (cell_y < step->out_shape.h && cell_x < step->out_shape.w)
-                    g = share(
-                        step, pixel_at(in, &step->in, cell_y * side, cell_x * side), c,
-                        y % side * side + x % side,
-                        load_channels(pixel_at(back, &step->back, cell_y, cell_x), c, channels));
-                store_channels(to + y * step->in_back.row + x * step->in_back.pixel, c, channels,
-                               activate_back(step->activation, g, value));
-            }
+    size_t side = step->window.stride, h = step->in_shape.h, w = step->in_shape.w;
+    for (size_t y = 0; y < h; y += side)
+        for (size_t x = 0; x < w; x += side) {
+            bool whole = y + side <= h && x + side <= w;
+            const float *cell = pixel_at(in, &step->in, y, x);
+            const float *g = whole ? pixel_at(back, &step->back, y / side, x / side) : NULL;
+            float *shares = to + y * step->in_back.row + x * step->in_back.pixel;
+            size_t rows = h - y < side ? h - y : side, columns = w - x < side ? w - x : side;
+            for (size_t c = 0; c < step->in_shape.c; c += VL)
+                share_out(step, cell, g, shares, rows, columns, c, choose, share);
+        }
 }
 
 /* ---- the average */
@@ -82,10 +94,15 @@ static inline vec cell_average(const struct fm_step *step, const float *cell, si
     return v_mul(sum, one_share(step));
 }
 
-static inline vec average_share(const struct fm_step *step, const float *cell, size_t c, size_t i,
-                                vec g)
+static inline vec none_chosen(const struct fm_step *step, const float *cell, size_t c)
 {
-    (void)cell, (void)c, (void)i;
+    (void)step, (void)cell, (void)c;
+    return v_splat(0);
+}
+
+static inline vec average_share(const struct fm_step *step, vec which, size_t i, vec g)
+{
+    (void)which, (void)i;
     return v_mul(g, one_share(step));
 }
 
@@ -100,7 +117,7 @@ static void job_avgpool_back(const struct fm_plan *plan, const struct fm_step *s
                              const struct fm_run *run, size_t job)
 {
     (void)plan;
-    pool_back(step, run, job, average_share);
+    pool_back(step, run, job, none_chosen, average_share);
 }
 
 /* ---- the greatest, the first of equals */
@@ -126,12 +143,17 @@ static inline vec cell_greatest(const struct fm_step *step, const float *cell, s
     return greatest_of_cell(step, cell, c, &which);
 }
 
-static inline vec greatest_share(const struct fm_step *step, const float *cell, size_t c, size_t i,
-                                 vec g)
+static inline vec which_is_greatest(const struct fm_step *step, const float *cell, size_t c)
 {
-    const vec zero = v_splat(0), mine = v_splat((float)i);
     vec which;
     greatest_of_cell(step, cell, c, &which);
+    return which;
+}
+
+static inline vec greatest_share(const struct fm_step *step, vec which, size_t i, vec g)
+{
+    const vec zero = v_splat(0), mine = v_splat((float)i);
+    (void)step;
     g = v_select(v_greater(mine, which), zero, g);
     return v_select(v_greater(which, mine), zero, g);
 }
@@ -147,5 +169,5 @@ static void job_maxpool_back(const struct fm_plan *plan, const struct fm_step *s
                              const struct fm_run *run, size_t job)
 {
     (void)plan;
-    pool_back(step, run, job, greatest_share);
+    pool_back(step, run, job, which_is_greatest, greatest_share);
 }
