@@ -138,14 +138,27 @@ static void parse_option(struct arguments *a, int code)
     }
 }
 
+/* A path's directory, and the name in it; NULL where there is no such directory. */
+static const char *name_within(const char *path, struct stat *directory)
+{
+    const char *slash = strrchr(path, '/');
+    char *head = slash ? text_format("%.*s", (int)(slash - path) + 1, path) : text_format(".");
+    bool there = stat(head, directory) == 0;
+    free(head);
+    return !there ? NULL : slash ? slash + 1 : path;
+}
+
+/* Two paths may differ and lead to one place; where nothing is there yet, too. */
 static bool same_file(const char *a, const char *b)
 {
     struct stat x, y;
     if (!a || !b || !strcmp(a, "-") || !strcmp(b, "-"))
         return false;
-    if (stat(a, &x) != 0 || stat(b, &y) != 0)
-        return !strcmp(a, b);
-    return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    if (stat(a, &x) == 0 && stat(b, &y) == 0)
+        return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    a = name_within(a, &x);
+    b = name_within(b, &y);
+    return a && b && !strcmp(a, b) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 /* Of two things written to one file the first would be lost; so would a table. */
