@@ -74,6 +74,15 @@ prepare() {
     fm-confusion --format tsv pred >counts.tsv || exit 99
 }
 
+fetching_commands() {
+    try "$1" "fetch --from" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
+        -- fm-fetch-tiny -q --from fetched -d box
+    try "$1" "fetch from file://" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
+        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
+        -- fm-fetch-tiny -q --retries 0 --mirror "file://$TMP/fetched" -d box
+}
+
 # Every program, as it is used. $1: points of each kind for each command.
 all_commands() {
     try "$1" "train" -o w -g h -- fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h table
@@ -105,12 +114,7 @@ all_commands() {
     try "$1" "plot reliability as text" -- fm-plot reliability -f txt pred pred1
     try "$1" "plot filters as text" -- fm-plot filters -f txt c
     try "$1" "plot a program" -- fm-plot images --script -f png --limit 4 pred
-    try "$1" "fetch --from" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
-        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
-        -- fm-fetch-tiny -q --from fetched -d box
-    try "$1" "fetch from file://" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
-        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
-        -- fm-fetch-tiny -q --retries 0 --mirror "file://$TMP/fetched" -d box
+    fetching_commands "$1"
     try "$1" "fetch --check" -- fm-fetch-tiny --check -d fetched
 }
 
@@ -137,10 +141,5 @@ saving_commands() {
             --checkpoint box/ck "$@" table' -- \
         fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h --checkpoint box/ck table
     try "$1" "plot" -o p.txt -- fm-plot history -o box/p.txt h h1
-    try "$1" "fetch --from" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
-        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
-        -- fm-fetch-tiny -q --from fetched -d box
-    try "$1" "fetch from file://" -o train-images-idx3-ubyte.gz -o train-labels-idx1-ubyte.gz \
-        -o t10k-images-idx3-ubyte.gz -o t10k-labels-idx1-ubyte.gz -f classes.txt \
-        -- fm-fetch-tiny -q --retries 0 --mirror "file://$TMP/fetched" -d box
+    fetching_commands "$1"
 }
