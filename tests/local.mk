@@ -165,7 +165,7 @@ expensive_tests = \
 EXTRA_DIST += $(expensive_tests) tests/RELIABILITY.md
 .PHONY: check-expensive
 check-expensive:
-	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(expensive_tests)'
+	FMNN_ALL_POINTS=$${FMNN_ALL_POINTS-yes} $(MAKE) $(AM_MAKEFLAGS) check TESTS='$(expensive_tests)'
 
 # Programs in trouble (tests/faults.sh): what runs them, and what refuses them memory.
 check_PROGRAMS += tests/faults
