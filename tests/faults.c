@@ -24,7 +24,7 @@
    status of 0 asks for the same output, byte for byte; 2 for a message and for outputs that are old
    or new; any other is wrong, as is a file in ./box that is neither. After a kill the program is
    run once more, and must write all and leave nothing else. Every other point starts with old
-   files.
+   files, as long as there are so many with these.
 
    Contents: 1. Options  2. Files  3. A run  4. System calls  5. Verdicts  6. All points */
 #ifndef _GNU_SOURCE
@@ -211,9 +211,12 @@ static void write_file(const char *name, const void *bytes, size_t size)
         give_up(path);
 }
 
+/* How many points there are without old files, and with them. */
+static unsigned long fresh_points, old_points;
+
 static bool is_old_there(unsigned long point)
 {
-    return point % 2 == 0;
+    return point > fresh_points || (point % 2 == 0 && point <= old_points);
 }
 
 /* Empties the box, but for what is to be there before the run. */
@@ -790,11 +793,18 @@ static bool judge_words(const struct run *run, bool done)
     return done || spoke || complain(run, "it said nothing");
 }
 
+static unsigned long points_of(const struct run *run)
+{
+    return o.kind <= ALLOC_ON ? counts->allocations : run->calls;
+}
+
 static bool judge_fault(const struct run *run)
 {
     char name[256];
     if (run->hung)
         return complain(run, "it hangs");
+    if (points_of(run) < run->point)
+        return complain(run, "it was not harmed");
     if (WIFSIGNALED(run->status))
         return complain(run, "it was killed by signal %d", WTERMSIG(run->status));
     bool done = WEXITSTATUS(run->status) == good_status;
@@ -839,9 +849,9 @@ static bool judge_kill(const struct run *run)
 
 /* ---- 6. All points ---- */
 
-static unsigned long count_points(void)
+static void collect_good_files(void)
 {
-    struct run first = {.plan = PLAIN}, counted = {.plan = COUNTED};
+    struct run first = {.plan = PLAIN};
     for (size_t i = 0; i < o.file_count; i++)
         if (o.files[i].changes)
             first.plan = COLLECTED;
@@ -855,7 +865,12 @@ static unsigned long count_points(void)
     good_out = slurp("stdout");
     for (size_t i = 0; i < o.file_count; i++)
         o.files[i].good = slurp_output(&o.files[i]);
-    prepare_box(false);
+}
+
+static unsigned long count_points(bool old)
+{
+    struct run counted = {.plan = COUNTED};
+    prepare_box(old);
     go(&counted);
     if (!WIFEXITED(counted.status) || !judge_files(&counted, true))
         exit(99);
@@ -864,7 +879,7 @@ static unsigned long count_points(void)
         if (counted.disorder)
             complain(&counted, "%s", counted.disorder);
     }
-    return o.kind <= ALLOC_ON ? counts->allocations : counted.calls;
+    return points_of(&counted);
 }
 
 static void try_point(unsigned long point)
@@ -890,7 +905,10 @@ int main(int argc, char **argv)
         give_up("counts");
     struct sigaction ring = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &ring, NULL);
-    unsigned long points = count_points(), tried = 0;
+    collect_good_files();
+    fresh_points = count_points(false);
+    old_points = count_points(true);
+    unsigned long points = old_points > fresh_points ? old_points : fresh_points, tried = 0;
     unsigned long step = o.most && points > o.most ? (points + o.most - 1) / o.most : 1;
     if (!points)
         give_up("no point to fail at");

@@ -26,6 +26,10 @@ ok() {
     return 0
 }
 
+# Whether a signal ends who does not care: what started us, nohup for one, may have it ignored.
+# shellcheck disable=SC2016
+heeded() { ! { sh -c 'kill -"$1" $$' sh "$1"; } 2>/dev/null; }
+
 skip() { # NAME WHY
     count=$((count + 1))
     echo "ok $count - $1 # SKIP $2"
