@@ -915,8 +915,10 @@ int main(int argc, char **argv)
     for (unsigned long i = 1; i <= points && o.kind != ORDER; i += step, tried++)
         try_point(i);
     if (o.kind == ORDER)
-        printf("# order: %zu files written, each synced, closed, renamed, its directory synced\n",
-               settled_count());
+        printf(
+            "# order: %zu files written in two runs, each synced, closed, renamed, its directory "
+            "synced\n",
+            settled_count());
     else
         printf("# %s: %lu of %lu points: %lu harmless, %lu refused, %lu wrong\n", kinds[o.kind],
                tried, points, harmless, refused_well, wrong);
