@@ -1,17 +1,28 @@
-# libfmnn: the flow of data is the order of this list.
+# libfmnn, room by room. Which room may include which is in tests/rooms.txt.
 lib_LTLIBRARIES += lib/libfmnn.la
-include_HEADERS = lib/fmnn.h
+include_HEADERS = lib/include/fmnn.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = lib/fmnn.pc
 
-lib_libfmnn_la_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
+# What sees the internal headers: the library itself and the tests of its parts.
+internal_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib -DFM_BUILDING
+
+lib_libfmnn_la_CPPFLAGS = $(internal_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
 lib_libfmnn_la_LDFLAGS = -version-info $(FMNN_VERSION_INFO) -no-undefined
 lib_libfmnn_la_LIBADD = $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
-lib_libfmnn_la_SOURCES = \
-	lib/internal.h lib/error.c lib/memory.c lib/words.c lib/version.c \
-	lib/rng.h lib/rng.c \
-	lib/idx.c lib/png.c lib/table.c lib/sets.c lib/images.c lib/split.c \
-	lib/safetensors.h lib/safetensors.c \
-	lib/confusion.c lib/calibration.c lib/chance.c
+lib_libfmnn_la_SOURCES =
 
-include lib/engine.mk
+# Errors, memory, numbers, random numbers, threads.
+lib_libfmnn_la_SOURCES += lib/base/internal.h lib/base/error.c lib/base/memory.c lib/base/version.c \
+	lib/base/numbers.c lib/base/suggest.c lib/base/float.h lib/base/float.c \
+	lib/base/rng.h lib/base/rng.c lib/base/threads.h lib/base/threads.c
+# What comes in: files of images, tables that name them, known data sets, samples in memory.
+lib_libfmnn_la_SOURCES += lib/data/idx.c lib/data/png.c lib/data/images.c lib/data/table.c \
+	lib/data/datasets.c lib/data/split.c lib/data/samples.h lib/data/samples.c
+# How good predictions are.
+lib_libfmnn_la_SOURCES += lib/metrics/confusion.c lib/metrics/calibration.c lib/metrics/significance.c
+# From a model's text to trained weights.
+include lib/engine/local.mk
+# Weights and checkpoints.
+lib_libfmnn_la_SOURCES += lib/files/safetensors.h lib/files/safetensors.c \
+	lib/files/weights.h lib/files/weights.c lib/files/checkpoint.c

@@ -1,8 +1,8 @@
 /* fm-confusion.c -- judges predictions: the confusion matrix and the figures that follow from it.
 
    Contents: 1. Options  2. Judging  3. main */
-#include "confusion.h"
-#include "matrix.h"
+#include "confusion/fm-confusion.h"
+#include "common/predictions.h"
 
 #include <getopt.h>
 

@@ -1,7 +1,7 @@
 /* fm-fetch.c -- gets the data set, and vouches for it.
 
    Contents: 1. Options  2. What is there  3. Filling the directory */
-#include "fetch.h"
+#include "fetch/fm-fetch.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,5 +1,5 @@
 /* fm-plot.c -- draws what the other programs write: curves, matrices, pictures, filters. */
-#include "gnuplot.h"
+#include "plot/gnuplot.h"
 
 #include <getopt.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 
    Contents: 1. Options  2. Rows that wait for their prediction  3. The header
      4. The two kinds of input  5. main */
-#include "common.h"
+#include "common/common.h"
 
 #include <strings.h>
 #include <unistd.h>

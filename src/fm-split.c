@@ -1,7 +1,7 @@
 /* fm-split.c -- writes the table of a data set's pictures and decides which of them validate.
 
    Contents: 1. Options  2. The files  3. The table */
-#include "common.h"
+#include "common/common.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 
    Contents: 1. Options  2. The model  3. The data  4. The summary
      5. Progress and history  6. The profile  7. Training */
-#include "course.h"
+#include "common/overfitting.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,26 +1,30 @@
-# The programs see the public header only; what they share is in src/libcommon.a.
+# Programs see the public header and what they share, src/common; nothing else of the library.
+program_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+
 noinst_LIBRARIES += src/libcommon.a
-src_libcommon_a_SOURCES = src/common.h src/common.c src/memory.c src/utf8.c src/output.c \
-	src/matrix.h src/matrix.c src/course.h src/course.c
-src_libcommon_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+src_libcommon_a_SOURCES = src/common/common.h src/common/common.c src/common/memory-or-die.c \
+	src/common/utf8.c src/common/output.c src/common/predictions.h src/common/predictions.c \
+	src/common/overfitting.h src/common/overfitting.c
+src_libcommon_a_CPPFLAGS = $(program_cppflags) $(JANSSON_CFLAGS)
 common_ldadd = src/libcommon.a lib/libfmnn.la $(JANSSON_LIBS)
 
 bin_PROGRAMS += src/fm-fetch
-fetch_cppflags = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(MD_CFLAGS) $(ZLIB_CFLAGS)
+fetch_cppflags = $(program_cppflags) $(CURL_CFLAGS) $(MD_CFLAGS) $(ZLIB_CFLAGS)
 fetch_libs = $(CURL_LIBS) $(MD_LIBS) $(ZLIB_LIBS)
-fetch_sources = src/fm-fetch.c src/fetch.h src/fetch-verify.c src/fetch-store.c src/fetch-forms.c \
-	src/fetch-download.c
-src_fm_fetch_SOURCES = $(fetch_sources) src/fetch-sources.c
+fetch_sources = src/fm-fetch.c src/fetch/fm-fetch.h src/fetch/fetch-verify.c src/fetch/fetch-store.c \
+	src/fetch/fetch-forms.c src/fetch/fetch-download.c
+src_fm_fetch_SOURCES = $(fetch_sources) src/fetch/fetch-sources.c
 src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
 src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
 
 bin_PROGRAMS += src/fm-split
 src_fm_split_SOURCES = src/fm-split.c
+src_fm_split_CPPFLAGS = $(program_cppflags)
 src_fm_split_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-train
 src_fm_train_SOURCES = src/fm-train.c
-src_fm_train_CPPFLAGS = $(AM_CPPFLAGS) -Isrc -DMODELSDIR='"$(modelsdir)"'
+src_fm_train_CPPFLAGS = $(program_cppflags) -Isrc -DMODELSDIR='"$(modelsdir)"'
 src_fm_train_LDADD = $(common_ldadd)
 modelsdir = $(pkgdatadir)/models
 dist_models_DATA = lib/models/fc lib/models/cnn
@@ -36,16 +40,18 @@ src/presets.h: $(dist_models_DATA)
 
 bin_PROGRAMS += src/fm-predict
 src_fm_predict_SOURCES = src/fm-predict.c
+src_fm_predict_CPPFLAGS = $(program_cppflags)
 src_fm_predict_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-confusion
-src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion.h src/confusion-text.c \
-	src/confusion-data.c src/confusion-numpy.c src/against.h src/against.c
-src_fm_confusion_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion/fm-confusion.h src/confusion/confusion-text.c \
+	src/confusion/confusion-data.c src/confusion/confusion-numpy.c src/confusion/compare.h src/confusion/compare.c
+src_fm_confusion_CPPFLAGS = $(program_cppflags) $(JANSSON_CFLAGS)
 src_fm_confusion_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-plot
-src_fm_plot_SOURCES = src/fm-plot.c src/plot.h src/gnuplot.h src/gnuplot.c src/text.c \
-	src/sheet.h src/sheet.c \
-	src/plot-history.c src/plot-confusion.c src/plot-reliability.c src/plot-images.c src/plot-filters.c
+src_fm_plot_SOURCES = src/fm-plot.c src/plot/fm-plot.h src/plot/gnuplot.h src/plot/gnuplot.c src/plot/plot-text.c \
+	src/plot/grid.h src/plot/grid.c src/plot/plot-history.c src/plot/plot-confusion.c \
+	src/plot/plot-reliability.c src/plot/plot-images.c src/plot/plot-filters.c
+src_fm_plot_CPPFLAGS = $(program_cppflags)
 src_fm_plot_LDADD = $(common_ldadd)

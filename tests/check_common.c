@@ -1,8 +1,8 @@
 /* check_common.c -- what the programs share (src/common.c), the matrix (src/matrix.c), and what
    fm-fetch says of a file (src/fetch-verify.c), where a run of a program gets there only by luck:
    refused calls, and callers' mistakes. */
-#include "../src/fetch.h"
-#include "../src/matrix.h"
+#include "fetch/fm-fetch.h"
+#include "common/predictions.h"
 
 #include <errno.h>
 #include <fcntl.h>

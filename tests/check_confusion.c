@@ -1,5 +1,5 @@
 /* check_confusion.c -- confusion matrices: counts, classes, shares, reports, pairs. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <float.h>

@@ -5,11 +5,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "data.h"
+#include "data/samples.h"
 #include "runner.h"
 #include "scratch.h"
-#include "train.h"
-#include "weights.h"
+#include "engine/train.h"
+#include "files/weights.h"
 
 /* Every kind of layer, of padding and of activation, in 4 KB; and what makes a small checkpoint. */
 static const struct {

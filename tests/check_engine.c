@@ -7,8 +7,8 @@
 #include <float.h>
 #include <sys/resource.h>
 
-#include "data.h"
-#include "profile.h"
+#include "data/samples.h"
+#include "engine/profile.h"
 #include "runner.h"
 
 /* One run on the first n pictures of the data. */

@@ -13,8 +13,8 @@
 
 #include "runner.h"
 #include "scratch.h"
-#include "train.h"
-#include "weights.h"
+#include "engine/train.h"
+#include "files/weights.h"
 
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>

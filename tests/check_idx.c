@@ -1,5 +1,5 @@
 /* check_idx.c -- IDX files: what is read, and what has to be refused and how. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <sys/stat.h>

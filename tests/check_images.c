@@ -1,5 +1,5 @@
 /* check_images.c -- pictures by name: rows of IDX files, PNG files, and names that name nothing. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <png.h>

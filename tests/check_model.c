@@ -1,12 +1,12 @@
 /* check_model.c -- models' texts, and the nets they become. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <math.h>
 
-#include "model.h"
-#include "net.h"
-#include "rng.h"
+#include "engine/model.h"
+#include "engine/net.h"
+#include "base/rng.h"
 #include "runner.h"
 
 static struct fmnn_net *net_of(const char *text, size_t h, size_t w, size_t classes,

@@ -1,5 +1,5 @@
 /* check_png.c -- PNG files: the gray of every kind of pixel, and what has to be refused and how. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <png.h>

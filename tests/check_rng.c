@@ -1,11 +1,11 @@
 /* check_rng.c -- random numbers: known answers, ranges, moments. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <math.h>
 
-#include "real.h"
-#include "rng.h"
+#include "base/float.h"
+#include "base/rng.h"
 #include "runner.h"
 
 /* Random123's known answers for philox4x32-10: counter and key all zero, then all ones. */

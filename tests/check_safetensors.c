@@ -1,6 +1,6 @@
 /* check_safetensors.c -- the container of weight files: what is written comes back, and nothing
    that is wrong does. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <xxhash.h>
 
 #include "runner.h"
-#include "safetensors.h"
+#include "files/safetensors.h"
 #include "scratch.h"
 
 /* ---- what is written

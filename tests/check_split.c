@@ -1,6 +1,6 @@
 /* check_split.c -- choosing rows: how many, which share of each class, folds that part the whole.
  */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* check_table.c -- tables: headers found, lost and repeated, hostile lines, pipes that pause,
  * numbers. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -4,11 +4,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "data.h"
+#include "data/samples.h"
 #include "runner.h"
 #include "scratch.h"
-#include "train.h"
-#include "weights.h"
+#include "engine/train.h"
+#include "files/weights.h"
 
 /* Of the models: convolutions, both pools, dense layers; convolutions that go by points. */
 enum { NET = 8, WIDE = 16 };

@@ -5,7 +5,7 @@
 #include "engine.h"
 
 #include "runner.h"
-#include "winograd.h"
+#include "engine/winograd.h"
 
 /* ---- 1. Tiles and matrices ---- */
 

@@ -3,18 +3,18 @@
 #ifndef ENGINE_H
 #define ENGINE_H
 
-#include "internal.h"
+#include "base/internal.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
 
-#include "kernels/kernels.h"
-#include "model.h"
-#include "net.h"
-#include "plan.h"
-#include "rng.h"
-#include "team.h"
+#include "engine/kernels.h"
+#include "engine/model.h"
+#include "engine/net.h"
+#include "engine/plan.h"
+#include "base/rng.h"
+#include "base/threads.h"
 
 /* Models that between them have every layer type and activation, strides, both paddings, even
    and odd kernels, dropped rows, sizes one past the vector, one output pixel, more than one

@@ -18,14 +18,14 @@ check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
-	tests/check_table tests/check_sets tests/check_images tests/check_split \
-	tests/check_model tests/check_team tests/check_engine \
-	tests/check_winograd tests/check_train tests/check_damage tests/check_confusion tests/check_chance
+	tests/check_table tests/check_datasets tests/check_images tests/check_split \
+	tests/check_model tests/check_threads tests/check_engine \
+	tests/check_winograd tests/check_train tests/check_damage tests/check_confusion tests/check_significance
 if HAVE_WRAP
 library_tests += tests/check_faults tests/check_common
 endif
 # The internals are hidden in the shared library; the tests use the static one.
-check_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
+check_cppflags = $(internal_cppflags) -I$(top_srcdir)/tests -I$(top_srcdir)/src $(CHECK_CFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 check_ldflags = -static
 check_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(CHECK_LIBS)
 
@@ -49,10 +49,10 @@ tests_check_table_SOURCES = tests/check_table.c tests/runner.h tests/scratch.h
 tests_check_table_CPPFLAGS = $(check_cppflags)
 tests_check_table_LDFLAGS = $(check_ldflags)
 tests_check_table_LDADD = $(check_ldadd)
-tests_check_sets_SOURCES = tests/check_sets.c tests/runner.h tests/scratch.h
-tests_check_sets_CPPFLAGS = $(check_cppflags)
-tests_check_sets_LDFLAGS = $(check_ldflags)
-tests_check_sets_LDADD = $(check_ldadd)
+tests_check_datasets_SOURCES = tests/check_datasets.c tests/runner.h tests/scratch.h
+tests_check_datasets_CPPFLAGS = $(check_cppflags)
+tests_check_datasets_LDFLAGS = $(check_ldflags)
+tests_check_datasets_LDADD = $(check_ldadd)
 tests_check_images_SOURCES = tests/check_images.c tests/runner.h tests/scratch.h
 tests_check_images_CPPFLAGS = $(check_cppflags)
 tests_check_images_LDFLAGS = $(check_ldflags)
@@ -65,10 +65,10 @@ tests_check_model_SOURCES = tests/check_model.c tests/runner.h
 tests_check_model_CPPFLAGS = $(check_cppflags)
 tests_check_model_LDFLAGS = $(check_ldflags)
 tests_check_model_LDADD = $(check_ldadd)
-tests_check_team_SOURCES = tests/check_team.c tests/runner.h
-tests_check_team_CPPFLAGS = $(check_cppflags)
-tests_check_team_LDFLAGS = $(check_ldflags)
-tests_check_team_LDADD = $(check_ldadd)
+tests_check_threads_SOURCES = tests/check_threads.c tests/runner.h
+tests_check_threads_CPPFLAGS = $(check_cppflags)
+tests_check_threads_LDFLAGS = $(check_ldflags)
+tests_check_threads_LDADD = $(check_ldadd)
 tests_check_engine_SOURCES = tests/check_engine.c tests/runner.h tests/engine.h
 tests_check_engine_CPPFLAGS = $(check_cppflags)
 tests_check_engine_LDFLAGS = $(check_ldflags)
@@ -89,10 +89,10 @@ tests_check_confusion_SOURCES = tests/check_confusion.c tests/runner.h
 tests_check_confusion_CPPFLAGS = $(check_cppflags)
 tests_check_confusion_LDFLAGS = $(check_ldflags)
 tests_check_confusion_LDADD = $(check_ldadd)
-tests_check_chance_SOURCES = tests/check_chance.c tests/runner.h
-tests_check_chance_CPPFLAGS = $(check_cppflags)
-tests_check_chance_LDFLAGS = $(check_ldflags)
-tests_check_chance_LDADD = $(check_ldadd)
+tests_check_significance_SOURCES = tests/check_significance.c tests/runner.h
+tests_check_significance_CPPFLAGS = $(check_cppflags)
+tests_check_significance_LDFLAGS = $(check_ldflags)
+tests_check_significance_LDADD = $(check_ldadd)
 # What may fail is called through the test.
 tests_check_faults_SOURCES = tests/check_faults.c tests/runner.h tests/scratch.h tests/engine.h
 tests_check_faults_CPPFLAGS = $(check_cppflags) $(JANSSON_CFLAGS)
@@ -104,7 +104,7 @@ tests_check_faults_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--
 	-Wl,--wrap=fread,--wrap=fwrite,--wrap=ferror
 tests_check_faults_LDADD = $(check_ldadd)
 # What the programs share, in the same way; and fm-fetch's judgement, with the small sets.
-tests_check_common_SOURCES = tests/check_common.c tests/runner.h tests/scratch.h src/fetch-verify.c \
+tests_check_common_SOURCES = tests/check_common.c tests/runner.h tests/scratch.h src/fetch/fetch-verify.c \
 	tests/tiny-sources.c
 tests_check_common_CPPFLAGS = $(check_cppflags) $(MD_CFLAGS) $(JANSSON_CFLAGS)
 tests_check_common_LDFLAGS = $(check_ldflags) -Wl,--wrap=malloc,--wrap=calloc,--wrap=fstat,--wrap=isatty \
@@ -121,11 +121,11 @@ EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
 	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt \
-	tests/expected/chance-first.tsv tests/expected/chance-second.tsv tests/expected/chance.txt
+	tests/expected/significance-first.tsv tests/expected/significance-second.tsv tests/expected/significance.txt
 
 # What writes their data sets, weights and pictures.
-check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng tests/peak
-tests_peak_SOURCES = tests/peak.c
+check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng tests/peak-memory
+tests_peak_memory_SOURCES = tests/peak-memory.c
 tests_mkidx_SOURCES = tests/mkidx.c
 tests_mkidx_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS)
 tests_mkidx_LDADD = $(ZLIB_LIBS)
@@ -137,8 +137,8 @@ tests_mkpng_LDADD = lib/libfmnn.la $(PNG_LIBS)
 
 # Good and bad files of every kind, and what each of them is.
 check_PROGRAMS += tests/corpus/mkcorpus
-tests_corpus_mkcorpus_SOURCES = tests/corpus/corpus.h tests/corpus/mkcorpus.c tests/corpus/weights.c \
-	tests/corpus/idx.c tests/corpus/png.c tests/corpus/tables.c
+tests_corpus_mkcorpus_SOURCES = tests/corpus/corpus.h tests/corpus/mkcorpus.c tests/corpus/corpus-weights.c \
+	tests/corpus/corpus-idx.c tests/corpus/corpus-png.c tests/corpus/corpus-tables.c
 tests_corpus_mkcorpus_CPPFLAGS = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 tests_corpus_mkcorpus_LDADD = $(ZLIB_LIBS) $(PNG_LIBS) $(XXHASH_LIBS)
 
@@ -189,15 +189,16 @@ tests_bench_predict_rate_LDFLAGS = -static
 tests_bench_predict_rate_LDADD = lib/libfmnn.la
 
 # The machine's memory, for BENCHMARKS.md; built on demand.
-EXTRA_PROGRAMS = tests/bench/memory tests/bench/weights-seen
-tests_bench_memory_SOURCES = tests/bench/memory.c
-tests_bench_memory_LDFLAGS = -static
-tests_bench_memory_LDADD = lib/libfmnn.la
-CLEANFILES += tests/bench/memory tests/bench/weights-seen
+EXTRA_PROGRAMS = tests/bench/memory-bandwidth tests/bench/weights-seen
+tests_bench_memory_bandwidth_SOURCES = tests/bench/memory-bandwidth.c
+tests_bench_memory_bandwidth_CPPFLAGS = $(internal_cppflags)
+tests_bench_memory_bandwidth_LDFLAGS = -static
+tests_bench_memory_bandwidth_LDADD = lib/libfmnn.la
+CLEANFILES += tests/bench/memory-bandwidth tests/bench/weights-seen
 
 # What fmnn reads in generated weight files, for tests/bench/weights-oracle; likewise.
 tests_bench_weights_seen_SOURCES = tests/bench/weights-seen.c
-tests_bench_weights_seen_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS)
+tests_bench_weights_seen_CPPFLAGS = $(internal_cppflags) $(XXHASH_CFLAGS)
 tests_bench_weights_seen_LDFLAGS = -static
 tests_bench_weights_seen_LDADD = lib/libfmnn.la $(JANSSON_LIBS) $(XXHASH_LIBS)
 
@@ -209,19 +210,19 @@ replays = tests/fuzz/replay_weights tests/fuzz/replay_idx tests/fuzz/replay_gzip
 	tests/fuzz/replay_tables tests/fuzz/replay_models
 check_PROGRAMS += $(replays)
 TESTS += $(replays)
-replay_cppflags = $(AM_CPPFLAGS) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
+replay_cppflags = $(internal_cppflags) -I$(top_srcdir)/src $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(XXHASH_CFLAGS)
 replay_ldflags = -static $(fuzz_wrap_files)
 replay_ldadd = lib/libfmnn.la $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
-replay_sources = tests/fuzz/replay.c tests/fuzz/file.c tests/fuzz/seeds.c tests/fuzz/fuzz.h tests/fuzz/trainer.h
+replay_sources = tests/fuzz/replay.c tests/fuzz/memory-file.c tests/fuzz/seeds.c tests/fuzz/fuzz.h tests/fuzz/trainer.h
 tests_fuzz_replay_weights_SOURCES = tests/fuzz/fuzz_weights.c $(replay_sources)
 tests_fuzz_replay_weights_CPPFLAGS = $(replay_cppflags) -DTARGET='"weights"'
 tests_fuzz_replay_weights_LDFLAGS = $(replay_ldflags)
 tests_fuzz_replay_weights_LDADD = $(replay_ldadd)
-tests_fuzz_replay_idx_SOURCES = tests/fuzz/fuzz_idx.c $(replay_sources) tests/fuzz/idx.h
+tests_fuzz_replay_idx_SOURCES = tests/fuzz/fuzz_idx.c $(replay_sources) tests/fuzz/idx-mutator.h
 tests_fuzz_replay_idx_CPPFLAGS = $(replay_cppflags) -DTARGET='"idx"'
 tests_fuzz_replay_idx_LDFLAGS = $(replay_ldflags)
 tests_fuzz_replay_idx_LDADD = $(replay_ldadd)
-tests_fuzz_replay_gzip_SOURCES = tests/fuzz/fuzz_gzip.c $(replay_sources) tests/fuzz/idx.h
+tests_fuzz_replay_gzip_SOURCES = tests/fuzz/fuzz_gzip.c $(replay_sources) tests/fuzz/idx-mutator.h
 tests_fuzz_replay_gzip_CPPFLAGS = $(replay_cppflags) -DTARGET='"gzip"'
 tests_fuzz_replay_gzip_LDFLAGS = $(replay_ldflags)
 tests_fuzz_replay_gzip_LDADD = $(replay_ldadd)
@@ -230,9 +231,9 @@ tests_fuzz_replay_png_CPPFLAGS = $(replay_cppflags) -DTARGET='"png"'
 tests_fuzz_replay_png_LDFLAGS = $(replay_ldflags)
 tests_fuzz_replay_png_LDADD = $(replay_ldadd)
 tests_fuzz_replay_tables_SOURCES = tests/fuzz/fuzz_tables.c $(replay_sources) tests/fuzz/program.c tests/fuzz/program.h \
-	src/against.c src/gnuplot.c src/text.c \
-	src/plot-confusion.c src/plot-history.c src/plot-reliability.c
-tests_fuzz_replay_tables_CPPFLAGS = $(replay_cppflags) -I$(top_srcdir)/src -DTARGET='"tables"'
+	src/confusion/compare.c src/plot/gnuplot.c src/plot/plot-text.c \
+	src/plot/plot-confusion.c src/plot/plot-history.c src/plot/plot-reliability.c
+tests_fuzz_replay_tables_CPPFLAGS = $(replay_cppflags) -DTARGET='"tables"'
 tests_fuzz_replay_tables_LDFLAGS = $(replay_ldflags) $(fuzz_wrap_programs)
 tests_fuzz_replay_tables_LDADD = src/libcommon.a $(replay_ldadd)
 tests_fuzz_replay_models_SOURCES = tests/fuzz/fuzz_models.c $(replay_sources)
@@ -246,7 +247,7 @@ fuzz:
 
 # --- by hand: comparisons with others (tests/bench)
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
-	tests/bench/chance-oracle.py tests/bench/weights-oracle \
+	tests/bench/significance-oracle.py tests/bench/weights-oracle \
 	tests/bench/common.py tests/bench/five-seeds tests/bench/pytorch-gradients tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fmnn.h"
+#include <fmnn.h>
 
 /* In main, before the tests are forked: makes a directory and goes there. */
 static char scratch_directory[PATH_MAX];

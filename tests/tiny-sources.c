@@ -1,6 +1,6 @@
 /* tiny-sources.c -- the data sets that fm-fetch-tiny knows in place of the real ones; tiny-data
    makes their files, and the digests below are theirs. */
-#include "../src/fetch.h"
+#include "fetch/fm-fetch.h"
 
 const char *const default_dataset = "tiny";
 

@@ -3,8 +3,8 @@
    built for another machine: see tests/bench/neon, and races. */
 #include "engine.h"
 
-#include "data.h"
-#include "profile.h"
+#include "data/samples.h"
+#include "engine/profile.h"
 
 struct training {
     const struct fmnn_data *data;

@@ -8,13 +8,13 @@
    answer is a length and what was read, nothing where the file was refused: a byte, then for each
    tensor its name, its dtype and its sizes in words, and its data, each with its length before it.
    Linux only, which has files in memory. */
-#include "internal.h"
+#include "base/internal.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "safetensors.h"
+#include "files/safetensors.h"
 
 enum { MOST_FILE = 1 << 24 };
 

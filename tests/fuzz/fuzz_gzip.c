@@ -1,5 +1,5 @@
 /* fuzz_gzip.c -- IDX files within gzip. */
-#include "idx.h"
+#include "idx-mutator.h"
 
 #include <zlib.h>
 

@@ -1,5 +1,5 @@
 /* fuzz_idx.c -- plain IDX files. What is accepted is written again as the same bytes. */
-#include "idx.h"
+#include "idx-mutator.h"
 
 static void same_bytes(const uint8_t *bytes, size_t count)
 {

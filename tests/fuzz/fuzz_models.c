@@ -5,11 +5,11 @@
 #include <math.h>
 #include <xxhash.h>
 
-#include "internal.h"
-#include "kernels/kernels.h"
-#include "model.h"
-#include "net.h"
-#include "plan.h"
+#include "base/internal.h"
+#include "engine/kernels.h"
+#include "engine/model.h"
+#include "engine/net.h"
+#include "engine/plan.h"
 
 enum { SMALL = 4096 };
 

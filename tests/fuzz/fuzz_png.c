@@ -3,7 +3,7 @@
 
 #include <zlib.h>
 
-#include "internal.h"
+#include "base/internal.h"
 
 static uint32_t get_u32(const uint8_t *p)
 {

@@ -7,10 +7,10 @@
 #include <math.h>
 #include <xxhash.h>
 
-#include "against.h"
-#include "internal.h"
-#include "matrix.h"
-#include "plot.h"
+#include "confusion/compare.h"
+#include "base/internal.h"
+#include "common/predictions.h"
+#include "plot/fm-plot.h"
 #include "program.h"
 
 enum { KINDS = 3, PIECES = 4, LIBRARY = KINDS * PIECES * 2, PROGRAMS = 8 }; /* 32: '@' is 0 */

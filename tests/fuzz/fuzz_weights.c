@@ -6,8 +6,8 @@
 #include <math.h>
 #include <xxhash.h>
 
-#include "internal.h"
-#include "safetensors.h"
+#include "base/internal.h"
+#include "files/safetensors.h"
 #include "trainer.h"
 
 enum { LARGEST = 1 << 16 };

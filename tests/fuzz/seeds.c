@@ -4,7 +4,7 @@
 #include <png.h>
 #include <zlib.h>
 
-#include "safetensors.h"
+#include "files/safetensors.h"
 #include "trainer.h"
 
 const char *const fuzz_targets[] = {"weights", "idx", "gzip", "png", "tables", "models", NULL};

@@ -3,7 +3,7 @@
 #ifndef TRAINER_H
 #define TRAINER_H
 
-#include "fmnn.h"
+#include <fmnn.h>
 #include "fuzz.h"
 
 enum { PICTURES = 12, SIDE = 2 };

@@ -1,0 +1,200 @@
+/* words.c -- words to numbers and back, and the known word nearest to an unknown one. */
+#include "base/internal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+
+bool fm_parse_unsigned(const char *text, uint64_t max, uint64_t *value)
+{
+    uint64_t sum = 0;
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        uint64_t digit = (uint64_t)(*text - '0');
+        if (sum > (UINT64_MAX - digit) / 10)
+            return false;
+        sum = sum * 10 + digit;
+    }
+    *value = sum;
+    return sum <= max;
+}
+
+/* Sign, digits with at most one '.', exponent: what strtod takes beyond that (blanks, hexadecimal,
+   "nan", "infinity") is not a number of ours. */
+static bool looks_decimal(const char *text)
+{
+    bool digits = false;
+    if (*text == '-' || *text == '+')
+        text++;
+    for (; *text >= '0' && *text <= '9'; text++)
+        digits = true;
+    if (*text == '.')
+        for (text++; *text >= '0' && *text <= '9'; text++)
+            digits = true;
+    if (!digits)
+        return false;
+    if (*text == 'e' || *text == 'E') {
+        text++;
+        if (*text == '-' || *text == '+')
+            text++;
+        if (*text < '0' || *text > '9')
+            return false;
+        while (*text >= '0' && *text <= '9')
+            text++;
+    }
+    return !*text;
+}
+
+bool fm_parse_double(const char *text, double *value)
+{
+    if (!looks_decimal(text))
+        return false;
+    /* The process may run in a locale whose decimal point is a comma. */
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!plain)
+        return false; /* no test: libc has its own locale at hand */
+    locale_t before = uselocale(plain);
+    *value = strtod(text, NULL);
+    uselocale(before);
+    freelocale(plain);
+    return isfinite(*value);
+}
+
+/* ---- numbers to words: "%.9g" in the C locale ---- */
+
+enum { DIGITS = 9 };
+
+/* The first nine digits of a number, the rest rounded to even, as an integer of 0 or 10^8 ..
+   10^9-1; the number is about digits * 10^(exponent - 8). */
+struct decimal {
+    uint32_t digits;
+    int exponent;
+};
+
+/* Of those to be expected, the probabilities of a table above all, hundreds of thousands may have
+   to be written: these are taken by integers, which are exact. Returns false for others. */
+#ifdef __SIZEOF_INT128__
+__extension__ typedef unsigned __int128 wide;
+
+static uint64_t power_of_5(int k)
+{
+    uint64_t power = 1, square = 5;
+    for (; k; k >>= 1, square *= square)
+        if (k & 1)
+            power *= square;
+    return power;
+}
+
+/* value / 2^shift, and whether what was cut off wants it to be rounded up. */
+static uint64_t cut(wide value, int shift, bool *up)
+{
+    *up = false;
+    if (shift <= 0)
+        return (uint64_t)(value << -shift);
+    uint64_t whole = (uint64_t)(value >> shift);
+    wide rest = value - ((wide)whole << shift), half = (wide)1 << (shift - 1);
+    *up = rest > half || (rest == half && (whole & 1));
+    return whole;
+}
+
+static bool to_decimal(double number, struct decimal *decimal)
+{
+    enum { MOST = 27 }; /* 5^27 < 2^63 */
+    int two;
+    if (!(number >= 1e-30 && number < 999999999))
+        return false;
+    uint64_t mantissa = (uint64_t)ldexp(frexp(number, &two), 53); /* number = mantissa * 2^two */
+    two -= 53;
+    int zeros = __builtin_ctzll(mantissa);
+    mantissa >>= zeros;
+    two += zeros;
+    int bits = 64 - __builtin_clzll(mantissa);
+    /* By log10(2): the power of ten below the number, or one less. */
+    int ten = DIGITS - 1 - (int)floor((two + bits - 1) * 0.30103);
+    for (;; ten--) {
+        if (ten < 0 || (ten > MOST && bits > 24))
+            return false;
+        wide product = (wide)mantissa * power_of_5(ten < MOST ? ten : MOST);
+        if (ten > MOST)
+            product *= power_of_5(ten - MOST); /* below 2^24 * 5^40 */
+        bool up;
+        uint64_t whole = cut(product, -two - ten, &up);
+        if (whole >= 1000000000)
+            continue;
+        decimal->digits = (uint32_t)whole + up;
+        decimal->exponent = DIGITS - 1 - ten;
+        return true;
+    }
+}
+#else
+static bool to_decimal(double number, struct decimal *decimal)
+{
+    (void)number, (void)decimal;
+    return false;
+}
+#endif
+
+static void print_decimal(char *text, struct decimal d)
+{
+    char digit[DIGITS];
+    int count = DIGITS, shown = 0, x = d.exponent;
+    bool scientific = x < -4 || x >= DIGITS;
+    for (int i = DIGITS; i-- > 0; d.digits /= 10)
+        digit[i] = (char)('0' + d.digits % 10);
+    while (count > 1 && digit[count - 1] == '0')
+        count--;
+    int before = scientific ? 1 : x + 1; /* digits before the point */
+    if (before <= 0)
+        *text++ = '0';
+    for (; shown < before; shown++)
+        *text++ = digit[shown]; /* zeros that end an integer are digits too */
+    if (shown < count)
+        *text++ = '.';
+    for (; before < 0; before++)
+        *text++ = '0';
+    for (; shown < count; shown++)
+        *text++ = digit[shown];
+    if (scientific)
+        text += sprintf(text, "e%c%02d", x < 0 ? '-' : '+', abs(x));
+    *text = 0;
+}
+
+/* A locale's decimal point may be any bytes, but digits, letters and signs are not among them. */
+static void print_by_libc(char text[32], double number)
+{
+    char local[64], *end = text;
+    snprintf(local, sizeof local, "%.9g", number);
+    for (const char *c = local; *c;) {
+        size_t plain = strspn(c, "0123456789+-einfa");
+        memcpy(end, c, plain);
+        end += plain;
+        c += plain;
+        size_t point = strcspn(c, "0123456789+-einfa");
+        if (point)
+            *end++ = '.';
+        c += point;
+    }
+    *end = 0;
+}
+
+void fmnn_format_number(char text[32], double number)
+{
+    struct decimal decimal;
+    double size = fabs(number);
+    if (!to_decimal(size, &decimal)) {
+        print_by_libc(text, number);
+        return;
+    }
+    if (decimal.digits == 1000000000) { /* rounded up to one digit more */
+        decimal.digits = 100000000;
+        decimal.exponent++;
+    }
+    if (number < 0)
+        *text++ = '-';
+    print_decimal(text, decimal);
+}

@@ -1,0 +1,49 @@
+/* suggest.c -- the known word that is most like a given one. */
+#include "base/internal.h"
+
+#include <ctype.h>
+
+enum { LONGEST = 64 };
+
+/* Damerau's distance in the restricted form: insertion, deletion, substitution and the exchange of
+   two neighbours cost one each; letters of another case cost nothing. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    if (n > LONGEST || m > LONGEST)
+        return LONGEST;
+    unsigned char cost[3][LONGEST + 1]; /* rows i-2, i-1, i, in turn */
+    for (size_t j = 0; j <= m; j++)
+        cost[0][j] = (unsigned char)j;
+    for (size_t i = 1; i <= n; i++) {
+        unsigned char *now = cost[i % 3], *last = cost[(i + 2) % 3], *before = cost[(i + 1) % 3];
+        now[0] = (unsigned char)i;
+        for (size_t j = 1; j <= m; j++) {
+            int p = tolower((unsigned char)a[i - 1]), q = tolower((unsigned char)b[j - 1]);
+            unsigned best = last[j - 1] + (p != q);
+            if (last[j] + 1u < best)
+                best = last[j] + 1u;
+            if (now[j - 1] + 1u < best)
+                best = now[j - 1] + 1u;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1u < best)
+                best = before[j - 2] + 1u;
+            now[j] = (unsigned char)best;
+        }
+    }
+    return cost[n % 3][m];
+}
+
+const char *fmnn_nearest(const char *word, const char *const *known)
+{
+    const char *nearest = NULL;
+    size_t least = strlen(word) / 3 + 1; /* beyond that it is another word, not a slip */
+    for (; *known; known++) {
+        size_t d = distance(word, *known);
+        if (d <= least && !(nearest && d == least)) {
+            least = d;
+            nearest = *known;
+        }
+    }
+    return nearest;
+}

@@ -1,0 +1,25 @@
+/* data.h -- pictures and labels in memory. */
+#ifndef FM_DATA_H
+#define FM_DATA_H
+
+#include "base/internal.h"
+
+struct fmnn_data {
+    size_t height, width, count;
+    uint8_t *pixels; /* (count, height, width) */
+    size_t pixel_capacity;
+    uint16_t *labels; /* (count) */
+    size_t label_capacity;
+};
+
+/* Refuses sizes of pictures that no net takes. */
+int fm_check_picture(size_t height, size_t width, struct fmnn_error *err);
+/* Pictures order[from .. from+n) of the data, or where order is NULL those themselves. */
+void fm_data_batch(const struct fmnn_data *data, const uint32_t *order, size_t from, size_t n,
+                   const uint8_t **pixels, uint16_t *labels);
+/* 128 bits that tell one set of training and validation rows from another: XXH3 over their sizes,
+   labels and pixels. valid may be NULL. digits: 32 hexadecimal ones and a zero byte. */
+int fm_data_fingerprint(const struct fmnn_data *train, const struct fmnn_data *valid,
+                        char digits[33], struct fmnn_error *err);
+
+#endif

@@ -1,0 +1,549 @@
+/* table.c -- tables of text: tab-separated, with a first line of column names that pipes may lose.
+
+   Contents: 1. Bytes to lines  2. Lines to fields  3. Opening  4. Rows  5. Fields
+
+   A table has two rows: the current one, whose fields the caller holds, and the one ahead, which
+   fmnn_table_paused() may already have read. The bytes beyond them are in the buffer. */
+#include "base/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { LONGEST_LINE = 1 << 20, CHUNK = 1 << 16, LARGEST_LABEL = 65535 };
+
+/* What an attempt to read came to. */
+enum outcome { FAILED = -1, END = 0, GOT = 1, WAIT = 2, NOTHING = 3 };
+
+struct row {
+    char *text; /* the line, its tabs replaced by zeros */
+    size_t capacity;
+    char **field;
+    size_t field_capacity, count;
+    size_t line; /* from 1; 0: no row yet */
+};
+
+struct fmnn_table {
+    char *name;
+    int fd;
+    bool owned; /* fd is ours to close */
+    enum fmnn_table_kind kind;
+
+    char *buffer; /* bytes read but not yet used: buffer[start .. end-1] */
+    size_t capacity, start, end;
+    size_t searched; /* no line feed lies in buffer[start .. searched-1] */
+    bool ended;
+    size_t lines; /* taken from the buffer so far */
+
+    struct row header; /* its fields are the column names, NULL-terminated */
+    char *header_text; /* a line that equals it is a header again */
+    size_t header_length;
+    bool headerless;
+
+    char *only; /* words between commas, or NULL */
+    int only_column;
+
+    struct row row[2], *current, *ahead;
+    enum outcome looked;       /* what is ahead; NOTHING: not looked */
+    struct fmnn_error failure; /* where looked is FAILED */
+};
+
+/* ---- 1. Bytes to lines ---- */
+
+static bool readable(int fd, int timeout)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int ready;
+    do
+        ready = poll(&p, 1, timeout);
+    while (ready < 0 && errno == EINTR);
+    return ready != 0; /* an end or an error is there to be read as well */
+}
+
+static int make_room(struct fmnn_table *table, struct fmnn_error *err)
+{
+    if (table->start) {
+        size_t used = table->end - table->start;
+        memmove(table->buffer, table->buffer + table->start, used);
+        table->searched -= table->start;
+        table->start = 0;
+        table->end = used;
+    }
+    return fm_grow((void **)&table->buffer, &table->capacity, table->end + CHUNK, 1, err);
+}
+
+/* Reads once. The descriptor may be in non-blocking mode: whoever opened it chose that. */
+static enum outcome fill(struct fmnn_table *table, bool wait, struct fmnn_error *err)
+{
+    if (make_room(table, err) != 0)
+        return FAILED;
+    for (;;) {
+        if (!wait && !readable(table->fd, 0))
+            return WAIT;
+        ssize_t got = read(table->fd, table->buffer + table->end, CHUNK);
+        if (got > 0) {
+            table->end += (size_t)got;
+            return GOT;
+        }
+        if (got == 0) {
+            table->ended = true;
+            return END;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            return (enum outcome)fm_fail_errno(err, "%s", table->name);
+        if (!wait)
+            return WAIT;
+        readable(table->fd, -1);
+    }
+}
+
+static enum outcome line_fail(const struct fmnn_table *table, const char *what,
+                              struct fmnn_error *err)
+{
+    fm_fail(err, FMNN_DATA, "%s:%zu: %s", table->name, table->lines, what);
+    return FAILED;
+}
+
+static enum outcome check_line(const struct fmnn_table *table, const char *line, size_t length,
+                               struct fmnn_error *err)
+{
+    if (length > LONGEST_LINE)
+        return line_fail(table, "the line is longer than 1 MiB", err);
+    if (memchr(line, 0, length))
+        return line_fail(table, "a NUL byte: this is not a table of text", err);
+    if (memchr(line, '\r', length))
+        return line_fail(table, "a carriage return: lines must end in a line feed alone", err);
+    if (table->lines == 1 && length >= 3 && !memcmp(line, "\xef\xbb\xbf", 3))
+        return line_fail(table, "a byte order mark: tables are plain UTF-8 without one", err);
+    if (length == 0)
+        return line_fail(table, "the line is empty", err);
+    return GOT;
+}
+
+/* The next line, without its line feed; it stays where it is until the buffer is filled again. */
+static enum outcome take_line(struct fmnn_table *table, bool wait, const char **line,
+                              size_t *length, struct fmnn_error *err)
+{
+    char *feed;
+    for (;;) {
+        feed = table->searched < table->end
+                   ? memchr(table->buffer + table->searched, '\n', table->end - table->searched)
+                   : NULL;
+        table->searched = table->end;
+        if (feed || table->ended || table->end - table->start > LONGEST_LINE)
+            break;
+        enum outcome outcome = fill(table, wait, err);
+        if (outcome == FAILED || outcome == WAIT)
+            return outcome;
+    }
+    if (!feed && table->start == table->end)
+        return END;
+    *line = table->buffer + table->start;
+    *length = feed ? (size_t)(feed - *line) : table->end - table->start;
+    table->start += *length + (feed != NULL);
+    table->searched = table->start;
+    table->lines++;
+    return check_line(table, *line, *length, err);
+}
+
+/* ---- 2. Lines to fields ---- */
+
+static int add_field(struct row *row, char *field, struct fmnn_error *err)
+{
+    if (fm_grow((void **)&row->field, &row->field_capacity, row->count + 2, sizeof *row->field,
+                err) != 0)
+        return -1;
+    row->field[row->count++] = field;
+    row->field[row->count] = NULL;
+    return 0;
+}
+
+static int split_fields(struct row *row, const char *line, size_t length, struct fmnn_error *err)
+{
+    if (fm_grow((void **)&row->text, &row->capacity, length + 1, 1, err) != 0)
+        return -1;
+    memcpy(row->text, line, length);
+    row->text[length] = 0;
+    row->count = 0;
+    char *field = row->text, *tab;
+    while ((tab = strchr(field, '\t'))) {
+        *tab = 0;
+        if (add_field(row, field, err) != 0)
+            return -1;
+        field = tab + 1;
+    }
+    return add_field(row, field, err);
+}
+
+static void free_row(struct row *row)
+{
+    free(row->text);
+    free(row->field);
+}
+
+/* ---- 3. Opening ---- */
+
+/* The columns a table without a header has, in this order; rows go on with p0, p1, ... */
+static const char *const *columns_of(enum fmnn_table_kind kind)
+{
+    static const char *const rows[] = {"image", "label", "split", "predicted", "confidence", NULL};
+    static const char *const history[] = {"epoch",        "loss", "accuracy", "val_loss",
+                                          "val_accuracy", "lr",   "seconds",  NULL};
+    static const char *const counts[] = {"label", "predicted", "count", NULL};
+    return kind == FMNN_TABLE_ROWS ? rows : kind == FMNN_TABLE_HISTORY ? history : counts;
+}
+
+static bool is_known(enum fmnn_table_kind kind, const char *name)
+{
+    uint64_t digits;
+    for (const char *const *known = columns_of(kind); *known; known++)
+        if (!strcmp(name, *known))
+            return true;
+    return kind == FMNN_TABLE_ROWS && name[0] == 'p' &&
+           fm_parse_unsigned(name + 1, LARGEST_LABEL, &digits);
+}
+
+static bool is_header(enum fmnn_table_kind kind, const struct row *row)
+{
+    for (size_t i = 0; i < row->count; i++)
+        if (is_known(kind, row->field[i]))
+            return true;
+    return false;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted, since a hostile header may have half a million columns. */
+static int check_duplicates(const struct fmnn_table *table, struct fmnn_error *err)
+{
+    const struct row *header = &table->header;
+    char **sorted = fm_alloc(header->count, sizeof *sorted, err);
+    if (!sorted)
+        return -1;
+    memcpy(sorted, header->field, header->count * sizeof *sorted);
+    qsort(sorted, header->count, sizeof *sorted, compare_names);
+    int status = 0;
+    for (size_t i = 1; i < header->count && !status; i++)
+        if (!strcmp(sorted[i - 1], sorted[i]))
+            status = fm_fail(err, FMNN_DATA, "%s:%zu: two columns are named '%.200s'", table->name,
+                             table->lines, sorted[i]);
+    free(sorted);
+    return status;
+}
+
+static int set_header(struct fmnn_table *table, const char *line, size_t length,
+                      struct fmnn_error *err)
+{
+    table->header_text = fm_alloc(length + 1, 1, err);
+    if (!table->header_text)
+        return -1;
+    memcpy(table->header_text, line, length);
+    table->header_length = length;
+    table->header.line = 1;
+    return split_fields(&table->header, line, length, err);
+}
+
+/* The header that a table of so many columns would have had. */
+static int invent_header(struct fmnn_table *table, size_t count, struct fmnn_error *err)
+{
+    const char *const *known = columns_of(table->kind);
+    char *line = fm_alloc(count, 24, err), *end = line;
+    if (!line)
+        return -1;
+    for (size_t i = 0, rest = 0; i < count; i++) {
+        if (i)
+            *end++ = '\t';
+        end += *known ? sprintf(end, "%s", *known) : sprintf(end, "p%zu", rest++);
+        known += *known != NULL;
+    }
+    table->headerless = true;
+    int status = set_header(table, line, (size_t)(end - line), err);
+    free(line);
+    return status;
+}
+
+/* The first line: column names, or a row that others follow. */
+static int start(struct fmnn_table *table, struct fmnn_error *err)
+{
+    const char *line;
+    size_t length;
+    enum outcome outcome = take_line(table, true, &line, &length, err);
+    if (outcome == END)
+        return fm_fail(err, FMNN_DATA,
+                       "%s: no input at all, not even a line of column names: did what should "
+                       "have written it fail?",
+                       table->name);
+    if (outcome == FAILED || split_fields(table->ahead, line, length, err) != 0)
+        return -1;
+    if (is_header(table->kind, table->ahead))
+        return set_header(table, line, length, err) == 0 ? check_duplicates(table, err) : -1;
+    size_t most = 0;
+    while (columns_of(table->kind)[most])
+        most++;
+    if (table->kind != FMNN_TABLE_ROWS && table->ahead->count > most)
+        return fm_fail(err, FMNN_DATA,
+                       "%s:1: no column names, and %zu fields where such a table has %zu",
+                       table->name, table->ahead->count, most);
+    table->ahead->line = 1;
+    table->looked = GOT;
+    return invent_header(table, table->ahead->count, err);
+}
+
+static int open_input(struct fmnn_table *table, const char *path, struct fmnn_error *err)
+{
+    bool standard = !strcmp(path, "-");
+    table->name = fm_strdup(standard ? "standard input" : path, err);
+    if (!table->name)
+        return -1;
+    table->fd = STDIN_FILENO;
+    if (standard)
+        return 0;
+    do
+        table->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    while (table->fd < 0 && errno == EINTR); /* a named pipe may keep us waiting */
+    if (table->fd < 0)
+        return fm_fail_errno(err, "%s", path);
+    table->owned = true;
+    return 0;
+}
+
+struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_kind kind,
+                                   struct fmnn_error *err)
+{
+    struct fmnn_table *table = fm_alloc(1, sizeof *table, err);
+    if (!table)
+        return NULL;
+    table->kind = kind;
+    table->current = &table->row[0];
+    table->ahead = &table->row[1];
+    table->looked = NOTHING;
+    table->only_column = -1;
+    if (open_input(table, path, err) == 0 && start(table, err) == 0)
+        return table;
+    fmnn_table_close(table);
+    return NULL;
+}
+
+void fmnn_table_close(struct fmnn_table *table)
+{
+    if (!table)
+        return;
+    if (table->owned)
+        close(table->fd);
+    free_row(&table->header);
+    free_row(&table->row[0]);
+    free_row(&table->row[1]);
+    free(table->header_text);
+    free(table->buffer);
+    free(table->only);
+    free(table->name);
+    free(table);
+}
+
+const char *fmnn_table_name(const struct fmnn_table *table)
+{
+    return table->name;
+}
+
+size_t fmnn_table_columns(const struct fmnn_table *table)
+{
+    return table->header.count;
+}
+
+const char *fmnn_table_column(const struct fmnn_table *table, size_t column)
+{
+    assert(column < table->header.count);
+    return table->header.field[column];
+}
+
+int fmnn_table_find(const struct fmnn_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->header.count; i++)
+        if (!strcmp(table->header.field[i], name))
+            return (int)i;
+    return -1;
+}
+
+int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmnn_error *err)
+{
+    int column = fmnn_table_find(table, name);
+    if (column >= 0)
+        return column;
+    size_t count = table->header.count;
+    if (table->headerless)
+        return fm_fail(err, FMNN_DATA,
+                       "%s:1: no column '%s': the first line does not name columns and has %zu "
+                       "field%s%s",
+                       table->name, name, count, count == 1 ? "" : "s",
+                       count == 1 ? " (fields are separated by tabs)" : "");
+    const char *nearest = fmnn_nearest(name, (const char *const *)table->header.field);
+    if (nearest)
+        return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; is '%.100s' meant?", table->name,
+                       name, nearest);
+    return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; the first is '%.100s'", table->name, name,
+                   table->header.field[0]);
+}
+
+/* ---- 4. Rows ---- */
+
+static bool passes(const struct fmnn_table *table, const struct row *row)
+{
+    if (!table->only)
+        return true;
+    const char *split = row->field[table->only_column];
+    size_t length = strlen(split);
+    for (const char *word = table->only;;) {
+        size_t n = strcspn(word, ",");
+        if (n == length && !memcmp(word, split, n))
+            return true;
+        if (!word[n])
+            return false;
+        word += n + 1;
+    }
+}
+
+int fmnn_table_only(struct fmnn_table *table, const char *splits, struct fmnn_error *err)
+{
+    for (const char *word = splits;; word++) {
+        size_t n = strcspn(word, ",");
+        if (n == 0)
+            return fm_fail(err, FMNN_USAGE, "'%.200s' is not a list of splits with commas between",
+                           splits);
+        word += n;
+        if (!*word)
+            break;
+    }
+    int column = fmnn_table_need(table, "split", err);
+    char *copy = column < 0 ? NULL : fm_strdup(splits, err);
+    if (!copy)
+        return -1;
+    free(table->only);
+    table->only = copy;
+    table->only_column = column;
+    if (table->looked == GOT && !passes(table, table->ahead))
+        table->looked = NOTHING;
+    return 0;
+}
+
+static enum outcome check_count(const struct fmnn_table *table, const struct row *row,
+                                struct fmnn_error *err)
+{
+    size_t count = row->count, wanted = table->header.count;
+    if (count == wanted)
+        return GOT;
+    fm_fail(err, FMNN_DATA, "%s:%zu: %zu field%s, but %s %zu", table->name, row->line, count,
+            count == 1 ? "" : "s", table->headerless ? "the first line has" : "the header names",
+            wanted);
+    return FAILED;
+}
+
+/* Reads on until a row is ahead that counts. */
+static enum outcome look_ahead(struct fmnn_table *table, bool wait, struct fmnn_error *err)
+{
+    struct row *row = table->ahead;
+    for (;;) {
+        const char *line;
+        size_t length;
+        enum outcome outcome = take_line(table, wait, &line, &length, err);
+        if (outcome != GOT)
+            return outcome;
+        if (length == table->header_length && !memcmp(line, table->header_text, length))
+            continue;
+        if (split_fields(row, line, length, err) != 0)
+            return FAILED;
+        row->line = table->lines;
+        if (check_count(table, row, err) == FAILED)
+            return FAILED;
+        if (passes(table, row))
+            return GOT;
+    }
+}
+
+int fmnn_table_next(struct fmnn_table *table, struct fmnn_error *err)
+{
+    if (table->looked == NOTHING)
+        table->looked = look_ahead(table, true, &table->failure);
+    if (table->looked == FAILED && err)
+        *err = table->failure;
+    if (table->looked != GOT)
+        return table->looked; /* an end or an error, now and ever after */
+    struct row *row = table->ahead;
+    table->ahead = table->current;
+    table->current = row;
+    table->looked = NOTHING;
+    return 1;
+}
+
+bool fmnn_table_paused(struct fmnn_table *table)
+{
+    if (table->looked == NOTHING) {
+        enum outcome outcome = look_ahead(table, false, &table->failure);
+        if (outcome == WAIT)
+            return true;
+        table->looked = outcome;
+    }
+    return false;
+}
+
+size_t fmnn_table_line(const struct fmnn_table *table)
+{
+    return table->current->line;
+}
+
+const char *fmnn_table_field(const struct fmnn_table *table, size_t column)
+{
+    assert(column < table->current->count);
+    return table->current->field[column];
+}
+
+/* ---- 5. Fields ---- */
+
+int fmnn_table_fail(const struct fmnn_table *table, struct fmnn_error *err, const char *format, ...)
+{
+    char what[sizeof err->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (table->current->line == 0)
+        return fm_fail(err, FMNN_DATA, "%s: %s", table->name, what);
+    return fm_fail(err, FMNN_DATA, "%s:%zu: %s", table->name, table->current->line, what);
+}
+
+int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class_count, int *label,
+                     struct fmnn_error *err)
+{
+    const char *text = fmnn_table_field(table, column), *name = fmnn_table_column(table, column);
+    uint64_t most = class_count && class_count <= LARGEST_LABEL ? class_count - 1 : LARGEST_LABEL;
+    uint64_t value;
+    if (!*text) {
+        *label = -1;
+        return 0;
+    }
+    if (fm_parse_unsigned(text, most, &value)) {
+        *label = (int)value;
+        return 0;
+    }
+    if (text[strspn(text, "0123456789")] == 0)
+        return fmnn_table_fail(table, err, "%.100s %.100s is not 0..%llu", name, text,
+                               (unsigned long long)most);
+    return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number 0..%llu", name, text,
+                           (unsigned long long)most);
+}
+
+int fmnn_table_number(const struct fmnn_table *table, size_t column, double *number,
+                      struct fmnn_error *err)
+{
+    const char *text = fmnn_table_field(table, column);
+    if (fm_parse_double(text, number))
+        return 0;
+    return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number",
+                           fmnn_table_column(table, column), text);
+}

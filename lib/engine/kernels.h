@@ -1,0 +1,24 @@
+/* kernels.h -- a kernel set: the jobs, compiled for one instruction set. */
+#ifndef FM_KERNELS_H
+#define FM_KERNELS_H
+
+#include "engine/plan.h"
+
+struct fm_kernels {
+    const char *name;
+    void (*job[FM_JOB_COUNT])(const struct fm_plan *plan, const struct fm_step *step,
+                              const struct fm_run *run, size_t job);
+    /* Computes for so many rounds; returns the floating-point operations done. See peak.h. */
+    double (*peak)(size_t rounds, float *sum);
+    /* The same for pictures first .. first + count - 1, where a kind can be had so. */
+    void (*block[FM_JOB_COUNT])(const struct fm_plan *plan, const struct fm_step *step,
+                                const struct fm_run *run, size_t first, size_t count);
+};
+
+extern const struct fm_kernels fm_kernels_generic, fm_kernels_avx2, fm_kernels_avx512,
+    fm_kernels_neon;
+
+/* The set of that name, or with NULL the best that this CPU runs. */
+const struct fm_kernels *fm_kernels_find(const char *name, struct fmnn_error *err);
+
+#endif

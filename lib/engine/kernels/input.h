@@ -1,0 +1,99 @@
+/* input.h -- where images come in: bytes to floats, and where they are not zero. */
+
+/* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same
+   for all 256. */
+static inline void gather_row(float *to, const uint8_t *from, size_t n)
+{
+    const vec reciprocal = v_splat(1 / 255.0f), minus = v_splat(-255);
+    size_t i = 0;
+    for (; i + VL <= n; i += VL) {
+        vec x = v_bytes(from + i), q = v_mul(x, reciprocal);
+        v_store(to + i, v_fma(v_fma(q, minus, x), reciprocal, q));
+    }
+    for (; i < n; i++)
+        to[i] = (float)from[i] / 255.0f;
+}
+
+/* Where pictures are not dark, since what is multiplied by zero can be left out of a sum. For the
+   gradient: which pictures of the block are not dark in each FM_LIT pixels side by side, 16 bits
+   for each such group, block after block. */
+static void note_groups(const struct fm_step *step, const struct fm_run *run, size_t first,
+                        size_t count)
+{
+    size_t groups = step->out_shape.h * step->out_shape.w / FM_LIT;
+    uint16_t *lit = (uint16_t *)(run->workspace + step->scratch) + first / FM_BLOCK * groups;
+    memset(lit, 0, groups * sizeof *lit);
+    for (size_t n = 0; n < count; n++) {
+        const uint8_t *pixel = run->pixels[first + n];
+        for (size_t i = 0; i < groups; i++, pixel += FM_LIT) {
+            uint32_t four;
+            uint16_t two;
+            memcpy(&four, pixel, sizeof four);
+            memcpy(&two, pixel + sizeof four, sizeof two);
+            lit[i] |= (uint16_t)((unsigned)((four | two) != 0) << n);
+        }
+    }
+}
+
+/* Eight bytes, the first lowest. */
+static inline uint64_t eight_bytes(const uint8_t *p)
+{
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    x = __builtin_bswap64(x);
+#endif
+    return x;
+}
+
+/* One bit for each of up to eight bytes that is not zero in a or b, the first byte's lowest. */
+static inline uint64_t bits_of_bytes(const uint8_t *a, const uint8_t *b, size_t count)
+{
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count && count < 8; i++)
+        bits |= (uint64_t)((a[i] | b[i]) != 0) << i;
+    if (count < 8)
+        return bits;
+    uint64_t x = eight_bytes(a) | eight_bytes(b);
+    x = (((x & low) + low) | x) & ~low; /* each byte's highest bit */
+    return (x >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* For the way forward: the pixels that are not dark in a picture or the next, as bits, for every
+   other picture. */
+static void note_pairs(const struct fm_step *step, const struct fm_run *run, size_t first,
+                       size_t count)
+{
+    size_t pixels = step->out_shape.h * step->out_shape.w, words = (pixels + 63) / 64;
+    for (size_t n = first; n < first + count; n += 2) {
+        const uint8_t *a = run->pixels[n], *b = run->pixels[n + 1 < first + count ? n + 1 : n];
+        float *to = run->workspace + step->light + n / 2 * words * 2;
+        for (size_t w = 0; w < words; w++) {
+            uint64_t bits = 0;
+            for (size_t i = w * 64; i < w * 64 + 64 && i < pixels; i += 8)
+                bits |= bits_of_bytes(a + i, b + i, pixels - i < 8 ? pixels - i : 8) << i % 64;
+            memcpy(to + w * 2, &bits, sizeof bits);
+        }
+    }
+}
+
+static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
+                         const struct fm_run *run, size_t first, size_t count)
+{
+    (void)plan;
+    size_t h = step->out_shape.h, w = step->out_shape.w;
+    if (step->out.row == w) {
+        w *= h;
+        h = 1;
+    }
+    for (size_t n = first; n < first + count; n++)
+        for (size_t y = 0; y < h; y++)
+            gather_row(run->workspace + step->out.origin + n * step->out.picture +
+                           y * step->out.row,
+                       run->pixels[n] + y * w, w);
+    if (step->scratch)
+        note_groups(step, run, first, count);
+    if (step->light)
+        note_pairs(step, run, first, count);
+}

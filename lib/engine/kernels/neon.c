@@ -1,0 +1,5 @@
+/* neon.c -- the kernel set 'neon': the same text as every other, with its flags and vectors. */
+#define FM_SET_NEON
+#define FM_SET fm_kernels_neon
+#define FM_SET_NAME "neon"
+#include "engine/kernels/kernel-set.h"

@@ -1,0 +1,44 @@
+# The engine, from a model's text to trained weights.
+lib_libfmnn_la_SOURCES += \
+	lib/engine/model.h lib/engine/model.c lib/engine/net.h lib/engine/net.c \
+	lib/engine/layer.h lib/engine/kernels.h lib/engine/winograd.h lib/engine/winograd.c \
+	lib/engine/plan.h lib/engine/plan.c lib/engine/profile.h lib/engine/profile.c \
+	lib/engine/train.h lib/engine/train.c lib/engine/predict.c
+
+lib_libfmnn_la_SOURCES += \
+	lib/engine/layers/layer-registry.c lib/engine/layers/affine.h lib/engine/layers/affine.c \
+	lib/engine/layers/winograd-ops.c lib/engine/layers/conv.c lib/engine/layers/dense.c lib/engine/layers/pool.c
+
+lib_libfmnn_la_SOURCES += \
+	lib/engine/optim/optimizer.h lib/engine/optim/optimizer-registry.c \
+	lib/engine/optim/adam.h lib/engine/optim/adam.c lib/engine/optim/sgd.h lib/engine/optim/sgd.c
+
+# A kernel set is a library of its own, so that its flags reach nothing else.
+kernel_headers = \
+	lib/engine/kernels/kernel-set.h lib/engine/kernels/vector.h lib/engine/kernels/activation.h \
+	lib/engine/kernels/product.h lib/engine/kernels/stream.h lib/engine/kernels/sink.h \
+	lib/engine/kernels/conv-forward.h lib/engine/kernels/conv-backward.h \
+	lib/engine/kernels/dense-products.h lib/engine/kernels/dense-backward.h \
+	lib/engine/kernels/winograd-transform.h lib/engine/kernels/winograd-products.h \
+	lib/engine/kernels/pooling.h lib/engine/kernels/input.h lib/engine/kernels/loss.h lib/engine/kernels/peak.h
+lib_libfmnn_la_SOURCES += lib/engine/kernels/dispatch.c lib/engine/kernels/generic.c $(kernel_headers)
+if KERNELS_AVX2
+noinst_LTLIBRARIES += lib/engine/kernels/libavx2.la
+lib_engine_kernels_libavx2_la_SOURCES = lib/engine/kernels/avx2.c
+lib_engine_kernels_libavx2_la_CPPFLAGS = $(internal_cppflags)
+lib_engine_kernels_libavx2_la_CFLAGS = $(AM_CFLAGS) -mavx2 -mfma
+lib_libfmnn_la_LIBADD += lib/engine/kernels/libavx2.la
+endif
+if KERNELS_AVX512
+noinst_LTLIBRARIES += lib/engine/kernels/libavx512.la
+lib_engine_kernels_libavx512_la_SOURCES = lib/engine/kernels/avx512.c
+lib_engine_kernels_libavx512_la_CPPFLAGS = $(internal_cppflags)
+lib_engine_kernels_libavx512_la_CFLAGS = $(AM_CFLAGS) -mavx512f -mavx512vl -mavx512dq -mavx512bw -mavx2 -mfma
+lib_libfmnn_la_LIBADD += lib/engine/kernels/libavx512.la
+endif
+if KERNELS_NEON
+noinst_LTLIBRARIES += lib/engine/kernels/libneon.la
+lib_engine_kernels_libneon_la_SOURCES = lib/engine/kernels/neon.c
+lib_engine_kernels_libneon_la_CPPFLAGS = $(internal_cppflags)
+lib_libfmnn_la_LIBADD += lib/engine/kernels/libneon.la
+endif

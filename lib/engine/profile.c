@@ -1,0 +1,100 @@
+/* profile.c -- counters of time, and what the machine could do at best. */
+#include "engine/profile.h"
+
+#include <time.h>
+
+#include "engine/kernels.h"
+#include "base/float.h"
+#include "base/threads.h"
+
+struct fm_profile *fm_profile_new(size_t steps, unsigned threads, struct fmnn_error *err)
+{
+    enum { LINE = 128 / sizeof(double) }; /* two cache lines: CPUs fetch them in pairs */
+    struct fm_profile *profile = fm_alloc(1, sizeof *profile, err);
+    if (!profile)
+        return NULL;
+    profile->threads = threads;
+    profile->steps = steps;
+    profile->stride = (steps + 1 + LINE - 1) / LINE * LINE + LINE;
+    profile->runs = fm_alloc(steps + 1, sizeof *profile->runs, err);
+    profile->pictures = fm_alloc(steps + 1, sizeof *profile->pictures, err);
+    profile->seconds = fm_alloc(threads, profile->stride * sizeof *profile->seconds, err);
+    if (profile->runs && profile->pictures && profile->seconds)
+        return profile;
+    fm_profile_free(profile);
+    return NULL;
+}
+
+void fm_profile_free(struct fm_profile *profile)
+{
+    if (!profile)
+        return;
+    free(profile->runs);
+    free(profile->pictures);
+    free(profile->seconds);
+    free(profile);
+}
+
+double fm_profile_seconds(const struct fm_profile *profile, size_t step)
+{
+    double sum = 0;
+    for (unsigned i = 0; i < profile->threads; i++)
+        sum += profile->seconds[i * profile->stride + step];
+    return sum;
+}
+
+double fm_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* One thread's peak: the best of many short looks, so that a thread which is put aside for a moment
+   does not spoil it. Those at the beginning and the end do not count, for the other threads may
+   not have begun then, or have ended, and share what this one has. Where none was whole in that
+   time, it goes on until one is. */
+static double peak_of_one(const struct fm_kernels *kernels)
+{
+    const double all = 0.03, look = 0.0003;
+    const double begin = fm_now();
+    double best = 0, end = begin;
+    float sum = 1;
+    size_t rounds = 16;
+    fm_float_state before = fm_float_enter();
+    while ((end < begin + all || best == 0) && sum > 0) {
+        double start = end, flops = kernels->peak(rounds, &sum);
+        end = fm_now();
+        if (end - start < look)
+            rounds *= 2;
+        else if (start > begin + all / 3 && (best == 0 || end < begin + all * 2 / 3) &&
+                 flops / (end - start) > best)
+            best = flops / (end - start);
+    }
+    fm_float_leave(before);
+    return best;
+}
+
+struct looks {
+    const struct fm_kernels *kernels;
+    double one[FM_MOST_THREADS];
+};
+
+static void look(void *state, unsigned thread, size_t job)
+{
+    struct looks *looks = state;
+    (void)thread;
+    looks->one[job] = peak_of_one(looks->kernels);
+}
+
+double fm_peak(const struct fm_kernels *kernels, unsigned threads)
+{
+    if (threads > fm_threads(0)) /* they take turns */
+        threads = fm_threads(0);
+    struct looks looks = {.kernels = kernels};
+    fm_team_do(look, &looks, threads, threads);
+    double sum = 0;
+    for (unsigned i = 0; i < threads; i++)
+        sum += looks.one[i];
+    return sum;
+}

@@ -1,0 +1,512 @@
+/* train.c -- training by epochs: initialise (new), iterate (advance), end (finish). */
+#include "engine/train.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "engine/profile.h"
+#include "base/float.h"
+#include "base/rng.h"
+#include "base/threads.h"
+
+/* ---- 1. the object */
+
+static int check_data(const struct fmnn_net *net, const struct fmnn_data *data, const char *what,
+                      struct fmnn_error *err)
+{
+    if (data->height != net->height || data->width != net->width)
+        return fm_fail(err, FMNN_USAGE, "%s pictures are %zux%zu, but the net takes %zux%zu", what,
+                       data->height, data->width, net->height, net->width);
+    for (size_t i = 0; i < data->count; i++)
+        if (data->labels[i] >= net->classes)
+            return fm_fail(err, FMNN_USAGE, "label %u is not 0..%zu", data->labels[i],
+                           net->classes - 1);
+    return 0;
+}
+
+static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    size_t batch = t->options.recipe.batch;
+    for (size_t i = 0; i < fm_optimizer_slots(t->optimizer); i++)
+        if (!(t->slots[i] = fm_alloc_aligned(t->net->stored, sizeof *t->slots[i], err)))
+            return -1;
+    bool best = t->valid && !t->options.keep_last;
+    if (!(*(best ? &t->best : &t->good) = fm_alloc_aligned(t->net->stored, sizeof *t->best, err)))
+        return -1;
+    t->order = fm_alloc(t->train->count, sizeof *t->order, err);
+    t->pixels = fm_alloc(2 * batch, sizeof *t->pixels, err);
+    t->labels = fm_alloc(2 * batch, sizeof *t->labels, err);
+    t->loss = fm_alloc(batch, sizeof *t->loss, err);
+    t->correct = fm_alloc(batch, sizeof *t->correct, err);
+    return t->order && t->pixels && t->labels && t->loss && t->correct ? 0 : -1;
+}
+
+static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    struct fmnn_recipe *recipe = &t->options.recipe;
+    int id = fm_optimizer_find(recipe->optimizer, err);
+    if (id < 0 || check_data(t->net, t->train, "training", err) != 0)
+        return -1;
+    if (t->valid && check_data(t->net, t->valid, "validation", err) != 0)
+        return -1;
+    if (recipe->batch < 1 || recipe->batch > 65536)
+        return fm_fail(err, FMNN_USAGE, "a batch of %u is not in 1..65536", recipe->batch);
+    t->optimizer = fm_optimizer_at((size_t)id);
+    if (!(recipe->lr > 0))
+        recipe->lr = t->optimizer->lr;
+    t->options.threads = fm_threads(t->options.threads);
+    for (int i = 0; i < FM_POWERS; i++)
+        t->power[i] = 1;
+    t->kernels = fm_kernels_find(t->options.kernels, err);
+    if (!t->kernels)
+        return -1;
+    t->net->exact = t->options.exact;
+    t->plan =
+        fm_plan_new(t->net, recipe->batch, t->options.threads, true, (enum fm_optimizer_id)id, err);
+    if (!t->plan || allocate(t, err) != 0 ||
+        fm_data_fingerprint(t->train, t->valid, t->fingerprint, err) != 0)
+        return -1;
+    if (t->options.profile &&
+        !(t->profile = fm_profile_new(t->plan->step_count, t->options.threads, err)))
+        return -1;
+    fm_trainer_shuffle(t);
+    return 0;
+}
+
+struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_data *train,
+                                      const struct fmnn_data *valid,
+                                      const struct fmnn_training *training, struct fmnn_error *err)
+{
+    struct fmnn_trainer *t = fm_alloc(1, sizeof *t, err);
+    if (!t)
+        return NULL;
+    t->net = net;
+    t->train = train;
+    t->valid = valid && valid->count ? valid : NULL;
+    t->options = *training;
+    t->longest_go = 0.02;
+    if (train->count == 0 && training->recipe.epochs > 0) {
+        fm_fail(err, FMNN_USAGE, "there is no picture to train on");
+    } else if (prepare(t, err) == 0) {
+        return t;
+    }
+    fmnn_trainer_free(t);
+    return NULL;
+}
+
+void fmnn_trainer_free(struct fmnn_trainer *t)
+{
+    if (!t)
+        return;
+    for (int i = 0; i < FM_SLOTS; i++)
+        free(t->slots[i]);
+    fm_plan_free(t->plan);
+    fm_profile_free(t->profile);
+    free(t->epoch);
+    free(t->best);
+    free(t->good);
+    free(t->order);
+    free(t->pixels);
+    free(t->labels);
+    free(t->loss);
+    free(t->correct);
+    free(t);
+}
+
+void fm_trainer_shuffle(struct fmnn_trainer *t)
+{
+    for (size_t i = 0; i < t->train->count; i++)
+        t->order[i] = (uint32_t)i;
+    fm_random_shuffle(t->order, t->train->count, t->options.seed, FM_RNG_SHUFFLE,
+                      (uint32_t)t->epoch_count + 1);
+}
+
+void fm_trainer_note_good(struct fmnn_trainer *t)
+{
+    if (!t->good)
+        return;
+    memcpy(t->good, t->net->weights, t->net->stored * sizeof *t->good);
+    t->good_step = t->step;
+}
+
+/* ---- 2. what is not finite any more */
+
+static bool finite_block(const float *block, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; block && i < count; i++)
+        good &= isfinite(block[i]) != 0;
+    return good;
+}
+
+/* The first node of whose weights, or of what the optimizer keeps beside them, some are not finite;
+   NULL: none. */
+static const struct fm_node *first_bad_weights(const struct fmnn_trainer *t)
+{
+    for (size_t i = 0; i < t->net->node_count; i++) {
+        const struct fm_node *node = &t->net->node[i];
+        const size_t both[2] = {node->weight, node->bias};
+        for (size_t k = 0; node->layer.type->weighted && k < 2; k++) {
+            const struct fm_parameter *p = &t->net->parameter[both[k]];
+            bool good = finite_block(t->net->weights + p->offset, p->stored);
+            for (size_t s = 0; s < FM_SLOTS; s++)
+                good &= finite_block(t->slots[s] ? t->slots[s] + p->offset : NULL, p->stored);
+            if (!good)
+                return node;
+        }
+    }
+    return NULL;
+}
+
+static bool finite_value(const struct fmnn_trainer *t, const struct fm_step *step, size_t pictures)
+{
+    const struct fm_place *place = &step->out;
+    struct fm_shape s = step->out_shape;
+    bool good = true;
+    for (size_t n = 0; n < pictures; n++)
+        for (size_t y = 0; y < s.h; y++)
+            for (size_t x = 0; x < s.w; x++)
+                good &= finite_block(t->plan->workspace + place->origin + n * place->picture +
+                                         y * place->row + x * place->pixel,
+                                     s.c);
+    return good;
+}
+
+/* The first node whose output is not finite, after a run without backward steps, which overwrite
+   some of it. */
+static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t pictures)
+{
+    const struct fm_plan *plan = t->plan;
+    for (size_t i = 0; i < t->net->node_count; i++)
+        for (size_t k = 0; k < plan->forward_steps; k++)
+            if (plan->step[k].node == &t->net->node[i] &&
+                !finite_value(t, &plan->step[k], pictures))
+                return &t->net->node[i];
+    return NULL;
+}
+
+static int fail_not_finite(const struct fmnn_trainer *t, const char *what,
+                           const struct fm_node *node, const char *where, struct fmnn_error *err)
+{
+    char layer[160] = "";
+    if (node)
+        snprintf(layer, sizeof layer, ", %s layer %zu, '%.100s'", where,
+                 (size_t)(node - t->net->node) + 1, node->text);
+    return fm_fail(err, FMNN_DATA,
+                   "%s not finite any more at step %llu, in epoch %zu%s; "
+                   "a smaller learning rate may help",
+                   what, (unsigned long long)t->step, t->epoch_count + 1, layer);
+}
+
+int fm_trainer_check_finite(const struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    const struct fm_node *bad = first_bad_weights(t);
+    return bad ? fail_not_finite(t, "the weights are", bad, "in", err) : 0;
+}
+
+/* outputs: of so many pictures the outputs of all layers are there. */
+static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_error *err)
+{
+    const struct fm_node *bad = first_bad_weights(t);
+    const char *where = "with the weights of";
+    if (!bad) {
+        bad = first_bad_output(t, outputs);
+        where = "from the output of";
+    }
+    return fail_not_finite(t, "the loss is", bad, where, err);
+}
+
+/* ---- 3. an epoch */
+
+/* The batches of one call: of training or, after them, of validation. They are run in one go for so
+   long that waking the threads does not count, but not so long that a signal would have to wait. */
+struct go {
+    struct fmnn_trainer *t;
+    bool training, bad; /* bad: the loss was not finite */
+    size_t outputs;     /* pictures of which the outputs of all layers are there */
+    double until;
+    struct fm_update update;
+};
+
+/* Adds up what the last batch gave, in the order of its pictures. */
+static void take_batch(struct go *go, const struct fm_run *run)
+{
+    struct fmnn_trainer *t = go->t;
+    struct fm_figures *figures = go->training ? &t->training : &t->validation;
+    for (size_t i = 0; i < run->pictures; i++) {
+        figures->loss += t->loss[i];
+        figures->correct += t->correct[i];
+    }
+    figures->pictures += run->pictures;
+    *(go->training ? &t->trained : &t->validated) += run->pictures;
+    go->bad = !isfinite(figures->loss);
+}
+
+static bool feed(void *state, struct fm_run *run)
+{
+    struct go *go = state;
+    struct fmnn_trainer *t = go->t;
+    if (go->bad) {
+        go->outputs = run->pictures;
+        return false;
+    }
+    if (run->pictures)
+        take_batch(go, run);
+    if (go->bad) { /* once more, so that it can be told which layer went wrong */
+        run->backward = false;
+        return true;
+    }
+    const struct fmnn_data *data = go->training ? t->train : t->valid;
+    size_t from = go->training ? t->trained : t->validated, batch = t->plan->batch;
+    if (from == data->count || (run->pictures && fm_now() > go->until))
+        return false;
+    if (go->training) {
+        t->step++;
+        t->optimizer->begin(&t->options.recipe, t->step, t->power, &go->update);
+    }
+    size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
+    run->pictures = left < batch ? left : batch;
+    run->ahead = both - run->pictures;
+    fm_data_batch(data, go->training ? t->order : NULL, from, both, t->pixels, t->labels);
+    return true;
+}
+
+/* fm_run's pictures are 0 before the first batch. */
+static void run_batches(struct go *go)
+{
+    struct fmnn_trainer *t = go->t;
+    struct fm_run run = {.pixels = t->pixels,
+                         .labels = t->labels,
+                         .weights = t->net->weights,
+                         .update = &go->update,
+                         .loss = t->loss,
+                         .correct = t->correct,
+                         .backward = go->training,
+                         .profile = t->profile};
+    memcpy(run.slots, t->slots, sizeof run.slots);
+    fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, go);
+}
+
+static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
+{
+    struct fmnn_epoch epoch = {.epoch = (unsigned)t->epoch_count + 1,
+                               .lr = t->options.recipe.lr,
+                               .seconds = t->seconds,
+                               .validated = t->validation.pictures > 0};
+    if (t->training.pictures) {
+        epoch.loss = t->training.loss / (double)t->training.pictures;
+        epoch.accuracy = (double)t->training.correct / (double)t->training.pictures;
+    }
+    if (epoch.validated) {
+        epoch.val_loss = t->validation.loss / (double)t->validation.pictures;
+        epoch.val_accuracy = (double)t->validation.correct / (double)t->validation.pictures;
+    }
+    return epoch;
+}
+
+/* The first epoch of highest validation accuracy is kept. */
+static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    void *array = t->epoch;
+    if (fm_grow(&array, &t->epoch_capacity, t->epoch_count + 1, sizeof *t->epoch, err) != 0)
+        return -1;
+    t->epoch = array;
+    t->epoch[t->epoch_count] = figures_so_far(t);
+    double accuracy = t->epoch[t->epoch_count].val_accuracy;
+    t->epoch_count++;
+    if (t->best && (!t->kept || accuracy > t->epoch[t->kept - 1].val_accuracy)) {
+        t->kept = (unsigned)t->epoch_count;
+        memcpy(t->best, t->net->weights, t->net->stored * sizeof *t->best);
+    }
+    t->trained = t->validated = 0;
+    t->training = t->validation = (struct fm_figures){0};
+    t->seconds = 0;
+    fm_trainer_note_good(t);
+    fm_trainer_shuffle(t);
+    return 0;
+}
+
+/* The first epoch of highest validation accuracy, kept or not. */
+static unsigned best_epoch(const struct fmnn_trainer *t)
+{
+    unsigned best = 0;
+    for (unsigned i = 0; i < t->epoch_count; i++)
+        if (t->epoch[i].validated &&
+            (!best || t->epoch[i].val_accuracy > t->epoch[best - 1].val_accuracy))
+            best = i + 1;
+    return best;
+}
+
+static bool at_end(const struct fmnn_trainer *t)
+{
+    unsigned best = best_epoch(t), patience = t->options.patience;
+    return !t->plan->workspace || t->epoch_count >= t->options.recipe.epochs ||
+           (patience && best && t->epoch_count - best >= patience);
+}
+
+int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    if (t->failed)
+        return fm_fail(err, FMNN_DATA, "this training has failed");
+    if (at_end(t))
+        return FMNN_DONE;
+    fm_float_state before = fm_float_enter();
+    double start = fm_now();
+    struct go go = {
+        .t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
+    if (go.training || t->valid)
+        run_batches(&go);
+    t->seconds += fm_now() - start;
+    bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
+    int status = 0;
+    if (go.bad)
+        status = fail_loss(t, go.outputs, err);
+    else if (ended)
+        status = fm_trainer_check_finite(t, err);
+    t->failed = status != 0;
+    if (status == 0 && ended)
+        status = end_epoch(t, err);
+    fm_float_leave(before);
+    return status != 0 ? -1 : ended ? FMNN_EPOCH : FMNN_BATCH;
+}
+
+/* ---- 4. looking at it */
+
+const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *t, unsigned epoch)
+{
+    return epoch >= 1 && epoch <= t->epoch_count ? &t->epoch[epoch - 1] : NULL;
+}
+
+void fmnn_trainer_progress(const struct fmnn_trainer *t, size_t *done, size_t *all,
+                           struct fmnn_epoch *running)
+{
+    size_t batch = t->options.recipe.batch, valid = t->valid ? t->valid->count : 0;
+    *done = (t->trained + batch - 1) / batch + (t->validated + batch - 1) / batch;
+    *all = (t->train->count + batch - 1) / batch + (valid + batch - 1) / batch;
+    *running = figures_so_far(t);
+}
+
+unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
+{
+    return t->best ? t->kept : (unsigned)t->epoch_count;
+}
+
+/* The time in which no job was done: at the hand-over from one step to the next, at the start and
+   the end of the threads. */
+static void waiting_row(const struct fm_profile *profile, struct fmnn_profile_row *row)
+{
+    double busy = 0;
+    for (size_t k = 0; k <= profile->steps; k++)
+        busy += fm_profile_seconds(profile, k);
+    *row = (struct fmnn_profile_row){
+        .text = "", .phase = "wait", .job = "", .seconds = profile->wall - busy / profile->threads};
+}
+
+bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_profile_row *row)
+{
+    static const char *const jobs[FM_JOB_COUNT] = {
+#define NAME(name) [FM_JOB_##name] = #name,
+        FM_JOBS(NAME) FM_BLOCKS(NAME)
+#undef NAME
+    };
+    static const char *const phases[FM_PHASES] = {
+        [FM_FORWARD] = "forward", [FM_BACKWARD] = "backward", [FM_GRADIENT] = "gradient"};
+    const struct fm_profile *profile = t->profile;
+    if (!profile || i > profile->steps + 1)
+        return false;
+    if (i == profile->steps + 1) {
+        waiting_row(profile, row);
+        return true;
+    }
+    const struct fm_step *step = i < profile->steps ? &t->plan->step[i] : NULL;
+    const struct fm_node *node = step ? step->node : NULL;
+    *row = (struct fmnn_profile_row){.layer = node ? (size_t)(node - t->net->node) + 1 : 0,
+                                     .text = node ? node->text : "",
+                                     .phase = node   ? phases[step->phase]
+                                              : step ? jobs[step->kind]
+                                                     : "feed",
+                                     .job = step ? jobs[step->kind] : "",
+                                     .runs = profile->runs[i],
+                                     .seconds = fm_profile_seconds(profile, i) / profile->threads};
+    if (step) {
+        row->flops = (double)step->flops * (double)profile->pictures[i];
+        row->bytes = (double)step->bytes * (double)profile->runs[i];
+        row->flops_done = (double)step->flops_done * (double)profile->pictures[i];
+    }
+    return true;
+}
+
+double fmnn_trainer_peak(const struct fmnn_trainer *t)
+{
+    return fm_peak(t->kernels, t->options.threads);
+}
+
+/* ---- 5. the end */
+
+/* ",\"key\":number" at the end of the text. */
+static void add_figure(char *text, size_t size, const char *key, double figure)
+{
+    char number[32];
+    size_t used = strlen(text);
+    fmnn_format_number(number, figure);
+    snprintf(text + used, size - used, ",\"%s\":%s", key, number);
+}
+
+/* Written by hand, for the bytes have to be the same with every version of every JSON library, and
+   these do not agree on how a real is printed. No string in it needs an escape. */
+char *fm_training_record(const struct fmnn_trainer *t, bool last)
+{
+    const struct fmnn_recipe *recipe = &t->options.recipe;
+    unsigned epoch = last ? (unsigned)t->epoch_count : t->kept;
+    bool inside = last && t->trained > 0; /* an epoch: its figures are not there yet */
+    const struct fmnn_epoch *figures = inside ? NULL : fmnn_trainer_epoch(t, epoch);
+    const char *exact = t->options.exact ? ",\"exact\":true" : "";
+    char result[256] = "", rates[96] = "";
+    if (figures) {
+        add_figure(result, sizeof result, "loss", figures->loss);
+        add_figure(result, sizeof result, "accuracy", figures->accuracy);
+    }
+    if (figures && figures->validated) {
+        add_figure(result, sizeof result, "val_loss", figures->val_loss);
+        add_figure(result, sizeof result, "val_accuracy", figures->val_accuracy);
+    }
+    if (last)
+        snprintf(result + strlen(result), sizeof result - strlen(result), ",\"step\":%llu",
+                 (unsigned long long)t->step);
+    add_figure(rates, sizeof rates, "lr", recipe->lr);
+    if (!strcmp(recipe->optimizer, "sgd"))
+        add_figure(rates, sizeof rates, "momentum", recipe->momentum);
+    return fm_format(NULL,
+                     "{\"recipe\":{\"optimizer\":\"%s\"%s,\"batch\":%u,\"epochs\":%u},"
+                     "\"seed\":%llu%s,\"data\":\"%s\",\"train\":%zu,\"valid\":%zu,"
+                     "\"keep\":\"%s\",\"epoch\":%u%s}",
+                     t->optimizer->name, rates, recipe->batch, recipe->epochs,
+                     (unsigned long long)t->options.seed, exact, t->fingerprint, t->train->count,
+                     t->valid ? t->valid->count : 0, t->best ? "best" : "last", epoch, result);
+}
+
+/* To the end of the last epoch, if one has ended. */
+static bool fall_back(struct fmnn_trainer *t)
+{
+    if (!t->good_step)
+        return false;
+    memcpy(t->net->weights, t->good, t->net->stored * sizeof *t->good);
+    t->step = t->good_step;
+    t->trained = t->validated = 0;
+    return true;
+}
+
+int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    bool best = t->best && t->kept;
+    if (!best && t->failed && !fall_back(t))
+        return fm_fail(err, FMNN_DATA, "no epoch has ended whose weights could be kept");
+    if (!best && !t->failed && fm_trainer_check_finite(t, err) != 0 && !fall_back(t))
+        return -1;
+    if (best)
+        memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);
+    fm_plan_end(t->plan); /* writing the weights wants memory, too */
+    free(t->net->training);
+    t->net->training = fm_training_record(t, !best);
+    return t->net->training ? 0 : fm_fail(err, FMNN_MEMORY, "out of memory");
+}

@@ -1,0 +1,124 @@
+/* winograd.c -- tiles, points and matrices; see winograd.h.
+
+   The product of polynomials a of m and g of r coefficients is had from its values at n = m + r - 1
+   points: s = V^-1 ((V_m a) . (V_r g)), V being matrices of the points' powers. A convolution is
+   the transpose of that product in a:
+
+       y = A' ((G g) . (B' d)),   A = V_m, G = V_r, B' = V_n^-T
+
+   in two dimensions by rows and by columns. G holds no denominators, so that a filter's points do
+   not depend on m. */
+#include "engine/winograd.h"
+
+#include "engine/net.h"
+
+/* Infinity, and the others. This order kept the errors smallest of those tried;
+   tests/check_winograd.c holds them. */
+static const double finite_point[FM_MOST_POINTS - 1] = {0, 1, -1, 2, -0.5, 0.5};
+
+/* The powers of the points: at infinity only the last counts. */
+static void powers(struct fm_matrix *v, size_t points, size_t terms)
+{
+    *v = (struct fm_matrix){.rows = points, .columns = terms};
+    v->at[0][terms - 1] = 1;
+    for (size_t i = 1; i < points; i++) {
+        double power = 1;
+        for (size_t k = 0; k < terms; k++, power *= finite_point[i - 1])
+            v->at[i][k] = (float)power;
+    }
+}
+
+static void transpose(struct fm_matrix *to, const struct fm_matrix *from)
+{
+    *to = (struct fm_matrix){.rows = from->columns, .columns = from->rows};
+    for (size_t i = 0; i < to->rows; i++)
+        for (size_t k = 0; k < to->columns; k++)
+            to->at[i][k] = from->at[k][i];
+}
+
+/* The inverse of the powers, transposed: row i has the coefficients of the polynomial that is 1 at
+   point i and 0 at the others, row 0 those of the one that is 0 at all and grows as its last
+   power. */
+static void interpolation(struct fm_matrix *b, size_t points)
+{
+    *b = (struct fm_matrix){.rows = points, .columns = points};
+    for (size_t i = 0; i < points; i++) {
+        double term[FM_MOST_POINTS] = {1}, divisor = 1;
+        for (size_t k = 1; k < points; k++) {
+            if (k == i)
+                continue;
+            for (size_t t = points - 1; t > 0; t--)
+                term[t] = term[t - 1] - finite_point[k - 1] * term[t];
+            term[0] *= -finite_point[k - 1];
+            if (i > 0)
+                divisor *= finite_point[i - 1] - finite_point[k - 1];
+        }
+        for (size_t t = 0; t < points; t++)
+            b->at[i][t] = (float)(term[t] / divisor);
+    }
+}
+
+/* As few tiles as can be, as equal as can be. */
+static bool tile_side(struct fm_tiling *tiling, size_t outputs, size_t kernel)
+{
+    if (kernel >= FM_MOST_POINTS)
+        return false;
+    size_t most = kernel == 1 ? 1 : FM_MOST_POINTS + 1 - kernel;
+    *tiling = (struct fm_tiling){.tiles = (outputs + most - 1) / most};
+    tiling->size = (outputs + tiling->tiles - 1) / tiling->tiles;
+    tiling->large = tiling->tiles - (tiling->tiles * tiling->size - outputs);
+    tiling->points = tiling->size + kernel - 1;
+    powers(&tiling->filter, tiling->points, kernel);
+    transpose(&tiling->gradient, &tiling->filter);
+    for (size_t small = 0; small < 2 && small < tiling->size; small++) {
+        interpolation(&tiling->input[small], tiling->points - small);
+        powers(&tiling->spread[small], tiling->points - small, tiling->size - small);
+        transpose(&tiling->output[small], &tiling->spread[small]);
+    }
+    return true;
+}
+
+static size_t tiles_with(const struct fm_tiling *tiling, size_t point)
+{
+    return point + 1 < tiling->points ? tiling->tiles : tiling->large;
+}
+
+static void list_points(struct fm_winograd *w)
+{
+    for (size_t y = 0; y < w->y.points; y++)
+        for (size_t x = 0; x < w->x.points; x++) {
+            struct fm_point *p = &w->point[y * w->x.points + x];
+            p->tiles_y = tiles_with(&w->y, y);
+            p->tiles_x = tiles_with(&w->x, x);
+            p->tiles = p->tiles_y * p->tiles_x;
+            p->first = w->products;
+            w->products += p->tiles;
+        }
+}
+
+/* What products save must be more than what the transforms cost: these go with the channels in and
+   out, each as dear as so many multiplications and additions. */
+static bool is_cheaper(size_t products, size_t plain, size_t in, size_t out)
+{
+    enum { TRANSFORM = 40 };
+    double rounded = (double)(fm_panels(in) * FM_PANEL);
+    return (double)plain * (double)in * (double)out >
+           (double)products * (rounded * (double)out + TRANSFORM * (rounded + (double)out));
+}
+
+bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, struct fm_shape in,
+                      struct fm_shape out, size_t batch)
+{
+    enum { MOST_PIXELS = 128 * 128, ROWS = 2048 }; /* 4096 rows of a panel: 512 KB */
+    *w = (struct fm_winograd){.group = 1};
+    if (window->stride != 1 || out.h * out.w > MOST_PIXELS ||
+        !tile_side(&w->y, out.h, window->kernel_h) || !tile_side(&w->x, out.w, window->kernel_w))
+        return false;
+    list_points(w);
+    if (w->products > 4 * ROWS ||
+        !is_cheaper(w->products, window->kernel_h * window->kernel_w * out.h * out.w, in.c, out.c))
+        return false;
+    while (2 * w->group * w->products <= ROWS && w->group < batch)
+        w->group *= 2;
+    return true;
+}

@@ -1,0 +1,281 @@
+/* checkpoint.c -- a training to a file and back; the file serves as weights too. See
+   fmnn-weights(5). */
+#include "engine/train.h"
+#include "files/weights.h"
+
+#include <stdio.h>
+
+/* The state tensor, one number a row; doubles by their bits. Append, never renumber. */
+enum { STEP, TRAINED, LOSS, CORRECT, SECONDS, KEPT, POWER, STATE_SIZE = POWER + FM_POWERS };
+/* The columns of the history tensor. */
+enum { H_LOSS, H_ACCURACY, H_VAL_LOSS, H_VAL_ACCURACY, H_LR, H_SECONDS, H_VALIDATED, H_SIZE };
+
+static uint64_t bits(double x)
+{
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    return u;
+}
+
+static double real(uint64_t u)
+{
+    double x;
+    memcpy(&x, &u, sizeof x);
+    return x;
+}
+
+/* ---- 1. saving */
+
+/* What a resumed training may not differ in, but for whether it is exact, as one text that is
+   compared as a whole and told line by line: "KEY VALUE". */
+static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    const struct fmnn_recipe *r = &t->options.recipe;
+    char lr[32], momentum[32];
+    fmnn_format_number(lr, r->lr);
+    fmnn_format_number(momentum, r->momentum);
+    return fm_format(err,
+                     "model %s\nclasses %zu\npictures %zux%zu\noptimizer %s\nlr %s\nmomentum %s\n"
+                     "batch %u\nseed %llu\nkeep %s\ndata %s\n",
+                     t->net->text, t->net->classes, t->net->height, t->net->width, r->optimizer, lr,
+                     momentum, r->batch, (unsigned long long)t->options.seed,
+                     t->best ? "best" : "last", t->fingerprint);
+}
+
+static int add_state(struct fm_file *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    uint64_t state[STATE_SIZE] = {[STEP] = t->step,
+                                  [TRAINED] = t->trained,
+                                  [LOSS] = bits(t->training.loss),
+                                  [CORRECT] = t->training.correct,
+                                  [SECONDS] = bits(t->seconds),
+                                  [KEPT] = t->kept};
+    for (int i = 0; i < FM_POWERS; i++)
+        state[POWER + i] = bits(t->power[i]);
+    return fm_file_numbers(file, "state", state, 1, STATE_SIZE, err);
+}
+
+static int add_history(struct fm_file *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    uint64_t *rows = fm_alloc(t->epoch_count, H_SIZE * sizeof *rows, err);
+    if (!rows)
+        return -1;
+    for (size_t i = 0; i < t->epoch_count; i++) {
+        const struct fmnn_epoch *e = &t->epoch[i];
+        uint64_t *row = rows + i * H_SIZE;
+        row[H_LOSS] = bits(e->loss);
+        row[H_ACCURACY] = bits(e->accuracy);
+        row[H_VAL_LOSS] = bits(e->val_loss);
+        row[H_VAL_ACCURACY] = bits(e->val_accuracy);
+        row[H_LR] = bits(e->lr);
+        row[H_SECONDS] = bits(e->seconds);
+        row[H_VALIDATED] = e->validated;
+    }
+    int status = fm_file_numbers(file, "history", rows, t->epoch_count, H_SIZE, err);
+    free(rows);
+    return status;
+}
+
+static int add_tensors(struct fm_file *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    if (fm_file_parameters(file, t->net, "", t->net->weights, err) != 0)
+        return -1;
+    for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
+        char prefix[64];
+        snprintf(prefix, sizeof prefix, "optimizer.%s.", t->optimizer->slot_names[i]);
+        if (fm_file_parameters(file, t->net, prefix, t->slots[i], err) != 0)
+            return -1;
+    }
+    return t->kept ? fm_file_parameters(file, t->net, "best.", t->best, err) : 0;
+}
+
+int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_error *err)
+{
+    struct fm_file file = {0};
+    if (t->failed)
+        return fm_fail(err, FMNN_DATA, "a training that has failed is not to be resumed");
+    if (t->trained > 0 && fm_trainer_check_finite(t, err) != 0) /* else the epoch's end saw to it */
+        return -1;
+    char *training = fm_training_record(t, true);
+    int status = training ? fm_file_net(&file, t->net, training, err)
+                          : fm_fail(err, FMNN_MEMORY, "out of memory");
+    free(training);
+    if (status == 0)
+        status = fm_file_text(&file, "fmnn.checkpoint", identity(t, err));
+    if (status == 0 && (add_state(&file, t, err) != 0 || add_history(&file, t, err) != 0 ||
+                        add_tensors(&file, t, err) != 0))
+        status = -1;
+    if (status == 0)
+        status = fm_file_write(&file, stream, err);
+    fm_file_free(&file);
+    return status;
+}
+
+/* ---- 2. resuming */
+
+/* The first line in which two identities differ, told with the words of both. */
+static int tell_difference(const char *path, const char *theirs, const char *ours,
+                           struct fmnn_error *err)
+{
+    while (*theirs && *ours) {
+        size_t a = strcspn(theirs, "\n"), b = strcspn(ours, "\n");
+        if (a != b || memcmp(theirs, ours, a) != 0) {
+            size_t key = strcspn(ours, " \n");
+            if (key >= a || key >= b || memcmp(theirs, ours, key) != 0)
+                break;
+            if (!strncmp(ours, "data ", 5))
+                return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made with other data",
+                               path);
+            return fm_fail(err, FMNN_USAGE,
+                           "%s: the checkpoint was made with another %.*s: '%.*s', not '%.*s'",
+                           path, (int)key, ours, (int)(a - key - 1), theirs + key + 1,
+                           (int)(b - key - 1), ours + key + 1);
+        }
+        theirs += a + (theirs[a] == '\n');
+        ours += b + (ours[b] == '\n');
+    }
+    return fm_fail(err, FMNN_DATA, "%s: this checkpoint cannot be read by this version", path);
+}
+
+static int check_identity(const struct fmnn_trainer *t, const struct fm_safetensors *file,
+                          struct fmnn_error *err)
+{
+    const char *theirs = fm_safetensors_text(file, "fmnn.checkpoint");
+    if (!theirs)
+        return fm_fail(err, FMNN_DATA, "%s: weights, but not a checkpoint",
+                       fm_safetensors_name(file));
+    char *ours = identity(t, err);
+    if (!ours)
+        return -1;
+    int status =
+        strcmp(theirs, ours) ? tell_difference(fm_safetensors_name(file), theirs, ours, err) : 0;
+    free(ours);
+    return status;
+}
+
+static int check_exact(const struct fmnn_trainer *t, const struct fm_safetensors *file,
+                       struct fmnn_error *err)
+{
+    bool theirs;
+    if (fm_read_exact(file, &theirs, err) != 0)
+        return -1;
+    if (theirs == t->net->exact)
+        return 0;
+    return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made %s exact convolutions",
+                   fm_safetensors_name(file), theirs ? "with" : "without");
+}
+
+static const uint64_t *numbers(const struct fm_safetensors *file, const char *name, size_t columns,
+                               size_t *rows, struct fmnn_error *err)
+{
+    static const uint64_t nothing[1];
+    const struct fm_entry *entry = fm_safetensors_find(file, name);
+    if (entry && entry->dtype == FM_U64 && entry->rank == 2 && entry->size[1] == columns) {
+        *rows = entry->size[0];
+        return *rows ? entry->data : nothing;
+    }
+    fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing or of another shape",
+            fm_safetensors_name(file), name);
+    return NULL;
+}
+
+static int read_history(struct fmnn_trainer *t, const struct fm_safetensors *file,
+                        struct fmnn_error *err)
+{
+    size_t rows;
+    const uint64_t *row = numbers(file, "history", H_SIZE, &rows, err);
+    void *array = t->epoch;
+    if (!row || fm_grow(&array, &t->epoch_capacity, rows, sizeof *t->epoch, err) != 0)
+        return -1;
+    t->epoch = array;
+    t->epoch_count = rows;
+    for (size_t i = 0; i < rows; i++, row += H_SIZE)
+        t->epoch[i] = (struct fmnn_epoch){.epoch = (unsigned)i + 1,
+                                          .loss = real(row[H_LOSS]),
+                                          .accuracy = real(row[H_ACCURACY]),
+                                          .val_loss = real(row[H_VAL_LOSS]),
+                                          .val_accuracy = real(row[H_VAL_ACCURACY]),
+                                          .lr = real(row[H_LR]),
+                                          .seconds = real(row[H_SECONDS]),
+                                          .validated = row[H_VALIDATED] != 0};
+    return 0;
+}
+
+static int read_state(struct fmnn_trainer *t, const struct fm_safetensors *file,
+                      struct fmnn_error *err)
+{
+    size_t rows;
+    const uint64_t *state = numbers(file, "state", STATE_SIZE, &rows, err);
+    if (!state)
+        return -1;
+    size_t batch = t->options.recipe.batch, count = t->train->count;
+    bool good = rows == 1 && state[TRAINED] <= count &&
+                (state[TRAINED] % batch == 0 || state[TRAINED] == count) &&
+                state[CORRECT] <= state[TRAINED] && state[KEPT] <= t->epoch_count &&
+                (t->best || !state[KEPT]);
+    if (!good)
+        return fm_fail(err, FMNN_DATA, "%s: the state does not fit the data",
+                       fm_safetensors_name(file));
+    t->step = state[STEP];
+    t->trained = (size_t)state[TRAINED];
+    t->validated = 0; /* what was validated of an epoch is validated again */
+    t->validation = (struct fm_figures){0};
+    t->training = (struct fm_figures){real(state[LOSS]), state[CORRECT], state[TRAINED]};
+    t->seconds = real(state[SECONDS]);
+    t->kept = (unsigned)state[KEPT];
+    for (int i = 0; i < FM_POWERS; i++)
+        t->power[i] = real(state[POWER + i]);
+    return 0;
+}
+
+static int read_tensors(struct fmnn_trainer *t, struct fm_safetensors *file, bool best,
+                        struct fmnn_error *err)
+{
+    char prefix[FM_SLOTS][64];
+    struct fm_part part[FM_SLOTS + 2] = {{"", t->net->weights}};
+    size_t parts = 1;
+    for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
+        snprintf(prefix[i], sizeof prefix[i], "optimizer.%s.", t->optimizer->slot_names[i]);
+        part[parts++] = (struct fm_part){prefix[i], t->slots[i]};
+    }
+    if (best)
+        part[parts++] = (struct fm_part){"best.", t->best};
+    return fm_read_parameters(file, t->net, part, parts, err);
+}
+
+/* What was kept can be told from the names alone, before the state is there. */
+static bool keeps_best(const struct fmnn_trainer *t, const struct fm_safetensors *file)
+{
+    char name[64];
+    snprintf(name, sizeof name, "best.%s", t->net->parameter[0].name);
+    return t->best && fm_safetensors_find(file, name);
+}
+
+static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
+                           struct fmnn_error *err)
+{
+    if (check_identity(t, file, err) != 0 || check_exact(t, file, err) != 0)
+        return fm_damage_first(file, err);
+    t->failed = true; /* until all is there: what was before is being overwritten */
+    t->good_step = t->kept = 0;
+    bool best = keeps_best(t, file);
+    if (read_tensors(t, file, best, err) != 0 || read_history(t, file, err) != 0 ||
+        read_state(t, file, err) != 0)
+        return -1;
+    if (t->kept && !best)
+        return fm_fail(err, FMNN_DATA, "%s: the best weights are missing",
+                       fm_safetensors_name(file));
+    t->failed = false;
+    if (t->trained == 0)
+        fm_trainer_note_good(t);
+    fm_trainer_shuffle(t);
+    return 0;
+}
+
+int fmnn_trainer_resume(struct fmnn_trainer *t, const char *path, struct fmnn_error *err)
+{
+    struct fm_safetensors *file = fm_safetensors_open(path, err);
+    int status = file ? read_checkpoint(t, file, err) : -1;
+    fm_safetensors_free(file);
+    return status;
+}

@@ -1,0 +1,453 @@
+/* weights.c -- nets to and from weight files; see fmnn-weights(5). */
+#include "files/weights.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "engine/model.h"
+
+/* 1/255, as it stands in the files: JSON libraries do not agree on how a real is printed. */
+#define PIXEL_SCALE "0.00392156862745098"
+
+/* ---- 1. writing */
+
+static int no_memory(struct fmnn_error *err)
+{
+    return fm_fail(err, FMNN_MEMORY, "out of memory");
+}
+
+/* Compact, keys sorted: the same object is always the same text. */
+static char *dump(json_t *object)
+{
+    char *text = fm_json_text(object, JSON_COMPACT | JSON_SORT_KEYS, NULL);
+    json_decref(object);
+    return text;
+}
+
+static char *names_text(const struct fmnn_names *names)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < names->count; i++)
+        if (json_array_append_new(list, json_string(names->name[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return dump(list);
+}
+
+int fm_file_text(struct fm_file *file, const char *key, char *value)
+{
+    assert(file->pair_count < FM_COUNT(file->pair));
+    if (!value)
+        return -1;
+    file->pair[file->pair_count++] = (struct fm_pair){key, value};
+    return 0;
+}
+
+int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *training,
+                struct fmnn_error *err)
+{
+    char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[1,%zu,%zu]}", net->height,
+                            net->width);
+    if (fm_file_text(file, "fmnn.input", input) != 0 ||
+        fm_file_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
+        fm_file_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0)
+        return no_memory(err);
+    if (net->exact && fm_file_text(file, "fmnn.exact", fm_strdup("true", err)) != 0)
+        return no_memory(err);
+    if (net->names && fm_file_text(file, "fmnn.classes", names_text(net->names)) != 0)
+        return no_memory(err);
+    if (training && fm_file_text(file, "fmnn.training", fm_strdup(training, err)) != 0)
+        return no_memory(err);
+    return 0;
+}
+
+static void free_entry(const struct fm_entry *entry)
+{
+    free((void *)(uintptr_t)entry->name);
+    if (!entry->give)
+        free((void *)(uintptr_t)entry->data);
+}
+
+/* Takes name, and data unless they are given by pieces. */
+static int add_entry(struct fm_file *file, struct fm_entry entry, struct fmnn_error *err)
+{
+    void *array = file->entry;
+    if (!entry.data || !entry.name ||
+        fm_grow(&array, &file->entry_capacity, file->entry_count + 1, sizeof entry, err) != 0) {
+        free_entry(&entry);
+        return no_memory(err);
+    }
+    file->entry = array;
+    file->entry[file->entry_count++] = entry;
+    return 0;
+}
+
+static void give_units(const struct fm_entry *entry, size_t row, size_t rows, float *values)
+{
+    fm_parameter_get_units(entry->giver, entry->data, row, rows, values);
+}
+
+int fm_file_parameters(struct fm_file *file, const struct fmnn_net *net, const char *prefix,
+                       const float *block, struct fmnn_error *err)
+{
+    for (size_t i = 0; i < net->parameter_count; i++) {
+        const struct fm_parameter *p = &net->parameter[i];
+        struct fmnn_tensor tensor;
+        fmnn_net_tensor(net, i, &tensor);
+        struct fm_entry entry = {.name = fm_format(err, "%s%s", prefix, p->name),
+                                 .dtype = FM_F32,
+                                 .rank = tensor.rank,
+                                 .data = block,
+                                 .give = give_units,
+                                 .giver = p};
+        memcpy(entry.size, tensor.size, sizeof tensor.size);
+        if (add_entry(file, entry, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int fm_file_numbers(struct fm_file *file, const char *name, const uint64_t *numbers, size_t rows,
+                    size_t columns, struct fmnn_error *err)
+{
+    uint64_t *copy = fm_alloc(rows * columns, sizeof *copy, err);
+    if (copy && rows)
+        memcpy(copy, numbers, rows * columns * sizeof *copy);
+    return add_entry(file,
+                     (struct fm_entry){.name = fm_strdup(name, err),
+                                       .dtype = FM_U64,
+                                       .rank = 2,
+                                       .size = {rows, columns},
+                                       .data = copy},
+                     err);
+}
+
+int fm_file_write(const struct fm_file *file, FILE *stream, struct fmnn_error *err)
+{
+    return fm_safetensors_write(stream, file->pair, file->pair_count, file->entry,
+                                file->entry_count, err);
+}
+
+void fm_file_free(struct fm_file *file)
+{
+    for (size_t i = 0; i < file->pair_count; i++)
+        free((void *)(uintptr_t)file->pair[i].value);
+    for (size_t i = 0; i < file->entry_count; i++)
+        free_entry(&file->entry[i]);
+    free(file->entry);
+}
+
+int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err)
+{
+    struct fm_file file = {0};
+    int status = fm_file_net(&file, net, net->training, err);
+    if (status == 0)
+        status = fm_file_parameters(&file, net, "", net->weights, err);
+    if (status == 0)
+        status = fm_file_write(&file, stream, err);
+    fm_file_free(&file);
+    return status;
+}
+
+/* ---- 2. reading */
+
+static const char *needed_text(const struct fm_safetensors *file, const char *key,
+                               struct fmnn_error *err)
+{
+    const char *text = fm_safetensors_text(file, key);
+    if (!text)
+        fm_fail(err, FMNN_DATA, "%s: the metadata '%s' is missing", fm_safetensors_name(file), key);
+    return text;
+}
+
+static json_t *parse_json(const struct fm_safetensors *file, const char *key, const char *text,
+                          struct fmnn_error *err)
+{
+    json_error_t why;
+    json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+    if (!value)
+        fm_fail(err, FMNN_DATA, "%s: %s: %s", fm_safetensors_name(file), key, why.text);
+    return value;
+}
+
+static int read_input(const struct fm_safetensors *file, size_t *height, size_t *width,
+                      struct fmnn_error *err)
+{
+    const char *text = needed_text(file, "fmnn.input", err);
+    json_t *input = text ? parse_json(file, "fmnn.input", text, err) : NULL;
+    if (!input)
+        return -1;
+    json_int_t channels = 0, h = 0, w = 0;
+    double scale = 0;
+    bool good = json_unpack_ex(input, NULL, JSON_STRICT, "{s:[I,I,I],s:F}", "shape", &channels, &h,
+                               &w, "scale", &scale) == 0;
+    json_decref(input);
+    good = good && channels == 1 && h >= 1 && w >= 1 && h <= FMNN_LARGEST_SIDE &&
+           w <= FMNN_LARGEST_SIDE && fabs(scale - 1.0 / 255) < 1e-15;
+    *height = (size_t)h;
+    *width = (size_t)w;
+    if (!good)
+        return fm_fail(err, FMNN_DATA,
+                       "%s: fmnn.input is not that of gray pictures, scaled by 1/255",
+                       fm_safetensors_name(file));
+    return 0;
+}
+
+static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
+                      struct fmnn_error *err)
+{
+    const char *text = fm_safetensors_text(file, "fmnn.classes");
+    if (!text)
+        return 0;
+    json_t *list = parse_json(file, "fmnn.classes", text, err);
+    if (!list)
+        return -1;
+    size_t count = json_array_size(list);
+    const char **name = count == net->classes ? fm_alloc(count, sizeof *name, err) : NULL;
+    bool starved = count == net->classes && !name, good = name != NULL;
+    for (size_t i = 0; good && i < count; i++) {
+        name[i] = json_string_value(json_array_get(list, i));
+        good = name[i] && !fm_name_fault(name[i], strlen(name[i]));
+    }
+    if (good)
+        net->names = fmnn_names_copy(name, count, err);
+    free(name);
+    json_decref(list);
+    if (!good && !starved)
+        return fm_fail(err, FMNN_DATA, "%s: fmnn.classes is not a list of %zu names",
+                       fm_safetensors_name(file), net->classes);
+    return net->names ? 0 : -1;
+}
+
+/* It is there, or it is not: so that a file says it in one way only. */
+int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_error *err)
+{
+    const char *text = fm_safetensors_text(file, "fmnn.exact");
+    *exact = text != NULL;
+    if (text && strcmp(text, "true") != 0)
+        return fm_fail(err, FMNN_DATA, "%s: fmnn.exact is not 'true'", fm_safetensors_name(file));
+    return 0;
+}
+
+static int check_sizes(const struct fm_safetensors *file, const struct fm_entry *entry,
+                       const struct fmnn_tensor *tensor, struct fmnn_error *err)
+{
+    bool good = entry->dtype == FM_F32 && entry->rank == tensor->rank;
+    for (unsigned i = 0; good && i < tensor->rank; i++)
+        good = entry->size[i] == tensor->size[i];
+    if (good)
+        return 0;
+    char is[160] = "", want[160] = "";
+    for (unsigned i = 0; i < entry->rank; i++)
+        snprintf(is + strlen(is), sizeof is - strlen(is), "%s%zu", i ? "," : "", entry->size[i]);
+    for (unsigned i = 0; i < tensor->rank; i++)
+        snprintf(want + strlen(want), sizeof want - strlen(want), "%s%zu", i ? "," : "",
+                 tensor->size[i]);
+    return fm_fail(err, FMNN_DATA, "%s: tensor '%s' is %s (%s), but the model wants F32 (%s)",
+                   fm_safetensors_name(file), entry->name, entry->dtype == FM_F32 ? "F32" : "U64",
+                   is, want);
+}
+
+/* The tensor PREFIX NAME of the i-th parameter, if it is there and of the right sizes. */
+static const struct fm_entry *find_parameter(const struct fm_safetensors *file,
+                                             const struct fmnn_net *net, const char *prefix,
+                                             size_t i, struct fmnn_error *err)
+{
+    struct fmnn_tensor tensor;
+    fmnn_net_tensor(net, i, &tensor);
+    char *name = fm_format(err, "%s%s", prefix, tensor.name);
+    if (!name)
+        return NULL;
+    const struct fm_entry *entry = fm_safetensors_find(file, name);
+    if (!entry)
+        fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing", fm_safetensors_name(file), name);
+    free(name);
+    return entry && check_sizes(file, entry, &tensor, err) == 0 ? entry : NULL;
+}
+
+static bool all_finite(const float *values, size_t count)
+{
+    enum { RUN = 64 };
+    uint32_t bits[RUN], bad = 0;
+    for (size_t i = 0; i < count; i += RUN) {
+        size_t n = count - i < RUN ? count - i : RUN;
+        if (n < RUN)
+            memset(bits, 0, sizeof bits);
+        memcpy(bits, values + i, n * sizeof *values);
+        for (size_t k = 0; k < RUN; k++) /* without a branch: many at once */
+            bad |= (uint32_t)0 - ((bits[k] & 0x7f800000) == 0x7f800000);
+    }
+    return !bad;
+}
+
+/* What the tensors of a file go into. */
+struct filling {
+    const struct fm_safetensors *file;
+    const struct fmnn_net *net;
+    const struct fm_part *part;
+    size_t parts;
+    const struct fm_entry *entry; /* the tensor under way, and where it goes */
+    const struct fm_parameter *parameter;
+    float *block;
+    const struct fm_entry *not_finite; /* the first such tensor */
+};
+
+static void find_place(struct filling *f, const struct fm_entry *entry)
+{
+    f->entry = entry;
+    f->parameter = NULL;
+    for (size_t i = 0; i < f->parts; i++) {
+        size_t length = strlen(f->part[i].prefix);
+        if (strncmp(entry->name, f->part[i].prefix, length) != 0)
+            continue;
+        for (size_t k = 0; k < f->net->parameter_count; k++)
+            if (!strcmp(entry->name + length, f->net->parameter[k].name)) {
+                f->parameter = &f->net->parameter[k];
+                f->block = f->part[i].block;
+                return;
+            }
+    }
+}
+
+static int take_rows(void *state, const struct fm_entry *entry, size_t row, size_t rows,
+                     const float *values, struct fmnn_error *err)
+{
+    struct filling *f = state;
+    (void)err;
+    if (f->entry != entry)
+        find_place(f, entry);
+    if (!f->parameter)
+        return 0;
+    const struct fm_parameter *p = f->parameter;
+    if (!f->not_finite && !all_finite(values, rows * p->c * p->h * p->w))
+        f->not_finite = entry;
+    fm_parameter_set_units(p, f->block, row, rows, values);
+    return 0;
+}
+
+int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
+                       const struct fm_part *part, size_t parts, struct fmnn_error *err)
+{
+    struct filling f = {.file = file, .net = net, .part = part, .parts = parts};
+    for (size_t k = 0; k < parts; k++)
+        for (size_t i = 0; i < net->parameter_count; i++)
+            if (!find_parameter(file, net, part[k].prefix, i, err))
+                return fm_damage_first(file, err);
+    if (fm_safetensors_load(file, take_rows, &f, err) != 0)
+        return -1;
+    if (f.not_finite)
+        return fm_fail(err, FMNN_DATA, "%s: tensor '%s' holds a value that is not finite",
+                       fm_safetensors_name(file), f.not_finite->name);
+    return 0;
+}
+
+static int take_nothing(void *state, const struct fm_entry *entry, size_t row, size_t rows,
+                        const float *values, struct fmnn_error *err)
+{
+    (void)state, (void)entry, (void)row, (void)rows, (void)values, (void)err;
+    return 0;
+}
+
+int fm_damage_first(struct fm_safetensors *file, struct fmnn_error *err)
+{
+    struct fmnn_error damage;
+    if (fm_safetensors_load(file, take_nothing, NULL, &damage) != 0 && err)
+        *err = damage;
+    return -1;
+}
+
+/* A weights file holds the parameters and nothing else; a checkpoint more. This comes before
+   memory is taken for the weights, so that a small file whose model is a huge net is refused
+   cheaply. */
+static int check_tensors(const struct fm_safetensors *file, const struct fmnn_net *net,
+                         struct fmnn_error *err)
+{
+    size_t count = 0;
+    while (fm_safetensors_at(file, count))
+        count++;
+    if (count != net->parameter_count && !fm_safetensors_text(file, "fmnn.checkpoint"))
+        return fm_fail(err, FMNN_DATA, "%s: %zu tensors, but the model has %zu",
+                       fm_safetensors_name(file), count, net->parameter_count);
+    for (size_t i = 0; i < net->parameter_count; i++)
+        if (!find_parameter(file, net, "", i, err))
+            return -1;
+    return 0;
+}
+
+/* The model as the file says it, and how many classes it tells apart. */
+static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *classes,
+                                     struct fmnn_error *err)
+{
+    const char *text = needed_text(file, "fmnn.model", err);
+    if (!text)
+        return NULL;
+    char *name = fm_format(err, "%s: fmnn.model", fm_safetensors_name(file));
+    struct fmnn_model *model = name ? fmnn_model_parse(text, name, err) : NULL;
+    free(name);
+    if (!model)
+        return NULL;
+    *classes = model->layer[model->layer_count - 1].units;
+    if (*classes != FM_CLASSES)
+        return model;
+    fm_fail(err, FMNN_DATA, "%s: fmnn.model does not say how many classes there are",
+            fm_safetensors_name(file));
+    fmnn_model_free(model);
+    return NULL;
+}
+
+/* The net that the file's texts describe, without weights. What is wrong with a text is the
+   file's fault. */
+static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmnn_error *err)
+{
+    size_t height, width, classes;
+    struct fmnn_error why = {0};
+    struct fmnn_net *net = NULL;
+    if (!needed_text(file, "fmnn.version", err) || read_input(file, &height, &width, err) != 0)
+        return NULL;
+    struct fmnn_model *model = read_model(file, &classes, &why);
+    if (model)
+        net = fm_net_shape(model, height, width, classes, &why);
+    fmnn_model_free(model);
+    if (!net)
+        fm_fail(err, why.status == FMNN_USAGE ? FMNN_DATA : why.status, "%s", why.message);
+    return net;
+}
+
+/* All but the weights. */
+static struct fmnn_net *read_texts(const struct fm_safetensors *file, struct fmnn_error *err)
+{
+    struct fmnn_net *net = read_shape(file, err);
+    const char *training = fm_safetensors_text(file, "fmnn.training");
+    if (net && fm_read_exact(file, &net->exact, err) == 0 && read_names(file, net, err) == 0 &&
+        check_tensors(file, net, err) == 0 &&
+        (!training || (net->training = fm_strdup(training, err)) != NULL))
+        return net;
+    fmnn_net_free(net);
+    return NULL;
+}
+
+static struct fmnn_net *read_net(struct fm_safetensors *file, struct fmnn_error *err)
+{
+    struct fmnn_net *net = read_texts(file, err);
+    if (!net) {
+        fm_damage_first(file, err);
+        return NULL;
+    }
+    if (fm_net_allocate(net, false, err) == 0) {
+        struct fm_part part = {"", net->weights};
+        if (fm_read_parameters(file, net, &part, 1, err) == 0)
+            return net;
+    }
+    fmnn_net_free(net);
+    return NULL;
+}
+
+struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err)
+{
+    struct fm_safetensors *file = fm_safetensors_open(path, err);
+    struct fmnn_net *net = file ? read_net(file, err) : NULL;
+    fm_safetensors_free(file);
+    return net;
+}

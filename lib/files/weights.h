@@ -1,0 +1,43 @@
+/* weights.h -- nets to and from weight files; what checkpoints add to them. */
+#ifndef FM_WEIGHTS_H
+#define FM_WEIGHTS_H
+
+#include "engine/net.h"
+#include "files/safetensors.h"
+
+/* The tensors and metadata of a file in the making. Owns what it is given. */
+struct fm_file {
+    struct fm_entry *entry;
+    size_t entry_count, entry_capacity;
+    struct fm_pair pair[16];
+    size_t pair_count;
+};
+int fm_file_text(struct fm_file *file, const char *key,
+                 char *value); /* takes value; NULL: no memory */
+/* The net's metadata; training (JSON) may be NULL. */
+int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *training,
+                struct fmnn_error *err);
+/* All parameters as tensors PREFIX NAME; block is laid out like net->weights. */
+int fm_file_parameters(struct fm_file *file, const struct fmnn_net *net, const char *prefix,
+                       const float *block, struct fmnn_error *err);
+/* A copy of U64 numbers as a tensor (rows, columns). */
+int fm_file_numbers(struct fm_file *file, const char *name, const uint64_t *numbers, size_t rows,
+                    size_t columns, struct fmnn_error *err);
+int fm_file_write(const struct fm_file *file, FILE *stream, struct fmnn_error *err);
+void fm_file_free(struct fm_file *file);
+
+/* Whether the net of an open file is exact. */
+int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_error *err);
+/* Reads the data of an open file: all tensors PREFIX NAME of each part into its block, which is
+   laid out like net->weights. The lanes of a block that belong to no unit are left as they are. */
+struct fm_part {
+    const char *prefix;
+    float *block;
+};
+int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
+                       const struct fm_part *part, size_t parts, struct fmnn_error *err);
+/* Where an open file's header has been found wrong, as err has it: reads the data, and if the file
+   is damaged, that is the error to tell. Returns -1. */
+int fm_damage_first(struct fm_safetensors *file, struct fmnn_error *err);
+
+#endif

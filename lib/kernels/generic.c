@@ -1,6 +1,0 @@
-/* generic.c -- the kernel set 'generic': the same text as every other, with its flags and
-   vectors. */
-#define FM_SET_GENERIC
-#define FM_SET fm_kernels_generic
-#define FM_SET_NAME "generic"
-#include "kernels/set.h"

@@ -1,5 +1,0 @@
-/* neon.c -- the kernel set 'neon': the same text as every other, with its flags and vectors. */
-#define FM_SET_NEON
-#define FM_SET fm_kernels_neon
-#define FM_SET_NAME "neon"
-#include "kernels/set.h"

@@ -1,0 +1,122 @@
+/* calibration.c -- whether confidence can be believed: rows in bins by the confidence that their
+   prediction had. */
+#include "base/internal.h"
+
+#include <math.h>
+
+struct bin {
+    uint64_t rows, right;
+    double sum, lost; /* of the confidences, as Kahan sums up */
+};
+
+struct fmnn_calibration {
+    size_t bins;
+    struct bin whole;
+    struct bin bin[];
+};
+
+struct fmnn_calibration *fmnn_calibration_new(size_t bins, struct fmnn_error *err)
+{
+    if (bins < 1 || bins > FMNN_CALIBRATION_BINS) {
+        fm_fail(err, FMNN_USAGE, "%zu bins of confidence: there can be 1 to %d", bins,
+                FMNN_CALIBRATION_BINS);
+        return NULL;
+    }
+    struct fmnn_calibration *c = fm_alloc(1, sizeof *c + bins * sizeof *c->bin, err);
+    if (c)
+        c->bins = bins;
+    return c;
+}
+
+void fmnn_calibration_free(struct fmnn_calibration *c)
+{
+    free(c);
+}
+
+static double edge(const struct fmnn_calibration *c, size_t i)
+{
+    return (double)i / (double)c->bins;
+}
+
+/* Edges are rounded, and so is the product: what lies on an edge is put right. */
+static size_t bin_of(const struct fmnn_calibration *c, double confidence)
+{
+    double place = ceil(confidence * (double)c->bins) - 1;
+    size_t i = place > 0 ? (size_t)place : 0;
+    i = i < c->bins ? i : c->bins - 1;
+    while (i > 0 && confidence <= edge(c, i))
+        i--;
+    while (i + 1 < c->bins && confidence > edge(c, i + 1))
+        i++;
+    return i;
+}
+
+static void add(struct bin *bin, double confidence, bool right, uint64_t count)
+{
+    double term = confidence * (double)count - bin->lost;
+    double sum = bin->sum + term;
+    bin->lost = (sum - bin->sum) - term;
+    bin->sum = sum;
+    bin->rows += count;
+    bin->right += right ? count : 0;
+}
+
+int fmnn_calibration_add(struct fmnn_calibration *c, double confidence, bool right, uint64_t count,
+                         struct fmnn_error *err)
+{
+    if (!(confidence >= 0 && confidence <= 1.000001)) /* 1 and what rounding may have added */
+        return fm_fail(err, FMNN_DATA, "a confidence is not in 0..1");
+    if (count > INT64_MAX - c->whole.rows)
+        return fm_fail(err, FMNN_DATA, "the counts add up to 2^63 or more");
+    confidence = confidence < 1 ? confidence : 1;
+    add(&c->whole, confidence, right, count);
+    add(&c->bin[bin_of(c, confidence)], confidence, right, count);
+    return 0;
+}
+
+size_t fmnn_calibration_bins(const struct fmnn_calibration *c)
+{
+    return c->bins;
+}
+
+static struct fmnn_bin describe(const struct bin *bin, double from, double to)
+{
+    struct fmnn_bin b = {from, to, bin->rows, bin->right, (double)NAN, (double)NAN};
+    if (bin->rows) {
+        b.confidence = bin->sum / (double)bin->rows;
+        b.accuracy = (double)bin->right / (double)bin->rows;
+    }
+    return b;
+}
+
+struct fmnn_bin fmnn_calibration_bin(const struct fmnn_calibration *c, size_t i)
+{
+    assert(i < c->bins);
+    return describe(&c->bin[i], edge(c, i), edge(c, i + 1));
+}
+
+struct fmnn_bin fmnn_calibration_whole(const struct fmnn_calibration *c)
+{
+    return describe(&c->whole, 0, 1);
+}
+
+static double gap(const struct bin *bin)
+{
+    return bin->rows ? fabs((double)bin->right - bin->sum) / (double)bin->rows : 0;
+}
+
+double fmnn_calibration_error(const struct fmnn_calibration *c)
+{
+    double error = 0, rows = (double)c->whole.rows;
+    for (size_t i = 0; i < c->bins; i++)
+        error += gap(&c->bin[i]) * ((double)c->bin[i].rows / rows);
+    return c->whole.rows ? error : (double)NAN;
+}
+
+double fmnn_calibration_worst(const struct fmnn_calibration *c)
+{
+    double worst = 0;
+    for (size_t i = 0; i < c->bins; i++)
+        worst = gap(&c->bin[i]) > worst ? gap(&c->bin[i]) : worst;
+    return c->whole.rows ? worst : (double)NAN;
+}

@@ -1,0 +1,329 @@
+/* confusion.c -- confusion matrices, and the figures that follow from their counts.
+
+   Contents: 1. Counting  2. Looking  3. Shares  4. Report  5. Pairs */
+#include "base/internal.h"
+
+#include <float.h>
+#include <math.h>
+
+struct fmnn_confusion {
+    bool fixed;      /* the classes are 0 .. classes-1, not those that occur */
+    size_t capacity; /* labels below it have a place */
+    uint64_t *cell;  /* (capacity,capacity) by label: truth, prediction */
+    size_t classes;
+    size_t *label; /* of each class, ascending */
+    bool *occurs;  /* by label: it is among them */
+    uint64_t total, right;
+    double loss; /* the sum of the rows' cross-entropies ... */
+    double lost; /* ... and the bits that its rounding has lost so far */
+    uint64_t loss_count;
+};
+
+/* ---- 1. Counting ---- */
+
+/* Makes room for labels below `need`; the counts move to where they lie in the wider rows. */
+static int widen(struct fmnn_confusion *c, size_t need, struct fmnn_error *err)
+{
+    size_t capacity = need;
+    if (!c->fixed)
+        for (capacity = 16; capacity < need;)
+            capacity *= 2;
+    uint64_t *cell = fm_alloc(capacity * capacity, sizeof *cell, err);
+    size_t *label = cell ? fm_alloc(capacity, sizeof *label, err) : NULL;
+    bool *occurs = label ? fm_alloc(capacity, sizeof *occurs, err) : NULL;
+    if (!occurs) {
+        free(cell);
+        free(label);
+        return -1;
+    }
+    for (size_t i = 0; i < c->capacity; i++)
+        memcpy(cell + i * capacity, c->cell + i * c->capacity, c->capacity * sizeof *cell);
+    if (c->capacity) {
+        memcpy(label, c->label, c->classes * sizeof *label);
+        memcpy(occurs, c->occurs, c->capacity * sizeof *occurs);
+    }
+    free(c->cell);
+    free(c->label);
+    free(c->occurs);
+    c->cell = cell;
+    c->label = label;
+    c->occurs = occurs;
+    c->capacity = capacity;
+    return 0;
+}
+
+struct fmnn_confusion *fmnn_confusion_new(size_t classes, struct fmnn_error *err)
+{
+    if (classes > FMNN_CONFUSION_CLASSES) {
+        fm_fail(err, FMNN_USAGE, "a confusion matrix of %zu classes: it can have %d at most",
+                classes, FMNN_CONFUSION_CLASSES);
+        return NULL;
+    }
+    struct fmnn_confusion *c = fm_alloc(1, sizeof *c, err);
+    if (!c)
+        return NULL;
+    c->fixed = classes > 0;
+    if (widen(c, classes, err) != 0) {
+        free(c);
+        return NULL;
+    }
+    for (; c->classes < classes; c->classes++) {
+        c->label[c->classes] = c->classes;
+        c->occurs[c->classes] = true;
+    }
+    return c;
+}
+
+void fmnn_confusion_free(struct fmnn_confusion *c)
+{
+    if (!c)
+        return;
+    free(c->cell);
+    free(c->label);
+    free(c->occurs);
+    free(c);
+}
+
+static int check_label(const struct fmnn_confusion *c, size_t label, struct fmnn_error *err)
+{
+    if (c->fixed && label >= c->classes)
+        return fm_fail(err, FMNN_DATA, "class %zu of a matrix that has %zu", label, c->classes);
+    if (label >= FMNN_CONFUSION_CLASSES)
+        return fm_fail(err, FMNN_DATA, "class %zu: a confusion matrix has those below %d", label,
+                       FMNN_CONFUSION_CLASSES);
+    return 0;
+}
+
+/* Enters a label among the classes, in its place. */
+static void enter(struct fmnn_confusion *c, size_t label)
+{
+    if (c->occurs[label])
+        return;
+    size_t i = c->classes++;
+    for (; i > 0 && c->label[i - 1] > label; i--)
+        c->label[i] = c->label[i - 1];
+    c->label[i] = label;
+    c->occurs[label] = true;
+}
+
+int fmnn_confusion_add(struct fmnn_confusion *c, size_t truth, size_t predicted, uint64_t count,
+                       struct fmnn_error *err)
+{
+    if (check_label(c, truth, err) != 0 || check_label(c, predicted, err) != 0)
+        return -1;
+    if (count > INT64_MAX - c->total)
+        return fm_fail(err, FMNN_DATA, "the counts add up to 2^63 or more");
+    size_t most = truth > predicted ? truth : predicted;
+    if (most >= c->capacity && widen(c, most + 1, err) != 0)
+        return -1;
+    enter(c, truth);
+    enter(c, predicted);
+    c->cell[truth * c->capacity + predicted] += count;
+    c->total += count;
+    if (truth == predicted)
+        c->right += count;
+    return 0;
+}
+
+/* Summed as Kahan does, so that millions of rows cost no digits. */
+void fmnn_confusion_add_probability(struct fmnn_confusion *c, double probability, uint64_t count)
+{
+    double eps = DBL_EPSILON;
+    double clipped = fmin(fmax(probability, eps), 1 - eps);
+    double term = -log(clipped) * (double)count - c->lost;
+    double sum = c->loss + term;
+    c->lost = (sum - c->loss) - term;
+    c->loss = sum;
+    c->loss_count += count;
+}
+
+/* ---- 2. Looking ---- */
+
+size_t fmnn_confusion_classes(const struct fmnn_confusion *c)
+{
+    return c->classes;
+}
+
+size_t fmnn_confusion_label(const struct fmnn_confusion *c, size_t i)
+{
+    assert(i < c->classes);
+    return c->label[i];
+}
+
+uint64_t fmnn_confusion_count(const struct fmnn_confusion *c, size_t truth, size_t predicted)
+{
+    assert(truth < c->classes && predicted < c->classes);
+    return c->cell[c->label[truth] * c->capacity + c->label[predicted]];
+}
+
+uint64_t fmnn_confusion_total(const struct fmnn_confusion *c)
+{
+    return c->total;
+}
+
+uint64_t fmnn_confusion_right(const struct fmnn_confusion *c)
+{
+    return c->right;
+}
+
+static double quotient(uint64_t a, uint64_t b)
+{
+    return b ? (double)a / (double)b : 0;
+}
+
+double fmnn_confusion_accuracy(const struct fmnn_confusion *c)
+{
+    return quotient(c->right, c->total);
+}
+
+double fmnn_confusion_cross_entropy(const struct fmnn_confusion *c)
+{
+    return c->loss_count ? c->loss / (double)c->loss_count : (double)NAN;
+}
+
+/* ---- 3. Shares ---- */
+
+/* Sums of the rows (support) and of the columns (predictions), each classes long, in one block. */
+static uint64_t *sums(const struct fmnn_confusion *c, struct fmnn_error *err)
+{
+    size_t n = c->classes;
+    uint64_t *support = fm_alloc(2 * n + 1, sizeof *support, err);
+    if (!support)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) {
+            uint64_t count = fmnn_confusion_count(c, i, j);
+            support[i] += count;
+            support[n + j] += count;
+        }
+    return support;
+}
+
+double *fmnn_confusion_shares(const struct fmnn_confusion *c, enum fmnn_normalize by,
+                              struct fmnn_error *err)
+{
+    size_t n = c->classes;
+    uint64_t *support = sums(c, err);
+    double *share = support ? fm_alloc(n * n + 1, sizeof *share, err) : NULL;
+    if (share)
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++) {
+                uint64_t whole = by == FMNN_NORMALIZE_TRUE   ? support[i]
+                                 : by == FMNN_NORMALIZE_PRED ? support[n + j]
+                                                             : c->total;
+                share[i * n + j] = quotient(fmnn_confusion_count(c, i, j), whole);
+            }
+    free(support);
+    return share;
+}
+
+/* ---- 4. Report ---- */
+
+enum { LANES = 8, BLOCK = 128 };
+
+/* A sum in the order in which numpy takes it, for the last digit of a mean may decide how it is
+   rounded: eight running sums in blocks of at most 128, and the halves of what is longer. */
+static double pairwise_sum(const double *x, size_t n)
+{
+    if (n > BLOCK) {
+        size_t half = n / 2 - n / 2 % LANES;
+        return pairwise_sum(x, half) + pairwise_sum(x + half, n - half);
+    }
+    double lane[LANES] = {0}, sum = 0;
+    size_t whole = n - n % LANES;
+    for (size_t i = 0; i < whole; i++)
+        lane[i % LANES] += x[i];
+    if (whole)
+        sum = ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
+              ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+    for (size_t i = whole; i < n; i++)
+        sum += x[i];
+    return sum;
+}
+
+static void set_scores(const struct fmnn_confusion *c, const uint64_t *support,
+                       struct fmnn_report *report)
+{
+    const uint64_t *predicted = support + c->classes;
+    for (size_t i = 0; i < c->classes; i++) {
+        struct fmnn_score *score = &report->score[i];
+        uint64_t right = fmnn_confusion_count(c, i, i);
+        double both = (double)support[i] + (double)predicted[i];
+        score->precision = quotient(right, predicted[i]);
+        score->recall = quotient(right, support[i]);
+        score->f1 = both > 0 ? 2 * (double)right / both : 0;
+        score->support = support[i];
+        report->unpredicted += predicted[i] == 0;
+        report->unsupported += support[i] == 0;
+    }
+}
+
+/* The plain and the weighted mean of one of the figures, which lies at `offset` in a score. */
+static void set_means(struct fmnn_report *report, size_t offset, double *scratch)
+{
+    size_t n = report->classes;
+    double *weighted = scratch + n, weights = (double)report->weighted.support;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&scratch[i], (const char *)&report->score[i] + offset, sizeof *scratch);
+        weighted[i] = scratch[i] * (double)report->score[i].support;
+    }
+    double plain = n ? pairwise_sum(scratch, n) / (double)n : 0;
+    double mean = weights > 0 ? pairwise_sum(weighted, n) / weights : 0;
+    memcpy((char *)&report->macro + offset, &plain, sizeof plain);
+    memcpy((char *)&report->weighted + offset, &mean, sizeof mean);
+}
+
+struct fmnn_report *fmnn_confusion_report(const struct fmnn_confusion *c, struct fmnn_error *err)
+{
+    size_t n = c->classes;
+    uint64_t *support = sums(c, err);
+    double *scratch = support ? fm_alloc(2 * n + 1, sizeof *scratch, err) : NULL;
+    struct fmnn_report *report =
+        scratch ? fm_alloc(1, sizeof *report + n * sizeof *report->score, err) : NULL;
+    if (report) {
+        report->classes = n;
+        report->score = (struct fmnn_score *)(report + 1);
+        report->accuracy = fmnn_confusion_accuracy(c);
+        report->macro.support = report->weighted.support = c->total;
+        set_scores(c, support, report);
+        set_means(report, offsetof(struct fmnn_score, precision), scratch);
+        set_means(report, offsetof(struct fmnn_score, recall), scratch);
+        set_means(report, offsetof(struct fmnn_score, f1), scratch);
+    }
+    free(support);
+    free(scratch);
+    return report;
+}
+
+/* ---- 5. Pairs ---- */
+
+static int compare_pairs(const void *a, const void *b)
+{
+    const struct fmnn_pair *p = a, *q = b;
+    if (p->count != q->count)
+        return p->count < q->count ? 1 : -1;
+    if (p->truth != q->truth)
+        return p->truth < q->truth ? -1 : 1;
+    return (p->predicted > q->predicted) - (p->predicted < q->predicted);
+}
+
+int fmnn_confusion_pairs(const struct fmnn_confusion *c, struct fmnn_pair **pairs, size_t *count,
+                         struct fmnn_error *err)
+{
+    size_t n = c->classes, found = 0;
+    for (size_t k = 0; k < n * n; k++)
+        found += k / n != k % n && fmnn_confusion_count(c, k / n, k % n) > 0;
+    *pairs = NULL;
+    *count = found;
+    if (!found)
+        return 0;
+    struct fmnn_pair *pair = *pairs = fm_alloc(found, sizeof *pair, err);
+    if (!pair)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            if (i != j && fmnn_confusion_count(c, i, j) > 0)
+                *pair++ = (struct fmnn_pair){i, j, fmnn_confusion_count(c, i, j)};
+    qsort(*pairs, found, sizeof **pairs, compare_pairs);
+    return 0;
+}

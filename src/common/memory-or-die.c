@@ -1,0 +1,54 @@
+/* memory.c -- memory for programs, which have nothing left to do where there is none. */
+#include "common/common.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+
+static void *checked(void *p)
+{
+    if (!p)
+        die("out of memory");
+    return p;
+}
+
+void *allocate(size_t count, size_t size)
+{
+    return checked(calloc(count ? count : 1, size));
+}
+
+static void *allocate_bytes(size_t size)
+{
+    return checked(malloc(size ? size : 1));
+}
+
+/* Where there is none, jansson's parser may end by an assertion. */
+void check_memory_of_json(void)
+{
+    json_set_alloc_funcs(allocate_bytes, free);
+}
+
+void grow(void **array, size_t *capacity, size_t need, size_t size)
+{
+    if (need <= *capacity)
+        return;
+    size_t more = *capacity < 16 ? 16 : *capacity;
+    while (more < need)
+        more = more > SIZE_MAX / 2 ? need : more * 2;
+    *array = checked(more > SIZE_MAX / size ? NULL : realloc(*array, more * size));
+    *capacity = more;
+}
+
+char *text_format(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0)
+        die_errno("cannot format");
+    char *text = allocate((size_t)length + 1, 1);
+    va_start(args, format);
+    vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+    return text;
+}

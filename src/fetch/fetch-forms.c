@@ -1,0 +1,169 @@
+/* fetch-forms.c -- the forms in which data sets are handed about: how files are named, pictures
+   laid and labels counted, and where the classes' names are.
+
+   Contents: 1. Names of files  2. What is not kept as it comes  3. Names of classes */
+#include "fetch/fm-fetch.h"
+
+#include <errno.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* ---- 1. Names of files ---- */
+
+/* EMNIST's files have their set's name before, and "test" in place of "t10k". */
+char *spelt(const struct source *source, size_t file, unsigned which)
+{
+    const char *name = source->set->files[file].name, *set = source->set->name;
+    const char *rest = strchr(name, '-');
+    unsigned parts = file < 2 ? 1 : 2;
+    if (!source->own_names)
+        return which == 0 ? text_format("%s", name) : NULL;
+    if (which >= 2 * parts)
+        return NULL;
+    bool own = which < parts, test = parts == 2 && (own ? which == 0 : which == 3);
+    return text_format("%s%s%.*s%s", own ? set : "", own ? "-" : "", test ? 4 : (int)(rest - name),
+                       test ? "test" : name, rest);
+}
+
+/* ---- 2. What is not kept as it comes ---- */
+
+bool converts(const struct fmnn_set *set, size_t file)
+{
+    return file % 2 == 0 ? set->transposed : set->first_label != 0;
+}
+
+struct conversion {
+    const char *path; /* for messages */
+    gzFile in, out;
+};
+
+static void get(struct conversion *c, unsigned char *bytes, size_t size)
+{
+    if (gzread(c->in, bytes, (unsigned)size) != (int)size)
+        die("%s: what was fetched cannot be read back", c->path);
+}
+
+static void put(struct conversion *c, const unsigned char *bytes, size_t size)
+{
+    if (gzwrite(c->out, bytes, (unsigned)size) != (int)size)
+        die_errno("%s", c->path);
+}
+
+static void turn_pictures(struct conversion *c)
+{
+    unsigned char header[16], turned[16];
+    get(c, header, sizeof header);
+    memcpy(turned, header, 8);
+    memcpy(turned + 8, header + 12, 4);
+    memcpy(turned + 12, header + 8, 4);
+    put(c, turned, sizeof turned);
+    size_t count = big_endian(header + 4), height = big_endian(header + 8);
+    size_t width = big_endian(header + 12);
+    unsigned char *from = allocate(height, width), *to = allocate(height, width);
+    for (size_t i = 0; i < count; i++) {
+        get(c, from, height * width);
+        for (size_t y = 0; y < height; y++)
+            for (size_t x = 0; x < width; x++)
+                to[x * height + y] = from[y * width + x];
+        put(c, to, height * width);
+    }
+    free(from);
+    free(to);
+}
+
+static void lower_labels(struct conversion *c, unsigned first)
+{
+    unsigned char header[8], labels[4096];
+    get(c, header, sizeof header);
+    put(c, header, sizeof header);
+    for (size_t done = 0, count = big_endian(header + 4); done < count;) {
+        size_t n = count - done < sizeof labels ? count - done : sizeof labels;
+        get(c, labels, n);
+        for (size_t i = 0; i < n; i++) {
+            if (labels[i] < first)
+                die("%s: label %u of row %zu is below the first, %u (see --first-label)", c->path,
+                    labels[i], done + i, first);
+            labels[i] = (unsigned char)(labels[i] - first);
+        }
+        put(c, labels, n);
+        done += n;
+    }
+}
+
+/* zlib closes what it is given. */
+static gzFile stream_of(int fd, const char *path, const char *mode)
+{
+    int own = dup(fd);
+    if (own < 0 || lseek(own, 0, SEEK_SET) < 0)
+        die_errno("%s", path);
+    gzFile file = gzdopen(own, mode);
+    if (!file)
+        die("out of memory");
+    return file;
+}
+
+void convert(int fd, const char *path, const struct fmnn_set *set, size_t file, bool gzip,
+             FILE *out)
+{
+    struct conversion c = {path, stream_of(fd, path, "rb"),
+                           stream_of(fileno(out), path, gzip ? "wb" : "wbT")};
+    if (file % 2 == 0)
+        turn_pictures(&c);
+    else
+        lower_labels(&c, set->first_label);
+    gzclose(c.in);
+    if (gzclose(c.out) != Z_OK)
+        die_errno("%s", path);
+}
+
+/* ---- 3. Names of classes ---- */
+
+/* EMNIST's list: a label, then the codes of the characters that are it. */
+static struct fmnn_names *read_mapping(FILE *stream, const char *path, unsigned first)
+{
+    enum { MOST = 256 };
+    char text[MOST][2] = {{0}};
+    const char *name[MOST];
+    struct fmnn_error error;
+    size_t count = 0;
+    for (unsigned label, code; fscanf(stream, "%u %u%*[^\n]", &label, &code) == 2; count++) {
+        if (count == MOST || label != first + count || code <= ' ' || code > '~')
+            die("%s:%zu: not a label, from %u, and a character's code", path, count + 1, first);
+        text[count][0] = (char)code;
+        name[count] = text[count];
+    }
+    if (ferror(stream) || !feof(stream) || count == 0)
+        die("%s:%zu: not a label and a character's code", path, count + 1);
+    struct fmnn_names *names = fmnn_names_copy(name, count, &error);
+    if (!names)
+        die_error(&error);
+    return names;
+}
+
+static struct fmnn_names *read_list(const char *directory)
+{
+    struct fmnn_error error;
+    char *path = path_in(directory, "classes.txt", "");
+    struct fmnn_names *names = access(path, F_OK) == 0 ? fmnn_names_read(path, &error) : NULL;
+    if (!names && access(path, F_OK) == 0)
+        die_error(&error);
+    free(path);
+    return names;
+}
+
+struct fmnn_names *names_beside(const char *directory, const struct fmnn_set *set)
+{
+    char *path = path_in(directory, set->name, "-mapping.txt");
+    FILE *stream = fopen(path, "r");
+    struct fmnn_names *names = NULL;
+    if (stream) {
+        names = read_mapping(stream, path, set->first_label);
+        fclose(stream);
+    } else if (errno != ENOENT) {
+        die_errno("%s", path);
+    } else {
+        names = read_list(directory);
+    }
+    free(path);
+    return names;
+}

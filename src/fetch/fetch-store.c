@@ -1,0 +1,256 @@
+/* fetch-store.c -- the data directory: files on their way into it, class names, local copies.
+
+   Contents: 1. The directory  2. Files on their way  3. Copies */
+#include "fetch/fm-fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- 1. The directory ---- */
+
+/* As mkdir -p does: what another program makes at the same time is fine. */
+void make_directories(const char *path)
+{
+    char *partial = path_in(path, "", "");
+    for (char *p = partial + 1; *p; p++)
+        if (*p == '/') {
+            *p = 0;
+            if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
+                struct stat st; /* a directory on a read-only file system gives EROFS, or so */
+                int why = errno;
+                if (stat(partial, &st) != 0 || !S_ISDIR(st.st_mode)) {
+                    errno = why;
+                    die_errno("%s", partial);
+                }
+            }
+            *p = '/';
+        }
+    free(partial);
+}
+
+static bool names_differ(const char *path, const struct fmnn_names *wanted)
+{
+    struct fmnn_names *names = fmnn_names_read(path, NULL);
+    bool differ = !names || names->count != wanted->count;
+    for (size_t i = 0; !differ && i < wanted->count; i++)
+        differ = strcmp(names->name[i], wanted->name[i]) != 0;
+    fmnn_names_free(names);
+    return differ;
+}
+
+/* Names that are there may be the user's own, and stay. */
+static void write_names(const char *directory, const struct fmnn_set *set,
+                        const struct fmnn_names *names)
+{
+    char *path = path_in(directory, "classes.txt", "");
+    if (access(path, F_OK) == 0) {
+        if (names_differ(path, names))
+            warn("%s: kept as it is; it does not hold the names of %s's classes", path, set->title);
+    } else {
+        struct output *output = output_open(path, false);
+        for (size_t i = 0; i < names->count; i++)
+            fprintf(output_stream(output), "%s\n", names->name[i]);
+        output_commit(output);
+    }
+    free(path);
+}
+
+void write_class_names(const char *directory, const struct fmnn_set *set, const char *from)
+{
+    struct fmnn_error error;
+    struct fmnn_names *names = NULL;
+    if (set->class_count) {
+        names = fmnn_names_copy(set->classes, set->class_count, &error);
+        if (!names)
+            die_error(&error);
+    } else if (from) {
+        names = names_beside(from, set);
+    }
+    if (names)
+        write_names(directory, set, names);
+    else
+        note("%s: the names of its classes are not known; classes.txt may hold them, one a line",
+             directory);
+    fmnn_names_free(names);
+}
+
+/* ---- 2. Files on their way ---- */
+
+struct stage {
+    const char *directory;
+    const struct fmnn_set *set;
+    size_t file;
+    char *path; /* NAME.gz */
+    struct output *output;
+    uint64_t size;
+};
+
+struct stage *stage_open(const char *directory, const struct fmnn_set *set, size_t file)
+{
+    struct stage *stage = allocate(1, sizeof *stage);
+    stage->directory = directory;
+    stage->set = set;
+    stage->file = file;
+    stage->path = path_in(directory, set->files[file].name, ".gz");
+    stage->output = output_open(stage->path, true);
+    return stage;
+}
+
+void stage_write(struct stage *stage, const void *bytes, size_t size)
+{
+    if (fwrite(bytes, 1, size, output_stream(stage->output)) != size)
+        die_errno("%s", stage->path);
+    stage->size += size;
+}
+
+static void flush(struct stage *stage)
+{
+    if (fflush(output_stream(stage->output)) != 0)
+        die_errno("%s", stage->path);
+}
+
+void stage_restart(struct stage *stage)
+{
+    FILE *stream = output_stream(stage->output);
+    flush(stage);
+    if (ftruncate(fileno(stream), 0) != 0 || fseeko(stream, 0, SEEK_SET) != 0)
+        die_errno("%s", stage->path);
+    stage->size = 0;
+}
+
+uint64_t stage_size(const struct stage *stage)
+{
+    return stage->size;
+}
+
+/* The temporary is read back: what counts is what is in the file. mkstemp opens for both. */
+void stage_verify(struct stage *stage, struct finding *finding)
+{
+    flush(stage);
+    verify_stream(fileno(output_stream(stage->output)), stage->set, stage->file, finding);
+}
+
+static void stage_free(struct stage *stage)
+{
+    free(stage->path);
+    free(stage);
+}
+
+void stage_abandon(struct stage *stage)
+{
+    output_abandon(stage->output);
+    stage_free(stage);
+}
+
+/* Reads the whole of a file that is open anywhere. */
+static void append_file(int fd, const char *path, FILE *out, const char *out_path)
+{
+    char buffer[65536];
+    off_t offset = 0;
+    ssize_t got;
+    while ((got = read_at(fd, buffer, sizeof buffer, offset)) > 0) {
+        if (fwrite(buffer, 1, (size_t)got, out) != (size_t)got)
+            die_errno("%s", out_path);
+        offset += got;
+    }
+    if (got < 0)
+        die_errno("%s", path);
+}
+
+/* A server may have uncompressed what it sent: the name must tell what the file is. */
+static void commit_plain(struct stage *stage)
+{
+    char *path = path_in(stage->directory, stage->set->files[stage->file].name, "");
+    struct output *output = output_open(path, true);
+    append_file(fileno(output_stream(stage->output)), stage->path, output_stream(output), path);
+    output_commit(output);
+    output_abandon(stage->output);
+    free(path);
+}
+
+/* What is not kept as it comes goes into another temporary. */
+static void commit_converted(struct stage *stage, bool gzip)
+{
+    char *path = path_in(stage->directory, stage->set->files[stage->file].name, gzip ? ".gz" : "");
+    struct output *output = output_open(path, true);
+    flush(stage);
+    convert(fileno(output_stream(stage->output)), path, stage->set, stage->file, gzip,
+            output_stream(output));
+    output_abandon(stage->output);
+    output_commit(output);
+    free(path);
+}
+
+void stage_commit(struct stage *stage, const struct finding *finding)
+{
+    if (converts(stage->set, stage->file))
+        commit_converted(stage, finding->gzip);
+    else if (finding->gzip)
+        output_commit(stage->output);
+    else
+        commit_plain(stage);
+    stage_free(stage);
+}
+
+/* ---- 3. Copies ---- */
+
+/* NAME, NAME.gz and, as some sites spell it, with a dot for the second dash from the end:
+   "train-images.idx3-ubyte". */
+static char *local_path(const char *from, const struct source *source, size_t file, unsigned which)
+{
+    char *name = spelt(source, file, which / 4);
+    char *path = name ? path_in(from, name, which & 1 ? ".gz" : "") : NULL;
+    if (path && which & 2) {
+        char *idx = strstr(path + strlen(path) - strlen(name), "-idx");
+        if (idx)
+            *idx = '.';
+    }
+    free(name);
+    return path;
+}
+
+/* 1: there, and good. 0: not there. -1: wrong, with a message. */
+static int try_copy(const char *path, struct stage *stage, struct finding *finding)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        die_errno("%s", path);
+    if (!S_ISREG(st.st_mode))
+        die("%s: not a regular file", path);
+    verify_stream(fd, stage->set, stage->file, finding);
+    if (finding->verdict == FILE_GOOD) {
+        append_file(fd, path, output_stream(stage->output), stage->path);
+        stage_verify(stage, finding); /* the source may have changed meanwhile */
+    }
+    close(fd);
+    return finding->verdict == FILE_GOOD ? 1 : -1;
+}
+
+void copy_file(const char *from, const char *directory, const struct source *source, size_t file)
+{
+    const char *name = source->set->files[file].name;
+    struct finding finding;
+    char wrong[1024] = "", *path;
+    struct stage *stage = stage_open(directory, source->set, file);
+    for (unsigned which = 0; (path = local_path(from, source, file, which)); which++) {
+        int got = try_copy(path, stage, &finding);
+        if (got < 0 && !wrong[0])
+            snprintf(wrong, sizeof wrong, "%s: %s", path, finding.why);
+        free(path);
+        if (got > 0) {
+            stage_commit(stage, &finding);
+            return;
+        }
+    }
+    if (wrong[0])
+        die("%s", wrong);
+    const char *set = source->set->name;
+    die("%s: neither %s nor %s.gz is there%s%s%s", from, name, name,
+        source->own_names ? ", nor the same after " : "", source->own_names ? set : "",
+        source->own_names ? "-" : "");
+}

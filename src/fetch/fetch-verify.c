@@ -1,0 +1,348 @@
+/* fetch-verify.c -- what a file is: the wanted one, a damaged one, an older one, another set's.
+
+   The uncompressed bytes decide, since several gzip wrappings of the same data are in circulation.
+   Files may be hostile: no more is inflated than the wanted file has bytes, and nothing is held but
+   a buffer.
+
+   Contents: 1. Bytes  2. The header  3. The content */
+#include "fetch/fm-fetch.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <md5.h>
+#include <sha2.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { BUFFER = 65536 };
+
+/* ---- 1. Bytes ---- */
+
+/* The uncompressed bytes of a file, in turn. */
+struct bytes {
+    int fd;
+    off_t offset;
+    bool gzip, member_ended, ended;
+    z_stream z;
+    unsigned char input[BUFFER];
+};
+
+/* Returns -1, so that a caller can say "return found(...)". */
+FMNN_PRINTF(3, 4)
+static int found(struct finding *finding, enum verdict verdict, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    finding->verdict = verdict;
+    vsnprintf(finding->why, sizeof finding->why, format, args);
+    va_end(args);
+    return -1;
+}
+
+ssize_t read_at(int fd, void *bytes, size_t size, off_t offset)
+{
+    ssize_t got;
+    do
+        got = pread(fd, bytes, size, offset);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+/* As much as there is, up to size. */
+static ssize_t read_raw(struct bytes *b, void *out, size_t size)
+{
+    ssize_t got = read_at(b->fd, out, size, b->offset);
+    if (got > 0)
+        b->offset += got;
+    return got;
+}
+
+/* All of size, but at the end. */
+static ssize_t read_plain(struct bytes *b, unsigned char *out, size_t size, struct finding *finding)
+{
+    size_t have = 0;
+    while (have < size) {
+        ssize_t got = read_raw(b, out + have, size - have);
+        if (got < 0)
+            return found(finding, FILE_UNREADABLE, "%s", strerror(errno));
+        if (got == 0)
+            break;
+        have += (size_t)got;
+    }
+    return (ssize_t)have;
+}
+
+static int refill(struct bytes *b, struct finding *finding)
+{
+    if (b->z.avail_in)
+        return 0;
+    ssize_t got = read_raw(b, b->input, BUFFER);
+    if (got < 0)
+        return found(finding, FILE_UNREADABLE, "%s", strerror(errno));
+    b->z.next_in = b->input;
+    b->z.avail_in = (uInt)got;
+    b->ended = got == 0;
+    return 0;
+}
+
+/* One step of inflation. A gzip file may have several members, one after another. */
+static int inflate_some(struct bytes *b, struct finding *finding)
+{
+    if (refill(b, finding) != 0)
+        return -1;
+    if (b->ended)
+        return b->member_ended ? 0 : found(finding, FILE_SHORT, "truncated gzip data");
+    if (b->member_ended) {
+        if (b->z.next_in[0] != 0x1f)
+            return found(finding, FILE_DAMAGED, "something follows the gzip data");
+        inflateReset(&b->z);
+        b->member_ended = false;
+    }
+    int status = inflate(&b->z, Z_NO_FLUSH);
+    b->member_ended = status == Z_STREAM_END;
+    if (status == Z_MEM_ERROR)
+        die("out of memory");
+    if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
+        return found(finding, FILE_DAMAGED, "damaged gzip data (%s)",
+                     b->z.msg ? b->z.msg : zError(status));
+    return 0;
+}
+
+/* Fills out, but at the end of the file; -1 with a finding. */
+static ssize_t next_bytes(struct bytes *b, unsigned char *out, size_t size, struct finding *finding)
+{
+    if (b->gzip) {
+        b->z.next_out = out;
+        b->z.avail_out = (uInt)size;
+        while (b->z.avail_out && !b->ended)
+            if (inflate_some(b, finding) != 0)
+                return -1;
+        return (ssize_t)(size - b->z.avail_out);
+    }
+    return read_plain(b, out, size, finding);
+}
+
+/* ---- 2. The header ---- */
+
+uint64_t big_endian(const unsigned char *p)
+{
+    return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
+}
+
+static bool holds_images(size_t file)
+{
+    return file % 2 == 0;
+}
+
+/* 0: any number. */
+static uint64_t rows_wanted(const struct fmnn_set *set, size_t file)
+{
+    uint64_t bytes = set->files[file | 1].bytes;
+    return bytes ? bytes - 8 : 0; /* labels: one byte each after the header */
+}
+
+static bool looks_like_markup(const unsigned char *p, size_t size)
+{
+    while (size && isspace(*p))
+        p++, size--;
+    return size > 1 && *p == '<' && (p[1] == '!' || p[1] == '?' || isalpha(p[1]));
+}
+
+static int check_magic(const unsigned char *p, size_t size, size_t file, bool gzip,
+                       struct finding *finding)
+{
+    if (size == 0)
+        return found(finding, FILE_SHORT, gzip ? "compressed nothing" : "empty");
+    if (looks_like_markup(p, size))
+        return found(finding, FILE_DAMAGED, "an HTML or XML page, not data");
+    if (size < 4)
+        return found(finding, FILE_SHORT, "ends after %zu bytes", size);
+    if (p[0] || p[1] || p[2] != 8 || p[3] < 1 || p[3] > 8)
+        return found(finding, FILE_DAMAGED, "%s IDX data (it begins with %02x %02x %02x %02x)",
+                     gzip ? "not" : "neither gzip nor", p[0], p[1], p[2], p[3]);
+    if (p[3] != (holds_images(file) ? 3 : 1))
+        return found(finding, FILE_FOREIGN, "an IDX file of %d dimension%s, where %s", p[3],
+                     p[3] == 1 ? "" : "s",
+                     holds_images(file) ? "pictures have 3" : "labels have 1");
+    return 0;
+}
+
+/* Sizes that no program of fmnn takes. */
+static int check_limits(uint64_t count, uint64_t height, uint64_t width, struct finding *finding)
+{
+    const uint64_t most_side = FMNN_LARGEST_SIDE, most_bytes = UINT64_C(1) << 32;
+    if (!count || !height || !width)
+        return found(finding, FILE_DAMAGED, "an IDX file of a size of 0");
+    if (height > most_side || width > most_side)
+        return found(finding, FILE_FOREIGN, "an IDX file of pictures above %llu x %llu",
+                     (unsigned long long)most_side, (unsigned long long)most_side);
+    if (count * height * width >= most_bytes)
+        return found(finding, FILE_FOREIGN, "an IDX file of more than 4 GiB");
+    return 0;
+}
+
+/* A file of other sizes than the wanted one may be whole and of use to somebody: it is foreign. */
+static int check_shape(const unsigned char *p, size_t size, const struct fmnn_set *set, size_t file,
+                       struct finding *finding)
+{
+    uint64_t n = rows_wanted(set, file), pixels = 0;
+    if (size < (holds_images(file) ? 16 : 8))
+        return found(finding, FILE_SHORT, "ends within its header");
+    if (!holds_images(file)) {
+        finding->rows = big_endian(p + 4);
+        finding->pixels = 1;
+        if (n && finding->rows != n)
+            return found(finding, FILE_FOREIGN, "an IDX file of %llu labels; %s has %llu there",
+                         (unsigned long long)finding->rows, set->title, (unsigned long long)n);
+        return check_limits(finding->rows, 1, 1, finding);
+    }
+    uint64_t count = big_endian(p + 4), height = big_endian(p + 8), width = big_endian(p + 12);
+    if (n && count != n && !set->files[file].bytes)
+        return found(finding, FILE_FOREIGN,
+                     "an IDX file of %llu pictures; %s has %llu labels there",
+                     (unsigned long long)count, set->title, (unsigned long long)n);
+    if (set->files[file].bytes)
+        pixels = (set->files[file].bytes - 16) / n;
+    if (pixels && (count != n || height * width != pixels))
+        return found(
+            finding, FILE_FOREIGN,
+            "an IDX file of %llu pictures of %llu x %llu; %s has %llu of %llu pixels there",
+            (unsigned long long)count, (unsigned long long)height, (unsigned long long)width,
+            set->title, (unsigned long long)n, (unsigned long long)pixels);
+    finding->rows = count;
+    finding->pixels = height * width;
+    return check_limits(count, height, width, finding);
+}
+
+/* ---- 3. The content ---- */
+
+struct digests {
+    char sha256[SHA256_DIGEST_STRING_LENGTH];
+    char md5[MD5_DIGEST_STRING_LENGTH]; /* of labels, else of nothing */
+};
+
+static int digest(struct bytes *b, const struct fmnn_set *set, size_t file, struct digests *digests,
+                  struct finding *finding)
+{
+    SHA2_CTX sha256;
+    MD5_CTX md5;
+    uint64_t total = 0, wanted = 0;
+    unsigned char buffer[BUFFER];
+    ssize_t got;
+    SHA256Init(&sha256);
+    MD5Init(&md5);
+    while ((got = next_bytes(b, buffer, sizeof buffer, finding)) > 0 || total == 0) {
+        if (got < 0)
+            return -1;
+        if (total == 0 && (check_magic(buffer, (size_t)got, file, b->gzip, finding) != 0 ||
+                           check_shape(buffer, (size_t)got, set, file, finding) != 0))
+            return -1;
+        wanted = (holds_images(file) ? 16 : 8) + finding->rows * finding->pixels;
+        total += (uint64_t)got;
+        if (total > wanted)
+            return found(finding, FILE_DAMAGED, "goes on after the %llu bytes that it should have",
+                         (unsigned long long)wanted);
+        SHA256Update(&sha256, buffer, (size_t)got);
+        if (!holds_images(file))
+            MD5Update(&md5, buffer, (size_t)got);
+    }
+    if (got < 0)
+        return -1;
+    if (total < wanted)
+        return found(finding, FILE_SHORT, "ends after %llu of %llu bytes",
+                     (unsigned long long)total, (unsigned long long)wanted);
+    SHA256End(&sha256, digests->sha256);
+    MD5End(&md5, digests->md5);
+    return 0;
+}
+
+bool set_pinned(const struct fmnn_set *set)
+{
+    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+        if (!set->files[i].sha256)
+            return false;
+    return true;
+}
+
+static int compare_other_sets(const struct digests *digests, const struct fmnn_set *set,
+                              struct finding *finding)
+{
+    struct source other;
+    for (size_t i = 0; source_at(i, &other); i++)
+        for (size_t j = 0; strcmp(other.set->name, set->name) && j < FMNN_SET_FILES; j++) {
+            const char *sha256 = other.set->files[j].sha256;
+            if (sha256 && !strcmp(sha256, digests->sha256))
+                return found(finding, FILE_FOREIGN, "this is %s", other.set->title);
+        }
+    return 0;
+}
+
+static int compare_revisions(const struct digests *digests, const struct fmnn_set *set,
+                             struct finding *finding)
+{
+    for (const struct revision *old = revisions; old->set; old++)
+        if (!strcmp(old->md5, digests->md5))
+            return found(finding, strcmp(old->set, set->name) ? FILE_FOREIGN : FILE_OUTDATED, "%s",
+                         old->what);
+    return 0;
+}
+
+void verify_stream(int fd, const struct fmnn_set *set, size_t file, struct finding *finding)
+{
+    static struct bytes b;
+    struct digests digests;
+    unsigned char head[2];
+    memset(&b, 0, sizeof b);
+    memset(finding, 0, sizeof *finding);
+    b.fd = fd;
+    ssize_t got = read_plain(&b, head, 2, finding);
+    if (got < 0)
+        return;
+    b.gzip = got == 2 && head[0] == 0x1f && head[1] == 0x8b;
+    b.offset = 0;
+    finding->gzip = b.gzip;
+    if (b.gzip && inflateInit2(&b.z, 16 + MAX_WBITS) != Z_OK)
+        die("out of memory");
+    int failed = digest(&b, set, file, &digests, finding);
+    if (b.gzip)
+        inflateEnd(&b.z);
+    if (failed)
+        return;
+    const char *wanted = set->files[file].sha256;
+    if (wanted && !strcmp(wanted, digests.sha256))
+        return;
+    if (compare_other_sets(&digests, set, finding) != 0 ||
+        compare_revisions(&digests, set, finding) != 0)
+        return;
+    if (wanted)
+        found(finding, FILE_UNKNOWN, "not %s's: its SHA-256 is %s, not %s", set->title,
+              digests.sha256, wanted);
+}
+
+void verify_path(const char *path, const struct fmnn_set *set, size_t file, struct finding *finding)
+{
+    memset(finding, 0, sizeof *finding);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe there must not block */
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        bool missing = errno == ENOENT || errno == ENOTDIR;
+        found(finding, missing ? FILE_MISSING : FILE_UNREADABLE, "%s",
+              missing ? "missing" : strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        found(finding, FILE_UNREADABLE, "not a regular file");
+    } else {
+        verify_stream(fd, set, file, finding);
+        size_t length = strlen(path);
+        bool named_gz = length > 3 && !strcmp(path + length - 3, ".gz");
+        if (finding->verdict == FILE_GOOD && finding->gzip != named_gz)
+            found(finding, FILE_DAMAGED,
+                  named_gz ? "not gzip data, though its name ends in .gz"
+                           : "gzip data, though its name lacks .gz");
+    }
+    if (fd >= 0)
+        close(fd);
+}

@@ -1,0 +1,467 @@
+/* sheet.c -- grids of tiles with titles, as a gnuplot program and as text. See sheet.h.
+
+   Contents: 1. Tiles  2. The gnuplot program  3. Text */
+#include "plot/grid.h"
+#include "plot/gnuplot.h"
+
+#include <math.h>
+
+static const char arrow[] = " → ", ascii_arrow[] = " -> ";
+static const char ink[] = "#222222",
+                  wrong_ink[] = "#b5430a"; /* told apart by the colour-blind too */
+
+/* ---- 1. Tiles ---- */
+
+void sheet_add(struct sheet *sheet, const struct tile *tile)
+{
+    grow((void **)&sheet->tiles, &sheet->capacity, sheet->count + 1, sizeof *sheet->tiles);
+    sheet->tiles[sheet->count++] = *tile;
+}
+
+void sheet_free(void *plot)
+{
+    struct sheet *sheet = plot;
+    for (size_t i = 0; i < sheet->count; i++) {
+        free(sheet->tiles[i].values);
+        free(sheet->tiles[i].title);
+        free(sheet->tiles[i].instead);
+    }
+    free(sheet->tiles);
+    free(sheet->heading);
+    free(sheet);
+}
+
+float *sheet_reduce(const uint8_t *pixels, size_t most, size_t *height, size_t *width)
+{
+    size_t larger = *height > *width ? *height : *width;
+    size_t block = (larger + most - 1) / most;
+    size_t h = (*height + block - 1) / block, w = (*width + block - 1) / block;
+    float *values = allocate(h * w, sizeof *values);
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++) {
+            size_t sum = 0, count = 0;
+            for (size_t j = y * block; j < (y + 1) * block && j < *height; j++)
+                for (size_t i = x * block; i < (x + 1) * block && i < *width; i++, count++)
+                    sum += pixels[j * *width + i];
+            values[y * w + x] = (float)sum / (255 * (float)count);
+        }
+    *height = h;
+    *width = w;
+    return values;
+}
+
+/* Near to a square, a little wider than high, with as few empty places as can be: 10 are 5 x 2. */
+static size_t choose_columns(size_t count, unsigned wanted)
+{
+    if (wanted)
+        return wanted < count || !count ? wanted : count;
+    size_t best = 1, least = SIZE_MAX;
+    double root = sqrt((double)count);
+    for (size_t columns = (size_t)ceil(root); columns <= (size_t)(2.5 * root); columns++) {
+        size_t left = columns ? (columns - count % columns) % columns : 0;
+        if (left < least) {
+            least = left;
+            best = columns;
+        }
+    }
+    return best ? best : 1;
+}
+
+/* The larger side of the largest tile. */
+static size_t largest_side(const struct sheet *sheet)
+{
+    size_t side = 1;
+    for (size_t i = 0; i < sheet->count; i++) {
+        side = sheet->tiles[i].height > side ? sheet->tiles[i].height : side;
+        side = sheet->tiles[i].width > side ? sheet->tiles[i].width : side;
+    }
+    return side;
+}
+
+/* ---- 2. The gnuplot program ---- */
+
+enum { MARGIN = 14 }; /* points around all */
+
+struct layout {
+    size_t columns, rows;
+    double cell, gap;       /* points: the larger side of a tile, and what is between two */
+    double wide, high;      /* what a tile has room in */
+    double font, line;      /* of the tiles' titles; line 0: too small for titles */
+    int lines;              /* of a title: 1, or 2 where a mistake does not fit on one */
+    double heading, legend; /* heights */
+};
+
+static double tile_width(const struct layout *layout)
+{
+    return layout->columns * (layout->wide + layout->gap) - layout->gap;
+}
+
+static double total_height(const struct layout *layout)
+{
+    return (double)layout->rows * (layout->high + layout->gap + layout->lines * layout->line) -
+           layout->gap + layout->heading + layout->legend;
+}
+
+static bool titles_fit(const struct sheet *sheet, double font, double points)
+{
+    for (size_t i = 0; i < sheet->count; i++) {
+        const struct tile *tile = &sheet->tiles[i];
+        if (tile->instead && text_points(tile->title, font) + text_points(arrow, font) +
+                                     text_points(tile->instead, font) >
+                                 points)
+            return false;
+    }
+    return true;
+}
+
+/* How wide a title may be: a little into the gaps. */
+static double title_room(const struct layout *layout)
+{
+    return layout->wide + layout->gap * 0.8;
+}
+
+/* Cells are no wider or higher than the pictures are. */
+static void set_room(struct layout *layout, const struct sheet *sheet)
+{
+    size_t height = 1, width = 1;
+    for (size_t i = 0; i < sheet->count; i++) {
+        height = sheet->tiles[i].height > height ? sheet->tiles[i].height : height;
+        width = sheet->tiles[i].width > width ? sheet->tiles[i].width : width;
+    }
+    double side = (double)(height > width ? height : width);
+    layout->wide = layout->cell * fmax((double)width / side, 0.25);
+    layout->high = layout->cell * fmax((double)height / side, 0.25);
+}
+
+/* All that follows from the size of a cell. */
+static void set_cell(struct layout *layout, const struct sheet *sheet, double cell)
+{
+    layout->cell = cell;
+    set_room(layout, sheet);
+    layout->gap = cell * 0.08 > 3 ? cell * 0.08 : 3;
+    layout->font = cell * 0.1 < 6 ? 6 : cell * 0.1 > 11 ? 11 : cell * 0.1;
+    layout->line = cell < 14 ? 0 : layout->font * 1.3;
+    layout->lines = titles_fit(sheet, layout->font, title_room(layout)) ? 1 : 2;
+}
+
+static struct layout make_layout(const struct sheet *sheet, const struct plot_request *request)
+{
+    enum { WIDEST = 7000 }; /* points; Cairo's pictures end at 32,767 pixels */
+    struct layout layout = {.columns = choose_columns(sheet->count, request->columns)};
+    size_t rows = (sheet->count + layout.columns - 1) / layout.columns;
+    layout.rows = rows ? rows : 1;
+    layout.heading = sheet->heading || request->title ? 30 : 0;
+    layout.legend = sheet->diverging ? 34 : 0;
+    double cell = 720.0 / (double)layout.columns;
+    set_cell(&layout, sheet, cell > 144 ? 144 : cell < 36 ? 36 : cell);
+    while (layout.cell > 2 && (tile_width(&layout) > WIDEST || total_height(&layout) > WIDEST))
+        set_cell(&layout, sheet, layout.cell * 0.95);
+    return layout;
+}
+
+/* Pixels that all are as large: a whole number of the device's, where the cell exceeds the tile. */
+static void round_cell(struct layout *layout, const struct sheet *sheet, double scale)
+{
+    double side = (double)largest_side(sheet), zoom = floor(layout->cell * scale / side);
+    if (zoom >= 1)
+        set_cell(layout, sheet, zoom * side / scale);
+}
+
+static void fill_page(struct layout *layout, const struct sheet *sheet, const struct page *page)
+{
+    set_cell(layout, sheet, page->width);
+    while (layout->cell > 1 && (tile_width(layout) > page->width - 2 * MARGIN ||
+                                total_height(layout) > page->height - 2 * MARGIN))
+        set_cell(layout, sheet, layout->cell * 0.99);
+}
+
+static void write_title(FILE *script, const struct page *page, const struct layout *layout,
+                        const struct tile *tile, double x, double bottom)
+{
+    double points = title_room(layout);
+    const char *color = tile->instead ? wrong_ink : ink;
+    struct gnuplot_label label = {
+        x + layout->wide / 2, bottom - layout->line / 2, NULL, "center", layout->font, color, NULL};
+    char *whole = tile->instead ? text_format("%s%s%s", tile->title, arrow, tile->instead)
+                                : text_format("%s", tile->title);
+    if (tile->instead && text_points(whole, layout->font) > points) {
+        char *first = text_fit(tile->title, points - 1.4 * layout->font, layout->font);
+        char *upper = text_format("%s →", first);
+        label.y -= layout->line;
+        label.text = upper;
+        gnuplot_label(script, page, &label);
+        label.y += layout->line;
+        free(first);
+        free(upper);
+        free(whole);
+        whole = text_format("%s", tile->instead);
+    }
+    char *fitted = text_fit(whole, points, layout->font);
+    label.text = fitted;
+    gnuplot_label(script, page, &label);
+    free(fitted);
+    free(whole);
+}
+
+/* Viewers of SVG and PDF blur pictures that they enlarge; so they are given enlarged ones. */
+static size_t enlargement(const struct sheet *sheet, const struct page *page, double cell)
+{
+    enum { MOST_NUMBERS = 5000000 };
+    size_t side = largest_side(sheet), total = 0, times = 1;
+    for (size_t i = 0; i < sheet->count; i++)
+        total += sheet->tiles[i].height * sheet->tiles[i].width;
+    if (page->format != PLOT_PNG)
+        while (times < 12 && times * side < (size_t)(cell * page->scale) &&
+               (times + 1) * (times + 1) * total < MOST_NUMBERS)
+            times++;
+    return times;
+}
+
+/* gnuplot takes no picture that is one pixel wide or high. */
+static size_t tile_times(const struct tile *tile, size_t times)
+{
+    return (tile->height < 2 || tile->width < 2) && times < 2 ? 2 : times;
+}
+
+/* A pixel's side in points. */
+static double tile_step(const struct layout *layout, const struct tile *tile)
+{
+    return fmin(layout->wide / (double)tile->width, layout->high / (double)tile->height);
+}
+
+/* A tile in a cell that has its upper left corner at (x,y). The first row and column are the
+   coordinates of the others, so that gnuplot has nothing to reckon for each pixel. */
+static void write_values(FILE *script, const struct sheet *sheet, size_t index, size_t times,
+                         const struct layout *layout, double x, double y)
+{
+    const struct tile *tile = &sheet->tiles[index];
+    size_t height = tile->height * times, width = tile->width * times;
+    double step = tile_step(layout, tile) / (double)times;
+    double left = x + (layout->wide - step * (double)(width - 1)) / 2;
+    double top = y + (layout->high - step * (double)(height - 1)) / 2;
+    fprintf(script, "$t%zu << EOD\n%zu", index + 1, width);
+    for (size_t i = 0; i < width; i++)
+        fprintf(script, " %.8g", left + step * (double)i);
+    for (size_t j = 0; j < height; j++) {
+        fprintf(script, "\n%.8g", top + step * (double)j);
+        for (size_t i = 0; i < width; i++) {
+            double value = (double)tile->values[j / times * tile->width + i / times];
+            if (sheet->diverging)
+                fprintf(script, " %.3f", value);
+            else
+                fprintf(script, " %.0f", value * 255);
+        }
+    }
+    fputs("\nEOD\n", script);
+}
+
+static void write_palette(FILE *script, bool diverging)
+{
+    if (diverging) /* blue, white, orange-red: ColorBrewer's RdBu, which the colour-blind can tell
+                    */
+        fputs("set palette defined (-1 '#2166ac', -0.5 '#92c5de', 0 '#f7f7f7', 0.5 '#f4a582',"
+              " 1 '#b2182b')\nset cbrange [-1:1]\n",
+              script);
+    else
+        fputs("set palette defined (0 '#000000', 255 '#ffffff')\nset cbrange [0:255]\n", script);
+}
+
+static void write_legend(FILE *script, const struct sheet *sheet, const struct page *page, double y)
+{
+    static const char *const aligns[] = {"right", "center", "left"};
+    fputs("$legend << EOD\n121", script);
+    for (int i = 0; i <= 120; i++)
+        fprintf(script, " %.8g", page->width / 2 - 60 + i);
+    for (int row = 0; row < 2; row++) {
+        fprintf(script, "\n%.8g", y + 2 + 4 * row);
+        for (int i = 0; i <= 120; i++)
+            fprintf(script, " %.3f", i / 60.0 - 1);
+    }
+    fputs("\nEOD\n", script);
+    for (int i = 0; i < 3; i++) {
+        struct gnuplot_label label = {page->width / 2 + (i - 1) * 68,
+                                      y + (i == 1 ? 16 : 4),
+                                      sheet->legend[i],
+                                      aligns[i],
+                                      9,
+                                      ink,
+                                      NULL};
+        gnuplot_label(script, page, &label);
+    }
+}
+
+static void write_plot(FILE *script, const struct sheet *sheet)
+{
+    fputs("plot", script);
+    for (size_t i = 0; i < sheet->count; i++)
+        fprintf(script, "%s \\\n  $t%zu nonuniform matrix with image", i ? "," : "", i + 1);
+    if (sheet->diverging)
+        fputs(", \\\n  $legend nonuniform matrix with image", script);
+    putc('\n', script);
+}
+
+static void write_heading(FILE *script, const struct sheet *sheet,
+                          const struct plot_request *request, const struct page *page, double y)
+{
+    const char *heading = request->title ? request->title : sheet->heading;
+    if (!heading)
+        return;
+    double width = text_points(heading, 14), room = page->width - MARGIN;
+    double font = width > room ? 14 * room / width : 14;
+    char *fitted = text_fit(heading, room, font < 8 ? 8 : font);
+    struct gnuplot_label label = {page->width / 2,     y,   fitted, "center",
+                                  font < 8 ? 8 : font, ink, NULL};
+    gnuplot_label(script, page, &label);
+    free(fitted);
+}
+
+static struct page fit(struct layout *layout, const struct sheet *sheet,
+                       const struct plot_request *request)
+{
+    struct page page = page_make(request, 1000, 750);
+    if (request->width)
+        fill_page(layout, sheet, &page);
+    round_cell(layout, sheet, page.scale);
+    if (request->width)
+        return page;
+    double width = fmax(tile_width(layout), sheet->diverging ? 230 : 0);
+    return page_make(request, width + 2 * MARGIN, total_height(layout) + 2 * MARGIN);
+}
+
+void sheet_gnuplot(const void *plot, const struct plot_request *request, const char *output,
+                   FILE *script)
+{
+    const struct sheet *sheet = plot;
+    struct layout layout = make_layout(sheet, request);
+    struct page page = fit(&layout, sheet, request);
+    double left = (page.width - tile_width(&layout)) / 2;
+    double top = (page.height - total_height(&layout)) / 2 + layout.heading;
+    size_t times = enlargement(sheet, &page, layout.cell);
+    gnuplot_begin(script, &page, output);
+    write_palette(script, sheet->diverging);
+    write_heading(script, sheet, request, &page, top - 22);
+    for (size_t i = 0; i < sheet->count; i++) {
+        const struct tile *tile = &sheet->tiles[i];
+        double titles = layout.lines * layout.line, step = tile_step(&layout, tile);
+        double x = left + (double)(i % layout.columns) * (layout.wide + layout.gap);
+        double y =
+            top + (double)(i / layout.columns) * (layout.high + layout.gap + titles) + titles;
+        double across = (layout.wide - step * (double)tile->width) / 2 - 0.5;
+        double down = (layout.high - step * (double)tile->height) / 2 - 0.5;
+        if (layout.line > 0)
+            write_title(script, &page, &layout, tile, x, y - 1);
+        if (tile->instead)
+            gnuplot_box(
+                script, &page,
+                (double[4]){x + across, y + down, x + layout.wide - across, y + layout.high - down},
+                false, wrong_ink, 1.5);
+        write_values(script, sheet, i, tile_times(tile, times), &layout, x, y);
+    }
+    if (sheet->diverging)
+        write_legend(script, sheet, &page, (page.height + total_height(&layout)) / 2 - 20);
+    write_plot(script, sheet);
+}
+
+/* ---- 3. Text ---- */
+
+/* The mean over the source pixels under pixel (x,y) of a (rows,columns) rendering; 0 outside. */
+static double sample(const struct tile *tile, size_t rows, size_t columns, size_t y, size_t x)
+{
+    size_t top = y * tile->height / rows, bottom = (y + 1) * tile->height / rows;
+    size_t left = x * tile->width / columns, right = (x + 1) * tile->width / columns;
+    double sum = 0;
+    if (y >= rows || x >= columns)
+        return 0;
+    bottom = bottom > top ? bottom : top + 1;
+    right = right > left ? right : left + 1;
+    for (size_t j = top; j < bottom; j++)
+        for (size_t i = left; i < right; i++)
+            sum += (double)tile->values[j * tile->width + i];
+    return sum / (double)((bottom - top) * (right - left));
+}
+
+static const char *sign_of(double value)
+{
+    return value < -0.6 ? "=" : value < -0.2 ? "-" : value <= 0.2 ? " " : value <= 0.6 ? "+" : "#";
+}
+
+/* One line of one tile, drawn `inner` characters wide in a place for `cell`; a character stands for
+   two pixels, one above the other. */
+static void text_line(FILE *out, const struct sheet *sheet, const struct plot_request *request,
+                      const struct tile *tile, size_t cell, size_t inner, size_t line)
+{
+    size_t side = tile->height > tile->width ? tile->height : tile->width;
+    size_t columns = (tile->width * inner + side - 1) / side;
+    size_t rows = (tile->height * inner + side - 1) / side;
+    size_t before = (cell - columns) / 2;
+    fprintf(out, "%*s", (int)before, "");
+    for (size_t x = 0; x < columns; x++) {
+        double upper = sample(tile, rows, columns, 2 * line, x);
+        double lower = sample(tile, rows, columns, 2 * line + 1, x);
+        if (sheet->diverging)
+            fputs(sign_of((upper + lower) / (2 * line + 1 < rows ? 2 : 1)), out);
+        else if (request->color)
+            fprintf(out, "\033[38;5;%u;48;5;%um▀", text_gray(upper), text_gray(lower));
+        else
+            fputs(text_shade((upper + lower) / 2, request->utf8), out);
+    }
+    if (request->color && !sheet->diverging)
+        fputs("\033[0m", out);
+    fprintf(out, "%*s", (int)(cell - columns - before), "");
+}
+
+static void text_title(FILE *out, const struct plot_request *request, const struct tile *tile,
+                       size_t cell)
+{
+    const char *between = request->utf8 ? arrow : ascii_arrow;
+    char *whole = tile->instead ? text_format("%s%s%s", tile->title, between, tile->instead)
+                                : text_format("%s", tile->title);
+    char *fitted = text_fit_cells(whole, cell);
+    text_pad(out, fitted, cell, 0);
+    free(fitted);
+    free(whole);
+}
+
+/* The characters a line that a tile takes. */
+static size_t text_cell(const struct sheet *sheet, const struct plot_request *request,
+                        size_t *columns)
+{
+    enum { USUAL = 25, GAP = 2 };
+    size_t width = text_width(request), side = largest_side(sheet);
+    size_t natural = side < 14 ? 2 * side : side;
+    size_t usual = natural < 12 ? 12 : natural < USUAL ? natural : USUAL;
+    *columns = request->columns ? request->columns : (width + GAP) / (usual + GAP);
+    *columns = *columns ? *columns : 1;
+    *columns = *columns > sheet->count && sheet->count ? sheet->count : *columns;
+    size_t room = (width + GAP) / *columns;
+    size_t cell = room > GAP + 2 ? room - GAP : 2;
+    size_t most = natural < 12 ? 12 : natural;
+    return cell > most ? most : cell;
+}
+
+void sheet_text(const void *plot, const struct plot_request *request, FILE *out)
+{
+    const struct sheet *sheet = plot;
+    size_t columns, cell = text_cell(sheet, request, &columns);
+    size_t side = largest_side(sheet), inner = side < 14 ? 2 * side : cell;
+    inner = inner < cell ? inner : cell;
+    const char *heading = request->title ? request->title : sheet->heading;
+    if (heading)
+        fprintf(out, "%s\n\n", heading);
+    for (size_t first = 0; first < sheet->count; first += columns) {
+        size_t last = first + columns < sheet->count ? first + columns : sheet->count;
+        for (size_t line = 0; line < (inner + 1) / 2; line++)
+            for (size_t i = first; i < last; i++) {
+                text_line(out, sheet, request, &sheet->tiles[i], cell, inner, line);
+                fputs(i + 1 < last ? "  " : "\n", out);
+            }
+        for (size_t i = first; i < last; i++) {
+            text_title(out, request, &sheet->tiles[i], cell);
+            fputs(i + 1 < last ? "  " : "\n", out);
+        }
+        if (last < sheet->count)
+            putc('\n', out);
+    }
+    if (sheet->diverging && sheet->count)
+        fputs("\n= - below 0, + # above 0, by each tile's largest weight\n", out);
+}

@@ -1,0 +1,136 @@
+/* plot-images.c -- a contact sheet of the pictures that a table names. */
+#include "plot/grid.h"
+
+#include <math.h>
+
+struct reader {
+    const struct plot_request *request;
+    struct fmnn_table *table;
+    struct fmnn_images *images;
+    struct fmnn_names *names;
+    bool alike;           /* some of them, cut to a title: numbers stand before them */
+    size_t image;         /* column */
+    int label, predicted; /* columns that may be missing: -1 */
+    size_t most;          /* a picture's larger side is reduced to this */
+};
+
+/* So that a sheet stays in some ten megabytes, however large the pictures are. */
+static size_t largest_side(size_t limit)
+{
+    double side = sqrt(16e6 / (double)limit);
+    return side > 512 ? 512 : (size_t)side;
+}
+
+static char *class_title(const struct reader *reader, int label)
+{
+    if (!reader->names || (size_t)label >= reader->names->count)
+        return text_format("%d", label);
+    char *name = text_clean(reader->names->name[label]);
+    char *title = reader->alike ? text_format("%d %s", label, name) : text_format("%s", name);
+    free(name);
+    return title;
+}
+
+static int field_label(const struct reader *reader, int column)
+{
+    return column < 0 ? -1 : row_label(reader->table, (size_t)column, 0);
+}
+
+/* The class; both where the prediction is another; the picture's own name where none is known. */
+static void set_titles(const struct reader *reader, const char *image, struct tile *tile)
+{
+    int label = field_label(reader, reader->label);
+    int predicted = field_label(reader, reader->predicted);
+    if (label >= 0)
+        tile->title = class_title(reader, label);
+    else
+        tile->title = text_clean(text_base(image));
+    if (predicted >= 0 && label >= 0 && predicted != label)
+        tile->instead = class_title(reader, predicted);
+    if (predicted >= 0 && label < 0) {
+        char *guess = class_title(reader, predicted);
+        char *both = text_format("%s: %s", tile->title, guess);
+        free(tile->title);
+        free(guess);
+        tile->title = both;
+    }
+}
+
+static void add_picture(const struct reader *reader, struct sheet *sheet)
+{
+    struct fmnn_error error;
+    struct tile tile = {0};
+    const char *image = fmnn_table_field(reader->table, reader->image);
+    size_t height, width;
+    if (fmnn_images_size(reader->images, image, &height, &width, &error) != 0)
+        die_at_row(reader->table, "%s", error.message);
+    uint8_t *pixels = allocate(height * width, 1);
+    if (fmnn_images_read(reader->images, image, height, width, pixels, &error) != 0)
+        die_at_row(reader->table, "%s", error.message);
+    tile.values = sheet_reduce(pixels, reader->most, &height, &width);
+    tile.height = height;
+    tile.width = width;
+    free(pixels);
+    set_titles(reader, image, &tile);
+    sheet_add(sheet, &tile);
+}
+
+static void open_reader(struct reader *reader)
+{
+    const struct plot_request *request = reader->request;
+    reader->table =
+        open_table(request->file_count ? request->files[0] : NULL, FMNN_TABLE_ROWS, request->only);
+    reader->image = need_column(reader->table, "image");
+    reader->label = fmnn_table_find(reader->table, "label");
+    char *predicted = suffixed("predicted", request->suffix);
+    reader->predicted = request->suffix ? (int)need_column(reader->table, predicted)
+                                        : fmnn_table_find(reader->table, predicted);
+    free(predicted);
+    reader->images = open_images(request->directory);
+}
+
+static void close_reader(struct reader *reader)
+{
+    fmnn_names_free(reader->names);
+    fmnn_images_free(reader->images);
+    fmnn_table_close(reader->table);
+}
+
+static void learn_names(struct reader *reader)
+{
+    enum { LONGEST = 20 };
+    reader->names = class_names(reader->request->classes, reader->images,
+                                fmnn_table_field(reader->table, reader->image));
+    reader->alike = reader->names && text_alike(reader->names->name, reader->names->count, LONGEST);
+}
+
+static void *read_images(const struct plot_request *request)
+{
+    struct reader reader = {.request = request, .most = largest_side(request->limit)};
+    struct sheet *sheet = allocate(1, sizeof *sheet);
+    size_t rows = 0;
+    open_reader(&reader);
+    while (next_row(reader.table)) {
+        if (rows == 0)
+            learn_names(&reader);
+        if (rows++ < request->limit)
+            add_picture(&reader, sheet);
+    }
+    if (rows == 0)
+        die("%s: no pictures to draw", fmnn_table_name(reader.table));
+    if (rows > request->limit)
+        note("%zu of %zu pictures left out (see --limit)", rows - request->limit, rows);
+    close_reader(&reader);
+    return sheet;
+}
+
+const struct plot_kind plot_images = {
+    .name = "images",
+    .takes =
+        TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS | TAKES_LIMIT,
+    .most_files = 1,
+    .read = read_images,
+    .gnuplot = sheet_gnuplot,
+    .text = sheet_text,
+    .free = sheet_free,
+};

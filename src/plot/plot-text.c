@@ -1,0 +1,177 @@
+/* text.c -- text as pictures and terminals need it: measured, cut, padded, shaded.
+
+   Contents: 1. Widths  2. Terminals */
+#include "plot/fm-plot.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* ---- 1. Widths ---- */
+
+const char *text_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+char *text_file_name(const struct plot_request *request, size_t i)
+{
+    const char *path = request->file_count ? request->files[i] : "-";
+    const char *base = text_base(path);
+    for (size_t k = 0; k < request->file_count; k++)
+        if (k != i && !strcmp(text_base(request->files[k]), base))
+            base = path;
+    return text_clean(strcmp(path, "-") ? base : "standard input");
+}
+
+static bool is_wide(unsigned c)
+{
+    return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
+           (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
+           (c >= 0xff00 && c <= 0xff60) || (c >= 0x1f300 && c <= 0x1faff) || c >= 0x20000;
+}
+
+static bool is_mark(unsigned c) /* drawn over the character before */
+{
+    return (c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f) || c == 0xfe0f;
+}
+
+static size_t cells_of(unsigned c)
+{
+    return is_mark(c) ? 0 : is_wide(c) ? 2 : 1;
+}
+
+size_t text_cells(const char *text)
+{
+    size_t cells = 0;
+    unsigned c;
+    for (size_t n; (n = text_next(text, &c)) > 0; text += n)
+        cells += cells_of(c);
+    return cells;
+}
+
+/* Widths of Helvetica in thousandths, roughly; other fonts of the kind differ by a tenth. */
+static double points_of(unsigned c)
+{
+    if (is_mark(c))
+        return 0;
+    if (is_wide(c) || c == 0x2192 || c == 0x2026)
+        return 1;
+    if (c < 0x80 && strchr(" fijlrt.,:;|!'`I/()[]\\-", (int)c))
+        return 0.31;
+    if (c < 0x80 && strchr("mwMW@%", (int)c))
+        return 0.88;
+    if (c >= 'A' && c <= 'Z')
+        return 0.69;
+    return c < 0x80 ? 0.56 : 0.62;
+}
+
+double text_points(const char *text, double font)
+{
+    double points = 0;
+    unsigned c;
+    for (size_t n; (n = text_next(text, &c)) > 0; text += n)
+        points += points_of(c);
+    return points * font;
+}
+
+char *text_fit(const char *text, double points, double font)
+{
+    if (text_points(text, font) <= points)
+        return text_format("%s", text);
+    double used = font; /* of the ellipsis */
+    size_t end = 0;
+    unsigned c;
+    for (size_t n; (n = text_next(text + end, &c)) > 0; end += n) {
+        used += points_of(c) * font;
+        if (used > points)
+            break;
+    }
+    return text_format("%.*s…", (int)end, text);
+}
+
+char *text_fit_cells(const char *text, size_t cells)
+{
+    if (text_cells(text) <= cells)
+        return text_format("%s", text);
+    size_t end = 0, used = 1;
+    unsigned c;
+    for (size_t n; (n = text_next(text + end, &c)) > 0; end += n) {
+        used += cells_of(c);
+        if (used > cells)
+            break;
+    }
+    return text_format("%.*s~", (int)end, text);
+}
+
+struct cut {
+    char *text;
+    const char *whole;
+};
+
+static int compare_cuts(const void *a, const void *b)
+{
+    const struct cut *x = a, *y = b;
+    int order = strcmp(x->text, y->text);
+    return order ? order : strcmp(x->whole, y->whole);
+}
+
+/* There may be many names: those that are alike stand side by side when they are sorted. */
+bool text_alike(char *const *names, size_t count, size_t cells)
+{
+    struct cut *cut = allocate(count, sizeof *cut);
+    bool alike = false;
+    for (size_t i = 0; i < count; i++)
+        cut[i] = (struct cut){text_fit_cells(names[i], cells), names[i]};
+    if (count)
+        qsort(cut, count, sizeof *cut, compare_cuts);
+    for (size_t i = 1; i < count && !alike; i++)
+        alike =
+            !strcmp(cut[i].text, cut[i - 1].text) && strcmp(cut[i].whole, cut[i - 1].whole) != 0;
+    for (size_t i = 0; i < count; i++)
+        free(cut[i].text);
+    free(cut);
+    return alike;
+}
+
+void text_pad(FILE *out, const char *text, size_t cells, int side)
+{
+    size_t used = text_cells(text);
+    size_t blank = used < cells ? cells - used : 0;
+    size_t before = side > 0 ? blank : side == 0 ? blank / 2 : 0;
+    fprintf(out, "%*s%s%*s", (int)before, "", text, (int)(blank - before), "");
+}
+
+/* ---- 2. Terminals ---- */
+
+unsigned text_width(const struct plot_request *request)
+{
+    struct winsize size;
+    if (request->width)
+        return request->width;
+    if (!request->terminal)
+        return 80;
+    const char *columns = getenv("COLUMNS");
+    unsigned long width = columns ? strtoul(columns, NULL, 10) : 0;
+    if (!width && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+        width = size.ws_col;
+    return width < 20 ? 80 : width > 1000 ? 1000 : (unsigned)width;
+}
+
+const char *text_shade(double share, bool utf8)
+{
+    static const char *const blocks[] = {" ", "░", "▒", "▓", "█"};
+    static const char *const ascii[] = {" ", ".", ":", "-", "=", "+", "*", "#", "%", "@"};
+    size_t levels = utf8 ? sizeof blocks / sizeof *blocks : sizeof ascii / sizeof *ascii;
+    if (!(share > 0))
+        return " ";
+    size_t level = (size_t)(share * (double)(levels - 1) + 0.5);
+    level = level < levels ? level : levels - 1;
+    return utf8 ? blocks[level] : ascii[level];
+}
+
+unsigned text_gray(double share)
+{
+    unsigned level = (unsigned)((share < 0 ? 0 : share > 1 ? 1 : share) * 25 + 0.5);
+    return level == 0 ? 16 : level == 25 ? 231 : 231 + level; /* 24 grays between black and white */
+}
