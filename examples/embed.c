@@ -1,7 +1,7 @@
 /* embed.c -- a classifier inside another program.
 
-     embed WEIGHTS             trains a net on pictures made up here and writes its weights
-     embed WEIGHTS PICTURE...  says what each picture is: FILE.png, or row N of an IDX file, FILE:N
+     embed WEIGHTS             trains a net on images made up here and writes its weights
+     embed WEIGHTS IMAGE...  says what each image is: FILE.png, or row N of an IDX file, FILE:N
 
    cc embed.c $(pkg-config --cflags --libs fmnn) -o embed */
 #include <fmnn.h>
@@ -20,7 +20,7 @@ static void need(bool good)
 enum { SIDE = 8 };
 
 /* Stripes that lie (class 0) or stand (class 1), with noise over them. */
-static void make_pictures(struct fmnn_data *data, unsigned count)
+static void make_images(struct fmnn_data *data, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         unsigned label = i % 2;
@@ -46,7 +46,7 @@ static void train(const char *path)
     need(names && fmnn_net_set_names(net, names, &error) == 0);
     struct fmnn_data *data = fmnn_data_new(SIDE, SIDE, &error);
     need(data != NULL);
-    make_pictures(data, 400);
+    make_images(data, 400);
 
     struct fmnn_training training = {.recipe = *fmnn_model_recipe(model), .seed = 1};
     fmnn_net_initialise(net, training.seed, training.threads);
@@ -73,7 +73,7 @@ static void train(const char *path)
     fmnn_model_free(model);
 }
 
-static void predict(const char *weights, char **picture)
+static void predict(const char *weights, char **image)
 {
     struct fmnn_net *net = fmnn_net_read(weights, &error);
     need(net != NULL);
@@ -88,11 +88,11 @@ static void predict(const char *weights, char **picture)
     float *probabilities = malloc(classes * sizeof *probabilities);
     if (!pixels || !probabilities)
         abort();
-    for (; *picture; picture++) {
-        need(fmnn_images_read(images, *picture, height, width, pixels, &error) == 0);
+    for (; *image; image++) {
+        need(fmnn_images_read(images, *image, height, width, pixels, &error) == 0);
         fmnn_predictor_run(predictor, pixels, 1, probabilities);
         size_t best = fmnn_best_class(probabilities, classes);
-        printf("%s: class %zu (%s), probability %.3f\n", *picture, best,
+        printf("%s: class %zu (%s), probability %.3f\n", *image, best,
                names ? names->name[best] : "no name", (double)probabilities[best]);
     }
     free(probabilities);
@@ -105,7 +105,7 @@ static void predict(const char *weights, char **picture)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "Usage: embed WEIGHTS [PICTURE...]\n");
+        fprintf(stderr, "Usage: embed WEIGHTS [IMAGE...]\n");
         return EXIT_FAILURE;
     }
     if (argc == 2)

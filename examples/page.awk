@@ -1,6 +1,6 @@
 # page.awk -- one self-contained page of HTML from Markdown, of which it knows what examples/notebook writes:
-# headings, paragraphs, lists, tables, code between lines of ```, pictures on lines of their own, `code` and
-# **bold**. Pictures are PNG files in -v directory=DIR and become part of the page.
+# headings, paragraphs, lists, tables, code between lines of ```, images on lines of their own, `code` and
+# **bold**. Images are PNG files in -v directory=DIR and become part of the page.
 
 function text(s) {
     gsub(/&/, "\\&amp;", s)
@@ -22,7 +22,7 @@ function block(next_block) {
     heads = next_block == "table"
 }
 
-function picture(line,   name, file, command, data) {
+function image(line,   name, file, command, data) {
     name = line
     sub(/^!\[/, "", name)
     file = name
@@ -74,7 +74,7 @@ open == "pre" { gsub(/&/, "\\&amp;"); gsub(/</, "\\&lt;"); gsub(/>/, "\\&gt;"); 
     print "<h" level ">" text($0) "</h" level ">"
     next
 }
-/^!\[/ { picture($0); next }
+/^!\[/ { image($0); next }
 /^\|/ { row($0); next }
 /^\* / { block("ul"); print "<li>" text(substr($0, 3)); next }
 /^$/ { if (open != "ul") block(""); next }

@@ -45,7 +45,7 @@ static const struct option_row rows[] = {
     {0, NULL, NULL, "Two predictions"},
     {OPT_AGAINST, "against", "FILE", "compare with the predictions of FILE, by image"},
     {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "with predicted_WORD, of FILE or TABLE"},
-    {OPT_LIST, "list", "WHICH", "pictures that first|second|one|neither has right"},
+    {OPT_LIST, "list", "WHICH", "images that first|second|one|neither has right"},
     {0, NULL, NULL, NULL},
 };
 
@@ -96,7 +96,7 @@ static void check_comparison(const struct settings *settings)
     if (settings->against.list && !compares(settings))
         usage_error("--list needs --against FILE or --against-suffix WORD");
     if (settings->against.list && (settings->format_given || kinds_wanted(settings)))
-        usage_error("--list prints pictures, and nothing else that can be asked for");
+        usage_error("--list prints images, and nothing else that can be asked for");
     if (file && !strcmp(file, "-") && (!table || !strcmp(table, "-")))
         usage_error("both tables cannot come from standard input");
     if (!file && settings->against.suffix && settings->input.suffix &&
@@ -142,14 +142,16 @@ static void set_option(struct settings *settings, int code)
         settings->most_pairs = (size_t)option_unsigned("--pairs", optarg, 1, UINT32_MAX);
         break;
     case OPT_TOP:
-        settings->input.top = (size_t)option_unsigned("--top", optarg, 1, FMNN_CONFUSION_CLASSES);
+        settings->input.top =
+            (size_t)option_unsigned("--top", optarg, 1, FMNN_CONFUSION_MAX_CLASSES);
         break;
     case OPT_RELIABILITY:
         settings->input.must_calibrate = true;
         break;
     case OPT_BINS:
         settings->bins_given = true;
-        settings->input.bins = (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_BINS);
+        settings->input.bins =
+            (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_MAX_BINS);
         break;
     case OPT_AGAINST:
         settings->against.file = optarg;
@@ -177,10 +179,11 @@ static void set_option(struct settings *settings, int code)
 
 static struct settings read_options(int argc, char **argv)
 {
-    struct settings settings = {.input = {.purpose = "judge", .entropy = true, .bins = USUAL_BINS},
-                                .print = print_text,
-                                .digits = 2,
-                                .min_accuracy = -1};
+    struct settings settings = {
+        .input = {.purpose = "judge", .entropy = true, .bins = DEFAULT_BINS},
+        .print = print_text,
+        .digits = 2,
+        .min_accuracy = -1};
     int code;
     while ((code = next_option(argc, argv)) != -1)
         set_option(&settings, code);
@@ -216,14 +219,14 @@ static void judge(const struct matrix *matrix, const struct comparison *comparis
         .skipped = matrix->skipped,
         .cross_entropy = matrix->cross_entropy,
         .top = settings->input.top,
-        .top_right = matrix->top_right,
+        .top_correct = matrix->top_correct,
         .calibration = matrix->calibration,
         .reliability_wanted = settings->input.must_calibrate,
         .comparison = comparison,
         .other = settings->against.file ? settings->against.file : settings->against.suffix,
     };
     if (settings->normalized &&
-        !(share = fmnn_confusion_shares(counts, settings->normalize, &error)))
+        !(share = fmnn_confusion_fractions(counts, settings->normalize, &error)))
         die_error(&error);
     if (settings->pairs && fmnn_confusion_pairs(counts, &pairs, &j.pairs, &error) != 0)
         die_error(&error);
@@ -249,7 +252,7 @@ static void judge(const struct matrix *matrix, const struct comparison *comparis
 
 double top_share(const struct judgement *judgement)
 {
-    return (double)judgement->top_right / (double)fmnn_confusion_total(judgement->matrix);
+    return (double)judgement->top_correct / (double)fmnn_confusion_total(judgement->matrix);
 }
 
 struct verdict verdict_of(const struct comparison *comparison)

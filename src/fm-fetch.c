@@ -137,8 +137,8 @@ static struct source own_source(const char *name, const struct arguments *a,
                                 const char *const *names)
 {
     static const char *const nowhere[] = {NULL};
-    static struct fmnn_set set;
-    const char *nearest = fmnn_nearest(name, names);
+    static struct fmnn_dataset set;
+    const char *nearest = fmnn_suggest(name, names);
     bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
     if (!a->from && !a->mirror_count && !named && !is_there(name))
         option_word("DATASET", name, names); /* which ends the program */
@@ -148,8 +148,8 @@ static struct source own_source(const char *name, const struct arguments *a,
     if (nearest && (a->from || a->mirror_count))
         note("'%s' is not '%s', and taken as a data set of its own", name, nearest);
     set.name = set.title = name;
-    for (size_t i = 0; i < FMNN_SET_FILES; i++)
-        set.files[i].name = fmnn_set_at(0)->files[i].name;
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
+        set.files[i].name = fmnn_dataset_at(0)->files[i].name;
     return (struct source){&set, nowhere, true};
 }
 
@@ -164,7 +164,7 @@ static struct source find_source(const char *name, const struct arguments *a)
 }
 
 /* The set as it is wanted, in *set, which also takes what is learnt of sizes. */
-static void adapt(struct source *source, struct fmnn_set *set, const struct arguments *a)
+static void adapt(struct source *source, struct fmnn_dataset *set, const struct arguments *a)
 {
     *set = *source->set;
     source->set = set;
@@ -182,7 +182,7 @@ static int list_sets(void)
     struct source source;
     printf("name\ttitle\tclasses\tpinned\tmirrors\n");
     for (size_t i = 0; source_at(i, &source); i++) {
-        const struct fmnn_set *set = source.set;
+        const struct fmnn_dataset *set = source.set;
         printf("%s\t%s\t%zu\t%s\t", set->name, set->title, set->class_count,
                set_pinned(set) ? "yes" : "no");
         for (const char *const *url = source.mirrors; *url; url++)
@@ -195,9 +195,9 @@ static int list_sets(void)
 /* ---- 2. What is there ---- */
 
 /* A set may have any sizes, but those of its good files bind the others. */
-static void learn_sizes(struct fmnn_set *set, size_t file, const struct finding *is)
+static void learn_sizes(struct fmnn_dataset *set, size_t file, const struct finding *is)
 {
-    struct fmnn_set_file *images = &set->files[file & ~(size_t)1], *labels = images + 1;
+    struct fmnn_dataset_file *images = &set->files[file & ~(size_t)1], *labels = images + 1;
     if (is->verdict != FILE_GOOD)
         return;
     labels->bytes = 8 + is->rows;
@@ -205,9 +205,9 @@ static void learn_sizes(struct fmnn_set *set, size_t file, const struct finding 
         images->bytes = 16 + is->rows * is->pixels;
 }
 
-static void survey(const char *directory, struct fmnn_set *set, struct place places[])
+static void survey(const char *directory, struct fmnn_dataset *set, struct place places[])
 {
-    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         struct place *p = &places[i];
         p->plain = path_in(directory, set->files[i].name, "");
         p->gz = path_in(directory, set->files[i].name, ".gz");
@@ -221,7 +221,7 @@ static void survey(const char *directory, struct fmnn_set *set, struct place pla
 
 static void forget(struct place places[])
 {
-    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         free(places[i].plain);
         free(places[i].gz);
     }
@@ -240,16 +240,16 @@ static const struct finding *read_finding(const struct place *place)
 
 static bool all_good(const struct place places[])
 {
-    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         if (read_finding(&places[i])->verdict != FILE_GOOD)
             return false;
     return true;
 }
 
-static int report(const struct fmnn_set *set, const struct place places[])
+static int report(const struct fmnn_dataset *set, const struct place places[])
 {
     int status = 0;
-    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         const char *path = read_path(&places[i]);
         const struct finding *is = read_finding(&places[i]);
         if (is->verdict == FILE_UNREADABLE) {
@@ -266,11 +266,11 @@ static int report(const struct fmnn_set *set, const struct place places[])
     return status;
 }
 
-static int print_paths(const struct fmnn_set *set, const struct place places[])
+static int print_paths(const struct fmnn_dataset *set, const struct place places[])
 {
     if (!set_pinned(set))
         note("%s is not pinned: only the structure of its files was verified", set->title);
-    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         printf("%s\n", read_path(&places[i]));
     return 0;
 }
@@ -280,14 +280,14 @@ static int print_paths(const struct fmnn_set *set, const struct place places[])
 /* A file of the right shape but other content may be another set's that is not known, or the wanted
    set's with a damage: it is taken for the latter only in the company of files that are the wanted
    set's. */
-static void refuse_foreign(const struct fmnn_set *set, const struct place places[])
+static void refuse_foreign(const struct fmnn_dataset *set, const struct place places[])
 {
     bool company = false;
-    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         enum verdict plain = places[i].plain_is.verdict, gz = places[i].gz_is.verdict;
         company |= gz == FILE_GOOD || gz == FILE_OUTDATED || plain == FILE_OUTDATED;
     }
-    for (size_t i = 0; i < 2 * FMNN_SET_FILES; i++) {
+    for (size_t i = 0; i < 2 * FMNN_DATASET_FILES; i++) {
         const struct place *p = &places[i / 2];
         const struct finding *is = i % 2 ? &p->gz_is : &p->plain_is;
         const char *path = i % 2 ? p->gz : p->plain;
@@ -307,7 +307,7 @@ static void tell_replaced(const struct place *place)
 }
 
 /* Gets one file, unless it is only hidden by a bad plain one, which readers would open first. */
-static void mend(const char *directory, const struct source *source, struct fmnn_set *set,
+static void mend(const char *directory, const struct source *source, struct fmnn_dataset *set,
                  size_t file, const struct arguments *a, struct downloader *downloader,
                  const struct place *place)
 {
@@ -329,7 +329,7 @@ static void mend(const char *directory, const struct source *source, struct fmnn
     learn_sizes(set, file, &plain);
 }
 
-static void fill(const char *directory, const struct source *source, struct fmnn_set *set,
+static void fill(const char *directory, const struct source *source, struct fmnn_dataset *set,
                  const struct arguments *a, const struct place places[])
 {
     const char *const *mirrors = a->mirror_count ? a->mirrors : source->mirrors;
@@ -340,10 +340,10 @@ static void fill(const char *directory, const struct source *source, struct fmnn
             source->set->name);
     if (!a->from)
         downloader = downloader_new(mirrors, &a->download);
-    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         if (read_finding(&places[i])->verdict != FILE_GOOD)
             last = i;
-    for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         if (i == last) /* with it nothing is missing, even if we are killed then */
             write_class_names(directory, set, a->from);
         if (read_finding(&places[i])->verdict != FILE_GOOD)
@@ -373,9 +373,10 @@ static void remove_made(void)
         rmdir(made);
 }
 
-static int fill_home(const struct source *source, struct fmnn_set *set, const struct arguments *a)
+static int fill_home(const struct source *source, struct fmnn_dataset *set,
+                     const struct arguments *a)
 {
-    struct place places[FMNN_SET_FILES];
+    struct place places[FMNN_DATASET_FILES];
     char *home = home_of(a->data, source->set->name);
     if (access(home, F_OK) != 0) {
         made = home;
@@ -396,13 +397,13 @@ static int fill_home(const struct source *source, struct fmnn_set *set, const st
     return status;
 }
 
-static int fetch(const struct source *source, struct fmnn_set *set, const struct arguments *a)
+static int fetch(const struct source *source, struct fmnn_dataset *set, const struct arguments *a)
 {
-    struct place places[FMNN_SET_FILES];
+    struct place places[FMNN_DATASET_FILES];
     char *directory = dataset_directory(a->data, source->set->name);
     if (!directory)
         directory = home_of(a->data, source->set->name);
-    struct fmnn_set known = *set; /* the sizes there do not bind those of another directory */
+    struct fmnn_dataset known = *set; /* the sizes there do not bind those of another directory */
     survey(directory, &known, places);
     free(directory);
     bool good = all_good(places);
@@ -424,7 +425,7 @@ int main(int argc, char **argv)
     if (arguments.list) {
         status = list_sets();
     } else {
-        struct fmnn_set set;
+        struct fmnn_dataset set;
         struct source source =
             find_source(optind < argc ? argv[optind] : default_dataset, &arguments);
         adapt(&source, &set, &arguments);

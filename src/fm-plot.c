@@ -1,4 +1,4 @@
-/* fm-plot.c -- draws what the other programs write: curves, matrices, pictures, filters. */
+/* fm-plot.c -- draws what the other programs write: curves, matrices, images, filters. */
 #include "plot/gnuplot.h"
 
 #include <getopt.h>
@@ -28,10 +28,10 @@ static const struct option_row options[] = {
     {OPT_TITLE, "title", "TEXT", "print TEXT above"},
     {OPT_SIZE, "size", "WxH", "in pixels, points (svg, pdf) or characters (txt)"},
     {OPT_SCRIPT, "script", NULL, "print the gnuplot program instead of running it"},
-    {0, NULL, NULL, "Pictures and filters"},
+    {0, NULL, NULL, "Images and filters"},
     {OPT_COLUMNS, "columns", "N", "so many in a row [near to a square]"},
     {OPT_LIMIT, "limit", "N", "only the first N [100]"},
-    {0, NULL, NULL, "Tables of pictures and predictions"},
+    {0, NULL, NULL, "Tables of images and predictions"},
     {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {OPT_SUFFIX, "suffix", "WORD", "read the column predicted_WORD"},
     {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
@@ -69,7 +69,7 @@ struct command_line {
 
 static void parse_size(const char *text, struct plot_request *request)
 {
-    enum { LEAST = 10, MOST = 16000 };
+    enum { MIN_SIZE = 10, LIMIT = 16000 };
     char *end;
     size_t digits = strspn(text, "0123456789");
     unsigned long width = strtoul(text, &end, 10), height = 0;
@@ -81,8 +81,8 @@ static void parse_size(const char *text, struct plot_request *request)
     }
     if (!good)
         usage_error("--size: '%s' is not WIDTHxHEIGHT, as 1200x800", text);
-    if (width < LEAST || width > MOST || height < LEAST || height > MOST)
-        usage_error("--size: %s is not in %dx%d..%dx%d", text, LEAST, LEAST, MOST, MOST);
+    if (width < MIN_SIZE || width > LIMIT || height < MIN_SIZE || height > LIMIT)
+        usage_error("--size: %s is not in %dx%d..%dx%d", text, MIN_SIZE, MIN_SIZE, LIMIT, LIMIT);
     request->width = (unsigned)width;
     request->height = (unsigned)height;
 }
@@ -130,7 +130,7 @@ static void parse_option(int code, struct command_line *line)
         line->given |= TAKES_CLASSES;
         break;
     case OPT_BINS:
-        request->bins = (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_BINS);
+        request->bins = (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_MAX_BINS);
         line->given |= TAKES_BINS;
         break;
     case OPT_SCRIPT:
@@ -152,7 +152,7 @@ static const struct plot_kind *find_kind(int argc, char **argv)
     for (size_t i = 0; kinds[i]; i++)
         if (!strcmp(word, words[i]))
             return kinds[i];
-    const char *nearest = fmnn_nearest(word, words);
+    const char *nearest = fmnn_suggest(word, words);
     if (nearest)
         usage_error("unknown kind of plot '%s'; did you mean '%s'?", word, nearest);
     usage_error("unknown kind of plot '%s' (known: history, confusion, reliability, images, "
@@ -167,7 +167,7 @@ static int format_of(const char *path)
     for (int i = 0; dot && formats[i]; i++)
         if (!strcmp(dot + 1, formats[i]))
             return i;
-    const char *nearest = dot ? fmnn_nearest(dot + 1, formats) : NULL;
+    const char *nearest = dot ? fmnn_suggest(dot + 1, formats) : NULL;
     if (nearest)
         usage_error("-o %s: unknown ending; did you mean '.%s'?", path, nearest);
     usage_error("-o %s: unknown ending (known: .png .svg .pdf .txt); -f says the format too", path);
@@ -245,24 +245,24 @@ static FILE *draw(const struct command_line *line, const void *plot)
     if (!script)
         die_errno("temporary file");
     line->kind->gnuplot(plot, &line->request, NULL, script);
-    FILE *picture = gnuplot_run(script, line->request.format);
+    FILE *image = gnuplot_run(script, line->request.format);
     fclose(script);
-    return picture;
+    return image;
 }
 
 static void write_plot(const struct command_line *line, const void *plot)
 {
     bool text = line->request.format == PLOT_TXT;
-    FILE *picture = text ? NULL : draw(line, plot);
+    FILE *image = text ? NULL : draw(line, plot);
     struct output *output =
         output_open(line->output ? line->output : "-", !text && line->request.format != PLOT_SVG);
     if (text)
         line->kind->text(plot, &line->request, output_stream(output));
     else
-        copy(picture, output_stream(output), line->output ? line->output : "standard output");
+        copy(image, output_stream(output), line->output ? line->output : "standard output");
     output_commit(output);
-    if (picture)
-        fclose(picture);
+    if (image)
+        fclose(image);
 }
 
 int main(int argc, char **argv)

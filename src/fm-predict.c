@@ -1,7 +1,7 @@
 /* fm-predict.c -- adds predictions to the rows of a table.
 
    Rows are held until a batch is full or the input pauses, then predicted and printed: so the
-   program can stand in a pipe that somebody types into, and a picture's result does not depend on
+   program can stand in a pipe that somebody types into, and an image's result does not depend on
    it.
 
    Contents: 1. Options  2. Rows that wait for their prediction  3. The header
@@ -20,7 +20,7 @@ static const struct option_row rows[] = {
     {OPT_SUFFIX, "suffix", "WORD", "write columns predicted_WORD, confidence_WORD ..."},
     {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
-    {'b', "batch", "N", "pictures at once [what suits the net]"},
+    {'b', "batch", "N", "images at once [what suits the net]"},
     {'j', "threads", "N", "threads [all processors]"},
     {0, NULL, NULL, NULL},
 };
@@ -28,7 +28,7 @@ static const struct option_row rows[] = {
 static const struct program program = {
     .name = "fm-predict",
     .synopsis = "[OPTION]... WEIGHTS [TABLE|PNG...]",
-    .purpose = "Add what a net sees in every picture of TABLE, or of PNG files, to its row.",
+    .purpose = "Add what a net sees in every image of TABLE, or of PNG files, to its row.",
     .options = rows,
 };
 
@@ -148,7 +148,7 @@ static void finish_batch(struct batch *b)
         die_stdout();
 }
 
-/* Takes row. NULL, or an error about the picture. */
+/* Takes row. NULL, or an error about the image. */
 static bool add_row(struct batch *b, char *row, const char *image, struct fmnn_error *error)
 {
     size_t h = fmnn_net_height(b->net), w = fmnn_net_width(b->net);
@@ -286,7 +286,7 @@ int main(int argc, char **argv)
     if (!strcmp(a.weights, "-") && !files && (optind == argc || !strcmp(argv[optind], "-")))
         usage_error("weights and table cannot both come from standard input");
     struct fmnn_net *net = open_net(a.weights);
-    info("%s: %s, for pictures of %zux%zu%s", a.weights, fmnn_net_text(net), fmnn_net_height(net),
+    info("%s: %s, for images of %zux%zu%s", a.weights, fmnn_net_text(net), fmnn_net_height(net),
          fmnn_net_width(net), fmnn_net_exact(net) ? ", exact" : "");
     struct batch batch = make_batch(&a, net);
     if (files)

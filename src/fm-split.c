@@ -1,4 +1,4 @@
-/* fm-split.c -- writes the table of a data set's pictures and decides which of them validate.
+/* fm-split.c -- writes the table of a data set's images and decides which of them validate.
 
    Contents: 1. Options  2. The files  3. The table */
 #include "common/common.h"
@@ -43,7 +43,7 @@ static const struct option_row rows[] = {
 static const struct program program = {
     .name = "fm-split",
     .synopsis = "[OPTION]...",
-    .purpose = "Write a table with a line for each picture of a data set: image, label, split.",
+    .purpose = "Write a table with a line for each image of a data set: image, label, split.",
     .options = rows,
 };
 
@@ -55,7 +55,7 @@ struct settings {
     bool only, wanted[SPLITS];
 };
 
-/* A pair of files: pictures and their labels. */
+/* A pair of files: images and their labels. */
 struct pair {
     const char *part; /* "train", "t10k": how the files' names begin */
     char *images, *labels;
@@ -182,21 +182,21 @@ static void read_header(const char *path, unsigned *rank, size_t size[4])
         die_error(&error);
 }
 
-static void look_at_pictures(struct pair *pair)
+static void look_at_images(struct pair *pair)
 {
     unsigned rank;
     size_t size[4];
     read_header(pair->images, &rank, size);
     if (rank == 1)
-        die("%s: is a label file, not pictures", on_disk(pair->images));
+        die("%s: is a label file, not images", on_disk(pair->images));
     if (rank != 3)
-        die("%s: has rank %u, but gray pictures have rank 3", on_disk(pair->images), rank);
+        die("%s: has rank %u, but gray images have rank 3", on_disk(pair->images), rank);
     pair->count = size[0];
     pair->height = size[1];
     pair->width = size[2];
-    if (pair->height > FMNN_LARGEST_SIDE || pair->width > FMNN_LARGEST_SIDE)
-        die("%s: has pictures of %zux%zu, more than %d in a direction", on_disk(pair->images),
-            pair->height, pair->width, FMNN_LARGEST_SIDE);
+    if (pair->height > FMNN_MAX_SIDE || pair->width > FMNN_MAX_SIDE)
+        die("%s: has images of %zux%zu, more than %d in a direction", on_disk(pair->images),
+            pair->height, pair->width, FMNN_MAX_SIDE);
 }
 
 static void look_at_labels(const struct pair *pair)
@@ -205,11 +205,11 @@ static void look_at_labels(const struct pair *pair)
     size_t size[4];
     read_header(pair->labels, &rank, size);
     if (rank == 3)
-        die("%s: is a picture file, not labels", on_disk(pair->labels));
+        die("%s: is an image file, not labels", on_disk(pair->labels));
     if (rank != 1)
         die("%s: has rank %u, but labels have rank 1", on_disk(pair->labels), rank);
     if (size[0] != pair->count)
-        die("%s: has %zu pictures, but %s has %zu labels", on_disk(pair->images), pair->count,
+        die("%s: has %zu images, but %s has %zu labels", on_disk(pair->images), pair->count,
             on_disk(pair->labels), size[0]);
 }
 
@@ -226,13 +226,13 @@ static void read_labels(struct pair *pair)
 }
 
 /* Only sizes are wanted, but of a gzip file it takes inflating all to know that it is whole, and a
-   table of pictures that cannot be read helps nobody. */
+   table of images that cannot be read helps nobody. */
 static void read_pair(struct pair *pair)
 {
     struct fmnn_error error;
     unsigned rank;
     size_t size[4];
-    look_at_pictures(pair);
+    look_at_images(pair);
     if (fmnn_idx_check(pair->images, &rank, size, &error) != 0)
         die_error(&error);
     look_at_labels(pair);
@@ -257,8 +257,8 @@ static char *find_directory(const struct settings *settings)
     return directory;
 }
 
-/* Files of pictures under other names, as EMNIST has them: the name of one, malloc'ed, or NULL. */
-static char *other_pictures(const char *directory)
+/* Files of images under other names, as EMNIST has them: the name of one, malloc'ed, or NULL. */
+static char *other_images(const char *directory)
 {
     char *name = NULL;
     DIR *dir = opendir(directory);
@@ -273,7 +273,7 @@ static char *other_pictures(const char *directory)
 
 static _Noreturn void no_data_set(const char *directory)
 {
-    char *other = other_pictures(directory);
+    char *other = other_images(directory);
     if (other)
         die("%s: no data set is here, neither train- nor t10k-images-idx3-ubyte[.gz], but there is "
             "%s: fm-fetch --from makes a data set of such files",
@@ -304,15 +304,15 @@ static void read_pairs(const struct settings *settings, const char *directory, s
         note("%s: no test pair, only training rows", directory);
     if (train->count && test->count &&
         (train->height != test->height || train->width != test->width))
-        die("%s: has pictures of %zux%zu, but %s of %zux%zu", on_disk(train->images), train->height,
+        die("%s: has images of %zux%zu, but %s of %zux%zu", on_disk(train->images), train->height,
             train->width, on_disk(test->images), test->height, test->width);
 }
 
-static void widen(const struct pair *pair, unsigned *least, unsigned *most)
+static void widen(const struct pair *pair, unsigned *min, unsigned *max)
 {
     for (size_t i = 0; i < pair->count; i++) {
-        *least = pair->label[i] < *least ? pair->label[i] : *least;
-        *most = pair->label[i] > *most ? pair->label[i] : *most;
+        *min = pair->label[i] < *min ? pair->label[i] : *min;
+        *max = pair->label[i] > *max ? pair->label[i] : *max;
     }
 }
 
@@ -321,15 +321,15 @@ static void check_labels(const char *directory, const struct pair *train, const 
 {
     struct fmnn_error error;
     struct fmnn_names *names = NULL;
-    unsigned least = UINT_MAX, most = 0;
+    unsigned min = UINT_MAX, max = 0;
     if (fmnn_names_of_directory(directory, &names, &error) != 0)
         note("%s", error.message);
-    widen(train, &least, &most);
-    widen(test, &least, &most);
-    if (names && least <= most && most >= names->count)
-        note("%s: labels are %u..%u, but %zu classes are named, 0..%zu%s", directory, least, most,
+    widen(train, &min, &max);
+    widen(test, &min, &max);
+    if (names && min <= max && max >= names->count)
+        note("%s: labels are %u..%u, but %zu classes are named, 0..%zu%s", directory, min, max,
              names->count, names->count - 1,
-             least == 1 && most == names->count ? " (fm-fetch --first-label 1 counts from 0)" : "");
+             min == 1 && max == names->count ? " (fm-fetch --first-label 1 counts from 0)" : "");
     fmnn_names_free(names);
 }
 

@@ -1,4 +1,4 @@
-/* fm-train.c -- trains a net on the pictures that a table names.
+/* fm-train.c -- trains a net on the images that a table names.
 
    Contents: 1. Options  2. The model  3. The data  4. The summary
      5. Progress and history  6. The profile  7. Training */
@@ -41,7 +41,7 @@ static const struct option_row rows[] = {
     {OPT_SUMMARY, "summary", NULL, "print layers and sizes, train nothing"},
     {0, NULL, NULL, "Training (defaults come from the model)"},
     {'e', "epochs", "N", "passes over the training rows; 0: none"},
-    {'b', "batch", "N", "pictures a step [32]"},
+    {'b', "batch", "N", "images a step [32]"},
     {OPT_LR, "lr", "X", "learning rate [adam 1e-3, sgd 1e-2]"},
     {OPT_OPTIMIZER, "optimizer", "NAME", "adam or sgd [adam]"},
     {OPT_MOMENTUM, "momentum", "X", "of sgd [0]"},
@@ -214,17 +214,17 @@ static struct arguments parse_arguments(int argc, char **argv)
 
 static char *read_whole(const char *path)
 {
-    enum { MOST = 65536 };
+    enum { LIMIT = 65536 };
     FILE *stream = fopen(path, "rb");
     if (!stream)
         die_errno("%s", path);
-    char *text = allocate(MOST + 2, 1);
-    size_t length = fread(text, 1, MOST + 1, stream);
+    char *text = allocate(LIMIT + 2, 1);
+    size_t length = fread(text, 1, LIMIT + 1, stream);
     if (ferror(stream))
         die_errno("%s", path);
     fclose(stream);
-    if (length > MOST)
-        die("%s: a model's text has at most %d bytes", path, MOST);
+    if (length > LIMIT)
+        die("%s: a model's text has at most %d bytes", path, LIMIT);
     if (memchr(text, 0, length))
         die("%s: not a text", path);
     return text;
@@ -259,7 +259,7 @@ static _Noreturn void unknown_preset(const char *directory, const char *name)
     for (struct dirent *entry; dir && count + 1 < 64 && (entry = readdir(dir)) != NULL;)
         if (entry->d_name[0] != '.' && !strchr(entry->d_name, '~'))
             names[count++] = text_format("%s", entry->d_name);
-    const char *nearest = fmnn_nearest(name, (const char *const *)names);
+    const char *nearest = fmnn_suggest(name, (const char *const *)names);
     if (nearest)
         usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
     usage_error("unknown model '%s' (a file has a '/' or '.' in its name; a text has blanks)",
@@ -352,7 +352,7 @@ static void close_reader(struct reader *r)
     fmnn_table_close(r->table);
 }
 
-/* The first picture settles the size, and where class names are looked for. */
+/* The first image settles the size, and where class names are looked for. */
 static void begin_input(struct input *input, const struct arguments *a, struct reader *r)
 {
     struct fmnn_error error;
@@ -379,7 +379,7 @@ static enum use used_split(const struct reader *r)
     return !strcmp(split, "train") ? TRAINS : !strcmp(split, "valid") ? VALIDATES : NOT_USED;
 }
 
-/* The labels of all rows are looked at, for they say how many classes there are; where a picture
+/* The labels of all rows are looked at, for they say how many classes there are; where an image
    is used there has to be one. */
 static int read_label(const struct input *input, struct reader *r, enum use use)
 {
@@ -390,8 +390,8 @@ static int read_label(const struct input *input, struct reader *r, enum use use)
     return label;
 }
 
-static void add_picture(const struct input *input, struct reader *r, struct fmnn_data *data,
-                        size_t label)
+static void add_image(const struct input *input, struct reader *r, struct fmnn_data *data,
+                      size_t label)
 {
     struct fmnn_error error;
     uint8_t *pixels = fmnn_data_add(data, (unsigned)label, &error);
@@ -405,19 +405,19 @@ static void add_picture(const struct input *input, struct reader *r, struct fmnn
 /* The rows that training would use; for a summary their sizes are enough. */
 static void read_rows(struct input *input, const struct arguments *a, struct reader *r)
 {
-    size_t most = 0;
+    size_t max = 0;
     while (next_row(r->table)) {
         enum use use = used_split(r);
         if (use != NOT_USED && !input->train)
             begin_input(input, a, r);
         int label = read_label(input, r, use);
-        if (label >= 0 && (size_t)label >= most)
-            most = (size_t)label + 1;
+        if (label >= 0 && (size_t)label >= max)
+            max = (size_t)label + 1;
         if (use != NOT_USED && !a->summary)
-            add_picture(input, r, use == TRAINS ? input->train : input->valid, (size_t)label);
+            add_image(input, r, use == TRAINS ? input->train : input->valid, (size_t)label);
     }
     if (!input->classes)
-        input->classes = most;
+        input->classes = max;
 }
 
 static struct input read_input(const struct arguments *a)
@@ -427,7 +427,7 @@ static struct input read_input(const struct arguments *a)
     read_rows(&input, a, &r);
     if (!input.train || fmnn_data_count(input.train) == 0)
         die("%s: no row of split 'train'", fmnn_table_name(r.table));
-    info("%s: %zu pictures of %zux%zu to train on, %zu to validate, %zu classes",
+    info("%s: %zu images of %zux%zu to train on, %zu to validate, %zu classes",
          fmnn_table_name(r.table), fmnn_data_count(input.train), input.height, input.width,
          fmnn_data_count(input.valid), input.classes);
     if (a->training.patience && fmnn_data_count(input.valid) == 0)
@@ -452,7 +452,7 @@ static struct input look_at_input(const struct arguments *a)
     struct stat st;
     struct input input = {.height = 28, .width = 28, .classes = 10};
     if (!a->table && (fstat(STDIN_FILENO, &st) != 0 || S_ISCHR(st.st_mode))) {
-        info("no table: pictures of 28x28 and 10 classes are assumed");
+        info("no table: images of 28x28 and 10 classes are assumed");
         return input;
     }
     struct reader r = open_reader(a);

@@ -417,7 +417,7 @@ static void act_table(void)
 
 START_TEST(tables_that_fail)
 {
-    check_trouble(act_terminal, "standard input is a terminal; a table of pictures was expected");
+    check_trouble(act_terminal, "standard input is a terminal; a table of images was expected");
     text = NULL;
     check_trouble(act_table, "table: ");
     put_file("table", "label\timage\n1\ta\n\tb\n", 19);
@@ -530,22 +530,22 @@ static void print_names(struct fmnn_names *names)
     fmnn_names_free(names);
 }
 
-static const char *named_picture;
+static const char *named_image;
 
 static void act_names(void)
 {
     struct fmnn_images *images = open_images("data");
-    print_names(class_names(text, images, named_picture));
+    print_names(class_names(text, images, named_image));
     fmnn_images_free(images);
 }
 
-/* Memory runs out once the pictures are open. */
+/* Memory runs out once the images are open. */
 static int memory_for_names;
 static void act_names_without_memory(void)
 {
     struct fmnn_images *images = open_images("data");
     allocations_left = memory_for_names;
-    fmnn_names_free(class_names(text, images, named_picture));
+    fmnn_names_free(class_names(text, images, named_image));
     allocations_left = -1;
     fmnn_images_free(images);
 }
@@ -598,7 +598,7 @@ START_TEST(class_names_are_found)
     put_file("bad", "{ not weights {", 15);
     put_file("zero", "1234567\0x", 9);
     static const struct {
-        const char *classes, *picture, *printed; /* NULL: it is trouble, and says */
+        const char *classes, *image, *printed; /* NULL: it is trouble, and says */
         const char *said;
     } row[] = {
         {"none", NULL, "", ""},
@@ -616,23 +616,23 @@ START_TEST(class_names_are_found)
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         text = row[i].classes;
-        named_picture = row[i].picture;
+        named_image = row[i].image;
         if (!row[i].printed) {
             check_trouble(act_names, row[i].said);
             continue;
         }
         int status = status_of(act_names);
         ck_assert_msg(status == 0 && !strcmp(printed, row[i].printed), "%s, %s: %d, %s%s",
-                      row[i].classes ? row[i].classes : "", row[i].picture ? row[i].picture : "",
+                      row[i].classes ? row[i].classes : "", row[i].image ? row[i].image : "",
                       status, printed, said);
     }
     text = NULL;
-    named_picture = "x.png";
+    named_image = "x.png";
     put_file("classes.txt", "here\n\n", 6);
     check_trouble(act_names, "classes.txt:2");
     put_file("classes.txt", "here\n", 5);
     check_memory(act_names_without_memory);
-    named_picture = "train:3";
+    named_image = "train:3";
     check_memory(act_names_without_memory);
     text = "named";
     check_memory(act_names_without_memory);
@@ -648,7 +648,8 @@ static void act_matrix(void)
 {
     struct matrix matrix = matrix_read(&wish);
     printf("%llu %llu %.3f %d", (unsigned long long)fmnn_confusion_total(matrix.counts),
-           (unsigned long long)matrix.top_right, matrix.cross_entropy, matrix.calibration != NULL);
+           (unsigned long long)matrix.top_correct, matrix.cross_entropy,
+           matrix.calibration != NULL);
     matrix_free(&matrix);
 }
 
@@ -754,15 +755,15 @@ END_TEST
 /* ---- 8. what a file is */
 
 #define DIGEST "0000000000000000000000000000000000000000000000000000000000000000"
-static const struct fmnn_set any = {.name = "any", .title = "Any"};
-static const struct fmnn_set labelled = {
+static const struct fmnn_dataset any = {.name = "any", .title = "Any"};
+static const struct fmnn_dataset labelled = {
     .name = "labelled", .title = "Labelled", .files = {{"i", 0, NULL}, {"l", 8 + 3, NULL}}};
-static const struct fmnn_set sized = {
+static const struct fmnn_dataset sized = {
     .name = "sized", .title = "Sized", .files = {{"i", 16 + 3 * 4, DIGEST}, {"l", 8 + 3, NULL}}};
 
 static struct finding finding;
 
-static const char *verdict_of(const char *path, const struct fmnn_set *set, size_t file)
+static const char *verdict_of(const char *path, const struct fmnn_dataset *set, size_t file)
 {
     static char line[300];
     verify_path(path, set, file, &finding);
@@ -770,7 +771,7 @@ static const char *verdict_of(const char *path, const struct fmnn_set *set, size
     return line;
 }
 
-static void check_verdict(const char *path, const struct fmnn_set *set, size_t file,
+static void check_verdict(const char *path, const struct fmnn_dataset *set, size_t file,
                           enum verdict verdict, const char *why)
 {
     const char *got = verdict_of(path, set, file);
@@ -800,7 +801,7 @@ static void pack(const char *path, const char *how, const void *bytes, size_t co
 START_TEST(files_are_told_apart)
 {
     static const struct {
-        const struct fmnn_set *set;
+        const struct fmnn_dataset *set;
         size_t file;
         const char *bytes;
         size_t count;
@@ -821,7 +822,7 @@ START_TEST(files_are_told_apart)
         {&any, 0, "\0\0\11\3", 4, FILE_DAMAGED, "neither"},
         {&any, 0, "\0\0\10\0", 4, FILE_DAMAGED, "neither"},
         {&any, 0, "\0\0\10\11", 4, FILE_DAMAGED, "neither"},
-        {&any, 0, "\0\0\10\1", 4, FILE_FOREIGN, "of 1 dimension, where pictures have 3"},
+        {&any, 0, "\0\0\10\1", 4, FILE_FOREIGN, "of 1 dimension, where images have 3"},
         {&any, 1, "\0\0\10\3", 4, FILE_FOREIGN, "of 3 dimensions, where labels have 1"},
         {&any, 0, SIZES(N1, N1, "\0\0\0"), 15, FILE_SHORT, "within its header"},
         {&any, 1, "\0\0\10\1\0\0\0", 7, FILE_SHORT, "within its header"},
@@ -842,7 +843,7 @@ START_TEST(files_are_told_apart)
         {&labelled, 0, SIZES(N2, N1, N1) "ab", 18, FILE_FOREIGN, "Labelled has 3 labels there"},
         {&labelled, 0, SIZES(N3, N1, N1) "abc", 19, FILE_GOOD, ""},
         {&sized, 0, SIZES(N2, N2, N2) "abcdefgh", 24, FILE_FOREIGN, "Sized has 3 of 4 pixels"},
-        {&sized, 0, SIZES(N3, N1, N2) "abcdef", 22, FILE_FOREIGN, "3 pictures of 1 x 2; Sized"},
+        {&sized, 0, SIZES(N3, N1, N2) "abcdef", 22, FILE_FOREIGN, "3 images of 1 x 2; Sized"},
         {&sized, 0, SIZES(N3, N2, N2) "abcdefghijkl", 28, FILE_UNKNOWN, "its SHA-256 is"},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -868,7 +869,7 @@ static void put_files(void)
     for (size_t i = 16; i < LARGE; i++)
         large[i] = (unsigned char)(i * i * 2654435761u >> 24 ^ i);
     put_file("plain", large, LARGE);
-    pack("packed.gz", "wb0", large, LARGE); /* as long as the pictures: it is read in parts */
+    pack("packed.gz", "wb0", large, LARGE); /* as long as the images: it is read in parts */
 }
 
 START_TEST(wrappings)

@@ -42,7 +42,7 @@ START_TEST(counts_by_truth_and_prediction)
     ck_assert_uint_eq(fmnn_confusion_count(c, 0, 2), 5);
     ck_assert_uint_eq(fmnn_confusion_count(c, 2, 0), 0);
     ck_assert_uint_eq(fmnn_confusion_total(c), 10);
-    ck_assert_uint_eq(fmnn_confusion_right(c), 5);
+    ck_assert_uint_eq(fmnn_confusion_correct(c), 5);
     ck_assert_double_eq(fmnn_confusion_accuracy(c), 0.5);
     fmnn_confusion_free(c);
     fmnn_confusion_free(NULL);
@@ -84,7 +84,7 @@ START_TEST(refuses_what_cannot_be)
     refuses(c, 0, 0, UINT64_MAX, "2^63");
     ck_assert_uint_eq(fmnn_confusion_total(c), INT64_MAX);
     fmnn_confusion_free(c);
-    ck_assert_ptr_null(fmnn_confusion_new(FMNN_CONFUSION_CLASSES + 1, &error));
+    ck_assert_ptr_null(fmnn_confusion_new(FMNN_CONFUSION_MAX_CLASSES + 1, &error));
     ck_assert_int_eq(error.status, FMNN_USAGE);
 }
 END_TEST
@@ -130,7 +130,7 @@ static struct fmnn_confusion *example(void)
 static void has_shares(const struct fmnn_confusion *c, enum fmnn_normalize by,
                        const double wanted[16])
 {
-    double *share = fmnn_confusion_shares(c, by, &error);
+    double *share = fmnn_confusion_fractions(c, by, &error);
     ck_assert_ptr_nonnull(share);
     for (size_t i = 0; i < 16; i++)
         ck_assert_double_eq(share[i], wanted[i]);
@@ -184,13 +184,13 @@ START_TEST(report_of_many_classes)
     long double macro = 0, weighted = 0;
     uint64_t total = 0;
     for (size_t i = 0; i < N; i++) {
-        uint64_t right = i % 13, wrong = 1 + i % 7;
-        long double recall = (long double)right / (long double)(right + wrong);
-        add(c, i, i, right);
+        uint64_t correct = i % 13, wrong = 1 + i % 7;
+        long double recall = (long double)correct / (long double)(correct + wrong);
+        add(c, i, i, correct);
         add(c, i, (i + 1) % N, wrong);
         macro += recall;
-        weighted += recall * (long double)(right + wrong);
-        total += right + wrong;
+        weighted += recall * (long double)(correct + wrong);
+        total += correct + wrong;
     }
     struct fmnn_report *report = fmnn_confusion_report(c, &error);
     ck_assert_double_eq_tol(report->macro.recall, (double)(macro / N), 1e-14);
@@ -211,7 +211,7 @@ START_TEST(an_empty_matrix)
     ck_assert_double_eq(report->macro.f1, 0);
     ck_assert_double_eq(report->weighted.f1, 0);
     free(report);
-    double *share = fmnn_confusion_shares(c, FMNN_NORMALIZE_ALL, &error);
+    double *share = fmnn_confusion_fractions(c, FMNN_NORMALIZE_ALL, &error);
     ck_assert_ptr_nonnull(share);
     free(share);
     ck_assert_int_eq(fmnn_confusion_pairs(c, &pairs, &count, &error), 0);

@@ -19,15 +19,15 @@ static void put_text(const char *name, const char *text)
 START_TEST(the_table_is_sound)
 {
     size_t count = 0;
-    for (const struct fmnn_set *set; (set = fmnn_set_at(count)); count++) {
-        ck_assert_ptr_eq(fmnn_set_find(set->name), set);
+    for (const struct fmnn_dataset *set; (set = fmnn_dataset_at(count)); count++) {
+        ck_assert_ptr_eq(fmnn_dataset_find(set->name), set);
         ck_assert_uint_gt(set->class_count, 1);
         size_t pinned = 0;
-        for (size_t i = 0; i < FMNN_SET_FILES; i++) {
+        for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
             const char *digest = set->files[i].sha256;
-            ck_assert_str_eq(set->files[i].name, fmnn_set_at(0)->files[i].name);
+            ck_assert_str_eq(set->files[i].name, fmnn_dataset_at(0)->files[i].name);
             uint64_t bytes = set->files[i].bytes;
-            ck_assert(bytes == 0 || bytes == fmnn_set_at(0)->files[i].bytes);
+            ck_assert(bytes == 0 || bytes == fmnn_dataset_at(0)->files[i].bytes);
             ck_assert(bytes || !digest);
             pinned += digest != NULL;
             ck_assert(!digest ||
@@ -35,23 +35,23 @@ START_TEST(the_table_is_sound)
             for (size_t j = 0; digest && j < i; j++)
                 ck_assert_str_ne(digest, set->files[j].sha256);
         }
-        ck_assert(pinned == 0 || pinned == FMNN_SET_FILES);
+        ck_assert(pinned == 0 || pinned == FMNN_DATASET_FILES);
         for (size_t i = 0; i < set->class_count; i++)
             for (size_t j = 0; j < i; j++)
                 ck_assert_str_ne(set->classes[i], set->classes[j]);
     }
     ck_assert_uint_ge(count, 3);
-    ck_assert_ptr_null(fmnn_set_at(SIZE_MAX));
-    ck_assert_ptr_eq(fmnn_set_find("Fashion-MNIST"), fmnn_set_at(0));
-    ck_assert_ptr_null(fmnn_set_find("fashion"));
-    ck_assert_ptr_null(fmnn_set_find(""));
-    ck_assert_str_eq(fmnn_set_at(0)->classes[6], "Shirt");
-    ck_assert_str_eq(fmnn_set_find("kmnist")->classes[9], "wo");
-    ck_assert_uint_eq(fmnn_set_find("emnist-balanced")->class_count, 47);
-    ck_assert_uint_eq(fmnn_set_find("emnist-byclass")->class_count, 62);
-    ck_assert_uint_eq(fmnn_set_find("emnist-letters")->class_count, 26);
-    ck_assert_uint_eq(fmnn_set_find("emnist-letters")->first_label, 1);
-    ck_assert_str_eq(fmnn_set_find("emnist-balanced")->classes[46], "t");
+    ck_assert_ptr_null(fmnn_dataset_at(SIZE_MAX));
+    ck_assert_ptr_eq(fmnn_dataset_find("Fashion-MNIST"), fmnn_dataset_at(0));
+    ck_assert_ptr_null(fmnn_dataset_find("fashion"));
+    ck_assert_ptr_null(fmnn_dataset_find(""));
+    ck_assert_str_eq(fmnn_dataset_at(0)->classes[6], "Shirt");
+    ck_assert_str_eq(fmnn_dataset_find("kmnist")->classes[9], "wo");
+    ck_assert_uint_eq(fmnn_dataset_find("emnist-balanced")->class_count, 47);
+    ck_assert_uint_eq(fmnn_dataset_find("emnist-byclass")->class_count, 62);
+    ck_assert_uint_eq(fmnn_dataset_find("emnist-letters")->class_count, 26);
+    ck_assert_uint_eq(fmnn_dataset_find("emnist-letters")->first_label, 1);
+    ck_assert_str_eq(fmnn_dataset_find("emnist-balanced")->classes[46], "t");
 }
 END_TEST
 

@@ -11,7 +11,7 @@
 #include "engine/profile.h"
 #include "runner.h"
 
-/* One run on the first n pictures of the data. */
+/* One run on the first n images of the data. */
 struct once {
     const struct fmnn_data *data;
     size_t n;
@@ -25,7 +25,7 @@ struct once {
 static bool feed_once(void *state, struct fm_run *run)
 {
     struct once *once = state;
-    run->pictures = once->n;
+    run->images = once->n;
     bool more = !once->done;
     once->done = true;
     return more;
@@ -254,7 +254,7 @@ START_TEST(convolution_is_that_of_plain_loops)
 END_TEST
 
 /* The first dense layer leaves out dark pixels; plain loops do not. Forward and the weight's
-   gradient, for numbers of pictures, pixels and units that fill nothing. */
+   gradient, for numbers of images, pixels and units that fill nothing. */
 START_TEST(dark_pixels_left_out_do_not_show)
 {
     enum { H = 11, W = 13, UNITS = 69 };
@@ -282,7 +282,7 @@ START_TEST(dark_pixels_left_out_do_not_show)
         for (size_t u = 0; u < UNITS; u++) {
             for (size_t i = 0; i < n; i++) {
                 const struct fm_place *out = &plan->step[1].out;
-                float wanted = 0, got = plan->workspace[out->origin + i * out->picture + u];
+                float wanted = 0, got = plan->workspace[out->origin + i * out->image + u];
                 for (size_t k = 0; k < H * W; k++)
                     wanted = fmaf((float)data->pixels[i * H * W + k] / 255.0f,
                                   weight[u * H * W + k], wanted);
@@ -293,9 +293,9 @@ START_TEST(dark_pixels_left_out_do_not_show)
             for (size_t k = 0; k < H * W; k++) {
                 float wanted = 0, got = g[u * H * W + k];
                 for (size_t i = 0; i < n; i++)
-                    wanted = fmaf((float)data->pixels[i * H * W + k] / 255.0f,
-                                  plan->workspace[last->back.origin + i * last->back.picture + u],
-                                  wanted);
+                    wanted =
+                        fmaf((float)data->pixels[i * H * W + k] / 255.0f,
+                             plan->workspace[last->back.origin + i * last->back.image + u], wanted);
                 wanted += 0;
                 ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: g %.9g, wanted %.9g",
                               kernels->name, (double)got, (double)wanted);
@@ -404,7 +404,7 @@ static bool feed_steps(void *state, struct fm_run *run)
     if (steps->step == steps->last)
         return false;
     steps->optimizer->begin(&steps->recipe, ++steps->step, steps->power, &steps->update);
-    run->pictures = steps->once.n;
+    run->images = steps->once.n;
     return true;
 }
 
@@ -602,16 +602,16 @@ END_TEST
 /* Seconds that some hundred small batches take, the least of three times. */
 static double time_of_threads(const struct fmnn_data *data, unsigned threads)
 {
-    double least = HUGE_VAL;
+    double min = HUGE_VAL;
     for (int i = 0; i < 3; i++) {
         struct fmnn_net *net = make_net(8, 19);
         double start = fm_now();
         for (int k = 0; k < 20; k++)
             train_some(net, data, NULL, threads, "adam");
-        least = fmin(least, fm_now() - start);
+        min = fmin(min, fm_now() - start);
         fmnn_net_free(net);
     }
-    return least;
+    return min;
 }
 
 /* Threads that take the processor from one another do not wait by keeping it busy: they would need
@@ -628,7 +628,7 @@ START_TEST(threads_above_the_processors_do_not_crawl)
 }
 END_TEST
 
-/* A picture's result does not depend on its neighbours, its row, the batch, threads or kernels. */
+/* An image's result does not depend on its neighbours, its row, the batch, threads or kernels. */
 START_TEST(predictions_stand_alone)
 {
     enum { N = 37 };
@@ -636,7 +636,7 @@ START_TEST(predictions_stand_alone)
     struct fmnn_net *net = make_net((size_t)_i, 14);
     struct fmnn_data *data = make_data(net, N, 15);
     size_t size = net->height * net->width;
-    uint8_t *turned = malloc(N * size); /* the last picture first */
+    uint8_t *turned = malloc(N * size); /* the last image first */
     for (size_t n = 0; n < N; n++)
         memcpy(turned + (N - 1 - n) * size, data->pixels + n * size, size);
     float *one = calloc(N * net->classes, sizeof *one), *p = calloc(N * net->classes, sizeof *p);
@@ -666,7 +666,7 @@ START_TEST(predictions_stand_alone)
 }
 END_TEST
 
-/* What is laid out for a picture that never comes costs next to no memory: a gigabyte here. */
+/* What is laid out for an image that never comes costs next to no memory: a gigabyte here. */
 START_TEST(a_workspace_costs_what_is_used)
 {
     struct fmnn_model *model =

@@ -314,7 +314,7 @@ static int act_names(struct fmnn_error *err)
 
 /* Made before anything fails. */
 static struct fmnn_net *net;
-static struct fmnn_data *pictures;
+static struct fmnn_data *images;
 static struct fmnn_training training = {
     .recipe = {.optimizer = "adam", .lr = 0.001, .batch = 8, .epochs = 3}, .threads = 1};
 static struct fmnn_trainer *trainer;
@@ -372,7 +372,7 @@ static int act_read_net(struct fmnn_error *err)
 
 static int act_resume(struct fmnn_error *err)
 {
-    struct fmnn_trainer *other = fmnn_trainer_new(net, pictures, pictures, &training, err);
+    struct fmnn_trainer *other = fmnn_trainer_new(net, images, images, &training, err);
     int status = other ? fmnn_trainer_resume(other, "checkpoint", err) : -1;
     if (status == 0)
         note_bytes(&fmnn_trainer_epoch(other, 1)->loss, sizeof(double));
@@ -403,7 +403,7 @@ static const struct {
     {"an IDX file", act_idx},
     {"a gzip IDX file", act_gzip},
     {"shapes", act_shape},
-    {"pictures by name", act_images},
+    {"images by name", act_images},
     {"PNG files", act_png},
     {"writing IDX", act_write_idx},
     {"tables", act_table},
@@ -509,9 +509,9 @@ static void make_files(void)
     struct fmnn_names *names = fmnn_names_copy(name, 3, NULL);
     ck_assert_int_eq(fmnn_net_set_names(net, names, NULL), 0);
     fmnn_names_free(names);
-    pictures = make_data(net, 20, 2);
+    images = make_data(net, 20, 2);
     training.exact = true;
-    trainer = fmnn_trainer_new(net, pictures, pictures, &training, NULL);
+    trainer = fmnn_trainer_new(net, images, images, &training, NULL);
     while (fmnn_trainer_advance(trainer, NULL) != FMNN_EPOCH)
         continue;
     net->training = strdup("{}");
@@ -522,7 +522,7 @@ static void make_files(void)
 static void remove_files(void)
 {
     fmnn_trainer_free(trainer);
-    fmnn_data_free(pictures);
+    fmnn_data_free(images);
     fmnn_net_free(net);
     unlink("data/train-images-idx3-ubyte");
     unlink("data/classes.txt");

@@ -8,7 +8,7 @@
 #include "runner.h"
 #include "scratch.h"
 
-/* 3 pictures of 2 x 4: byte i is i. */
+/* 3 images of 2 x 4: byte i is i. */
 enum { ROWS = 3, ROW = 8, DATA = ROWS * ROW, HEADER = 16, WHOLE = HEADER + DATA };
 
 static void make_good(uint8_t bytes[WHOLE])
@@ -40,17 +40,17 @@ static size_t deflate_to(uint8_t *out, size_t room, const uint8_t *bytes, size_t
 /* Read onward, what is wrong must be found at the last row at the latest. */
 static void refused_onward(const char *what, const char *path, const struct fmnn_error *why)
 {
-    enum { MOST = 1 << 20 };
+    enum { LIMIT = 1 << 20 };
     struct fmnn_error err = {0};
     struct fmnn_idx *idx = fm_idx_open_onward(path, &err);
     size_t rows = idx ? fmnn_idx_size(idx, 0) : 0, row = idx ? fmnn_idx_row_bytes(idx) : 0;
-    uint8_t *bytes = malloc(MOST);
+    uint8_t *bytes = malloc(LIMIT);
     ck_assert_ptr_nonnull(bytes);
-    bool failed = !idx || row > MOST; /* no picture is so large */
+    bool failed = !idx || row > LIMIT; /* no image is so large */
     for (size_t i = 0; i < rows && !failed; i++)
         failed = fmnn_idx_read(idx, i, 1, bytes, &err) != 0;
     ck_assert_msg(failed, "%s: accepted", what);
-    if (row <= MOST && !strstr(why->message, "too large to be inflated"))
+    if (row <= LIMIT && !strstr(why->message, "too large to be inflated"))
         ck_assert_str_eq(err.message, why->message);
     fmnn_idx_close(idx);
     free(bytes);

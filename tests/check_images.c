@@ -1,4 +1,4 @@
-/* check_images.c -- pictures by name: rows of IDX files, PNG files, and names that name nothing. */
+/* check_images.c -- images by name: rows of IDX files, PNG files, and names that name nothing. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -86,7 +86,7 @@ static void refused(struct fmnn_images *images, const char *image, const char *m
     ck_assert_int_eq(fmnn_images_read(images, image, H, W, pixels, NULL), -1);
 }
 
-START_TEST(rows_and_pictures)
+START_TEST(rows_and_images)
 {
     struct fmnn_images *images = fmnn_images_new("data", &error);
     for (unsigned i = 0; i < 60; i++) {
@@ -167,17 +167,17 @@ START_TEST(bad_names)
     char message[256];
     for (size_t i = 0; i < FM_COUNT(bad); i++) {
         snprintf(message, sizeof message,
-                 "'%s' names no picture: that is train:N, test:N, FILE:N for row N of an IDX file, "
+                 "'%s' names no image: that is train:N, test:N, FILE:N for row N of an IDX file, "
                  "or a path that ends in .png",
                  bad[i]);
         refused(images, bad[i], message);
     }
-    refused(images, "", "the name of the picture is empty");
+    refused(images, "", "the name of the image is empty");
     char name[5000];
     memset(name, 'x', sizeof name);
     strcpy(name + sizeof name - 5, ".png");
     refused(images, name,
-            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: the name of the picture is too long "
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: the name of the image is too long "
             "(4999 bytes)");
     fmnn_images_free(images);
 }
@@ -191,15 +191,15 @@ START_TEST(what_is_not_there)
             "train:18446744073709551615: data/train-images-idx3-ubyte has rows 0..59");
     refused(images, "data/train-labels-idx1-ubyte:0",
             "data/train-labels-idx1-ubyte:0: data/train-labels-idx1-ubyte is a label file, not "
-            "pictures");
-    refused(images, "wide:0", "wide:0: wide has pictures of 3x4097, more than 4096 in a direction");
-    refused(images, "tall:0", "tall:0: tall has pictures of 4097x1, more than 4096 in a direction");
-    refused(images, "flat:0", "flat:0: flat has rank 2; gray pictures have rank 3");
+            "images");
+    refused(images, "wide:0", "wide:0: wide has images of 3x4097, more than 4096 in a direction");
+    refused(images, "tall:0", "tall:0: tall has images of 4097x1, more than 4096 in a direction");
+    refused(images, "flat:0", "flat:0: flat has rank 2; gray images have rank 3");
     uint8_t pixels[BYTES];
     ck_assert_int_eq(fmnn_images_read(images, "train:1", H, W + 1, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "train:1: the picture is 3x5, but 3x6 is needed");
+    ck_assert_str_eq(error.message, "train:1: the image is 3x5, but 3x6 is needed");
     ck_assert_int_eq(fmnn_images_read(images, "one.png", H - 1, W, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "one.png: the picture is 3x5, but 2x5 is needed");
+    ck_assert_str_eq(error.message, "one.png: the image is 3x5, but 2x5 is needed");
     refused(images, "none:0", "none[.gz]: No such file or directory");
     refused(images, "Train:0", "Train[.gz]: No such file or directory");
     refused(images, "none.png", "none.png: No such file or directory");
@@ -224,9 +224,9 @@ START_TEST(another_size)
     struct fmnn_images *images = fmnn_images_new("data", &error);
     uint8_t pixels[W * H];
     ck_assert_int_eq(fmnn_images_read(images, "train:0", W, H, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "train:0: the picture is 3x5, but 5x3 is needed");
+    ck_assert_str_eq(error.message, "train:0: the image is 3x5, but 5x3 is needed");
     ck_assert_int_eq(fmnn_images_read(images, "one.png", 1, 1, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "one.png: the picture is 3x5, but 1x1 is needed");
+    ck_assert_str_eq(error.message, "one.png: the image is 3x5, but 1x1 is needed");
     ck_assert_int_eq(error.status, FMNN_DATA);
     fmnn_images_free(images);
 }
@@ -266,7 +266,7 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("images");
-    tcase_add_test(tcase, rows_and_pictures);
+    tcase_add_test(tcase, rows_and_images);
     tcase_add_test(tcase, files_stay_open);
     tcase_add_test(tcase, many_files);
     tcase_add_test(tcase, bad_names);

@@ -158,10 +158,10 @@ START_TEST(the_nearest_word)
     static const char *const first[] = {"epochsa", "epochsb", NULL};
     static const char *const far[] = {"a", "b", NULL};
     static const char *const shorter[] = {"epoch", NULL};
-    ck_assert_str_eq(fmnn_nearest("optimizer", exchanged), "optimizre");
-    ck_assert_str_eq(fmnn_nearest("epochs", first), "epochsa");
-    ck_assert_str_eq(fmnn_nearest("epochs", shorter), "epoch");
-    ck_assert_ptr_null(fmnn_nearest("abcdef", far));
+    ck_assert_str_eq(fmnn_suggest("optimizer", exchanged), "optimizre");
+    ck_assert_str_eq(fmnn_suggest("epochs", first), "epochsa");
+    ck_assert_str_eq(fmnn_suggest("epochs", shorter), "epoch");
+    ck_assert_ptr_null(fmnn_suggest("abcdef", far));
 }
 END_TEST
 
@@ -401,19 +401,19 @@ START_TEST(starting_weights_are_he_normal)
         size_t count = fm_parameter_count(p);
         float *w = malloc(count * sizeof *w);
         fmnn_net_get(net, i, w);
-        double sum = 0, squares = 0, most = 0, deviation = sqrt(2.0 / (double)(p->c * p->h * p->w));
+        double sum = 0, squares = 0, max = 0, deviation = sqrt(2.0 / (double)(p->c * p->h * p->w));
         for (size_t k = 0; k < count; k++) {
             sum += (double)w[k];
             squares += (double)w[k] * (double)w[k];
-            most = fmax(most, fabs((double)w[k]));
+            max = fmax(max, fabs((double)w[k]));
         }
         if (p->rank == 1) {
-            ck_assert(!(most > 0));
+            ck_assert(!(max > 0));
         } else {
             double n = (double)count;
             ck_assert_double_lt(fabs(sum / n), 4 * deviation / sqrt(n));
             ck_assert_double_lt(fabs(sqrt(squares / n) / deviation - 1), 4 / sqrt(n));
-            ck_assert_double_lt(most, 2 * deviation / 0.8796);
+            ck_assert_double_lt(max, 2 * deviation / 0.8796);
         }
         free(w);
     }

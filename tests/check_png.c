@@ -14,7 +14,7 @@ static uint8_t luma(unsigned r, unsigned g, unsigned b)
     return (uint8_t)((299 * r + 587 * g + 114 * b + 500) / 1000);
 }
 
-/* ---- good pictures, written by libpng
+/* ---- good images, written by libpng
  * ------------------------------------------------------------- */
 
 enum { W = 13, H = 9 };
@@ -137,7 +137,7 @@ START_TEST(every_kind)
 }
 END_TEST
 
-/* ---- pictures made by hand
+/* ---- images made by hand
  * ------------------------------------------------------------------------ */
 
 static uint8_t file[1 << 21];
@@ -189,7 +189,7 @@ static void ihdr(size_t width, size_t height, unsigned depth, unsigned type, uns
     chunk("IHDR", b, sizeof b);
 }
 
-/* The data of a 4 x 3 picture of 8 bits, filter byte first in each row, as zlib has it. */
+/* The data of a 4 x 3 image of 8 bits, filter byte first in each row, as zlib has it. */
 static uint8_t packed[256];
 static size_t packed_bytes;
 
@@ -290,7 +290,7 @@ START_TEST(by_hand)
     gray_start();
     chunk("acTL", "\0\0\0\1\0\0\0\0", 8);
     idat_end();
-    accepted("APNG: its first picture");
+    accepted("APNG: its first image");
 }
 END_TEST
 
@@ -330,7 +330,7 @@ START_TEST(truncated)
 }
 END_TEST
 
-/* Every bit of a picture matters, but the length of chunks may happen to reach beyond the end. */
+/* Every bit of an image matters, but the length of chunks may happen to reach beyond the end. */
 START_TEST(any_bit)
 {
     gray_start();
@@ -487,7 +487,7 @@ START_TEST(bad_palettes)
     gray_start();
     chunk("PLTE", &index, 0);
     idat_end();
-    refused("palette of a gray picture", "PLTE: ");
+    refused("palette of a gray image", "PLTE: ");
 
     palette_start(2);
     chunk("tRNS", "123", 3);

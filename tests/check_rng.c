@@ -50,18 +50,18 @@ END_TEST
 START_TEST(truncated_normal_moments)
 {
     enum { N = 1000000 };
-    double sum = 0, squares = 0, most = 0, inner = 0;
+    double sum = 0, squares = 0, max = 0, inner = 0;
     for (uint64_t i = 0; i < N; i++) {
         double x = fm_random_truncated_normal(fm_random(1, FM_RNG_INIT, 0, i));
         sum += x;
         squares += x * x;
-        most = fmax(most, fabs(x));
+        max = fmax(max, fabs(x));
         inner += fabs(x) * 0.87962566103423978 < 1;
     }
     ck_assert_double_lt(fabs(sum / N), 0.005);
     ck_assert_double_lt(fabs(squares / N - 1), 0.005);
-    ck_assert_double_lt(most, 2 / 0.87962566103423978);
-    ck_assert_double_gt(most, 1.999 / 0.87962566103423978);
+    ck_assert_double_lt(max, 2 / 0.87962566103423978);
+    ck_assert_double_gt(max, 1.999 / 0.87962566103423978);
     ck_assert_double_lt(fabs(inner / N - 0.682689492 / 0.954499736), 0.002);
 }
 END_TEST

@@ -18,16 +18,16 @@
 static const float weights[6] = {1, -2.5f, 3e-38f, -0.0f, 1e30f, 7};
 static const float bias[3] = {0.5f, 0.25f, 0.125f};
 static const uint64_t state[2] = {UINT64_C(0x0123456789abcdef), UINT64_MAX};
-static const struct fm_entry entries[] = {
+static const struct fm_tensor entries[] = {
     {.name = "0.weight", .dtype = FM_F32, .rank = 2, .size = {3, 2}, .data = weights},
     {.name = "0.bias", .dtype = FM_F32, .rank = 1, .size = {3}, .data = bias},
     {.name = "state", .dtype = FM_U64, .rank = 1, .size = {2}, .data = state},
     {.name = "nothing \"\\/\u00e9", .dtype = FM_F32, .rank = 3, .size = {4, 0, 4}},
     {.name = "one", .dtype = FM_F32, .data = bias},
 };
-static const struct fm_pair pairs[] = {{"fmnn.version", "1.0"},
-                                       {"fmnn.classes", "[\"T-shirt/top\",\"b\"]"},
-                                       {"zz", "tab\tline\nquote\" \\ \u00e9 \x01"}};
+static const struct fm_metadata pairs[] = {{"fmnn.version", "1.0"},
+                                           {"fmnn.classes", "[\"T-shirt/top\",\"b\"]"},
+                                           {"zz", "tab\tline\nquote\" \\ \u00e9 \x01"}};
 
 static void write_good(const char *name)
 {
@@ -64,7 +64,7 @@ static void check_good(struct fm_safetensors *got)
     ck_assert_ptr_null(fm_safetensors_find(got, "__metadata__"));
     ck_assert_uint_eq((uintptr_t)fm_safetensors_at(got, 0)->data % 64, 0);
     for (size_t i = 0; i < FM_COUNT(entries); i++) {
-        const struct fm_entry *entry = fm_safetensors_find(got, entries[i].name);
+        const struct fm_tensor *entry = fm_safetensors_find(got, entries[i].name);
         ck_assert_ptr_nonnull(entry);
         ck_assert_str_eq(entry->name, entries[i].name);
         ck_assert_int_eq(entry->dtype, entries[i].dtype);
@@ -173,7 +173,7 @@ START_TEST(large)
     ck_assert_ptr_nonnull(values);
     for (int i = 0; i < SIZE; i++)
         values[i] = (float)i * 0.25f;
-    struct fm_entry entry = {
+    struct fm_tensor entry = {
         .name = "w", .dtype = FM_F32, .rank = 1, .size = {SIZE}, .data = values};
     FILE *stream = fopen("large", "wb");
     ck_assert(stream && fputc('x', stream) == 'x');
@@ -204,7 +204,7 @@ static float element(size_t i)
     return (float)(i * 2654435761u >> 7 & 0xffffff);
 }
 
-static void give_elements(const struct fm_entry *entry, size_t row, size_t rows, float *values)
+static void give_elements(const struct fm_tensor *entry, size_t row, size_t rows, float *values)
 {
     size_t first = *(const size_t *)entry->giver, width = entry->rank ? PIECE_ROW : 1;
     for (size_t i = 0; i < rows * width; i++)
@@ -216,7 +216,7 @@ struct taken {
     bool refuse;
 };
 
-static int take_elements(void *to, const struct fm_entry *entry, size_t row, size_t rows,
+static int take_elements(void *to, const struct fm_tensor *entry, size_t row, size_t rows,
                          const float *values, struct fmnn_error *err)
 {
     struct taken *taken = to;
@@ -243,10 +243,11 @@ START_TEST(piece_by_piece)
     ck_assert_ptr_nonnull(values);
     for (size_t i = 0; i < (size_t)PIECE_ROWS * PIECE_ROW; i++)
         values[i] = element(i);
-    struct fm_entry held[] = {{.name = "w", .rank = 2, .size = {PIECE_ROWS, PIECE_ROW}},
-                              {.name = "n", .dtype = FM_U64, .rank = 1, .size = {2}, .data = state},
-                              {.name = "o"}};
-    struct fm_entry given[3];
+    struct fm_tensor held[] = {
+        {.name = "w", .rank = 2, .size = {PIECE_ROWS, PIECE_ROW}},
+        {.name = "n", .dtype = FM_U64, .rank = 1, .size = {2}, .data = state},
+        {.name = "o"}};
+    struct fm_tensor given[3];
     memcpy(given, held, sizeof held);
     held[0].data = values;
     held[2].data = &one;
@@ -283,13 +284,13 @@ END_TEST
 /* A row that is more than a piece, no rows, and rows of nothing. */
 enum { WIDE = (8 << 20) / 4 + 5 };
 
-static void give_rows(const struct fm_entry *entry, size_t row, size_t rows, float *values)
+static void give_rows(const struct fm_tensor *entry, size_t row, size_t rows, float *values)
 {
     for (size_t i = 0; i < rows * entry->size[1]; i++)
         values[i] = element(row * entry->size[1] + i);
 }
 
-static int take_rows(void *to, const struct fm_entry *entry, size_t row, size_t rows,
+static int take_rows(void *to, const struct fm_tensor *entry, size_t row, size_t rows,
                      const float *values, struct fmnn_error *err)
 {
     size_t *taken = to, wrong = 0;
@@ -305,9 +306,9 @@ static int take_rows(void *to, const struct fm_entry *entry, size_t row, size_t 
 
 START_TEST(rows_of_any_length)
 {
-    struct fm_entry entry[] = {{.name = "columns", .rank = 2, .size = {0, 3}, .give = give_rows},
-                               {.name = "rows", .rank = 2, .size = {3, 0}, .give = give_rows},
-                               {.name = "wide", .rank = 2, .size = {2, WIDE}, .give = give_rows}};
+    struct fm_tensor entry[] = {{.name = "columns", .rank = 2, .size = {0, 3}, .give = give_rows},
+                                {.name = "rows", .rank = 2, .size = {3, 0}, .give = give_rows},
+                                {.name = "wide", .rank = 2, .size = {2, WIDE}, .give = give_rows}};
     struct fmnn_error err = {0};
     size_t taken = 0;
     FILE *stream = fopen("wide", "wb");
@@ -325,11 +326,11 @@ END_TEST
 START_TEST(many)
 {
     enum { COUNT = 10000 };
-    static struct fm_entry all[COUNT];
+    static struct fm_tensor all[COUNT];
     static char names[COUNT][16];
     for (int i = 0; i < COUNT; i++) {
         snprintf(names[i], sizeof names[i], "t%d", i);
-        all[i] = (struct fm_entry){.name = names[i], .dtype = FM_F32, .data = bias};
+        all[i] = (struct fm_tensor){.name = names[i], .dtype = FM_F32, .data = bias};
     }
     FILE *stream = fopen("many", "wb");
     ck_assert_ptr_nonnull(stream);
@@ -345,8 +346,8 @@ START_TEST(many)
 }
 END_TEST
 
-static void write_refused(const struct fm_pair *pair, const struct fm_entry *entry, size_t count,
-                          const char *fragment)
+static void write_refused(const struct fm_metadata *pair, const struct fm_tensor *entry,
+                          size_t count, const char *fragment)
 {
     struct fmnn_error err;
     FILE *stream = tmpfile();
@@ -360,10 +361,10 @@ static void write_refused(const struct fm_pair *pair, const struct fm_entry *ent
 
 START_TEST(writer_refuses)
 {
-    static char long_name[FM_MOST_NAME + 2], huge[FM_MOST_HEADER];
-    memset(long_name, 'n', FM_MOST_NAME + 1);
+    static char long_name[FM_MAX_NAME + 2], huge[FM_MAX_HEADER];
+    memset(long_name, 'n', FM_MAX_NAME + 1);
     memset(huge, 'h', sizeof huge - 1);
-    struct fm_entry bad[2] = {entries[0], entries[0]};
+    struct fm_tensor bad[2] = {entries[0], entries[0]};
     write_refused(NULL, bad, 2, "given twice");
     bad[0].name = "";
     write_refused(NULL, bad, 1, "empty name");
@@ -379,12 +380,12 @@ START_TEST(writer_refuses)
     bad[0].rank = 2;
     bad[0].size[0] = bad[0].size[1] = (size_t)1 << (4 * sizeof(size_t) - 1);
     write_refused(NULL, bad, 1, "too large");
-    write_refused(NULL, bad, FM_MOST_TENSORS + 1, "too many tensors");
-    write_refused(&(struct fm_pair){"format", "x"}, NULL, 0, "'format' given twice");
-    write_refused(&(struct fm_pair){"fmnn.xxh128", "x"}, NULL, 0, "given twice");
-    write_refused(&(struct fm_pair){"k", "\xc3"}, NULL, 0, "not UTF-8");
-    write_refused(&(struct fm_pair){"\xc3", "k"}, NULL, 0, "not UTF-8");
-    struct fm_entry big[3] = {entries[0], entries[0], entries[0]};
+    write_refused(NULL, bad, FM_MAX_TENSORS + 1, "too many tensors");
+    write_refused(&(struct fm_metadata){"format", "x"}, NULL, 0, "'format' given twice");
+    write_refused(&(struct fm_metadata){"fmnn.xxh128", "x"}, NULL, 0, "given twice");
+    write_refused(&(struct fm_metadata){"k", "\xc3"}, NULL, 0, "not UTF-8");
+    write_refused(&(struct fm_metadata){"\xc3", "k"}, NULL, 0, "not UTF-8");
+    struct fm_tensor big[3] = {entries[0], entries[0], entries[0]};
     static const char *const names[] = {"a", "b", "c"};
     for (int i = 0; i < 3; i++) { /* each might be, but not all of them together */
         big[i].name = names[i];
@@ -392,7 +393,7 @@ START_TEST(writer_refuses)
         big[i].size[0] = (size_t)INT64_MAX / 2 / 4;
     }
     write_refused(NULL, big, 3, "too large");
-    write_refused(&(struct fm_pair){"k", huge}, NULL, 0, "too much for the header");
+    write_refused(&(struct fm_metadata){"k", huge}, NULL, 0, "too much for the header");
     FILE *full = fopen("/dev/full", "wb");
     struct fmnn_error err;
     if (full) {
@@ -625,9 +626,9 @@ START_TEST(bad_lengths)
     refused("N to the end", "does not end with '}'");
     put_header(length - 1, header, length, 8);
     refused("N one less", "damaged header");
-    put_header(FM_MOST_HEADER, header, length, 8);
+    put_header(FM_MAX_HEADER, header, length, 8);
     refused("N at the limit", "truncated: it ends within its header");
-    put_header(FM_MOST_HEADER + 1, header, length, 8);
+    put_header(FM_MAX_HEADER + 1, header, length, 8);
     refused("N above the limit", "its header would have 1048577 bytes, 1048576 are the most");
     put_header(SIZE_MAX, header, length, 8);
     refused("N of ones", "not a weights file: its header would have ");
@@ -647,47 +648,47 @@ END_TEST
 /* A header of the greatest length, 200,000 brackets in one, a name of 255 bytes and of 256. */
 START_TEST(limits)
 {
-    static char text[FM_MOST_HEADER + 1];
+    static char text[FM_MAX_HEADER + 1];
     static const char good[] = "{" META "," A "}";
-    memset(text, ' ', FM_MOST_HEADER);
+    memset(text, ' ', FM_MAX_HEADER);
     memcpy(text, good, sizeof good - 1);
-    put_header(FM_MOST_HEADER, text, FM_MOST_HEADER, 8);
+    put_header(FM_MAX_HEADER, text, FM_MAX_HEADER, 8);
     struct fm_safetensors *got = fm_safetensors_read("hand", NULL);
     ck_assert_ptr_nonnull(got);
     fm_safetensors_free(got);
 
-    memset(text, '[', FM_MOST_HEADER);
+    memset(text, '[', FM_MAX_HEADER);
     memcpy(text, "{\"a\":", 5);
     text[200000] = '}';
     put_header(200001, text, 200001, 0);
     refused("brackets", "is nested too deeply");
 
-    for (size_t length = FM_MOST_NAME; length <= FM_MOST_NAME + 1; length++) {
-        char name[FM_MOST_NAME + 2] = "";
+    for (size_t length = FM_MAX_NAME; length <= FM_MAX_NAME + 1; length++) {
+        char name[FM_MAX_NAME + 2] = "";
         memset(name, 'n', length);
         int bytes =
             snprintf(text, sizeof text, "{" META "," T("%s", "F32", "[2]", "0", "8") "}", name);
         put_header((size_t)bytes, text, (size_t)bytes, 8);
-        if (length > FM_MOST_NAME)
+        if (length > FM_MAX_NAME)
             refused("a long name", "a tensor's name of 256 bytes: it may have 1 to 255");
         got = fm_safetensors_read("hand", NULL);
-        ck_assert_int_eq(got != NULL, length == FM_MOST_NAME);
+        ck_assert_int_eq(got != NULL, length == FM_MAX_NAME);
         fm_safetensors_free(got);
     }
 
     static char crowd[(size_t)4 << 20];
     char *q = crowd + sprintf(crowd, "{" META);
-    for (int i = 0; i <= FM_MOST_TENSORS; i++)
+    for (int i = 0; i <= FM_MAX_TENSORS; i++)
         q += sprintf(q, ",\"%x\":0", i);
     q += sprintf(q, "}");
-    ck_assert_int_lt(q - crowd, FM_MOST_HEADER);
+    ck_assert_int_lt(q - crowd, FM_MAX_HEADER);
     put_header((size_t)(q - crowd), crowd, (size_t)(q - crowd), 0);
     refused("too many", "65537 tensors, 65536 are the most");
 
     char *p = text + sprintf(text, "{" META);
     for (int i = 0; i <= 21000; i++)
         p += sprintf(p, ",\"%x\":{\"dtype\":\"F32\",\"shape\":[],\"", i);
-    ck_assert_int_lt(p - text, FM_MOST_HEADER);
+    ck_assert_int_lt(p - text, FM_MAX_HEADER);
     put_header((size_t)(p - text), text, (size_t)(p - text), 0);
     refused("many, cut", "does not end with '}'");
 }

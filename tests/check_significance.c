@@ -18,7 +18,7 @@ static void is_near(double got, double wanted, double tolerance)
 START_TEST(wilson)
 {
     static const struct {
-        uint64_t right, total;
+        uint64_t correct, total;
         double low, high;
     } known[] = {
         {0, 1, 0, 0.79345068562276266},
@@ -32,7 +32,7 @@ START_TEST(wilson)
         {3000000000000000, 4000000000000000, 0.74999998658104372, 0.75000001341895584},
     };
     for (size_t i = 0; i < FM_COUNT(known); i++) {
-        struct fmnn_interval in = fmnn_wilson(known[i].right, known[i].total);
+        struct fmnn_interval in = fmnn_wilson(known[i].correct, known[i].total);
         is_near(in.low, known[i].low, 1e-13);
         is_near(in.high, known[i].high, 1e-13);
     }
@@ -80,8 +80,8 @@ END_TEST
 /* Against sums of Pascal's triangle, which are exact so far. */
 START_TEST(mcnemar_by_definition)
 {
-    enum { MOST = 52 };
-    for (unsigned n = 1; n <= MOST; n++) {
+    enum { LIMIT = 52 };
+    for (unsigned n = 1; n <= LIMIT; n++) {
         double choose = 1, sum = 0;
         for (unsigned k = 0; k <= n / 2; k++) {
             sum += choose;
@@ -120,9 +120,9 @@ static struct fmnn_calibration *calibration(size_t bins)
     return c;
 }
 
-static void add(struct fmnn_calibration *c, double confidence, bool right, uint64_t count)
+static void add(struct fmnn_calibration *c, double confidence, bool correct, uint64_t count)
 {
-    ck_assert_msg(fmnn_calibration_add(c, confidence, right, count, &error) == 0, "%s",
+    ck_assert_msg(fmnn_calibration_add(c, confidence, correct, count, &error) == 0, "%s",
                   error.message);
 }
 
@@ -130,35 +130,35 @@ START_TEST(bins_and_error)
 {
     struct fmnn_calibration *c = calibration(4);
     ck_assert_double_nan(fmnn_calibration_error(c));
-    ck_assert_double_nan(fmnn_calibration_worst(c));
-    ck_assert_double_nan(fmnn_calibration_whole(c).accuracy);
+    ck_assert_double_nan(fmnn_calibration_max_error(c));
+    ck_assert_double_nan(fmnn_calibration_total(c).accuracy);
     add(c, 0, false, 1); /* 0 is in the first bin, an edge in the lower one */
     add(c, 0.25, true, 1);
     add(c, 0.75, true, 3);
     add(c, 0.625, false, 1);
     add(c, 1, true, 2);
     add(c, 0.875, true, 0);
-    static const uint64_t rows[] = {2, 0, 4, 2}, right[] = {1, 0, 3, 2};
+    static const uint64_t rows[] = {2, 0, 4, 2}, correct[] = {1, 0, 3, 2};
     static const double confidence[] = {0.125, 0, 2.875 / 4, 1};
     for (size_t i = 0; i < 4; i++) {
         struct fmnn_bin bin = fmnn_calibration_bin(c, i);
         ck_assert_double_eq(bin.from, (double)i / 4);
         ck_assert_double_eq(bin.to, (double)(i + 1) / 4);
         ck_assert_uint_eq(bin.rows, rows[i]);
-        ck_assert_uint_eq(bin.right, right[i]);
+        ck_assert_uint_eq(bin.correct, correct[i]);
         if (rows[i]) {
             is_near(bin.confidence, confidence[i], 1e-15);
-            ck_assert_double_eq(bin.accuracy, (double)right[i] / (double)rows[i]);
+            ck_assert_double_eq(bin.accuracy, (double)correct[i] / (double)rows[i]);
         } else {
             ck_assert_double_nan(bin.confidence);
             ck_assert_double_nan(bin.accuracy);
         }
     }
     is_near(fmnn_calibration_error(c), (2 * 0.375 + 4 * 0.03125 + 0) / 8, 1e-15);
-    is_near(fmnn_calibration_worst(c), 0.375, 1e-15);
-    struct fmnn_bin whole = fmnn_calibration_whole(c);
+    is_near(fmnn_calibration_max_error(c), 0.375, 1e-15);
+    struct fmnn_bin whole = fmnn_calibration_total(c);
     ck_assert_uint_eq(whole.rows, 8);
-    ck_assert_uint_eq(whole.right, 6);
+    ck_assert_uint_eq(whole.correct, 6);
     is_near(whole.confidence, (0.25 + 2.875 + 2) / 8, 1e-15);
     fmnn_calibration_free(c);
     fmnn_calibration_free(NULL);
@@ -168,7 +168,7 @@ END_TEST
 /* Every edge, and what is next to it, for every number of bins. */
 START_TEST(edges)
 {
-    for (size_t bins = 1; bins <= FMNN_CALIBRATION_BINS; bins += bins < 70 ? 1 : 31) {
+    for (size_t bins = 1; bins <= FMNN_CALIBRATION_MAX_BINS; bins += bins < 70 ? 1 : 31) {
         struct fmnn_calibration *c = calibration(bins);
         for (size_t i = 1; i <= bins; i++) {
             double edge = (double)i / (double)bins;
@@ -195,13 +195,13 @@ START_TEST(refuses_what_cannot_be)
         ck_assert_int_eq(error.status, FMNN_DATA);
     }
     add(c, 1.0000005, true, 1); /* what rounding may have left */
-    ck_assert_double_eq(fmnn_calibration_whole(c).confidence, 1);
+    ck_assert_double_eq(fmnn_calibration_total(c).confidence, 1);
     add(c, 0.5, true, INT64_MAX - 1);
     ck_assert_int_eq(fmnn_calibration_add(c, 0.5, true, 1, &error), -1);
     ck_assert_msg(strstr(error.message, "2^63") != NULL, "%s", error.message);
     fmnn_calibration_free(c);
     ck_assert_ptr_null(fmnn_calibration_new(0, &error));
-    ck_assert_ptr_null(fmnn_calibration_new(FMNN_CALIBRATION_BINS + 1, &error));
+    ck_assert_ptr_null(fmnn_calibration_new(FMNN_CALIBRATION_MAX_BINS + 1, &error));
     ck_assert_int_eq(error.status, FMNN_USAGE);
 }
 END_TEST

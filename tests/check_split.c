@@ -7,7 +7,7 @@
 
 #include "runner.h"
 
-enum { MOST = 6000 };
+enum { LIMIT = 6000 };
 
 static struct fmnn_error error;
 
@@ -73,14 +73,14 @@ END_TEST
 
 START_TEST(counts)
 {
-    static uint8_t labels[MOST], validates[MOST];
-    make_labels(labels, MOST, 10);
+    static uint8_t labels[LIMIT], validates[LIMIT];
+    make_labels(labels, LIMIT, 10);
     for (int way = 0; way < 4; way++) {
         struct fmnn_split split = {.shuffle = way & 1, .stratify = way & 2, .seed = 9};
         static const size_t wanted[] = {0, 1, 9, 10, 11, 500, 3001, 5999, 6000};
         for (size_t i = 0; i < FM_COUNT(wanted); i++) {
             split.valid = wanted[i];
-            ck_assert_uint_eq(choose(&split, labels, MOST, validates), wanted[i]);
+            ck_assert_uint_eq(choose(&split, labels, LIMIT, validates), wanted[i]);
         }
         split.valid = 0;
         ck_assert_uint_eq(choose(&split, labels, 0, validates), 0);
@@ -100,19 +100,19 @@ END_TEST
 /* Every class has its exact share, rounded up or down. */
 START_TEST(shares)
 {
-    static uint8_t labels[MOST], validates[MOST];
-    make_labels(labels, MOST, 13);
-    for (size_t valid = 0; valid <= MOST; valid += if_quick(1001, 73)) {
+    static uint8_t labels[LIMIT], validates[LIMIT];
+    make_labels(labels, LIMIT, 13);
+    for (size_t valid = 0; valid <= LIMIT; valid += if_quick(1001, 73)) {
         struct fmnn_split split = {
             .valid = valid, .stratify = true, .shuffle = valid % 2, .seed = valid};
         size_t of[256] = {0}, chosen[256] = {0};
-        choose(&split, labels, MOST, validates);
-        for (size_t i = 0; i < MOST; i++) {
+        choose(&split, labels, LIMIT, validates);
+        for (size_t i = 0; i < LIMIT; i++) {
             of[labels[i]]++;
             chosen[labels[i]] += validates[i];
         }
         for (size_t c = 0; c < 13; c++) {
-            double exact = (double)valid * (double)of[c] / MOST;
+            double exact = (double)valid * (double)of[c] / LIMIT;
             ck_assert_double_lt(fabs((double)chosen[c] - exact), 1);
         }
     }
@@ -122,12 +122,12 @@ END_TEST
 /* Without --shuffle it is the first of each class: no later row of a class before an earlier. */
 START_TEST(the_first_of_each_class)
 {
-    static uint8_t labels[MOST], validates[MOST];
-    make_labels(labels, MOST, 10);
+    static uint8_t labels[LIMIT], validates[LIMIT];
+    make_labels(labels, LIMIT, 10);
     struct fmnn_split split = {.valid = 1234, .stratify = true};
-    choose(&split, labels, MOST, validates);
+    choose(&split, labels, LIMIT, validates);
     bool passed[256] = {false};
-    for (size_t i = 0; i < MOST; i++) {
+    for (size_t i = 0; i < LIMIT; i++) {
         ck_assert(!(validates[i] && passed[labels[i]]));
         passed[labels[i]] |= !validates[i];
     }
@@ -136,9 +136,9 @@ END_TEST
 
 static void folds_part_the_rows(const struct fmnn_split *split, const uint8_t *labels, size_t n)
 {
-    static uint8_t validates[MOST];
-    static unsigned times[MOST];
-    size_t least = n, most = 0, of[256] = {0};
+    static uint8_t validates[LIMIT];
+    static unsigned times[LIMIT];
+    size_t min = n, max = 0, of[256] = {0};
     memset(times, 0, sizeof times);
     for (size_t i = 0; i < n; i++)
         of[labels[i]]++;
@@ -146,8 +146,8 @@ static void folds_part_the_rows(const struct fmnn_split *split, const uint8_t *l
         struct fmnn_split one = *split;
         one.fold = fold;
         size_t count = choose(&one, labels, n, validates), chosen[256] = {0};
-        least = count < least ? count : least;
-        most = count > most ? count : most;
+        min = count < min ? count : min;
+        max = count > max ? count : max;
         for (size_t i = 0; i < n; i++) {
             times[i] += validates[i];
             chosen[labels[i]] += validates[i];
@@ -159,13 +159,13 @@ static void folds_part_the_rows(const struct fmnn_split *split, const uint8_t *l
     }
     for (size_t i = 0; i < n; i++)
         ck_assert_uint_eq(times[i], 1);
-    ck_assert_uint_le(most - least, 1);
+    ck_assert_uint_le(max - min, 1);
 }
 
 START_TEST(folds)
 {
-    static uint8_t labels[MOST];
-    make_labels(labels, MOST, 10);
+    static uint8_t labels[LIMIT];
+    make_labels(labels, LIMIT, 10);
     static const struct {
         unsigned folds;
         size_t n;
@@ -189,32 +189,32 @@ static size_t differences(const uint8_t *a, const uint8_t *b, size_t n)
 
 START_TEST(seeds)
 {
-    static uint8_t labels[MOST], first[MOST], again[MOST], other[MOST];
-    make_labels(labels, MOST, 10);
+    static uint8_t labels[LIMIT], first[LIMIT], again[LIMIT], other[LIMIT];
+    make_labels(labels, LIMIT, 10);
     for (int way = 0; way < 4; way++) {
-        struct fmnn_split split = {.valid = MOST / 2, .shuffle = true, .stratify = way & 1};
+        struct fmnn_split split = {.valid = LIMIT / 2, .shuffle = true, .stratify = way & 1};
         if (way & 2)
             split.folds = 2, split.fold = 1;
-        choose(&split, labels, MOST, first);
-        choose(&split, labels, MOST, again);
-        ck_assert_uint_eq(differences(first, again, MOST), 0);
+        choose(&split, labels, LIMIT, first);
+        choose(&split, labels, LIMIT, again);
+        ck_assert_uint_eq(differences(first, again, LIMIT), 0);
         split.seed = UINT64_C(1) << 40;
-        choose(&split, labels, MOST, other);
-        ck_assert_uint_gt(differences(first, other, MOST), MOST / 3); /* half would be expected */
-        ck_assert_uint_lt(differences(first, other, MOST), MOST * 2 / 3);
+        choose(&split, labels, LIMIT, other);
+        ck_assert_uint_gt(differences(first, other, LIMIT), LIMIT / 3); /* half would be expected */
+        ck_assert_uint_lt(differences(first, other, LIMIT), LIMIT * 2 / 3);
         /* Rows from all parts of the file, none preferred. */
         size_t front = 0;
-        for (size_t i = 0; i < MOST / 2; i++)
+        for (size_t i = 0; i < LIMIT / 2; i++)
             front += first[i];
-        ck_assert_uint_gt(front, MOST / 4 - 150);
-        ck_assert_uint_lt(front, MOST / 4 + 150);
+        ck_assert_uint_gt(front, LIMIT / 4 - 150);
+        ck_assert_uint_lt(front, LIMIT / 4 + 150);
     }
     /* Without --shuffle the seed does nothing. */
     struct fmnn_split split = {.valid = 100, .stratify = true, .seed = 1};
-    choose(&split, labels, MOST, first);
+    choose(&split, labels, LIMIT, first);
     split.seed = 2;
-    choose(&split, labels, MOST, other);
-    ck_assert_uint_eq(differences(first, other, MOST), 0);
+    choose(&split, labels, LIMIT, other);
+    ck_assert_uint_eq(differences(first, other, LIMIT), 0);
 }
 END_TEST
 

@@ -10,13 +10,13 @@
 #include "runner.h"
 #include "base/threads.h"
 
-enum { MOST = 97, THREADS = 8 };
+enum { LIMIT = 97, THREADS = 8 };
 
 /* Steps whose jobs read what any job of the last step wrote, by plain loads and stores. */
 struct relay {
     unsigned step, last;
     size_t jobs, before; /* of this step and the last */
-    uint64_t value[2][MOST];
+    uint64_t value[2][LIMIT];
     unsigned by[THREADS]; /* jobs that each thread has done, by itself alone */
 };
 
@@ -27,7 +27,7 @@ static size_t next_leg(void *state)
         return 0;
     relay->step++;
     relay->before = relay->jobs ? relay->jobs : 1;
-    relay->jobs = relay->step * 7 % MOST + 1;
+    relay->jobs = relay->step * 7 % LIMIT + 1;
     return relay->jobs;
 }
 
@@ -52,9 +52,9 @@ START_TEST(each_job_is_done_once_and_after_the_last_step)
     legs.state = &together;
     for (unsigned threads = 2; threads <= THREADS; threads += 3) {
         team = fm_team_new(threads, NULL);
-        for (unsigned most = threads; most >= 1; most /= 2) {
+        for (unsigned max = threads; max >= 1; max /= 2) {
             together = (struct relay){.last = alone.last};
-            fm_team_run(team, &legs, most);
+            fm_team_run(team, &legs, max);
             ck_assert_uint_eq(together.step, alone.step);
             ck_assert_int_eq(memcmp(together.value, alone.value, sizeof alone.value), 0);
             unsigned jobs = 0;
@@ -191,8 +191,8 @@ END_TEST
 START_TEST(the_number_of_threads_has_a_limit)
 {
     ck_assert_uint_ge(fm_threads(0), 1);
-    ck_assert_uint_le(fm_threads(0), FM_MOST_THREADS);
-    ck_assert_uint_le(fm_threads(UINT32_MAX), FM_MOST_THREADS);
+    ck_assert_uint_le(fm_threads(0), FM_MAX_THREADS);
+    ck_assert_uint_le(fm_threads(UINT32_MAX), FM_MAX_THREADS);
     ck_assert_uint_eq(fm_threads(3), 3);
 }
 END_TEST

@@ -131,8 +131,8 @@ START_TEST(it_learns_and_keeps_the_first_best)
 }
 END_TEST
 
-/* Figures are means over the pictures as they were seen, the last short batch included. */
-START_TEST(figures_are_means_over_pictures)
+/* Figures are means over the images as they were seen, the last short batch included. */
+START_TEST(figures_are_means_over_images)
 {
     struct set set = make_set();
     set.training.recipe.lr = 1e-30; /* weights stand still: each epoch sees the same net */
@@ -185,7 +185,7 @@ START_TEST(resumed_equals_uninterrupted)
         struct set again = make_set();
         again.training = set.training;
         struct fmnn_trainer *first = make_trainer(&again);
-        first->longest_go = 0; /* one batch a call */
+        first->slice_seconds = 0; /* one batch a call */
         while (first->step < cut)
             ck_assert_int_ge(fmnn_trainer_advance(first, NULL), 0);
         write_checkpoint(first);
@@ -193,11 +193,11 @@ START_TEST(resumed_equals_uninterrupted)
         fmnn_net_initialise(again.net, 99, 0); /* all comes from the checkpoint */
         again.training.threads = 1;
         struct fmnn_trainer *second = make_trainer(&again);
-        double longest = second->longest_go;
-        second->longest_go = 0;
+        double longest = second->slice_seconds;
+        second->slice_seconds = 0;
         while (cut == 1 && second->validated == 0) /* one that has something to forget */
             ck_assert_int_ge(fmnn_trainer_advance(second, NULL), 0);
-        second->longest_go = longest;
+        second->slice_seconds = longest;
         ck_assert_msg(fmnn_trainer_resume(second, "checkpoint", &err) == 0, "%s", err.message);
         run_to_end(second);
         for (unsigned e = 1; e <= epochs; e++) {
@@ -297,8 +297,8 @@ static void rewrite_checkpoint(const char *without, const char *key, const char 
     static const char *const keys[] = {"fmnn.checkpoint", "fmnn.classes", "fmnn.exact",
                                        "fmnn.input",      "fmnn.model",   "fmnn.training",
                                        "fmnn.version"};
-    struct fm_pair pair[FM_COUNT(keys) + 1];
-    struct fm_entry entry[64];
+    struct fm_metadata pair[FM_COUNT(keys) + 1];
+    struct fm_tensor entry[64];
     size_t pairs = 0, entries = 0;
     uint64_t copy[64];
     struct fm_safetensors *file = fm_safetensors_read("checkpoint", NULL);
@@ -307,9 +307,9 @@ static void rewrite_checkpoint(const char *without, const char *key, const char 
         const char *value =
             key && !strcmp(key, keys[i]) ? text : fm_safetensors_text(file, keys[i]);
         if (value)
-            pair[pairs++] = (struct fm_pair){keys[i], value};
+            pair[pairs++] = (struct fm_metadata){keys[i], value};
     }
-    const struct fm_entry *e;
+    const struct fm_tensor *e;
     for (size_t i = 0; (e = fm_safetensors_at(file, i)) != NULL; i++) {
         if (without && !strncmp(e->name, without, strlen(without)))
             continue;
@@ -446,7 +446,7 @@ enum { VALID = 18 };
 static bool feed_valid(void *state, struct fm_run *run)
 {
     bool *fed = state, first = !*fed;
-    run->pictures = VALID;
+    run->images = VALID;
     *fed = true;
     return first;
 }
@@ -547,7 +547,7 @@ START_TEST(weights_that_are_not_finite_end_it)
         set.net->weights[i] *= 100;
     struct fmnn_trainer *trainer =
         fmnn_trainer_new(set.net, set.train, _i == 0 ? set.valid : NULL, &set.training, &err);
-    trainer->longest_go = 0; /* one batch a call */
+    trainer->slice_seconds = 0; /* one batch a call */
     int status = FMNN_BATCH;
     while (status == FMNN_BATCH && (_i != 2 || trainer->step == 0))
         status = fmnn_trainer_advance(trainer, &err);
@@ -578,7 +578,7 @@ START_TEST(the_layer_is_told)
         for (size_t i = 0; i < FM_COUNT(cases); i++) {
             struct set set = make_set();
             struct fmnn_trainer *trainer = make_trainer(&set);
-            trainer->longest_go = 0;
+            trainer->slice_seconds = 0;
             ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), FMNN_BATCH);
             const struct fm_parameter *weight = &set.net->parameter[set.net->node[layer].weight];
             for (size_t k = 0; k < weight->stored; k++)
@@ -643,7 +643,7 @@ START_TEST(the_last_good_weights_are_kept)
     float *good = malloc(bytes);
     memcpy(good, _i == 0 ? trainer->best : set.net->weights, bytes);
     unsigned kept = fmnn_trainer_kept(trainer);
-    trainer->longest_go = 0;
+    trainer->slice_seconds = 0;
     while (!resumed && trainer->trained == 0)
         ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
     set.net->weights[0] = NAN;
@@ -676,7 +676,7 @@ START_TEST(bad_weights_are_not_saved)
     struct set set = make_set();
     set.training.keep_last = true;
     struct fmnn_trainer *trainer = make_trainer(&set);
-    trainer->longest_go = 0;
+    trainer->slice_seconds = 0;
     for (unsigned step = 1; step <= 7; step++) { /* six an epoch, and then validation */
         while (trainer->step < step)
             ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
@@ -730,7 +730,7 @@ START_TEST(a_checkpoint_mends_a_failure)
     ck_assert_int_eq(fmnn_trainer_save(trainer, stream, &err), 0);
     ck_assert_int_eq(fclose(stream), 0);
     ck_assert(same_files("begun", "again"));
-    trainer->longest_go = 0;
+    trainer->slice_seconds = 0;
     ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
     set.net->weights[3] = NAN; /* and no epoch has ended now */
     ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), -1);
@@ -828,7 +828,7 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.model", "dense classes", "fmnn.model does not say how many classes there are"},
         {"fmnn.model", "dense 70000", "fmnn.model: 70000 classes are not in 1..65536"},
         {"fmnn.model", "dence 3", "fmnn.model:1: unknown layer 'dence'"},
-        {"fmnn.input", "{}", "fmnn.input is not that of gray pictures"},
+        {"fmnn.input", "{}", "fmnn.input is not that of gray images"},
         {"fmnn.input", "{\"shape\":[3,5,3],\"scale\":0.0039215686274509803}", "fmnn.input is not"},
         {"fmnn.input", "{\"shape\":[1,5,3],\"scale\":1.0}", "fmnn.input is not that of gray"},
         {"fmnn.input", "{\"shape\":[1,5,-3],\"scale\":0.0039215686274509803}", "fmnn.input is not"},
@@ -846,9 +846,9 @@ START_TEST(files_of_other_shape_are_refused)
     };
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
         struct fmnn_error err = {0};
-        struct fmnn_net *net = make_net(1, 1); /* dense 7 relu | dense 3, pictures of 5x3 */
-        struct fm_file file = {0};
-        ck_assert_int_eq(fm_file_net(&file, net, NULL, &err), 0);
+        struct fmnn_net *net = make_net(1, 1); /* dense 7 relu | dense 3, images of 5x3 */
+        struct fm_writer file = {0};
+        ck_assert_int_eq(fm_writer_net(&file, net, NULL, &err), 0);
         bool found = false;
         for (size_t k = 0; k < file.pair_count; k++)
             if (!strcmp(file.pair[k].key, cases[i].key)) {
@@ -859,15 +859,15 @@ START_TEST(files_of_other_shape_are_refused)
                 found = true;
             }
         if (!found)
-            fm_file_text(&file, cases[i].key, strdup(cases[i].value));
-        ck_assert_int_eq(fm_file_parameters(&file, net, "", net->weights, &err), 0);
+            fm_writer_text(&file, cases[i].key, strdup(cases[i].value));
+        ck_assert_int_eq(fm_writer_parameters(&file, net, "", net->weights, &err), 0);
         FILE *stream = fopen("other", "wb");
-        ck_assert_msg(fm_file_write(&file, stream, &err) == 0, "%s", err.message);
+        ck_assert_msg(fm_writer_write(&file, stream, &err) == 0, "%s", err.message);
         fclose(stream);
         ck_assert_ptr_null(fmnn_net_read("other", &err));
         check_message(cases[i].key, &err, "other", cases[i].message);
         ck_assert_int_eq(err.status, FMNN_DATA);
-        fm_file_free(&file);
+        fm_writer_free(&file);
         fmnn_net_free(net);
     }
 }
@@ -885,8 +885,8 @@ START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
 {
     struct fmnn_error err = {0};
     struct fmnn_net *net = make_net(1, 1);
-    struct fm_file file = {0};
-    ck_assert_int_eq(fm_file_net(&file, net, NULL, &err), 0);
+    struct fm_writer file = {0};
+    ck_assert_int_eq(fm_writer_net(&file, net, NULL, &err), 0);
     for (size_t k = 0; k < file.pair_count; k++) {
         bool model = !strcmp(file.pair[k].key, "fmnn.model");
         if (!model && strcmp(file.pair[k].key, "fmnn.input") != 0)
@@ -895,15 +895,15 @@ START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
         file.pair[k].value = strdup(model ? "dense 1048576 | dense 3"
                                           : "{\"scale\":0.00392156862745098,\"shape\":[1,28,28]}");
     }
-    ck_assert_int_eq(fm_file_parameters(&file, net, "", net->weights, &err), 0);
+    ck_assert_int_eq(fm_writer_parameters(&file, net, "", net->weights, &err), 0);
     FILE *stream = fopen("huge", "wb");
-    ck_assert_int_eq(fm_file_write(&file, stream, &err), 0);
+    ck_assert_int_eq(fm_writer_write(&file, stream, &err), 0);
     fclose(stream);
     size_t before = most_memory();
     ck_assert_ptr_null(fmnn_net_read("huge", &err));
     check_message("huge", &err, "huge", "tensor '1.weight' is F32 (7,15), but the model wants");
     ck_assert_uint_lt(most_memory() - before, 100000);
-    fm_file_free(&file);
+    fm_writer_free(&file);
     fmnn_net_free(net);
 }
 END_TEST
@@ -927,17 +927,17 @@ START_TEST(data_must_fit_the_net)
     struct fmnn_data *other = fmnn_data_new(3, 3, NULL), *none = fmnn_data_new(9, 11, NULL);
     memset(fmnn_data_add(other, 0, NULL), 0, 9);
     ck_assert_ptr_null(fmnn_trainer_new(set.net, other, NULL, &set.training, &err));
-    ck_assert_str_eq(err.message, "training pictures are 3x3, but the net takes 9x11");
+    ck_assert_str_eq(err.message, "training images are 3x3, but the net takes 9x11");
     ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, other, &set.training, &err));
-    ck_assert_str_eq(err.message, "validation pictures are 3x3, but the net takes 9x11");
+    ck_assert_str_eq(err.message, "validation images are 3x3, but the net takes 9x11");
     ck_assert_ptr_null(fmnn_trainer_new(set.net, none, NULL, &set.training, &err));
-    ck_assert_str_eq(err.message, "there is no picture to train on");
+    ck_assert_str_eq(err.message, "there is no image to train on");
     set.train->labels[3] = 10;
     ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, NULL, &set.training, &err));
     ck_assert_str_eq(err.message, "label 10 is not 0..9");
     ck_assert_ptr_null(fmnn_data_new(SIZE_MAX / 2 + 1, 2, &err));
     ck_assert_ptr_null(fmnn_data_new(0, 3, &err));
-    ck_assert_str_eq(err.message, "pictures of 0x3 are not in 1x1..4096x4096");
+    ck_assert_str_eq(err.message, "images of 0x3 are not in 1x1..4096x4096");
     set.training.kernels = "fast";
     set.train->labels[3] = 9;
     ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, NULL, &set.training, &err));
@@ -963,7 +963,7 @@ static double flops_of(const struct fmnn_trainer *trainer, size_t layer, const c
     return flops;
 }
 
-/* A profile has the operations of all pictures and all of the time, and changes no bit. */
+/* A profile has the operations of all images and all of the time, and changes no bit. */
 START_TEST(a_profile_counts_and_changes_nothing)
 {
     const double trained = 4 * 45, all = 4 * (45 + 18);
@@ -1014,7 +1014,7 @@ END_TEST
 static void add_training(TCase *tcase)
 {
     tcase_add_test(tcase, it_learns_and_keeps_the_first_best);
-    tcase_add_test(tcase, figures_are_means_over_pictures);
+    tcase_add_test(tcase, figures_are_means_over_images);
     tcase_add_loop_test(tcase, a_profile_counts_and_changes_nothing, 1, 4);
     tcase_add_test(tcase, patience_runs_out);
     tcase_add_test(tcase, exact_or_not_is_nearly_the_same);

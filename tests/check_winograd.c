@@ -9,7 +9,7 @@
 
 /* ---- 1. Tiles and matrices ---- */
 
-enum { SPOTS = FM_MOST_POINTS * FM_MOST_POINTS, MOST_KERNEL = FM_MOST_POINTS - 1 };
+enum { SPOTS = FM_MAX_POINTS * FM_MAX_POINTS, MAX_KERNEL = FM_MAX_POINTS - 1 };
 
 /* The convolution of h x w outputs, with so many channels that it goes by points in any case. */
 static struct fm_winograd plan_of(size_t h, size_t w, size_t kernel_h, size_t kernel_w)
@@ -25,11 +25,11 @@ static struct fm_winograd plan_of(size_t h, size_t w, size_t kernel_h, size_t ke
    the large ones come first, each begins where the last one ends. */
 START_TEST(tiles_cover_all_outputs)
 {
-    size_t kernel = (size_t)_i, most = kernel == 1 ? 1 : FM_MOST_POINTS + 1 - kernel;
+    size_t kernel = (size_t)_i, max = kernel == 1 ? 1 : FM_MAX_POINTS + 1 - kernel;
     for (size_t outputs = 1; outputs <= 128; outputs++) {
         struct fm_winograd w = plan_of(outputs, 5, kernel, 3);
         size_t covered = 0, points = 0;
-        ck_assert_uint_eq(w.y.tiles, (outputs + most - 1) / most);
+        ck_assert_uint_eq(w.y.tiles, (outputs + max - 1) / max);
         for (size_t i = 0; i < w.y.tiles; i++) {
             bool small = fm_tile_is_small(&w.y, i);
             size_t size = w.y.size - small;
@@ -43,7 +43,7 @@ START_TEST(tiles_cover_all_outputs)
             points += size + kernel - 1;
         }
         ck_assert_uint_eq(covered, outputs);
-        ck_assert_uint_le(w.y.points, FM_MOST_POINTS);
+        ck_assert_uint_le(w.y.points, FM_MAX_POINTS);
         ck_assert_uint_eq(w.products, points * 7);
     }
 }
@@ -74,7 +74,7 @@ START_TEST(points_follow_each_other)
 }
 END_TEST
 
-/* Known counts of products; group: the pictures of a block, 2,048 rows or a power of two that is
+/* Known counts of products; group: the images of a block, 2,048 rows or a power of two that is
    not below the batch. */
 START_TEST(products_are_those_of_the_sizes)
 {
@@ -112,9 +112,9 @@ static double times(const struct fm_matrix *m, size_t row, const int *values)
 static void check_tile(const struct fm_tiling *t, size_t kernel, bool small, uint64_t seed)
 {
     size_t points = t->points - small, size = t->size - small;
-    int g[FM_MOST_POINTS], d[FM_MOST_POINTS], dy[FM_MOST_POINTS];
-    double product[FM_MOST_POINTS], gradient[FM_MOST_POINTS];
-    for (size_t i = 0; i < FM_MOST_POINTS; i++) {
+    int g[FM_MAX_POINTS], d[FM_MAX_POINTS], dy[FM_MAX_POINTS];
+    double product[FM_MAX_POINTS], gradient[FM_MAX_POINTS];
+    for (size_t i = 0; i < FM_MAX_POINTS; i++) {
         uint64_t bits = fm_random(seed, FM_RNG_SPLIT, 0, i);
         g[i] = (int)(bits % 21) - 10;
         d[i] = (int)(bits / 32 % 21) - 10;
@@ -194,14 +194,14 @@ END_TEST
 /* ---- 3. One layer by itself ---- */
 
 /* The last layer but the classes: its input and its output's gradient are given, its steps done,
-   and what they make is read from where it lies. Arrays are (picture, row, column, channel). */
+   and what they make is read from where it lies. Arrays are (image, row, column, channel). */
 struct layer {
     struct fmnn_net *net;
     struct fm_plan *plan;
     const struct fm_node *node;
     struct fm_shape in, out;
     struct fm_window window;
-    size_t pictures;
+    size_t images;
     float *x, *dy;   /* given */
     float *y, *dx;   /* made */
     float *weight;   /* (unit, channel, row, column) */
@@ -253,9 +253,9 @@ static void find_places(struct layer *layer)
 }
 
 static struct layer make_layer(const char *text, size_t height, size_t width, size_t batch,
-                               size_t pictures, bool exact)
+                               size_t images, bool exact)
 {
-    struct layer layer = {.pictures = pictures};
+    struct layer layer = {.images = images};
     struct fmnn_error err = {0};
     struct fmnn_model *model = fmnn_model_parse(text, "text", &err);
     ck_assert_msg(model != NULL, "%s", err.message);
@@ -270,7 +270,7 @@ static struct layer make_layer(const char *text, size_t height, size_t width, si
     layer.plan = fm_plan_new(layer.net, batch, 1, true, FM_OPTIMIZER_sgd, &err);
     ck_assert_msg(layer.plan != NULL, "%s", err.message);
     find_places(&layer);
-    size_t in = pictures * size_of(layer.in), out = pictures * size_of(layer.out);
+    size_t in = images * size_of(layer.in), out = images * size_of(layer.out);
     size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->weight]);
     layer.x = floats(in);
     layer.dx = floats(in);
@@ -304,10 +304,10 @@ static void free_layer(struct layer *layer)
 static void copy(const struct layer *layer, struct fm_shape shape, const struct fm_place *place,
                  float *array, bool in)
 {
-    for (size_t n = 0; n < layer->pictures; n++)
+    for (size_t n = 0; n < layer->images; n++)
         for (size_t y = 0; y < shape.h; y++)
             for (size_t x = 0; x < shape.w; x++, array += shape.c) {
-                float *at = layer->plan->workspace + place->origin + n * place->picture +
+                float *at = layer->plan->workspace + place->origin + n * place->image +
                             y * place->row + x * place->pixel;
                 memcpy(in ? at : array, in ? array : at, shape.c * sizeof *at);
             }
@@ -319,8 +319,8 @@ static void run_step(const struct layer *layer, const struct fm_kernels *kernels
     size_t count;
     for (size_t job = 0; job < step->jobs && !step->block; job++)
         kernels->job[step->kind](layer->plan, step, run, job);
-    for (size_t first = 0; first < run->pictures && step->block; first += count) {
-        count = run->pictures - first < step->block ? run->pictures - first : step->block;
+    for (size_t first = 0; first < run->images && step->block; first += count) {
+        count = run->images - first < step->block ? run->images - first : step->block;
         kernels->block[step->kind](layer->plan, step, run, first, count);
     }
 }
@@ -338,7 +338,7 @@ static void run_phase(const struct layer *layer, const struct fm_kernels *kernel
 static void run_layer(struct layer *layer, const struct fm_kernels *kernels)
 {
     struct fm_plan *plan = layer->plan;
-    struct fm_run run = {.pictures = layer->pictures,
+    struct fm_run run = {.images = layer->images,
                          .workspace = plan->workspace,
                          .own = plan->workspace + plan->own,
                          .weights = layer->net->weights,
@@ -402,19 +402,19 @@ static void plain_transform(const struct fm_matrix *y, const struct fm_matrix *x
         for (size_t k = 0; k < x->columns; k++) {
             float sum = 0;
             for (size_t j = 0; j < y->columns; j++)
-                sum = fmaf(y->at[i][j], in[j * FM_MOST_POINTS + k], sum);
-            middle[i * FM_MOST_POINTS + k] = sum;
+                sum = fmaf(y->at[i][j], in[j * FM_MAX_POINTS + k], sum);
+            middle[i * FM_MAX_POINTS + k] = sum;
         }
     for (size_t i = 0; i < y->rows; i++)
         for (size_t k = 0; k < x->rows; k++) {
             float sum = 0;
             for (size_t j = 0; j < x->columns; j++)
-                sum = fmaf(x->at[k][j], middle[i * FM_MOST_POINTS + j], sum);
-            out[i * FM_MOST_POINTS + k] = sum;
+                sum = fmaf(x->at[k][j], middle[i * FM_MAX_POINTS + j], sum);
+            out[i * FM_MAX_POINTS + k] = sum;
         }
 }
 
-/* For each point (y,x), at [y * FM_MOST_POINTS + x], a matrix of so many columns. */
+/* For each point (y,x), at [y * FM_MAX_POINTS + x], a matrix of so many columns. */
 struct points {
     size_t columns;
     float *at[SPOTS];
@@ -425,7 +425,7 @@ static struct points make_points(const struct fm_winograd *w, size_t rows, size_
     struct points points = {.columns = columns};
     for (size_t y = 0; y < w->y.points; y++)
         for (size_t x = 0; x < w->x.points; x++)
-            points.at[y * FM_MOST_POINTS + x] = floats(rows * columns);
+            points.at[y * FM_MAX_POINTS + x] = floats(rows * columns);
     return points;
 }
 
@@ -435,14 +435,14 @@ static void free_points(struct points *points)
         free(points->at[p]);
 }
 
-struct picture_set {
+struct image_set {
     const float *at;
     struct fm_shape shape;
     size_t count;
-    long top, left; /* of the first tile's corner, above and left of the picture */
+    long top, left; /* of the first tile's corner, above and left of the image */
 };
 
-static float pixel_at(const struct picture_set *set, size_t n, size_t y, size_t x, size_t c)
+static float pixel_at(const struct image_set *set, size_t n, size_t y, size_t x, size_t c)
 {
     long row = (long)y - set->top, column = (long)x - set->left;
     bool inside = row >= 0 && column >= 0 && row < (long)set->shape.h &&
@@ -454,7 +454,7 @@ static float pixel_at(const struct picture_set *set, size_t n, size_t y, size_t 
 }
 
 /* (tiles that have the point, channels rounded up to 32). */
-static struct points plain_points(const struct fm_winograd *w, const struct picture_set *set,
+static struct points plain_points(const struct fm_winograd *w, const struct image_set *set,
                                   const struct fm_matrix *y_matrix,
                                   const struct fm_matrix *x_matrix)
 {
@@ -468,19 +468,19 @@ static struct points plain_points(const struct fm_winograd *w, const struct pict
             float in[SPOTS] = {0}, out[SPOTS];
             for (size_t a = 0; a < y->columns; a++)
                 for (size_t b = 0; b < x->columns; b++)
-                    in[a * FM_MOST_POINTS + b] =
+                    in[a * FM_MAX_POINTS + b] =
                         pixel_at(set, i / tiles, fm_tile_start(&w->y, tile_y) + a,
                                  fm_tile_start(&w->x, tile_x) + b, c);
             plain_transform(y, x, in, out);
             for (size_t a = 0; a < y->rows; a++)
                 for (size_t b = 0; b < x->rows; b++) {
-                    size_t p = a * FM_MOST_POINTS + b;
+                    size_t p = a * FM_MAX_POINTS + b;
                     points.at[p][row[p] * points.columns + c] = out[p];
                 }
         }
         for (size_t a = 0; a < y->rows; a++)
             for (size_t b = 0; b < x->rows; b++)
-                row[a * FM_MOST_POINTS + b]++;
+                row[a * FM_MAX_POINTS + b]++;
     }
     return points;
 }
@@ -499,19 +499,19 @@ static struct points plain_filters(const struct layer *layer, const struct fm_wi
             const float *weight = layer->weight + (unit * layer->in.c + channel) * taps;
             float filter[SPOTS] = {0}, to[SPOTS];
             for (size_t t = 0; t < taps; t++)
-                filter[t / kernel_w * FM_MOST_POINTS + t % kernel_w] =
+                filter[t / kernel_w * FM_MAX_POINTS + t % kernel_w] =
                     weight[turned ? taps - 1 - t : t];
             plain_transform(&w->y.filter, &w->x.filter, filter, to);
             for (size_t y = 0; y < w->y.points; y++)
                 for (size_t x = 0; x < w->x.points; x++)
-                    points.at[y * FM_MOST_POINTS + x][i * out + o] = to[y * FM_MOST_POINTS + x];
+                    points.at[y * FM_MAX_POINTS + x][i * out + o] = to[y * FM_MAX_POINTS + x];
         }
     return points;
 }
 
-/* The convolution of pictures, before bias and activation, to (picture, h, w, channels out). */
+/* The convolution of images, before bias and activation, to (image, h, w, channels out). */
 static void plain_convolution(const struct layer *layer, const struct fm_winograd *w,
-                              const struct picture_set *set, bool turned, struct fm_shape shape,
+                              const struct image_set *set, bool turned, struct fm_shape shape,
                               float *to)
 {
     struct points in = plain_points(w, set, w->y.input, w->x.input);
@@ -524,7 +524,7 @@ static void plain_convolution(const struct layer *layer, const struct fm_winogra
         for (size_t o = 0; o < shape.c; o++) {
             float product[SPOTS] = {0}, out[SPOTS];
             for (size_t p = 0; p < SPOTS; p++) {
-                if (p / FM_MOST_POINTS >= y->columns || p % FM_MOST_POINTS >= x->columns)
+                if (p / FM_MAX_POINTS >= y->columns || p % FM_MAX_POINTS >= x->columns)
                     continue;
                 struct sum sum = {0};
                 for (size_t c = 0; c < in.columns; c++)
@@ -538,11 +538,11 @@ static void plain_convolution(const struct layer *layer, const struct fm_winogra
                     to[((i / tiles * shape.h + fm_tile_start(&w->y, tile_y) + a) * shape.w +
                         fm_tile_start(&w->x, tile_x) + b) *
                            shape.c +
-                       o] = out[a * FM_MOST_POINTS + b];
+                       o] = out[a * FM_MAX_POINTS + b];
         }
         for (size_t a = 0; a < y->columns; a++)
             for (size_t b = 0; b < x->columns; b++)
-                row[a * FM_MOST_POINTS + b]++;
+                row[a * FM_MAX_POINTS + b]++;
     }
     free_points(&in);
     free_points(&filter);
@@ -552,25 +552,25 @@ static void plain_convolution(const struct layer *layer, const struct fm_winogra
 static void plain_gradient(const struct layer *layer, const struct fm_winograd *w, float *to)
 {
     size_t kernel_h = layer->window.kernel_h, kernel_w = layer->window.kernel_w;
-    struct picture_set x = {layer->x, layer->in, layer->pictures, (long)layer->window.top,
-                            (long)layer->window.left};
-    struct picture_set dy = {layer->dy, layer->out, layer->pictures, 0, 0};
+    struct image_set x = {layer->x, layer->in, layer->images, (long)layer->window.top,
+                          (long)layer->window.left};
+    struct image_set dy = {layer->dy, layer->out, layer->images, 0, 0};
     struct points in = plain_points(w, &x, w->y.input, w->x.input);
     struct points back = plain_points(w, &dy, w->y.spread, w->x.spread);
     for (size_t unit = 0; unit < layer->out.c; unit++)
         for (size_t c = 0; c < layer->in.c; c++) {
             float product[SPOTS] = {0}, out[SPOTS];
             for (size_t i = 0; i < w->y.points * w->x.points; i++) {
-                size_t p = i / w->x.points * FM_MOST_POINTS + i % w->x.points;
+                size_t p = i / w->x.points * FM_MAX_POINTS + i % w->x.points;
                 struct sum sum = {0};
-                for (size_t r = 0; r < layer->pictures * w->point[i].tiles; r++)
+                for (size_t r = 0; r < layer->images * w->point[i].tiles; r++)
                     add_term(&sum, in.at[p][r * in.columns + c],
                              back.at[p][r * back.columns + unit]);
                 product[p] = total(&sum);
             }
             plain_transform(&w->y.gradient, &w->x.gradient, product, out);
             for (size_t t = 0; t < kernel_h * kernel_w; t++)
-                *to++ = out[t / kernel_w * FM_MOST_POINTS + t % kernel_w];
+                *to++ = out[t / kernel_w * FM_MAX_POINTS + t % kernel_w];
         }
     free_points(&in);
     free_points(&back);
@@ -587,10 +587,10 @@ static float *set_bias(struct layer *layer)
 static void plain_forward(const struct layer *layer, const struct fm_winograd *w, const float *bias,
                           float *y)
 {
-    struct picture_set x = {layer->x, layer->in, layer->pictures, (long)layer->window.top,
-                            (long)layer->window.left};
+    struct image_set x = {layer->x, layer->in, layer->images, (long)layer->window.top,
+                          (long)layer->window.left};
     plain_convolution(layer, w, &x, false, layer->out, y);
-    for (size_t i = 0; i < layer->pictures * size_of(layer->out); i++) {
+    for (size_t i = 0; i < layer->images * size_of(layer->out); i++) {
         y[i] += bias[i % layer->out.c];
         y[i] = 0 > y[i] ? 0 : y[i];
     }
@@ -598,11 +598,11 @@ static void plain_forward(const struct layer *layer, const struct fm_winograd *w
 
 static void plain_back(const struct layer *layer, const struct fm_winograd *w, float *dx)
 {
-    struct picture_set dy = {layer->dy, layer->out, layer->pictures,
-                             (long)layer->window.kernel_h - 1 - (long)layer->window.top,
-                             (long)layer->window.kernel_w - 1 - (long)layer->window.left};
+    struct image_set dy = {layer->dy, layer->out, layer->images,
+                           (long)layer->window.kernel_h - 1 - (long)layer->window.top,
+                           (long)layer->window.kernel_w - 1 - (long)layer->window.left};
     plain_convolution(layer, w, &dy, true, layer->in, dx);
-    for (size_t i = 0; i < layer->pictures * size_of(layer->in); i++)
+    for (size_t i = 0; i < layer->images * size_of(layer->in); i++)
         dx[i] = layer->x[i] > 0 ? dx[i] : 0;
 }
 
@@ -612,7 +612,7 @@ static void plain_back(const struct layer *layer, const struct fm_winograd *w, f
    the gradient of the input goes by points, too. */
 static const struct {
     const char *text;
-    size_t height, width, batch, pictures;
+    size_t height, width, batch, images;
     bool back;
 } layers[] = {
     {"conv 31 1x1 relu | conv 65 3x3 relu | dense classes", 13, 9, 3, 3, true},
@@ -630,13 +630,13 @@ START_TEST(points_are_those_of_plain_loops)
 {
     const char *text = layers[_i].text;
     struct layer layer = make_layer(text, layers[_i].height, layers[_i].width, layers[_i].batch,
-                                    layers[_i].pictures, false);
+                                    layers[_i].images, false);
     const float *bias = set_bias(&layer);
     const struct fm_step *forward = find_step(&layer, FM_JOB_winograd_product);
     const struct fm_step *back = find_step(&layer, FM_JOB_winograd_back);
     ck_assert_msg(forward && find_step(&layer, FM_JOB_winograd_gradient), "%s", text);
     ck_assert_msg((back != NULL) == layers[_i].back, "%s", text);
-    size_t in = layer.pictures * size_of(layer.in), out = layer.pictures * size_of(layer.out);
+    size_t in = layer.images * size_of(layer.in), out = layer.images * size_of(layer.out);
     size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->weight]);
     float *y = floats(out), *dx = floats(in), *gradient = floats(weights);
     plain_forward(&layer, forward->winograd, bias, y);
@@ -658,7 +658,7 @@ START_TEST(points_are_those_of_plain_loops)
 }
 END_TEST
 
-/* A dense layer's gradients: (picture, input) and (unit, input); units are rounded up to 32 in the
+/* A dense layer's gradients: (image, input) and (unit, input); units are rounded up to 32 in the
    first's sums. The weight of (unit, channel, row, column) is met by the input of (row, column,
    channel). */
 static void plain_dense_back(const struct layer *layer, float *dx, float *gradient)
@@ -668,7 +668,7 @@ static void plain_dense_back(const struct layer *layer, float *dx, float *gradie
     bool relu = layer->net->value[layer->node->input].activation == FM_RELU;
     for (size_t i = 0; i < inputs; i++) {
         size_t canonical = i % c * pixels + i / c;
-        for (size_t n = 0; n < layer->pictures; n++) {
+        for (size_t n = 0; n < layer->images; n++) {
             struct sum sum = {0};
             for (size_t u = 0; u < fm_panels(units) * FM_PANEL; u++)
                 add_term(&sum, u < units ? layer->weight[u * inputs + canonical] : 0,
@@ -677,7 +677,7 @@ static void plain_dense_back(const struct layer *layer, float *dx, float *gradie
         }
         for (size_t u = 0; u < units; u++) {
             struct sum sum = {0};
-            for (size_t n = 0; n < layer->pictures; n++)
+            for (size_t n = 0; n < layer->images; n++)
                 add_term(&sum, layer->x[n * inputs + i], layer->dy[n * units + u]);
             gradient[u * inputs + canonical] = total(&sum);
         }
@@ -690,20 +690,20 @@ static void check_bias_gradient(const struct layer *layer, const char *text, con
     const float *got = layer->all + layer->net->parameter[layer->node->bias].offset;
     for (size_t u = 0; u < fm_panels(units) * FM_PANEL; u++) {
         struct sum sum = {0};
-        for (size_t n = 0; n < layer->pictures && u < units; n++)
+        for (size_t n = 0; n < layer->images && u < units; n++)
             add_term(&sum, 1, layer->dy[n * units + u]);
         float wanted = total(&sum);
         same_bits(text, set, "bias", &got[u], &wanted, 1);
     }
 }
 
-/* Inputs, units and pictures one past a panel, more than 512 units and pictures; an input with
+/* Inputs, units and images one past a panel, more than 512 units and images; an input with
    zeros around its gradient. */
 START_TEST(both_gradients_are_those_of_plain_loops)
 {
     static const struct {
         const char *text;
-        size_t height, width, batch, pictures;
+        size_t height, width, batch, images;
     } dense[] = {
         {"dense 1057 relu | dense 33 | dense classes", 1, 1, 1, 1},
         {"dense 1057 relu | dense 33 | dense classes", 1, 1, 600, 600},
@@ -715,9 +715,9 @@ START_TEST(both_gradients_are_those_of_plain_loops)
     };
     const char *text = dense[_i].text;
     struct layer layer = make_layer(text, dense[_i].height, dense[_i].width, dense[_i].batch,
-                                    dense[_i].pictures, false);
+                                    dense[_i].images, false);
     ck_assert_ptr_nonnull(find_step(&layer, FM_JOB_dense_both));
-    size_t in = layer.pictures * size_of(layer.in);
+    size_t in = layer.images * size_of(layer.in);
     size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->weight]);
     float *dx = floats(in), *gradient = floats(weights);
     plain_dense_back(&layer, dx, gradient);
@@ -742,7 +742,7 @@ static void definition(const struct layer *layer, double *y, double *dx, double 
     const struct fm_window *w = &layer->window;
     struct fm_shape in = layer->in, out = layer->out;
     double *row = calloc(in.c, sizeof *row);
-    for (size_t n = 0; n < layer->pictures; n++)
+    for (size_t n = 0; n < layer->images; n++)
         for (size_t u = 0; u < out.c; u++)
             for (size_t tap = 0; tap < w->kernel_h * w->kernel_w; tap++) {
                 size_t taps = w->kernel_h * w->kernel_w, ky = tap / w->kernel_w,
@@ -784,14 +784,14 @@ struct errors {
     double y, dx, gradient;
 };
 
-static struct errors errors_of(const char *text, size_t height, size_t width, size_t pictures,
+static struct errors errors_of(const char *text, size_t height, size_t width, size_t images,
                                bool exact)
 {
-    struct layer layer = make_layer(text, height, width, pictures, pictures, exact);
+    struct layer layer = make_layer(text, height, width, images, images, exact);
     ck_assert_int_eq(find_step(&layer, FM_JOB_winograd_product) == NULL, exact);
     ck_assert_int_eq(find_step(&layer, FM_JOB_winograd_back) == NULL, exact);
     run_layer(&layer, fm_kernels_find(NULL, NULL));
-    size_t in = pictures * size_of(layer.in), out = pictures * size_of(layer.out);
+    size_t in = images * size_of(layer.in), out = images * size_of(layer.out);
     size_t taps = layer.window.kernel_h * layer.window.kernel_w, c = layer.in.c;
     size_t weights = layer.out.c * c * taps;
     double *y = calloc(out, sizeof *y), *dx = calloc(in, sizeof *dx);
@@ -818,8 +818,8 @@ static struct errors errors_of(const char *text, size_t height, size_t width, si
    are mixed. */
 static const struct {
     const char *layer; /* behind 256 channels */
-    size_t height, width, pictures;
-    struct errors most, exact; /* by points, by the definition */
+    size_t height, width, images;
+    struct errors max, exact; /* by points, by the definition */
 } known_errors[] = {
     /* 5+5+4; 4 x 5 + 2 x 4; 4+3; 5; 4+4; 3+3; 2 */
     {"conv 32 3x3", 14, 14, 1, {4.2e-6, 2.1e-6, 1.25e-6}, {3e-7, 3.5e-7, 2.1e-7}},
@@ -835,9 +835,9 @@ static const struct {
     {"conv 32 6x6", 8, 8, 2, {5.8e-6, 3.1e-6, 2.4e-6}, {3.3e-7, 3.8e-7, 1.4e-7}},
 };
 
-static void check_errors(const char *text, struct errors got, struct errors most)
+static void check_errors(const char *text, struct errors got, struct errors max)
 {
-    ck_assert_msg(got.y <= most.y && got.dx <= most.dx && got.gradient <= most.gradient,
+    ck_assert_msg(got.y <= max.y && got.dx <= max.dx && got.gradient <= max.gradient,
                   "%s: %.3g, %.3g and %.3g", text, got.y, got.dx, got.gradient);
 }
 
@@ -845,8 +845,8 @@ START_TEST(errors_stay_small)
 {
     char text[80];
     snprintf(text, sizeof text, "conv 256 1x1 | %s | dense classes", known_errors[_i].layer);
-    size_t h = known_errors[_i].height, w = known_errors[_i].width, n = known_errors[_i].pictures;
-    check_errors(text, errors_of(text, h, w, n, false), known_errors[_i].most);
+    size_t h = known_errors[_i].height, w = known_errors[_i].width, n = known_errors[_i].images;
+    check_errors(text, errors_of(text, h, w, n, false), known_errors[_i].max);
     check_errors(text, errors_of(text, h, w, n, true), known_errors[_i].exact);
 }
 END_TEST
@@ -854,10 +854,10 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("winograd");
-    tcase_add_loop_test(tcase, tiles_cover_all_outputs, 1, MOST_KERNEL + 1);
+    tcase_add_loop_test(tcase, tiles_cover_all_outputs, 1, MAX_KERNEL + 1);
     tcase_add_test(tcase, points_follow_each_other);
     tcase_add_test(tcase, products_are_those_of_the_sizes);
-    tcase_add_loop_test(tcase, matrices_convolve, 1, MOST_KERNEL + 1);
+    tcase_add_loop_test(tcase, matrices_convolve, 1, MAX_KERNEL + 1);
     tcase_add_test(tcase, the_rule_chooses_as_it_did);
     tcase_add_loop_test(tcase, points_are_those_of_plain_loops, 0, FM_COUNT(layers));
     tcase_add_loop_test(tcase, both_gradients_are_those_of_plain_loops, 0, 7);

@@ -1,4 +1,4 @@
-/* engine.h -- what the tests of the engine share: small nets, pictures, and a net in plain
+/* engine.h -- what the tests of the engine share: small nets, images, and a net in plain
    double loops. */
 #ifndef ENGINE_H
 #define ENGINE_H
@@ -19,7 +19,7 @@
 /* Models that between them have every layer type and activation, strides, both paddings, even
    and odd kernels, dropped rows, sizes one past the vector, one output pixel, more than one
    panel, sums longer than what the product is handed at once (GRADIENT_TAPS rows of five
-   pictures, AT_ONCE panels of units), convolutions by points, and a dense layer with more than
+   images, AT_ONCE panels of units), convolutions by points, and a dense layer with more than
    FM_SMALL weights. */
 static const struct {
     const char *text;
@@ -65,7 +65,7 @@ static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
     return make_net_of(models[i].text, models[i].height, models[i].width, models[i].classes, seed);
 }
 
-/* n pictures of noise with labels in turn, a few pixels always black. */
+/* n images of noise with labels in turn, a few pixels always black. */
 static inline struct fmnn_data *make_data(const struct fmnn_net *net, size_t n, uint64_t seed)
 {
     struct fmnn_data *data = fmnn_data_new(net->height, net->width, NULL);
@@ -83,7 +83,7 @@ static inline struct fmnn_data *make_data(const struct fmnn_net *net, size_t n, 
     return data;
 }
 
-/* ---- a net in double, channel by channel as in a textbook: values are (c,h,w) of one picture */
+/* ---- a net in double, channel by channel as in a textbook: values are (c,h,w) of one image */
 
 struct twin {
     const struct fmnn_net *net;
@@ -149,17 +149,17 @@ static inline double twin_affine(const struct twin *twin, const struct fm_node *
 static inline double twin_pool(bool average, const double *x, struct fm_shape in, size_t side,
                                size_t c, size_t oy, size_t ox)
 {
-    double sum = 0, most = -HUGE_VAL;
+    double sum = 0, max = -HUGE_VAL;
     for (size_t y = 0; y < side; y++)
         for (size_t col = 0; col < side; col++) {
             double v = twin_pixel(x, in, c, (long)(oy * side + y), (long)(ox * side + col));
             sum += v;
-            most = v > most ? v : most;
+            max = v > max ? v : max;
         }
-    return average ? sum / (double)(side * side) : most;
+    return average ? sum / (double)(side * side) : max;
 }
 
-/* The logits of one picture. */
+/* The logits of one image. */
 static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, double *logits)
 {
     const struct fmnn_net *net = twin->net;
@@ -187,20 +187,20 @@ static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, 
     free(x);
 }
 
-/* Cross-entropy of one picture; probabilities where they are wanted. */
+/* Cross-entropy of one image; probabilities where they are wanted. */
 static inline double twin_loss(const struct twin *twin, const uint8_t *pixels, size_t label,
                                double *probabilities)
 {
-    double logits[64], sum = 0, most = -HUGE_VAL;
+    double logits[64], sum = 0, max = -HUGE_VAL;
     size_t classes = twin->net->classes;
     twin_forward(twin, pixels, logits);
     for (size_t c = 0; c < classes; c++)
-        most = fmax(most, logits[c]);
+        max = fmax(max, logits[c]);
     for (size_t c = 0; c < classes; c++)
-        sum += exp(logits[c] - most);
+        sum += exp(logits[c] - max);
     for (size_t c = 0; probabilities && c < classes; c++)
-        probabilities[c] = exp(logits[c] - most) / sum;
-    return log(sum) - (logits[label] - most);
+        probabilities[c] = exp(logits[c] - max) / sum;
+    return log(sum) - (logits[label] - max);
 }
 
 #endif

@@ -66,7 +66,7 @@ int main(void)
 enum kind { ALLOC, ALLOC_ON, EIO_, ENOSPC_, EINTR_, EMFILE_, FULL, SHORT, KILL, ORDER };
 static const char *const kinds[] = {"alloc", "alloc-on", "eio",  "enospc", "eintr", "emfile",
                                     "full",  "short",    "kill", "order",  NULL};
-enum { MOST_FILES = 8, SECONDS = 30 };
+enum { MAX_FILES = 8, SECONDS = 30 };
 
 struct blob {
     char *bytes; /* NULL: there is no such file */
@@ -83,9 +83,9 @@ struct file {
 static struct {
     enum kind kind;
     const char *library, *victim, *input, *after;
-    unsigned long most;
+    unsigned long max;
     bool tells;
-    struct file files[MOST_FILES];
+    struct file files[MAX_FILES];
     size_t file_count;
     char **command;
 } o;
@@ -119,7 +119,7 @@ static struct file *file_named(const char *name)
     for (size_t i = 0; i < o.file_count; i++)
         if (!strcmp(o.files[i].name, name))
             return &o.files[i];
-    if (o.file_count == MOST_FILES)
+    if (o.file_count == MAX_FILES)
         give_up("too many files");
     o.files[o.file_count].name = name;
     return &o.files[o.file_count++];
@@ -178,7 +178,7 @@ static void parse(int argc, char **argv)
             o.after = optarg;
             break;
         case 'n':
-            o.most = strtoul(optarg, NULL, 10);
+            o.max = strtoul(optarg, NULL, 10);
             break;
         case 'e':
             o.tells = true;
@@ -909,7 +909,7 @@ int main(int argc, char **argv)
     fresh_points = count_points(false);
     old_points = count_points(true);
     unsigned long points = old_points > fresh_points ? old_points : fresh_points, tried = 0;
-    unsigned long step = o.most && points > o.most ? (points + o.most - 1) / o.most : 1;
+    unsigned long step = o.max && points > o.max ? (points + o.max - 1) / o.max : 1;
     if (!points)
         give_up("no point to fail at");
     for (unsigned long i = 1; i <= points && o.kind != ORDER; i += step, tried++)

@@ -30,7 +30,7 @@ rm -rf box counts stdout stderr
 
 # The library at every allocation of its own: what fails says so, and frees what it had.
 leaks() {
-    cp w data/weights && cp a.png data/picture.png && cp table data/table || exit 99
+    cp w data/weights && cp a.png data/image.png && cp table data/table || exit 99
     (
         PATH=$real LD_PRELOAD=$library
         export LD_PRELOAD

@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LONGEST_REQUEST = 8192, MOST_BYTES = 1 << 20, LIFETIME = 300 };
+enum { MAX_REQUEST = 8192, MAX_BYTES = 1 << 20, LIFETIME = 300 };
 
 struct request {
     int socket;
@@ -33,7 +33,7 @@ struct request {
     long range;       /* -1: none */
     int earlier;      /* requests of this fault and name */
     const char *text; /* the table's */
-    unsigned char body[MOST_BYTES];
+    unsigned char body[MAX_BYTES];
     size_t size;
 };
 
@@ -735,10 +735,10 @@ static void parse_request(struct request *r, const char *text)
 
 static void read_request(struct request *r)
 {
-    static char text[LONGEST_REQUEST + 1];
+    static char text[MAX_REQUEST + 1];
     size_t have = 0;
     while (!strstr(text, "\r\n\r\n")) {
-        ssize_t got = recv(r->socket, text + have, LONGEST_REQUEST - have, 0);
+        ssize_t got = recv(r->socket, text + have, MAX_REQUEST - have, 0);
         if (got <= 0)
             exit(0);
         have += (size_t)got;
@@ -787,7 +787,7 @@ static void serve(int socket)
     snprintf(path, sizeof path, "%s/%.63s/%.127s", root, fault ? "good" : name, r.name);
     FILE *file = fopen(path, "rb");
     if (file) {
-        r.size = fread(r.body, 1, MOST_BYTES, file);
+        r.size = fread(r.body, 1, MAX_BYTES, file);
         fclose(file);
     }
     fault = !file ? &absent : fault ? fault : &folder;

@@ -1,7 +1,7 @@
 /* leaks.c -- uses the library while one allocation after the other fails, once and from then on,
    and looks whether each call that fails says so, and frees what it had.
 
-     leaks DIR   (with faultlib.so loaded; DIR: of mkidx, with picture.png, table and weights) */
+     leaks DIR   (with faultlib.so loaded; DIR: of mkidx, with image.png, table and weights) */
 #include <fmnn.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -69,7 +69,7 @@ static int write_net(void)
     return status;
 }
 
-static struct fmnn_data *read_pictures(struct fmnn_images *images)
+static struct fmnn_data *read_images(struct fmnn_images *images)
 {
     char name[32];
     struct fmnn_data *data = fmnn_data_new(6, 6, &error);
@@ -112,7 +112,7 @@ static int train(const char *checkpoint)
     struct fmnn_training training = {.seed = 1, .threads = 1};
     struct fmnn_net *net = make_net(&training.recipe);
     struct fmnn_images *images = net ? fmnn_images_new(directory, &error) : NULL;
-    struct fmnn_data *data = images ? read_pictures(images) : NULL;
+    struct fmnn_data *data = images ? read_images(images) : NULL;
     training.recipe.epochs = 3;
     if (data)
         fmnn_net_initialise(net, 1, 1);
@@ -172,7 +172,7 @@ static int read_files(void)
     size_t height, width;
     uint8_t *pixels;
     struct fmnn_names *names;
-    if (fmnn_png_read(in("picture.png"), &height, &width, &pixels, &error) != 0)
+    if (fmnn_png_read(in("image.png"), &height, &width, &pixels, &error) != 0)
         return -1;
     free(pixels);
     struct fmnn_idx *idx = fmnn_idx_open(in("train-labels-idx1-ubyte"), &error);
@@ -181,7 +181,7 @@ static int read_files(void)
         return -1;
     fmnn_names_free(names);
     struct fmnn_images *images = fmnn_images_new(NULL, &error);
-    char *where = images ? fmnn_images_directory(images, in("picture.png"), &error) : NULL;
+    char *where = images ? fmnn_images_directory(images, in("image.png"), &error) : NULL;
     free(where);
     fmnn_images_free(images);
     return where ? 0 : -1;

@@ -123,7 +123,7 @@ EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden
 	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt \
 	tests/expected/significance-first.tsv tests/expected/significance-second.tsv tests/expected/significance.txt
 
-# What writes their data sets, weights and pictures.
+# What writes their data sets, weights and images.
 check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng tests/peak-memory
 tests_peak_memory_SOURCES = tests/peak-memory.c
 tests_mkidx_SOURCES = tests/mkidx.c

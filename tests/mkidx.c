@@ -80,12 +80,12 @@ static void write_pair(const struct set *set, const char *part, unsigned rows, u
     finish(labels);
 }
 
-static unsigned number(const char *text, unsigned long most)
+static unsigned number(const char *text, unsigned long max)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end || value > most) {
-        fprintf(stderr, "mkidx: %s is not a number up to %lu\n", text, most);
+    if (end == text || *end || value > max) {
+        fprintf(stderr, "mkidx: %s is not a number up to %lu\n", text, max);
         exit(2);
     }
     return (unsigned)value;

@@ -1,4 +1,4 @@
-/* mkpng.c -- writes a picture of an IDX file as a PNG file of some kind, gray in every kind:
+/* mkpng.c -- writes an image of an IDX file as a PNG file of some kind, gray in every kind:
 
      mkpng FILE ROW gray|gray16|gray-alpha|rgb|rgba|rgb16 >PNG
 

@@ -1,6 +1,6 @@
 /* tiny-data.c -- makes the files of the data sets in tiny-sources.c: tiny-data SEED DIR [plain]
 
-   600 and 100 pictures of 8 x 8 that hardly compress, and their labels; gzip-compressed unless
+   600 and 100 images of 8 x 8 that hardly compress, and their labels; gzip-compressed unless
    "plain". */
 #include <stdint.h>
 #include <stdio.h>

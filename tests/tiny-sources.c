@@ -12,7 +12,7 @@ static const char *const classes[] = {"one", "two", "three"};
             {"t10k-images-idx3-ubyte", 6416, c}, {"t10k-labels-idx1-ubyte", 108, d},               \
     }
 
-static const struct fmnn_set sets[] = {
+static const struct fmnn_dataset sets[] = {
     {"tiny", "Tiny",
      FILES("ea1495ba965a98d1c6ca5c8378ae9f7e36147b73117cc6644a3cd6f107b63b59",
            "24b494d33288db6e9e58c7b734ef96b2da6bf3e6888c1cc88e42b84edbf6355a",

@@ -59,7 +59,7 @@ bool fm_mul(size_t a, size_t b, size_t *product); /* false on overflow */
 /* idx.c: like fmnn_idx_open(), but a gzip file is inflated as its rows are wanted, and what is
    wrong with it further on is found only by who comes there: at the last row, all of it. In a
    table's order that takes no memory; where a row behind is wanted, or rows are larger than
-   pictures are, all is inflated and held. */
+   images are, all is inflated and held. */
 struct fmnn_idx *fm_idx_open_onward(const char *path, struct fmnn_error *err);
 
 /* sets.c: what is wrong with a class name of so many bytes, or NULL: names are UTF-8 without

@@ -104,7 +104,7 @@ static uint64_t cut(wide value, int shift, bool *up)
 
 static bool to_decimal(double number, struct decimal *decimal)
 {
-    enum { MOST = 27 }; /* 5^27 < 2^63 */
+    enum { LIMIT = 27 }; /* 5^27 < 2^63 */
     int two;
     if (!(number >= 1e-30 && number < 999999999))
         return false;
@@ -117,11 +117,11 @@ static bool to_decimal(double number, struct decimal *decimal)
     /* By log10(2): the power of ten below the number, or one less. */
     int ten = DIGITS - 1 - (int)floor((two + bits - 1) * 0.30103);
     for (;; ten--) {
-        if (ten < 0 || (ten > MOST && bits > 24))
+        if (ten < 0 || (ten > LIMIT && bits > 24))
             return false;
-        wide product = (wide)mantissa * power_of_5(ten < MOST ? ten : MOST);
-        if (ten > MOST)
-            product *= power_of_5(ten - MOST); /* below 2^24 * 5^40 */
+        wide product = (wide)mantissa * power_of_5(ten < LIMIT ? ten : LIMIT);
+        if (ten > LIMIT)
+            product *= power_of_5(ten - LIMIT); /* below 2^24 * 5^40 */
         bool up;
         uint64_t whole = cut(product, -two - ten, &up);
         if (whole >= 1000000000)

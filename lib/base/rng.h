@@ -8,7 +8,7 @@
    "same seed, same bits": append, never renumber. */
 enum fm_purpose {
     FM_RNG_INIT = 1,    /* initial weights: epoch 0, index = tensor << 40 | element */
-    FM_RNG_SHUFFLE = 2, /* the order of the pictures in an epoch */
+    FM_RNG_SHUFFLE = 2, /* the order of the images in an epoch */
     FM_RNG_SPLIT = 3,   /* which rows validate */
     FM_RNG_FOLD = 4,    /* which fold a row is in */
 };

@@ -3,16 +3,16 @@
 
 #include <ctype.h>
 
-enum { LONGEST = 64 };
+enum { MAX_LENGTH = 64 };
 
 /* Damerau's distance in the restricted form: insertion, deletion, substitution and the exchange of
    two neighbours cost one each; letters of another case cost nothing. */
 static size_t distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
-    if (n > LONGEST || m > LONGEST)
-        return LONGEST;
-    unsigned char cost[3][LONGEST + 1]; /* rows i-2, i-1, i, in turn */
+    if (n > MAX_LENGTH || m > MAX_LENGTH)
+        return MAX_LENGTH;
+    unsigned char cost[3][MAX_LENGTH + 1]; /* rows i-2, i-1, i, in turn */
     for (size_t j = 0; j <= m; j++)
         cost[0][j] = (unsigned char)j;
     for (size_t i = 1; i <= n; i++) {
@@ -34,14 +34,14 @@ static size_t distance(const char *a, const char *b)
     return cost[n % 3][m];
 }
 
-const char *fmnn_nearest(const char *word, const char *const *known)
+const char *fmnn_suggest(const char *word, const char *const *known)
 {
     const char *nearest = NULL;
-    size_t least = strlen(word) / 3 + 1; /* beyond that it is another word, not a slip */
+    size_t min = strlen(word) / 3 + 1; /* beyond that it is another word, not a slip */
     for (; *known; known++) {
         size_t d = distance(word, *known);
-        if (d <= least && !(nearest && d == least)) {
-            least = d;
+        if (d <= min && !(nearest && d == min)) {
+            min = d;
             nearest = *known;
         }
     }

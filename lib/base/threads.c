@@ -42,7 +42,7 @@ static unsigned processors(void)
 unsigned fm_threads(unsigned asked)
 {
     unsigned threads = asked ? asked : processors();
-    return threads < FM_MOST_THREADS ? threads : FM_MOST_THREADS;
+    return threads < FM_MAX_THREADS ? threads : FM_MAX_THREADS;
 }
 
 /* Called while no job is out. All that next() has written is seen by who draws from a new ticket.
@@ -52,7 +52,7 @@ unsigned fm_threads(unsigned asked)
 static bool lay_out(struct fm_team *team)
 {
     uint64_t jobs = team->work->next(team->work->state), shares = team->shares;
-    assert(jobs <= FM_MOST_JOBS);
+    assert(jobs <= FM_MAX_JOBS);
     uint64_t step = ++team->step << 2 * BITS;
     atomic_store(&team->left, (uint32_t)jobs + 1);
     for (uint64_t i = 0; i < shares; i++) {
@@ -152,12 +152,12 @@ static void *help(void *state)
 }
 
 /* As many as there are to be had. */
-static void add_helpers(struct fm_team *team, unsigned most)
+static void add_helpers(struct fm_team *team, unsigned max)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (team->helpers < most) {
+    while (team->helpers < max) {
         struct fm_helper *helper = &team->helper[team->helpers];
         *helper = (struct fm_helper){.team = team, .number = team->helpers + 1};
         if (pthread_create(&helper->thread, NULL, help, helper) != 0)
@@ -174,7 +174,7 @@ struct fm_team *fm_team_new(unsigned threads, struct fmnn_error *err)
     if (!team)
         return NULL;
     *team = (struct fm_team){.threads = threads};
-    team->shares = threads < FM_MOST_SHARES ? threads : FM_MOST_SHARES;
+    team->shares = threads < FM_MAX_SHARES ? threads : FM_MAX_SHARES;
     /* Who spins where others wait for the processor keeps them from what it waits for. */
     team->spins = threads <= fm_threads(0) ? SPINS : 0;
     pthread_mutex_init(&team->lock, NULL);

@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 /* 24 bits count the jobs of a step, and the threads besides. */
-enum { FM_MOST_THREADS = 1024, FM_MOST_JOBS = (1 << 24) - 1 - FM_MOST_THREADS };
+enum { FM_MAX_THREADS = 1024, FM_MAX_JOBS = (1 << 24) - 1 - FM_MAX_THREADS };
 
 /* What the team does. next is called by one thread at a time, when all jobs of a step are done: it
    readies the next step and returns how many jobs that has; 0 ends the work. */
@@ -36,14 +36,14 @@ struct fm_share {
     _Alignas(64) atomic_uint_least64_t ticket;
 };
 
-enum { FM_MOST_SHARES = 16 }; /* more threads than that go together */
+enum { FM_MAX_SHARES = 16 }; /* more threads than that go together */
 
 struct fm_team {
     const struct fm_work *work;
     unsigned spins; /* looks at the ticket before a thread goes to sleep */
     unsigned shares;
     uint64_t step;
-    struct fm_share share[FM_MOST_SHARES];
+    struct fm_share share[FM_MAX_SHARES];
     _Alignas(64) atomic_uint_least32_t left; /* jobs of the step, and its being laid out */
     _Alignas(64) atomic_uint sleepers;
     pthread_mutex_t lock;
@@ -73,7 +73,7 @@ void fm_team_free(struct fm_team *team);
 void fm_team_do(void (*job)(void *state, unsigned thread, size_t job), void *state, size_t jobs,
                 unsigned threads);
 
-/* threads as asked for, 0 meaning as many as there are processors; FM_MOST_THREADS at most. */
+/* threads as asked for, 0 meaning as many as there are processors; FM_MAX_THREADS at most. */
 unsigned fm_threads(unsigned asked);
 
 #endif

@@ -34,12 +34,12 @@ static const char *const characters[] = {DIGITS, CAPITALS, "a", "b", "c", "d", "
             {"t10k-images-idx3-ubyte", c, test_images},                                            \
             {"t10k-labels-idx1-ubyte", d, test_labels},                                            \
     }
-/* 60,000 and 10,000 pictures of 28 x 28: the first three sets are made alike. */
+/* 60,000 and 10,000 images of 28 x 28: the first three sets are made alike. */
 #define LIKE_MNIST(train_images, train_labels, test_images, test_labels)                           \
     FILES(47040016, train_images, 60008, train_labels, 7840016, test_images, 10008, test_labels)
 #define ANY FILES(0, NULL, 0, NULL, 0, NULL, 0, NULL)
 
-static const struct fmnn_set sets[] = {
+static const struct fmnn_dataset sets[] = {
     {"fashion-mnist", "Fashion-MNIST", /* the revision of 31 August 2017 */
      LIKE_MNIST("c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
                 "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -62,13 +62,13 @@ static const struct fmnn_set sets[] = {
     {"emnist-mnist", "EMNIST MNIST", ANY, FM_COUNT(digits), digits, 0, true},
 };
 
-const struct fmnn_set *fmnn_set_at(size_t i)
+const struct fmnn_dataset *fmnn_dataset_at(size_t i)
 {
     return i < FM_COUNT(sets) ? &sets[i] : NULL;
 }
 
 /* People write Fashion-MNIST as often as fashion-mnist. */
-const struct fmnn_set *fmnn_set_find(const char *name)
+const struct fmnn_dataset *fmnn_dataset_find(const char *name)
 {
     for (size_t i = 0; i < FM_COUNT(sets); i++)
         if (!strcasecmp(sets[i].name, name))
@@ -78,7 +78,7 @@ const struct fmnn_set *fmnn_set_find(const char *name)
 
 /* ---- lists of names ---- */
 
-enum { MOST_NAMES = 65536, LONGEST_NAME = 1000 };
+enum { MAX_NAMES = 65536, MAX_NAME = 1000 };
 
 void fmnn_names_free(struct fmnn_names *names)
 {
@@ -113,7 +113,7 @@ struct fmnn_names *fmnn_names_copy(const char *const *names, size_t count, struc
    shortest form only, no surrogates, as RFC 3629 has it. */
 static size_t utf8_length(const unsigned char *text, uint32_t *code)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = text[0] < 0x80             ? 1
                     : (text[0] & 0xe0) == 0xc0 ? 2
                     : (text[0] & 0xf0) == 0xe0 ? 3
@@ -127,7 +127,7 @@ static size_t utf8_length(const unsigned char *text, uint32_t *code)
             return 0;
         *code = *code << 6 | (text[i] & 0x3fu);
     }
-    bool good = *code >= least[length] && *code <= 0x10ffff && (*code & 0xfffff800u) != 0xd800;
+    bool good = *code >= min[length] && *code <= 0x10ffff && (*code & 0xfffff800u) != 0xd800;
     return good ? length : 0;
 }
 
@@ -144,7 +144,7 @@ const char *fm_name_fault(const char *name, size_t length)
 {
     if (length == 0)
         return "an empty line where a class name should be";
-    if (length > LONGEST_NAME)
+    if (length > MAX_NAME)
         return "a class name of more than 1000 bytes";
     if (memchr(name, 0, length))
         return "a NUL byte: this is not a list of class names";
@@ -167,7 +167,7 @@ static int add_name(struct fmnn_names *names, size_t *capacity, const char *line
                     const char *path, struct fmnn_error *err)
 {
     const char *fault = fm_name_fault(line, length);
-    if (!fault && names->count == MOST_NAMES)
+    if (!fault && names->count == MAX_NAMES)
         fault = "more than 65536 class names";
     if (fault)
         return fm_fail(err, FMNN_DATA, "%s:%zu: %s", path, names->count + 1, fault);
@@ -191,7 +191,7 @@ static long read_line(FILE *stream, char *line, size_t room)
 static int read_names(FILE *stream, const char *path, struct fmnn_names *names,
                       struct fmnn_error *err)
 {
-    char line[LONGEST_NAME + 2];
+    char line[MAX_NAME + 2];
     size_t capacity = 0;
     long length;
     while ((length = read_line(stream, line, sizeof line)) >= 0)
@@ -227,7 +227,7 @@ struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err)
 
 /* ---- the names that go with a directory ---- */
 
-static const struct fmnn_set *set_of_base_name(const char *path)
+static const struct fmnn_dataset *set_of_base_name(const char *path)
 {
     size_t end = strlen(path);
     while (end && path[end - 1] == '/')
@@ -243,9 +243,9 @@ static const struct fmnn_set *set_of_base_name(const char *path)
 }
 
 /* By the name as it is given, a symbolic link's own perhaps, else by the name in truth. */
-static const struct fmnn_set *set_of_directory(const char *directory)
+static const struct fmnn_dataset *set_of_directory(const char *directory)
 {
-    const struct fmnn_set *set = set_of_base_name(directory);
+    const struct fmnn_dataset *set = set_of_base_name(directory);
     char *real = set ? NULL : realpath(directory, NULL);
     if (real)
         set = set_of_base_name(real);
@@ -270,7 +270,7 @@ int fmnn_names_of_directory(const char *directory, struct fmnn_names **out, stru
     free(path);
     if (!missing)
         return *out ? 0 : -1;
-    const struct fmnn_set *set = set_of_directory(*directory ? directory : ".");
+    const struct fmnn_dataset *set = set_of_directory(*directory ? directory : ".");
     if (!set)
         return 0;
     *out = fmnn_names_copy(set->classes, set->class_count, err);

@@ -16,16 +16,16 @@
 
 enum {
     TYPE_U8 = 0x08,
-    MOST_RANK = 4,
-    MOST_HEADER = 4 + 4 * MOST_RANK,
-    BLOCK = 1 << 16,      /* read ahead; also zlib's input */
-    MOST_AHEAD = 1 << 24, /* the largest row that is inflated by itself, as a header promises it */
+    MAX_RANK = 4,
+    MAX_HEADER = 4 + 4 * MAX_RANK,
+    BLOCK = 1 << 16,     /* read ahead; also zlib's input */
+    MAX_AHEAD = 1 << 24, /* the largest row that is inflated by itself, as a header promises it */
 };
-#define MOST_INFLATED (UINT64_C(4) << 30)
+#define MAX_INFLATED (UINT64_C(4) << 30)
 
 struct shape {
     unsigned rank;
-    size_t size[MOST_RANK];
+    size_t size[MAX_RANK];
     uint64_t row_bytes, data_bytes;
 };
 
@@ -232,9 +232,9 @@ static int check_magic(const char *path, const uint8_t magic[4], struct fmnn_err
         return fm_fail(err, FMNN_DATA, "%s: not an IDX file: no type of data is %02x", path,
                        magic[2]);
     }
-    if (magic[3] < 1 || magic[3] > MOST_RANK)
+    if (magic[3] < 1 || magic[3] > MAX_RANK)
         return fm_fail(err, FMNN_DATA, "%s: unsupported IDX rank %u: it may be 1 to %d", path,
-                       magic[3], MOST_RANK);
+                       magic[3], MAX_RANK);
     return 0;
 }
 
@@ -267,7 +267,7 @@ static uint64_t header_bytes(const struct shape *shape)
 /* Reads and checks the header; of a plain file, its size too. */
 static int read_header(struct source *source, struct shape *shape, struct fmnn_error *err)
 {
-    uint8_t header[MOST_HEADER];
+    uint8_t header[MAX_HEADER];
     size_t got;
     if (take(source, header, 4, &got, err) < 0)
         return -1;
@@ -319,7 +319,7 @@ static int inflate_data(struct fmnn_idx *idx, struct source *source, struct fmnn
 {
     const uint64_t wanted = idx->shape.data_bytes;
     size_t capacity = 0, have = 0, got;
-    if (wanted > MOST_INFLATED || wanted > SIZE_MAX / 2)
+    if (wanted > MAX_INFLATED || wanted > SIZE_MAX / 2)
         return fm_fail(err, FMNN_DATA,
                        "%s: too large to be inflated in memory (%" PRIu64
                        " bytes): unpack it first",
@@ -575,7 +575,7 @@ static int read_onward(struct fmnn_idx *idx, size_t first, size_t count, uint8_t
                        struct fmnn_error *err)
 {
     size_t row = (size_t)idx->shape.row_bytes;
-    if (row > MOST_AHEAD) /* but not before a row is wanted: the shape may be refused */
+    if (row > MAX_AHEAD) /* but not before a row is wanted: the shape may be refused */
         return load_whole(idx, err) == 0 ? fmnn_idx_read(idx, first, count, bytes, err) : -1;
     for (; count; first++, count--, bytes += row) {
         if (first < idx->next - idx->ahead_count)
@@ -610,11 +610,11 @@ int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *byt
 int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, const uint8_t *bytes,
                    struct fmnn_error *err)
 {
-    uint8_t header[MOST_HEADER] = {0, 0, TYPE_U8, (uint8_t)rank};
+    uint8_t header[MAX_HEADER] = {0, 0, TYPE_U8, (uint8_t)rank};
     size_t data_bytes = 1;
-    if (rank < 1 || rank > MOST_RANK)
+    if (rank < 1 || rank > MAX_RANK)
         return fm_fail(err, FMNN_USAGE, "unsupported IDX rank %u: it may be 1 to %d", rank,
-                       MOST_RANK);
+                       MAX_RANK);
     for (unsigned i = 0; i < rank; i++) {
         if (size[i] == 0 || size[i] > UINT32_MAX || !fm_mul(data_bytes, size[i], &data_bytes))
             return fm_fail(err, FMNN_USAGE, "no IDX file can have size %zu in dimension %u",

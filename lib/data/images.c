@@ -1,15 +1,15 @@
-/* images.c -- pictures by name: "train:N" and "test:N", "PATH:N", and paths of PNG files. */
+/* images.c -- images by name: "train:N" and "test:N", "PATH:N", and paths of PNG files. */
 #include "base/internal.h"
 
 #include <stdio.h>
 #include <strings.h>
 
 enum {
-    MOST_OPEN = 32, /* IDX files */
-    LONGEST_NAME = 4096,
+    MAX_OPEN = 32, /* IDX files */
+    MAX_NAME = 4096,
 };
 
-/* Where a picture lies: in a row of an IDX file, or in a PNG file of its own. */
+/* Where an image lies: in a row of an IDX file, or in a PNG file of its own. */
 struct place {
     const char *image;
     size_t path_length; /* of the name before its last colon; 0: a PNG file */
@@ -26,10 +26,10 @@ struct file {
 
 struct fmnn_images {
     char *data_directory; /* or NULL */
-    struct file file[MOST_OPEN];
+    struct file file[MAX_OPEN];
     size_t count, last; /* the file used last: rows of one file follow each other */
     uint64_t clock;
-    /* The last PNG picture: who asks for its size asks for its pixels next. */
+    /* The last PNG image: who asks for its size asks for its pixels next. */
     char *png_path;
     size_t png_height, png_width;
     uint8_t *png_pixels;
@@ -80,16 +80,16 @@ static int find_place(const char *image, struct place *place, struct fmnn_error 
     place->image = image;
     place->path_length = 0;
     if (length == 0)
-        return fm_fail(err, FMNN_DATA, "the name of the picture is empty");
-    if (length > LONGEST_NAME)
-        return fm_fail(err, FMNN_DATA, "%.40s...: the name of the picture is too long (%zu bytes)",
+        return fm_fail(err, FMNN_DATA, "the name of the image is empty");
+    if (length > MAX_NAME)
+        return fm_fail(err, FMNN_DATA, "%.40s...: the name of the image is too long (%zu bytes)",
                        image, length);
     if (is_png(image, length))
         return 0;
     const char *colon = strrchr(image, ':');
     if (!colon || colon == image || !fm_parse_unsigned(colon + 1, UINT64_MAX, &place->row))
         return fm_fail(err, FMNN_DATA,
-                       "'%.300s' names no picture: that is train:N, test:N, FILE:N for row N of an "
+                       "'%.300s' names no image: that is train:N, test:N, FILE:N for row N of an "
                        "IDX file, or a path that ends in .png",
                        image);
     place->path_length = (size_t)(colon - image);
@@ -120,22 +120,22 @@ static char *idx_path(const struct fmnn_images *images, const struct place *plac
 
 /* ---- IDX files ---- */
 
-static int check_pictures(const char *image, struct file *file, struct fmnn_error *err)
+static int check_images(const char *image, struct file *file, struct fmnn_error *err)
 {
     unsigned rank = fmnn_idx_rank(file->idx);
     const char *path = fmnn_idx_path(file->idx);
     if (rank == 1)
-        return fm_fail(err, FMNN_DATA, "%.300s: %.300s is a label file, not pictures", image, path);
+        return fm_fail(err, FMNN_DATA, "%.300s: %.300s is a label file, not images", image, path);
     if (rank != 3)
-        return fm_fail(err, FMNN_DATA, "%.300s: %.300s has rank %u; gray pictures have rank 3",
-                       image, path, rank);
+        return fm_fail(err, FMNN_DATA, "%.300s: %.300s has rank %u; gray images have rank 3", image,
+                       path, rank);
     file->rows = fmnn_idx_size(file->idx, 0);
     file->height = fmnn_idx_size(file->idx, 1);
     file->width = fmnn_idx_size(file->idx, 2);
-    if (file->height > FMNN_LARGEST_SIDE || file->width > FMNN_LARGEST_SIDE)
+    if (file->height > FMNN_MAX_SIDE || file->width > FMNN_MAX_SIDE)
         return fm_fail(err, FMNN_DATA,
-                       "%.300s: %.300s has pictures of %zux%zu, more than %d in a direction", image,
-                       path, file->height, file->width, FMNN_LARGEST_SIDE);
+                       "%.300s: %.300s has images of %zux%zu, more than %d in a direction", image,
+                       path, file->height, file->width, FMNN_MAX_SIDE);
     return 0;
 }
 
@@ -149,7 +149,7 @@ static int open_file(const struct fmnn_images *images, const struct place *place
     file->name = fm_format(err, "%.*s", (int)place->path_length, place->image);
     file->idx = file->name ? fm_idx_open_onward(path, err) : NULL;
     free(path);
-    return file->idx ? check_pictures(place->image, file, err) : -1;
+    return file->idx ? check_images(place->image, file, err) : -1;
 }
 
 static bool is_file(const struct file *file, const struct place *place)
@@ -161,10 +161,10 @@ static bool is_file(const struct file *file, const struct place *place)
 /* An empty slot; where all are taken, that of the file not used for longest. */
 static size_t free_slot(struct fmnn_images *images)
 {
-    if (images->count < MOST_OPEN)
+    if (images->count < MAX_OPEN)
         return images->count++;
     size_t oldest = 0;
-    for (size_t i = 1; i < MOST_OPEN; i++)
+    for (size_t i = 1; i < MAX_OPEN; i++)
         if (images->file[i].used < images->file[oldest].used)
             oldest = i;
     close_file(&images->file[oldest]);
@@ -222,9 +222,9 @@ static int load_png(struct fmnn_images *images, const char *path, struct fmnn_er
     return -1;
 }
 
-/* ---- pictures ---- */
+/* ---- images ---- */
 
-/* Finds the picture and its size; *file is NULL for a PNG. */
+/* Finds the image and its size; *file is NULL for a PNG. */
 static int locate(struct fmnn_images *images, const char *image, struct place *place,
                   struct file **file, size_t *height, size_t *width, struct fmnn_error *err)
 {
@@ -263,8 +263,8 @@ int fmnn_images_read(struct fmnn_images *images, const char *image, size_t heigh
     if (locate(images, image, &place, &file, &h, &w, err) != 0)
         return -1;
     if (h != height || w != width)
-        return fm_fail(err, FMNN_DATA, "%.300s: the picture is %zux%zu, but %zux%zu is needed",
-                       image, h, w, height, width);
+        return fm_fail(err, FMNN_DATA, "%.300s: the image is %zux%zu, but %zux%zu is needed", image,
+                       h, w, height, width);
     if (file)
         return fmnn_idx_read(file->idx, (size_t)place.row, 1, pixels, err);
     memcpy(pixels, images->png_pixels, height * width);

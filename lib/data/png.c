@@ -52,8 +52,8 @@ static void raise_error(png_structp png, png_const_charp text)
     if (reader->starved)
         fm_fail(reader->err, FMNN_MEMORY, "%s: out of memory", reader->path);
     else if (strstr(reader->warning, "exceeds user limit"))
-        fm_fail(reader->err, FMNN_DATA, "%s: the picture is larger than %d x %d pixels",
-                reader->path, FMNN_LARGEST_SIDE, FMNN_LARGEST_SIDE);
+        fm_fail(reader->err, FMNN_DATA, "%s: the image is larger than %d x %d pixels", reader->path,
+                FMNN_MAX_SIDE, FMNN_MAX_SIDE);
     else if (reader->warning[0])
         fm_fail(reader->err, FMNN_DATA, "%s: damaged PNG file: %s (%s)", reader->path, text,
                 reader->warning);
@@ -91,12 +91,12 @@ static void give_bytes(png_structp png, png_bytep bytes, size_t count)
     png_longjmp(png, 1);
 }
 
-/* ---- one picture
+/* ---- one image
  * ---------------------------------------------------------------------------------- */
 
 static void set_limits(png_structp png)
 {
-    png_set_user_limits(png, FMNN_LARGEST_SIDE, FMNN_LARGEST_SIDE);
+    png_set_user_limits(png, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
     png_set_chunk_malloc_max(png, 1 << 20);
     png_set_chunk_cache_max(png, 1); /* none: 0 would mean no limit */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);

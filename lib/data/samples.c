@@ -1,21 +1,21 @@
-/* data.c -- pictures and labels in memory, one byte a pixel. */
+/* data.c -- images and labels in memory, one byte a pixel. */
 #include "data/samples.h"
 
 #include <stdio.h>
 #include <xxhash.h>
 
-int fm_check_picture(size_t height, size_t width, struct fmnn_error *err)
+int fm_check_image(size_t height, size_t width, struct fmnn_error *err)
 {
-    const int most = FMNN_LARGEST_SIDE;
-    if (height < 1 || width < 1 || height > FMNN_LARGEST_SIDE || width > FMNN_LARGEST_SIDE)
-        return fm_fail(err, FMNN_USAGE, "pictures of %zux%zu are not in 1x1..%dx%d", height, width,
-                       most, most);
+    const int max = FMNN_MAX_SIDE;
+    if (height < 1 || width < 1 || height > FMNN_MAX_SIDE || width > FMNN_MAX_SIDE)
+        return fm_fail(err, FMNN_USAGE, "images of %zux%zu are not in 1x1..%dx%d", height, width,
+                       max, max);
     return 0;
 }
 
 struct fmnn_data *fmnn_data_new(size_t height, size_t width, struct fmnn_error *err)
 {
-    if (fm_check_picture(height, width, err) != 0)
+    if (fm_check_image(height, width, err) != 0)
         return NULL;
     struct fmnn_data *data = fm_alloc(1, sizeof *data, err);
     if (!data)

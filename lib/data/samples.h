@@ -1,4 +1,4 @@
-/* data.h -- pictures and labels in memory. */
+/* data.h -- images and labels in memory. */
 #ifndef FM_DATA_H
 #define FM_DATA_H
 
@@ -12,9 +12,9 @@ struct fmnn_data {
     size_t label_capacity;
 };
 
-/* Refuses sizes of pictures that no net takes. */
-int fm_check_picture(size_t height, size_t width, struct fmnn_error *err);
-/* Pictures order[from .. from+n) of the data, or where order is NULL those themselves. */
+/* Refuses sizes of images that no net takes. */
+int fm_check_image(size_t height, size_t width, struct fmnn_error *err);
+/* Images order[from .. from+n) of the data, or where order is NULL those themselves. */
 void fm_data_batch(const struct fmnn_data *data, const uint32_t *order, size_t from, size_t n,
                    const uint8_t **pixels, uint16_t *labels);
 /* 128 bits that tell one set of training and validation rows from another: XXH3 over their sizes,

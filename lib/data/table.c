@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { LONGEST_LINE = 1 << 20, CHUNK = 1 << 16, LARGEST_LABEL = 65535 };
+enum { MAX_LINE = 1 << 20, CHUNK = 1 << 16, MAX_LABEL = 65535 };
 
 /* What an attempt to read came to. */
 enum outcome { FAILED = -1, END = 0, GOT = 1, WAIT = 2, NOTHING = 3 };
@@ -111,7 +111,7 @@ static enum outcome line_fail(const struct fmnn_table *table, const char *what,
 static enum outcome check_line(const struct fmnn_table *table, const char *line, size_t length,
                                struct fmnn_error *err)
 {
-    if (length > LONGEST_LINE)
+    if (length > MAX_LINE)
         return line_fail(table, "the line is longer than 1 MiB", err);
     if (memchr(line, 0, length))
         return line_fail(table, "a NUL byte: this is not a table of text", err);
@@ -134,7 +134,7 @@ static enum outcome take_line(struct fmnn_table *table, bool wait, const char **
                    ? memchr(table->buffer + table->searched, '\n', table->end - table->searched)
                    : NULL;
         table->searched = table->end;
-        if (feed || table->ended || table->end - table->start > LONGEST_LINE)
+        if (feed || table->ended || table->end - table->start > MAX_LINE)
             break;
         enum outcome outcome = fill(table, wait, err);
         if (outcome == FAILED || outcome == WAIT)
@@ -204,7 +204,7 @@ static bool is_known(enum fmnn_table_kind kind, const char *name)
         if (!strcmp(name, *known))
             return true;
     return kind == FMNN_TABLE_ROWS && name[0] == 'p' &&
-           fm_parse_unsigned(name + 1, LARGEST_LABEL, &digits);
+           fm_parse_unsigned(name + 1, MAX_LABEL, &digits);
 }
 
 static bool is_header(enum fmnn_table_kind kind, const struct row *row)
@@ -284,13 +284,13 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
         return -1;
     if (is_header(table->kind, table->ahead))
         return set_header(table, line, length, err) == 0 ? check_duplicates(table, err) : -1;
-    size_t most = 0;
-    while (columns_of(table->kind)[most])
-        most++;
-    if (table->kind != FMNN_TABLE_ROWS && table->ahead->count > most)
+    size_t max = 0;
+    while (columns_of(table->kind)[max])
+        max++;
+    if (table->kind != FMNN_TABLE_ROWS && table->ahead->count > max)
         return fm_fail(err, FMNN_DATA,
                        "%s:1: no column names, and %zu fields where such a table has %zu",
-                       table->name, table->ahead->count, most);
+                       table->name, table->ahead->count, max);
     table->ahead->line = 1;
     table->looked = GOT;
     return invent_header(table, table->ahead->count, err);
@@ -383,7 +383,7 @@ int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmn
                        "field%s%s",
                        table->name, name, count, count == 1 ? "" : "s",
                        count == 1 ? " (fields are separated by tabs)" : "");
-    const char *nearest = fmnn_nearest(name, (const char *const *)table->header.field);
+    const char *nearest = fmnn_suggest(name, (const char *const *)table->header.field);
     if (nearest)
         return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; is '%.100s' meant?", table->name,
                        name, nearest);
@@ -521,21 +521,21 @@ int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class
                      struct fmnn_error *err)
 {
     const char *text = fmnn_table_field(table, column), *name = fmnn_table_column(table, column);
-    uint64_t most = class_count && class_count <= LARGEST_LABEL ? class_count - 1 : LARGEST_LABEL;
+    uint64_t max = class_count && class_count <= MAX_LABEL ? class_count - 1 : MAX_LABEL;
     uint64_t value;
     if (!*text) {
         *label = -1;
         return 0;
     }
-    if (fm_parse_unsigned(text, most, &value)) {
+    if (fm_parse_unsigned(text, max, &value)) {
         *label = (int)value;
         return 0;
     }
     if (text[strspn(text, "0123456789")] == 0)
         return fmnn_table_fail(table, err, "%.100s %.100s is not 0..%llu", name, text,
-                               (unsigned long long)most);
+                               (unsigned long long)max);
     return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number 0..%llu", name, text,
-                           (unsigned long long)most);
+                           (unsigned long long)max);
 }
 
 int fmnn_table_number(const struct fmnn_table *table, size_t column, double *number,

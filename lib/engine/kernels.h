@@ -10,7 +10,7 @@ struct fm_kernels {
                               const struct fm_run *run, size_t job);
     /* Computes for so many rounds; returns the floating-point operations done. See peak.h. */
     double (*peak)(size_t rounds, float *sum);
-    /* The same for pictures first .. first + count - 1, where a kind can be had so. */
+    /* The same for images first .. first + count - 1, where a kind can be had so. */
     void (*block[FM_JOB_COUNT])(const struct fm_plan *plan, const struct fm_step *step,
                                 const struct fm_run *run, size_t first, size_t count);
 };

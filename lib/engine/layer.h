@@ -8,7 +8,7 @@
 
 #include "base/internal.h"
 
-/* One picture's values: c channels of h rows and w columns. */
+/* One image's values: c channels of h rows and w columns. */
 struct fm_shape {
     size_t c, h, w;
 };
@@ -78,9 +78,9 @@ extern const struct fm_layer_type fm_conv, fm_dense, fm_avgpool, fm_maxpool;
 
 /* Parsing helpers: the next word or NULL; a whole number in 1..most; "HxW". */
 const char *fm_next_word(struct fm_words *words);
-int fm_word_count(struct fm_words *words, const char *what, size_t most, size_t *value,
+int fm_word_count(struct fm_words *words, const char *what, size_t max, size_t *value,
                   struct fmnn_error *err);
-int fm_word_size(struct fm_words *words, size_t most, size_t *h, size_t *w, struct fmnn_error *err);
+int fm_word_size(struct fm_words *words, size_t max, size_t *h, size_t *w, struct fmnn_error *err);
 /* Takes an activation's name where the next word is one. */
 void fm_word_activation(struct fm_words *words, enum fm_activation *activation);
 

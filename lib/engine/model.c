@@ -5,30 +5,30 @@
 
 #include "engine/optim/optimizer.h"
 
-enum { MOST_WORDS = 16 };
+enum { MAX_WORDS = 16 };
 
 /* ---- the recipe */
 
-static int set_number(const char *option, const char *text, double least, double most,
-                      double *value, struct fmnn_error *err)
+static int set_number(const char *option, const char *text, double min, double max, double *value,
+                      struct fmnn_error *err)
 {
     double number;
     if (!fm_parse_double(text, &number))
         return fm_fail(err, FMNN_USAGE, "%s '%s' is not a number", option, text);
-    if (number < least || number > most)
-        return fm_fail(err, FMNN_USAGE, "%s %s is not in %g..%g", option, text, least, most);
+    if (number < min || number > max)
+        return fm_fail(err, FMNN_USAGE, "%s %s is not in %g..%g", option, text, min, max);
     *value = number;
     return 0;
 }
 
-static int set_count(const char *option, const char *text, unsigned least, unsigned most,
+static int set_count(const char *option, const char *text, unsigned min, unsigned max,
                      unsigned *value, struct fmnn_error *err)
 {
     uint64_t number;
     if (!fm_parse_unsigned(text, UINT64_MAX, &number))
         return fm_fail(err, FMNN_USAGE, "%s '%s' is not a whole number", option, text);
-    if (number < least || number > most)
-        return fm_fail(err, FMNN_USAGE, "%s %s is not in %u..%u", option, text, least, most);
+    if (number < min || number > max)
+        return fm_fail(err, FMNN_USAGE, "%s %s is not in %u..%u", option, text, min, max);
     *value = (unsigned)number;
     return 0;
 }
@@ -58,7 +58,7 @@ int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, const char *
         return set_count(option, value, 1, 65536, &recipe->batch, err);
     if (!strcmp(option, "epochs"))
         return set_count(option, value, 0, 1000000, &recipe->epochs, err);
-    const char *nearest = fmnn_nearest(option, options);
+    const char *nearest = fmnn_suggest(option, options);
     if (nearest)
         return fm_fail(err, FMNN_USAGE, "unknown option '%s'; did you mean '%s'?", option, nearest);
     return fm_fail(err, FMNN_USAGE,
@@ -72,7 +72,7 @@ static int unknown_layer(const char *word, struct fmnn_error *err)
     const char *names[16] = {"set"};
     for (size_t i = 0; i + 2 < FM_COUNT(names) && fm_layer_type_at(i); i++)
         names[i + 1] = fm_layer_type_at(i)->name;
-    const char *nearest = fmnn_nearest(word, names);
+    const char *nearest = fmnn_suggest(word, names);
     if (nearest)
         return fm_fail(err, FMNN_USAGE, "unknown layer '%s'; did you mean '%s'?", word, nearest);
     return fm_fail(err, FMNN_USAGE, "unknown layer '%s' (see fmnn-model(5))", word);
@@ -92,7 +92,7 @@ static int left_over(const struct fm_layer_type *type, const char *word, struct 
     const char *known[FM_ACTIVATIONS + 3] = {"stride", "valid"};
     for (int i = 0; i < FM_ACTIVATIONS; i++)
         known[i + 2] = fm_activation_names[i];
-    const char *nearest = fmnn_nearest(word, known);
+    const char *nearest = fmnn_suggest(word, known);
     if (nearest && strcmp(nearest, word) != 0)
         return fm_fail(err, FMNN_USAGE, "unknown word '%s'; did you mean '%s'?", word, nearest);
     return fm_fail(err, FMNN_USAGE, "'%s' does not belong there (%s)", word, type->synopsis);
@@ -117,8 +117,8 @@ static int parse_layer(struct fmnn_model *model, struct fm_words *words, unsigne
         return -1;
     if (words->next < words->count)
         return left_over(layer.type, words->word[words->next], err);
-    if (model->layer_count == FM_MOST_LAYERS)
-        return fm_fail(err, FMNN_USAGE, "more than %d layers", FM_MOST_LAYERS);
+    if (model->layer_count == FM_MAX_LAYERS)
+        return fm_fail(err, FMNN_USAGE, "more than %d layers", FM_MAX_LAYERS);
     void *array = model->layer;
     if (fm_grow(&array, &model->layer_capacity, model->layer_count + 1, sizeof layer, err) != 0)
         return -1;
@@ -131,10 +131,10 @@ static int parse_layer(struct fmnn_model *model, struct fm_words *words, unsigne
 static int parse_statement(struct fmnn_model *model, char *text, unsigned line, bool *empty,
                            struct fmnn_error *err)
 {
-    char *word[MOST_WORDS], *rest = NULL;
+    char *word[MAX_WORDS], *rest = NULL;
     struct fm_words words = {.word = word};
     for (char *w = strtok_r(text, " \t\r", &rest); w; w = strtok_r(NULL, " \t\r", &rest)) {
-        if (words.count == MOST_WORDS)
+        if (words.count == MAX_WORDS)
             return fm_fail(err, FMNN_USAGE, "'%s': too many words for one layer", word[0]);
         word[words.count++] = w;
     }

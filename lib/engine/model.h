@@ -4,7 +4,7 @@
 
 #include "engine/layer.h"
 
-enum { FM_MOST_LAYERS = 1024, FM_MOST_MODEL_TEXT = 65536 };
+enum { FM_MAX_LAYERS = 1024, FM_MOST_MODEL_TEXT = 65536 };
 
 struct fmnn_model {
     char *name; /* for errors */

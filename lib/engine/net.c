@@ -74,8 +74,8 @@ static void take_tile(const struct tiles *t, const struct tile *tile, const floa
 /* Of the units first .. first+count-1 those that lie in the panel of the first. */
 static size_t units_in_panel(size_t first, size_t count)
 {
-    size_t most = FM_PANEL - first % FM_PANEL;
-    return count < most ? count : most;
+    size_t max = FM_PANEL - first % FM_PANEL;
+    return count < max ? count : max;
 }
 
 /* Where the lane of a unit begins. */
@@ -129,7 +129,7 @@ void fm_parameter_set(const struct fm_parameter *p, float *block, const float *c
 /* ---- building */
 
 /* 4 GiB of weights; the optimizer's slots take that again, each. */
-enum { MOST_FLOATS = 1 << 30, MOST_CLASSES = 65536 };
+enum { MAX_FLOATS = 1 << 30, MAX_CLASSES = 65536 };
 
 static int add_parameter(struct fmnn_net *net, size_t module, const char *kind,
                          struct fm_parameter parameter, size_t *id, struct fmnn_error *err)
@@ -137,8 +137,8 @@ static int add_parameter(struct fmnn_net *net, size_t module, const char *kind,
     size_t taps, stored;
     if (!fm_mul(parameter.c * parameter.h, parameter.w, &taps) ||
         !fm_mul(taps, fm_panels(parameter.units) * FM_PANEL, &stored) ||
-        stored > (size_t)MOST_FLOATS - net->stored)
-        return fm_fail(err, FMNN_USAGE, "the net has more than %d parameters", MOST_FLOATS);
+        stored > (size_t)MAX_FLOATS - net->stored)
+        return fm_fail(err, FMNN_USAGE, "the net has more than %d parameters", MAX_FLOATS);
     parameter.offset = net->stored;
     parameter.stored = stored;
     parameter.name = fm_format(err, "%zu.%s", module, kind);
@@ -271,11 +271,11 @@ static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
 struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
                               size_t classes, struct fmnn_error *err)
 {
-    if (fm_check_picture(height, width, err) != 0)
+    if (fm_check_image(height, width, err) != 0)
         return NULL;
-    if (classes < 1 || classes > MOST_CLASSES) {
+    if (classes < 1 || classes > MAX_CLASSES) {
         fm_fail(err, FMNN_USAGE, "%s: %zu classes are not in 1..%d", model->name, classes,
-                MOST_CLASSES);
+                MAX_CLASSES);
         return NULL;
     }
     struct fmnn_net *net = fm_alloc(1, sizeof *net, err);

@@ -24,7 +24,7 @@ struct fm_parameter {
     size_t fan_in;         /* 0: starts at zero; else he_normal */
 };
 
-/* What flows: the output of a node, or, as value 0, the picture. */
+/* What flows: the output of a node, or, as value 0, the image. */
 struct fm_value {
     struct fm_shape shape;
     enum fm_activation activation; /* that the node which gives it has applied */

@@ -16,8 +16,8 @@ enum { OVER_READ = 64 }; /* kernels may read, never write, so many floats beyond
 static const size_t most_floats =
     SIZE_MAX / 8 < (uint64_t)1 << 36 ? SIZE_MAX / 8 & ~(size_t)15 : (size_t)((uint64_t)1 << 36);
 
-int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
-                 struct fmnn_error *err)
+int fm_reserve(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
+               struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
     size_t floats;
@@ -29,16 +29,16 @@ int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *or
     return 0;
 }
 
-/* A batch of pictures, each h x w pixels of c channels. They take whole cache lines, and an odd
-   number of them: pictures that are a power of two apart would crowd a few sets of the cache. */
-static int lay_pictures(const struct fm_builder *builder, size_t c, size_t h, size_t w,
-                        struct fm_place *place, struct fmnn_error *err)
+/* A batch of images, each h x w pixels of c channels. They take whole cache lines, and an odd
+   number of them: images that are a power of two apart would crowd a few sets of the cache. */
+static int lay_images(const struct fm_builder *builder, size_t c, size_t h, size_t w,
+                      struct fm_place *place, struct fmnn_error *err)
 {
     size_t floats;
     if (!fm_mul(h * w, c, &floats) || floats > most_floats / builder->plan->batch - 32)
         return fm_fail(err, FMNN_USAGE, "the net needs too much memory at a batch of %zu",
                        builder->plan->batch);
-    *place = (struct fm_place){.picture = (floats + 15) / 16 * 16 | 16, .row = w * c, .pixel = c};
+    *place = (struct fm_place){.image = (floats + 15) / 16 * 16 | 16, .row = w * c, .pixel = c};
     return 0;
 }
 
@@ -67,13 +67,13 @@ static int place_value(struct fm_builder *builder, size_t id, const struct fm_wi
     struct fm_shape s = plan->net->value[id].shape;
     struct fm_place *place = &builder->value[id];
     size_t w = window->left + s.w + window->right, h = window->top + s.h + window->bottom;
-    if (lay_pictures(builder, s.c, h, w, place, err) != 0)
+    if (lay_images(builder, s.c, h, w, place, err) != 0)
         return -1;
-    size_t floats = plan->batch * place->picture;
+    size_t floats = plan->batch * place->image;
     if (ends_early(builder, id, window) && floats <= builder->shared_floats - builder->lent) {
         place->origin = builder->shared + builder->lent;
         builder->lent += floats;
-    } else if (fm_take_room(builder, plan->batch, place->picture, &place->origin, err) != 0) {
+    } else if (fm_reserve(builder, plan->batch, place->image, &place->origin, err) != 0) {
         return -1;
     }
     place->origin += window->top * place->row + window->left * place->pixel;
@@ -106,8 +106,8 @@ static int place_gradient(struct fm_builder *builder, size_t id, const struct fm
         *place = builder->value[id];
         return 0;
     }
-    if (lay_pictures(builder, s.c, frame.h, frame.w, place, err) != 0 ||
-        fm_take_room(builder, builder->plan->batch, place->picture, &place->origin, err) != 0)
+    if (lay_images(builder, s.c, frame.h, frame.w, place, err) != 0 ||
+        fm_reserve(builder, builder->plan->batch, place->image, &place->origin, err) != 0)
         return -1;
     place->origin += frame.top * place->row + frame.left * place->pixel;
     place->row *= frame.spread;
@@ -170,7 +170,7 @@ int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct f
         return -1;
     plan->step = array;
     plan->step[plan->step_count++] = *step;
-    if (step->jobs > FM_MOST_JOBS)
+    if (step->jobs > FM_MAX_JOBS)
         return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu", plan->batch);
     return 0;
 }
@@ -194,8 +194,7 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
                            .in = builder->value[last]};
     if (builder->training)
         step.in_back = builder->gradient[last];
-    if (fm_take_room(builder, plan->batch, (step.in_shape.c + 15) / 16 * 16, &step.scratch, err) !=
-        0)
+    if (fm_reserve(builder, plan->batch, (step.in_shape.c + 15) / 16 * 16, &step.scratch, err) != 0)
         return -1;
     return fm_add_step(builder, &step, err);
 }
@@ -221,7 +220,7 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
         }
     }
     size_t scratch;
-    if (fm_take_room(builder, 1, builder->scratch_floats, &scratch, err) != 0)
+    if (fm_reserve(builder, 1, builder->scratch_floats, &scratch, err) != 0)
         return -1;
     for (size_t k = plan->forward_steps; k < plan->step_count; k++)
         if (plan->step[k].kind == FM_JOB_transpose_weight ||
@@ -237,7 +236,7 @@ static int choose_points(struct fm_builder *builder, struct fmnn_error *err)
     for (size_t i = 0; !net->exact && i < net->node_count; i++)
         if (net->node[i].layer.type->weighted && fm_choose_points(builder, &net->node[i], err) != 0)
             return -1;
-    return fm_take_room(builder, 1, builder->shared_floats, &builder->shared, err);
+    return fm_reserve(builder, 1, builder->shared_floats, &builder->shared, err);
 }
 
 /* What steps by points share, and what each thread has. */
@@ -245,8 +244,8 @@ static int share_room(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
     size_t filter;
-    if (fm_take_room(builder, 1, builder->filter_floats, &filter, err) != 0 ||
-        fm_take_room(builder, plan->threads, plan->own_floats, &plan->own, err) != 0)
+    if (fm_reserve(builder, 1, builder->filter_floats, &filter, err) != 0 ||
+        fm_reserve(builder, plan->threads, plan->own_floats, &plan->own, err) != 0)
         return -1;
     for (size_t k = 0; k < plan->step_count; k++)
         plan->step[k].filter = filter;
@@ -282,13 +281,13 @@ static int note_light(struct fm_builder *builder, struct fmnn_error *err)
     if (dense->kind != FM_JOB_dense)
         return 0;
     size_t bits, words = (dense->taps + 63) / 64;
-    if (fm_take_room(builder, plan->batch, 2 * words, &gather->light, err) != 0)
+    if (fm_reserve(builder, plan->batch, 2 * words, &gather->light, err) != 0)
         return -1;
     dense->light = gather->light;
     dense->jobs = fm_pairs(dense->units) * ((plan->batch + FM_BLOCK - 1) / FM_BLOCK);
     if (!builder->training)
         return 0;
-    if (fm_take_room(builder, plan->batch, dense->taps / FM_LIT / 2 + 1, &bits, err) != 0)
+    if (fm_reserve(builder, plan->batch, dense->taps / FM_LIT / 2 + 1, &bits, err) != 0)
         return -1;
     gather->scratch = bits;
     for (size_t i = plan->forward_steps; i < plan->step_count; i++)
@@ -298,7 +297,7 @@ static int note_light(struct fm_builder *builder, struct fmnn_error *err)
     return 0;
 }
 
-/* A dense layer whose weights stay in a cache beside a block of pictures; or any, where there are
+/* A dense layer whose weights stay in a cache beside a block of images; or any, where there are
    no other layers and no weights change. */
 static bool goes_by_blocks(const struct fm_builder *builder, const struct fm_step *step)
 {
@@ -313,7 +312,7 @@ static bool goes_by_blocks(const struct fm_builder *builder, const struct fm_ste
     return !builder->training || step->taps * step->units <= FM_SMALL;
 }
 
-/* Steps that can be done block by block of pictures become one where they follow each other. */
+/* Steps that can be done block by block of images become one where they follow each other. */
 static void chain_steps(const struct fm_builder *builder)
 {
     struct fm_plan *plan = builder->plan;
@@ -468,7 +467,7 @@ static void profile_begin(const struct loop *loop)
     if (!loop->step)
         fm_profile_begin(profile, step_number(loop, NULL), 0);
     for (const struct fm_step *step = loop->step; step && step < end; step++)
-        fm_profile_begin(profile, step_number(loop, step), loop->run.pictures);
+        fm_profile_begin(profile, step_number(loop, step), loop->run.images);
 }
 
 /* Whether the losses have just come, and are such that no backward steps must follow. A chain has
@@ -479,7 +478,7 @@ static bool is_lost(const struct loop *loop)
     if (!loop->run.backward || loop->step >= backward || (loop->next && loop->next < backward))
         return false;
     double loss = 0;
-    for (size_t i = 0; i < loop->run.pictures; i++)
+    for (size_t i = 0; i < loop->run.images; i++)
         loss += loop->run.loss[i];
     return !isfinite(loss);
 }
@@ -504,15 +503,15 @@ static size_t next_step(void *state)
     return loop->jobs;
 }
 
-/* A block of pictures goes through a chain of steps. */
+/* A block of images goes through a chain of steps. */
 static void do_chain(const struct loop *loop, const struct fm_run *run, const struct fm_step *step,
                      unsigned thread, size_t job)
 {
     size_t first = job * step->block, count = step->block;
-    if (first >= run->pictures)
+    if (first >= run->images)
         return;
-    if (count > run->pictures - first)
-        count = run->pictures - first;
+    if (count > run->images - first)
+        count = run->images - first;
     for (const struct fm_step *part = step; part < behind(step) && part < loop->end; part++) {
         double start = run->profile ? fm_now() : 0;
         loop->kernels->block[part->kind](loop->plan, part, run, first, count);
@@ -521,7 +520,7 @@ static void do_chain(const struct loop *loop, const struct fm_run *run, const st
     }
 }
 
-/* Pictures are drawn from all over memory: those of the next run are called for in the last jobs of
+/* Images are drawn from all over memory: those of the next run are called for in the last jobs of
    this one, some in each, so that nobody has to wait for them. */
 static void fetch_ahead(const struct loop *loop, size_t job)
 {
@@ -530,7 +529,7 @@ static void fetch_ahead(const struct loop *loop, size_t job)
     size_t n = run->ahead * job / loop->jobs, end = run->ahead * (job + 1) / loop->jobs;
     for (; n < end; n++)
         for (size_t i = 0; i < bytes; i += 64)
-            __builtin_prefetch(run->pixels[run->pictures + n] + i, 0, 2);
+            __builtin_prefetch(run->pixels[run->images + n] + i, 0, 2);
 }
 
 static void do_step(const struct loop *loop, const struct fm_run *run, unsigned thread, size_t job)

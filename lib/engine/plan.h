@@ -12,11 +12,11 @@
 #include "engine/winograd.h"
 
 /* Where the pixels (n,y,x) of a value or gradient lie, in floats from the start of the
-   workspace. The channels of a pixel are side by side. Around the picture there may be rows and
+   workspace. The channels of a pixel are side by side. Around the image there may be rows and
    columns of zeros that are written once and never again. */
 struct fm_place {
     size_t origin; /* of pixel (0,0,0) */
-    size_t picture, row, pixel;
+    size_t image, row, pixel;
 };
 
 /* The kinds of jobs; the kernels' headers have a function job_NAME for each, compiled for every
@@ -41,7 +41,7 @@ struct fm_place {
     X(avgpool_back)                                                                                \
     X(maxpool)                                                                                     \
     X(maxpool_back)
-/* Those whose job is a block of pictures, so that steps of them can follow each other in one job;
+/* Those whose job is a block of images, so that steps of them can follow each other in one job;
    a function block_NAME each. The kinds above that are named here again can be had either way. */
 #define FM_BLOCKS(X)                                                                               \
     X(gather)                                                                                      \
@@ -75,12 +75,12 @@ static inline size_t fm_pairs(size_t units)
     return (fm_panels(units) + FM_PANELS_A_JOB - 1) / FM_PANELS_A_JOB;
 }
 
-/* Rows of a product that one job works on, and its panel of outputs; and the pictures of a block,
+/* Rows of a product that one job works on, and its panel of outputs; and the images of a block,
    in a step that is or is not all there is. */
 enum { FM_ROWS = 96, FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
 /* The most terms of a sum that are added up in one go, see kernels/product.h. */
 enum { FM_GROUP = 512 };
-/* Weights of a layer that stay in a cache beside a block of pictures. */
+/* Weights of a layer that stay in a cache beside a block of images. */
 enum { FM_SMALL = 32768 };
 /* Pixels that are looked at together for whether they are dark. */
 enum { FM_LIT = 6 };
@@ -94,15 +94,15 @@ enum { FM_LIT = 6 };
    winograd_*        see kernels/winograd.h: in, out, back, in_back, winograd, filter, points,
                      back_points
    dense             the same where the output is one pixel: so dense_gradient, dense_back
-   transpose_batch   gradient of the output to scratch, pictures side by side, for dense_back
+   transpose_batch   gradient of the output to scratch, images side by side, for dense_back
    dense_both        dense_back and dense_gradient in one, rows inputs a job
    pools             in, out, side; back: in, out, back, in_back
    gather            bytes to out, and where they are not 0 to light and scratch
    loss              in, in_back */
 struct fm_step {
     enum fm_job_kind kind;
-    size_t jobs; /* for a full batch; a job beyond the pictures at hand has nothing to do */
-    /* Not 0: jobs are blocks of so many pictures, which go through this step and through the next
+    size_t jobs; /* for a full batch; a job beyond the images at hand has nothing to do */
+    /* Not 0: jobs are blocks of so many images, which go through this step and through the next
        chain - 1 that have been made part of it. */
     size_t block, chain;
     bool together; /* begins with the step before, which it has nothing to do with */
@@ -117,7 +117,7 @@ struct fm_step {
     size_t light;               /* the same, or 0: see ends.h */
     const struct fm_node *node; /* NULL: gather or loss */
     enum fm_phase phase;
-    /* A picture's floating-point operations: by the definition of the layer, and as they are
+    /* An image's floating-point operations: by the definition of the layer, and as they are
        done in this step. A phase has its own once, whatever the number of its steps. */
     uint64_t flops, flops_done;
     uint64_t bytes; /* of parameters, and of the optimizer's slots, read and written in a run */
@@ -130,19 +130,19 @@ struct fm_step {
 
 /* What one run works on. */
 struct fm_run {
-    size_t pictures; /* 1 .. the plan's batch */
+    size_t images; /* 1 .. the plan's batch */
     float *workspace;
     float *own;                   /* of the thread that does the job: plan->own_floats */
-    const uint8_t *const *pixels; /* [pictures + ahead], each height * width bytes */
-    size_t ahead;                 /* pictures of the next run, to be fetched */
-    const uint16_t *labels;       /* [pictures], or NULL: no loss */
+    const uint8_t *const *pixels; /* [images + ahead], each height * width bytes */
+    size_t ahead;                 /* images of the next run, to be fetched */
+    const uint16_t *labels;       /* [images], or NULL: no loss */
     float *weights;               /* the parameters, stored order */
     float *slots[FM_SLOTS];       /* the optimizer's, beside them */
     float *gradients;             /* not NULL: the sink stores here instead of updating */
     const struct fm_update *update;
-    double *loss;         /* [pictures] */
-    uint8_t *correct;     /* [pictures] */
-    float *probabilities; /* (pictures, classes), or NULL */
+    double *loss;         /* [images] */
+    uint8_t *correct;     /* [images] */
+    float *probabilities; /* (images, classes), or NULL */
     bool backward;
     struct fm_profile *profile; /* that is added to, or NULL */
 };
@@ -163,7 +163,7 @@ struct fm_plan {
     enum fm_optimizer_id optimizer;
 };
 
-/* A plan for batches of up to `batch` pictures and so many threads at most; with backward steps
+/* A plan for batches of up to `batch` images and so many threads at most; with backward steps
    where `training`. */
 struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned threads,
                             bool training, enum fm_optimizer_id optimizer, struct fmnn_error *err);
@@ -199,8 +199,8 @@ struct fm_builder {
 struct fm_step fm_node_step(const struct fm_builder *builder, const struct fm_node *node,
                             enum fm_job_kind kind);
 /* Room in the workspace for rows of so many floats. */
-int fm_take_room(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
-                 struct fmnn_error *err);
+int fm_reserve(struct fm_builder *builder, size_t rows, size_t row, size_t *origin,
+               struct fmnn_error *err);
 int fm_add_step(struct fm_builder *builder, const struct fm_step *step, struct fmnn_error *err);
 
 #endif

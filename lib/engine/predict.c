@@ -1,4 +1,4 @@
-/* predict.c -- pictures to probabilities. */
+/* predict.c -- images to probabilities. */
 #include "engine/kernels.h"
 #include "engine/plan.h"
 #include "base/threads.h"
@@ -10,17 +10,17 @@ struct fmnn_predictor {
     size_t batch;
     struct fm_plan *plan;
     const uint8_t **pixels; /* [batch] */
-    double work;            /* multiply-adds a picture */
+    double work;            /* multiply-adds an image */
 };
 
 /* A batch that keeps the values of a net of this size within some megabytes. */
 static size_t fitting_batch(const struct fmnn_net *net)
 {
-    const size_t most = 16 * 1024 * 1024;
+    const size_t max = 16 * 1024 * 1024;
     size_t floats = 1, batch = 256;
     for (size_t i = 0; i < net->value_count; i++)
         floats += net->value[i].shape.c * net->value[i].shape.h * net->value[i].shape.w;
-    while (batch > 1 && batch * floats > most)
+    while (batch > 1 && batch * floats > max)
         batch /= 2;
     return batch;
 }
@@ -87,7 +87,7 @@ static bool feed(void *state, struct fm_run *run)
     size_t n = rest->count < predictor->batch ? rest->count : predictor->batch;
     for (size_t i = 0; i < n; i++, rest->pixels += net->height * net->width)
         predictor->pixels[i] = rest->pixels;
-    run->pictures = n;
+    run->images = n;
     run->probabilities = rest->probabilities;
     rest->count -= n;
     rest->probabilities += n * net->classes;

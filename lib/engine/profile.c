@@ -17,9 +17,9 @@ struct fm_profile *fm_profile_new(size_t steps, unsigned threads, struct fmnn_er
     profile->steps = steps;
     profile->stride = (steps + 1 + LINE - 1) / LINE * LINE + LINE;
     profile->runs = fm_alloc(steps + 1, sizeof *profile->runs, err);
-    profile->pictures = fm_alloc(steps + 1, sizeof *profile->pictures, err);
+    profile->images = fm_alloc(steps + 1, sizeof *profile->images, err);
     profile->seconds = fm_alloc(threads, profile->stride * sizeof *profile->seconds, err);
-    if (profile->runs && profile->pictures && profile->seconds)
+    if (profile->runs && profile->images && profile->seconds)
         return profile;
     fm_profile_free(profile);
     return NULL;
@@ -30,7 +30,7 @@ void fm_profile_free(struct fm_profile *profile)
     if (!profile)
         return;
     free(profile->runs);
-    free(profile->pictures);
+    free(profile->images);
     free(profile->seconds);
     free(profile);
 }
@@ -77,7 +77,7 @@ static double peak_of_one(const struct fm_kernels *kernels)
 
 struct looks {
     const struct fm_kernels *kernels;
-    double one[FM_MOST_THREADS];
+    double one[FM_MAX_THREADS];
 };
 
 static void look(void *state, unsigned thread, size_t job)

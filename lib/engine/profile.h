@@ -5,12 +5,12 @@
 #include "base/internal.h"
 
 /* Counters for each step and, behind the steps, for the feeding between runs. Every thread has
-   seconds of its own, some cache lines away from the next thread's; runs and pictures are
+   seconds of its own, some cache lines away from the next thread's; runs and images are
    counted by whoever begins a step, while nobody else is at work. */
 struct fm_profile {
     unsigned threads;
     size_t steps, stride; /* of the plan; doubles from one thread's seconds to the next's */
-    uint64_t *runs, *pictures;
+    uint64_t *runs, *images;
     double *seconds;
     double wall; /* of all loops, from the first thread's start to the last one's end */
 };
@@ -18,10 +18,10 @@ struct fm_profile {
 struct fm_profile *fm_profile_new(size_t steps, unsigned threads, struct fmnn_error *err);
 void fm_profile_free(struct fm_profile *profile);
 
-static inline void fm_profile_begin(struct fm_profile *profile, size_t step, size_t pictures)
+static inline void fm_profile_begin(struct fm_profile *profile, size_t step, size_t images)
 {
     profile->runs[step]++;
-    profile->pictures[step] += pictures;
+    profile->images[step] += images;
 }
 
 static inline void fm_profile_add(struct fm_profile *profile, unsigned thread, size_t step,

@@ -15,7 +15,7 @@ static int check_data(const struct fmnn_net *net, const struct fmnn_data *data, 
                       struct fmnn_error *err)
 {
     if (data->height != net->height || data->width != net->width)
-        return fm_fail(err, FMNN_USAGE, "%s pictures are %zux%zu, but the net takes %zux%zu", what,
+        return fm_fail(err, FMNN_USAGE, "%s images are %zux%zu, but the net takes %zux%zu", what,
                        data->height, data->width, net->height, net->width);
     for (size_t i = 0; i < data->count; i++)
         if (data->labels[i] >= net->classes)
@@ -84,9 +84,9 @@ struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_da
     t->train = train;
     t->valid = valid && valid->count ? valid : NULL;
     t->options = *training;
-    t->longest_go = 0.02;
+    t->slice_seconds = 0.02;
     if (train->count == 0 && training->recipe.epochs > 0) {
-        fm_fail(err, FMNN_USAGE, "there is no picture to train on");
+        fm_fail(err, FMNN_USAGE, "there is no image to train on");
     } else if (prepare(t, err) == 0) {
         return t;
     }
@@ -158,15 +158,15 @@ static const struct fm_node *first_bad_weights(const struct fmnn_trainer *t)
     return NULL;
 }
 
-static bool finite_value(const struct fmnn_trainer *t, const struct fm_step *step, size_t pictures)
+static bool finite_value(const struct fmnn_trainer *t, const struct fm_step *step, size_t images)
 {
     const struct fm_place *place = &step->out;
     struct fm_shape s = step->out_shape;
     bool good = true;
-    for (size_t n = 0; n < pictures; n++)
+    for (size_t n = 0; n < images; n++)
         for (size_t y = 0; y < s.h; y++)
             for (size_t x = 0; x < s.w; x++)
-                good &= finite_block(t->plan->workspace + place->origin + n * place->picture +
+                good &= finite_block(t->plan->workspace + place->origin + n * place->image +
                                          y * place->row + x * place->pixel,
                                      s.c);
     return good;
@@ -174,13 +174,12 @@ static bool finite_value(const struct fmnn_trainer *t, const struct fm_step *ste
 
 /* The first node whose output is not finite, after a run without backward steps, which overwrite
    some of it. */
-static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t pictures)
+static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t images)
 {
     const struct fm_plan *plan = t->plan;
     for (size_t i = 0; i < t->net->node_count; i++)
         for (size_t k = 0; k < plan->forward_steps; k++)
-            if (plan->step[k].node == &t->net->node[i] &&
-                !finite_value(t, &plan->step[k], pictures))
+            if (plan->step[k].node == &t->net->node[i] && !finite_value(t, &plan->step[k], images))
                 return &t->net->node[i];
     return NULL;
 }
@@ -204,7 +203,7 @@ int fm_trainer_check_finite(const struct fmnn_trainer *t, struct fmnn_error *err
     return bad ? fail_not_finite(t, "the weights are", bad, "in", err) : 0;
 }
 
-/* outputs: of so many pictures the outputs of all layers are there. */
+/* outputs: of so many images the outputs of all layers are there. */
 static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_error *err)
 {
     const struct fm_node *bad = first_bad_weights(t);
@@ -223,22 +222,22 @@ static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_e
 struct go {
     struct fmnn_trainer *t;
     bool training, bad; /* bad: the loss was not finite */
-    size_t outputs;     /* pictures of which the outputs of all layers are there */
+    size_t outputs;     /* images of which the outputs of all layers are there */
     double until;
     struct fm_update update;
 };
 
-/* Adds up what the last batch gave, in the order of its pictures. */
+/* Adds up what the last batch gave, in the order of its images. */
 static void take_batch(struct go *go, const struct fm_run *run)
 {
     struct fmnn_trainer *t = go->t;
-    struct fm_figures *figures = go->training ? &t->training : &t->validation;
-    for (size_t i = 0; i < run->pictures; i++) {
+    struct fm_totals *figures = go->training ? &t->training : &t->validation;
+    for (size_t i = 0; i < run->images; i++) {
         figures->loss += t->loss[i];
         figures->correct += t->correct[i];
     }
-    figures->pictures += run->pictures;
-    *(go->training ? &t->trained : &t->validated) += run->pictures;
+    figures->images += run->images;
+    *(go->training ? &t->trained : &t->validated) += run->images;
     go->bad = !isfinite(figures->loss);
 }
 
@@ -247,10 +246,10 @@ static bool feed(void *state, struct fm_run *run)
     struct go *go = state;
     struct fmnn_trainer *t = go->t;
     if (go->bad) {
-        go->outputs = run->pictures;
+        go->outputs = run->images;
         return false;
     }
-    if (run->pictures)
+    if (run->images)
         take_batch(go, run);
     if (go->bad) { /* once more, so that it can be told which layer went wrong */
         run->backward = false;
@@ -258,20 +257,20 @@ static bool feed(void *state, struct fm_run *run)
     }
     const struct fmnn_data *data = go->training ? t->train : t->valid;
     size_t from = go->training ? t->trained : t->validated, batch = t->plan->batch;
-    if (from == data->count || (run->pictures && fm_now() > go->until))
+    if (from == data->count || (run->images && fm_now() > go->until))
         return false;
     if (go->training) {
         t->step++;
         t->optimizer->begin(&t->options.recipe, t->step, t->power, &go->update);
     }
     size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
-    run->pictures = left < batch ? left : batch;
-    run->ahead = both - run->pictures;
+    run->images = left < batch ? left : batch;
+    run->ahead = both - run->images;
     fm_data_batch(data, go->training ? t->order : NULL, from, both, t->pixels, t->labels);
     return true;
 }
 
-/* fm_run's pictures are 0 before the first batch. */
+/* fm_run's images are 0 before the first batch. */
 static void run_batches(struct go *go)
 {
     struct fmnn_trainer *t = go->t;
@@ -292,14 +291,14 @@ static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
     struct fmnn_epoch epoch = {.epoch = (unsigned)t->epoch_count + 1,
                                .lr = t->options.recipe.lr,
                                .seconds = t->seconds,
-                               .validated = t->validation.pictures > 0};
-    if (t->training.pictures) {
-        epoch.loss = t->training.loss / (double)t->training.pictures;
-        epoch.accuracy = (double)t->training.correct / (double)t->training.pictures;
+                               .validated = t->validation.images > 0};
+    if (t->training.images) {
+        epoch.loss = t->training.loss / (double)t->training.images;
+        epoch.accuracy = (double)t->training.correct / (double)t->training.images;
     }
     if (epoch.validated) {
-        epoch.val_loss = t->validation.loss / (double)t->validation.pictures;
-        epoch.val_accuracy = (double)t->validation.correct / (double)t->validation.pictures;
+        epoch.val_loss = t->validation.loss / (double)t->validation.images;
+        epoch.val_accuracy = (double)t->validation.correct / (double)t->validation.images;
     }
     return epoch;
 }
@@ -319,7 +318,7 @@ static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
         memcpy(t->best, t->net->weights, t->net->stored * sizeof *t->best);
     }
     t->trained = t->validated = 0;
-    t->training = t->validation = (struct fm_figures){0};
+    t->training = t->validation = (struct fm_totals){0};
     t->seconds = 0;
     fm_trainer_note_good(t);
     fm_trainer_shuffle(t);
@@ -353,7 +352,7 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
     fm_float_state before = fm_float_enter();
     double start = fm_now();
     struct go go = {
-        .t = t, .training = t->trained < t->train->count, .until = start + t->longest_go};
+        .t = t, .training = t->trained < t->train->count, .until = start + t->slice_seconds};
     if (go.training || t->valid)
         run_batches(&go);
     t->seconds += fm_now() - start;
@@ -429,9 +428,9 @@ bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_pr
                                      .runs = profile->runs[i],
                                      .seconds = fm_profile_seconds(profile, i) / profile->threads};
     if (step) {
-        row->flops = (double)step->flops * (double)profile->pictures[i];
+        row->flops = (double)step->flops * (double)profile->images[i];
         row->bytes = (double)step->bytes * (double)profile->runs[i];
-        row->flops_done = (double)step->flops_done * (double)profile->pictures[i];
+        row->flops_done = (double)step->flops_done * (double)profile->images[i];
     }
     return true;
 }

@@ -5,10 +5,10 @@
 #include "data/samples.h"
 #include "engine/kernels.h"
 
-/* Sums over the pictures of an epoch so far, in the order in which they were seen. */
-struct fm_figures {
+/* Sums over the images of an epoch so far, in the order in which they were seen. */
+struct fm_totals {
     double loss;
-    uint64_t correct, pictures;
+    uint64_t correct, images;
 };
 
 struct fmnn_trainer {
@@ -25,8 +25,8 @@ struct fmnn_trainer {
     float *slots[FM_SLOTS];
     double power[FM_POWERS];
     uint64_t step;  /* batches trained in all */
-    size_t trained; /* pictures trained in the epoch under way */
-    struct fm_figures training;
+    size_t trained; /* images trained in the epoch under way */
+    struct fm_totals training;
     double seconds;           /* of the epoch under way */
     struct fmnn_epoch *epoch; /* those that have ended */
     size_t epoch_count, epoch_capacity;
@@ -38,9 +38,9 @@ struct fmnn_trainer {
     uint64_t good_step; /* 0: there are none yet */
     bool failed;        /* for what is not finite any more */
     uint32_t *order;    /* of the epoch under way */
-    size_t validated;   /* pictures validated after it */
-    struct fm_figures validation;
-    double longest_go;      /* seconds that one call of advance may take, but for its last batch */
+    size_t validated;   /* images validated after it */
+    struct fm_totals validation;
+    double slice_seconds;   /* seconds that one call of advance may take, but for its last batch */
     const uint8_t **pixels; /* [2 * batch]: those of the next batch, too */
     uint16_t *labels;
     double *loss;

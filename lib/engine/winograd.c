@@ -14,7 +14,7 @@
 
 /* Infinity, and the others. This order kept the errors smallest of those tried;
    tests/check_winograd.c holds them. */
-static const double finite_point[FM_MOST_POINTS - 1] = {0, 1, -1, 2, -0.5, 0.5};
+static const double finite_point[FM_MAX_POINTS - 1] = {0, 1, -1, 2, -0.5, 0.5};
 
 /* The powers of the points: at infinity only the last counts. */
 static void powers(struct fm_matrix *v, size_t points, size_t terms)
@@ -43,7 +43,7 @@ static void interpolation(struct fm_matrix *b, size_t points)
 {
     *b = (struct fm_matrix){.rows = points, .columns = points};
     for (size_t i = 0; i < points; i++) {
-        double term[FM_MOST_POINTS] = {1}, divisor = 1;
+        double term[FM_MAX_POINTS] = {1}, divisor = 1;
         for (size_t k = 1; k < points; k++) {
             if (k == i)
                 continue;
@@ -61,10 +61,10 @@ static void interpolation(struct fm_matrix *b, size_t points)
 /* As few tiles as can be, as equal as can be. */
 static bool tile_side(struct fm_tiling *tiling, size_t outputs, size_t kernel)
 {
-    if (kernel >= FM_MOST_POINTS)
+    if (kernel >= FM_MAX_POINTS)
         return false;
-    size_t most = kernel == 1 ? 1 : FM_MOST_POINTS + 1 - kernel;
-    *tiling = (struct fm_tiling){.tiles = (outputs + most - 1) / most};
+    size_t max = kernel == 1 ? 1 : FM_MAX_POINTS + 1 - kernel;
+    *tiling = (struct fm_tiling){.tiles = (outputs + max - 1) / max};
     tiling->size = (outputs + tiling->tiles - 1) / tiling->tiles;
     tiling->large = tiling->tiles - (tiling->tiles * tiling->size - outputs);
     tiling->points = tiling->size + kernel - 1;
@@ -109,9 +109,9 @@ static bool is_cheaper(size_t products, size_t plain, size_t in, size_t out)
 bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, struct fm_shape in,
                       struct fm_shape out, size_t batch)
 {
-    enum { MOST_PIXELS = 128 * 128, ROWS = 2048 }; /* 4096 rows of a panel: 512 KB */
+    enum { MAX_PIXELS = 128 * 128, ROWS = 2048 }; /* 4096 rows of a panel: 512 KB */
     *w = (struct fm_winograd){.group = 1};
-    if (window->stride != 1 || out.h * out.w > MOST_PIXELS ||
+    if (window->stride != 1 || out.h * out.w > MAX_PIXELS ||
         !tile_side(&w->y, out.h, window->kernel_h) || !tile_side(&w->x, out.w, window->kernel_w))
         return false;
     list_points(w);

@@ -35,14 +35,14 @@ static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
     fmnn_format_number(lr, r->lr);
     fmnn_format_number(momentum, r->momentum);
     return fm_format(err,
-                     "model %s\nclasses %zu\npictures %zux%zu\noptimizer %s\nlr %s\nmomentum %s\n"
+                     "model %s\nclasses %zu\nimages %zux%zu\noptimizer %s\nlr %s\nmomentum %s\n"
                      "batch %u\nseed %llu\nkeep %s\ndata %s\n",
                      t->net->text, t->net->classes, t->net->height, t->net->width, r->optimizer, lr,
                      momentum, r->batch, (unsigned long long)t->options.seed,
                      t->best ? "best" : "last", t->fingerprint);
 }
 
-static int add_state(struct fm_file *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+static int add_state(struct fm_writer *file, const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     uint64_t state[STATE_SIZE] = {[STEP] = t->step,
                                   [TRAINED] = t->trained,
@@ -52,10 +52,10 @@ static int add_state(struct fm_file *file, const struct fmnn_trainer *t, struct 
                                   [KEPT] = t->kept};
     for (int i = 0; i < FM_POWERS; i++)
         state[POWER + i] = bits(t->power[i]);
-    return fm_file_numbers(file, "state", state, 1, STATE_SIZE, err);
+    return fm_writer_numbers(file, "state", state, 1, STATE_SIZE, err);
 }
 
-static int add_history(struct fm_file *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+static int add_history(struct fm_writer *file, const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     uint64_t *rows = fm_alloc(t->epoch_count, H_SIZE * sizeof *rows, err);
     if (!rows)
@@ -71,43 +71,43 @@ static int add_history(struct fm_file *file, const struct fmnn_trainer *t, struc
         row[H_SECONDS] = bits(e->seconds);
         row[H_VALIDATED] = e->validated;
     }
-    int status = fm_file_numbers(file, "history", rows, t->epoch_count, H_SIZE, err);
+    int status = fm_writer_numbers(file, "history", rows, t->epoch_count, H_SIZE, err);
     free(rows);
     return status;
 }
 
-static int add_tensors(struct fm_file *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+static int add_tensors(struct fm_writer *file, const struct fmnn_trainer *t, struct fmnn_error *err)
 {
-    if (fm_file_parameters(file, t->net, "", t->net->weights, err) != 0)
+    if (fm_writer_parameters(file, t->net, "", t->net->weights, err) != 0)
         return -1;
     for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "optimizer.%s.", t->optimizer->slot_names[i]);
-        if (fm_file_parameters(file, t->net, prefix, t->slots[i], err) != 0)
+        if (fm_writer_parameters(file, t->net, prefix, t->slots[i], err) != 0)
             return -1;
     }
-    return t->kept ? fm_file_parameters(file, t->net, "best.", t->best, err) : 0;
+    return t->kept ? fm_writer_parameters(file, t->net, "best.", t->best, err) : 0;
 }
 
 int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_error *err)
 {
-    struct fm_file file = {0};
+    struct fm_writer file = {0};
     if (t->failed)
         return fm_fail(err, FMNN_DATA, "a training that has failed is not to be resumed");
     if (t->trained > 0 && fm_trainer_check_finite(t, err) != 0) /* else the epoch's end saw to it */
         return -1;
     char *training = fm_training_record(t, true);
-    int status = training ? fm_file_net(&file, t->net, training, err)
+    int status = training ? fm_writer_net(&file, t->net, training, err)
                           : fm_fail(err, FMNN_MEMORY, "out of memory");
     free(training);
     if (status == 0)
-        status = fm_file_text(&file, "fmnn.checkpoint", identity(t, err));
+        status = fm_writer_text(&file, "fmnn.checkpoint", identity(t, err));
     if (status == 0 && (add_state(&file, t, err) != 0 || add_history(&file, t, err) != 0 ||
                         add_tensors(&file, t, err) != 0))
         status = -1;
     if (status == 0)
-        status = fm_file_write(&file, stream, err);
-    fm_file_free(&file);
+        status = fm_writer_write(&file, stream, err);
+    fm_writer_free(&file);
     return status;
 }
 
@@ -169,7 +169,7 @@ static const uint64_t *numbers(const struct fm_safetensors *file, const char *na
                                size_t *rows, struct fmnn_error *err)
 {
     static const uint64_t nothing[1];
-    const struct fm_entry *entry = fm_safetensors_find(file, name);
+    const struct fm_tensor *entry = fm_safetensors_find(file, name);
     if (entry && entry->dtype == FM_U64 && entry->rank == 2 && entry->size[1] == columns) {
         *rows = entry->size[0];
         return *rows ? entry->data : nothing;
@@ -219,8 +219,8 @@ static int read_state(struct fmnn_trainer *t, const struct fm_safetensors *file,
     t->step = state[STEP];
     t->trained = (size_t)state[TRAINED];
     t->validated = 0; /* what was validated of an epoch is validated again */
-    t->validation = (struct fm_figures){0};
-    t->training = (struct fm_figures){real(state[LOSS]), state[CORRECT], state[TRAINED]};
+    t->validation = (struct fm_totals){0};
+    t->training = (struct fm_totals){real(state[LOSS]), state[CORRECT], state[TRAINED]};
     t->seconds = real(state[SECONDS]);
     t->kept = (unsigned)state[KEPT];
     for (int i = 0; i < FM_POWERS; i++)

@@ -23,8 +23,8 @@
 #define NO_DIGEST "00000000000000000000000000000000"
 #define METADATA "__metadata__"
 /* What offsets in files and sizes in memory can be, with room to add. */
-#define MOST_BYTES ((uint64_t)(SIZE_MAX < INT64_MAX ? SIZE_MAX : INT64_MAX) / 2)
-enum { DIGITS = sizeof NO_DIGEST - 1, PREFIX = 8, ALIGNMENT = 64, MOST_DEPTH = 3 };
+#define MAX_BYTES ((uint64_t)(SIZE_MAX < INT64_MAX ? SIZE_MAX : INT64_MAX) / 2)
+enum { DIGITS = sizeof NO_DIGEST - 1, PREFIX = 8, ALIGNMENT = 64, MAX_DEPTH = 3 };
 
 static const struct {
     char name[4];
@@ -32,13 +32,13 @@ static const struct {
 } dtypes[] = {[FM_F32] = {"F32", 4}, [FM_U64] = {"U64", 8}};
 
 /* Returns false where the product, in bytes, is more than files can hold. */
-static bool tensor_bytes(const struct fm_entry *entry, uint64_t *bytes)
+static bool tensor_bytes(const struct fm_tensor *entry, uint64_t *bytes)
 {
     *bytes = dtypes[entry->dtype].bytes;
     for (unsigned i = 0; i < entry->rank; i++)
         if (__builtin_mul_overflow(*bytes, entry->size[i], bytes))
             return false;
-    return *bytes <= MOST_BYTES;
+    return *bytes <= MAX_BYTES;
 }
 
 static void put_little(uint8_t *p, uint64_t value, unsigned bytes)
@@ -153,12 +153,12 @@ static bool put_values(const struct sink *sink, enum fm_dtype dtype, const void 
 }
 
 /* Piece by piece from who gives it. */
-static bool put_given(const struct sink *sink, const struct fm_entry *entry, size_t bytes)
+static bool put_given(const struct sink *sink, const struct fm_tensor *entry, size_t bytes)
 {
     size_t rows = entry->rank ? entry->size[0] : 1, row_bytes = rows ? bytes / rows : 0;
-    size_t most = rows_at_once(rows, row_bytes);
-    for (size_t row = 0; row < rows; row += most) {
-        size_t n = rows - row < most ? rows - row : most;
+    size_t max = rows_at_once(rows, row_bytes);
+    for (size_t row = 0; row < rows; row += max) {
+        size_t n = rows - row < max ? rows - row : max;
         entry->give(entry, row, n, sink->piece);
         if (!put_values(sink, entry->dtype, sink->piece, n * row_bytes))
             return false;
@@ -166,7 +166,7 @@ static bool put_given(const struct sink *sink, const struct fm_entry *entry, siz
     return true;
 }
 
-static bool put_data(const struct sink *sink, const struct fm_entry *entry)
+static bool put_data(const struct sink *sink, const struct fm_tensor *entry)
 {
     uint64_t bytes;
     if (!tensor_bytes(entry, &bytes))
@@ -176,24 +176,24 @@ static bool put_data(const struct sink *sink, const struct fm_entry *entry)
 }
 
 /* Room for the largest piece of what is given by pieces; *piece stays NULL where nothing is. */
-static int make_piece(const struct fm_entry *entries, size_t count, float **piece,
+static int make_piece(const struct fm_tensor *entries, size_t count, float **piece,
                       struct fmnn_error *err)
 {
-    size_t most = 0;
+    size_t max = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t bytes;
         size_t rows = entries[i].rank ? entries[i].size[0] : 1;
         if (!entries[i].give || rows == 0 || !tensor_bytes(&entries[i], &bytes))
             continue;
         size_t row_bytes = (size_t)bytes / rows, need = rows_at_once(rows, row_bytes) * row_bytes;
-        most = need > most ? need : most;
+        max = need > max ? need : max;
     }
-    *piece = most ? fm_alloc_bare(most, 1, err) : NULL;
-    return most && !*piece ? -1 : 0;
+    *piece = max ? fm_alloc_bare(max, 1, err) : NULL;
+    return max && !*piece ? -1 : 0;
 }
 
 static bool put_file(const struct sink *sink, const char *header, size_t header_bytes,
-                     const struct fm_entry *entries, size_t count)
+                     const struct fm_tensor *entries, size_t count)
 {
     uint8_t prefix[PREFIX];
     put_little(prefix, header_bytes, PREFIX);
@@ -218,7 +218,7 @@ char *fm_json_text(const json_t *json, size_t flags, struct fmnn_error *err)
 
 static int compare_pairs(const void *a, const void *b)
 {
-    const struct fm_pair *p = a, *q = b;
+    const struct fm_metadata *p = a, *q = b;
     return strcmp(p->key, q->key);
 }
 
@@ -235,19 +235,19 @@ static int add_text(json_t *object, const char *key, const char *value, struct f
 }
 
 /* Into an object that keeps its order of insertion, as the text does. */
-static int add_metadata(json_t *root, const struct fm_pair *pairs, size_t count,
+static int add_metadata(json_t *root, const struct fm_metadata *pairs, size_t count,
                         struct fmnn_error *err)
 {
     json_t *metadata = json_object();
-    struct fm_pair *sorted = fm_alloc(count + 2, sizeof *sorted, err);
+    struct fm_metadata *sorted = fm_alloc(count + 2, sizeof *sorted, err);
     int status = metadata && sorted && json_object_set(root, METADATA, metadata) == 0 ? 0 : -1;
     if (sorted && status < 0)
         fm_fail(err, FMNN_MEMORY, "out of memory");
     if (status == 0) {
         if (count)
             memcpy(sorted, pairs, count * sizeof *sorted);
-        sorted[count++] = (struct fm_pair){FORMAT_KEY, FORMAT};
-        sorted[count++] = (struct fm_pair){DIGEST_KEY, NO_DIGEST};
+        sorted[count++] = (struct fm_metadata){FORMAT_KEY, FORMAT};
+        sorted[count++] = (struct fm_metadata){DIGEST_KEY, NO_DIGEST};
         qsort(sorted, count, sizeof *sorted, compare_pairs);
     }
     for (size_t i = 0; status == 0 && i < count; i++)
@@ -257,18 +257,18 @@ static int add_metadata(json_t *root, const struct fm_pair *pairs, size_t count,
     return status;
 }
 
-static int add_tensor(json_t *root, const struct fm_entry *entry, uint64_t *offset,
+static int add_tensor(json_t *root, const struct fm_tensor *entry, uint64_t *offset,
                       struct fmnn_error *err)
 {
     size_t length = strlen(entry->name);
     uint64_t bytes, end;
-    if (length < 1 || length > FM_MOST_NAME || json_object_get(root, entry->name))
+    if (length < 1 || length > FM_MAX_NAME || json_object_get(root, entry->name))
         return fm_fail(err, FMNN_USAGE, "tensor '%s': empty name, too long, or given twice",
                        entry->name);
     if (!fm_is_utf8(entry->name))
         return fm_fail(err, FMNN_USAGE, "tensor '%s': its name is not UTF-8", entry->name);
-    if (entry->rank > FM_MOST_RANK || !tensor_bytes(entry, &bytes) ||
-        __builtin_add_overflow(*offset, bytes, &end) || end > MOST_BYTES)
+    if (entry->rank > FM_MAX_RANK || !tensor_bytes(entry, &bytes) ||
+        __builtin_add_overflow(*offset, bytes, &end) || end > MAX_BYTES)
         return fm_fail(err, FMNN_USAGE, "tensor '%s': too large", entry->name);
     json_t *shape = json_array();
     for (unsigned i = 0; shape && i < entry->rank; i++)
@@ -286,7 +286,7 @@ static int add_tensor(json_t *root, const struct fm_entry *entry, uint64_t *offs
     return 0;
 }
 
-static int add_tensors(json_t *root, enum fm_dtype dtype, const struct fm_entry *entries,
+static int add_tensors(json_t *root, enum fm_dtype dtype, const struct fm_tensor *entries,
                        size_t count, uint64_t *offset, struct fmnn_error *err)
 {
     for (size_t i = 0; i < count; i++)
@@ -296,8 +296,8 @@ static int add_tensors(json_t *root, enum fm_dtype dtype, const struct fm_entry 
 }
 
 /* The text of the header, padded, malloc'ed. */
-static char *make_header(const struct fm_pair *pairs, size_t pair_count,
-                         const struct fm_entry *entries, size_t count, size_t *bytes,
+static char *make_header(const struct fm_metadata *pairs, size_t pair_count,
+                         const struct fm_tensor *entries, size_t count, size_t *bytes,
                          struct fmnn_error *err)
 {
     char *text = NULL, *header = NULL;
@@ -312,11 +312,11 @@ static char *make_header(const struct fm_pair *pairs, size_t pair_count,
     if (text) {
         size_t length = strlen(text);
         *bytes = (PREFIX + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - PREFIX;
-        if (*bytes > FM_MOST_HEADER)
+        if (*bytes > FM_MAX_HEADER)
             fm_fail(err, FMNN_USAGE,
                     "too much for the header of a weights file: %zu bytes, %d are "
                     "the most",
-                    *bytes, FM_MOST_HEADER);
+                    *bytes, FM_MAX_HEADER);
         else
             header = fm_alloc(*bytes + 1, 1, err);
         if (header)
@@ -327,10 +327,11 @@ static char *make_header(const struct fm_pair *pairs, size_t pair_count,
     return header;
 }
 
-int fm_safetensors_write(FILE *stream, const struct fm_pair *pairs, size_t pair_count,
-                         const struct fm_entry *entries, size_t entry_count, struct fmnn_error *err)
+int fm_safetensors_write(FILE *stream, const struct fm_metadata *pairs, size_t pair_count,
+                         const struct fm_tensor *entries, size_t entry_count,
+                         struct fmnn_error *err)
 {
-    if (entry_count > FM_MOST_TENSORS)
+    if (entry_count > FM_MAX_TENSORS)
         return fm_fail(err, FMNN_USAGE, "too many tensors for a weights file: %zu", entry_count);
     size_t header_bytes;
     float *piece = NULL;
@@ -361,7 +362,7 @@ int fm_safetensors_write(FILE *stream, const struct fm_pair *pairs, size_t pair_
  * ====================================================================================== */
 
 struct tensor {
-    struct fm_entry entry;
+    struct fm_tensor entry;
     uint64_t begin, end; /* in the data */
 };
 
@@ -423,11 +424,11 @@ static int read_header(struct input *input, char **header, size_t *bytes, struct
     if (got < PREFIX)
         return truncated(input, err);
     uint64_t length = get_little(prefix, PREFIX);
-    if (length > FM_MOST_HEADER)
+    if (length > FM_MAX_HEADER)
         return fm_fail(err, FMNN_DATA,
                        "%s: not a weights file: its header would have %" PRIu64
                        " bytes, %d are the most",
-                       input->name, length, FM_MOST_HEADER);
+                       input->name, length, FM_MAX_HEADER);
     if (input->sized && input->left < length)
         return truncated(input, err);
     *bytes = (size_t)length;
@@ -458,7 +459,7 @@ static const char *refuse_character(char c, unsigned *depth)
     switch (c) {
     case '{':
     case '[':
-        return ++*depth > MOST_DEPTH ? "is nested too deeply" : NULL;
+        return ++*depth > MAX_DEPTH ? "is nested too deeply" : NULL;
     case '}':
     case ']':
         return (*depth)-- == 0 ? "has a bracket too many" : NULL;
@@ -552,7 +553,7 @@ static const char *get_members(const json_t *object, struct tensor *tensor, cons
         return "no dtype";
     if (!json_is_array(shape))
         return "no shape";
-    if (json_array_size(shape) > FM_MOST_RANK)
+    if (json_array_size(shape) > FM_MAX_RANK)
         return "unsupported shape: more than 8 sizes";
     tensor->entry.rank = (unsigned)json_array_size(shape);
     for (unsigned i = 0; i < tensor->entry.rank; i++) {
@@ -572,9 +573,9 @@ static int get_tensor(const struct fm_safetensors *file, const char *name, const
 {
     const char *dtype;
     size_t length = strlen(name);
-    if (length < 1 || length > FM_MOST_NAME)
+    if (length < 1 || length > FM_MAX_NAME)
         return fm_fail(err, FMNN_DATA, "%s: a tensor's name of %zu bytes: it may have 1 to %d",
-                       file->name, length, FM_MOST_NAME);
+                       file->name, length, FM_MAX_NAME);
     if (!json_is_object(object))
         return bad_tensor(file, name, "not an object", err);
     const char *why = get_members(object, tensor, &dtype);
@@ -622,7 +623,7 @@ static int check_places(struct fm_safetensors *file, struct fmnn_error *err)
             return bad_tensor(file, tensor->entry.name, "its data are not aligned", err);
         end = tensor->end;
     }
-    if (end > MOST_BYTES)
+    if (end > MAX_BYTES)
         return fm_fail(err, FMNN_DATA, "%s: its tensors are too large", file->name);
     file->data_bytes = (size_t)end;
     return 0;
@@ -638,12 +639,12 @@ static int get_tensors(struct fm_safetensors *file, struct fmnn_error *err)
 {
     const char *name;
     json_t *object;
-    size_t most = json_object_size(file->root) - 1; /* the metadata are there */
-    if (most > FM_MOST_TENSORS)
-        return fm_fail(err, FMNN_DATA, "%s: %zu tensors, %d are the most", file->name, most,
-                       FM_MOST_TENSORS);
-    file->tensors = fm_alloc(most, sizeof *file->tensors, err);
-    file->by_name = fm_alloc(most, sizeof *file->by_name, err);
+    size_t max = json_object_size(file->root) - 1; /* the metadata are there */
+    if (max > FM_MAX_TENSORS)
+        return fm_fail(err, FMNN_DATA, "%s: %zu tensors, %d are the most", file->name, max,
+                       FM_MAX_TENSORS);
+    file->tensors = fm_alloc(max, sizeof *file->tensors, err);
+    file->by_name = fm_alloc(max, sizeof *file->by_name, err);
     if (!file->tensors || !file->by_name)
         return -1;
     json_object_foreach(file->root, name, object)
@@ -689,7 +690,7 @@ static int read_piece(struct pass *pass, uint8_t *bytes, size_t count, struct fm
     return 0;
 }
 
-static void to_host(const struct fm_entry *entry, uint8_t *data, size_t bytes)
+static void to_host(const struct fm_tensor *entry, uint8_t *data, size_t bytes)
 {
     if (!little_endian())
         reverse_each(data, bytes, dtypes[entry->dtype].bytes); /* no test: big-endian */
@@ -697,11 +698,11 @@ static void to_host(const struct fm_entry *entry, uint8_t *data, size_t bytes)
 
 /* Reads a tensor into memory of its own. What comes through a pipe is given memory as it comes, not
    as the header promises. */
-static int hold(struct pass *pass, struct fm_entry *entry, struct fmnn_error *err)
+static int hold(struct pass *pass, struct fm_tensor *entry, struct fmnn_error *err)
 {
     size_t have = 0, room = entry->bytes;
-    if (!pass->file->input.sized && room > FM_MOST_HEADER)
-        room = FM_MOST_HEADER;
+    if (!pass->file->input.sized && room > FM_MAX_HEADER)
+        room = FM_MAX_HEADER;
     for (;;) {
         uint8_t *data = fm_alloc_bare(room, 1, err), *old = (uint8_t *)(uintptr_t)entry->data;
         if (!data)
@@ -734,14 +735,14 @@ static int make_room(struct pass *pass, size_t bytes, struct fmnn_error *err)
     return 0;
 }
 
-static int hand_on(struct pass *pass, const struct fm_entry *entry, struct fmnn_error *err)
+static int hand_on(struct pass *pass, const struct fm_tensor *entry, struct fmnn_error *err)
 {
     size_t rows = entry->rank ? entry->size[0] : 1;
-    size_t row_bytes = rows ? entry->bytes / rows : 0, most = rows_at_once(rows, row_bytes);
-    if (make_room(pass, most * row_bytes, err) != 0)
+    size_t row_bytes = rows ? entry->bytes / rows : 0, max = rows_at_once(rows, row_bytes);
+    if (make_room(pass, max * row_bytes, err) != 0)
         return -1;
-    for (size_t row = 0; row < rows; row += most) {
-        size_t n = rows - row < most ? rows - row : most;
+    for (size_t row = 0; row < rows; row += max) {
+        size_t n = rows - row < max ? rows - row : max;
         if (read_piece(pass, pass->piece, n * row_bytes, err) != 0)
             return -1;
         to_host(entry, pass->piece, n * row_bytes);
@@ -761,7 +762,7 @@ static int read_tensors(struct pass *pass, struct fmnn_error *err)
     if (input->sized && input->left != file->data_bytes)
         return wrong_length(input, file->data_bytes, input->left, err);
     for (size_t i = 0; i < file->count; i++) {
-        struct fm_entry *entry = &file->tensors[i].entry;
+        struct fm_tensor *entry = &file->tensors[i].entry;
         bool handed_on = pass->take && entry->dtype == FM_F32;
         if ((handed_on ? hand_on(pass, entry, err) : hold(pass, entry, err)) != 0)
             return -1;
@@ -912,12 +913,12 @@ const char *fm_safetensors_text(const struct fm_safetensors *file, const char *k
     return json_string_value(json_object_get(file->metadata, key));
 }
 
-const struct fm_entry *fm_safetensors_at(const struct fm_safetensors *file, size_t i)
+const struct fm_tensor *fm_safetensors_at(const struct fm_safetensors *file, size_t i)
 {
     return i < file->count ? &file->tensors[i].entry : NULL;
 }
 
-const struct fm_entry *fm_safetensors_find(const struct fm_safetensors *file, const char *name)
+const struct fm_tensor *fm_safetensors_find(const struct fm_safetensors *file, const char *name)
 {
     size_t low = 0, high = file->count;
     while (low < high) {

@@ -36,34 +36,34 @@ static char *names_text(const struct fmnn_names *names)
     return dump(list);
 }
 
-int fm_file_text(struct fm_file *file, const char *key, char *value)
+int fm_writer_text(struct fm_writer *file, const char *key, char *value)
 {
     assert(file->pair_count < FM_COUNT(file->pair));
     if (!value)
         return -1;
-    file->pair[file->pair_count++] = (struct fm_pair){key, value};
+    file->pair[file->pair_count++] = (struct fm_metadata){key, value};
     return 0;
 }
 
-int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *training,
-                struct fmnn_error *err)
+int fm_writer_net(struct fm_writer *file, const struct fmnn_net *net, const char *training,
+                  struct fmnn_error *err)
 {
     char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[1,%zu,%zu]}", net->height,
                             net->width);
-    if (fm_file_text(file, "fmnn.input", input) != 0 ||
-        fm_file_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
-        fm_file_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0)
+    if (fm_writer_text(file, "fmnn.input", input) != 0 ||
+        fm_writer_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
+        fm_writer_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0)
         return no_memory(err);
-    if (net->exact && fm_file_text(file, "fmnn.exact", fm_strdup("true", err)) != 0)
+    if (net->exact && fm_writer_text(file, "fmnn.exact", fm_strdup("true", err)) != 0)
         return no_memory(err);
-    if (net->names && fm_file_text(file, "fmnn.classes", names_text(net->names)) != 0)
+    if (net->names && fm_writer_text(file, "fmnn.classes", names_text(net->names)) != 0)
         return no_memory(err);
-    if (training && fm_file_text(file, "fmnn.training", fm_strdup(training, err)) != 0)
+    if (training && fm_writer_text(file, "fmnn.training", fm_strdup(training, err)) != 0)
         return no_memory(err);
     return 0;
 }
 
-static void free_entry(const struct fm_entry *entry)
+static void free_entry(const struct fm_tensor *entry)
 {
     free((void *)(uintptr_t)entry->name);
     if (!entry->give)
@@ -71,7 +71,7 @@ static void free_entry(const struct fm_entry *entry)
 }
 
 /* Takes name, and data unless they are given by pieces. */
-static int add_entry(struct fm_file *file, struct fm_entry entry, struct fmnn_error *err)
+static int add_entry(struct fm_writer *file, struct fm_tensor entry, struct fmnn_error *err)
 {
     void *array = file->entry;
     if (!entry.data || !entry.name ||
@@ -84,24 +84,24 @@ static int add_entry(struct fm_file *file, struct fm_entry entry, struct fmnn_er
     return 0;
 }
 
-static void give_units(const struct fm_entry *entry, size_t row, size_t rows, float *values)
+static void give_units(const struct fm_tensor *entry, size_t row, size_t rows, float *values)
 {
     fm_parameter_get_units(entry->giver, entry->data, row, rows, values);
 }
 
-int fm_file_parameters(struct fm_file *file, const struct fmnn_net *net, const char *prefix,
-                       const float *block, struct fmnn_error *err)
+int fm_writer_parameters(struct fm_writer *file, const struct fmnn_net *net, const char *prefix,
+                         const float *block, struct fmnn_error *err)
 {
     for (size_t i = 0; i < net->parameter_count; i++) {
         const struct fm_parameter *p = &net->parameter[i];
         struct fmnn_tensor tensor;
         fmnn_net_tensor(net, i, &tensor);
-        struct fm_entry entry = {.name = fm_format(err, "%s%s", prefix, p->name),
-                                 .dtype = FM_F32,
-                                 .rank = tensor.rank,
-                                 .data = block,
-                                 .give = give_units,
-                                 .giver = p};
+        struct fm_tensor entry = {.name = fm_format(err, "%s%s", prefix, p->name),
+                                  .dtype = FM_F32,
+                                  .rank = tensor.rank,
+                                  .data = block,
+                                  .give = give_units,
+                                  .giver = p};
         memcpy(entry.size, tensor.size, sizeof tensor.size);
         if (add_entry(file, entry, err) != 0)
             return -1;
@@ -109,28 +109,28 @@ int fm_file_parameters(struct fm_file *file, const struct fmnn_net *net, const c
     return 0;
 }
 
-int fm_file_numbers(struct fm_file *file, const char *name, const uint64_t *numbers, size_t rows,
-                    size_t columns, struct fmnn_error *err)
+int fm_writer_numbers(struct fm_writer *file, const char *name, const uint64_t *numbers,
+                      size_t rows, size_t columns, struct fmnn_error *err)
 {
     uint64_t *copy = fm_alloc(rows * columns, sizeof *copy, err);
     if (copy && rows)
         memcpy(copy, numbers, rows * columns * sizeof *copy);
     return add_entry(file,
-                     (struct fm_entry){.name = fm_strdup(name, err),
-                                       .dtype = FM_U64,
-                                       .rank = 2,
-                                       .size = {rows, columns},
-                                       .data = copy},
+                     (struct fm_tensor){.name = fm_strdup(name, err),
+                                        .dtype = FM_U64,
+                                        .rank = 2,
+                                        .size = {rows, columns},
+                                        .data = copy},
                      err);
 }
 
-int fm_file_write(const struct fm_file *file, FILE *stream, struct fmnn_error *err)
+int fm_writer_write(const struct fm_writer *file, FILE *stream, struct fmnn_error *err)
 {
     return fm_safetensors_write(stream, file->pair, file->pair_count, file->entry,
                                 file->entry_count, err);
 }
 
-void fm_file_free(struct fm_file *file)
+void fm_writer_free(struct fm_writer *file)
 {
     for (size_t i = 0; i < file->pair_count; i++)
         free((void *)(uintptr_t)file->pair[i].value);
@@ -141,13 +141,13 @@ void fm_file_free(struct fm_file *file)
 
 int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err)
 {
-    struct fm_file file = {0};
-    int status = fm_file_net(&file, net, net->training, err);
+    struct fm_writer file = {0};
+    int status = fm_writer_net(&file, net, net->training, err);
     if (status == 0)
-        status = fm_file_parameters(&file, net, "", net->weights, err);
+        status = fm_writer_parameters(&file, net, "", net->weights, err);
     if (status == 0)
-        status = fm_file_write(&file, stream, err);
-    fm_file_free(&file);
+        status = fm_writer_write(&file, stream, err);
+    fm_writer_free(&file);
     return status;
 }
 
@@ -184,13 +184,12 @@ static int read_input(const struct fm_safetensors *file, size_t *height, size_t 
     bool good = json_unpack_ex(input, NULL, JSON_STRICT, "{s:[I,I,I],s:F}", "shape", &channels, &h,
                                &w, "scale", &scale) == 0;
     json_decref(input);
-    good = good && channels == 1 && h >= 1 && w >= 1 && h <= FMNN_LARGEST_SIDE &&
-           w <= FMNN_LARGEST_SIDE && fabs(scale - 1.0 / 255) < 1e-15;
+    good = good && channels == 1 && h >= 1 && w >= 1 && h <= FMNN_MAX_SIDE && w <= FMNN_MAX_SIDE &&
+           fabs(scale - 1.0 / 255) < 1e-15;
     *height = (size_t)h;
     *width = (size_t)w;
     if (!good)
-        return fm_fail(err, FMNN_DATA,
-                       "%s: fmnn.input is not that of gray pictures, scaled by 1/255",
+        return fm_fail(err, FMNN_DATA, "%s: fmnn.input is not that of gray images, scaled by 1/255",
                        fm_safetensors_name(file));
     return 0;
 }
@@ -231,7 +230,7 @@ int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_er
     return 0;
 }
 
-static int check_sizes(const struct fm_safetensors *file, const struct fm_entry *entry,
+static int check_sizes(const struct fm_safetensors *file, const struct fm_tensor *entry,
                        const struct fmnn_tensor *tensor, struct fmnn_error *err)
 {
     bool good = entry->dtype == FM_F32 && entry->rank == tensor->rank;
@@ -251,16 +250,16 @@ static int check_sizes(const struct fm_safetensors *file, const struct fm_entry 
 }
 
 /* The tensor PREFIX NAME of the i-th parameter, if it is there and of the right sizes. */
-static const struct fm_entry *find_parameter(const struct fm_safetensors *file,
-                                             const struct fmnn_net *net, const char *prefix,
-                                             size_t i, struct fmnn_error *err)
+static const struct fm_tensor *find_parameter(const struct fm_safetensors *file,
+                                              const struct fmnn_net *net, const char *prefix,
+                                              size_t i, struct fmnn_error *err)
 {
     struct fmnn_tensor tensor;
     fmnn_net_tensor(net, i, &tensor);
     char *name = fm_format(err, "%s%s", prefix, tensor.name);
     if (!name)
         return NULL;
-    const struct fm_entry *entry = fm_safetensors_find(file, name);
+    const struct fm_tensor *entry = fm_safetensors_find(file, name);
     if (!entry)
         fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing", fm_safetensors_name(file), name);
     free(name);
@@ -288,13 +287,13 @@ struct filling {
     const struct fmnn_net *net;
     const struct fm_part *part;
     size_t parts;
-    const struct fm_entry *entry; /* the tensor under way, and where it goes */
+    const struct fm_tensor *entry; /* the tensor under way, and where it goes */
     const struct fm_parameter *parameter;
     float *block;
-    const struct fm_entry *not_finite; /* the first such tensor */
+    const struct fm_tensor *not_finite; /* the first such tensor */
 };
 
-static void find_place(struct filling *f, const struct fm_entry *entry)
+static void find_place(struct filling *f, const struct fm_tensor *entry)
 {
     f->entry = entry;
     f->parameter = NULL;
@@ -311,7 +310,7 @@ static void find_place(struct filling *f, const struct fm_entry *entry)
     }
 }
 
-static int take_rows(void *state, const struct fm_entry *entry, size_t row, size_t rows,
+static int take_rows(void *state, const struct fm_tensor *entry, size_t row, size_t rows,
                      const float *values, struct fmnn_error *err)
 {
     struct filling *f = state;
@@ -343,7 +342,7 @@ int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
     return 0;
 }
 
-static int take_nothing(void *state, const struct fm_entry *entry, size_t row, size_t rows,
+static int take_nothing(void *state, const struct fm_tensor *entry, size_t row, size_t rows,
                         const float *values, struct fmnn_error *err)
 {
     (void)state, (void)entry, (void)row, (void)rows, (void)values, (void)err;

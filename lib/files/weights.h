@@ -6,25 +6,25 @@
 #include "files/safetensors.h"
 
 /* The tensors and metadata of a file in the making. Owns what it is given. */
-struct fm_file {
-    struct fm_entry *entry;
+struct fm_writer {
+    struct fm_tensor *entry;
     size_t entry_count, entry_capacity;
-    struct fm_pair pair[16];
+    struct fm_metadata pair[16];
     size_t pair_count;
 };
-int fm_file_text(struct fm_file *file, const char *key,
-                 char *value); /* takes value; NULL: no memory */
+int fm_writer_text(struct fm_writer *file, const char *key,
+                   char *value); /* takes value; NULL: no memory */
 /* The net's metadata; training (JSON) may be NULL. */
-int fm_file_net(struct fm_file *file, const struct fmnn_net *net, const char *training,
-                struct fmnn_error *err);
+int fm_writer_net(struct fm_writer *file, const struct fmnn_net *net, const char *training,
+                  struct fmnn_error *err);
 /* All parameters as tensors PREFIX NAME; block is laid out like net->weights. */
-int fm_file_parameters(struct fm_file *file, const struct fmnn_net *net, const char *prefix,
-                       const float *block, struct fmnn_error *err);
+int fm_writer_parameters(struct fm_writer *file, const struct fmnn_net *net, const char *prefix,
+                         const float *block, struct fmnn_error *err);
 /* A copy of U64 numbers as a tensor (rows, columns). */
-int fm_file_numbers(struct fm_file *file, const char *name, const uint64_t *numbers, size_t rows,
-                    size_t columns, struct fmnn_error *err);
-int fm_file_write(const struct fm_file *file, FILE *stream, struct fmnn_error *err);
-void fm_file_free(struct fm_file *file);
+int fm_writer_numbers(struct fm_writer *file, const char *name, const uint64_t *numbers,
+                      size_t rows, size_t columns, struct fmnn_error *err);
+int fm_writer_write(const struct fm_writer *file, FILE *stream, struct fmnn_error *err);
+void fm_writer_free(struct fm_writer *file);
 
 /* Whether the net of an open file is exact. */
 int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_error *err);

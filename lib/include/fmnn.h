@@ -5,7 +5,7 @@
      2. Known data sets and class names
      3. IDX files
      4. PNG files
-     5. Pictures by name
+     5. Images by name
      6. Tables
      7. Choosing the rows that validate
      8. Models (text)
@@ -22,8 +22,8 @@
        return NULL on error. The last argument, struct fmnn_error *, says why; it may be NULL.
      - An object that a _new, _open, _read or _parse function returns belongs to the caller and is
        given back by the matching _free or _close function, which takes NULL.
-     - Pictures are unsigned bytes, row-major, one byte a pixel, 0 black to 255 white. Shapes are
-       always in the order (N,C,H,W): pictures, channels, rows, columns.
+     - Images are unsigned bytes, row-major, one byte a pixel, 0 black to 255 white. Shapes are
+       always in the order (N,C,H,W): images, channels, rows, columns.
      - The library never prints, never exits, reads no environment and keeps no global state.
        Objects are independent of each other; one object is for one thread at a time. */
 #ifndef FMNN_H
@@ -48,8 +48,8 @@ extern "C" {
 
 FMNN_API const char *fmnn_version(void); /* of the library in use, "0.1.0" */
 
-/* The most rows, and columns, that a picture may have, wherever it comes from. */
-enum { FMNN_LARGEST_SIDE = 4096 };
+/* The most rows, and columns, that an image may have, wherever it comes from. */
+enum { FMNN_MAX_SIDE = 4096 };
 
 /* ---- 1. Errors ------------------------------------------------------------------------------ */
 
@@ -67,23 +67,23 @@ struct fmnn_error {
 };
 
 /* The word of the NULL-terminated list that is most like the given one, or NULL when none is. */
-FMNN_API const char *fmnn_nearest(const char *word, const char *const *known);
+FMNN_API const char *fmnn_suggest(const char *word, const char *const *known);
 
 /* ---- 2. Known data sets and class names ----------------------------------------------------- */
 
-enum { FMNN_SET_FILES = 4 };
+enum { FMNN_DATASET_FILES = 4 };
 
-struct fmnn_set_file {
+struct fmnn_dataset_file {
     const char *name;   /* "train-images-idx3-ubyte" */
     uint64_t bytes;     /* of the uncompressed file; 0: any number */
     const char *sha256; /* of the uncompressed file, 64 hexadecimal digits; NULL: not pinned */
 };
 
-struct fmnn_set {
+struct fmnn_dataset {
     const char *name;  /* "fashion-mnist": also the name of its directory */
     const char *title; /* "Fashion-MNIST" */
-    struct fmnn_set_file
-        files[FMNN_SET_FILES]; /* train images, train labels, test images, test labels */
+    struct fmnn_dataset_file
+        files[FMNN_DATASET_FILES]; /* train images, train labels, test images, test labels */
     size_t class_count;
     const char *const *classes; /* class_count names */
     /* How it is handed about, where that differs: labels from 1, rows and columns exchanged. */
@@ -92,8 +92,8 @@ struct fmnn_set {
 };
 
 /* The known sets, from 0; NULL beyond the last. The strings are constants. */
-FMNN_API const struct fmnn_set *fmnn_set_at(size_t i);
-FMNN_API const struct fmnn_set *fmnn_set_find(const char *name); /* NULL: not known */
+FMNN_API const struct fmnn_dataset *fmnn_dataset_at(size_t i);
+FMNN_API const struct fmnn_dataset *fmnn_dataset_find(const char *name); /* NULL: not known */
 
 /* A list of class names. */
 struct fmnn_names {
@@ -122,7 +122,7 @@ struct fmnn_idx;
 FMNN_API struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err);
 FMNN_API void fmnn_idx_close(struct fmnn_idx *idx);
 FMNN_API const char *fmnn_idx_path(const struct fmnn_idx *idx); /* the file in fact opened */
-FMNN_API unsigned fmnn_idx_rank(const struct fmnn_idx *idx);    /* 1 labels, 3 pictures */
+FMNN_API unsigned fmnn_idx_rank(const struct fmnn_idx *idx);    /* 1 labels, 3 images */
 FMNN_API size_t fmnn_idx_size(const struct fmnn_idx *idx, unsigned dimension); /* 0 is rows */
 FMNN_API size_t fmnn_idx_row_bytes(const struct fmnn_idx *idx);
 /* Copies rows first .. first+count-1 into bytes. A row that does not exist is FMNN_DATA. */
@@ -142,13 +142,13 @@ FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, con
 
 /* ---- 4. PNG files --------------------------------------------------------------------------- */
 
-/* Reads a PNG picture as gray bytes: colour by luma (Rec. 601, integers), 16 bits scaled to 8,
-   alpha over black. *pixels is malloc'ed, (height, width). Pictures above FMNN_LARGEST_SIDE in
+/* Reads a PNG image as gray bytes: colour by luma (Rec. 601, integers), 16 bits scaled to 8,
+   alpha over black. *pixels is malloc'ed, (height, width). Images above FMNN_MAX_SIDE in
    either direction, and damaged ones, are refused. */
 FMNN_API int fmnn_png_read(const char *path, size_t *height, size_t *width, uint8_t **pixels,
                            struct fmnn_error *err);
 
-/* ---- 5. Pictures by name -------------------------------------------------------------------- */
+/* ---- 5. Images by name -------------------------------------------------------------------- */
 
 /* Opens what the `image` fields of tables name, and keeps it open: "train:N" or "test:N" (row N,
    from 0, of that file in the data directory), "PATH:N" (row N of any IDX file; the last colon
@@ -158,10 +158,10 @@ struct fmnn_images;
 /* data_directory may be NULL: then "train:N" is an error that says what to do. */
 FMNN_API struct fmnn_images *fmnn_images_new(const char *data_directory, struct fmnn_error *err);
 FMNN_API void fmnn_images_free(struct fmnn_images *images);
-/* The size of one picture. */
+/* The size of one image. */
 FMNN_API int fmnn_images_size(struct fmnn_images *images, const char *image, size_t *height,
                               size_t *width, struct fmnn_error *err);
-/* Reads a picture into pixels[height * width]; one of another size is an error. */
+/* Reads an image into pixels[height * width]; one of another size is an error. */
 FMNN_API int fmnn_images_read(struct fmnn_images *images, const char *image, size_t height,
                               size_t width, uint8_t *pixels, struct fmnn_error *err);
 /* The directory that holds the file which an `image` field names: malloc'ed. */
@@ -241,7 +241,7 @@ struct fmnn_recipe {
     char optimizer[16]; /* "adam", "sgd" */
     double lr;          /* learning rate */
     double momentum;    /* of sgd */
-    unsigned batch;     /* pictures a step */
+    unsigned batch;     /* images a step */
     unsigned epochs;
 };
 
@@ -261,8 +261,8 @@ FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, con
 /* A model with shapes, and its weights. */
 struct fmnn_net;
 
-/* classes: the number of them, 1 to 65,536; pictures are (height, width) bytes, from 1x1,
-   FMNN_LARGEST_SIDE at most in either direction. Weights are zero, 2^30 at most. */
+/* classes: the number of them, 1 to 65,536; images are (height, width) bytes, from 1x1,
+   FMNN_MAX_SIDE at most in either direction. Weights are zero, 2^30 at most. */
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
@@ -285,9 +285,9 @@ FMNN_API const char *fmnn_net_text(const struct fmnn_net *net);
 
 struct fmnn_layer {
     const char *text;               /* "conv 6 5x5 relu" */
-    size_t channels, height, width; /* of one picture's output */
+    size_t channels, height, width; /* of one image's output */
     uint64_t parameters;
-    uint64_t multiply_adds; /* a picture, forward */
+    uint64_t multiply_adds; /* an image, forward */
 };
 /* The layers from 0; false beyond the last. */
 FMNN_API bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *layer);
@@ -305,12 +305,12 @@ FMNN_API void fmnn_net_set(struct fmnn_net *net, size_t i, const float *values);
 
 /* ---- 10. Training --------------------------------------------------------------------------- */
 
-/* Pictures and labels in memory, one byte a pixel. */
+/* Images and labels in memory, one byte a pixel. */
 struct fmnn_data;
-/* For pictures of such sizes as nets take. */
+/* For images of such sizes as nets take. */
 FMNN_API struct fmnn_data *fmnn_data_new(size_t height, size_t width, struct fmnn_error *err);
 FMNN_API void fmnn_data_free(struct fmnn_data *data);
-/* Makes room for one more picture and returns where its height * width pixels go. */
+/* Makes room for one more image and returns where its height * width pixels go. */
 FMNN_API uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct fmnn_error *err);
 FMNN_API size_t fmnn_data_count(const struct fmnn_data *data);
 
@@ -373,7 +373,7 @@ struct fmnn_profile_row {
     uint64_t runs;
     double seconds; /* the time of all threads, divided by their number: adds up to the whole */
     /* Floating-point operations, as the definition of the layer has them, zeros beyond the
-       picture's edge included, and as they were done, which may be fewer. 0: not counted. */
+       image's edge included, and as they were done, which may be fewer. 0: not counted. */
     double flops, flops_done;
     /* Of weights, and of the optimizer's numbers beside them, read and written. */
     double bytes;
@@ -401,14 +401,14 @@ FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
 /* ---- 11. Prediction ------------------------------------------------------------------------- */
 
 struct fmnn_predictor;
-/* The net is borrowed and must not change. batch: how many pictures are worked on at once; 0: as
+/* The net is borrowed and must not change. batch: how many images are worked on at once; 0: as
    many as suit the net's size. */
 FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
                                                    unsigned threads, const char *kernels,
                                                    struct fmnn_error *err);
 FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
 FMNN_API size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor);
-/* pixels (n,h,w) to probabilities (n,classes); any n. A picture's result depends on nothing but its
+/* pixels (n,h,w) to probabilities (n,classes); any n. An image's result depends on nothing but its
    pixels and the weights. */
 FMNN_API void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
                                  float *probabilities);
@@ -431,7 +431,7 @@ FMNN_API int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmn
    of the matrix are the truth, columns the predictions. */
 struct fmnn_confusion;
 
-enum { FMNN_CONFUSION_CLASSES = 4096 }; /* at most: labels are below it */
+enum { FMNN_CONFUSION_MAX_CLASSES = 4096 }; /* at most: labels are below it */
 
 /* classes: K, or 0 for those that occur. */
 FMNN_API struct fmnn_confusion *fmnn_confusion_new(size_t classes, struct fmnn_error *err);
@@ -452,7 +452,7 @@ FMNN_API size_t fmnn_confusion_label(const struct fmnn_confusion *confusion, siz
 FMNN_API uint64_t fmnn_confusion_count(const struct fmnn_confusion *confusion, size_t truth,
                                        size_t predicted);
 FMNN_API uint64_t fmnn_confusion_total(const struct fmnn_confusion *confusion);
-FMNN_API uint64_t fmnn_confusion_right(const struct fmnn_confusion *confusion); /* the diagonal */
+FMNN_API uint64_t fmnn_confusion_correct(const struct fmnn_confusion *confusion); /* the diagonal */
 /* The share that is right; 0 for an empty matrix. */
 FMNN_API double fmnn_confusion_accuracy(const struct fmnn_confusion *confusion);
 /* The mean over the rows whose probabilities were added; NaN where none were. */
@@ -464,8 +464,8 @@ enum fmnn_normalize {
     FMNN_NORMALIZE_ALL,  /* all by the total */
 };
 /* The matrix as shares, (classes,classes) row-major, malloc'ed; 0 where a sum is 0. */
-FMNN_API double *fmnn_confusion_shares(const struct fmnn_confusion *confusion,
-                                       enum fmnn_normalize by, struct fmnn_error *err);
+FMNN_API double *fmnn_confusion_fractions(const struct fmnn_confusion *confusion,
+                                          enum fmnn_normalize by, struct fmnn_error *err);
 
 struct fmnn_score {
     double precision, recall, f1; /* 0 where the division is by zero */
@@ -501,11 +501,11 @@ FMNN_API int fmnn_confusion_pairs(const struct fmnn_confusion *confusion, struct
    prediction had. */
 struct fmnn_calibration;
 
-enum { FMNN_CALIBRATION_BINS = 1000 }; /* at most */
+enum { FMNN_CALIBRATION_MAX_BINS = 1000 }; /* at most */
 
 struct fmnn_bin {
     double from, to;      /* confidence: above `from`, but for the first bin, and up to `to` */
-    uint64_t rows, right; /* how many there are, how many were predicted rightly */
+    uint64_t rows, correct; /* how many there are, how many were predicted rightly */
     double confidence;    /* the mean; NaN where there is no row, */
     double accuracy;      /* and so is the share that is right */
 };
@@ -515,15 +515,15 @@ FMNN_API void fmnn_calibration_free(struct fmnn_calibration *calibration);
 /* Adds `count` rows of one confidence, all predicted rightly or all wrongly. A confidence that is
    not in 0..1, by more than rounding, and a total above 2^63 - 1, are FMNN_DATA. */
 FMNN_API int fmnn_calibration_add(struct fmnn_calibration *calibration, double confidence,
-                                  bool right, uint64_t count, struct fmnn_error *err);
+                                  bool correct, uint64_t count, struct fmnn_error *err);
 FMNN_API size_t fmnn_calibration_bins(const struct fmnn_calibration *calibration);
 FMNN_API struct fmnn_bin fmnn_calibration_bin(const struct fmnn_calibration *calibration, size_t i);
-FMNN_API struct fmnn_bin fmnn_calibration_whole(const struct fmnn_calibration *calibration);
+FMNN_API struct fmnn_bin fmnn_calibration_total(const struct fmnn_calibration *calibration);
 /* The expected calibration error: the mean over the rows of how far accuracy and mean confidence of
    their bin lie apart. NaN where there is no row. */
 FMNN_API double fmnn_calibration_error(const struct fmnn_calibration *calibration);
 /* The same of the worst bin that has a row. */
-FMNN_API double fmnn_calibration_worst(const struct fmnn_calibration *calibration);
+FMNN_API double fmnn_calibration_max_error(const struct fmnn_calibration *calibration);
 
 /* ---- 15. Chance ----------------------------------------------------------------------------- */
 
@@ -532,9 +532,9 @@ struct fmnn_interval {
 };
 /* Between what shares the true one lies where `right` of `total` were seen, with 95 % confidence:
    Wilson's score interval. 0..1 where total is 0. */
-FMNN_API struct fmnn_interval fmnn_wilson(uint64_t right, uint64_t total);
+FMNN_API struct fmnn_interval fmnn_wilson(uint64_t correct, uint64_t total);
 
-/* McNemar's test of two classifiers that were given the same pictures. */
+/* McNemar's test of two classifiers that were given the same images. */
 struct fmnn_mcnemar {
     double exact; /* p, two-sided, by the binomial distribution; above 2^40 rows that differ the
                      same as p */

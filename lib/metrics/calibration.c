@@ -5,7 +5,7 @@
 #include <math.h>
 
 struct bin {
-    uint64_t rows, right;
+    uint64_t rows, correct;
     double sum, lost; /* of the confidences, as Kahan sums up */
 };
 
@@ -17,9 +17,9 @@ struct fmnn_calibration {
 
 struct fmnn_calibration *fmnn_calibration_new(size_t bins, struct fmnn_error *err)
 {
-    if (bins < 1 || bins > FMNN_CALIBRATION_BINS) {
+    if (bins < 1 || bins > FMNN_CALIBRATION_MAX_BINS) {
         fm_fail(err, FMNN_USAGE, "%zu bins of confidence: there can be 1 to %d", bins,
-                FMNN_CALIBRATION_BINS);
+                FMNN_CALIBRATION_MAX_BINS);
         return NULL;
     }
     struct fmnn_calibration *c = fm_alloc(1, sizeof *c + bins * sizeof *c->bin, err);
@@ -51,17 +51,17 @@ static size_t bin_of(const struct fmnn_calibration *c, double confidence)
     return i;
 }
 
-static void add(struct bin *bin, double confidence, bool right, uint64_t count)
+static void add(struct bin *bin, double confidence, bool correct, uint64_t count)
 {
     double term = confidence * (double)count - bin->lost;
     double sum = bin->sum + term;
     bin->lost = (sum - bin->sum) - term;
     bin->sum = sum;
     bin->rows += count;
-    bin->right += right ? count : 0;
+    bin->correct += correct ? count : 0;
 }
 
-int fmnn_calibration_add(struct fmnn_calibration *c, double confidence, bool right, uint64_t count,
+int fmnn_calibration_add(struct fmnn_calibration *c, double confidence, bool correct, uint64_t count,
                          struct fmnn_error *err)
 {
     if (!(confidence >= 0 && confidence <= 1.000001)) /* 1 and what rounding may have added */
@@ -69,8 +69,8 @@ int fmnn_calibration_add(struct fmnn_calibration *c, double confidence, bool rig
     if (count > INT64_MAX - c->whole.rows)
         return fm_fail(err, FMNN_DATA, "the counts add up to 2^63 or more");
     confidence = confidence < 1 ? confidence : 1;
-    add(&c->whole, confidence, right, count);
-    add(&c->bin[bin_of(c, confidence)], confidence, right, count);
+    add(&c->whole, confidence, correct, count);
+    add(&c->bin[bin_of(c, confidence)], confidence, correct, count);
     return 0;
 }
 
@@ -81,10 +81,10 @@ size_t fmnn_calibration_bins(const struct fmnn_calibration *c)
 
 static struct fmnn_bin describe(const struct bin *bin, double from, double to)
 {
-    struct fmnn_bin b = {from, to, bin->rows, bin->right, (double)NAN, (double)NAN};
+    struct fmnn_bin b = {from, to, bin->rows, bin->correct, (double)NAN, (double)NAN};
     if (bin->rows) {
         b.confidence = bin->sum / (double)bin->rows;
-        b.accuracy = (double)bin->right / (double)bin->rows;
+        b.accuracy = (double)bin->correct / (double)bin->rows;
     }
     return b;
 }
@@ -95,14 +95,14 @@ struct fmnn_bin fmnn_calibration_bin(const struct fmnn_calibration *c, size_t i)
     return describe(&c->bin[i], edge(c, i), edge(c, i + 1));
 }
 
-struct fmnn_bin fmnn_calibration_whole(const struct fmnn_calibration *c)
+struct fmnn_bin fmnn_calibration_total(const struct fmnn_calibration *c)
 {
     return describe(&c->whole, 0, 1);
 }
 
 static double gap(const struct bin *bin)
 {
-    return bin->rows ? fabs((double)bin->right - bin->sum) / (double)bin->rows : 0;
+    return bin->rows ? fabs((double)bin->correct - bin->sum) / (double)bin->rows : 0;
 }
 
 double fmnn_calibration_error(const struct fmnn_calibration *c)
@@ -113,7 +113,7 @@ double fmnn_calibration_error(const struct fmnn_calibration *c)
     return c->whole.rows ? error : (double)NAN;
 }
 
-double fmnn_calibration_worst(const struct fmnn_calibration *c)
+double fmnn_calibration_max_error(const struct fmnn_calibration *c)
 {
     double worst = 0;
     for (size_t i = 0; i < c->bins; i++)

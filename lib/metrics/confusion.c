@@ -13,7 +13,7 @@ struct fmnn_confusion {
     size_t classes;
     size_t *label; /* of each class, ascending */
     bool *occurs;  /* by label: it is among them */
-    uint64_t total, right;
+    uint64_t total, correct;
     double loss; /* the sum of the rows' cross-entropies ... */
     double lost; /* ... and the bits that its rounding has lost so far */
     uint64_t loss_count;
@@ -54,9 +54,9 @@ static int widen(struct fmnn_confusion *c, size_t need, struct fmnn_error *err)
 
 struct fmnn_confusion *fmnn_confusion_new(size_t classes, struct fmnn_error *err)
 {
-    if (classes > FMNN_CONFUSION_CLASSES) {
+    if (classes > FMNN_CONFUSION_MAX_CLASSES) {
         fm_fail(err, FMNN_USAGE, "a confusion matrix of %zu classes: it can have %d at most",
-                classes, FMNN_CONFUSION_CLASSES);
+                classes, FMNN_CONFUSION_MAX_CLASSES);
         return NULL;
     }
     struct fmnn_confusion *c = fm_alloc(1, sizeof *c, err);
@@ -88,9 +88,9 @@ static int check_label(const struct fmnn_confusion *c, size_t label, struct fmnn
 {
     if (c->fixed && label >= c->classes)
         return fm_fail(err, FMNN_DATA, "class %zu of a matrix that has %zu", label, c->classes);
-    if (label >= FMNN_CONFUSION_CLASSES)
+    if (label >= FMNN_CONFUSION_MAX_CLASSES)
         return fm_fail(err, FMNN_DATA, "class %zu: a confusion matrix has those below %d", label,
-                       FMNN_CONFUSION_CLASSES);
+                       FMNN_CONFUSION_MAX_CLASSES);
     return 0;
 }
 
@@ -113,15 +113,15 @@ int fmnn_confusion_add(struct fmnn_confusion *c, size_t truth, size_t predicted,
         return -1;
     if (count > INT64_MAX - c->total)
         return fm_fail(err, FMNN_DATA, "the counts add up to 2^63 or more");
-    size_t most = truth > predicted ? truth : predicted;
-    if (most >= c->capacity && widen(c, most + 1, err) != 0)
+    size_t max = truth > predicted ? truth : predicted;
+    if (max >= c->capacity && widen(c, max + 1, err) != 0)
         return -1;
     enter(c, truth);
     enter(c, predicted);
     c->cell[truth * c->capacity + predicted] += count;
     c->total += count;
     if (truth == predicted)
-        c->right += count;
+        c->correct += count;
     return 0;
 }
 
@@ -161,9 +161,9 @@ uint64_t fmnn_confusion_total(const struct fmnn_confusion *c)
     return c->total;
 }
 
-uint64_t fmnn_confusion_right(const struct fmnn_confusion *c)
+uint64_t fmnn_confusion_correct(const struct fmnn_confusion *c)
 {
-    return c->right;
+    return c->correct;
 }
 
 static double quotient(uint64_t a, uint64_t b)
@@ -173,7 +173,7 @@ static double quotient(uint64_t a, uint64_t b)
 
 double fmnn_confusion_accuracy(const struct fmnn_confusion *c)
 {
-    return quotient(c->right, c->total);
+    return quotient(c->correct, c->total);
 }
 
 double fmnn_confusion_cross_entropy(const struct fmnn_confusion *c)
@@ -199,8 +199,8 @@ static uint64_t *sums(const struct fmnn_confusion *c, struct fmnn_error *err)
     return support;
 }
 
-double *fmnn_confusion_shares(const struct fmnn_confusion *c, enum fmnn_normalize by,
-                              struct fmnn_error *err)
+double *fmnn_confusion_fractions(const struct fmnn_confusion *c, enum fmnn_normalize by,
+                                 struct fmnn_error *err)
 {
     size_t n = c->classes;
     uint64_t *support = sums(c, err);
@@ -247,11 +247,11 @@ static void set_scores(const struct fmnn_confusion *c, const uint64_t *support,
     const uint64_t *predicted = support + c->classes;
     for (size_t i = 0; i < c->classes; i++) {
         struct fmnn_score *score = &report->score[i];
-        uint64_t right = fmnn_confusion_count(c, i, i);
+        uint64_t correct = fmnn_confusion_count(c, i, i);
         double both = (double)support[i] + (double)predicted[i];
-        score->precision = quotient(right, predicted[i]);
-        score->recall = quotient(right, support[i]);
-        score->f1 = both > 0 ? 2 * (double)right / both : 0;
+        score->precision = quotient(correct, predicted[i]);
+        score->recall = quotient(correct, support[i]);
+        score->f1 = both > 0 ? 2 * (double)correct / both : 0;
         score->support = support[i];
         report->unpredicted += predicted[i] == 0;
         report->unsupported += support[i] == 0;

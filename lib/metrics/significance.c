@@ -9,18 +9,18 @@
 /* ---- 1. Wilson ---- */
 
 /* E. B. Wilson, "Probable inference, the law of succession, and statistical inference" (1927). */
-struct fmnn_interval fmnn_wilson(uint64_t right, uint64_t total)
+struct fmnn_interval fmnn_wilson(uint64_t correct, uint64_t total)
 {
     const double z =
         1.959963984540054; /* of a normal variable 95 % lie within so many deviations */
     double n = (double)total;
     if (!total)
         return (struct fmnn_interval){0, 1};
-    double share = (double)right / n, scale = 1 + z * z / n;
+    double share = (double)correct / n, scale = 1 + z * z / n;
     double middle = (share + z * z / (2 * n)) / scale;
     double reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale;
     /* The ends are exact where rounding would put them beside. */
-    return (struct fmnn_interval){right ? middle - reach : 0, right < total ? middle + reach : 1};
+    return (struct fmnn_interval){correct ? middle - reach : 0, correct < total ? middle + reach : 1};
 }
 
 /* ---- 2. The binomial distribution ---- */
@@ -84,7 +84,7 @@ static double at_most(double k, double n)
    percentages" (1947), with A. L. Edwards' correction for continuity (1948). */
 struct fmnn_mcnemar fmnn_mcnemar(uint64_t first, uint64_t second)
 {
-    const double most = 0x1p40;
+    const double max = 0x1p40;
     uint64_t less = first < second ? first : second, more = first < second ? second : first;
     double n = (double)less + (double)more;
     if (less == more) /* as likely as can be; the correction must not go beyond it */
@@ -92,6 +92,6 @@ struct fmnn_mcnemar fmnn_mcnemar(uint64_t first, uint64_t second)
     double apart = (double)(more - less) - 1;
     struct fmnn_mcnemar test = {.chi2 = apart * apart / n};
     test.p = erfc(sqrt(test.chi2 / 2));
-    test.exact = n > most ? test.p : fmin(1, 2 * at_most((double)less, n));
+    test.exact = n > max ? test.p : fmin(1, 2 * at_most((double)less, n));
     return test;
 }

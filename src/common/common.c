@@ -202,12 +202,12 @@ static void print_version(void)
            program->name, fmnn_version());
 }
 
-enum { MOST_OPTIONS = 64 };
+enum { MAX_OPTIONS = 64 };
 
 /* getopt's two tables, made from ours. */
-static struct option long_options[MOST_OPTIONS + 1];
-static char short_options[2 * MOST_OPTIONS + 2];
-static const char *option_names[MOST_OPTIONS + 1];
+static struct option long_options[MAX_OPTIONS + 1];
+static char short_options[2 * MAX_OPTIONS + 2];
+static const char *option_names[MAX_OPTIONS + 1];
 
 static void add_rows(const struct option_row *row, size_t *count)
 {
@@ -215,7 +215,7 @@ static void add_rows(const struct option_row *row, size_t *count)
     for (; row->help; row++) {
         if (!row->name)
             continue;
-        assert(*count < MOST_OPTIONS);
+        assert(*count < MAX_OPTIONS);
         option_names[*count] = row->name;
         long_options[(*count)++] = (struct option){
             row->name, row->argument ? required_argument : no_argument, NULL, row->code};
@@ -255,7 +255,7 @@ static _Noreturn void bad_option(char **argv)
         matches += strncmp(option_names[i], word + 2, strlen(word + 2)) == 0;
     if (matches > 1)
         usage_error("option '%s' is ambiguous", word);
-    const char *nearest = fmnn_nearest(word + 2, option_names);
+    const char *nearest = fmnn_suggest(word + 2, option_names);
     if (nearest)
         usage_error("unknown option '%s'; did you mean '--%s'?", word, nearest);
     usage_error("unknown option '%s'", word);
@@ -303,35 +303,35 @@ void usage_error(const char *format, ...)
     exit(EXIT_TROUBLE);
 }
 
-void at_most(int argc, char **argv, int most)
+void at_most(int argc, char **argv, int max)
 {
-    if (argc - optind > most)
-        usage_error("unexpected operand '%s'", argv[optind + most]);
+    if (argc - optind > max)
+        usage_error("unexpected operand '%s'", argv[optind + max]);
 }
 
 /* ---- 4. Values ---- */
 
-uint64_t option_unsigned(const char *option, const char *text, uint64_t least, uint64_t most)
+uint64_t option_unsigned(const char *option, const char *text, uint64_t min, uint64_t max)
 {
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (!isdigit((unsigned char)text[0]) || *end)
         usage_error("%s: '%s' is not a whole number", option, text);
-    if (errno || value < least || value > most)
-        usage_error("%s: %s is not in %llu..%llu", option, text, (unsigned long long)least,
-                    (unsigned long long)most);
+    if (errno || value < min || value > max)
+        usage_error("%s: %s is not in %llu..%llu", option, text, (unsigned long long)min,
+                    (unsigned long long)max);
     return value;
 }
 
-double option_double(const char *option, const char *text, double least, double most)
+double option_double(const char *option, const char *text, double min, double max)
 {
     char *end;
     double value = strtod(text, &end); /* programs stay in the C locale */
     if (isspace((unsigned char)text[0]) || end == text || *end || !isfinite(value))
         usage_error("%s: '%s' is not a number", option, text);
-    if (value < least || value > most)
-        usage_error("%s: %s is not in %g..%g", option, text, least, most);
+    if (value < min || value > max)
+        usage_error("%s: %s is not in %g..%g", option, text, min, max);
     return value;
 }
 
@@ -340,7 +340,7 @@ size_t option_word(const char *option, const char *text, const char *const *word
     for (size_t i = 0; words[i]; i++)
         if (!strcmp(text, words[i]))
             return i;
-    const char *nearest = fmnn_nearest(text, words);
+    const char *nearest = fmnn_suggest(text, words);
     if (nearest)
         usage_error("%s: unknown word '%s'; did you mean '%s'?", option, text, nearest);
     char list[256] = "";
@@ -360,8 +360,7 @@ const char *option_suffix(const char *option, const char *text)
 
 struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, const char *only)
 {
-    static const char *const what[] = {"a table of pictures", "a history table",
-                                       "a table of counts"};
+    static const char *const what[] = {"a table of images", "a history table", "a table of counts"};
     struct fmnn_error error;
     const char *path = operand ? operand : "-";
     if (!strcmp(path, "-") && isatty(STDIN_FILENO))

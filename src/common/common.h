@@ -52,11 +52,11 @@ void program_start(const struct program *program);
 int next_option(int argc, char **argv);
 _Noreturn void usage_error(const char *format, ...) FMNN_PRINTF(1, 2); /* and "Try 'x --help'." */
 /* Refuses operands beyond argv[optind + most - 1]. */
-void at_most(int argc, char **argv, int most);
+void at_most(int argc, char **argv, int max);
 
 /* Values of options: what is wrong is said with the option's name ("--batch") and is trouble. */
-uint64_t option_unsigned(const char *option, const char *text, uint64_t least, uint64_t most);
-double option_double(const char *option, const char *text, double least, double most);
+uint64_t option_unsigned(const char *option, const char *text, uint64_t min, uint64_t max);
+double option_double(const char *option, const char *text, double min, double max);
 /* The index of the word in the NULL-terminated list; else trouble, with the nearest. */
 size_t option_word(const char *option, const char *text, const char *const *words);
 /* The text, if it can follow `predicted_` in a column's name. */
@@ -79,7 +79,7 @@ void check_memory_of_json(void); /* the same for jansson, here and in the librar
 /* ---- text that others wrote */
 
 /* The character at the start of UTF-8 text and how many bytes it takes, 0 at the end; '?' for what
-   is not UTF-8, and for what neither terminal nor picture should show. */
+   is not UTF-8, and for what neither terminal nor image should show. */
 size_t text_next(const char *text, unsigned *character);
 void text_mask(char *text);         /* puts these '?' in place */
 char *text_clean(const char *text); /* the same in a copy; malloc'ed */
@@ -100,7 +100,7 @@ _Noreturn void die_at_row(const struct fmnn_table *table, const char *format, ..
 char *suffixed(const char *name, const char *suffix);
 
 struct fmnn_net *open_net(const char *path);
-/* Pictures by name, train:N and test:N those of the data directory (-d, or NULL). */
+/* Images by name, train:N and test:N those of the data directory (-d, or NULL). */
 struct fmnn_images *open_images(const char *data);
 /* A file's path in a directory: name and suffix after its slash; malloc'ed. */
 char *path_in(const char *directory, const char *name, const char *suffix);
@@ -116,7 +116,7 @@ char *user_directory(const char *dataset);
 /* Those of the classes; NULL where the weights have none. */
 struct fmnn_names *names_in_weights(const char *path);
 /* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the directory
-   that holds `image`, the first picture of the table (may be NULL). NULL where there are none. */
+   that holds `image`, the first image of the table (may be NULL). NULL where there are none. */
 struct fmnn_names *class_names(const char *option, struct fmnn_images *images, const char *image);
 
 /* ---- output files: whole and new, or not there */

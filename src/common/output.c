@@ -25,13 +25,13 @@ struct output {
     bool kept;       /* committed at exit, too; not by a signal */
 };
 
-enum { MOST_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */ };
-static struct output *volatile open_outputs[MOST_OUTPUTS];
+enum { MAX_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */ };
+static struct output *volatile open_outputs[MAX_OUTPUTS];
 static const char mark[] = ".fmnn-";
 
 static void remove_temporaries(void)
 {
-    for (int i = 0; i < MOST_OUTPUTS; i++)
+    for (int i = 0; i < MAX_OUTPUTS; i++)
         if (open_outputs[i] && open_outputs[i]->temporary)
             unlink(open_outputs[i]->temporary);
 }
@@ -40,7 +40,7 @@ static bool finish(struct output *output);
 
 static void remove_at_exit(void)
 {
-    for (int i = 0; i < MOST_OUTPUTS; i++)
+    for (int i = 0; i < MAX_OUTPUTS; i++)
         if (open_outputs[i] && open_outputs[i]->kept)
             finish(open_outputs[i]);
     remove_temporaries();
@@ -75,7 +75,7 @@ static void arrange_removal(void)
 
 static void enlist(struct output *output)
 {
-    for (int i = 0; i < MOST_OUTPUTS; i++)
+    for (int i = 0; i < MAX_OUTPUTS; i++)
         if (!open_outputs[i]) {
             open_outputs[i] = output;
             return;
@@ -85,7 +85,7 @@ static void enlist(struct output *output)
 
 static void forget(struct output *output)
 {
-    for (int i = 0; i < MOST_OUTPUTS; i++)
+    for (int i = 0; i < MAX_OUTPUTS; i++)
         if (open_outputs[i] == output)
             open_outputs[i] = NULL;
     if (output->lock >= 0)
@@ -172,9 +172,9 @@ static void open_temporary(struct output *output, const struct stat *old)
 {
     const char *slash = strrchr(output->target, '/');
     int head = slash ? (int)(slash - output->target) + 1 : 0;
-    int most = NAME_MAX - (int)sizeof mark - RANDOM;
+    int max = NAME_MAX - (int)sizeof mark - RANDOM;
     output->temporary =
-        text_format("%.*s.%.*s%sXXXXXX", head, output->target, most, output->target + head, mark);
+        text_format("%.*s.%.*s%sXXXXXX", head, output->target, max, output->target + head, mark);
     output->directory = head ? text_format("%.*s", head, output->target) : text_format(".");
     remove_orphans(output->directory, output->temporary);
     sigset_t all, before;

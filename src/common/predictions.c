@@ -33,9 +33,9 @@ static bool looks_headless(const struct fmnn_table *table)
 static void find_probabilities(struct reader *r)
 {
     size_t columns = fmnn_table_columns(r->table);
-    size_t most = columns < FMNN_CONFUSION_CLASSES ? columns : FMNN_CONFUSION_CLASSES;
-    r->probability = allocate(most, sizeof *r->probability);
-    for (; r->probabilities < most; r->probabilities++) {
+    size_t max = columns < FMNN_CONFUSION_MAX_CLASSES ? columns : FMNN_CONFUSION_MAX_CLASSES;
+    r->probability = allocate(max, sizeof *r->probability);
+    for (; r->probabilities < max; r->probabilities++) {
         char word[32];
         snprintf(word, sizeof word, "p%zu", r->probabilities);
         char *name = suffixed(word, r->request->suffix);
@@ -74,7 +74,7 @@ static void find_columns(struct reader *r)
     r->label = need_column(r->table, "label");
     r->predicted = need_column(r->table, predicted);
     free(predicted);
-    /* A table of pictures may well have a column `count` that means something else. */
+    /* A table of images may well have a column `count` that means something else. */
     r->count = r->image < 0 ? fmnn_table_find(r->table, "count") : -1;
     if (r->request->entropy || r->request->top)
         find_probabilities(r);
@@ -131,7 +131,7 @@ static void start(struct reader *r)
 
 static int read_class(const struct reader *r, size_t column)
 {
-    size_t named = r->matrix->names ? r->matrix->names->count : FMNN_CONFUSION_CLASSES;
+    size_t named = r->matrix->names ? r->matrix->names->count : FMNN_CONFUSION_MAX_CLASSES;
     return row_label(r->table, column, named);
 }
 
@@ -181,16 +181,16 @@ static void add_top(struct reader *r, size_t label, uint64_t count)
     for (size_t i = 0; i < r->probabilities; i++)
         before += r->p[i] > r->p[label] || (i < label && r->p[i] == r->p[label]);
     if (before < r->request->top)
-        r->matrix->top_right += count;
+        r->matrix->top_correct += count;
 }
 
-static void add_confidence(struct reader *r, bool right, uint64_t count)
+static void add_confidence(struct reader *r, bool correct, uint64_t count)
 {
     struct fmnn_error error;
     double confidence;
     if (fmnn_table_number(r->table, (size_t)r->confidence, &confidence, &error) != 0) {
         /* error says it, with the line */
-    } else if (fmnn_calibration_add(r->matrix->calibration, confidence, right, count, &error) !=
+    } else if (fmnn_calibration_add(r->matrix->calibration, confidence, correct, count, &error) !=
                0) {
         char why[sizeof error.message];
         memcpy(why, error.message, sizeof why);

@@ -4,7 +4,7 @@
 
 #include "common/common.h"
 
-enum { USUAL_BINS = 10 }; /* of confidence */
+enum { DEFAULT_BINS = 10 }; /* of confidence */
 
 struct matrix_request {
     const char *table;                          /* operand; NULL: standard input */
@@ -25,7 +25,7 @@ struct matrix {
     struct fmnn_names *names; /* of the classes 0 .. classes-1; NULL: they have none */
     uint64_t skipped;         /* rows without label */
     double cross_entropy;     /* NaN: it cannot be told, or was not wanted */
-    uint64_t top_right;
+    uint64_t top_correct;
     struct fmnn_calibration *calibration; /* NULL: likewise */
 };
 

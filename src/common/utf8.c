@@ -12,7 +12,7 @@ static size_t utf8_length(unsigned char first)
     return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
 }
 
-/* What no picture and no terminal can show, or should: controls, what turns the direction of text,
+/* What no image and no terminal can show, or should: controls, what turns the direction of text,
    and what XML forbids. */
 static bool printable(unsigned c)
 {
@@ -22,7 +22,7 @@ static bool printable(unsigned c)
 
 size_t text_next(const char *text, unsigned *character)
 {
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const unsigned min[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *s = (const unsigned char *)text;
     if (!*s)
         return 0;
@@ -35,7 +35,7 @@ size_t text_next(const char *text, unsigned *character)
         }
         c = c << 6 | (s[i] & 0x3f);
     }
-    if (length == 0 || c < least[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
+    if (length == 0 || c < min[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
         *character = '?';
         return 1;
     }

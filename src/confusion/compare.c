@@ -1,5 +1,5 @@
-/* against.c -- two predictions of the same pictures. The second table is held as a sorted list of
-   its pictures, the first one streams.
+/* against.c -- two predictions of the same images. The second table is held as a sorted list of
+   its images, the first one streams.
 
    Contents: 1. The second table  2. Rows of the first  3. The end */
 #include "confusion/compare.h"
@@ -104,7 +104,7 @@ static void start(struct against *a, const struct fmnn_table *table)
         print_header(a, table);
 }
 
-/* The other table's row of this picture; NULL where it has none. */
+/* The other table's row of this image; NULL where it has none. */
 static struct entry *meet(struct against *a, const struct fmnn_table *table, int label)
 {
     const char *image = fmnn_table_field(table, a->image);
@@ -120,7 +120,7 @@ static struct entry *meet(struct against *a, const struct fmnn_table *table, int
     if (!entry || strcmp(entry->image, image) != 0)
         return NULL;
     if (entry->met)
-        die_at_row(table, "image '%.200s' again: each picture can be compared once", entry->image);
+        die_at_row(table, "image '%.200s' again: each image can be compared once", entry->image);
     entry->met = true;
     if (label >= 0 && entry->label >= 0 && entry->label != label)
         die_at_row(table, "label %d of '%.200s', but %d at %s:%zu", label, entry->image,
@@ -177,10 +177,10 @@ struct comparison against_result(const struct against *a)
     for (size_t i = 0; i < AGREEMENTS; i++)
         sum += result.rows[i];
     if (!sum)
-        die("%s: no picture with a label is in %s too: there is nothing to compare", a->first_name,
+        die("%s: no image with a label is in %s too: there is nothing to compare", a->first_name,
             a->name);
     if (result.alone || result.alone_there)
-        note("left out: %llu of the pictures of %s and %llu of %s, which the other has not",
+        note("left out: %llu of the images of %s and %llu of %s, which the other has not",
              (unsigned long long)result.alone, a->first_name,
              (unsigned long long)result.alone_there, a->name);
     return result;

@@ -1,4 +1,4 @@
-/* against.h -- two predictions of the same pictures: what the one gets right and the other
+/* against.h -- two predictions of the same images: what the one gets right and the other
    wrong. */
 #ifndef AGAINST_H
 #define AGAINST_H
@@ -16,7 +16,7 @@ struct against_request {
 
 struct comparison {
     uint64_t rows[AGREEMENTS];
-    uint64_t alone, alone_there; /* pictures of one table only: they do not count */
+    uint64_t alone, alone_there; /* images of one table only: they do not count */
 };
 
 struct against;

@@ -72,9 +72,9 @@ static void tsv_numbers(const double *number, size_t count)
 static void tsv_top(const struct judgement *j)
 {
     uint64_t rows = fmnn_confusion_total(j->matrix);
-    struct fmnn_interval in = fmnn_wilson(j->top_right, rows);
+    struct fmnn_interval in = fmnn_wilson(j->top_correct, rows);
     printf("top\tright\trows\taccuracy\tlow\thigh\n");
-    printf("%zu\t%" PRIu64 "\t%" PRIu64, j->top, j->top_right, rows);
+    printf("%zu\t%" PRIu64 "\t%" PRIu64, j->top, j->top_correct, rows);
     tsv_numbers((double[]){top_share(j), in.low, in.high}, 3);
 }
 
@@ -84,10 +84,10 @@ static void tsv_reliability(const struct judgement *j)
     printf("from\tto\trows\tright\tconfidence\taccuracy\tlow\thigh\n");
     for (size_t i = 0; i < fmnn_calibration_bins(j->calibration); i++) {
         struct fmnn_bin bin = fmnn_calibration_bin(j->calibration, i);
-        struct fmnn_interval in = fmnn_wilson(bin.right, bin.rows);
+        struct fmnn_interval in = fmnn_wilson(bin.correct, bin.rows);
         fmnn_format_number(from, bin.from);
         fmnn_format_number(to, bin.to);
-        printf("%s\t%s\t%" PRIu64 "\t%" PRIu64, from, to, bin.rows, bin.right);
+        printf("%s\t%s\t%" PRIu64 "\t%" PRIu64, from, to, bin.rows, bin.correct);
         tsv_numbers((double[]){bin.confidence, bin.accuracy, in.low, in.high}, 4);
     }
 }
@@ -214,9 +214,9 @@ static void put_classes(const struct judgement *j, json_t *object)
     put(object, "names", names);
 }
 
-static json_t *json_interval(uint64_t right, uint64_t rows)
+static json_t *json_interval(uint64_t correct, uint64_t rows)
 {
-    struct fmnn_interval interval = fmnn_wilson(right, rows);
+    struct fmnn_interval interval = fmnn_wilson(correct, rows);
     json_t *list = fresh(json_array());
     put(list, NULL, json_real(interval.low));
     put(list, NULL, json_real(interval.high));
@@ -228,9 +228,9 @@ static json_t *json_top(const struct judgement *j)
     uint64_t rows = fmnn_confusion_total(j->matrix);
     json_t *object = fresh(json_object());
     put_count(object, "k", j->top);
-    put_count(object, "right", j->top_right);
+    put_count(object, "right", j->top_correct);
     put(object, "share", json_real(top_share(j)));
-    put(object, "interval", json_interval(j->top_right, rows));
+    put(object, "interval", json_interval(j->top_correct, rows));
     return object;
 }
 
@@ -240,10 +240,10 @@ static json_t *json_bin(const struct fmnn_bin *bin)
     put(object, "from", json_real(bin->from));
     put(object, "to", json_real(bin->to));
     put_count(object, "rows", bin->rows);
-    put_count(object, "right", bin->right);
+    put_count(object, "right", bin->correct);
     put(object, "confidence", bin->rows ? json_real(bin->confidence) : json_null());
     put(object, "share", bin->rows ? json_real(bin->accuracy) : json_null());
-    put(object, "interval", json_interval(bin->right, bin->rows));
+    put(object, "interval", json_interval(bin->correct, bin->rows));
     return object;
 }
 
@@ -253,8 +253,8 @@ static json_t *json_calibration(const struct judgement *j)
     json_t *object = fresh(json_object());
     put_count(object, "bins", fmnn_calibration_bins(c));
     put(object, "error", json_real(fmnn_calibration_error(c)));
-    put(object, "worst", json_real(fmnn_calibration_worst(c)));
-    put(object, "confidence", json_real(fmnn_calibration_whole(c).confidence));
+    put(object, "worst", json_real(fmnn_calibration_max_error(c)));
+    put(object, "confidence", json_real(fmnn_calibration_total(c).confidence));
     if (!j->reliability_wanted)
         return object;
     json_t *list = fresh(json_array());
@@ -297,13 +297,13 @@ void print_json(const struct judgement *j)
         put(object, "normalized", json_matrix(j, true));
     }
     put_count(object, "rows", fmnn_confusion_total(j->matrix));
-    put_count(object, "right", fmnn_confusion_right(j->matrix));
+    put_count(object, "right", fmnn_confusion_correct(j->matrix));
     put_count(object, "skipped", j->skipped);
     put(object, "accuracy", json_real(j->report->accuracy));
     put(object, "cross_entropy",
         isnan(j->cross_entropy) ? json_null() : json_real(j->cross_entropy));
     put(object, "interval",
-        json_interval(fmnn_confusion_right(j->matrix), fmnn_confusion_total(j->matrix)));
+        json_interval(fmnn_confusion_correct(j->matrix), fmnn_confusion_total(j->matrix)));
     if (j->top)
         put(object, "top", json_top(j));
     put(object, "calibration", j->calibration ? json_calibration(j) : json_null());

@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-enum { LINE = 75, DIGITS = 8, INDENT = 2, LONGEST_NUMBER = 32 };
+enum { LINE = 75, DIGITS = 8, INDENT = 2, MAX_NUMBER = 32 };
 
 struct style {
     const double *share; /* NULL: whole numbers */
@@ -19,9 +19,9 @@ struct style {
 };
 
 /* The number with up to eight digits after the point; *fraction is how many it needs. */
-static void write_trimmed(char text[LONGEST_NUMBER], double x, bool scientific, int *fraction)
+static void write_trimmed(char text[MAX_NUMBER], double x, bool scientific, int *fraction)
 {
-    snprintf(text, LONGEST_NUMBER, scientific ? "%.*e" : "%.*f", DIGITS, x);
+    snprintf(text, MAX_NUMBER, scientific ? "%.*e" : "%.*f", DIGITS, x);
     char *point = strchr(text, '.');
     for (*fraction = DIGITS; *fraction > 0 && point[*fraction] == '0';)
         --*fraction;
@@ -30,17 +30,17 @@ static void write_trimmed(char text[LONGEST_NUMBER], double x, bool scientific, 
 
 static void choose_form(struct style *style, size_t cells)
 {
-    double least = 0, most = 0;
+    double min = 0, max = 0;
     for (size_t i = 0; i < cells; i++) {
         double x = style->share[i];
-        if (x > 0 && (least == 0 || x < least))
-            least = x;
-        if (x > most)
-            most = x;
+        if (x > 0 && (min == 0 || x < min))
+            min = x;
+        if (x > max)
+            max = x;
     }
-    style->scientific = most > 0 && (least < 0.0001 || most / least > 1000);
+    style->scientific = max > 0 && (min < 0.0001 || max / min > 1000);
     for (size_t i = 0; i < cells; i++) {
-        char text[LONGEST_NUMBER];
+        char text[MAX_NUMBER];
         int fraction;
         write_trimmed(text, style->share[i], style->scientific, &fraction);
         if (fraction > style->fraction)
@@ -65,17 +65,17 @@ static struct style choose_style(const struct judgement *j)
 }
 
 static void write_cell(const struct judgement *j, const struct style *style, size_t row,
-                       size_t column, char text[LONGEST_NUMBER])
+                       size_t column, char text[MAX_NUMBER])
 {
     int fraction;
     if (!style->share) {
-        snprintf(text, LONGEST_NUMBER, "%*" PRIu64, style->width,
+        snprintf(text, MAX_NUMBER, "%*" PRIu64, style->width,
                  fmnn_confusion_count(j->matrix, row, column));
         return;
     }
     double x = style->share[row * j->classes + column];
     if (style->scientific) { /* '#': the point stays where no digit follows it */
-        snprintf(text, LONGEST_NUMBER, "%#.*e", style->fraction, x);
+        snprintf(text, MAX_NUMBER, "%#.*e", style->fraction, x);
         return;
     }
     write_trimmed(text, x, false, &fraction);
@@ -89,7 +89,7 @@ static void write_cell(const struct judgement *j, const struct style *style, siz
    two brackets can follow; blanks before a line's end are left out. */
 static void print_row(const struct judgement *j, const struct style *style, size_t row)
 {
-    char word[LONGEST_NUMBER];
+    char word[MAX_NUMBER];
     size_t line = INDENT; /* its length, the blanks to come not included */
     int blanks = 0;
     for (size_t i = 0; i < j->classes; i++) {

@@ -21,11 +21,11 @@ static int width_of(const char *text)
 }
 
 /* How many bytes the first so many characters have. */
-static int bytes_of(const char *text, int most)
+static int bytes_of(const char *text, int max)
 {
     int bytes = 0;
     for (; text[bytes]; bytes++)
-        if (((unsigned char)text[bytes] & 0xc0) != 0x80 && most-- == 0)
+        if (((unsigned char)text[bytes] & 0xc0) != 0x80 && max-- == 0)
             break;
     return bytes;
 }
@@ -204,12 +204,12 @@ static void print_pairs(const struct judgement *j)
 
 static void print_reliability(const struct judgement *j)
 {
-    struct fmnn_bin whole = fmnn_calibration_whole(j->calibration);
+    struct fmnn_bin whole = fmnn_calibration_total(j->calibration);
     int width = larger((int)strlen("rows"), snprintf(NULL, 0, "%" PRIu64, whole.rows));
     printf("   confidence  %*s  mean conf.  accuracy  95 %% interval\n", width, "rows");
     for (size_t i = 0; i < fmnn_calibration_bins(j->calibration); i++) {
         struct fmnn_bin bin = fmnn_calibration_bin(j->calibration, i);
-        struct fmnn_interval in = fmnn_wilson(bin.right, bin.rows);
+        struct fmnn_interval in = fmnn_wilson(bin.correct, bin.rows);
         printf("%5.3f .. %5.3f  %*" PRIu64, bin.from, bin.to, width, bin.rows);
         if (bin.rows)
             printf("  %10.4f  %8.4f  %.4f .. %.4f\n", bin.confidence, bin.accuracy, in.low,
@@ -274,8 +274,8 @@ static void figure_name(const char *name, bool markdown)
 
 static void print_figures(const struct judgement *j, bool markdown)
 {
-    uint64_t right = fmnn_confusion_right(j->matrix), rows = fmnn_confusion_total(j->matrix);
-    struct fmnn_interval in = fmnn_wilson(right, rows);
+    uint64_t correct = fmnn_confusion_correct(j->matrix), rows = fmnn_confusion_total(j->matrix);
+    struct fmnn_interval in = fmnn_wilson(correct, rows);
     figure_name("accuracy", markdown);
     printf("%.2f %%\n", 100 * j->report->accuracy);
     figure_name("95 % interval", markdown);
@@ -296,7 +296,7 @@ static void print_figures(const struct judgement *j, bool markdown)
                fmnn_calibration_bins(j->calibration));
     }
     figure_name("rows", markdown);
-    printf("%" PRIu64 ", %" PRIu64 " right\n", rows, right);
+    printf("%" PRIu64 ", %" PRIu64 " right\n", rows, correct);
     if (j->skipped) {
         figure_name("skipped", markdown);
         printf("%" PRIu64 " without label\n", j->skipped);
@@ -395,7 +395,7 @@ static void markdown_reliability(const struct judgement *j)
     markdown_rule(4);
     for (size_t i = 0; i < fmnn_calibration_bins(j->calibration); i++) {
         struct fmnn_bin bin = fmnn_calibration_bin(j->calibration, i);
-        struct fmnn_interval in = fmnn_wilson(bin.right, bin.rows);
+        struct fmnn_interval in = fmnn_wilson(bin.correct, bin.rows);
         printf("| %.3f .. %.3f | %" PRIu64, bin.from, bin.to, bin.rows);
         if (bin.rows)
             printf(" | %.4f | %.4f | %.4f .. %.4f |\n", bin.confidence, bin.accuracy, in.low,

@@ -20,7 +20,7 @@ struct judgement {
     uint64_t skipped;     /* rows without label */
     double cross_entropy; /* NaN: there are no probabilities */
     size_t top;           /* 0: not asked for */
-    uint64_t top_right;
+    uint64_t top_correct;
     const struct fmnn_calibration *calibration; /* NULL: there are no confidences */
     bool reliability_wanted;
     const struct comparison *comparison; /* NULL: not asked for */

@@ -17,12 +17,12 @@
 #include <unistd.h>
 
 enum {
-    LONGEST_REASON = 320,
-    LONGEST_TAG = 200,
-    LONGEST_WAIT = 30,        /* seconds between two tries */
-    LONGEST_RETRY_AFTER = 60, /* what a server may ask for */
-    SLOWEST = 1024,           /* bytes a second */
-    LONGEST_HEAD = 256 << 10, /* bytes, those of redirections included */
+    MAX_REASON = 320,
+    MAX_TAG = 200,
+    MAX_WAIT = 30,        /* seconds between two tries */
+    MAX_RETRY_AFTER = 60, /* what a server may ask for */
+    SLOWEST = 1024,       /* bytes a second */
+    MAX_HEAD = 256 << 10, /* bytes, those of redirections included */
 };
 
 struct mirror {
@@ -31,7 +31,7 @@ struct mirror {
     bool given_up;
     unsigned name; /* which is asked for: even NAME.gz, odd NAME, of each spelling in turn */
     unsigned wait; /* seconds, as it asked for */
-    char reason[LONGEST_REASON];
+    char reason[MAX_REASON];
 };
 
 struct downloader {
@@ -53,10 +53,10 @@ struct request {
     char url[2048];
     char error[CURL_ERROR_SIZE];
     const char *problem; /* why the callbacks broke it off */
-    uint64_t most;       /* bytes that the file may have */
+    uint64_t max;        /* bytes that the file may have */
     size_t head;         /* bytes of header lines so far */
     bool resuming, begun;
-    char tag[LONGEST_TAG]; /* of this answer */
+    char tag[MAX_TAG]; /* of this answer */
     bool has_range;
     unsigned long long range_start;
     double drawn; /* when the progress line was */
@@ -67,8 +67,8 @@ struct request {
 struct partial {
     const struct mirror *mirror;
     unsigned name;
-    char tag[LONGEST_TAG]; /* empty: it cannot be resumed */
-    bool cut;              /* the last try brought some, and broke off */
+    char tag[MAX_TAG]; /* empty: it cannot be resumed */
+    bool cut;          /* the last try brought some, and broke off */
 };
 
 struct downloader *downloader_new(const char *const *mirrors,
@@ -123,7 +123,7 @@ static size_t on_header(char *line, size_t unit, size_t size, void *data)
     char text[128];
     size *= unit;
     r->head += size;
-    if (r->head > LONGEST_HEAD) { /* older versions of libcurl would go on for ever */
+    if (r->head > MAX_HEAD) { /* older versions of libcurl would go on for ever */
         r->problem = "its header does not end";
         r->resuming = false;
         return 0;
@@ -168,7 +168,7 @@ static size_t on_body(char *bytes, size_t unit, size_t size, void *data)
     size *= unit;
     if (!r->begun && !begin_body(r))
         return 0;
-    if (size > r->most - stage_size(r->stage)) {
+    if (size > r->max - stage_size(r->stage)) {
         r->problem = "it sends more than the file can have";
         return 0;
     }
@@ -266,14 +266,14 @@ static void set_options(struct request *r)
     /* No limit to the whole: a slow line that goes on is no fault. */
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, timeout);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST);
-    curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->most);
+    curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max);
 }
 
 /* Performs, asking for the rest only where there is a tag. A server that closes early must not kill
    the program while something is sent to it. */
 static CURLcode perform(struct request *r, const char *tag)
 {
-    char text[LONGEST_TAG + 16], range[32];
+    char text[MAX_TAG + 16], range[32];
     struct curl_slist *headers = NULL;
     if (r->resuming) {
         snprintf(text, sizeof text, "If-Range: %s", tag);
@@ -328,7 +328,7 @@ static enum outcome refused(struct request *r, long code)
     curl_easy_getinfo(r->curl, CURLINFO_RETRY_AFTER, &wait);
     if (wait < 0) /* a date in the past */
         wait = 0;
-    if (passes && wait > LONGEST_RETRY_AFTER)
+    if (passes && wait > MAX_RETRY_AFTER)
         return because(r->mirror, NEVER, "HTTP %ld, try again after %lld seconds", code,
                        (long long)wait);
     if (passes)
@@ -393,7 +393,7 @@ static bool make_url(struct request *r, const struct source *source, size_t file
     size_t length = strlen(url);
     while (length && url[length - 1] == '/')
         length--;
-    char *name = spelt(source, file, r->mirror->name / 2);
+    char *name = file_name_variant(source, file, r->mirror->name / 2);
     int made = snprintf(r->url, sizeof r->url, "%.*s/%s%s", (int)length, url, name,
                         r->mirror->name % 2 ? "" : ".gz");
     free(name);
@@ -406,12 +406,12 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
                             struct finding *finding)
 {
     struct request r = {.downloader = d, .mirror = mirror, .stage = stage, .curl = d->curl};
-    const struct fmnn_set_file *file = &source->set->files[file_index];
-    uint64_t most = file->bytes ? file->bytes : UINT64_C(1) << 32;
+    const struct fmnn_dataset_file *file = &source->set->files[file_index];
+    uint64_t max = file->bytes ? file->bytes : UINT64_C(1) << 32;
     if (!make_url(&r, source, file_index))
         return because(mirror, NEVER, "a URL too long");
     r.name = file->name;
-    r.most = most + most / 256 + 1024; /* deflate never adds more than that */
+    r.max = max + max / 256 + 1024; /* deflate never adds more than that */
     r.resuming = stage_size(stage) && partial->tag[0] && partial->mirror == mirror &&
                  partial->name == mirror->name;
     mirror->wait = 0;
@@ -439,10 +439,10 @@ static void wait_for(const struct downloader *d, const struct mirror *mirror)
 {
     double seconds = d->settings.retry_delay;
     struct timespec now;
-    for (unsigned i = 1; i < mirror->failures && seconds < LONGEST_WAIT; i++)
+    for (unsigned i = 1; i < mirror->failures && seconds < MAX_WAIT; i++)
         seconds *= 2;
-    if (seconds > LONGEST_WAIT)
-        seconds = LONGEST_WAIT;
+    if (seconds > MAX_WAIT)
+        seconds = MAX_WAIT;
     clock_gettime(CLOCK_REALTIME, &now);
     seconds *= 0.75 + (double)((now.tv_nsec / 1000 + getpid()) % 1000) / 2000;
     if (seconds < mirror->wait)
@@ -468,7 +468,7 @@ static struct mirror *next_mirror(struct downloader *d, bool stay)
     return NULL;
 }
 
-static _Noreturn void no_mirror(const struct downloader *d, const struct fmnn_set_file *file)
+static _Noreturn void no_mirror(const struct downloader *d, const struct fmnn_dataset_file *file)
 {
     char text[4096] = "";
     size_t used = 0;
@@ -480,7 +480,7 @@ static _Noreturn void no_mirror(const struct downloader *d, const struct fmnn_se
 
 static bool has_name(const struct source *source, size_t file, unsigned name)
 {
-    char *text = spelt(source, file, name / 2);
+    char *text = file_name_variant(source, file, name / 2);
     free(text);
     return text != NULL;
 }

@@ -1,4 +1,4 @@
-/* fetch-forms.c -- the forms in which data sets are handed about: how files are named, pictures
+/* fetch-forms.c -- the forms in which data sets are handed about: how files are named, images
    laid and labels counted, and where the classes' names are.
 
    Contents: 1. Names of files  2. What is not kept as it comes  3. Names of classes */
@@ -11,7 +11,7 @@
 /* ---- 1. Names of files ---- */
 
 /* EMNIST's files have their set's name before, and "test" in place of "t10k". */
-char *spelt(const struct source *source, size_t file, unsigned which)
+char *file_name_variant(const struct source *source, size_t file, unsigned which)
 {
     const char *name = source->set->files[file].name, *set = source->set->name;
     const char *rest = strchr(name, '-');
@@ -27,7 +27,7 @@ char *spelt(const struct source *source, size_t file, unsigned which)
 
 /* ---- 2. What is not kept as it comes ---- */
 
-bool converts(const struct fmnn_set *set, size_t file)
+bool converts(const struct fmnn_dataset *set, size_t file)
 {
     return file % 2 == 0 ? set->transposed : set->first_label != 0;
 }
@@ -49,7 +49,7 @@ static void put(struct conversion *c, const unsigned char *bytes, size_t size)
         die_errno("%s", c->path);
 }
 
-static void turn_pictures(struct conversion *c)
+static void turn_images(struct conversion *c)
 {
     unsigned char header[16], turned[16];
     get(c, header, sizeof header);
@@ -102,13 +102,13 @@ static gzFile stream_of(int fd, const char *path, const char *mode)
     return file;
 }
 
-void convert(int fd, const char *path, const struct fmnn_set *set, size_t file, bool gzip,
+void convert(int fd, const char *path, const struct fmnn_dataset *set, size_t file, bool gzip,
              FILE *out)
 {
     struct conversion c = {path, stream_of(fd, path, "rb"),
                            stream_of(fileno(out), path, gzip ? "wb" : "wbT")};
     if (file % 2 == 0)
-        turn_pictures(&c);
+        turn_images(&c);
     else
         lower_labels(&c, set->first_label);
     gzclose(c.in);
@@ -121,13 +121,13 @@ void convert(int fd, const char *path, const struct fmnn_set *set, size_t file, 
 /* EMNIST's list: a label, then the codes of the characters that are it. */
 static struct fmnn_names *read_mapping(FILE *stream, const char *path, unsigned first)
 {
-    enum { MOST = 256 };
-    char text[MOST][2] = {{0}};
-    const char *name[MOST];
+    enum { LIMIT = 256 };
+    char text[LIMIT][2] = {{0}};
+    const char *name[LIMIT];
     struct fmnn_error error;
     size_t count = 0;
     for (unsigned label, code; fscanf(stream, "%u %u%*[^\n]", &label, &code) == 2; count++) {
-        if (count == MOST || label != first + count || code <= ' ' || code > '~')
+        if (count == LIMIT || label != first + count || code <= ' ' || code > '~')
             die("%s:%zu: not a label, from %u, and a character's code", path, count + 1, first);
         text[count][0] = (char)code;
         name[count] = text[count];
@@ -151,7 +151,7 @@ static struct fmnn_names *read_list(const char *directory)
     return names;
 }
 
-struct fmnn_names *names_beside(const char *directory, const struct fmnn_set *set)
+struct fmnn_names *names_beside(const char *directory, const struct fmnn_dataset *set)
 {
     char *path = path_in(directory, set->name, "-mapping.txt");
     FILE *stream = fopen(path, "r");

@@ -21,7 +21,7 @@ static const struct {
 };
 
 #define AUGUST_26                                                                                  \
-    "this is the revision of 26 August 2017, which has test pictures in its training set"
+    "this is the revision of 26 August 2017, which has test images in its training set"
 #define AUGUST_25 "this is the revision of 25 August 2017, which is sorted by class"
 
 /* Training labels, then test labels. */
@@ -44,7 +44,7 @@ static const char *const *mirrors_of(const char *set)
 
 bool source_at(size_t i, struct source *source)
 {
-    const struct fmnn_set *set = fmnn_set_at(i);
+    const struct fmnn_dataset *set = fmnn_dataset_at(i);
     if (set)
         *source = (struct source){set, mirrors_of(set->name), set->files[0].bytes == 0};
     return set != NULL;

@@ -41,7 +41,7 @@ static bool names_differ(const char *path, const struct fmnn_names *wanted)
 }
 
 /* Names that are there may be the user's own, and stay. */
-static void write_names(const char *directory, const struct fmnn_set *set,
+static void write_names(const char *directory, const struct fmnn_dataset *set,
                         const struct fmnn_names *names)
 {
     char *path = path_in(directory, "classes.txt", "");
@@ -57,7 +57,7 @@ static void write_names(const char *directory, const struct fmnn_set *set,
     free(path);
 }
 
-void write_class_names(const char *directory, const struct fmnn_set *set, const char *from)
+void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from)
 {
     struct fmnn_error error;
     struct fmnn_names *names = NULL;
@@ -80,14 +80,14 @@ void write_class_names(const char *directory, const struct fmnn_set *set, const 
 
 struct stage {
     const char *directory;
-    const struct fmnn_set *set;
+    const struct fmnn_dataset *set;
     size_t file;
     char *path; /* NAME.gz */
     struct output *output;
     uint64_t size;
 };
 
-struct stage *stage_open(const char *directory, const struct fmnn_set *set, size_t file)
+struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file)
 {
     struct stage *stage = allocate(1, sizeof *stage);
     stage->directory = directory;
@@ -200,7 +200,7 @@ void stage_commit(struct stage *stage, const struct finding *finding)
    "train-images.idx3-ubyte". */
 static char *local_path(const char *from, const struct source *source, size_t file, unsigned which)
 {
-    char *name = spelt(source, file, which / 4);
+    char *name = file_name_variant(source, file, which / 4);
     char *path = name ? path_in(from, name, which & 1 ? ".gz" : "") : NULL;
     if (path && which & 2) {
         char *idx = strstr(path + strlen(path) - strlen(name), "-idx");

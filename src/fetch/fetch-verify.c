@@ -139,7 +139,7 @@ static bool holds_images(size_t file)
 }
 
 /* 0: any number. */
-static uint64_t rows_wanted(const struct fmnn_set *set, size_t file)
+static uint64_t rows_wanted(const struct fmnn_dataset *set, size_t file)
 {
     uint64_t bytes = set->files[file | 1].bytes;
     return bytes ? bytes - 8 : 0; /* labels: one byte each after the header */
@@ -166,19 +166,18 @@ static int check_magic(const unsigned char *p, size_t size, size_t file, bool gz
                      gzip ? "not" : "neither gzip nor", p[0], p[1], p[2], p[3]);
     if (p[3] != (holds_images(file) ? 3 : 1))
         return found(finding, FILE_FOREIGN, "an IDX file of %d dimension%s, where %s", p[3],
-                     p[3] == 1 ? "" : "s",
-                     holds_images(file) ? "pictures have 3" : "labels have 1");
+                     p[3] == 1 ? "" : "s", holds_images(file) ? "images have 3" : "labels have 1");
     return 0;
 }
 
 /* Sizes that no program of fmnn takes. */
 static int check_limits(uint64_t count, uint64_t height, uint64_t width, struct finding *finding)
 {
-    const uint64_t most_side = FMNN_LARGEST_SIDE, most_bytes = UINT64_C(1) << 32;
+    const uint64_t most_side = FMNN_MAX_SIDE, most_bytes = UINT64_C(1) << 32;
     if (!count || !height || !width)
         return found(finding, FILE_DAMAGED, "an IDX file of a size of 0");
     if (height > most_side || width > most_side)
-        return found(finding, FILE_FOREIGN, "an IDX file of pictures above %llu x %llu",
+        return found(finding, FILE_FOREIGN, "an IDX file of images above %llu x %llu",
                      (unsigned long long)most_side, (unsigned long long)most_side);
     if (count * height * width >= most_bytes)
         return found(finding, FILE_FOREIGN, "an IDX file of more than 4 GiB");
@@ -186,8 +185,8 @@ static int check_limits(uint64_t count, uint64_t height, uint64_t width, struct 
 }
 
 /* A file of other sizes than the wanted one may be whole and of use to somebody: it is foreign. */
-static int check_shape(const unsigned char *p, size_t size, const struct fmnn_set *set, size_t file,
-                       struct finding *finding)
+static int check_shape(const unsigned char *p, size_t size, const struct fmnn_dataset *set,
+                       size_t file, struct finding *finding)
 {
     uint64_t n = rows_wanted(set, file), pixels = 0;
     if (size < (holds_images(file) ? 16 : 8))
@@ -202,17 +201,16 @@ static int check_shape(const unsigned char *p, size_t size, const struct fmnn_se
     }
     uint64_t count = big_endian(p + 4), height = big_endian(p + 8), width = big_endian(p + 12);
     if (n && count != n && !set->files[file].bytes)
-        return found(finding, FILE_FOREIGN,
-                     "an IDX file of %llu pictures; %s has %llu labels there",
+        return found(finding, FILE_FOREIGN, "an IDX file of %llu images; %s has %llu labels there",
                      (unsigned long long)count, set->title, (unsigned long long)n);
     if (set->files[file].bytes)
         pixels = (set->files[file].bytes - 16) / n;
     if (pixels && (count != n || height * width != pixels))
-        return found(
-            finding, FILE_FOREIGN,
-            "an IDX file of %llu pictures of %llu x %llu; %s has %llu of %llu pixels there",
-            (unsigned long long)count, (unsigned long long)height, (unsigned long long)width,
-            set->title, (unsigned long long)n, (unsigned long long)pixels);
+        return found(finding, FILE_FOREIGN,
+                     "an IDX file of %llu images of %llu x %llu; %s has %llu of %llu pixels there",
+                     (unsigned long long)count, (unsigned long long)height,
+                     (unsigned long long)width, set->title, (unsigned long long)n,
+                     (unsigned long long)pixels);
     finding->rows = count;
     finding->pixels = height * width;
     return check_limits(count, height, width, finding);
@@ -225,8 +223,8 @@ struct digests {
     char md5[MD5_DIGEST_STRING_LENGTH]; /* of labels, else of nothing */
 };
 
-static int digest(struct bytes *b, const struct fmnn_set *set, size_t file, struct digests *digests,
-                  struct finding *finding)
+static int digest(struct bytes *b, const struct fmnn_dataset *set, size_t file,
+                  struct digests *digests, struct finding *finding)
 {
     SHA2_CTX sha256;
     MD5_CTX md5;
@@ -260,20 +258,20 @@ static int digest(struct bytes *b, const struct fmnn_set *set, size_t file, stru
     return 0;
 }
 
-bool set_pinned(const struct fmnn_set *set)
+bool set_pinned(const struct fmnn_dataset *set)
 {
-    for (size_t i = 0; i < FMNN_SET_FILES; i++)
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         if (!set->files[i].sha256)
             return false;
     return true;
 }
 
-static int compare_other_sets(const struct digests *digests, const struct fmnn_set *set,
+static int compare_other_sets(const struct digests *digests, const struct fmnn_dataset *set,
                               struct finding *finding)
 {
     struct source other;
     for (size_t i = 0; source_at(i, &other); i++)
-        for (size_t j = 0; strcmp(other.set->name, set->name) && j < FMNN_SET_FILES; j++) {
+        for (size_t j = 0; strcmp(other.set->name, set->name) && j < FMNN_DATASET_FILES; j++) {
             const char *sha256 = other.set->files[j].sha256;
             if (sha256 && !strcmp(sha256, digests->sha256))
                 return found(finding, FILE_FOREIGN, "this is %s", other.set->title);
@@ -281,7 +279,7 @@ static int compare_other_sets(const struct digests *digests, const struct fmnn_s
     return 0;
 }
 
-static int compare_revisions(const struct digests *digests, const struct fmnn_set *set,
+static int compare_revisions(const struct digests *digests, const struct fmnn_dataset *set,
                              struct finding *finding)
 {
     for (const struct revision *old = revisions; old->set; old++)
@@ -291,7 +289,7 @@ static int compare_revisions(const struct digests *digests, const struct fmnn_se
     return 0;
 }
 
-void verify_stream(int fd, const struct fmnn_set *set, size_t file, struct finding *finding)
+void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct finding *finding)
 {
     static struct bytes b;
     struct digests digests;
@@ -323,7 +321,8 @@ void verify_stream(int fd, const struct fmnn_set *set, size_t file, struct findi
               digests.sha256, wanted);
 }
 
-void verify_path(const char *path, const struct fmnn_set *set, size_t file, struct finding *finding)
+void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
+                 struct finding *finding)
 {
     memset(finding, 0, sizeof *finding);
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe there must not block */

@@ -9,7 +9,7 @@
 /* ---- fetch-sources.c: where the known data sets are, and their older revisions */
 
 struct source {
-    const struct fmnn_set *set;
+    const struct fmnn_dataset *set;
     const char *const *mirrors; /* directories' URLs; ends in NULL */
     bool own_names;             /* its files' names may begin with the set's */
 };
@@ -41,29 +41,29 @@ enum verdict {
 struct finding {
     enum verdict verdict;
     bool gzip;             /* the file is compressed */
-    uint64_t rows, pixels; /* of a good file: pictures or labels, pixels a picture */
+    uint64_t rows, pixels; /* of a good file: images or labels, pixels an image */
     char why[240];         /* unless it is good; one line */
 };
 
-bool set_pinned(const struct fmnn_set *set);
+bool set_pinned(const struct fmnn_dataset *set);
 /* As pread does, and once more where a signal interrupts it. */
 ssize_t read_at(int fd, void *bytes, size_t size, off_t offset);
 uint64_t big_endian(const unsigned char *p); /* four bytes of a header */
 /* Reads the file from its start, wherever it is positioned, and compares it with the set's file. */
-void verify_stream(int fd, const struct fmnn_set *set, size_t file, struct finding *finding);
+void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct finding *finding);
 /* The same of a file by its path, whose name must tell truly whether it is compressed. */
-void verify_path(const char *path, const struct fmnn_set *set, size_t file,
+void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
                  struct finding *finding);
 
 /* ---- fetch-store.c: the data directory */
 
 void make_directories(const char *path);
 /* Of the set, or where it has none those that lie in `from`, which may be NULL. */
-void write_class_names(const char *directory, const struct fmnn_set *set, const char *from);
+void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from);
 
 /* A file on its way into the directory: a temporary beside the final one until it is committed. */
 struct stage;
-struct stage *stage_open(const char *directory, const struct fmnn_set *set, size_t file);
+struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file);
 void stage_write(struct stage *stage, const void *bytes, size_t size);
 void stage_restart(struct stage *stage); /* drops what was written */
 uint64_t stage_size(const struct stage *stage);
@@ -79,14 +79,14 @@ void copy_file(const char *from, const char *directory, const struct source *sou
 
 /* The names under which a file of the set may lie, without .gz, from 0: NULL beyond the last. The
    caller frees. */
-char *spelt(const struct source *source, size_t file, unsigned which);
+char *file_name_variant(const struct source *source, size_t file, unsigned which);
 /* Whether files of the set are not kept as they come. */
-bool converts(const struct fmnn_set *set, size_t file);
-/* Writes the good file in fd, named path for messages, with pictures upright and labels from 0. */
-void convert(int fd, const char *path, const struct fmnn_set *set, size_t file, bool gzip,
+bool converts(const struct fmnn_dataset *set, size_t file);
+/* Writes the good file in fd, named path for messages, with images upright and labels from 0. */
+void convert(int fd, const char *path, const struct fmnn_dataset *set, size_t file, bool gzip,
              FILE *out);
 /* The class names that lie in a directory with the files, or NULL. */
-struct fmnn_names *names_beside(const char *directory, const struct fmnn_set *set);
+struct fmnn_names *names_beside(const char *directory, const struct fmnn_dataset *set);
 
 /* ---- fetch-download.c: the network */
 

@@ -55,7 +55,7 @@ struct plot_kind {
 extern const struct plot_kind plot_history, plot_confusion, plot_reliability, plot_images,
     plot_filters;
 
-/* ---- text.c: text as pictures and terminals need it */
+/* ---- text.c: text as images and terminals need it */
 
 const char *text_base(const char *path); /* what follows the last slash */
 /* The i-th operand, cleaned: what follows its last slash, unless another has the same; malloc'ed.

@@ -19,7 +19,7 @@ struct page page_make(const struct plot_request *request, double width, double h
 {
     struct page page = {request->format, width, height, request->format == PLOT_PNG ? 2 : 1};
     if (request->width) {
-        /* Smaller pictures get smaller letters, but none that cannot be read. */
+        /* Smaller images get smaller letters, but none that cannot be read. */
         double scale = sqrt(request->width * (double)request->height / (width * height));
         page.scale = scale > 0.7 ? scale : 0.7;
         page.width = request->width / page.scale;
@@ -225,48 +225,48 @@ static bool has(FILE *stream, long offset, int whence, const char *wanted, size_
            memcmp(got, wanted, size) == 0;
 }
 
-/* gnuplot's exit status is 0 even where the disk was full; so the picture's ends are looked at. */
-static bool is_whole(FILE *picture, enum plot_format format)
+/* gnuplot's exit status is 0 even where the disk was full; so the image's ends are looked at. */
+static bool is_whole(FILE *image, enum plot_format format)
 {
     static const char iend[] = "\0\0\0\0IEND\xae\x42\x60\x82";
     if (format == PLOT_PNG)
-        return has(picture, 0, SEEK_SET, "\x89PNG\r\n\x1a\n", 8) &&
-               has(picture, -12, SEEK_END, iend, 12);
+        return has(image, 0, SEEK_SET, "\x89PNG\r\n\x1a\n", 8) &&
+               has(image, -12, SEEK_END, iend, 12);
     const char *start = format == PLOT_SVG ? "<?xml" : "%PDF-";
     const char *end = format == PLOT_SVG ? "</svg>" : "%%EOF";
     size_t length = strlen(end);
-    if (!has(picture, 0, SEEK_SET, start, 5))
+    if (!has(image, 0, SEEK_SET, start, 5))
         return false;
     for (long newlines = 0; newlines < 4; newlines++)
-        if (has(picture, -(long)length - newlines, SEEK_END, end, length))
+        if (has(image, -(long)length - newlines, SEEK_END, end, length))
             return true;
     return false;
 }
 
 /* Cairo dates its PDF files. The date is blanked where it can be found, so that the same input
    gives the same bytes; the length of the file, to which its own index refers, does not change. */
-static void remove_date(FILE *picture)
+static void remove_date(FILE *image)
 {
     static const char key[] = "/CreationDate (D:";
     size_t matched = 0;
     int c;
-    back_to(picture, 0);
-    while ((c = getc(picture)) != EOF) {
+    back_to(image, 0);
+    while ((c = getc(image)) != EOF) {
         matched = c == key[matched] ? matched + 1 : c == key[0];
         if (matched == sizeof key - 1)
             break;
     }
     if (matched < sizeof key - 1)
         return;
-    long start = ftell(picture) - (long)matched, end;
-    while ((c = getc(picture)) != EOF && c != ')')
+    long start = ftell(image) - (long)matched, end;
+    while ((c = getc(image)) != EOF && c != ')')
         ;
-    end = ftell(picture);
+    end = ftell(image);
     if (c != ')' || end - start > 64)
         return;
-    back_to(picture, start);
+    back_to(image, start);
     while (start++ < end)
-        putc(' ', picture);
+        putc(' ', image);
 }
 
 /* Whoever ends fm-plot because gnuplot hangs does not want to look for gnuplot as well. */
@@ -306,10 +306,10 @@ static int run(FILE *in, FILE *out, FILE *err)
 
 FILE *gnuplot_run(FILE *script, enum plot_format format)
 {
-    FILE *picture = temporary(), *err = temporary();
+    FILE *image = temporary(), *err = temporary();
     if (fflush(script) != 0 || ferror(script) || lseek(fileno(script), 0, SEEK_SET) != 0)
         die_errno("temporary file");
-    int status = run(script, picture, err);
+    int status = run(script, image, err);
     if (WIFSIGNALED(status))
         die("gnuplot: killed by signal %d", WTERMSIG(status));
     char *why = complaint(err);
@@ -317,13 +317,13 @@ FILE *gnuplot_run(FILE *script, enum plot_format format)
     const char *said = *why ? why : "it gave no reason";
     if (WEXITSTATUS(status) != 0)
         die("gnuplot: %s", said);
-    if (!is_whole(picture, format))
-        die("gnuplot: the picture is not whole: %s", said);
+    if (!is_whole(image, format))
+        die("gnuplot: the image is not whole: %s", said);
     if (*why)
         info("gnuplot: %s", why);
     free(why);
     if (format == PLOT_PDF)
-        remove_date(picture);
-    back_to(picture, 0);
-    return picture;
+        remove_date(image);
+    back_to(image, 0);
+    return image;
 }

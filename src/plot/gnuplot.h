@@ -43,7 +43,7 @@ void gnuplot_box(FILE *script, const struct page *page, const double corner[4], 
                  const char *color, double line);
 
 /* Runs gnuplot on a program (read from its start) that writes to standard output, and returns what
-   it drew as a stream at its start. Trouble, a picture that is not whole included, ends the
+   it drew as a stream at its start. Trouble, an image that is not whole included, ends the
    program. */
 FILE *gnuplot_run(FILE *script, enum plot_format format);
 

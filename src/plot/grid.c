@@ -31,10 +31,10 @@ void sheet_free(void *plot)
     free(sheet);
 }
 
-float *sheet_reduce(const uint8_t *pixels, size_t most, size_t *height, size_t *width)
+float *sheet_reduce(const uint8_t *pixels, size_t max, size_t *height, size_t *width)
 {
     size_t larger = *height > *width ? *height : *width;
-    size_t block = (larger + most - 1) / most;
+    size_t block = (larger + max - 1) / max;
     size_t h = (*height + block - 1) / block, w = (*width + block - 1) / block;
     float *values = allocate(h * w, sizeof *values);
     for (size_t y = 0; y < h; y++)
@@ -55,12 +55,12 @@ static size_t choose_columns(size_t count, unsigned wanted)
 {
     if (wanted)
         return wanted < count || !count ? wanted : count;
-    size_t best = 1, least = SIZE_MAX;
+    size_t best = 1, min = SIZE_MAX;
     double root = sqrt((double)count);
     for (size_t columns = (size_t)ceil(root); columns <= (size_t)(2.5 * root); columns++) {
         size_t left = columns ? (columns - count % columns) % columns : 0;
-        if (left < least) {
-            least = left;
+        if (left < min) {
+            min = left;
             best = columns;
         }
     }
@@ -120,7 +120,7 @@ static double title_room(const struct layout *layout)
     return layout->wide + layout->gap * 0.8;
 }
 
-/* Cells are no wider or higher than the pictures are. */
+/* Cells are no wider or higher than the images are. */
 static void set_room(struct layout *layout, const struct sheet *sheet)
 {
     size_t height = 1, width = 1;
@@ -146,7 +146,7 @@ static void set_cell(struct layout *layout, const struct sheet *sheet, double ce
 
 static struct layout make_layout(const struct sheet *sheet, const struct plot_request *request)
 {
-    enum { WIDEST = 7000 }; /* points; Cairo's pictures end at 32,767 pixels */
+    enum { WIDEST = 7000 }; /* points; Cairo's images end at 32,767 pixels */
     struct layout layout = {.columns = choose_columns(sheet->count, request->columns)};
     size_t rows = (sheet->count + layout.columns - 1) / layout.columns;
     layout.rows = rows ? rows : 1;
@@ -203,21 +203,21 @@ static void write_title(FILE *script, const struct page *page, const struct layo
     free(whole);
 }
 
-/* Viewers of SVG and PDF blur pictures that they enlarge; so they are given enlarged ones. */
+/* Viewers of SVG and PDF blur images that they enlarge; so they are given enlarged ones. */
 static size_t enlargement(const struct sheet *sheet, const struct page *page, double cell)
 {
-    enum { MOST_NUMBERS = 5000000 };
+    enum { MAX_NUMBERS = 5000000 };
     size_t side = largest_side(sheet), total = 0, times = 1;
     for (size_t i = 0; i < sheet->count; i++)
         total += sheet->tiles[i].height * sheet->tiles[i].width;
     if (page->format != PLOT_PNG)
         while (times < 12 && times * side < (size_t)(cell * page->scale) &&
-               (times + 1) * (times + 1) * total < MOST_NUMBERS)
+               (times + 1) * (times + 1) * total < MAX_NUMBERS)
             times++;
     return times;
 }
 
-/* gnuplot takes no picture that is one pixel wide or high. */
+/* gnuplot takes no image that is one pixel wide or high. */
 static size_t tile_times(const struct tile *tile, size_t times)
 {
     return (tile->height < 2 || tile->width < 2) && times < 2 ? 2 : times;
@@ -435,8 +435,8 @@ static size_t text_cell(const struct sheet *sheet, const struct plot_request *re
     *columns = *columns > sheet->count && sheet->count ? sheet->count : *columns;
     size_t room = (width + GAP) / *columns;
     size_t cell = room > GAP + 2 ? room - GAP : 2;
-    size_t most = natural < 12 ? 12 : natural;
-    return cell > most ? most : cell;
+    size_t max = natural < 12 ? 12 : natural;
+    return cell > max ? max : cell;
 }
 
 void sheet_text(const void *plot, const struct plot_request *request, FILE *out)

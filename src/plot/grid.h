@@ -1,4 +1,4 @@
-/* sheet.h -- grids of tiles with titles: contact sheets of pictures, and of filters. */
+/* sheet.h -- grids of tiles with titles: contact sheets of images, and of filters. */
 #ifndef SHEET_H
 #define SHEET_H
 
@@ -26,8 +26,8 @@ void sheet_gnuplot(const void *sheet, const struct plot_request *request, const 
                    FILE *script);
 void sheet_text(const void *sheet, const struct plot_request *request, FILE *out);
 void sheet_free(void *sheet);
-/* A picture no larger than most in either direction, made by averaging blocks of whole pixels: the
+/* An image no larger than most in either direction, made by averaging blocks of whole pixels: the
    tile's values, with its sizes updated. */
-float *sheet_reduce(const uint8_t *pixels, size_t most, size_t *height, size_t *width);
+float *sheet_reduce(const uint8_t *pixels, size_t max, size_t *height, size_t *width);
 
 #endif

@@ -8,9 +8,9 @@
 #include <math.h>
 
 enum {
-    MOST_CLASSES = 1000, /* a cell is a pixel then */
-    LONGEST_NAME = 150,  /* points */
-    LONGEST_CELLS = 16,  /* of a name in text */
+    MAX_CLASSES = 1000, /* a cell is a pixel then */
+    MAX_NAME = 150,     /* points */
+    MAX_CELLS = 16,     /* of a name in text */
 };
 
 struct confusion {
@@ -19,7 +19,7 @@ struct confusion {
     char **name;   /* cleaned */
     bool numbered; /* the names begin with the classes' numbers, or are these */
     double *share; /* of the row: (classes,classes), row-major */
-    uint64_t most; /* the largest count */
+    uint64_t max;  /* the largest count */
 };
 
 /* ---- 1. Reading ---- */
@@ -56,9 +56,10 @@ static void *read_confusion(const struct plot_request *request)
     struct confusion *confusion = allocate(1, sizeof *confusion);
     confusion->matrix = matrix_read(&input);
     size_t n = confusion->classes = fmnn_confusion_classes(confusion->matrix.counts);
-    if (n > MOST_CLASSES)
-        die("there are %zu classes: more than %d cannot be drawn", n, MOST_CLASSES);
-    confusion->share = fmnn_confusion_shares(confusion->matrix.counts, FMNN_NORMALIZE_TRUE, &error);
+    if (n > MAX_CLASSES)
+        die("there are %zu classes: more than %d cannot be drawn", n, MAX_CLASSES);
+    confusion->share =
+        fmnn_confusion_fractions(confusion->matrix.counts, FMNN_NORMALIZE_TRUE, &error);
     if (!confusion->share)
         die_error(&error);
     confusion->name = allocate(n, sizeof *confusion->name);
@@ -67,10 +68,10 @@ static void *read_confusion(const struct plot_request *request)
         confusion->name[i] = text_clean(name);
         free(name);
         for (size_t k = 0; k < n; k++)
-            if (count_of(confusion, i, k) > confusion->most)
-                confusion->most = count_of(confusion, i, k);
+            if (count_of(confusion, i, k) > confusion->max)
+                confusion->max = count_of(confusion, i, k);
     }
-    number_names(confusion, request->format == PLOT_TXT ? LONGEST_CELLS : LONGEST_NAME / 6);
+    number_names(confusion, request->format == PLOT_TXT ? MAX_CELLS : MAX_NAME / 6);
     return confusion;
 }
 
@@ -89,7 +90,7 @@ static char *accuracy_text(const struct confusion *confusion)
 {
     const struct fmnn_confusion *counts = confusion->matrix.counts;
     return text_format("Accuracy %.4f (%" PRIu64 " of %" PRIu64 ")",
-                       fmnn_confusion_accuracy(counts), fmnn_confusion_right(counts),
+                       fmnn_confusion_accuracy(counts), fmnn_confusion_correct(counts),
                        fmnn_confusion_total(counts));
 }
 
@@ -115,7 +116,7 @@ static double widest_name(const struct confusion *confusion, double font)
     double widest = 0;
     for (size_t i = 0; i < confusion->classes; i++)
         widest = fmax(widest, text_points(confusion->name[i], font));
-    return fmin(widest, LONGEST_NAME);
+    return fmin(widest, MAX_NAME);
 }
 
 /* All that follows from the side of the map. */
@@ -123,12 +124,12 @@ static void set_side(struct heat_map *map, const struct plot_request *request, d
 {
     const struct confusion *confusion = map->confusion;
     double cell = side / (double)confusion->classes;
-    char *widest = text_format("%" PRIu64, confusion->most);
+    char *widest = text_format("%" PRIu64, confusion->max);
     map->side = side;
     /* A PNG file of a wanted size has one pixel a point, others have two or more. */
-    double least = request->width && request->format == PLOT_PNG ? 8 : 6;
-    map->step = cell < least ? (size_t)ceil(least / cell) : 1;
-    map->font = fmax(least - 1, fmin(11, cell * (double)map->step * 0.85));
+    double min = request->width && request->format == PLOT_PNG ? 8 : 6;
+    map->step = cell < min ? (size_t)ceil(min / cell) : 1;
+    map->font = fmax(min - 1, fmin(11, cell * (double)map->step * 0.85));
     map->names = widest_name(confusion, map->font);
     map->rotate = map->names <= cell * 0.94               ? NULL
                   : confusion->classes <= 20 && cell > 20 ? "45"
@@ -172,7 +173,7 @@ static struct heat_map make_map(const struct confusion *confusion,
 static void write_name(FILE *script, const struct heat_map *map, const char *name, double x,
                        double y, const char *align, const char *rotate)
 {
-    char *fitted = text_fit(name, LONGEST_NAME * 1.02, map->font);
+    char *fitted = text_fit(name, MAX_NAME * 1.02, map->font);
     struct gnuplot_label label = {x, y, fitted, align, map->font, ink, rotate};
     gnuplot_label(script, &map->page, &label);
     free(fitted);
@@ -376,9 +377,9 @@ static void text_confusion(const void *plot, const struct plot_request *request,
     char *accuracy = accuracy_text(confusion);
     for (size_t i = 0; i < n; i++)
         names = names < text_cells(confusion->name[i]) ? text_cells(confusion->name[i]) : names;
-    names = names > LONGEST_CELLS ? LONGEST_CELLS : names;
+    names = names > MAX_CELLS ? MAX_CELLS : names;
     /* Columns are as wide as the counts, and headed by as much of the names as that shows. */
-    size_t cell = (size_t)snprintf(NULL, 0, "%" PRIu64, confusion->most) + 1;
+    size_t cell = (size_t)snprintf(NULL, 0, "%" PRIu64, confusion->max) + 1;
     size_t room = width > names + 1 ? (width - names - 1) / n : 0, needed = names + n * (cell + 1);
     bool counts = n <= MANY || needed <= width;
     cell = room > cell + 1 ? (room - 1 < 8 ? room - 1 : 8) : cell;

@@ -1,4 +1,4 @@
-/* plot-filters.c -- what the first layer of a net looks for: its weights as pictures. */
+/* plot-filters.c -- what the first layer of a net looks for: its weights as images. */
 #include "plot/grid.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* plot-images.c -- a contact sheet of the pictures that a table names. */
+/* plot-images.c -- a contact sheet of the images that a table names. */
 #include "plot/grid.h"
 
 #include <math.h>
@@ -11,10 +11,10 @@ struct reader {
     bool alike;           /* some of them, cut to a title: numbers stand before them */
     size_t image;         /* column */
     int label, predicted; /* columns that may be missing: -1 */
-    size_t most;          /* a picture's larger side is reduced to this */
+    size_t max;           /* an image's larger side is reduced to this */
 };
 
-/* So that a sheet stays in some ten megabytes, however large the pictures are. */
+/* So that a sheet stays in some ten megabytes, however large the images are. */
 static size_t largest_side(size_t limit)
 {
     double side = sqrt(16e6 / (double)limit);
@@ -36,7 +36,7 @@ static int field_label(const struct reader *reader, int column)
     return column < 0 ? -1 : row_label(reader->table, (size_t)column, 0);
 }
 
-/* The class; both where the prediction is another; the picture's own name where none is known. */
+/* The class; both where the prediction is another; the image's own name where none is known. */
 static void set_titles(const struct reader *reader, const char *image, struct tile *tile)
 {
     int label = field_label(reader, reader->label);
@@ -56,7 +56,7 @@ static void set_titles(const struct reader *reader, const char *image, struct ti
     }
 }
 
-static void add_picture(const struct reader *reader, struct sheet *sheet)
+static void add_image(const struct reader *reader, struct sheet *sheet)
 {
     struct fmnn_error error;
     struct tile tile = {0};
@@ -67,7 +67,7 @@ static void add_picture(const struct reader *reader, struct sheet *sheet)
     uint8_t *pixels = allocate(height * width, 1);
     if (fmnn_images_read(reader->images, image, height, width, pixels, &error) != 0)
         die_at_row(reader->table, "%s", error.message);
-    tile.values = sheet_reduce(pixels, reader->most, &height, &width);
+    tile.values = sheet_reduce(pixels, reader->max, &height, &width);
     tile.height = height;
     tile.width = width;
     free(pixels);
@@ -98,15 +98,16 @@ static void close_reader(struct reader *reader)
 
 static void learn_names(struct reader *reader)
 {
-    enum { LONGEST = 20 };
+    enum { MAX_LENGTH = 20 };
     reader->names = class_names(reader->request->classes, reader->images,
                                 fmnn_table_field(reader->table, reader->image));
-    reader->alike = reader->names && text_alike(reader->names->name, reader->names->count, LONGEST);
+    reader->alike =
+        reader->names && text_alike(reader->names->name, reader->names->count, MAX_LENGTH);
 }
 
 static void *read_images(const struct plot_request *request)
 {
-    struct reader reader = {.request = request, .most = largest_side(request->limit)};
+    struct reader reader = {.request = request, .max = largest_side(request->limit)};
     struct sheet *sheet = allocate(1, sizeof *sheet);
     size_t rows = 0;
     open_reader(&reader);
@@ -114,12 +115,12 @@ static void *read_images(const struct plot_request *request)
         if (rows == 0)
             learn_names(&reader);
         if (rows++ < request->limit)
-            add_picture(&reader, sheet);
+            add_image(&reader, sheet);
     }
     if (rows == 0)
-        die("%s: no pictures to draw", fmnn_table_name(reader.table));
+        die("%s: no images to draw", fmnn_table_name(reader.table));
     if (rows > request->limit)
-        note("%zu of %zu pictures left out (see --limit)", rows - request->limit, rows);
+        note("%zu of %zu images left out (see --limit)", rows - request->limit, rows);
     close_reader(&reader);
     return sheet;
 }

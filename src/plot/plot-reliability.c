@@ -1,5 +1,5 @@
 /* plot-reliability.c -- whether confidence can be believed: accuracy by confidence, against the
-   diagonal, and how many pictures have it.
+   diagonal, and how many images have it.
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
 #include "plot/gnuplot.h"
@@ -19,7 +19,7 @@ struct judged {
 struct reliability {
     struct judged *runs;
     size_t count, bins;
-    uint64_t most; /* pictures in a bin */
+    uint64_t max; /* images in a bin */
 };
 
 /* ---- 1. Reading ---- */
@@ -38,11 +38,11 @@ static void read_file(struct reliability *plot, struct judged *run, const char *
     run->calibration = matrix.calibration;
     matrix.calibration = NULL;
     matrix_free(&matrix);
-    run->whole = fmnn_calibration_whole(run->calibration);
+    run->whole = fmnn_calibration_total(run->calibration);
     run->error = fmnn_calibration_error(run->calibration);
     for (size_t i = 0; i < plot->bins; i++) {
         uint64_t rows = fmnn_calibration_bin(run->calibration, i).rows;
-        plot->most = rows > plot->most ? rows : plot->most;
+        plot->max = rows > plot->max ? rows : plot->max;
     }
 }
 
@@ -50,7 +50,7 @@ static void *read_reliability(const struct plot_request *request)
 {
     struct reliability *plot = allocate(1, sizeof *plot);
     plot->count = request->file_count ? request->file_count : 1;
-    plot->bins = request->bins ? request->bins : USUAL_BINS;
+    plot->bins = request->bins ? request->bins : DEFAULT_BINS;
     plot->runs = allocate(plot->count, sizeof *plot->runs);
     for (size_t i = 0; i < plot->count; i++) {
         read_file(plot, &plot->runs[i], request->file_count ? request->files[i] : NULL, request);
@@ -84,18 +84,18 @@ static const char ink[] = "#222222", faint[] = "#9a9a9a", bar[] = "#b3cde3", ove
 struct diagram {
     const struct reliability *plot;
     struct page page;
-    double left, right, top, middle, bottom; /* points: of the upper panel, and of the lower one */
+    double left, correct, top, middle, bottom; /* points: of the upper panel, and of the lower one */
 };
 
-/* confidence from, to, mean; accuracy, its interval; pictures. */
+/* confidence from, to, mean; accuracy, its interval; images. */
 static void write_bins(FILE *script, const struct reliability *plot)
 {
-    fputs("# from, to, mean confidence, accuracy, its 95 % interval, pictures\n", script);
+    fputs("# from, to, mean confidence, accuracy, its 95 % interval, images\n", script);
     for (size_t r = 0; r < plot->count; r++) {
         fprintf(script, "$run%zu << EOD\n", r + 1);
         for (size_t i = 0; i < plot->bins; i++) {
             struct fmnn_bin bin = fmnn_calibration_bin(plot->runs[r].calibration, i);
-            struct fmnn_interval in = fmnn_wilson(bin.right, bin.rows);
+            struct fmnn_interval in = fmnn_wilson(bin.correct, bin.rows);
             const double number[] = {bin.from,     bin.to, bin.confidence,
                                      bin.accuracy, in.low, in.high};
             for (size_t k = 0; k < sizeof number / sizeof *number; k++) {
@@ -151,7 +151,7 @@ static void write_legends(FILE *script, const struct diagram *d, const struct pl
 static void write_margins(FILE *script, const struct diagram *d, double top, double bottom)
 {
     fprintf(script, "set lmargin at screen %.6f\nset rmargin at screen %.6f\n",
-            d->left / d->page.width, d->right / d->page.width);
+            d->left / d->page.width, d->correct / d->page.width);
     fprintf(script, "set tmargin at screen %.6f\nset bmargin at screen %.6f\n",
             1 - top / d->page.height, 1 - bottom / d->page.height);
 }
@@ -203,14 +203,12 @@ static void write_lower(FILE *script, const struct diagram *d)
     const struct reliability *plot = d->plot;
     write_margins(script, d, d->middle + 7, d->bottom);
     fprintf(script, "set xtics nomirror 0.2 format '%%.1f'\nset yrange [0:%.9g]\n",
-            (double)plot->most * (plot->count == 1 ? 1.2 : 1.05));
-    double step = pow(10, floor(log10((double)plot->most)));
-    step = (double)plot->most / step < 2   ? step / 2
-           : (double)plot->most / step > 5 ? 2 * step
-                                           : step;
+            (double)plot->max * (plot->count == 1 ? 1.2 : 1.05));
+    double step = pow(10, floor(log10((double)plot->max)));
+    step = (double)plot->max / step < 2 ? step / 2 : (double)plot->max / step > 5 ? 2 * step : step;
     fprintf(script, "set ytics nomirror 0,%.9g format '%%g'\n", fmax(step, 1));
-    write_name(script, d, "Pictures", 17, (d->middle + d->bottom) / 2, "90");
-    write_name(script, d, "Confidence", (d->left + d->right) / 2, d->bottom + 35, NULL);
+    write_name(script, d, "Images", 17, (d->middle + d->bottom) / 2, "90");
+    write_name(script, d, "Confidence", (d->left + d->correct) / 2, d->bottom + 35, NULL);
     fputs("plot \\\n", script);
     if (plot->count == 1) {
         fprintf(script,
@@ -236,7 +234,7 @@ static void gnuplot_reliability(const void *data, const struct plot_request *req
     struct diagram d = {.plot = data, .left = 62};
     double head = (request->title ? 42 : 16) + (double)d.plot->count * KEY_LINE;
     d.page = page_make(request, 62 + SIDE + 18, head + SIDE + LOWER + 60);
-    d.right = d.page.width - 18;
+    d.correct = d.page.width - 18;
     d.top = head;
     d.bottom = d.page.height - 46;
     d.middle = d.top + (d.bottom - d.top) * SIDE / (SIDE + LOWER + 14);
@@ -276,12 +274,12 @@ static void text_reliability(const void *data, const struct plot_request *reques
     for (size_t r = 0; r < plot->count; r++) {
         const struct judged *run = &plot->runs[r];
         char *figures = figures_of(run), *name = text_fit_cells(run->name, 40);
-        int count = snprintf(NULL, 0, "%" PRIu64, plot->most);
-        count = count < (int)strlen("pictures") ? (int)strlen("pictures") : count;
+        int count = snprintf(NULL, 0, "%" PRIu64, plot->max);
+        count = count < (int)strlen("images") ? (int)strlen("images") : count;
         size_t used = 15 + (size_t)count + 11, room = width > used + 12 ? width - used - 2 : 10;
         fprintf(out, "%s%s%s%s\n\n", r ? "\n" : "", plot->count > 1 ? name : "",
                 plot->count > 1 ? ": " : "", figures);
-        fprintf(out, "   confidence  %*s  accuracy\n", count, "pictures");
+        fprintf(out, "   confidence  %*s  accuracy\n", count, "images");
         for (size_t i = 0; i < plot->bins; i++) {
             struct fmnn_bin bin = fmnn_calibration_bin(run->calibration, i);
             fprintf(out, "%5.3f .. %5.3f  %*" PRIu64, bin.from, bin.to, count, bin.rows);

@@ -1,4 +1,4 @@
-/* text.c -- text as pictures and terminals need it: measured, cut, padded, shaded.
+/* text.c -- text as images and terminals need it: measured, cut, padded, shaded.
 
    Contents: 1. Widths  2. Terminals */
 #include "plot/fm-plot.h"

@@ -25,7 +25,7 @@ static bool feed(void *state, struct fm_run *run)
     if (t->step == 20)
         return false;
     t->optimizer->begin(&t->recipe, ++t->step, t->power, &t->update);
-    run->pictures = n;
+    run->images = n;
     for (size_t i = 0; i < n; i++) {
         t->pixels[i] = t->data->pixels + i * t->data->height * t->data->width;
         t->labels[i] = t->data->labels[i];
@@ -44,16 +44,16 @@ static uint64_t digest(uint64_t hash, const float *values, size_t count)
     return hash;
 }
 
-/* Enough pictures for all threads, and a last batch that is short. */
+/* Enough images for all threads, and a last batch that is short. */
 static uint64_t predict(uint64_t hash, const struct fmnn_net *net, const char *kernels,
                         unsigned threads)
 {
-    enum { PICTURES = 5000 };
-    struct fmnn_data *data = make_data(net, PICTURES, 33);
+    enum { IMAGES = 5000 };
+    struct fmnn_data *data = make_data(net, IMAGES, 33);
     struct fmnn_predictor *predictor = fmnn_predictor_new(net, 0, threads, kernels, NULL);
-    float *probabilities = malloc(PICTURES * net->classes * sizeof *probabilities);
-    fmnn_predictor_run(predictor, data->pixels, PICTURES, probabilities);
-    hash = digest(hash, probabilities, PICTURES * net->classes);
+    float *probabilities = malloc(IMAGES * net->classes * sizeof *probabilities);
+    fmnn_predictor_run(predictor, data->pixels, IMAGES, probabilities);
+    hash = digest(hash, probabilities, IMAGES * net->classes);
     free(probabilities);
     fmnn_predictor_free(predictor);
     fmnn_data_free(data);

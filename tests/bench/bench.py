@@ -60,7 +60,7 @@ def he_normal_torch(module):
 
 
 class Weights:
-    """A weight file: what it says of itself, its net, pictures as that takes them."""
+    """A weight file: what it says of itself, its net, images as that takes them."""
 
     def __init__(self, path):
         self.path = path

@@ -1,4 +1,4 @@
-"""What the comparisons share, whatever they compare with: the programs, pictures, fmnn's random numbers restated,
+"""What the comparisons share, whatever they compare with: the programs, images, fmnn's random numbers restated,
 its model text and weight files.
 
 Imported first, for it goes on in the Python that ./venv prints where the one at hand is another.
@@ -37,7 +37,7 @@ import traceback
 import numpy as np
 from safetensors import safe_open
 
-# ---- 1. Programs and pictures
+# ---- 1. Programs and images
 
 
 def die(what):
@@ -102,14 +102,14 @@ def generate(directory, train=2000, test=1000, size=(28, 28)):
     for count, images, labels in (train, *FILES[:2]), (test, *FILES[2:]):
         label = rng.integers(0, 10, count).astype(np.uint8)
         pixel = pattern[label] * rng.uniform(40, 120, (count, 1, 1)) + rng.normal(0, 30, (count, *size))
-        pixel[pixel < 60] = 0  # as much of the real pictures is
+        pixel[pixel < 60] = 0  # as much of the real images is
         write_idx(os.path.join(directory, images), np.clip(pixel, 0, 255).astype(np.uint8))
         write_idx(os.path.join(directory, labels), label)
     return directory
 
 
 class Data:
-    """A directory's pictures, by the names that tables have for them."""
+    """A directory's images, by the names that tables have for them."""
 
     def __init__(self, directory, what):
         self.directory, self.what = directory, what
@@ -139,7 +139,7 @@ def find_data(scratch):
     sample = os.path.join(ROOT, "examples", "sample")
     if is_data(sample):
         return Data(sample, "the sample")
-    return Data(generate(scratch), "generated pictures")
+    return Data(generate(scratch), "generated images")
 
 
 def scratch():
@@ -166,7 +166,7 @@ def philox(seed, purpose, epoch, index):
 
 
 def shuffled(n, seed, epoch):
-    """The order of n pictures in an epoch, counted from 1."""
+    """The order of n images in an epoch, counted from 1."""
     bits = philox(seed, SHUFFLE, epoch, np.arange(n)).tolist()
     order = list(range(n))
     for i in range(n, 1, -1):
@@ -218,7 +218,7 @@ def layers(text):
 
 
 def weights_say(path):
-    """What a weight file says of itself: the model's text, the shape of a picture, what a pixel is multiplied by."""
+    """What a weight file says of itself: the model's text, the shape of an image, what a pixel is multiplied by."""
     with safe_open(path, "np") as file:
         meta = file.metadata()
     given = json.loads(meta["fmnn.input"])

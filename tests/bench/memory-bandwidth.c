@@ -32,7 +32,7 @@ struct look {
     uint64_t *block;
     size_t part; /* words of each thread */
     bool write;
-    uint64_t sum[FM_MOST_THREADS];
+    uint64_t sum[FM_MAX_THREADS];
 };
 
 static void look_at(void *state, unsigned thread, size_t part)

@@ -1,10 +1,10 @@
-/* predict-rate.c -- how fast libfmnn predicts pictures that lie in memory, for tests/bench/compare:
+/* predict-rate.c -- how fast libfmnn predicts images that lie in memory, for tests/bench/compare:
 
-     predict-rate rate WEIGHTS IDX COUNT THREADS SECONDS    pictures over and over for so long
+     predict-rate rate WEIGHTS IDX COUNT THREADS SECONDS    images over and over for so long
      predict-rate product THREADS SECONDS                   the rate of the panel product
 
-   The kernel set is $FMNN_KERNELS, as for the programs. The first prints pictures a second, the
-   mean of the highest probabilities and how many pictures each class had; the second FLOP/s of
+   The kernel set is $FMNN_KERNELS, as for the programs. The first prints images a second, the
+   mean of the highest probabilities and how many images each class had; the second FLOP/s of
    nets of one wide layer, which are little else than the panel product, for several widths. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static struct fmnn_predictor *predictor_of(const struct fmnn_net *net, const cha
     return need(fmnn_predictor_new(net, 0, (unsigned)strtoul(threads, NULL, 10), kernels, &error));
 }
 
-/* Pictures a second, all of them over and over for so long; once before the clock starts. */
+/* Images a second, all of them over and over for so long; once before the clock starts. */
 static double rate(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t count,
                    float *probabilities, double seconds)
 {
@@ -58,7 +58,7 @@ static double rate(struct fmnn_predictor *predictor, const uint8_t *pixels, size
     return (double)done / took;
 }
 
-/* ---- pictures of a file */
+/* ---- images of a file */
 
 static void print_result(const float *probabilities, size_t count, size_t classes)
 {
@@ -84,7 +84,7 @@ static void rate_of_file(char **argument)
     struct fmnn_idx *idx = need(fmnn_idx_open(argument[1], &error));
     size_t count = strtoul(argument[2], NULL, 10), classes = fmnn_net_classes(net);
     if (count == 0 || count > fmnn_idx_size(idx, 0))
-        give_up("the file has not so many pictures");
+        give_up("the file has not so many images");
     uint8_t *pixels = need(malloc(count * fmnn_idx_row_bytes(idx)));
     float *probabilities = need(malloc(count * classes * sizeof *probabilities));
     if (fmnn_idx_read(idx, 0, count, pixels, &error) != 0)
@@ -101,7 +101,7 @@ static void rate_of_file(char **argument)
 
 /* ---- the product */
 
-enum { SIDE = 28, PICTURES = 4096, CLASSES = 10 };
+enum { SIDE = 28, IMAGES = 4096, CLASSES = 10 };
 
 static double product_rate(unsigned units, const char *threads, double seconds)
 {
@@ -109,19 +109,19 @@ static double product_rate(unsigned units, const char *threads, double seconds)
     snprintf(text, sizeof text, "dense %u relu | dense classes", units);
     struct fmnn_model *model = need(fmnn_model_parse(text, "model", &error));
     struct fmnn_net *net = need(fmnn_net_new(model, SIDE, SIDE, CLASSES, &error));
-    uint8_t *pixels = need(malloc((size_t)PICTURES * SIDE * SIDE));
-    float *probabilities = need(malloc(sizeof(float) * PICTURES * CLASSES));
+    uint8_t *pixels = need(malloc((size_t)IMAGES * SIDE * SIDE));
+    float *probabilities = need(malloc(sizeof(float) * IMAGES * CLASSES));
     fmnn_net_initialise(net, 0, 0);
-    for (size_t i = 0; i < (size_t)PICTURES * SIDE * SIDE; i++)
+    for (size_t i = 0; i < (size_t)IMAGES * SIDE * SIDE; i++)
         pixels[i] = (uint8_t)(i * 2654435761u >> 24);
     struct fmnn_predictor *predictor = predictor_of(net, threads);
-    double pictures = rate(predictor, pixels, PICTURES, probabilities, seconds);
+    double images = rate(predictor, pixels, IMAGES, probabilities, seconds);
     fmnn_predictor_free(predictor);
     fmnn_net_free(net);
     fmnn_model_free(model);
     free(probabilities);
     free(pixels);
-    return pictures * 2 * units * (SIDE * SIDE + CLASSES);
+    return images * 2 * units * (SIDE * SIDE + CLASSES);
 }
 
 int main(int argc, char **argv)

@@ -6,7 +6,7 @@
     venv/bin/python tests/bench/significance-oracle.py --golden tests/expected
     venv/bin/python tests/bench/significance-oracle.py --constants
 
-Each case is two random tables of predictions of the same pictures, 1 to 3000 of them in 2 to 30
+Each case is two random tables of predictions of the same images, 1 to 3000 of them in 2 to 30
 classes, in different orders. Compared are
 
     the interval of the accuracy        statsmodels, proportion_confint(method="wilson")

@@ -16,7 +16,7 @@
 
 #include "files/safetensors.h"
 
-enum { MOST_FILE = 1 << 24 };
+enum { MAX_FILE = 1 << 24 };
 
 /* The path is the same each time: the bytes replace those of the last call. */
 static const char *as_file(const uint8_t *bytes, size_t count)
@@ -44,9 +44,9 @@ static void put_bytes(const void *bytes, size_t count, FILE *stream)
         fwrite(bytes, 1, count, stream);
 }
 
-static void put_tensor(const struct fm_entry *entry, FILE *stream)
+static void put_tensor(const struct fm_tensor *entry, FILE *stream)
 {
-    char sizes[FM_MOST_RANK * 24] = "";
+    char sizes[FM_MAX_RANK * 24] = "";
     for (unsigned i = 0; i < entry->rank; i++)
         snprintf(sizes + strlen(sizes), sizeof sizes - strlen(sizes), "%s%zu", i ? "," : "",
                  entry->size[i]);
@@ -90,7 +90,7 @@ static void seal(uint8_t *bytes, size_t count)
 
 int main(void)
 {
-    static uint8_t bytes[MOST_FILE];
+    static uint8_t bytes[MAX_FILE];
     uint8_t length[4];
     while (fread(length, 1, sizeof length, stdin) == sizeof length) {
         size_t count =

@@ -1,4 +1,4 @@
-/* idx.c -- data sets of two pictures, one file bad: plain, within gzip, and gzip itself.
+/* idx.c -- data sets of two images, one file bad: plain, within gzip, and gzip itself.
    Each lies in a directory of its own. */
 #include "corpus.h"
 
@@ -81,7 +81,7 @@ static const struct row {
      IDX(14, 3, 2, 4, 4), 16, 256, false},
     {"rank-0", BAD, "rank 0", NULL, "no dimension", IDX(8, 0, 0), 4, 1, false},
     {"rank-2", BAD, "rank 2", NULL, "two dimensions", IDX(8, 2, 2, 16), 12, 32, false},
-    {"rank-4", UNSUPPORTED, "rank 4", NULL, "pictures in colour", IDX(8, 4, 2, 4, 4, 3), 20, 96,
+    {"rank-4", UNSUPPORTED, "rank 4", NULL, "images in colour", IDX(8, 4, 2, 4, 4, 3), 20, 96,
      false},
     {"rank-255", BAD, "rank 255", NULL, "255 dimensions", IDX(8, 255, 2, 4, 4), 16, 1020, false},
     {"no-sizes", BAD, "ends within the IDX header", NULL, "no sizes", IDX(8, 3, 0), 4, 0, false},
@@ -89,7 +89,7 @@ static const struct row {
      0, false},
     {"little", BAD, "the sizes in the IDX header are too large", NULL,
      "sizes of the other byte order", IDX(8, 3, 2u << 24, 4 << 24, 4 << 24), 16, 32, false},
-    {"no-pictures", BAD, "size 0 in dimension 0", NULL, "no pictures", IDX(8, 3, 0, 4, 4), 16, 0,
+    {"no-images", BAD, "size 0 in dimension 0", NULL, "no images", IDX(8, 3, 0, 4, 4), 16, 0,
      false},
     {"no-height", BAD, "size 0 in dimension 1", NULL, "no height", IDX(8, 3, 2, 0, 4), 16, 0,
      false},
@@ -99,7 +99,7 @@ static const struct row {
      IDX(8, 3, UINT32_MAX, UINT32_MAX, UINT32_MAX), 16, 32, false},
     {"0-of-2-to-64", BAD, "the sizes in the IDX header are too large", NULL,
      "a product that is 0 modulo 2^64", IDX(8, 4, 65536, 65536, 65536, 65536), 20, 0, false},
-    {"large-pictures", UNSUPPORTED, "more than 4096", NULL, "pictures of 5000 x 1",
+    {"large-images", UNSUPPORTED, "more than 4096", NULL, "images of 5000 x 1",
      IDX(8, 3, 2, 5000, 1), 16, 10000, false},
     {"no-data", BAD, "truncated: 16 bytes, but its IDX header means 48", "truncated: 0 bytes",
      "no data", IDX(8, 3, 2, 4, 4), 16, 0, false},
@@ -111,14 +111,14 @@ static const struct row {
      IDX(8, 3, 2, 4, 4), 16, 33, false},
     {"much-more", BAD, "too long: 1048 bytes", "too long: holds more than the 32",
      "1,000 bytes too many", IDX(8, 3, 2, 4, 4), 16, 1032, false},
-    {"labels-for-pictures", BAD, "is a label file, not pictures", NULL, "labels for pictures",
+    {"labels-for-images", BAD, "is a label file, not images", NULL, "labels for images",
      IDX(8, 1, 2), 8, 2, false},
-    {"pictures-for-labels", BAD, "is a picture file, not labels", NULL, "pictures for labels",
+    {"images-for-labels", BAD, "is an image file, not labels", NULL, "images for labels",
      IDX(8, 3, 2, 4, 4), 16, 32, true},
-    {"labels-more", BAD, "has 2 pictures, but", NULL, "more labels than pictures", IDX(8, 1, 3), 8,
-     3, true},
-    {"labels-less", BAD, "has 2 pictures, but", NULL, "fewer labels than pictures", IDX(8, 1, 1), 8,
-     1, true},
+    {"labels-more", BAD, "has 2 images, but", NULL, "more labels than images", IDX(8, 1, 3), 8, 3,
+     true},
+    {"labels-less", BAD, "has 2 images, but", NULL, "fewer labels than images", IDX(8, 1, 1), 8, 1,
+     true},
     {"labels-cut", BAD, "truncated", NULL, "labels cut off", IDX(8, 1, 2), 8, 1, true},
     {"labels-long", BAD, "too long", NULL, "labels too many for their header", IDX(8, 1, 2), 8, 3,
      true},
@@ -159,7 +159,7 @@ static void finish(const char *name, const char *verdict, const char *message, c
     path = text("%s/%s", directory, labels ? IMAGES : LABELS);
     save(path, &other);
     free(path);
-    tell(labels ? "labels" : "pictures", directory, verdict, message, what);
+    tell(labels ? "labels" : "idx", directory, verdict, message, what);
     free(directory);
     free(other.bytes);
     free(file->bytes);
@@ -347,9 +347,9 @@ static void make_bombs(void)
     } bombs[] = {
         {"gz-bomb", "too long: holds more than the 32", "1 GB in gzip that should be 32 bytes",
          IDX(8, 3, COUNT, SIDE, SIDE)},
-        {"gz-bomb-wide", "more than 4096 in a direction", "1 GB in gzip as one picture",
+        {"gz-bomb-wide", "more than 4096 in a direction", "1 GB in gzip as one image",
          IDX(8, 3, 1, 32768, 32768)},
-        {"gz-bomb-4", "rank 4", "1 GB in gzip as one picture in colour",
+        {"gz-bomb-4", "rank 4", "1 GB in gzip as one image in colour",
          IDX(8, 4, 1, 16384, 16384, 4)},
     };
     uint8_t *zeros = calloc(BLOCK, 1);
@@ -380,17 +380,17 @@ static void make_others(void)
     make_directory("idx/directory");
     make_directory("idx/directory/" IMAGES);
     save("idx/directory/" LABELS, &labels);
-    tell("pictures", "idx/directory", BAD, "a directory, not an IDX file", "a directory");
+    tell("idx", "idx/directory", BAD, "a directory, not an IDX file", "a directory");
 
     make_directory("idx/fifo");
     if (mkfifo("idx/fifo/" IMAGES, 0666) != 0)
         perror("idx/fifo");
     save("idx/fifo/" LABELS, &labels);
-    tell("pictures", "idx/fifo", BAD, "not a regular file", "a named pipe");
+    tell("idx", "idx/fifo", BAD, "not a regular file", "a named pipe");
 
     make_directory("idx/absent");
     save("idx/absent/" LABELS, &labels);
-    tell("pictures", "idx/absent", BAD, "No such file", "no pictures, but labels");
+    tell("idx", "idx/absent", BAD, "No such file", "no images, but labels");
 
     make_directory("idx/sparse");
     save("idx/sparse/" IMAGES, &file);
@@ -399,7 +399,7 @@ static void make_others(void)
     if (!stream || fseek(stream, 0x7fffffff, SEEK_SET) != 0 || putc(0, stream) < 0 ||
         fclose(stream) != 0)
         perror("idx/sparse");
-    tell("pictures", "idx/sparse", BAD, "too long: 2147483648 bytes", "2 GB of holes");
+    tell("idx", "idx/sparse", BAD, "too long: 2147483648 bytes", "2 GB of holes");
     free(labels.bytes);
     free(file.bytes);
 }

@@ -1,4 +1,4 @@
-/* png.c -- PNG files: every kind of pixel, the same picture in each, and what is wrong. */
+/* png.c -- PNG files: every kind of pixel, the same image in each, and what is wrong. */
 #include "corpus.h"
 
 #include <png.h>
@@ -19,7 +19,7 @@ static void finish(const char *name, const char *verdict, const char *message, c
 
 /* ---- good ones, by libpng */
 
-/* The picture in black and white, which all kinds of pixels can tell; alpha is full where there is
+/* The image in black and white, which all kinds of pixels can tell; alpha is full where there is
    one, colour 0 of a palette is white. */
 static void fill(png_bytep row, unsigned y, int type, int depth)
 {
@@ -112,7 +112,7 @@ static void put_signature(struct buffer *file)
     put(file, "\211PNG\r\n\32\n", 8);
 }
 
-/* The rows of a gray picture, a filter byte before each; more bytes of zeros, or fewer. */
+/* The rows of a gray image, a filter byte before each; more bytes of zeros, or fewer. */
 static struct buffer make_rows(int more)
 {
     struct buffer rows = {0};
@@ -141,8 +141,8 @@ static struct buffer squeeze(const struct buffer *bytes)
 
 /* What a case consists of: a letter a chunk, in this order. */
 enum {
-    MOST_PARTS = 16,
-    HEAD = 'H',    /* IHDR of a gray picture */
+    MAX_PARTS = 16,
+    HEAD = 'H',    /* IHDR of a gray image */
     INDEXED = 'X', /* of one with a palette */
     ALPHA = 'A',   /* of one with an alpha channel */
     IDAT = 'D',
@@ -195,7 +195,7 @@ static const struct {
     {"empty-idat", GOOD, "", "an empty IDAT between", "H1+2E", "IDAT", "", 0},
     {"text", GOOD, "", "a text", "H+DE", "tEXt", "a\0b", 3},
     {"text-late", GOOD, "", "a text behind the data", "HD+E", "tEXt", "a\0b", 3},
-    {"apng", GOOD, "", "an animation: its first picture", "H+DE", "acTL", "\0\0\0\1\0\0\0\0", 8},
+    {"apng", GOOD, "", "an animation: its first image", "H+DE", "acTL", "\0\0\0\1\0\0\0\0", 8},
     {"after-end", GOOD, "", "a chunk after the end, which no reader looks at", "HDE+", "tEXt",
      "a\0b", 3},
     {"odd-gamma", GOOD, "", "a gamma of no bytes, in a chunk that is passed over", "H+DE", "gAMA",

@@ -1,4 +1,4 @@
-/* tables.c -- tables for each program that reads some. Pictures are those of idx/good. */
+/* tables.c -- tables for each program that reads some. Images are those of idx/good. */
 #include "corpus.h"
 
 #include <stdlib.h>
@@ -43,13 +43,13 @@ static const struct {
     {"predict", "p-minus-row", BAD, ":2: ", "row -1", S P ":-1\t0\ttest\n"},
     {"predict", "p-no-file", BAD, ":2: nothing.png: No such file", "a file that does not exist",
      S "nothing.png\t0\ttest\n"},
-    {"predict", "p-no-name", BAD, ":2: the name of the picture is empty", "a name of no bytes",
+    {"predict", "p-no-name", BAD, ":2: the name of the image is empty", "a name of no bytes",
      S "\t0\ttest\n"},
-    {"predict", "p-no-colon", BAD, ":2: 'abc' names no picture", "a name that is none",
+    {"predict", "p-no-colon", BAD, ":2: 'abc' names no image", "a name that is none",
      S "abc\t0\ttest\n"},
-    {"predict", "p-bad-idx", BAD, ":3: ", "a picture from a bad file",
+    {"predict", "p-bad-idx", BAD, ":3: ", "an image from a bad file",
      S P ":0\t0\ttest\nidx/type-07/train-images-idx3-ubyte:0\t0\ttest\n"},
-    {"predict", "p-bad-png", BAD, ":2: png/crc-idat.png: ", "a picture that is bad",
+    {"predict", "p-bad-png", BAD, ":2: png/crc-idat.png: ", "an image that is bad",
      S "png/crc-idat.png\t0\ttest\n"},
     {"predict", "p-predicted", BAD, "there is a column 'predicted' already", "predicted already",
      "image\tpredicted\n" P ":0\t0\n"},
@@ -75,7 +75,7 @@ static const struct {
     {"train", "t-short", BAD, ":4: 1 field", "a short line", S TRAIN P ":0\n"},
     {"train", "t-no-row", BAD, ":4: " P ":9: ", "a row that does not exist",
      S TRAIN P ":9\t0\ttrain\n"},
-    {"train", "t-size", BAD, ":4: ", "a picture of another size",
+    {"train", "t-size", BAD, ":4: ", "an image of another size",
      S TRAIN "png/wide.png\t0\ttrain\n"},
     {"confusion", "c-good", GOOD, "", "predictions", C "0\t1\n1\t1\n"},
     {"confusion", "c-counts", GOOD, "", "counts", "label\tpredicted\tcount\n0\t0\t5\n0\t1\t0\n"},
@@ -113,11 +113,11 @@ static const struct {
     {"matrix", "m-word", BAD, ":2: the count is not a whole number", "a count that is a word",
      "label\tpredicted\tcount\n0\t0\tfive\n"},
     {"matrix", "m-none", BAD, "no column 'predicted'", "no predictions", S P ":0\t0\ttest\n"},
-    {"images", "i-good", GOOD, "", "pictures", S P ":0\t0\ttest\n" P ":1\t1\ttest\n"},
+    {"images", "i-good", GOOD, "", "images", S P ":0\t0\ttest\n" P ":1\t1\ttest\n"},
     {"images", "i-no-row", BAD, ":3: ", "a row that does not exist",
      S P ":0\t0\ttest\n" P ":2\t1\ttest\n"},
     {"images", "i-label", BAD, ":2: ", "a label that is none", S P ":0\tx\ttest\n"},
-    {"images", "i-png", BAD, ":2: png/filter-5.png: ", "a picture that is bad",
+    {"images", "i-png", BAD, ":2: png/filter-5.png: ", "an image that is bad",
      S "png/filter-5.png\t0\ttest\n"},
 };
 

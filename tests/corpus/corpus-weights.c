@@ -27,7 +27,7 @@
 #define NAME_256 X32 X32 X32 X32 X32 X32 X32 X32
 #define BRACKETS "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
 
-enum { WEIGHTS = 48, BIASES = 3, DATA = 4 * (WEIGHTS + BIASES), MOST_HEADER = 1 << 20 };
+enum { WEIGHTS = 48, BIASES = 3, DATA = 4 * (WEIGHTS + BIASES), MAX_HEADER = 1 << 20 };
 /* The values, and the order they stand in. */
 enum values { PLAIN, SWAPPED, NOT_A_NUMBER, INFINITE };
 
@@ -95,7 +95,7 @@ static const struct row {
      H(W "," B "," T("x", "F8_E4M3", "[4]", "204", "208")), 4, PLAIN},
     {"rank-9", UNSUPPORTED, "unsupported shape: more than 8 sizes", "nine dimensions",
      H(T("1.weight", "F32", "[1,1,1,1,1,1,1,3,16]", "0", "192") "," B), 0, PLAIN},
-    {"colour", UNSUPPORTED, "not that of gray pictures", "a net for colour pictures",
+    {"colour", UNSUPPORTED, "not that of gray images", "a net for colour images",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[3,4,4]}\"", MODEL) "," W "," B "}", 0,
      PLAIN},
     {"scale", UNSUPPORTED, "scaled by 1/255", "pixels scaled otherwise",
@@ -168,11 +168,11 @@ static const struct row {
      "{" M(INPUT "," MODEL "," DIGEST "," FORMAT) "," W "," B "}", 0, PLAIN},
     {"input-json", BAD, "fmnn.input: ", "an input that is no JSON",
      "{" SAYS("\"fmnn.input\":\"{\"", MODEL) "," W "," B "}", 0, PLAIN},
-    {"input-huge", BAD, "fmnn.input is not", "pictures of 10^6 x 10^6",
+    {"input-huge", BAD, "fmnn.input is not", "images of 10^6 x 10^6",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[1,1000000,1000000]}\"", MODEL) "," W "," B
                                                                                          "}",
      0, PLAIN},
-    {"input-negative", BAD, "fmnn.input is not", "pictures of -4 x 4",
+    {"input-negative", BAD, "fmnn.input is not", "images of -4 x 4",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[1,-4,4]}\"", MODEL) "," W "," B "}", 0,
      PLAIN},
     {"input-more", BAD, "fmnn.input is not", "an input that says more",
@@ -366,9 +366,9 @@ static void make_lengths(void)
     other_length("n-to-the-end", "does not end with '}'", "said to have all", right + DATA);
     other_length("n-beyond", "ends within its header", "said to go beyond the end",
                  right + DATA + 1);
-    other_length("n-most", "ends within its header", "said to have 1 MiB", MOST_HEADER);
+    other_length("n-most", "ends within its header", "said to have 1 MiB", MAX_HEADER);
     other_length("n-above", "1048576 are the most", "said to have a byte more than 1 MiB",
-                 MOST_HEADER + 1);
+                 MAX_HEADER + 1);
     other_length("n-ones", "are the most", "said to have 2^64 - 1 bytes", UINT64_MAX);
     other_length("n-wraps", "are the most", "said to have 2^64 - 8 bytes", UINT64_MAX - 7);
     other_length("n-backwards", "are the most", "a length of the other byte order",
@@ -378,10 +378,10 @@ static void make_lengths(void)
 /* Good to the last byte that a header may have, and another thing altogether. */
 static void make_others(void)
 {
-    static char header[MOST_HEADER + 1];
-    memset(header, ' ', MOST_HEADER);
+    static char header[MAX_HEADER + 1];
+    memset(header, ' ', MAX_HEADER);
     memcpy(header, H(W "," B), sizeof(H(W "," B)) - 1);
-    struct buffer file = make(header, MOST_HEADER, 0, PLAIN);
+    struct buffer file = make(header, MAX_HEADER, 0, PLAIN);
     finish("header-most", GOOD, "", "a header of 1 MiB", &file);
 
     memset(header, '[', 200000);

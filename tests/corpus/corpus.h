@@ -30,7 +30,7 @@ char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void tell(const char *kind, const char *path, const char *verdict, const char *message,
           const char *what);
 
-/* The picture that all good pictures show, SIDE x SIDE, black and white, row by row. */
+/* The image that all good images show, SIDE x SIDE, black and white, row by row. */
 enum { SIDE = 4 };
 uint8_t pixel(unsigned y, unsigned x);
 

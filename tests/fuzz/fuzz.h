@@ -16,9 +16,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 /* Changes bytes[count], which has room for `most`, and returns how many there are then. */
-size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed);
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed);
 /* The driver's own mutator, which knows no format. */
-size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t most);
+size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t max);
 
 /* How many inputs were accepted: counted by the targets, for replay.c to see that it gets
    through. */
@@ -43,7 +43,7 @@ extern size_t fuzz_accepted;
 void fuzz_file(const uint8_t *bytes, size_t count);
 /* A read gives so many bytes at most (0: any number), and poll() says every other time that there
    is nothing to read yet. */
-void fuzz_file_pieces(size_t most);
+void fuzz_file_pieces(size_t max);
 /* Every descriptor must have been closed; where `dropped`, the rest is forgotten. */
 void fuzz_file_end(bool dropped);
 
@@ -65,10 +65,10 @@ static inline size_t fuzz_below(uint64_t *state, size_t below)
 
 /* Puts new[new_count] where bytes[at .. at+old-1] were; the same without a change where there is no
    room. Returns the new count. */
-static inline size_t fuzz_splice(uint8_t *bytes, size_t count, size_t most, size_t at, size_t old,
+static inline size_t fuzz_splice(uint8_t *bytes, size_t count, size_t max, size_t at, size_t old,
                                  const void *new, size_t new_count)
 {
-    if (count - old + new_count > most)
+    if (count - old + new_count > max)
         return count;
     memmove(bytes + at + new_count, bytes + at + old, count - at - old);
     if (new_count)

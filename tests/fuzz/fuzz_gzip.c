@@ -3,7 +3,7 @@
 
 #include <zlib.h>
 
-enum { MOST = 1 << 14 };
+enum { LIMIT = 1 << 14 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
@@ -24,7 +24,7 @@ static size_t unpack(const uint8_t *bytes, size_t count, uint8_t *plain, size_t 
     z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes,
                   .avail_in = (uInt)count,
                   .next_out = plain,
-                  .avail_out = MOST};
+                  .avail_out = LIMIT};
     size_t header = 10;
     *used = 0;
     if (count < 18 || inflateInit2(&z, -15) != Z_OK)
@@ -37,17 +37,17 @@ static size_t unpack(const uint8_t *bytes, size_t count, uint8_t *plain, size_t 
     if (inflate(&z, Z_SYNC_FLUSH) == Z_STREAM_END)
         *used = count - z.avail_in;
     inflateEnd(&z);
-    return MOST - z.avail_out;
+    return LIMIT - z.avail_out;
 }
 
-static size_t pack(uint8_t *bytes, size_t most, const uint8_t *plain, size_t count, uint64_t *state)
+static size_t pack(uint8_t *bytes, size_t max, const uint8_t *plain, size_t count, uint64_t *state)
 {
     static char name[] = "name";
     gz_header header = {.name = (Bytef *)name, .hcrc = (int)fuzz_below(state, 2)};
     z_stream z = {.next_in = (Bytef *)(uintptr_t)plain,
                   .avail_in = (uInt)count,
                   .next_out = bytes,
-                  .avail_out = (uInt)most};
+                  .avail_out = (uInt)max};
     if (deflateInit2(&z, (int)fuzz_below(state, 10), Z_DEFLATED, 15 + 16,
                      1 + (int)fuzz_below(state, 2), (int)fuzz_below(state, 5)) != Z_OK)
         return 0;
@@ -55,15 +55,15 @@ static size_t pack(uint8_t *bytes, size_t most, const uint8_t *plain, size_t cou
         deflateSetHeader(&z, &header);
     bool whole = deflate(&z, Z_FINISH) == Z_STREAM_END;
     deflateEnd(&z);
-    return whole ? most - z.avail_out : 0;
+    return whole ? max - z.avail_out : 0;
 }
 
 /* Appends the checksum and length of the plain bytes to the deflate data. */
-static size_t end_member(uint8_t *bytes, size_t used, size_t most, const uint8_t *plain,
+static size_t end_member(uint8_t *bytes, size_t used, size_t max, const uint8_t *plain,
                          size_t count)
 {
     uint32_t crc = (uint32_t)crc32(0, plain, (uInt)count);
-    if (used + 8 > most)
+    if (used + 8 > max)
         return used;
     for (unsigned i = 0; i < 4; i++) {
         bytes[used + i] = (uint8_t)(crc >> 8 * i);
@@ -75,32 +75,32 @@ static size_t end_member(uint8_t *bytes, size_t used, size_t most, const uint8_t
 static size_t new_plain(uint8_t *plain, size_t count, uint64_t *state)
 {
     unsigned rank = 1 + (unsigned)fuzz_below(state, 4);
-    count = LLVMFuzzerMutate(plain, count, MOST / 2);
+    count = LLVMFuzzerMutate(plain, count, LIMIT / 2);
     if (fuzz_below(state, 2) && count > (size_t)4 + (size_t)4 * rank)
         fit_sizes(plain, count, rank, state);
     return count;
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed)
 {
-    static uint8_t plain[MOST], packed[MOST];
+    static uint8_t plain[LIMIT], packed[LIMIT];
     uint64_t state = seed;
     size_t used, length, kind = fuzz_below(&state, 8);
-    if (most > MOST || kind == 0)
-        return LLVMFuzzerMutate(bytes, count, most);
+    if (max > LIMIT || kind == 0)
+        return LLVMFuzzerMutate(bytes, count, max);
     if (kind < 4) { /* the compressed bytes, and their end */
-        count = LLVMFuzzerMutate(bytes, count, most);
+        count = LLVMFuzzerMutate(bytes, count, max);
         length = unpack(bytes, count, plain, &used);
-        return used ? end_member(bytes, used, most, plain, length) : count;
+        return used ? end_member(bytes, used, max, plain, length) : count;
     }
     length = unpack(bytes, count, plain, &used);
     length = new_plain(plain, length, &state);
     size_t first = kind == 7 ? fuzz_below(&state, length + 1) : length; /* two members */
-    size_t size = pack(packed, most, plain, first, &state), second = 0;
+    size_t size = pack(packed, max, plain, first, &state), second = 0;
     if (first < length && size)
-        second = pack(packed + size, most - size, plain + first, length - first, &state);
+        second = pack(packed + size, max - size, plain + first, length - first, &state);
     if (!size || (first < length && !second))
-        return LLVMFuzzerMutate(bytes, count, most);
+        return LLVMFuzzerMutate(bytes, count, max);
     memcpy(bytes, packed, size + second);
     return size + second;
 }

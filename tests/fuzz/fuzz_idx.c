@@ -25,12 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     return 0;
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed)
 {
     uint64_t state = seed;
     unsigned kind = (unsigned)fuzz_below(&state, 8), rank = 1 + (unsigned)fuzz_below(&state, 4);
     if (kind != 7)
-        count = LLVMFuzzerMutate(bytes, count, most);
+        count = LLVMFuzzerMutate(bytes, count, max);
     if (kind < 3 || count < (size_t)5 + (size_t)4 * rank)
         return count;
     if (kind < 5 && bytes[3] >= 1 && bytes[3] <= 4 && count > (size_t)4 + (size_t)4 * bytes[3])

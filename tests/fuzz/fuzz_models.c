@@ -1,4 +1,4 @@
-/* fuzz_models.c -- the text of models. What is accepted, made a net for some size of picture, has a
+/* fuzz_models.c -- the text of models. What is accepted, made a net for some size of image, has a
    canonical text that gives the same net again. Small nets are planned, and some of them run. */
 #include "fuzz.h"
 
@@ -130,7 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     } else {
         size_t size = digest % FM_COUNT(sizes);
         look_at_recipe(fmnn_model_recipe(model));
-        HOLDS(model->layer_count >= 1 && model->layer_count <= FM_MOST_LAYERS);
+        HOLDS(model->layer_count >= 1 && model->layer_count <= FM_MAX_LAYERS);
         struct fmnn_net *net =
             fm_net_shape(model, sizes[size].height, sizes[size].width, sizes[size].classes, &err);
         if (net) {
@@ -206,12 +206,12 @@ static bool blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\n' || c == '|' || c == ';';
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed)
 {
     uint64_t state = seed;
     unsigned kind = (unsigned)fuzz_below(&state, 8);
     if (count == 0 || kind < 3)
-        return LLVMFuzzerMutate(bytes, count, most);
+        return LLVMFuzzerMutate(bytes, count, max);
     size_t from = fuzz_below(&state, count), to = from;
     while (from > 0 && !blank(bytes[from - 1]))
         from--;
@@ -222,5 +222,5 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsign
                           kind < 6 ? "" : " ");
     if (kind == 7)
         length = 0; /* the word goes */
-    return fuzz_splice(bytes, count, most, from, kind == 6 ? 0 : to - from, word, (size_t)length);
+    return fuzz_splice(bytes, count, max, from, kind == 6 ? 0 : to - from, word, (size_t)length);
 }

@@ -1,4 +1,4 @@
-/* fuzz_png.c -- PNG pictures. */
+/* fuzz_png.c -- PNG images. */
 #include "fuzz.h"
 
 #include <zlib.h>
@@ -32,9 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 }
 
 /* ---- mutations: of chunks, whose lengths and checksums are put right; of what is compressed in
-   them; of the picture's form */
+   them; of the image's form */
 
-enum { MOST = 1 << 14, MOST_CHUNKS = 64, FRAME = 12 };
+enum { LIMIT = 1 << 14, MAX_CHUNKS = 64, FRAME = 12 };
 
 struct chunk {
     size_t at, length; /* of the frame; of the data */
@@ -46,10 +46,10 @@ static void put_u32(uint8_t *p, uint32_t value)
         p[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-static size_t find_chunks(const uint8_t *bytes, size_t count, struct chunk chunk[MOST_CHUNKS])
+static size_t find_chunks(const uint8_t *bytes, size_t count, struct chunk chunk[MAX_CHUNKS])
 {
     size_t chunks = 0;
-    for (size_t at = 8; at + FRAME <= count && chunks < MOST_CHUNKS;) {
+    for (size_t at = 8; at + FRAME <= count && chunks < MAX_CHUNKS;) {
         size_t length = get_u32(bytes + at);
         if (length > count - FRAME - at)
             break;
@@ -61,7 +61,7 @@ static size_t find_chunks(const uint8_t *bytes, size_t count, struct chunk chunk
 
 static void seal(uint8_t *bytes, size_t count)
 {
-    struct chunk chunk[MOST_CHUNKS];
+    struct chunk chunk[MAX_CHUNKS];
     size_t chunks = find_chunks(bytes, count, chunk);
     for (size_t i = 0; i < chunks; i++) {
         uint8_t *type = bytes + chunk[i].at + 4;
@@ -70,35 +70,35 @@ static void seal(uint8_t *bytes, size_t count)
 }
 
 /* Gives a chunk other data. */
-static size_t put_data(uint8_t *bytes, size_t count, size_t most, const struct chunk *chunk,
+static size_t put_data(uint8_t *bytes, size_t count, size_t max, const struct chunk *chunk,
                        const uint8_t *data, size_t length)
 {
-    size_t more = fuzz_splice(bytes, count, most, chunk->at + 8, chunk->length, data, length);
-    if (count - chunk->length + length <= most)
+    size_t more = fuzz_splice(bytes, count, max, chunk->at + 8, chunk->length, data, length);
+    if (count - chunk->length + length <= max)
         put_u32(bytes + chunk->at, (uint32_t)length);
     return more;
 }
 
-static size_t change_data(uint8_t *bytes, size_t count, size_t most, const struct chunk *chunk)
+static size_t change_data(uint8_t *bytes, size_t count, size_t max, const struct chunk *chunk)
 {
-    static uint8_t data[MOST + 64];
+    static uint8_t data[LIMIT + 64];
     memcpy(data, bytes + chunk->at + 8, chunk->length);
     size_t length = LLVMFuzzerMutate(data, chunk->length, chunk->length + 64);
-    return put_data(bytes, count, most, chunk, data, length);
+    return put_data(bytes, count, max, chunk, data, length);
 }
 
 /* Rows and filters, behind deflate. */
-static size_t change_rows(uint8_t *bytes, size_t count, size_t most, const struct chunk *chunk,
+static size_t change_rows(uint8_t *bytes, size_t count, size_t max, const struct chunk *chunk,
                           uint64_t *state)
 {
-    static uint8_t plain[MOST], packed[MOST];
+    static uint8_t plain[LIMIT], packed[LIMIT];
     uLongf length = sizeof plain / 2, size = sizeof packed;
     if (uncompress(plain, &length, bytes + chunk->at + 8, chunk->length) != Z_OK)
-        return change_data(bytes, count, most, chunk);
+        return change_data(bytes, count, max, chunk);
     length = LLVMFuzzerMutate(plain, length, sizeof plain / 2);
     if (compress2(packed, &size, plain, length, (int)fuzz_below(state, 10)) != Z_OK)
         return count;
-    return put_data(bytes, count, most, chunk, packed, size);
+    return put_data(bytes, count, max, chunk, packed, size);
 }
 
 /* Another size, depth, colour type or interlacing; small sizes mostly, for large ones take time. */
@@ -129,45 +129,45 @@ static void change_form(uint8_t *header, uint64_t *state)
 
 /* A chunk of another kind, with some bytes, goes before this one; or this one goes, or comes
    again. */
-static size_t change_order(uint8_t *bytes, size_t count, size_t most, const struct chunk *chunk,
+static size_t change_order(uint8_t *bytes, size_t count, size_t max, const struct chunk *chunk,
                            uint64_t *state)
 {
     static const char types[][5] = {"tRNS", "PLTE", "IDAT", "IEND", "IHDR", "gAMA", "tEXt",
                                     "zTXt", "iTXt", "iCCP", "sBIT", "bKGD", "hIST", "sPLT",
                                     "pHYs", "tIME", "eXIf", "acTL", "fdAT", "ABCD", "abCd"};
-    static uint8_t copy[MOST];
+    static uint8_t copy[LIMIT];
     size_t length = chunk->length + FRAME, kind = fuzz_below(state, 3);
     if (kind == 0)
-        return fuzz_splice(bytes, count, most, chunk->at, length, NULL, 0);
+        return fuzz_splice(bytes, count, max, chunk->at, length, NULL, 0);
     if (kind == 1) {
         memcpy(copy, bytes + chunk->at, length);
-        return fuzz_splice(bytes, count, most, chunk->at, 0, copy, length);
+        return fuzz_splice(bytes, count, max, chunk->at, 0, copy, length);
     }
     length = fuzz_below(state, 16);
     put_u32(copy, (uint32_t)length);
     memcpy(copy + 4, types[fuzz_below(state, FM_COUNT(types))], 4);
     for (size_t i = 0; i < length + 4; i++)
         copy[8 + i] = (uint8_t)fuzz_random(state);
-    return fuzz_splice(bytes, count, most, chunk->at, 0, copy, length + FRAME);
+    return fuzz_splice(bytes, count, max, chunk->at, 0, copy, length + FRAME);
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed)
 {
     uint64_t state = seed;
-    struct chunk chunk[MOST_CHUNKS];
-    size_t chunks = count <= MOST && most <= MOST ? find_chunks(bytes, count, chunk) : 0;
+    struct chunk chunk[MAX_CHUNKS];
+    size_t chunks = count <= LIMIT && max <= LIMIT ? find_chunks(bytes, count, chunk) : 0;
     size_t kind = fuzz_below(&state, 8);
     if (!chunks || kind == 0)
-        return LLVMFuzzerMutate(bytes, count, most);
+        return LLVMFuzzerMutate(bytes, count, max);
     const struct chunk *one = &chunk[fuzz_below(&state, chunks)];
     if (kind == 1)
-        count = LLVMFuzzerMutate(bytes, count, most);
+        count = LLVMFuzzerMutate(bytes, count, max);
     else if (kind < 4)
-        count = change_data(bytes, count, most, one);
+        count = change_data(bytes, count, max, one);
     else if (kind < 6 && memcmp(bytes + one->at + 4, "IDAT", 4) == 0)
-        count = change_rows(bytes, count, most, one, &state);
+        count = change_rows(bytes, count, max, one, &state);
     else if (kind == 6)
-        count = change_order(bytes, count, most, one, &state);
+        count = change_order(bytes, count, max, one, &state);
     else if (chunk[0].length == 13)
         change_form(bytes + chunk[0].at + 8, &state);
     seal(bytes, count);

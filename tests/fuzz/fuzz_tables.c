@@ -140,8 +140,8 @@ static void judge(const struct matrix_request *request)
     struct matrix matrix = matrix_read(request);
     size_t classes = fmnn_confusion_classes(matrix.counts);
     HOLDS(classes >= 1 && fmnn_confusion_total(matrix.counts) >= 1);
-    HOLDS(fmnn_confusion_right(matrix.counts) <= fmnn_confusion_total(matrix.counts));
-    HOLDS(matrix.top_right <= fmnn_confusion_total(matrix.counts));
+    HOLDS(fmnn_confusion_correct(matrix.counts) <= fmnn_confusion_total(matrix.counts));
+    HOLDS(matrix.top_correct <= fmnn_confusion_total(matrix.counts));
     HOLDS(isnan(matrix.cross_entropy) || matrix.cross_entropy >= 0);
     free(matrix_class(&matrix, classes - 1));
     struct fmnn_report *report = fmnn_confusion_report(matrix.counts, NULL);
@@ -195,7 +195,7 @@ static void as_program(void *context)
     switch (*(const unsigned *)context) {
     case 0:
         request.entropy = true;
-        request.bins = USUAL_BINS;
+        request.bins = DEFAULT_BINS;
         judge(&request);
         break;
     case 1:
@@ -327,7 +327,7 @@ static bool is_field(const uint8_t *bytes, size_t count, size_t from, size_t to)
 
 /* A matrix of thousands of classes takes milliseconds: of what programs read few get labels of more
    than two digits. */
-static size_t temper(uint8_t *bytes, size_t count, size_t most, uint64_t *state)
+static size_t temper(uint8_t *bytes, size_t count, size_t max, uint64_t *state)
 {
     if (count == 0 || bytes[0] % (LIBRARY + PROGRAMS) < LIBRARY || fuzz_below(state, 16) == 0)
         return count;
@@ -335,19 +335,19 @@ static size_t temper(uint8_t *bytes, size_t count, size_t most, uint64_t *state)
         for (to = from; to < count && bytes[to] >= '0' && bytes[to] <= '9'; to++)
             ;
         if (to - from >= 3 && to - from <= 4 && is_field(bytes, count, from, to)) {
-            count = fuzz_splice(bytes, count, most, from, to - from - 2, NULL, 0);
+            count = fuzz_splice(bytes, count, max, from, to - from - 2, NULL, 0);
             to = from + 2;
         }
     }
     return count;
 }
 
-static size_t mutate(uint8_t *bytes, size_t count, size_t most, uint64_t *state)
+static size_t mutate(uint8_t *bytes, size_t count, size_t max, uint64_t *state)
 {
     size_t length, other_length;
     unsigned kind = (unsigned)fuzz_below(state, 8);
     if (count < 2 || kind < 3)
-        return LLVMFuzzerMutate(bytes, count, most);
+        return LLVMFuzzerMutate(bytes, count, max);
     size_t at = 1 + fuzz_below(state, count - 1);
     if (kind == 3) { /* another way to read it */
         bytes[0] = (uint8_t)('@' + fuzz_below(state, LIBRARY + PROGRAMS));
@@ -356,19 +356,19 @@ static size_t mutate(uint8_t *bytes, size_t count, size_t most, uint64_t *state)
     size_t from = span_at(bytes, count, at, kind == 7, &length);
     if (kind < 6) { /* a field becomes a known word */
         const char *word = words[fuzz_below(state, FM_COUNT(words))];
-        return fuzz_splice(bytes, count, most, from, length, word, strlen(word));
+        return fuzz_splice(bytes, count, max, from, length, word, strlen(word));
     }
     uint8_t copy[256];
     size_t other = span_at(bytes, count, 1 + fuzz_below(state, count - 1), kind == 7,
                            &other_length); /* a field or a line is copied elsewhere, or goes */
     if (other_length > sizeof copy || fuzz_below(state, 4) == 0)
-        return fuzz_splice(bytes, count, most, from, length, NULL, 0);
+        return fuzz_splice(bytes, count, max, from, length, NULL, 0);
     memcpy(copy, bytes + other, other_length);
-    return fuzz_splice(bytes, count, most, from, kind == 7 ? 0 : length, copy, other_length);
+    return fuzz_splice(bytes, count, max, from, kind == 7 ? 0 : length, copy, other_length);
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed)
 {
     uint64_t state = seed;
-    return temper(bytes, mutate(bytes, count, most, &state), most, &state);
+    return temper(bytes, mutate(bytes, count, max, &state), max, &state);
 }

@@ -10,7 +10,7 @@
 #include "files/safetensors.h"
 #include "trainer.h"
 
-enum { LARGEST = 1 << 16 };
+enum { MAX_SIZE = 1 << 16 };
 
 /* ---- reading */
 
@@ -26,9 +26,9 @@ static bool good_error(const struct fmnn_error *err)
 
 static void same_tensors(const struct fm_safetensors *file, const uint8_t *bytes, size_t count)
 {
-    static struct fm_entry entries[FM_MOST_TENSORS];
+    static struct fm_tensor entries[FM_MAX_TENSORS];
     size_t tensors = 0;
-    for (const struct fm_entry *entry; (entry = fm_safetensors_at(file, tensors)); tensors++) {
+    for (const struct fm_tensor *entry; (entry = fm_safetensors_at(file, tensors)); tensors++) {
         HOLDS(fm_safetensors_find(file, entry->name) == entry);
         entries[tensors] = *entry;
     }
@@ -40,7 +40,7 @@ static void same_tensors(const struct fm_safetensors *file, const uint8_t *bytes
     struct fm_safetensors *copy = fm_safetensors_read(FUZZ_PATH, NULL);
     HOLDS(copy);
     for (size_t i = 0; i < tensors; i++) {
-        const struct fm_entry *entry = fm_safetensors_find(copy, entries[i].name);
+        const struct fm_tensor *entry = fm_safetensors_find(copy, entries[i].name);
         HOLDS(entry && entry->dtype == entries[i].dtype && entry->rank == entries[i].rank);
         HOLDS(memcmp(entry->size, entries[i].size, sizeof entry->size) == 0);
         HOLDS(entry->bytes == entries[i].bytes);
@@ -76,7 +76,7 @@ static void keeps_tensors(const uint8_t *bytes, size_t count, const struct text 
     fuzz_file((uint8_t *)written->bytes, written->count);
     struct fm_safetensors *to = fm_safetensors_read(FUZZ_PATH, NULL);
     HOLDS(from && to);
-    const struct fm_entry *entry, *same;
+    const struct fm_tensor *entry, *same;
     for (size_t i = 0; (entry = fm_safetensors_at(to, i)) != NULL; i++) {
         same = fm_safetensors_find(from, entry->name);
         HOLDS(same && same->bytes == entry->bytes);
@@ -163,13 +163,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 
 struct parts {
     size_t header, data; /* bytes of each */
-    uint8_t bytes[8 + LARGEST];
+    uint8_t bytes[8 + MAX_SIZE];
 };
 
 static bool take_apart(struct parts *p, const uint8_t *bytes, size_t count)
 {
     uint64_t header = 0;
-    if (count < 8 || count > LARGEST)
+    if (count < 8 || count > MAX_SIZE)
         return false;
     for (unsigned i = 0; i < 8; i++)
         header |= (uint64_t)bytes[i] << 8 * i;
@@ -201,7 +201,7 @@ static void seal(uint8_t *bytes, size_t count)
 }
 
 /* A number somewhere in the header becomes another. */
-static size_t change_number(uint8_t *text, size_t count, size_t most, uint64_t *state)
+static size_t change_number(uint8_t *text, size_t count, size_t max, uint64_t *state)
 {
     static const char *const numbers[] = {"0",
                                           "1",
@@ -233,11 +233,11 @@ static size_t change_number(uint8_t *text, size_t count, size_t most, uint64_t *
     if (end == at || end - at > 24)
         return count;
     const char *new = numbers[fuzz_below(state, FM_COUNT(numbers))];
-    return fuzz_splice(text, count, most, at, end - at, new, strlen(new));
+    return fuzz_splice(text, count, max, at, end - at, new, strlen(new));
 }
 
 /* The text between two quotes becomes that between two others, or a new one. */
-static size_t change_string(uint8_t *text, size_t count, size_t most, uint64_t *state)
+static size_t change_string(uint8_t *text, size_t count, size_t max, uint64_t *state)
 {
     uint8_t copy[512];
     size_t from[2], length[2];
@@ -253,14 +253,14 @@ static size_t change_string(uint8_t *text, size_t count, size_t most, uint64_t *
     memcpy(copy, text + from[1], length[1]);
     if (fuzz_below(state, 2))
         length[1] = LLVMFuzzerMutate(copy, length[1], sizeof copy);
-    return fuzz_splice(text, count, most, from[0], length[0], copy, length[1]);
+    return fuzz_splice(text, count, max, from[0], length[0], copy, length[1]);
 }
 
-static void change_header(struct parts *p, size_t most, uint64_t *state)
+static void change_header(struct parts *p, size_t max, uint64_t *state)
 {
-    static uint8_t data[LARGEST];
+    static uint8_t data[MAX_SIZE];
     uint8_t *text = p->bytes + 8;
-    size_t room = most - 8 - p->data;
+    size_t room = max - 8 - p->data;
     if (room == 0)
         return;
     memcpy(data, text + p->header, p->data);
@@ -276,17 +276,17 @@ static void change_header(struct parts *p, size_t most, uint64_t *state)
     memcpy(text + p->header, data, p->data);
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t most, unsigned seed)
+size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed)
 {
     static struct parts p;
     uint64_t state = seed;
     unsigned kind = (unsigned)fuzz_below(&state, 16);
-    if (kind == 0 || most > LARGEST || !take_apart(&p, bytes, count))
-        return LLVMFuzzerMutate(bytes, count, most);
-    if (kind < 4 && most - 8 > p.header)
-        p.data = LLVMFuzzerMutate(p.bytes + 8 + p.header, p.data, most - 8 - p.header);
+    if (kind == 0 || max > MAX_SIZE || !take_apart(&p, bytes, count))
+        return LLVMFuzzerMutate(bytes, count, max);
+    if (kind < 4 && max - 8 > p.header)
+        p.data = LLVMFuzzerMutate(p.bytes + 8 + p.header, p.data, max - 8 - p.header);
     for (unsigned i = kind < 4 ? 0 : 1 + kind % 3; i > 0; i--)
-        change_header(&p, most, &state);
+        change_header(&p, max, &state);
     put_length(p.bytes, p.header);
     count = 8 + p.header + p.data;
     if (kind != 15)

@@ -11,17 +11,17 @@
 
 size_t fuzz_accepted;
 
-enum { FIRST = 1 << 20, MOST = 8 }; /* descriptors that no system gives */
+enum { FIRST = 1 << 20, LIMIT = 8 }; /* descriptors that no system gives */
 
 static struct {
     const uint8_t *bytes;
-    size_t count, most;
+    size_t count, max;
     bool confined; /* nothing else may be read */
     unsigned polls;
     struct {
         bool open;
         size_t at;
-    } fd[MOST];
+    } fd[LIMIT];
 } file;
 
 void fuzz_file(const uint8_t *bytes, size_t count)
@@ -29,18 +29,18 @@ void fuzz_file(const uint8_t *bytes, size_t count)
     file.bytes = bytes;
     file.count = count;
     file.confined = true;
-    file.most = 0;
+    file.max = 0;
     file.polls = 0;
 }
 
-void fuzz_file_pieces(size_t most)
+void fuzz_file_pieces(size_t max)
 {
-    file.most = most;
+    file.max = max;
 }
 
 void fuzz_file_end(bool dropped)
 {
-    for (int i = 0; i < MOST; i++) {
+    for (int i = 0; i < LIMIT; i++) {
         HOLDS(dropped || !file.fd[i].open);
         file.fd[i].open = false;
     }
@@ -49,12 +49,12 @@ void fuzz_file_end(bool dropped)
 
 static bool ours(int fd)
 {
-    return fd >= FIRST && fd < FIRST + MOST && file.fd[fd - FIRST].open;
+    return fd >= FIRST && fd < FIRST + LIMIT && file.fd[fd - FIRST].open;
 }
 
 static int open_ours(void)
 {
-    for (int i = 0; i < MOST; i++)
+    for (int i = 0; i < LIMIT; i++)
         if (!file.fd[i].open) {
             file.fd[i].open = true;
             file.fd[i].at = 0;
@@ -67,8 +67,8 @@ static ssize_t give(void *to, size_t count, size_t at)
 {
     size_t left = at < file.count ? file.count - at : 0;
     count = count < left ? count : left;
-    if (file.most && count > file.most)
-        count = file.most;
+    if (file.max && count > file.max)
+        count = file.max;
     if (count)
         memcpy(to, file.bytes + at, count);
     return (ssize_t)count;
@@ -145,7 +145,7 @@ CALL(int, poll, struct pollfd *p, nfds_t count, int timeout)
 {
     if (count != 1 || !ours(p->fd))
         return __real_poll(p, count, timeout);
-    bool wait = timeout == 0 && file.most && ++file.polls % 2;
+    bool wait = timeout == 0 && file.max && ++file.polls % 2;
     p->revents = wait ? 0 : POLLIN;
     return !wait;
 }

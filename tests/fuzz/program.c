@@ -22,13 +22,13 @@
 #define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
 #endif
 
-enum { MOST = 1 << 16, LARGE = 1 << 15, LARGEST = 1 << 23, KEPT = 24 };
+enum { LIMIT = 1 << 16, LARGE = 1 << 15, MAX_SIZE = 1 << 23, KEPT = 24 };
 
 static struct {
     bool running;
     jmp_buf back;
     int status;
-    void *block[MOST]; /* what it holds now */
+    void *block[LIMIT]; /* what it holds now */
     size_t count;
     char *said;
     size_t room, length;
@@ -39,7 +39,7 @@ static struct {
 static void *note(void *block)
 {
     if (program.running && block) {
-        HOLDS(program.count < MOST);
+        HOLDS(program.count < LIMIT);
         program.block[program.count++] = block;
     }
     return block;
@@ -108,7 +108,7 @@ static struct large *keep(size_t size)
 
 static void *take(size_t size)
 {
-    struct large *kept = size >= LARGE && size <= LARGEST ? keep(size) : NULL;
+    struct large *kept = size >= LARGE && size <= MAX_SIZE ? keep(size) : NULL;
     if (!kept)
         return __real_malloc(size);
     HOLDS(kept->block);
@@ -145,7 +145,7 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t count, size_t size)
 {
     size_t all;
-    if (__builtin_mul_overflow(count, size, &all) || all < LARGE || all > LARGEST)
+    if (__builtin_mul_overflow(count, size, &all) || all < LARGE || all > MAX_SIZE)
         return note(__real_calloc(count, size));
     return note(memset(take(all), 0, all));
 }

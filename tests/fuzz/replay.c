@@ -4,12 +4,12 @@
      replay_TARGET [FILE...]    only these inputs: what tests/fuzz/run has found */
 #include "fuzz.h"
 
-enum { MOST = 4096, MUTANTS = 30000 };
+enum { LIMIT = 4096, MUTANTS = 30000 };
 
 static uint64_t state = 1;
 
 /* Some of what libFuzzer does. */
-size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t most)
+size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t max)
 {
     static const uint8_t odd[] = {0, 1, 8, 0x0a, 0x20, 0x22, 0x7f, 0x80, 0xff};
     size_t at = count ? fuzz_below(&state, count) : 0,
@@ -25,12 +25,12 @@ size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t most)
         bytes[at] = odd[byte % sizeof odd];
         return count;
     case 2:
-        return fuzz_splice(bytes, count, most, other, length, NULL, 0);
+        return fuzz_splice(bytes, count, max, other, length, NULL, 0);
     case 3:
         memcpy(copy, bytes + other, length);
-        return fuzz_splice(bytes, count, most, at, 0, copy, length);
+        return fuzz_splice(bytes, count, max, at, 0, copy, length);
     default:
-        return fuzz_splice(bytes, count, most, at, 0, &byte, 1);
+        return fuzz_splice(bytes, count, max, at, 0, &byte, 1);
     }
 }
 
@@ -48,7 +48,7 @@ static void keep(void *list, const char *name, const uint8_t *bytes, size_t coun
 {
     struct list *seeds = list;
     (void)name;
-    HOLDS(seeds->count < sizeof seeds->seed / sizeof *seeds->seed && count <= MOST);
+    HOLDS(seeds->count < sizeof seeds->seed / sizeof *seeds->seed && count <= LIMIT);
     struct seed *seed = &seeds->seed[seeds->count++];
     seed->bytes = malloc(count + 1);
     HOLDS(seed->bytes);
@@ -69,13 +69,13 @@ static void try(const uint8_t *bytes, size_t count)
 
 static void mutate(const struct seed *seed, unsigned mutants)
 {
-    static uint8_t bytes[MOST];
+    static uint8_t bytes[LIMIT];
     for (unsigned i = 0; i < mutants; i++) {
         size_t count = seed->count;
         memcpy(bytes, seed->bytes, count);
         for (unsigned n = 1 + i % 4; n > 0; n--)
-            count = LLVMFuzzerCustomMutator(bytes, count, MOST, fuzz_random(&state));
-        HOLDS(count <= MOST);
+            count = LLVMFuzzerCustomMutator(bytes, count, LIMIT, fuzz_random(&state));
+        HOLDS(count <= LIMIT);
         try(bytes, count);
     }
 }
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < seeds.count; i++)
         try(seeds.seed[i].bytes, seeds.seed[i].count);
     size_t good = fuzz_accepted;
-    HOLDS(good * 2 >= seeds.count); /* each model is tried with one size of picture */
+    HOLDS(good * 2 >= seeds.count); /* each model is tried with one size of image */
     for (size_t i = 0; i < seeds.count; i++) {
         mutate(&seeds.seed[i], MUTANTS / (unsigned)seeds.count);
         free(seeds.seed[i].bytes);

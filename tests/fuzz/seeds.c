@@ -77,12 +77,12 @@ static void container(const struct taker *taker)
 {
     static const float values[6] = {1, 2, 3, 4, 5, 6};
     static const uint64_t state[2] = {7, 8};
-    static const struct fm_entry entries[] = {
+    static const struct fm_tensor entries[] = {
         {.name = "0.weight", .dtype = FM_F32, .rank = 2, .size = {3, 2}, .data = values},
         {.name = "\xc3\xa9", .dtype = FM_F32, .rank = 0, .data = values},
         {.name = "none", .dtype = FM_F32, .rank = 2, .size = {0, 5}},
         {.name = "state", .dtype = FM_U64, .rank = 1, .size = {2}, .data = state}};
-    static const struct fm_pair pairs[] = {{"fmnn.classes", "[\"a\",\"b\"]"}};
+    static const struct fm_metadata pairs[] = {{"fmnn.classes", "[\"a\",\"b\"]"}};
     struct memory memory;
     HOLDS(fm_safetensors_write(begin(&memory), pairs, 1, entries, 4, NULL) == 0);
     end(&memory, taker, "container");

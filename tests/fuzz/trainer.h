@@ -6,12 +6,12 @@
 #include <fmnn.h>
 #include "fuzz.h"
 
-enum { PICTURES = 12, SIDE = 2 };
+enum { IMAGES = 12, SIDE = 2 };
 
 static inline struct fmnn_data *small_data(unsigned seed)
 {
     struct fmnn_data *data = fmnn_data_new(SIDE, SIDE, NULL);
-    for (unsigned i = 0; i < PICTURES; i++) {
+    for (unsigned i = 0; i < IMAGES; i++) {
         uint8_t *pixels = fmnn_data_add(data, i % 2, NULL);
         HOLDS(pixels);
         for (unsigned k = 0; k < SIDE * SIDE; k++)

@@ -47,7 +47,7 @@ static void job_affine_back(const struct fm_plan *plan, const struct fm_step *st
     struct fm_shape shape = step->in_shape;
     size_t panels = fm_panels(shape.c), panel = job % panels;
     size_t kernel = step->window.kernel_h * step->window.kernel_w;
-    if (!rows_of_part(run->pictures * shape.h * shape.w, job / panels, &first, &rows))
+    if (!rows_of_part(run->images * shape.h * shape.w, job / panels, &first, &rows))
         return;
     struct walk walk = walk_from(shape, first);
     struct fm_place spread =

@@ -1,6 +1,6 @@
 /* affine.h -- convolution and dense layers: forward, and the gradient of their parameters. */
 
-/* Walks over the pixels of all pictures in order, (n, y, x), without a division a pixel. */
+/* Walks over the pixels of all images in order, (n, y, x), without a division a pixel. */
 struct walk {
     size_t h, w, n, y, x;
 };
@@ -27,14 +27,14 @@ static inline void walk_on(struct walk *walk)
 
 static inline size_t place_of(const struct fm_place *place, const struct walk *at, size_t stride)
 {
-    return place->origin + at->n * place->picture + at->y * stride * place->row +
+    return place->origin + at->n * place->image + at->y * stride * place->row +
            at->x * stride * place->pixel;
 }
 
 /* The taps of a window over a value: one for each row of the kernel, or a single one where the rows
    follow each other without a gap; and the same in the packed weight. */
 struct window_taps {
-    size_t count, inner, a[4096], b[4096]; /* a kernel has at most 4,096 rows, the picture's most */
+    size_t count, inner, a[4096], b[4096]; /* a kernel has at most 4,096 rows, the image's most */
 };
 
 static void find_taps(struct window_taps *taps, size_t kernel_h, size_t kernel_w, size_t channels,
@@ -88,7 +88,7 @@ static void job_affine(const struct fm_plan *plan, const struct fm_step *step,
     size_t row[FM_ROWS], out[FM_ROWS], first, rows;
     struct fm_shape shape = step->out_shape;
     size_t panels = fm_panels(step->units), panel = job % panels;
-    if (!rows_of_part(run->pictures * shape.h * shape.w, job / panels, &first, &rows))
+    if (!rows_of_part(run->images * shape.h * shape.w, job / panels, &first, &rows))
         return;
     struct walk walk = walk_from(shape, first);
     const float *bias = run->weights + step->bias + panel * FM_PANEL;
@@ -116,7 +116,7 @@ static void job_affine(const struct fm_plan *plan, const struct fm_step *step,
                     step->activation);
 }
 
-/* Gradients sum over the pixels of all pictures. Where there is one a picture, the pictures are
+/* Gradients sum over the pixels of all images. Where there is one an image, the images are
    the inner elements of a single tap; else a row of pixels is a tap, handed over in pieces of so
    many. */
 enum { GRADIENT_TAPS = 256 };
@@ -130,9 +130,9 @@ static void sum_over_pixels(const struct fm_step *step, const struct fm_run *run
     p->b_tap = b_tap;
     if (shape.h * shape.w == 1) {
         p->taps = 1;
-        p->inner = run->pictures;
-        p->a_step = step->in.picture;
-        p->b_step = step->back.picture;
+        p->inner = run->images;
+        p->a_step = step->in.image;
+        p->b_step = step->back.image;
         product(p, rows, tile);
         return;
     }
@@ -140,11 +140,11 @@ static void sum_over_pixels(const struct fm_step *step, const struct fm_run *run
     p->a_step = step->window.stride * step->in.pixel;
     p->b_step = step->back.pixel;
     struct walk walk = walk_from(shape, 0);
-    for (size_t left = run->pictures * shape.h; left > 0; left -= p->taps) {
+    for (size_t left = run->images * shape.h; left > 0; left -= p->taps) {
         p->taps = left < GRADIENT_TAPS ? left : GRADIENT_TAPS;
         for (size_t t = 0; t < p->taps; t++) {
-            a_tap[t] = walk.n * step->in.picture + walk.y * step->window.stride * step->in.row;
-            b_tap[t] = walk.n * step->back.picture + walk.y * step->back.row;
+            a_tap[t] = walk.n * step->in.image + walk.y * step->window.stride * step->in.row;
+            b_tap[t] = walk.n * step->back.image + walk.y * step->back.row;
             walk.x = shape.w - 1;
             walk_on(&walk);
         }
@@ -160,7 +160,7 @@ static void bias_gradient(const struct fm_plan *plan, const struct fm_step *step
     float sum[FM_PANEL] = {0};
     size_t row[1] = {0};
     struct fm_step ones = *step; /* one element, read again and again */
-    ones.in.picture = ones.in.row = ones.in.pixel = 0;
+    ones.in.image = ones.in.row = ones.in.pixel = 0;
     struct product p = {.a = &one,
                         .b = run->workspace + step->back.origin + panel * FM_PANEL,
                         .row = row,

@@ -6,18 +6,18 @@
    summed up tile by tile, and meanwhile the optimizer does the tile before, and what it will want
    for the next panel is fetched. */
 
-/* A tile of the weights' gradient over some pictures: their inputs, and a panel of gradients of the
+/* A tile of the weights' gradient over some images: their inputs, and a panel of gradients of the
    outputs. Half the registers are enough for it, and the optimizer needs some, too. */
 struct both {
     const float *in, *back;
-    size_t in_picture, back_picture, pictures;
+    size_t in_image, back_image, images;
 };
 
 #define BOTH_STEP(rows)                                                                            \
     vec b0 = v_load(b), b1 = v_load(b + VL);                                                       \
     ROWS_##rows(STREAM_COLUMN) n++;                                                                \
-    a += t->in_picture;                                                                            \
-    b += t->back_picture;
+    a += t->in_image;                                                                              \
+    b += t->back_image;
 
 #define DEFINE_BOTH_TILE(rows)                                                                     \
     static void both_tile_##rows(const struct both *t, size_t lane, struct due *work, float *c)    \
@@ -26,14 +26,14 @@ struct both {
         const float *a = t->in, *b = t->back + lane;                                               \
         size_t n = 0;                                                                              \
         c += lane;                                                                                 \
-        ROWS_##rows(TILE_ZERO) while (n < t->pictures && due.at < due.end)                         \
+        ROWS_##rows(TILE_ZERO) while (n < t->images && due.at < due.end)                           \
         {                                                                                          \
             BOTH_STEP(rows)                                                                        \
             v_prefetch(due.next[0] + due.at);                                                      \
             v_prefetch(due.next[1] + due.at);                                                      \
             sink_next(&due);                                                                       \
         }                                                                                          \
-        while (n < t->pictures) {                                                                  \
+        while (n < t->images) {                                                                    \
             BOTH_STEP(rows)                                                                        \
         }                                                                                          \
         ROWS_##rows(TILE_END) work->at = due.at;                                                   \
@@ -59,11 +59,11 @@ static inline void both_tile(const struct both *t, size_t rows, size_t lane, str
 
 static inline size_t both_rows(size_t left)
 {
-    enum { MOST = TILE < 8 ? 4 : 8 };
-    return left >= MOST ? MOST : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    enum { LIMIT = TILE < 8 ? 4 : 8 };
+    return left >= LIMIT ? LIMIT : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/* The gradient of a panel's weights for some inputs, over all pictures. Each tile of it is due as
+/* The gradient of a panel's weights for some inputs, over all images. Each tile of it is due as
    soon as it is there. tile: zero. next: the weights that come after these. */
 static void both_gradient(const struct fm_plan *plan, const struct fm_step *step,
                           const struct fm_run *run, size_t input, size_t rows, size_t panel,
@@ -74,12 +74,12 @@ static void both_gradient(const struct fm_plan *plan, const struct fm_step *step
     for (size_t r = 0; r < rows; r += n) {
         n = both_rows(rows - r);
         float *c = tile + r * FM_PANEL;
-        struct both t = {.in_picture = step->in.picture, .back_picture = step->back.picture};
-        for (size_t first = 0; first < run->pictures; first += t.pictures) {
-            t.pictures = run->pictures - first < K_GROUP ? run->pictures - first : K_GROUP;
-            t.in = run->workspace + step->in.origin + first * step->in.picture + input + r;
+        struct both t = {.in_image = step->in.image, .back_image = step->back.image};
+        for (size_t first = 0; first < run->images; first += t.images) {
+            t.images = run->images - first < K_GROUP ? run->images - first : K_GROUP;
+            t.in = run->workspace + step->in.origin + first * step->in.image + input + r;
             t.back =
-                run->workspace + step->back.origin + first * step->back.picture + panel * FM_PANEL;
+                run->workspace + step->back.origin + first * step->back.image + panel * FM_PANEL;
             for (size_t lane = 0; lane < lanes; lane += 2 * VL)
                 both_tile(&t, n, lane, due, c);
         }
@@ -97,11 +97,11 @@ static void both_input_gradient(const struct fm_step *step, const struct fm_run 
     float tile[FM_ROWS * FM_PANEL];
     size_t panels = fm_panels(step->units);
     const float *weight = run->weights + step->weight + input * FM_PANEL;
-    for (size_t first = 0; first < run->pictures; first += FM_PANEL) {
-        size_t pictures = run->pictures - first < FM_PANEL ? run->pictures - first : FM_PANEL;
+    for (size_t first = 0; first < run->images; first += FM_PANEL) {
+        size_t images = run->images - first < FM_PANEL ? run->images - first : FM_PANEL;
         multiply_rows(weight, weight + rows * FM_PANEL, step->taps * FM_PANEL, panels, rows,
-                      run->workspace + step->scratch + first * panels * FM_PANEL, pictures, tile);
-        store_dense_back(step, run, input, rows, first, pictures, tile);
+                      run->workspace + step->scratch + first * panels * FM_PANEL, images, tile);
+        store_dense_back(step, run, input, rows, first, images, tile);
     }
 }
 

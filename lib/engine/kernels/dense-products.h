@@ -1,10 +1,10 @@
 /* dense.h -- dense layers, whose kernel is the whole input: one output pixel, and every weight
-   is used once a picture.
+   is used once an image.
 
-   The steps of small layers work on a block of pictures, so that several follow each other in one
+   The steps of small layers work on a block of images, so that several follow each other in one
    job; those of large ones share out the weights. */
 
-/* So many panels of the outputs, FM_PANELS_A_JOB at most, of pictures first .. first + count - 1,
+/* So many panels of the outputs, FM_PANELS_A_JOB at most, of images first .. first + count - 1,
    FM_ROWS at most. */
 static void dense_panels(const struct fm_step *step, const struct fm_run *run, size_t first,
                          size_t count, size_t panel, size_t panels)
@@ -15,13 +15,13 @@ static void dense_panels(const struct fm_step *step, const struct fm_run *run, s
     size_t row[FM_ROWS];
     static const size_t none[1];
     for (size_t r = 0; r < count; r++)
-        row[r] = r * step->in.picture;
+        row[r] = r * step->in.image;
     for (size_t i = 0; i < panels; i++) {
         const float *bias = run->weights + step->bias + (panel + i) * FM_PANEL;
         for (size_t r = 0; r < count; r++)
             memcpy(tiles + i * TILE_FLOATS + r * FM_PANEL, bias, FM_PANEL * sizeof *bias);
         p[i] =
-            (struct product){.a = run->workspace + step->in.origin + first * step->in.picture,
+            (struct product){.a = run->workspace + step->in.origin + first * step->in.image,
                              .b = run->weights + step->weight + (panel + i) * step->taps * FM_PANEL,
                              .row = row,
                              .a_tap = none,
@@ -35,12 +35,12 @@ static void dense_panels(const struct fm_step *step, const struct fm_run *run, s
     products(p, panels, count, tiles);
     for (size_t i = 0; i < panels; i++)
         for (size_t r = 0; r < count; r++)
-            store_lanes(run->workspace + step->out.origin + (first + r) * step->out.picture +
+            store_lanes(run->workspace + step->out.origin + (first + r) * step->out.image +
                             (panel + i) * FM_PANEL,
                         tiles + i * TILE_FLOATS + r * FM_PANEL, p[i].lanes, step->activation);
 }
 
-/* Two pictures by four vectors: the terms of up to 64 pixels that are not dark in both. */
+/* Two images by four vectors: the terms of up to 64 pixels that are not dark in both. */
 #define LIGHT_VECTORS(X) X(0, low) X(1, low + VL) X(2, high) X(3, high + VL)
 #define LIGHT_LOAD(i, w) vec a##i = v_load(sum + i * VL), b##i = v_load(sum + (i + 4) * VL);
 #define LIGHT_STEP(i, w)                                                                           \
@@ -66,7 +66,7 @@ static inline void light_word(uint64_t bits, const float *a, const float *b, con
     LIGHT_VECTORS(LIGHT_STORE)
 }
 
-/* tile (picture of the pair, 4 VL lanes) += sum: the end of a group of K_GROUP pixels. */
+/* tile (image of the pair, 4 VL lanes) += sum: the end of a group of K_GROUP pixels. */
 static inline void end_group(float *tile, float *sum)
 {
     for (size_t i = 0; i < 8 * VL; i += VL) {
@@ -75,9 +75,9 @@ static inline void end_group(float *tile, float *sum)
     }
 }
 
-/* 4 VL outputs, from `low` and `high` on two vectors each, of up to FM_BLOCK pictures: 64 inputs
-   at a time for all pictures, so that their weights stay in the first cache. tile: (pair of
-   pictures, 2, 4 VL). */
+/* 4 VL outputs, from `low` and `high` on two vectors each, of up to FM_BLOCK images: 64 inputs
+   at a time for all images, so that their weights stay in the first cache. tile: (pair of
+   images, 2, 4 VL). */
 static void light_product(const struct fm_step *step, const struct fm_run *run, size_t first,
                           size_t count, const float *low, const float *high, float *tile)
 {
@@ -85,26 +85,26 @@ static void light_product(const struct fm_step *step, const struct fm_run *run, 
     float sum[FM_BLOCK / 2 * PAIR] = {0};
     size_t words = (step->taps + 63) / 64;
     const float *light = run->workspace + step->light + first / 2 * words * 2;
-    const float *x = run->workspace + step->in.origin + first * step->in.picture;
+    const float *x = run->workspace + step->in.origin + first * step->in.image;
     for (size_t w = 0; w < words; w++, low += 64 * FM_PANEL, high += 64 * FM_PANEL)
         for (size_t n = 0; n < count; n += 2) {
             uint64_t bits;
             memcpy(&bits, light + (n / 2 * words + w) * 2, sizeof bits);
-            const float *a = x + n * step->in.picture + w * 64;
-            light_word(bits, a, n + 1 < count ? a + step->in.picture : a, low, high,
+            const float *a = x + n * step->in.image + w * 64;
+            light_word(bits, a, n + 1 < count ? a + step->in.image : a, low, high,
                        sum + n / 2 * PAIR);
             if ((w + 1) % (K_GROUP / 64) == 0 || w + 1 == words)
                 end_group(tile + n / 2 * PAIR, sum + n / 2 * PAIR);
         }
 }
 
-/* Where a picture of light_product's begins in its tile. */
+/* Where an image of light_product's begins in its tile. */
 static inline float *light_row(float *tile, size_t n)
 {
     return tile + n * 4 * VL;
 }
 
-/* Two panels of outputs, or the last one, of up to FM_BLOCK pictures, by their pixels that are not
+/* Two panels of outputs, or the last one, of up to FM_BLOCK images, by their pixels that are not
    dark. A bias of -0 would tell what has been left out from what has been added: it becomes +0. */
 static void light_panels(const struct fm_step *step, const struct fm_run *run, size_t first,
                          size_t count, size_t panel)
@@ -128,23 +128,23 @@ static void light_panels(const struct fm_step *step, const struct fm_run *run, s
             for (size_t l = 0; l < 4 * VL && lane + l < lanes; l += VL)
                 v_store(rows + n * 2 * FM_PANEL + lane + l, v_load(light_row(tile, n) + l));
     }
-    float *to = run->workspace + step->out.origin + first * step->out.picture + panel * FM_PANEL;
+    float *to = run->workspace + step->out.origin + first * step->out.image + panel * FM_PANEL;
     size_t left = step->units - panel * FM_PANEL;
     for (size_t n = 0; n < count; n++)
-        store_lanes(to + n * step->out.picture, rows + n * 2 * FM_PANEL,
-                    left < lanes ? left : lanes, step->activation);
+        store_lanes(to + n * step->out.image, rows + n * 2 * FM_PANEL, left < lanes ? left : lanes,
+                    step->activation);
 }
 
-/* Jobs: (FM_PANELS_A_JOB panels of outputs, block of FM_ROWS pictures, or of FM_BLOCK by light). A
+/* Jobs: (FM_PANELS_A_JOB panels of outputs, block of FM_ROWS images, or of FM_BLOCK by light). A
    thread goes on with the panels it has begun with. */
 static void job_dense(const struct fm_plan *plan, const struct fm_step *step,
                       const struct fm_run *run, size_t job)
 {
-    size_t most = step->light ? FM_BLOCK : FM_ROWS, parts = (plan->batch + most - 1) / most;
-    size_t first = job % parts * most, panel = job / parts * FM_PANELS_A_JOB;
-    if (first >= run->pictures)
+    size_t max = step->light ? FM_BLOCK : FM_ROWS, parts = (plan->batch + max - 1) / max;
+    size_t first = job % parts * max, panel = job / parts * FM_PANELS_A_JOB;
+    if (first >= run->images)
         return;
-    size_t count = run->pictures - first < most ? run->pictures - first : most;
+    size_t count = run->images - first < max ? run->images - first : max;
     size_t panels = fm_panels(step->units) - panel;
     if (step->light)
         light_panels(step, run, first, count, panel);
@@ -165,8 +165,8 @@ static void block_dense(const struct fm_plan *plan, const struct fm_step *step,
             light_panels(step, run, first + n, count - n < FM_BLOCK ? count - n : FM_BLOCK, panel);
 }
 
-/* The gradient of the output to scratch: (panel of pictures, units rounded up to 32, 32 pictures);
-   spare units are zero, spare pictures anything. */
+/* The gradient of the output to scratch: (panel of images, units rounded up to 32, 32 images);
+   spare units are zero, spare images anything. */
 static void block_transpose_batch(const struct fm_plan *plan, const struct fm_step *step,
                                   const struct fm_run *run, size_t first, size_t count)
 {
@@ -174,21 +174,21 @@ static void block_transpose_batch(const struct fm_plan *plan, const struct fm_st
     size_t padded = fm_panels(step->units) * FM_PANEL;
     float *to =
         run->workspace + step->scratch + first / FM_PANEL * padded * FM_PANEL + first % FM_PANEL;
-    const float *from = run->workspace + step->back.origin + first * step->back.picture;
+    const float *from = run->workspace + step->back.origin + first * step->back.image;
     for (size_t unit = 0; unit < padded; unit++, to += FM_PANEL)
         for (size_t l = 0; l < count; l++)
-            to[l] = unit < step->units ? from[l * step->back.picture + unit] : 0;
+            to[l] = unit < step->units ? from[l * step->back.image + unit] : 0;
 }
 
-/* A picture's row of gradients to where it belongs: `first` counts the input's values as they
+/* An image's row of gradients to where it belongs: `first` counts the input's values as they
    lie. */
 static inline void store_dense_row(const struct fm_step *step, const struct fm_run *run,
-                                   size_t picture, size_t first, size_t count, const float *g)
+                                   size_t image, size_t first, size_t count, const float *g)
 {
     struct fm_shape row_shape = {
         .c = 1, .h = step->in_shape.h, .w = step->in_shape.w * step->in_shape.c};
-    const float *value = run->workspace + step->in.origin + picture * step->in.picture;
-    float *to = run->workspace + step->in_back.origin + picture * step->in_back.picture;
+    const float *value = run->workspace + step->in.origin + image * step->in.image;
+    float *to = run->workspace + step->in_back.origin + image * step->in_back.image;
     struct walk walk = walk_from(row_shape, first);
     size_t c = step->in_shape.c, run_length;
     for (size_t r = 0; r < count; r += run_length) {
@@ -201,23 +201,23 @@ static inline void store_dense_row(const struct fm_step *step, const struct fm_r
     }
 }
 
-/* Stores a tile of (rows of the input, pictures) as rows of pictures. It is turned as a whole
+/* Stores a tile of (rows of the input, images) as rows of images. It is turned as a whole
    first: a vector cannot be loaded at once from where single floats have just been stored. */
 static void store_dense_back(const struct fm_step *step, const struct fm_run *run, size_t first,
-                             size_t rows, size_t picture, size_t lanes, const float *tile)
+                             size_t rows, size_t image, size_t lanes, const float *tile)
 {
     float g[FM_PANEL * FM_ROWS];
     for (size_t l = 0; l < lanes; l++)
         for (size_t r = 0; r < rows; r++)
             g[l * FM_ROWS + r] = tile[r * FM_PANEL + l];
     for (size_t l = 0; l < lanes; l++)
-        store_dense_row(step, run, picture + l, first, rows, g + l * FM_ROWS);
+        store_dense_row(step, run, image + l, first, rows, g + l * FM_ROWS);
 }
 
-/* The gradient of inputs first .. first + rows - 1 (FM_ROWS at most) of pictures that are side by
-   side in scratch. The weights are used as they lie, with the pictures as lanes. */
+/* The gradient of inputs first .. first + rows - 1 (FM_ROWS at most) of images that are side by
+   side in scratch. The weights are used as they lie, with the images as lanes. */
 static void dense_back_rows(const struct fm_step *step, const struct fm_run *run, size_t first,
-                            size_t rows, size_t picture, size_t pictures)
+                            size_t rows, size_t image, size_t images)
 {
     float tile[FM_ROWS * FM_PANEL];
     size_t row[FM_ROWS], panels = fm_panels(step->units);
@@ -228,14 +228,14 @@ static void dense_back_rows(const struct fm_step *step, const struct fm_run *run
                         .inner = FM_PANEL,
                         .a_step = 1,
                         .b_step = FM_PANEL,
-                        .lanes = pictures,
+                        .lanes = images,
                         .fresh = true};
     enum { AT_ONCE = 64 };
     size_t a_tap[AT_ONCE], b_tap[AT_ONCE];
     p.a_tap = a_tap;
     p.b_tap = b_tap;
-    p.b = run->workspace + step->scratch + picture / FM_PANEL * panels * FM_PANEL * FM_PANEL +
-          picture % FM_PANEL;
+    p.b = run->workspace + step->scratch + image / FM_PANEL * panels * FM_PANEL * FM_PANEL +
+          image % FM_PANEL;
     for (size_t from = 0; from < panels; from += p.taps) {
         p.taps = panels - from < AT_ONCE ? panels - from : AT_ONCE;
         for (size_t t = 0; t < p.taps; t++) {
@@ -245,17 +245,16 @@ static void dense_back_rows(const struct fm_step *step, const struct fm_run *run
         product(&p, rows, tile);
         p.fresh = false;
     }
-    store_dense_back(step, run, first, rows, picture, pictures, tile);
+    store_dense_back(step, run, first, rows, image, images, tile);
 }
 
-/* Jobs: (panel of pictures, block of inputs). */
+/* Jobs: (panel of images, block of inputs). */
 static void job_dense_back(const struct fm_plan *plan, const struct fm_step *step,
                            const struct fm_run *run, size_t job)
 {
-    size_t first, rows, panels = fm_panels(plan->batch), picture = job % panels * FM_PANEL;
-    if (picture < run->pictures && rows_of_part(step->taps, job / panels, &first, &rows))
-        dense_back_rows(step, run, first, rows, picture,
-                        lanes_of_panel(run->pictures, job % panels));
+    size_t first, rows, panels = fm_panels(plan->batch), image = job % panels * FM_PANEL;
+    if (image < run->images && rows_of_part(step->taps, job / panels, &first, &rows))
+        dense_back_rows(step, run, first, rows, image, lanes_of_panel(run->images, job % panels));
 }
 
 static void block_dense_back(const struct fm_plan *plan, const struct fm_step *step,
@@ -283,7 +282,7 @@ static void dense_bias_gradient(const struct fm_plan *plan, const struct fm_step
     sink(plan, run, step->bias + panel * FM_PANEL, sum, FM_PANEL);
 }
 
-/* A group of pictures of the product for FM_LIT rows side by side: those whose bits are set. What
+/* A group of images of the product for FM_LIT rows side by side: those whose bits are set. What
    is left out is zero and would add nothing. */
 static void lit_tile(const struct product *p, const float *inputs, struct group k, size_t lane,
                      const uint16_t *lit, size_t groups, float *c)
@@ -295,8 +294,8 @@ static void lit_tile(const struct product *p, const float *inputs, struct group 
         for (size_t i = 0; i < 4 && n + i * FM_BLOCK < k.to; i++)
             bits |= (uint64_t)lit[(n / FM_BLOCK + i) * groups] << i * FM_BLOCK;
         for (; bits; bits &= bits - 1) {
-            size_t picture = n + (size_t)__builtin_ctzll(bits);
-            const float *a = inputs + picture * p->a_step, *b = p->b + picture * p->b_step + lane;
+            size_t image = n + (size_t)__builtin_ctzll(bits);
+            const float *a = inputs + image * p->a_step, *b = p->b + image * p->b_step + lane;
             vec b0 = v_load(b), b1 = v_load(b + VL);
             ROWS_6(STREAM_COLUMN)
         }
@@ -352,9 +351,9 @@ static void job_dense_gradient(const struct fm_plan *plan, const struct fm_step 
                         .a_tap = none,
                         .b_tap = none,
                         .taps = 1,
-                        .inner = run->pictures,
-                        .a_step = step->in.picture,
-                        .b_step = step->back.picture,
+                        .inner = run->images,
+                        .a_step = step->in.image,
+                        .b_step = step->back.image,
                         .lanes = lanes,
                         .fresh = true};
     size_t done = step->scratch ? lit_product(step, run, &p, first, rows, tile) : 0;

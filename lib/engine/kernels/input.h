@@ -14,8 +14,8 @@ static inline void gather_row(float *to, const uint8_t *from, size_t n)
         to[i] = (float)from[i] / 255.0f;
 }
 
-/* Where pictures are not dark, since what is multiplied by zero can be left out of a sum. For the
-   gradient: which pictures of the block are not dark in each FM_LIT pixels side by side, 16 bits
+/* Where images are not dark, since what is multiplied by zero can be left out of a sum. For the
+   gradient: which images of the block are not dark in each FM_LIT pixels side by side, 16 bits
    for each such group, block after block. */
 static void note_groups(const struct fm_step *step, const struct fm_run *run, size_t first,
                         size_t count)
@@ -60,8 +60,8 @@ static inline uint64_t bits_of_bytes(const uint8_t *a, const uint8_t *b, size_t 
     return (x >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
-/* For the way forward: the pixels that are not dark in a picture or the next, as bits, for every
-   other picture. */
+/* For the way forward: the pixels that are not dark in an image or the next, as bits, for every
+   other image. */
 static void note_pairs(const struct fm_step *step, const struct fm_run *run, size_t first,
                        size_t count)
 {
@@ -89,8 +89,7 @@ static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
     }
     for (size_t n = first; n < first + count; n++)
         for (size_t y = 0; y < h; y++)
-            gather_row(run->workspace + step->out.origin + n * step->out.picture +
-                           y * step->out.row,
+            gather_row(run->workspace + step->out.origin + n * step->out.image + y * step->out.row,
                        run->pixels[n] + y * w, w);
     if (step->scratch)
         note_groups(step, run, first, count);

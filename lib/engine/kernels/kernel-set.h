@@ -23,9 +23,9 @@
 #include "engine/kernels/loss.h"
 #include "engine/kernels/peak.h"
 
-extern const struct fm_kernels FM_SET;
-const struct fm_kernels FM_SET = {
-    .name = FM_SET_NAME,
+extern const struct fm_kernels FM_KERNEL_SET;
+const struct fm_kernels FM_KERNEL_SET = {
+    .name = FM_KERNEL_SET_NAME,
     .peak = peak,
     .job =
         {

@@ -2,18 +2,18 @@
 
 static float greatest(const float *row, size_t classes)
 {
-    float most = row[0];
+    float max = row[0];
     for (size_t c = 1; c < classes; c++)
-        most = row[c] > most ? row[c] : most;
-    return most;
+        max = row[c] > max ? row[c] : max;
+    return max;
 }
 
 /* e^(x - most) of a row to e, and their sum. The row is filled up to sixteens with huge negative
    numbers: e^that is nothing. */
-static float exponentials(const float *row, size_t classes, float most, float *e)
+static float exponentials(const float *row, size_t classes, float max, float *e)
 {
     float sums[16] = {0}, f[16];
-    const vec shift = v_splat(most);
+    const vec shift = v_splat(max);
     for (size_t c = 0; c < classes; c += 16) {
         for (size_t l = 0; l < 16; l += VL)
             v_store(f + l, v_splat(-3e38f));
@@ -32,10 +32,10 @@ static float exponentials(const float *row, size_t classes, float most, float *e
 static void one_loss(const struct fm_step *step, const struct fm_run *run, size_t n)
 {
     size_t classes = step->in_shape.c, room = (classes + 15) / 16 * 16;
-    const float *row = run->workspace + step->in.origin + n * step->in.picture;
+    const float *row = run->workspace + step->in.origin + n * step->in.image;
     float *e = run->workspace + step->scratch + n * room;
-    float most = greatest(row, classes);
-    float sum = exponentials(row, classes, most, e);
+    float max = greatest(row, classes);
+    float sum = exponentials(row, classes, max, e);
     for (size_t c = 0; c < classes; c += VL)
         v_store(e + c, v_div(v_load(e + c), v_splat(sum)));
     if (run->probabilities)
@@ -43,12 +43,12 @@ static void one_loss(const struct fm_step *step, const struct fm_run *run, size_
     if (!run->labels)
         return;
     size_t label = run->labels[n];
-    run->loss[n] = fm_log((double)sum) - ((double)row[label] - (double)most);
+    run->loss[n] = fm_log((double)sum) - ((double)row[label] - (double)max);
     run->correct[n] = fmnn_best_class(e, classes) == label;
     if (!run->backward)
         return;
-    float *back = run->workspace + step->in_back.origin + n * step->in_back.picture;
-    float share = 1.0f / (float)run->pictures;
+    float *back = run->workspace + step->in_back.origin + n * step->in_back.image;
+    float share = 1.0f / (float)run->images;
     for (size_t c = 0; c < classes; c++)
         back[c] = (e[c] - (c == label ? 1.0f : 0.0f)) * share;
 }

@@ -1,4 +1,4 @@
-/* pool.h -- pools of squares without overlap. Jobs: pictures. */
+/* pool.h -- pools of squares without overlap. Jobs: images. */
 
 static inline const float *pixel_at(const float *origin, const struct fm_place *place, size_t y,
                                     size_t x)
@@ -25,13 +25,13 @@ typedef vec pool_cell(const struct fm_step *step, const float *cell, size_t c);
 /* What of the cell's gradient g goes to its i-th pixel; which: what another pool_cell makes of it. */
 typedef vec pool_share(const struct fm_step *step, vec which, size_t i, vec g);
 
-static inline void pool(const struct fm_step *step, const struct fm_run *run, size_t picture,
+static inline void pool(const struct fm_step *step, const struct fm_run *run, size_t image,
                         pool_cell *become)
 {
-    if (picture >= run->pictures)
+    if (image >= run->images)
         return;
-    const float *in = run->workspace + step->in.origin + picture * step->in.picture;
-    float *out = run->workspace + step->out.origin + picture * step->out.picture;
+    const float *in = run->workspace + step->in.origin + image * step->in.image;
+    float *out = run->workspace + step->out.origin + image * step->out.image;
     size_t side = step->window.stride, channels = step->in_shape.c;
     for (size_t y = 0; y < step->out_shape.h; y++)
         for (size_t x = 0; x < step->out_shape.w; x++)
@@ -57,14 +57,14 @@ static inline void share_out(const struct fm_step *step, const float *cell, cons
         }
 }
 
-static inline void pool_back(const struct fm_step *step, const struct fm_run *run, size_t picture,
+static inline void pool_back(const struct fm_step *step, const struct fm_run *run, size_t image,
                              pool_cell *choose, pool_share *share)
 {
-    if (picture >= run->pictures)
+    if (image >= run->images)
         return;
-    const float *in = run->workspace + step->in.origin + picture * step->in.picture;
-    const float *back = run->workspace + step->back.origin + picture * step->back.picture;
-    float *to = run->workspace + step->in_back.origin + picture * step->in_back.picture;
+    const float *in = run->workspace + step->in.origin + image * step->in.image;
+    const float *back = run->workspace + step->back.origin + image * step->back.image;
+    float *to = run->workspace + step->in_back.origin + image * step->in_back.image;
     size_t side = step->window.stride, h = step->in_shape.h, w = step->in_shape.w;
     for (size_t y = 0; y < h; y += side)
         for (size_t x = 0; x < w; x += side) {
@@ -126,15 +126,15 @@ static inline vec greatest_of_cell(const struct fm_step *step, const float *cell
                                    vec *which)
 {
     size_t side = step->window.stride;
-    vec most = load_channels(cell, c, step->in_shape.c);
+    vec max = load_channels(cell, c, step->in_shape.c);
     *which = v_splat(0);
     for (size_t i = 1; i < side * side; i++) {
         vec x = load_channels(pixel_at(cell, &step->in, i / side, i % side), c, step->in_shape.c);
-        mask greater = v_greater(x, most);
-        most = v_select(greater, x, most);
+        mask greater = v_greater(x, max);
+        max = v_select(greater, x, max);
         *which = v_select(greater, v_splat((float)i), *which);
     }
-    return most;
+    return max;
 }
 
 static inline vec cell_greatest(const struct fm_step *step, const float *cell, size_t c)

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#if defined FM_SET_AVX512
+#if defined FM_KERNELS_AVX512
 #include <immintrin.h>
 enum { VL = 16, TILE = 12 };
 typedef __m512 vec;
@@ -35,7 +35,7 @@ static inline vec v_pow2(vec n) /* 2^n for whole n in -126..127 */
     return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
 }
 
-#elif defined FM_SET_AVX2
+#elif defined FM_KERNELS_AVX2
 #include <immintrin.h>
 enum { VL = 8, TILE = 6 };
 typedef __m256 vec;
@@ -60,7 +60,7 @@ static inline vec v_pow2(vec n)
     return _mm256_castsi256_ps(_mm256_slli_epi32(e, 23));
 }
 
-#elif defined FM_SET_NEON
+#elif defined FM_KERNELS_NEON
 #include <arm_neon.h>
 enum { VL = 4, TILE = 12 };
 typedef float32x4_t vec;
@@ -176,11 +176,11 @@ static inline vec v_pow2(vec n)
 #define v_prefetch(p) __builtin_prefetch(p)
 
 /* Keeps the compiler from loading a vector from memory again for each use. */
-#if defined FM_SET_AVX512
+#if defined FM_KERNELS_AVX512
 #define v_keep(a) __asm__("" : "+v"(a))
-#elif defined FM_SET_AVX2
+#elif defined FM_KERNELS_AVX2
 #define v_keep(a) __asm__("" : "+x"(a))
-#elif defined FM_SET_NEON
+#elif defined FM_KERNELS_NEON
 #define v_keep(a) __asm__("" : "+w"(a))
 #else
 #define v_keep(a) ((void)(a))
@@ -218,10 +218,10 @@ static inline float sum16(const float *f)
    expf, S. L. Moshier); relative error below 2e-7. */
 static inline vec v_exp(vec x)
 {
-    const vec most = v_splat(88.0f), least = v_splat(-87.0f);
+    const vec max = v_splat(88.0f), min = v_splat(-87.0f);
     const vec shift = v_splat(12582912.0f); /* 1.5 2^23: adding it rounds to a whole number */
-    x = v_select(v_greater(x, most), most, x);
-    x = v_select(v_greater(least, x), least, x);
+    x = v_select(v_greater(x, max), max, x);
+    x = v_select(v_greater(min, x), min, x);
     vec n = v_sub(v_fma(x, v_splat(1.44269504088896341f), shift), shift);
     vec r = v_fma(n, v_splat(-0.693359375f), x);
     r = v_fma(n, v_splat(2.12194440e-4f), r);

@@ -7,22 +7,22 @@
        gradient  for each point, V' W; to filters       dg = G' (V' W) G
 
    The gradient of the input is the same convolution of the output's gradient, with the filters
-   turned round. Points of pictures lie as (panel of channels, point, picture, tile, 32), those of a
-   product likewise but for a block of pictures, those of filters as (panel of outputs, point,
+   turned round. Points of images lie as (panel of channels, point, image, tile, 32), those of a
+   product likewise but for a block of images, those of filters as (panel of outputs, point,
    input, 32), inputs rounded up to 32 with zeros. */
 
-/* Where the points of the first tile of the first of so many pictures lie in a panel. */
-static struct spots points_of_first(const struct fm_winograd *w, size_t pictures)
+/* Where the points of the first tile of the first of so many images lie in a panel. */
+static struct spots points_of_first(const struct fm_winograd *w, size_t images)
 {
     struct spots spots;
     for (size_t i = 0; i < w->y.points; i++)
         for (size_t k = 0; k < w->x.points; k++)
-            spots.at[i * FM_MOST_POINTS + k] =
-                fm_point_row(w, pictures, i * w->x.points + k) * FM_PANEL;
+            spots.at[i * FM_MAX_POINTS + k] =
+                fm_point_row(w, images, i * w->x.points + k) * FM_PANEL;
     return spots;
 }
 
-/* The same for tile (y,x) of picture n. Only the last points are had by fewer tiles. */
+/* The same for tile (y,x) of image n. Only the last points are had by fewer tiles. */
 static struct spots points_of_tile(const struct fm_winograd *w, const struct spots *first, size_t n,
                                    size_t y, size_t x)
 {
@@ -32,21 +32,21 @@ static struct spots points_of_tile(const struct fm_winograd *w, const struct spo
         size_t row = n * (i + 1 < w->y.points ? w->y.tiles : w->y.large) + y;
         size_t on = (row * w->x.tiles + x) * FM_PANEL;
         for (size_t k = 0; k < last; k++)
-            spots.at[i * FM_MOST_POINTS + k] = first->at[i * FM_MOST_POINTS + k] + on;
-        spots.at[i * FM_MOST_POINTS + last] =
-            first->at[i * FM_MOST_POINTS + last] + (row * w->x.large + x) * FM_PANEL;
+            spots.at[i * FM_MAX_POINTS + k] = first->at[i * FM_MAX_POINTS + k] + on;
+        spots.at[i * FM_MAX_POINTS + last] =
+            first->at[i * FM_MAX_POINTS + last] + (row * w->x.large + x) * FM_PANEL;
     }
     return spots;
 }
 
-/* The pictures of a block that are at hand. */
-static inline size_t pictures_of_block(const struct fm_winograd *w, const struct fm_run *run,
-                                       size_t block)
+/* The images of a block that are at hand. */
+static inline size_t images_of_block(const struct fm_winograd *w, const struct fm_run *run,
+                                     size_t block)
 {
     size_t first = block * w->group;
-    if (first >= run->pictures)
+    if (first >= run->images)
         return 0;
-    return run->pictures - first < w->group ? run->pictures - first : w->group;
+    return run->images - first < w->group ? run->images - first : w->group;
 }
 
 /* Calls for a panel of so many pixels: they will be read, or be written, when they are due. */
@@ -60,7 +60,7 @@ static inline void fetch_pixels(const float *at, const struct fm_place *place, s
 }
 
 /* Tiles of what lies at `place` to points, all channels of a tile together, as they lie. Jobs: rows
-   of tiles of the pictures. */
+   of tiles of the images. */
 static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *step,
                             const struct fm_run *run, size_t job, const struct fm_place *place,
                             size_t channels, const struct fm_matrix *y_matrix,
@@ -69,12 +69,12 @@ static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *st
     enum { AHEAD = 2 }; /* panels: the first cache has room for so many tiles */
     const struct fm_winograd *w = step->winograd;
     size_t y = job % w->y.tiles, n = job / w->y.tiles;
-    if (n >= run->pictures)
+    if (n >= run->images)
         return;
     const struct spots first = points_of_first(w, plan->batch);
     const struct spots in_at = even_spots(place->row, place->pixel);
     const float *in =
-        run->workspace + place->origin + n * place->picture + fm_tile_start(&w->y, y) * place->row;
+        run->workspace + place->origin + n * place->image + fm_tile_start(&w->y, y) * place->row;
     for (size_t x = 0; x < w->x.tiles; x++) {
         const struct spots out_at = points_of_tile(w, &first, n, y, x);
         const float *tile = in + fm_tile_start(&w->x, x) * place->pixel;
@@ -179,7 +179,7 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
     const struct fm_winograd *w = step->winograd;
     size_t panels = fm_panels(channels), points = w->y.points * w->x.points;
     size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, first = block * w->group;
-    size_t pictures = pictures_of_block(w, run, block), point = fm_filter_point(panels);
+    size_t images = images_of_block(w, run, block), point = fm_filter_point(panels);
     const float *in = run->workspace + step->points;
     for (size_t i = 0; i < points; i++) {
         size_t tiles = w->point[i].tiles, next = i + 1 < points ? i + 1 : 0;
@@ -188,7 +188,7 @@ static void multiply_points(const struct fm_plan *plan, const struct fm_step *st
         for (size_t p = 0; p < FM_PANELS_A_JOB && panel + p < fm_panels(units); p++)
             multiply_rows(
                 in + row * FM_PANEL, in + (p ? next_row : row) * FM_PANEL, in_panel, panels,
-                pictures * tiles,
+                images * tiles,
                 run->workspace + step->filter + ((panel + p - step->panel) * points + i) * point,
                 lanes_of_panel(units, panel + p),
                 run->own +
@@ -211,7 +211,7 @@ static inline void finish_tile(const struct fm_step *step, const struct fm_run *
 {
     const struct fm_winograd *w = step->winograd;
     _Alignas(64) float tile[POINTS * FM_PANEL];
-    const struct spots tile_at = even_spots(FM_MOST_POINTS * FM_PANEL, FM_PANEL);
+    const struct spots tile_at = even_spots(FM_MAX_POINTS * FM_PANEL, FM_PANEL);
     const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, tile_y)];
     const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, tile_x)];
     const float *bias = run->weights + step->bias + panel * FM_PANEL;
@@ -219,7 +219,7 @@ static inline void finish_tile(const struct fm_step *step, const struct fm_run *
     transform_panel(rows, columns, points, in_at, FM_PANEL, tile, &tile_at, false);
     for (size_t i = 0; i < rows->rows; i++)
         for (size_t k = 0; k < columns->rows; k++)
-            finish(step, bias, tile + tile_at.at[i * FM_MOST_POINTS + k], lanes,
+            finish(step, bias, tile + tile_at.at[i * FM_MAX_POINTS + k], lanes,
                    to + i * to_place->row + k * to_place->pixel,
                    value + i * value_place->row + k * value_place->pixel);
 }
@@ -230,9 +230,9 @@ static inline void finish_block(const struct fm_step *step, const struct fm_run 
                                 const struct fm_place *value, finish_pixel *finish)
 {
     const struct fm_winograd *w = step->winograd;
-    size_t pictures = pictures_of_block(w, run, block), points = fm_winograd_rows(w, w->group);
+    size_t images = images_of_block(w, run, block), points = fm_winograd_rows(w, w->group);
     const struct spots first = points_of_first(w, w->group);
-    for (size_t g = 0; g < pictures; g++)
+    for (size_t g = 0; g < images; g++)
         for (size_t y = 0; y < w->y.tiles; y++)
             for (size_t x = 0; x < w->x.tiles; x++) {
                 const struct spots in_at = points_of_tile(w, &first, g, y, x);
@@ -268,7 +268,7 @@ static inline void finish_back(const struct fm_step *step, const float *bias, fl
     store_back(to, pixel, value, lanes, step->activation);
 }
 
-/* Jobs: (FM_PANELS_A_JOB panels of output channels, block of pictures). */
+/* Jobs: (FM_PANELS_A_JOB panels of output channels, block of images). */
 static void job_winograd_product(const struct fm_plan *plan, const struct fm_step *step,
                                  const struct fm_run *run, size_t job)
 {
@@ -279,7 +279,7 @@ static void job_winograd_product(const struct fm_plan *plan, const struct fm_ste
 }
 
 /* The gradient of the input; `out` is here the input's value. Jobs: (FM_PANELS_A_JOB panels of
-   input channels, block of pictures). */
+   input channels, block of images). */
 static void job_winograd_back(const struct fm_plan *plan, const struct fm_step *step,
                               const struct fm_run *run, size_t job)
 {
@@ -355,7 +355,7 @@ static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_st
     for (size_t i = 0; i < points; i++) {
         size_t at = fm_point_row(w, plan->batch, i) * FM_PANEL, tiles = w->point[i].tiles;
         for (size_t p = out; p < end; p++)
-            multiply_gradient(inputs + at, gradients + p * panel + at, run->pictures * tiles,
+            multiply_gradient(inputs + at, gradients + p * panel + at, run->images * tiles,
                               (plan->batch * tiles + 1) * FM_PANEL, lanes_of_panel(step->units, p),
                               run->own + ((p - out) * points + i) * GRADIENT_POINT);
     }

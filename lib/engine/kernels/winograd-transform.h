@@ -1,8 +1,8 @@
 /* transform.h -- small matrices on both sides of a tile of vectors, for winograd.h. */
 
-enum { POINTS = FM_MOST_POINTS * FM_MOST_POINTS };
+enum { POINTS = FM_MAX_POINTS * FM_MAX_POINTS };
 
-/* Where the elements of a tile lie, (y,x) at [y * FM_MOST_POINTS + x]. */
+/* Where the elements of a tile lie, (y,x) at [y * FM_MAX_POINTS + x]. */
 struct spots {
     size_t at[POINTS];
 };
@@ -10,9 +10,9 @@ struct spots {
 static inline struct spots even_spots(size_t row, size_t pixel)
 {
     struct spots spots;
-    for (size_t y = 0; y < FM_MOST_POINTS; y++)
-        for (size_t x = 0; x < FM_MOST_POINTS; x++)
-            spots.at[y * FM_MOST_POINTS + x] = y * row + x * pixel;
+    for (size_t y = 0; y < FM_MAX_POINTS; y++)
+        for (size_t x = 0; x < FM_MAX_POINTS; x++)
+            spots.at[y * FM_MAX_POINTS + x] = y * row + x * pixel;
     return spots;
 }
 
@@ -83,10 +83,10 @@ static void transform(const struct fm_matrix *y, const struct fm_matrix *x, cons
     for (size_t i = 0; i < POINTS; i++)
         middle_at[i] = i * PAIR;
     for (size_t k = 0; k < x->columns; k++)
-        combine(y, in, in_at->at + k, FM_MOST_POINTS, middle, middle_at + k, FM_MOST_POINTS, false);
+        combine(y, in, in_at->at + k, FM_MAX_POINTS, middle, middle_at + k, FM_MAX_POINTS, false);
     for (size_t i = 0; i < y->rows; i++)
-        combine(x, middle, middle_at + i * FM_MOST_POINTS, 1, out, out_at->at + i * FM_MOST_POINTS,
-                1, stream);
+        combine(x, middle, middle_at + i * FM_MAX_POINTS, 1, out, out_at->at + i * FM_MAX_POINTS, 1,
+                stream);
 }
 
 /* The same for 32 channels, of which the input has so many; the others are zero. */
@@ -100,11 +100,11 @@ static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x
             continue;
         }
         _Alignas(64) float part[POINTS * PAIR] = {0};
-        const struct spots part_at = even_spots(FM_MOST_POINTS * PAIR, PAIR);
+        const struct spots part_at = even_spots(FM_MAX_POINTS * PAIR, PAIR);
         for (size_t i = 0; i < y->columns && l < lanes; i++)
             for (size_t k = 0; k < x->columns; k++)
-                memcpy(part + part_at.at[i * FM_MOST_POINTS + k],
-                       in + l + in_at->at[i * FM_MOST_POINTS + k], (lanes - l) * sizeof *part);
+                memcpy(part + part_at.at[i * FM_MAX_POINTS + k],
+                       in + l + in_at->at[i * FM_MAX_POINTS + k], (lanes - l) * sizeof *part);
         transform(y, x, part, &part_at, out + l, out_at, stream);
     }
 }

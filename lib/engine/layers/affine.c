@@ -1,5 +1,5 @@
 /* affine.c -- the steps of layers with a weight: convolutions, and dense layers as the
-   convolution whose kernel is the whole picture. */
+   convolution whose kernel is the whole image. */
 #include "engine/layers/affine.h"
 
 bool fm_is_dense(const struct fm_step *step)
@@ -27,7 +27,7 @@ void fm_count_work(const struct fm_builder *builder, struct fm_step *step)
         step->flops_done = (uint64_t)2 * step->winograd->products * step->units * step->in_shape.c;
 }
 
-void fm_at_least(size_t *room, size_t floats)
+void fm_raise_to(size_t *room, size_t floats)
 {
     if (*room < floats)
         *room = floats;
@@ -67,7 +67,7 @@ static int input_gradient(struct fm_builder *builder, struct fm_step step, struc
     if (!fm_mul(step.jobs * FM_PANEL, step.window.kernel_h * step.window.kernel_w * step.units,
                 &room))
         return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu", batch);
-    fm_at_least(&builder->scratch_floats, room);
+    fm_raise_to(&builder->scratch_floats, room);
     if (fm_add_step(builder, &step, err) != 0)
         return -1;
     fm_count_work(builder, &step);
@@ -76,13 +76,13 @@ static int input_gradient(struct fm_builder *builder, struct fm_step step, struc
     return fm_add_step(builder, &step, err);
 }
 
-/* The output's gradient laid ready with the pictures side by side. */
+/* The output's gradient laid ready with the images side by side. */
 static int add_transpose(struct fm_builder *builder, struct fm_step *step, struct fmnn_error *err)
 {
     step->kind = FM_JOB_transpose_batch;
     step->block = FM_BLOCK;
-    if (fm_take_room(builder, fm_panels(builder->plan->batch) * FM_PANEL,
-                     fm_panels(step->units) * FM_PANEL, &step->scratch, err) != 0 ||
+    if (fm_reserve(builder, fm_panels(builder->plan->batch) * FM_PANEL,
+                   fm_panels(step->units) * FM_PANEL, &step->scratch, err) != 0 ||
         fm_add_step(builder, step, err) != 0)
         return -1;
     step->block = 0;

@@ -11,9 +11,9 @@ struct fm_frame fm_affine_frame(const struct fm_layer *, struct fm_shape in);
 /* Fills in what a profile has to know of a step: the work of one of the layer's products. */
 void fm_count_work(const struct fm_builder *, struct fm_step *);
 /* Makes room so many floats large, if it is not yet. */
-void fm_at_least(size_t *room, size_t floats);
+void fm_raise_to(size_t *room, size_t floats);
 
-/* The kernel is the whole input: one output pixel, and every weight is used once a picture. */
+/* The kernel is the whole input: one output pixel, and every weight is used once an image. */
 bool fm_is_dense(const struct fm_step *);
 /* A dense layer that is too large for a cache: both its gradients are had in one pass. */
 bool fm_in_one_pass(const struct fm_step *);

@@ -3,19 +3,19 @@
 
 #include <stdio.h>
 
-enum { MOST_FILTERS = 65536, MOST_KERNEL = 255 };
+enum { MAX_FILTERS = 65536, MAX_KERNEL = 255 };
 
 static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {
-    if (fm_word_count(words, "the number of filters", MOST_FILTERS, &layer->units, err) != 0 ||
-        fm_word_size(words, MOST_KERNEL, &layer->kernel_h, &layer->kernel_w, err) != 0)
+    if (fm_word_count(words, "the number of filters", MAX_FILTERS, &layer->units, err) != 0 ||
+        fm_word_size(words, MAX_KERNEL, &layer->kernel_h, &layer->kernel_w, err) != 0)
         return -1;
     for (; words->next < words->count; words->next++) {
         if (!strcmp(words->word[words->next], "valid")) {
             layer->valid = true;
         } else if (!strcmp(words->word[words->next], "stride")) {
             words->next++;
-            if (fm_word_count(words, "the stride", MOST_KERNEL, &layer->stride, err) != 0)
+            if (fm_word_count(words, "the stride", MAX_KERNEL, &layer->stride, err) != 0)
                 return -1;
             words->next--;
         } else {
@@ -69,7 +69,7 @@ static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
 }
 
 /* PyTorch's Conv2d pads "same" by itself, but not where it strides: a ZeroPad2d stands before
-   it, even one that happens to pad nothing, so that the names do not depend on the picture's
+   it, even one that happens to pad nothing, so that the names do not depend on the image's
    size. */
 static size_t modules_before(const struct fm_layer *layer)
 {

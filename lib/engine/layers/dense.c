@@ -6,14 +6,14 @@
 
 #include <stdio.h>
 
-enum { MOST_UNITS = 1048576 };
+enum { MAX_UNITS = 1048576 };
 
 static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {
     if (words->next < words->count && !strcmp(words->word[words->next], "classes")) {
         words->next++;
         layer->units = FM_CLASSES;
-    } else if (fm_word_count(words, "the number of units", MOST_UNITS, &layer->units, err) != 0) {
+    } else if (fm_word_count(words, "the number of units", MAX_UNITS, &layer->units, err) != 0) {
         return -1;
     }
     fm_word_activation(words, &layer->activation);

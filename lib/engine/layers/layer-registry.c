@@ -16,20 +16,20 @@ const char *fm_next_word(struct fm_words *words)
     return words->next < words->count ? words->word[words->next++] : NULL;
 }
 
-int fm_word_count(struct fm_words *words, const char *what, size_t most, size_t *value,
+int fm_word_count(struct fm_words *words, const char *what, size_t max, size_t *value,
                   struct fmnn_error *err)
 {
     const char *word = fm_next_word(words);
     uint64_t number;
     if (!word)
         return fm_fail(err, FMNN_USAGE, "%s is missing", what);
-    if (!fm_parse_unsigned(word, most, &number) || number < 1)
-        return fm_fail(err, FMNN_USAGE, "%s '%s' is not a number in 1..%zu", what, word, most);
+    if (!fm_parse_unsigned(word, max, &number) || number < 1)
+        return fm_fail(err, FMNN_USAGE, "%s '%s' is not a number in 1..%zu", what, word, max);
     *value = (size_t)number;
     return 0;
 }
 
-int fm_word_size(struct fm_words *words, size_t most, size_t *h, size_t *w, struct fmnn_error *err)
+int fm_word_size(struct fm_words *words, size_t max, size_t *h, size_t *w, struct fmnn_error *err)
 {
     const char *word = fm_next_word(words);
     if (!word)
@@ -41,7 +41,7 @@ int fm_word_size(struct fm_words *words, size_t most, size_t *h, size_t *w, stru
     if (good) {
         memcpy(rows, word, length);
         rows[length] = 0;
-        good = fm_parse_unsigned(rows, most, &a) && fm_parse_unsigned(word + length + 1, most, &b);
+        good = fm_parse_unsigned(rows, max, &a) && fm_parse_unsigned(word + length + 1, max, &b);
     }
     if (!good || a < 1 || b < 1)
         return fm_fail(err, FMNN_USAGE, "'%s' is not a kernel's size, such as 3x3", word);

@@ -6,11 +6,11 @@
 
 #include "engine/plan.h"
 
-enum { MOST_SIDE = 255 };
+enum { MAX_SIDE = 255 };
 
 static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {
-    return fm_word_count(words, "the side of the pool", MOST_SIDE, &layer->units, err);
+    return fm_word_count(words, "the side of the pool", MAX_SIDE, &layer->units, err);
 }
 
 static void print(const struct fm_layer *layer, char *text, size_t size)
@@ -55,7 +55,7 @@ static int average_back(struct fm_builder *builder, const struct fm_node *node,
     return node->input ? add(builder, node, FM_JOB_avgpool_back, err) : 0;
 }
 
-static int most(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+static int max(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
 {
     return add(builder, node, FM_JOB_maxpool, err);
 }
@@ -83,6 +83,6 @@ const struct fm_layer_type fm_maxpool = {
     .print = print,
     .shape = shape,
     .window = window,
-    .forward = most,
+    .forward = max,
     .backward = most_back,
 };

@@ -15,8 +15,8 @@ static size_t panels_of_part(size_t filter, size_t blocks)
 {
     enum { CACHE = 1 << 21, JOBS = 16 };
     size_t panels = CACHE / filter / FM_PANELS_A_JOB * FM_PANELS_A_JOB;
-    size_t least = (JOBS + blocks - 1) / blocks * FM_PANELS_A_JOB;
-    return panels > least ? panels : least;
+    size_t min = (JOBS + blocks - 1) / blocks * FM_PANELS_A_JOB;
+    return panels > min ? panels : min;
 }
 
 /* Filters to points, and the product with them, part by part of the outputs. */
@@ -25,12 +25,12 @@ static int add_parts(struct fm_builder *builder, const struct fm_step *step,
                      struct fmnn_error *err)
 {
     size_t blocks = fm_winograd_blocks(step->winograd, builder->plan->batch);
-    size_t most = panels_of_part(filter, blocks), count;
+    size_t max = panels_of_part(filter, blocks), count;
     struct fm_step product = *step;
     fm_count_work(builder, &product);
     for (size_t panel = 0; panel < fm_panels(out); panel += count) {
-        count = fm_panels(out) - panel < most ? fm_panels(out) - panel : most;
-        fm_at_least(&builder->filter_floats, count * filter);
+        count = fm_panels(out) - panel < max ? fm_panels(out) - panel : max;
+        fm_raise_to(&builder->filter_floats, count * filter);
         struct fm_step before = *step;
         before.kind = filter_kind;
         before.panel = product.panel = panel;
@@ -89,8 +89,8 @@ int fm_choose_points(struct fm_builder *builder, const struct fm_node *node, str
          count_points(builder, *forward, builder->training ? out.c : in.c, &floats, err) != 0) ||
         (*back && count_points(builder, *back, out.c, &more, err) != 0))
         return -1;
-    fm_at_least(&builder->shared_floats, floats);
-    fm_at_least(&builder->shared_floats, more);
+    fm_raise_to(&builder->shared_floats, floats);
+    fm_raise_to(&builder->shared_floats, more);
     return 0;
 }
 
@@ -107,7 +107,7 @@ static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
                        builder->plan->batch);
     if (count_points(builder, w, in, &points, err) != 0)
         return -1;
-    fm_at_least(&builder->plan->own_floats,
+    fm_raise_to(&builder->plan->own_floats,
                 FM_PANELS_A_JOB * fm_winograd_rows(w, w->group) * FM_PANEL);
     struct fm_step input = *step;
     input.kind = FM_JOB_winograd_input;
@@ -127,9 +127,9 @@ int fm_points_forward(struct fm_builder *builder, struct fm_step *step, struct f
     step->kind = FM_JOB_winograd_product;
     step->points = builder->shared;
     if (builder->training) {
-        if (fm_take_room(builder, fm_panels(step->in_shape.c),
-                         fm_winograd_rows(step->winograd, batch) * FM_PANEL, &builder->points[id],
-                         err) != 0)
+        if (fm_reserve(builder, fm_panels(step->in_shape.c),
+                       fm_winograd_rows(step->winograd, batch) * FM_PANEL, &builder->points[id],
+                       err) != 0)
             return -1;
         step->points = builder->points[id];
     }
@@ -149,7 +149,7 @@ int fm_points_input_gradient(struct fm_builder *builder, struct fm_step *step,
     step->in = builder->gradient[step->node->output];
     step->in.origin -= (window->kernel_h - 1 - window->top) * step->in.row +
                        (window->kernel_w - 1 - window->left) * step->in.pixel;
-    fm_at_least(&builder->plan->own_floats,
+    fm_raise_to(&builder->plan->own_floats,
                 window->kernel_h * window->kernel_w * FM_PANEL * FM_PANEL);
     return add_winograd(builder, step, FM_JOB_winograd_turned_filter, step->units, step->in_shape.c,
                         err);
@@ -174,7 +174,7 @@ int fm_points_gradient(struct fm_builder *builder, const struct fm_node *node,
     fm_count_work(builder, &step);
     step.points = builder->points[node->input];
     step.jobs = fm_pairs(step.units) * fm_panels(step.in_shape.c);
-    fm_at_least(&builder->plan->own_floats,
+    fm_raise_to(&builder->plan->own_floats,
                 (FM_PANELS_A_JOB * winograd_points(w) * (FM_PANEL + 1) +
                  step.window.kernel_h * step.window.kernel_w * FM_PANEL) *
                     FM_PANEL);

@@ -20,7 +20,7 @@ int fm_optimizer_find(const char *name, struct fmnn_error *err)
         if (!strcmp(name, names[i]))
             return i;
     }
-    const char *nearest = fmnn_nearest(name, names);
+    const char *nearest = fmnn_suggest(name, names);
     if (nearest)
         return fm_fail(err, FMNN_USAGE, "unknown optimizer '%s'; did you mean '%s'?", name,
                        nearest);
