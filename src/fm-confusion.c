@@ -1,6 +1,6 @@
-/* fm-confusion.c -- judges predictions: the confusion matrix and the figures that follow from it.
+/* fm-confusion.c -- evaluates predictions: the confusion matrix and the metrics that follow from it.
 
-   Contents: 1. Options  2. Judging  3. main */
+   Contents: 1. Options  2. Evaluation  3. main */
 #include "confusion/fm-confusion.h"
 #include "common/predictions.h"
 
@@ -26,65 +26,65 @@ enum {
 };
 
 static const struct option_row rows[] = {
-    {0, NULL, NULL, "What is read"},
+    {0, NULL, NULL, "Input"},
     {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {OPT_SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, p0_WORD ..."},
-    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
-    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
-    {0, NULL, NULL, "What is printed"},
+    {OPT_SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, p0_WORD, ..."},
+    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "where to find the class names"},
+    {'d', "data", "DIR", "the data directory, of images train:N and test:N"},
+    {0, NULL, NULL, "Output"},
     {'f', "format", "FORMAT", "text, numpy, tsv, json or markdown [text]"},
     {OPT_NORMALIZE, "normalize", "true|pred|all",
-     "shares of the true class, the predicted, or all"},
-    {OPT_REPORT, "report", NULL, "precision, recall, F1 and support of each class"},
-    {OPT_DIGITS, "digits", "N", "of the report, after the point [2]"},
-    {OPT_PAIRS, "pairs", "N", "the N pairs of classes most confused"},
-    {OPT_TOP, "top", "K", "how many are of the K most probable classes"},
+     "fractions of the true, the predicted, or all rows"},
+    {OPT_REPORT, "report", NULL, "precision, recall, F1 score and support per class"},
+    {OPT_DIGITS, "digits", "N", "digits after the decimal point in the report [2]"},
+    {OPT_PAIRS, "pairs", "N", "the N most frequent confusions of two classes"},
+    {OPT_TOP, "top", "K", "top-K accuracy"},
     {OPT_RELIABILITY, "reliability", NULL, "accuracy by confidence"},
-    {OPT_BINS, "bins", "N", "of confidence [10]"},
-    {OPT_MIN_ACCURACY, "min-accuracy", "X", "exit 1 when the accuracy, 0..1, is below X"},
-    {0, NULL, NULL, "Two predictions"},
-    {OPT_AGAINST, "against", "FILE", "compare with the predictions of FILE, by image"},
-    {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "with predicted_WORD, of FILE or TABLE"},
-    {OPT_LIST, "list", "WHICH", "images that first|second|one|neither has right"},
+    {OPT_BINS, "bins", "N", "number of confidence bins [10]"},
+    {OPT_MIN_ACCURACY, "min-accuracy", "X", "exit with status 1 below this accuracy, 0..1"},
+    {0, NULL, NULL, "Comparison"},
+    {OPT_AGAINST, "against", "FILE", "compare with FILE's predictions, by image"},
+    {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "compare with the column predicted_WORD"},
+    {OPT_LIST, "list", "WHICH", "images that first|second|one|neither gets right"},
     {0, NULL, NULL, NULL},
 };
 
 static const struct program program = {
     .name = "fm-confusion",
     .synopsis = "[OPTION]... [TABLE]",
-    .purpose = "Judge the predictions of a table: confusion matrix, accuracy, figures a class.",
+    .purpose = "Evaluate predictions: confusion matrix, accuracy, and per-class metrics.",
     .options = rows,
-    .negative = "--min-accuracy is missed",
+    .negative = "the accuracy is below --min-accuracy",
 };
 
 static const char *const format_names[] = {"text", "numpy", "tsv", "json", "markdown", NULL};
-static void (*const formats[])(const struct judgement *) = {print_text, print_numpy, print_tsv,
-                                                            print_json, print_markdown};
+static void (*const formats[])(const struct evaluation *) = {print_text, print_numpy, print_tsv,
+                                                             print_json, print_markdown};
 static const char *const normalize_names[] = {"true", "pred", "all", NULL};
 static const char *const list_names[] = {"first", "second", "one", "neither", NULL};
-static const unsigned lists[] = {1U << FIRST_RIGHT, 1U << SECOND_RIGHT,
-                                 1U << FIRST_RIGHT | 1U << SECOND_RIGHT, 1U << NEITHER_RIGHT};
+static const unsigned lists[] = {1U << FIRST_CORRECT, 1U << SECOND_CORRECT,
+                                 1U << FIRST_CORRECT | 1U << SECOND_CORRECT, 1U << NEITHER_CORRECT};
 
 struct settings {
     struct matrix_request input;
-    struct against_request against;
+    struct comparison_request compare;
     bool format_given, bins_given;
-    void (*print)(const struct judgement *); /* in the format wanted */
+    void (*print)(const struct evaluation *); /* in the format of --format */
     bool normalized;
     enum fmnn_normalize normalize;
     bool report, pairs, digits_given;
     int digits;
-    size_t most_pairs;
-    double min_accuracy; /* below 0: not asked */
+    size_t max_pairs;
+    double min_accuracy; /* below 0: not given */
 };
 
 static bool compares(const struct settings *settings)
 {
-    return settings->against.file || settings->against.suffix;
+    return settings->compare.file || settings->compare.suffix;
 }
 
-/* How many kinds of output besides the plain matrix. */
-static int kinds_wanted(const struct settings *settings)
+/* The number of outputs that were asked for besides the matrix. */
+static int count_outputs(const struct settings *settings)
 {
     return settings->report + settings->pairs + settings->normalized +
            settings->input.must_calibrate + (settings->input.top > 0);
@@ -92,26 +92,27 @@ static int kinds_wanted(const struct settings *settings)
 
 static void check_comparison(const struct settings *settings)
 {
-    const char *file = settings->against.file, *table = settings->input.table;
-    if (settings->against.list && !compares(settings))
+    const char *file = settings->compare.file, *table = settings->input.table;
+    if (settings->compare.list && !compares(settings))
         usage_error("--list needs --against FILE or --against-suffix WORD");
-    if (settings->against.list && (settings->format_given || kinds_wanted(settings)))
-        usage_error("--list prints images, and nothing else that can be asked for");
+    if (settings->compare.list && (settings->format_given || count_outputs(settings)))
+        usage_error("--list prints rows only: it cannot be combined with --format or other output");
     if (file && !strcmp(file, "-") && (!table || !strcmp(table, "-")))
-        usage_error("both tables cannot come from standard input");
-    if (!file && settings->against.suffix && settings->input.suffix &&
-        !strcmp(settings->against.suffix, settings->input.suffix))
-        usage_error("--suffix and --against-suffix name the same predictions");
+        usage_error("TABLE and --against cannot both be standard input");
+    if (!file && settings->compare.suffix && settings->input.suffix &&
+        !strcmp(settings->compare.suffix, settings->input.suffix))
+        usage_error("--suffix and --against-suffix select the same predictions");
 }
 
 static void check_together(const struct settings *settings)
 {
     bool tsv = settings->print == print_tsv, json = settings->print == print_json;
-    if (tsv && kinds_wanted(settings) + compares(settings) > 1)
-        usage_error("--format tsv prints one table: --report, --pairs, --normalize, --top, "
-                    "--reliability and --against exclude each other");
+    if (tsv && count_outputs(settings) + compares(settings) > 1)
+        usage_error(
+            "--format tsv prints a single table: choose one of --report, --pairs, --normalize, "
+            "--top, --reliability and --against");
     if (settings->digits_given && (!settings->report || tsv || json))
-        note("--digits changes nothing without --report, nor in tsv and json");
+        note("--digits has no effect: it needs --report, and a format other than tsv or json");
     check_comparison(settings);
 }
 
@@ -139,7 +140,7 @@ static void set_option(struct settings *settings, int code)
         break;
     case OPT_PAIRS:
         settings->pairs = true;
-        settings->most_pairs = (size_t)option_unsigned("--pairs", optarg, 1, UINT32_MAX);
+        settings->max_pairs = (size_t)option_unsigned("--pairs", optarg, 1, UINT32_MAX);
         break;
     case OPT_TOP:
         settings->input.top =
@@ -154,13 +155,13 @@ static void set_option(struct settings *settings, int code)
             (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_MAX_BINS);
         break;
     case OPT_AGAINST:
-        settings->against.file = optarg;
+        settings->compare.file = optarg;
         break;
     case OPT_AGAINST_SUFFIX:
-        settings->against.suffix = option_suffix("--against-suffix", optarg);
+        settings->compare.suffix = option_suffix("--against-suffix", optarg);
         break;
     case OPT_LIST:
-        settings->against.list = lists[option_word("--list", optarg, list_names)];
+        settings->compare.list = lists[option_word("--list", optarg, list_names)];
         break;
     case OPT_MIN_ACCURACY:
         settings->min_accuracy = option_double("--min-accuracy", optarg, 0, 1);
@@ -169,7 +170,7 @@ static void set_option(struct settings *settings, int code)
         settings->input.classes = optarg;
         break;
     case OPT_ONLY:
-        settings->input.only = settings->against.only = optarg;
+        settings->input.only = settings->compare.only = optarg;
         break;
     case OPT_SUFFIX:
         settings->input.suffix = option_suffix("--suffix", optarg);
@@ -180,7 +181,7 @@ static void set_option(struct settings *settings, int code)
 static struct settings read_options(int argc, char **argv)
 {
     struct settings settings = {
-        .input = {.purpose = "judge", .entropy = true, .bins = DEFAULT_BINS},
+        .input = {.purpose = "evaluate", .entropy = true, .bins = DEFAULT_BINS},
         .print = print_text,
         .digits = 2,
         .min_accuracy = -1};
@@ -194,28 +195,56 @@ static struct settings read_options(int argc, char **argv)
     return settings;
 }
 
-/* ---- 2. Judging ---- */
+/* ---- 2. Evaluation ---- */
 
-/* Prints in the format asked for. */
-static void judge(const struct matrix *matrix, const struct comparison *comparison,
-                  const struct settings *settings)
+static void make_names(struct evaluation *e, const struct matrix *matrix)
+{
+    e->named = matrix->names != NULL;
+    e->classes = fmnn_confusion_classes(matrix->counts);
+    e->name = allocate(e->classes, sizeof *e->name);
+    for (size_t i = 0; i < e->classes; i++)
+        e->name[i] = matrix_class(matrix, i);
+}
+
+static void make_report(struct evaluation *e)
 {
     struct fmnn_error error;
-    const struct fmnn_confusion *counts = matrix->counts;
-    struct fmnn_pair *pairs = NULL;
-    double *share = NULL;
-    struct fmnn_report *report = fmnn_confusion_report(counts, &error);
-    if (!report)
+    e->report = fmnn_confusion_report(e->matrix, &error);
+    if (!e->report)
         die_error(&error);
-    struct judgement j = {
-        .matrix = counts,
-        .classes = fmnn_confusion_classes(counts),
-        .named = matrix->names != NULL,
-        .report = report,
+    if (e->report->unpredicted || e->report->unsupported)
+        info("precision is undefined for %zu of %zu classes (never predicted) and recall for %zu "
+             "(no rows): shown as 0",
+             e->report->unpredicted, e->classes, e->report->unsupported);
+}
+
+static void make_fractions(struct evaluation *e, enum fmnn_normalize how)
+{
+    struct fmnn_error error;
+    e->normalize = normalize_names[how];
+    e->fraction = fmnn_confusion_fractions(e->matrix, how, &error);
+    if (!e->fraction)
+        die_error(&error);
+}
+
+static void make_pairs(struct evaluation *e, size_t max)
+{
+    struct fmnn_error error;
+    e->pairs_wanted = true;
+    if (fmnn_confusion_pairs(e->matrix, &e->pair, &e->pairs, &error) != 0)
+        die_error(&error);
+    if (e->pairs > max)
+        e->pairs = max;
+}
+
+static struct evaluation evaluate(const struct matrix *matrix,
+                                  const struct comparison_counts *comparison,
+                                  const struct settings *settings)
+{
+    struct evaluation e = {
+        .matrix = matrix->counts,
         .report_wanted = settings->report,
         .digits = settings->digits,
-        .normalize = normalize_names[settings->normalize],
-        .pairs_wanted = settings->pairs,
         .skipped = matrix->skipped,
         .cross_entropy = matrix->cross_entropy,
         .top = settings->input.top,
@@ -223,69 +252,73 @@ static void judge(const struct matrix *matrix, const struct comparison *comparis
         .calibration = matrix->calibration,
         .reliability_wanted = settings->input.must_calibrate,
         .comparison = comparison,
-        .other = settings->against.file ? settings->against.file : settings->against.suffix,
+        .other = settings->compare.file ? settings->compare.file : settings->compare.suffix,
     };
-    if (settings->normalized &&
-        !(share = fmnn_confusion_fractions(counts, settings->normalize, &error)))
-        die_error(&error);
-    if (settings->pairs && fmnn_confusion_pairs(counts, &pairs, &j.pairs, &error) != 0)
-        die_error(&error);
-    j.share = share;
-    j.pair = pairs;
-    if (j.pairs > settings->most_pairs)
-        j.pairs = settings->most_pairs;
-    j.name = allocate(j.classes, sizeof *j.name);
-    for (size_t i = 0; i < j.classes; i++)
-        j.name[i] = matrix_class(matrix, i);
-    if (report->unpredicted || report->unsupported)
-        info("%zu of %zu classes have no precision, for none was predicted, and %zu no recall, for "
-             "there is none: 0 stands for those",
-             report->unpredicted, j.classes, report->unsupported);
-    settings->print(&j);
-    for (size_t i = 0; i < j.classes; i++)
-        free(j.name[i]);
-    free(j.name);
-    free(pairs);
-    free(share);
-    free(report);
+    make_names(&e, matrix);
+    make_report(&e);
+    if (settings->normalized)
+        make_fractions(&e, settings->normalize);
+    if (settings->pairs)
+        make_pairs(&e, settings->max_pairs);
+    return e;
 }
 
-double top_share(const struct judgement *judgement)
+static void free_evaluation(struct evaluation *e)
 {
-    return (double)judgement->top_correct / (double)fmnn_confusion_total(judgement->matrix);
+    for (size_t i = 0; i < e->classes; i++)
+        free(e->name[i]);
+    free(e->name);
+    free(e->report);
+    free(e->fraction);
+    free(e->pair);
 }
 
-struct verdict verdict_of(const struct comparison *comparison)
+double top_accuracy(const struct evaluation *e)
 {
-    const uint64_t *n = comparison->rows;
-    struct verdict v = {.test = fmnn_mcnemar(n[FIRST_RIGHT], n[SECOND_RIGHT])};
+    return (double)e->top_correct / (double)fmnn_confusion_total(e->matrix);
+}
+
+struct comparison_metrics comparison_metrics(const struct comparison_counts *counts)
+{
+    const uint64_t *n = counts->rows;
+    struct comparison_metrics m = {.test = fmnn_mcnemar(n[FIRST_CORRECT], n[SECOND_CORRECT])};
     for (size_t i = 0; i < AGREEMENTS; i++)
-        v.rows += n[i];
-    v.here = (double)(n[BOTH_RIGHT] + n[FIRST_RIGHT]) / (double)v.rows;
-    v.there = (double)(n[BOTH_RIGHT] + n[SECOND_RIGHT]) / (double)v.rows;
-    return v;
+        m.rows += n[i];
+    m.accuracy = (double)(n[BOTH_CORRECT] + n[FIRST_CORRECT]) / (double)m.rows;
+    m.accuracy_against = (double)(n[BOTH_CORRECT] + n[SECOND_CORRECT]) / (double)m.rows;
+    return m;
 }
 
 /* ---- 3. main ---- */
 
+static struct matrix read_tables(const struct settings *settings, struct comparison_counts *counts)
+{
+    struct matrix_request input = settings->input;
+    struct comparison *comparison = compares(settings) ? comparison_open(&settings->compare) : NULL;
+    if (comparison) {
+        input.each = comparison_row;
+        input.context = comparison;
+    }
+    struct matrix matrix = matrix_read(&input);
+    if (settings->bins_given && !matrix.calibration)
+        note("--bins has no effect: there are no confidences");
+    if (comparison)
+        *counts = comparison_finish(comparison);
+    comparison_close(comparison);
+    return matrix;
+}
+
 int main(int argc, char **argv)
 {
     program_start(&program);
-    struct settings settings = read_options(argc, argv);
-    struct comparison comparison = {0};
-    struct against *against = compares(&settings) ? against_open(&settings.against) : NULL;
-    if (against) {
-        settings.input.each = against_row;
-        settings.input.context = against;
+    const struct settings settings = read_options(argc, argv);
+    struct comparison_counts counts;
+    struct matrix matrix = read_tables(&settings, &counts);
+    if (!settings.compare.list) {
+        struct evaluation e = evaluate(&matrix, compares(&settings) ? &counts : NULL, &settings);
+        settings.print(&e);
+        free_evaluation(&e);
     }
-    struct matrix matrix = matrix_read(&settings.input);
-    if (settings.bins_given && !matrix.calibration)
-        note("--bins changes nothing where there are no confidences");
-    if (against)
-        comparison = against_result(against);
-    against_close(against);
-    if (!settings.against.list)
-        judge(&matrix, against ? &comparison : NULL, &settings);
     double accuracy = fmnn_confusion_accuracy(matrix.counts);
     matrix_free(&matrix);
     if (accuracy < settings.min_accuracy) {

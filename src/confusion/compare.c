@@ -1,27 +1,27 @@
-/* against.c -- two predictions of the same images. The second table is held as a sorted list of
-   its images, the first one streams.
+/* compare.c -- compares two predictions of the same images. The second table is held as a sorted
+   list of its images; the first is streamed.
 
-   Contents: 1. The second table  2. Rows of the first  3. The end */
+   Contents: 1. The second table  2. Rows of the first table  3. The result */
 #include "confusion/compare.h"
 
 struct entry {
     char *image;
     int label, predicted; /* -1: none */
     size_t line;
-    bool met; /* the first table has it too */
+    bool matched; /* the first table has it too */
 };
 
-struct against {
-    const struct against_request *request;
+struct comparison {
+    const struct comparison_request *request;
     char *name;      /* of the second table */
-    char *predicted; /* the name of the second prediction's column */
+    char *predicted; /* name of the second prediction's column */
     struct entry *entries;
     size_t count, capacity;
-    /* Columns of the first table, known from its first row on. */
+    /* Of the first table, known from its first row on. */
     bool started;
-    size_t image, second;
+    size_t image, second; /* columns */
     char *first_name;
-    struct comparison result;
+    struct comparison_counts counts;
 };
 
 /* ---- 1. The second table ---- */
@@ -33,25 +33,25 @@ static int compare_entries(const void *a, const void *b)
     return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-/* Sorted rather than hashed: no choice of names makes that slow. */
-static void sort_entries(struct against *a)
+/* Sorted, not hashed: no choice of names makes sorting slow. */
+static void sort_entries(struct comparison *c)
 {
-    if (a->count)
-        qsort(a->entries, a->count, sizeof *a->entries, compare_entries);
-    for (size_t i = 1; i < a->count; i++)
-        if (!strcmp(a->entries[i - 1].image, a->entries[i].image))
-            die("%s:%zu: image '%.200s' again, as in line %zu", a->name, a->entries[i].line,
-                a->entries[i].image, a->entries[i - 1].line);
+    if (c->count)
+        qsort(c->entries, c->count, sizeof *c->entries, compare_entries);
+    for (size_t i = 1; i < c->count; i++)
+        if (!strcmp(c->entries[i - 1].image, c->entries[i].image))
+            die("%s:%zu: image '%.200s' again, first in line %zu: no image may occur twice",
+                c->name, c->entries[i].line, c->entries[i].image, c->entries[i - 1].line);
 }
 
-static void read_entries(struct against *a)
+static void read_entries(struct comparison *c)
 {
-    const struct against_request *request = a->request;
+    const struct comparison_request *request = c->request;
     struct fmnn_table *table = open_table(request->file, FMNN_TABLE_ROWS, NULL);
     struct fmnn_error error;
-    size_t image = need_column(table, "image"), predicted = need_column(table, a->predicted);
+    size_t image = need_column(table, "image"), predicted = need_column(table, c->predicted);
     int label = fmnn_table_find(table, "label");
-    a->name = text_format("%s", fmnn_table_name(table));
+    c->name = text_format("%s", fmnn_table_name(table));
     if (request->only && fmnn_table_find(table, "split") >= 0 &&
         fmnn_table_only(table, request->only, &error) != 0)
         die_error(&error);
@@ -60,141 +60,143 @@ static void read_entries(struct against *a)
                               .label = label < 0 ? -1 : row_label(table, (size_t)label, 0),
                               .predicted = row_label(table, predicted, 0),
                               .line = fmnn_table_line(table)};
-        grow((void **)&a->entries, &a->capacity, a->count + 1, sizeof *a->entries);
-        a->entries[a->count++] = entry;
+        grow((void **)&c->entries, &c->capacity, c->count + 1, sizeof *c->entries);
+        c->entries[c->count++] = entry;
     }
     fmnn_table_close(table);
-    sort_entries(a);
+    sort_entries(c);
 }
 
-struct against *against_open(const struct against_request *request)
+struct comparison *comparison_open(const struct comparison_request *request)
 {
-    struct against *a = allocate(1, sizeof *a);
-    a->request = request;
-    a->predicted = suffixed("predicted", request->suffix);
+    struct comparison *c = allocate(1, sizeof *c);
+    c->request = request;
+    c->predicted = suffixed("predicted", request->suffix);
     if (request->file)
-        read_entries(a);
-    return a;
+        read_entries(c);
+    return c;
 }
 
-/* ---- 2. Rows of the first ---- */
+/* ---- 2. Rows of the first table ---- */
 
 static const char added[] = "predicted_against";
 
-/* Lists have the second prediction as a column, which --suffix against names. */
-static void print_header(const struct against *a, const struct fmnn_table *table)
+/* A list has the second prediction in a column that --suffix against selects. */
+static void print_header(const struct comparison *c, const struct fmnn_table *table)
 {
     size_t columns = fmnn_table_columns(table);
-    if (a->request->file && fmnn_table_find(table, added) >= 0)
-        die("%s: there is a column '%s' already", fmnn_table_name(table), added);
+    if (c->request->file && fmnn_table_find(table, added) >= 0)
+        die("%s: --list adds a column '%s', but the table already has one", fmnn_table_name(table),
+            added);
     for (size_t i = 0; i < columns; i++)
         printf("%s%s", i ? "\t" : "", fmnn_table_column(table, i));
-    printf(a->request->file ? "\t%s\n" : "\n", added);
+    printf(c->request->file ? "\t%s\n" : "\n", added);
 }
 
-static void start(struct against *a, const struct fmnn_table *table)
+static void start(struct comparison *c, const struct fmnn_table *table)
 {
-    a->started = true;
-    a->first_name = text_format("%s", fmnn_table_name(table));
-    if (a->request->file)
-        a->image = need_column(table, "image");
+    c->started = true;
+    c->first_name = text_format("%s", fmnn_table_name(table));
+    if (c->request->file)
+        c->image = need_column(table, "image");
     else
-        a->second = need_column(table, a->predicted);
-    if (a->request->list)
-        print_header(a, table);
+        c->second = need_column(table, c->predicted);
+    if (c->request->list)
+        print_header(c, table);
 }
 
-/* The other table's row of this image; NULL where it has none. */
-static struct entry *meet(struct against *a, const struct fmnn_table *table, int label)
+/* The second table's row of this image; NULL if it has none. */
+static struct entry *match(struct comparison *c, const struct fmnn_table *table, int label)
 {
-    const char *image = fmnn_table_field(table, a->image);
-    size_t low = 0, high = a->count;
+    const char *image = fmnn_table_field(table, c->image);
+    size_t low = 0, high = c->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(a->entries[middle].image, image) < 0)
+        if (strcmp(c->entries[middle].image, image) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    struct entry *entry = low < a->count ? &a->entries[low] : NULL;
+    struct entry *entry = low < c->count ? &c->entries[low] : NULL;
     if (!entry || strcmp(entry->image, image) != 0)
         return NULL;
-    if (entry->met)
-        die_at_row(table, "image '%.200s' again: each image can be compared once", entry->image);
-    entry->met = true;
+    if (entry->matched)
+        die_at_row(table, "image '%.200s' again: no image may occur twice", entry->image);
+    entry->matched = true;
     if (label >= 0 && entry->label >= 0 && entry->label != label)
-        die_at_row(table, "label %d of '%.200s', but %d at %s:%zu", label, entry->image,
-                   entry->label, a->name, entry->line);
+        die_at_row(table, "image '%.200s' has label %d, but %d in %s:%zu", entry->image, label,
+                   entry->label, c->name, entry->line);
     if (label >= 0 && entry->predicted < 0)
-        die("%s:%zu: there is no prediction", a->name, entry->line);
+        die("%s:%zu: image '%.200s' has no prediction", c->name, entry->line, entry->image);
     return entry;
 }
 
-static void list_row(const struct against *a, struct fmnn_table *table, int second)
+static void list_row(const struct comparison *c, struct fmnn_table *table, int second)
 {
     size_t columns = fmnn_table_columns(table);
     for (size_t i = 0; i < columns; i++)
         printf("%s%s", i ? "\t" : "", fmnn_table_field(table, i));
-    if (a->request->file)
+    if (c->request->file)
         printf("\t%d", second);
     putchar('\n');
 }
 
-void against_row(void *against, struct fmnn_table *table, int label, int predicted, uint64_t count)
+void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
+                    uint64_t count)
 {
-    struct against *a = against;
+    struct comparison *c = comparison;
     struct entry *entry = NULL;
-    if (!a->started)
-        start(a, table);
-    if (a->request->file && !(entry = meet(a, table, label))) {
-        a->result.alone += label >= 0;
+    if (!c->started)
+        start(c, table);
+    if (c->request->file && !(entry = match(c, table, label))) {
+        c->counts.left_out += label >= 0;
         return;
     }
     if (label < 0)
         return;
-    int second = entry ? entry->predicted : row_label(table, a->second, 0);
+    int second = entry ? entry->predicted : row_label(table, c->second, 0);
     if (second < 0)
-        die_at_row(table, "there is a label, but '%s' is empty", a->predicted);
-    enum agreement kind = predicted == label ? second == label ? BOTH_RIGHT : FIRST_RIGHT
-                          : second == label  ? SECOND_RIGHT
-                                             : NEITHER_RIGHT;
-    a->result.rows[kind] += count;
-    if (a->request->list & 1U << kind)
-        list_row(a, table, second);
-    /* What has come is passed on when the input pauses; a failed write shows at the end. */
-    if (a->request->list && fmnn_table_paused(table) && fflush(stdout) != 0)
+        die_at_row(table, "the row has a label, but '%s' is empty", c->predicted);
+    enum agreement kind = predicted == label ? second == label ? BOTH_CORRECT : FIRST_CORRECT
+                          : second == label  ? SECOND_CORRECT
+                                             : NEITHER_CORRECT;
+    c->counts.rows[kind] += count;
+    if (c->request->list & 1U << kind)
+        list_row(c, table, second);
+    /* The list keeps pace with an input that pauses. */
+    if (c->request->list && fmnn_table_paused(table) && fflush(stdout) != 0)
         die_stdout();
 }
 
-/* ---- 3. The end ---- */
+/* ---- 3. The result ---- */
 
-struct comparison against_result(const struct against *a)
+struct comparison_counts comparison_finish(const struct comparison *c)
 {
-    struct comparison result = a->result;
+    struct comparison_counts counts = c->counts;
     uint64_t sum = 0;
-    for (size_t i = 0; i < a->count; i++)
-        result.alone_there += !a->entries[i].met;
+    for (size_t i = 0; i < c->count; i++)
+        counts.left_out_against += !c->entries[i].matched;
     for (size_t i = 0; i < AGREEMENTS; i++)
-        sum += result.rows[i];
+        sum += counts.rows[i];
     if (!sum)
-        die("%s: no image with a label is in %s too: there is nothing to compare", a->first_name,
-            a->name);
-    if (result.alone || result.alone_there)
-        note("left out: %llu of the images of %s and %llu of %s, which the other has not",
-             (unsigned long long)result.alone, a->first_name,
-             (unsigned long long)result.alone_there, a->name);
-    return result;
+        die("%s and %s have no labelled image in common: there is nothing to compare",
+            c->first_name, c->name);
+    if (counts.left_out || counts.left_out_against)
+        note("left out images that only one table has: %llu of %s, %llu of %s",
+             (unsigned long long)counts.left_out, c->first_name,
+             (unsigned long long)counts.left_out_against, c->name);
+    return counts;
 }
 
-void against_close(struct against *a)
+void comparison_close(struct comparison *c)
 {
-    if (!a)
+    if (!c)
         return;
-    for (size_t i = 0; i < a->count; i++)
-        free(a->entries[i].image);
-    free(a->entries);
-    free(a->predicted);
-    free(a->first_name);
-    free(a->name);
-    free(a);
+    for (size_t i = 0; i < c->count; i++)
+        free(c->entries[i].image);
+    free(c->entries);
+    free(c->predicted);
+    free(c->first_name);
+    free(c->name);
+    free(c);
 }

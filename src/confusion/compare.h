@@ -1,31 +1,31 @@
-/* against.h -- two predictions of the same images: what the one gets right and the other
-   wrong. */
-#ifndef AGAINST_H
-#define AGAINST_H
+/* compare.h -- compares two predictions of the same images: which of them gets which image right. */
+#ifndef COMPARE_H
+#define COMPARE_H
 
 #include "common/common.h"
 
-enum agreement { BOTH_RIGHT, FIRST_RIGHT, SECOND_RIGHT, NEITHER_RIGHT, AGREEMENTS };
+enum agreement { BOTH_CORRECT, FIRST_CORRECT, SECOND_CORRECT, NEITHER_CORRECT, AGREEMENTS };
 
-struct against_request {
-    const char *file;   /* the second table; NULL: the same has both predictions */
+struct comparison_request {
+    const char *file;   /* the second table; NULL: one table has both predictions */
     const char *suffix; /* of the second prediction's columns, or NULL */
     const char *only;   /* splits, or NULL */
     unsigned list;      /* bits, 1 << enum agreement: rows to print as they are read; 0: none */
 };
 
-struct comparison {
+struct comparison_counts {
     uint64_t rows[AGREEMENTS];
-    uint64_t alone, alone_there; /* images of one table only: they do not count */
+    uint64_t left_out, left_out_against; /* images that only the first, the second table has */
 };
 
-struct against;
-/* Reads the second table, where there is one. */
-struct against *against_open(const struct against_request *request);
-/* For each row of the first table, as matrix_request.each wants it. */
-void against_row(void *against, struct fmnn_table *table, int label, int predicted, uint64_t count);
-/* At the end: there is at least one row of both, or trouble. */
-struct comparison against_result(const struct against *against);
-void against_close(struct against *against);
+struct comparison;
+/* Reads the second table, if there is one. */
+struct comparison *comparison_open(const struct comparison_request *request);
+/* Takes a row of the first table; a callback for matrix_request.each. */
+void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
+                    uint64_t count);
+/* At the end of the first table. It is trouble if the tables have no labelled image in common. */
+struct comparison_counts comparison_finish(const struct comparison *comparison);
+void comparison_close(struct comparison *comparison);
 
 #endif

@@ -1,4 +1,4 @@
-/* confusion-text.c -- the judgement for people: plain text, and Markdown.
+/* confusion-text.c -- an evaluation for people: plain text and Markdown.
 
    Contents: 1. Parts  2. The matrix  3. The report and the pairs
      4. Confidence and comparison  5. Text  6. Markdown */
@@ -11,7 +11,7 @@ enum { CELL = 64 };
 
 /* ---- 1. Parts ---- */
 
-/* In characters; continuation bytes of UTF-8 are 10xxxxxx. */
+/* Width in characters. Continuation bytes of UTF-8 are 10xxxxxx. */
 static int width_of(const char *text)
 {
     int width = 0;
@@ -20,7 +20,7 @@ static int width_of(const char *text)
     return width;
 }
 
-/* How many bytes the first so many characters have. */
+/* The number of bytes of the first max characters. */
 static int bytes_of(const char *text, int max)
 {
     int bytes = 0;
@@ -45,74 +45,74 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
-/* What a cell says: a count, or a share in per cent; a zero beside the diagonal is a dot, so that
-   the confusions stand out. */
-static void write_number(const struct judgement *j, size_t truth, size_t predicted, char text[CELL])
+/* A cell: a count or a percentage. Zeros off the diagonal are dots, so that confusions stand out. */
+static void write_number(const struct evaluation *e, size_t truth, size_t predicted,
+                         char text[CELL])
 {
-    uint64_t count = fmnn_confusion_count(j->matrix, truth, predicted);
+    uint64_t count = fmnn_confusion_count(e->matrix, truth, predicted);
     if (count == 0 && truth != predicted)
         snprintf(text, CELL, ".");
-    else if (j->share)
-        snprintf(text, CELL, "%.1f", 100 * j->share[truth * j->classes + predicted]);
+    else if (e->fraction)
+        snprintf(text, CELL, "%.1f", 100 * e->fraction[truth * e->classes + predicted]);
     else
         snprintf(text, CELL, "%" PRIu64, count);
 }
 
-static void write_label(const struct judgement *j, size_t i, char text[CELL])
+static void write_label(const struct evaluation *e, size_t i, char text[CELL])
 {
-    snprintf(text, CELL, "%zu", fmnn_confusion_label(j->matrix, i));
+    snprintf(text, CELL, "%zu", fmnn_confusion_label(e->matrix, i));
 }
 
-static const char *what_cells_are(const struct judgement *j)
+static const char *unit_of_cells(const struct evaluation *e)
 {
-    return !strcmp(j->normalize, "true") ? "Cells are per cent of their row, the true class."
-           : !strcmp(j->normalize, "pred")
-               ? "Cells are per cent of their column, the predicted class."
-               : "Cells are per cent of all rows.";
+    return !strcmp(e->normalize, "true") ? "Cells are percentages of their row, the true class."
+           : !strcmp(e->normalize, "pred")
+               ? "Cells are percentages of their column, the predicted class."
+               : "Cells are percentages of all rows.";
 }
 
 /* ---- 2. The matrix ---- */
 
 struct layout {
-    int label, head; /* widths of the rows' labels, and of those with the names */
-    int cell;        /* of a cell, with room for the brackets that mark the diagonal */
-    int total;
+    int label, head; /* widths of the rows' labels, without and with names */
+    int cell;        /* width of a cell, with room for the brackets that mark the diagonal */
+    int total;       /* width of the row totals */
 };
 
-static struct layout lay_out(const struct judgement *j)
+static struct layout lay_out(const struct evaluation *e)
 {
     char text[CELL];
     struct layout w = {.head = (int)strlen("predicted"), .total = (int)strlen("total")};
     int longest = 0;
-    w.cell = j->named ? 6 : 0; /* room for five letters of a name */
-    for (size_t i = 0; i < j->classes; i++) {
-        write_label(j, i, text);
+    w.cell = e->named ? 6 : 0; /* room for five letters of a name */
+    for (size_t i = 0; i < e->classes; i++) {
+        write_label(e, i, text);
         w.label = larger(w.label, width_of(text));
-        longest = larger(longest, width_of(j->name[i]));
-        snprintf(text, sizeof text, "%" PRIu64, j->report->score[i].support);
+        longest = larger(longest, width_of(e->name[i]));
+        snprintf(text, sizeof text, "%" PRIu64, e->report->score[i].support);
         w.total = larger(w.total, width_of(text));
-        for (size_t k = 0; k < j->classes; k++) {
-            write_number(j, i, k, text);
+        for (size_t k = 0; k < e->classes; k++) {
+            write_number(e, i, k, text);
             w.cell = larger(w.cell, width_of(text) + 2);
         }
     }
     w.cell = larger(w.cell, w.label + 2);
-    w.head = larger(w.head, j->named ? w.label + 1 + longest : w.label);
+    w.head = larger(w.head, e->named ? w.label + 1 + longest : w.label);
     return w;
 }
 
-/* Two lines: the columns' labels, and what of their names there is room for. */
-static void put_heads(const struct judgement *j, const struct layout *w)
+/* Two lines: the labels of the columns, and their names, cut to the width of a cell. */
+static void put_heads(const struct evaluation *e, const struct layout *w)
 {
     char text[CELL];
     put_left("predicted", w->head + 1);
-    for (size_t i = 0; i < j->classes; i++) {
-        write_label(j, i, text);
-        printf("%*s%s", w->cell - 1, text, i + 1 < j->classes ? " " : "\n");
+    for (size_t i = 0; i < e->classes; i++) {
+        write_label(e, i, text);
+        printf("%*s%s", w->cell - 1, text, i + 1 < e->classes ? " " : "\n");
     }
     put_left("truth", w->head + 1);
-    for (size_t i = 0; i < j->classes; i++) {
-        const char *name = j->named ? j->name[i] : "";
+    for (size_t i = 0; i < e->classes; i++) {
+        const char *name = e->named ? e->name[i] : "";
         int width = width_of(name), room = w->cell - 1;
         int shown = width < room ? width : room;
         printf("%*s%.*s", w->cell - shown - (width < room), "", bytes_of(name, shown), name);
@@ -121,19 +121,19 @@ static void put_heads(const struct judgement *j, const struct layout *w)
     printf("  %*s  recall\n", w->total, "total");
 }
 
-static void put_row(const struct judgement *j, const struct layout *w, size_t i)
+static void put_row(const struct evaluation *e, const struct layout *w, size_t i)
 {
     char text[CELL], cell[CELL + 2];
-    const struct fmnn_score *score = &j->report->score[i];
-    write_label(j, i, text);
-    if (j->named) {
+    const struct fmnn_score *score = &e->report->score[i];
+    write_label(e, i, text);
+    if (e->named) {
         printf("%*s ", w->label, text);
-        put_left(j->name[i], w->head - w->label);
+        put_left(e->name[i], w->head - w->label);
     } else {
         printf("%*s%*s", w->label, text, w->head + 1 - w->label, "");
     }
-    for (size_t k = 0; k < j->classes; k++) {
-        write_number(j, i, k, text);
+    for (size_t k = 0; k < e->classes; k++) {
+        write_number(e, i, k, text);
         snprintf(cell, sizeof cell, i == k ? "[%s]" : "%s ", text);
         printf("%*s", w->cell, cell);
     }
@@ -144,14 +144,14 @@ static void put_row(const struct judgement *j, const struct layout *w, size_t i)
         printf("       -\n");
 }
 
-static void put_matrix(const struct judgement *j)
+static void put_matrix(const struct evaluation *e)
 {
-    struct layout w = lay_out(j);
-    if (j->share)
-        printf("%s\n\n", what_cells_are(j));
-    put_heads(j, &w);
-    for (size_t i = 0; i < j->classes; i++)
-        put_row(j, &w, i);
+    struct layout w = lay_out(e);
+    if (e->fraction)
+        printf("%s\n\n", unit_of_cells(e));
+    put_heads(e, &w);
+    for (size_t i = 0; i < e->classes; i++)
+        put_row(e, &w, i);
 }
 
 /* ---- 3. The report and the pairs ---- */
@@ -163,52 +163,52 @@ static void report_line(const char *name, int width, int digits, const struct fm
            digits, score->f1, score->support);
 }
 
-/* To the letter what scikit-learn's classification_report(labels=..., target_names=...) is. */
-static void print_report(const struct judgement *j)
+/* Identical to scikit-learn's classification_report(labels=..., target_names=...). */
+static void print_report(const struct evaluation *e)
 {
-    const struct fmnn_report *report = j->report;
-    int width = larger((int)strlen("weighted avg"), j->digits);
-    for (size_t i = 0; i < j->classes; i++)
-        width = larger(width, width_of(j->name[i]));
+    const struct fmnn_report *report = e->report;
+    int width = larger((int)strlen("weighted avg"), e->digits);
+    for (size_t i = 0; i < e->classes; i++)
+        width = larger(width, width_of(e->name[i]));
     printf("%*s  %9s %9s %9s %9s\n\n", width, "", "precision", "recall", "f1-score", "support");
-    for (size_t i = 0; i < j->classes; i++)
-        report_line(j->name[i], width, j->digits, &report->score[i]);
-    printf("\n%*s  %9s %9s %9.*f %9" PRIu64 "\n", width, "accuracy", "", "", j->digits,
+    for (size_t i = 0; i < e->classes; i++)
+        report_line(e->name[i], width, e->digits, &report->score[i]);
+    printf("\n%*s  %9s %9s %9.*f %9" PRIu64 "\n", width, "accuracy", "", "", e->digits,
            report->accuracy, report->macro.support);
-    report_line("macro avg", width, j->digits, &report->macro);
-    report_line("weighted avg", width, j->digits, &report->weighted);
+    report_line("macro avg", width, e->digits, &report->macro);
+    report_line("weighted avg", width, e->digits, &report->weighted);
 }
 
-static double share_of_truth(const struct judgement *j, const struct fmnn_pair *pair)
+static double fraction_of_truth(const struct evaluation *e, const struct fmnn_pair *pair)
 {
-    return (double)pair->count / (double)j->report->score[pair->truth].support;
+    return (double)pair->count / (double)e->report->score[pair->truth].support;
 }
 
-static void print_pairs(const struct judgement *j)
+static void print_pairs(const struct evaluation *e)
 {
-    if (!j->pairs) {
-        printf("Nothing was confused.\n");
+    if (!e->pairs) {
+        printf("No classes were confused.\n");
         return;
     }
-    int width = snprintf(NULL, 0, "%" PRIu64, j->pair[0].count); /* the first is the largest */
+    int width = snprintf(NULL, 0, "%" PRIu64, e->pair[0].count); /* the first is the largest */
     printf("Most confused, truth -> prediction:\n");
-    for (size_t i = 0; i < j->pairs; i++) {
-        const struct fmnn_pair *pair = &j->pair[i];
-        const char *truth = j->name[pair->truth];
+    for (size_t i = 0; i < e->pairs; i++) {
+        const struct fmnn_pair *pair = &e->pair[i];
+        const char *truth = e->name[pair->truth];
         printf("  %*" PRIu64 "  %s -> %s (%.1f %% of %s)\n", width, pair->count, truth,
-               j->name[pair->predicted], 100 * share_of_truth(j, pair), truth);
+               e->name[pair->predicted], 100 * fraction_of_truth(e, pair), truth);
     }
 }
 
 /* ---- 4. Confidence and comparison ---- */
 
-static void print_reliability(const struct judgement *j)
+static void print_reliability(const struct evaluation *e)
 {
-    struct fmnn_bin whole = fmnn_calibration_total(j->calibration);
+    struct fmnn_bin whole = fmnn_calibration_total(e->calibration);
     int width = larger((int)strlen("rows"), snprintf(NULL, 0, "%" PRIu64, whole.rows));
     printf("   confidence  %*s  mean conf.  accuracy  95 %% interval\n", width, "rows");
-    for (size_t i = 0; i < fmnn_calibration_bins(j->calibration); i++) {
-        struct fmnn_bin bin = fmnn_calibration_bin(j->calibration, i);
+    for (size_t i = 0; i < fmnn_calibration_bins(e->calibration); i++) {
+        struct fmnn_bin bin = fmnn_calibration_bin(e->calibration, i);
         struct fmnn_interval in = fmnn_wilson(bin.correct, bin.rows);
         printf("%5.3f .. %5.3f  %*" PRIu64, bin.from, bin.to, width, bin.rows);
         if (bin.rows)
@@ -221,50 +221,51 @@ static void print_reliability(const struct judgement *j)
            whole.accuracy);
 }
 
-static const char *meaning_of(const struct verdict *v)
+static const char *meaning_of(const struct fmnn_mcnemar *test)
 {
-    return v->test.exact < 0.05 ? "below 0.05: hardly chance" : "not below 0.05: it may be chance";
+    return test->exact < 0.05 ? "below 0.05: unlikely to be chance"
+                              : "not below 0.05: may be chance";
 }
 
-static void print_comparison(const struct judgement *j)
+static void print_comparison(const struct evaluation *e)
 {
-    const struct comparison *c = j->comparison;
-    struct verdict v = verdict_of(c);
-    int width = snprintf(NULL, 0, "%" PRIu64, v.rows);
-    printf("Against %s, %" PRIu64 " rows of both:\n", j->other, v.rows);
-    printf("  %*" PRIu64 "  right in both\n", width, c->rows[BOTH_RIGHT]);
-    printf("  %*" PRIu64 "  right here only\n", width, c->rows[FIRST_RIGHT]);
-    printf("  %*" PRIu64 "  right there only\n", width, c->rows[SECOND_RIGHT]);
-    printf("  %*" PRIu64 "  right in neither\n", width, c->rows[NEITHER_RIGHT]);
-    printf("accuracy here  %.2f %%, there %.2f %%, difference %+.2f\n", 100 * v.here, 100 * v.there,
-           100 * (v.here - v.there));
-    printf("McNemar        p = %.3g by the exact test, %s\n", v.test.exact, meaning_of(&v));
+    const struct comparison_counts *c = e->comparison;
+    struct comparison_metrics m = comparison_metrics(c);
+    int width = snprintf(NULL, 0, "%" PRIu64, m.rows);
+    printf("Compared with %s, %" PRIu64 " rows in both:\n", e->other, m.rows);
+    printf("  %*" PRIu64 "  correct in both\n", width, c->rows[BOTH_CORRECT]);
+    printf("  %*" PRIu64 "  correct only here\n", width, c->rows[FIRST_CORRECT]);
+    printf("  %*" PRIu64 "  correct only there\n", width, c->rows[SECOND_CORRECT]);
+    printf("  %*" PRIu64 "  correct in neither\n", width, c->rows[NEITHER_CORRECT]);
+    printf("accuracy here  %.2f %%, there %.2f %%, difference %+.2f\n", 100 * m.accuracy,
+           100 * m.accuracy_against, 100 * (m.accuracy - m.accuracy_against));
+    printf("McNemar        p = %.3g by the exact test, %s\n", m.test.exact, meaning_of(&m.test));
 }
 
-void print_extras(const struct judgement *j)
+void print_extras(const struct evaluation *e)
 {
-    if (j->report_wanted) {
+    if (e->report_wanted) {
         putchar('\n');
-        print_report(j);
+        print_report(e);
     }
-    if (j->pairs_wanted) {
+    if (e->pairs_wanted) {
         putchar('\n');
-        print_pairs(j);
+        print_pairs(e);
     }
-    if (j->reliability_wanted) {
+    if (e->reliability_wanted) {
         putchar('\n');
-        print_reliability(j);
+        print_reliability(e);
     }
-    if (j->comparison) {
+    if (e->comparison) {
         putchar('\n');
-        print_comparison(j);
+        print_comparison(e);
     }
 }
 
 /* ---- 5. Text ---- */
 
-/* Name and value, in columns or as a list for Markdown. */
-static void figure_name(const char *name, bool markdown)
+/* A name, to be followed by its value: in columns, or as an item of a Markdown list. */
+static void metric_name(const char *name, bool markdown)
 {
     if (markdown)
         printf("- %s: ", name);
@@ -272,48 +273,48 @@ static void figure_name(const char *name, bool markdown)
         put_left(name, (int)strlen("cross-entropy  "));
 }
 
-static void print_figures(const struct judgement *j, bool markdown)
+static void print_metrics(const struct evaluation *e, bool markdown)
 {
-    uint64_t correct = fmnn_confusion_correct(j->matrix), rows = fmnn_confusion_total(j->matrix);
+    uint64_t correct = fmnn_confusion_correct(e->matrix), rows = fmnn_confusion_total(e->matrix);
     struct fmnn_interval in = fmnn_wilson(correct, rows);
-    figure_name("accuracy", markdown);
-    printf("%.2f %%\n", 100 * j->report->accuracy);
-    figure_name("95 % interval", markdown);
+    metric_name("accuracy", markdown);
+    printf("%.2f %%\n", 100 * e->report->accuracy);
+    metric_name("95 % interval", markdown);
     printf("%.2f .. %.2f %%\n", 100 * in.low, 100 * in.high);
-    if (j->top) {
+    if (e->top) {
         char name[32];
-        snprintf(name, sizeof name, "top %zu", j->top);
-        figure_name(name, markdown);
-        printf("%.2f %%\n", 100 * top_share(j));
+        snprintf(name, sizeof name, "top %zu", e->top);
+        metric_name(name, markdown);
+        printf("%.2f %%\n", 100 * top_accuracy(e));
     }
-    if (!isnan(j->cross_entropy)) {
-        figure_name("cross-entropy", markdown);
-        printf("%.5f\n", j->cross_entropy);
+    if (!isnan(e->cross_entropy)) {
+        metric_name("cross-entropy", markdown);
+        printf("%.5f\n", e->cross_entropy);
     }
-    if (j->calibration) {
-        figure_name("calibration", markdown);
-        printf("%.5f (ECE of %zu bins)\n", fmnn_calibration_error(j->calibration),
-               fmnn_calibration_bins(j->calibration));
+    if (e->calibration) {
+        metric_name("calibration", markdown);
+        printf("%.5f (ECE of %zu bins)\n", fmnn_calibration_error(e->calibration),
+               fmnn_calibration_bins(e->calibration));
     }
-    figure_name("rows", markdown);
-    printf("%" PRIu64 ", %" PRIu64 " right\n", rows, correct);
-    if (j->skipped) {
-        figure_name("skipped", markdown);
-        printf("%" PRIu64 " without label\n", j->skipped);
+    metric_name("rows", markdown);
+    printf("%" PRIu64 ", %" PRIu64 " correct\n", rows, correct);
+    if (e->skipped) {
+        metric_name("skipped", markdown);
+        printf("%" PRIu64 " without a label\n", e->skipped);
     }
 }
 
-void print_text(const struct judgement *j)
+void print_text(const struct evaluation *e)
 {
-    put_matrix(j);
+    put_matrix(e);
     putchar('\n');
-    print_figures(j, false);
-    print_extras(j);
+    print_metrics(e, false);
+    print_extras(e);
 }
 
 /* ---- 6. Markdown ---- */
 
-/* Names may hold what Markdown takes for markup. */
+/* Escapes what Markdown would take for markup. */
 static void put_escaped(const char *text)
 {
     for (; *text; text++) {
@@ -331,70 +332,70 @@ static void markdown_rule(size_t columns)
     putchar('\n');
 }
 
-static void markdown_matrix(const struct judgement *j)
+static void markdown_matrix(const struct evaluation *e)
 {
     char text[CELL];
-    if (j->share)
-        printf("%s\n\n", what_cells_are(j));
+    if (e->fraction)
+        printf("%s\n\n", unit_of_cells(e));
     fputs("| truth \\\\ predicted |", stdout);
-    for (size_t i = 0; i < j->classes; i++) {
+    for (size_t i = 0; i < e->classes; i++) {
         putchar(' ');
-        put_escaped(j->name[i]);
+        put_escaped(e->name[i]);
         fputs(" |", stdout);
     }
-    markdown_rule(j->classes);
-    for (size_t i = 0; i < j->classes; i++) {
+    markdown_rule(e->classes);
+    for (size_t i = 0; i < e->classes; i++) {
         fputs("| ", stdout);
-        put_escaped(j->name[i]);
+        put_escaped(e->name[i]);
         fputs(" |", stdout);
-        for (size_t k = 0; k < j->classes; k++) {
-            write_number(j, i, k, text);
+        for (size_t k = 0; k < e->classes; k++) {
+            write_number(e, i, k, text);
             printf(i == k ? " **%s** |" : " %s |", text);
         }
         putchar('\n');
     }
 }
 
-static void markdown_score(const struct judgement *j, const char *name,
+static void markdown_score(const struct evaluation *e, const char *name,
                            const struct fmnn_score *score)
 {
     fputs("| ", stdout);
     put_escaped(name);
-    printf(" | %.*f | %.*f | %.*f | %" PRIu64 " |\n", j->digits, score->precision, j->digits,
-           score->recall, j->digits, score->f1, score->support);
+    printf(" | %.*f | %.*f | %.*f | %" PRIu64 " |\n", e->digits, score->precision, e->digits,
+           score->recall, e->digits, score->f1, score->support);
 }
 
-static void markdown_report(const struct judgement *j)
+static void markdown_report(const struct evaluation *e)
 {
     fputs("\n| class | precision | recall | f1-score | support |", stdout);
     markdown_rule(4);
-    for (size_t i = 0; i < j->classes; i++)
-        markdown_score(j, j->name[i], &j->report->score[i]);
-    printf("| *accuracy* | | | %.*f | %" PRIu64 " |\n", j->digits, j->report->accuracy,
-           j->report->macro.support);
-    markdown_score(j, "macro avg", &j->report->macro);
-    markdown_score(j, "weighted avg", &j->report->weighted);
+    for (size_t i = 0; i < e->classes; i++)
+        markdown_score(e, e->name[i], &e->report->score[i]);
+    printf("| *accuracy* | | | %.*f | %" PRIu64 " |\n", e->digits, e->report->accuracy,
+           e->report->macro.support);
+    markdown_score(e, "macro avg", &e->report->macro);
+    markdown_score(e, "weighted avg", &e->report->weighted);
 }
 
-static void markdown_pairs(const struct judgement *j)
+static void markdown_pairs(const struct evaluation *e)
 {
-    fputs("\n| truth | predicted | count | of the truth |\n|:---|:---|---:|---:|\n", stdout);
-    for (size_t i = 0; i < j->pairs; i++) {
+    fputs("\n| truth | predicted | count | of the true class |\n|:---|:---|---:|---:|\n", stdout);
+    for (size_t i = 0; i < e->pairs; i++) {
         fputs("| ", stdout);
-        put_escaped(j->name[j->pair[i].truth]);
+        put_escaped(e->name[e->pair[i].truth]);
         fputs(" | ", stdout);
-        put_escaped(j->name[j->pair[i].predicted]);
-        printf(" | %" PRIu64 " | %.1f %% |\n", j->pair[i].count,
-               100 * share_of_truth(j, &j->pair[i]));
+        put_escaped(e->name[e->pair[i].predicted]);
+        printf(" | %" PRIu64 " | %.1f %% |\n", e->pair[i].count,
+               100 * fraction_of_truth(e, &e->pair[i]));
     }
 }
 
-static void markdown_reliability(const struct judgement *j)
+static void markdown_reliability(const struct evaluation *e)
 {
     fputs("\n| confidence | rows | mean confidence | accuracy | 95 % interval |", stdout);
     markdown_rule(4);
-    for (size_t i = 0; i < fmnn_calibration_bins(j->calibration); i++) {
-        struct fmnn_bin bin = fmnn_calibration_bin(j->calibration, i);
+    for (size_t i = 0; i < fmnn_calibration_bins(e->calibration); i++) {
+        struct fmnn_bin bin = fmnn_calibration_bin(e->calibration, i);
         struct fmnn_interval in = fmnn_wilson(bin.correct, bin.rows);
         printf("| %.3f .. %.3f | %" PRIu64, bin.from, bin.to, bin.rows);
         if (bin.rows)
@@ -405,32 +406,34 @@ static void markdown_reliability(const struct judgement *j)
     }
 }
 
-static void markdown_comparison(const struct judgement *j)
+static void markdown_comparison(const struct evaluation *e)
 {
-    const uint64_t *rows = j->comparison->rows;
-    struct verdict v = verdict_of(j->comparison);
-    fputs("\nAgainst ", stdout);
-    put_escaped(j->other);
-    printf(", %" PRIu64 " rows of both:\n\n| | right there | wrong there |", v.rows);
+    const uint64_t *rows = e->comparison->rows;
+    struct comparison_metrics m = comparison_metrics(e->comparison);
+    fputs("\nCompared with ", stdout);
+    put_escaped(e->other);
+    printf(", %" PRIu64 " rows in both:\n\n| | correct there | incorrect there |", m.rows);
     markdown_rule(2);
-    printf("| right here | %" PRIu64 " | %" PRIu64 " |\n", rows[BOTH_RIGHT], rows[FIRST_RIGHT]);
-    printf("| wrong here | %" PRIu64 " | %" PRIu64 " |\n", rows[SECOND_RIGHT], rows[NEITHER_RIGHT]);
-    printf("\n- accuracy here: %.2f %%, there: %.2f %%, difference: %+.2f\n", 100 * v.here,
-           100 * v.there, 100 * (v.here - v.there));
-    printf("- McNemar: p = %.3g by the exact test, %s\n", v.test.exact, meaning_of(&v));
+    printf("| correct here | %" PRIu64 " | %" PRIu64 " |\n", rows[BOTH_CORRECT],
+           rows[FIRST_CORRECT]);
+    printf("| incorrect here | %" PRIu64 " | %" PRIu64 " |\n", rows[SECOND_CORRECT],
+           rows[NEITHER_CORRECT]);
+    printf("\n- accuracy here: %.2f %%, there: %.2f %%, difference: %+.2f\n", 100 * m.accuracy,
+           100 * m.accuracy_against, 100 * (m.accuracy - m.accuracy_against));
+    printf("- McNemar: p = %.3g by the exact test, %s\n", m.test.exact, meaning_of(&m.test));
 }
 
-void print_markdown(const struct judgement *j)
+void print_markdown(const struct evaluation *e)
 {
-    markdown_matrix(j);
+    markdown_matrix(e);
     putchar('\n');
-    print_figures(j, true);
-    if (j->report_wanted)
-        markdown_report(j);
-    if (j->pairs_wanted)
-        markdown_pairs(j);
-    if (j->reliability_wanted)
-        markdown_reliability(j);
-    if (j->comparison)
-        markdown_comparison(j);
+    print_metrics(e, true);
+    if (e->report_wanted)
+        markdown_report(e);
+    if (e->pairs_wanted)
+        markdown_pairs(e);
+    if (e->reliability_wanted)
+        markdown_reliability(e);
+    if (e->comparison)
+        markdown_comparison(e);
 }

@@ -1,52 +1,52 @@
-/* confusion.h -- a judged table, and the formats in which fm-confusion prints it. */
-#ifndef CONFUSION_H
-#define CONFUSION_H
+/* fm-confusion.h -- the evaluation of a table, and the formats in which fm-confusion prints it. */
+#ifndef FM_CONFUSION_H
+#define FM_CONFUSION_H
 
 #include "confusion/compare.h"
 
-struct judgement {
+struct evaluation {
     const struct fmnn_confusion *matrix;
     size_t classes;
-    char **name; /* of each class; its label where it has none */
+    char **name; /* of each class; its label if it has no name */
     bool named;
-    const struct fmnn_report *report;
+    struct fmnn_report *report;
     bool report_wanted;
     int digits;            /* of the report */
-    const double *share;   /* the normalised matrix, (classes,classes); NULL: counts are wanted */
+    double *fraction;      /* the normalised matrix, (classes,classes); NULL: print counts */
     const char *normalize; /* "true", "pred", "all" */
-    const struct fmnn_pair *pair;
+    struct fmnn_pair *pair;
     size_t pairs; /* to print */
     bool pairs_wanted;
-    uint64_t skipped;     /* rows without label */
+    uint64_t skipped;     /* rows without a label */
     double cross_entropy; /* NaN: there are no probabilities */
-    size_t top;           /* 0: not asked for */
+    size_t top;           /* K of --top; 0: not given */
     uint64_t top_correct;
     const struct fmnn_calibration *calibration; /* NULL: there are no confidences */
     bool reliability_wanted;
-    const struct comparison *comparison; /* NULL: not asked for */
-    const char *other;                   /* what names the other prediction */
+    const struct comparison_counts *comparison; /* NULL: not wanted */
+    const char *other;                          /* names the other prediction */
 };
 
-/* Of all rows, those that have their class among the `top` most probable. */
-double top_share(const struct judgement *judgement);
+/* The fraction of rows whose true class is among the `top` most probable classes. */
+double top_accuracy(const struct evaluation *evaluation);
 
-/* The rest of a comparison. */
-struct verdict {
+/* What follows from the counts of a comparison. */
+struct comparison_metrics {
     uint64_t rows;
-    double here, there; /* accuracies */
+    double accuracy, accuracy_against; /* of the first prediction, of the second */
     struct fmnn_mcnemar test;
 };
-struct verdict verdict_of(const struct comparison *comparison);
+struct comparison_metrics comparison_metrics(const struct comparison_counts *counts);
 
-/* Each prints all that was asked for to standard output. */
-void print_text(const struct judgement *judgement);
-void print_numpy(const struct judgement *judgement);
-void print_tsv(const struct judgement *judgement);
-void print_json(const struct judgement *judgement);
-void print_markdown(const struct judgement *judgement);
+/* Each prints everything that was asked for to standard output. */
+void print_text(const struct evaluation *evaluation);
+void print_numpy(const struct evaluation *evaluation);
+void print_tsv(const struct evaluation *evaluation);
+void print_json(const struct evaluation *evaluation);
+void print_markdown(const struct evaluation *evaluation);
 
-/* What text and numpy share: the report as scikit-learn's classification_report prints it, the
-   pairs, reliability and comparison, each where it is wanted. */
-void print_extras(const struct judgement *judgement);
+/* The part common to text and numpy: the report as scikit-learn's classification_report prints it,
+   the pairs, reliability and comparison, each if it is wanted. */
+void print_extras(const struct evaluation *evaluation);
 
 #endif

@@ -194,8 +194,8 @@ def check_report(checker, case, arguments):
     checker.same("keys of the report", list(document["report"]), list(wanted))
     for key, value in wanted.items():
         if isinstance(value, dict):
-            for figure, number in value.items():
-                checker.near(f"{key} {figure}", document["report"][key][figure], number)
+            for metric, number in value.items():
+                checker.near(f"{key} {metric}", document["report"][key][metric], number)
         else:
             checker.near(key, document["report"][key], value)
 
@@ -224,7 +224,7 @@ def check(checker, case, directory, rng):
     check_report(checker, case, arguments)
 
 
-# The cases whose right output is kept with the test script.
+# The cases whose expected output is kept with the test script.
 def golden_cases():
     fc = """811 3 12 46 5 1 109 0 13 0 4 957 6 24 5 0 3 0 1 0 17 3 774 10 124 1 68 0 3 0 30 13 12 867 35
     1 39 0 3 0 0 1 118 35 767 0 72 0 7 0 0 0 0 1 0 932 0 45 2 20 139 2 117 38 85 0 603 0 16 0 0 0 0 0 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares fm-confusion's figures of chance and confidence with scikit-learn, statsmodels and scipy.
+"""Compares fm-confusion's confidence and significance metrics with scikit-learn, statsmodels and scipy.
 
     python3 -m venv venv && venv/bin/pip install numpy scipy scikit-learn statsmodels
     PATH=build/src:$PATH venv/bin/python tests/bench/significance-oracle.py [CASES [SEED]]
@@ -16,13 +16,14 @@ classes, in different orders. Compared are
                                         scipy, binomtest
     --list                              a join by hand
 
---golden writes the tables and the right output that tests/fm-confusion.test compares with,
+--golden writes the tables and the expected output that tests/fm-confusion.test compares with,
 --constants the numbers in tests/check_significance.c. Exits with 1 when something differs, and says what.
 The test suite itself needs no Python.
 
-Two of their choices are not ours. Of equal probabilities top_k_accuracy_score puts the last class
-first, fm-predict and fm-confusion the first: classes are turned round for it here. And where both are
-right alone equally often, statsmodels' correction for continuity goes beyond zero; ours stops there.
+Two of their choices differ from ours. Among equal probabilities top_k_accuracy_score ranks the last class
+first, while fm-predict and fm-confusion rank the first class first: the classes are reversed for it here.
+If each prediction alone is correct equally often, statsmodels' correction for continuity goes below zero;
+ours stops at zero.
 """
 
 import json
@@ -51,7 +52,7 @@ class Predictions:
         self.p = np.array([[float("%.9g" % x) for x in row] for row in p])
         self.predicted = self.p.argmax(axis=1)
         self.confidence = self.p.max(axis=1)
-        self.right = self.predicted == self.labels
+        self.correct = self.predicted == self.labels
 
     def write(self, path, order):
         classes = self.p.shape[1]
@@ -79,20 +80,20 @@ def random_predictions(rng, labels, classes):
 
 
 def bins_of(predictions, bins):
-    """Rows, right and mean confidence of each bin, edges in the lower one."""
+    """Rows, correct rows and mean confidence of each bin; an edge belongs to the lower bin."""
     edges = np.arange(bins + 1) / bins
     where = np.clip(np.searchsorted(edges, predictions.confidence, side="left") - 1, 0, bins - 1)
     rows = np.bincount(where, minlength=bins)
-    right = np.bincount(where, weights=predictions.right, minlength=bins).astype(int)
+    correct = np.bincount(where, weights=predictions.correct, minlength=bins).astype(int)
     total = np.bincount(where, weights=predictions.confidence, minlength=bins)
     with np.errstate(all="ignore"):
-        return rows, right, total / rows
+        return rows, correct, total / rows
 
 
 def expected_error(predictions, bins):
-    rows, right, confidence = bins_of(predictions, bins)
+    rows, correct, confidence = bins_of(predictions, bins)
     some = rows > 0
-    gaps = np.abs(right[some] / rows[some] - confidence[some])
+    gaps = np.abs(correct[some] / rows[some] - confidence[some])
     return float((rows[some] / rows.sum() * gaps).sum()), float(gaps.max())
 
 
@@ -131,14 +132,14 @@ class Checker:
             print(f"DIFFERS: {what}: got {got!r}, wanted {wanted!r}")
 
 
-def check_interval(checker, what, got, right, total):
-    wanted = proportion_confint(int(right), int(total), method="wilson")
+def check_interval(checker, what, got, correct, total):
+    wanted = proportion_confint(int(correct), int(total), method="wilson")
     checker.near(what + ", low", got[0], max(wanted[0], 0))
     checker.near(what + ", high", got[1], min(wanted[1], 1))
 
 
 def check_reliability(checker, document, predictions, bins):
-    rows, right, confidence = bins_of(predictions, bins)
+    rows, correct, confidence = bins_of(predictions, bins)
     got = document["calibration"]
     error, worst = expected_error(predictions, bins)
     checker.near("calibration error", got["error"], error)
@@ -146,19 +147,19 @@ def check_reliability(checker, document, predictions, bins):
     checker.near("mean confidence", got["confidence"], predictions.confidence.mean())
     for i, b in enumerate(got["reliability"]):
         checker.same(f"rows of bin {i}", b["rows"], int(rows[i]))
-        checker.same(f"right of bin {i}", b["right"], int(right[i]))
+        checker.same(f"correct of bin {i}", b["correct"], int(correct[i]))
         if rows[i]:
             checker.near(f"confidence of bin {i}", b["confidence"], confidence[i])
-            check_interval(checker, f"bin {i}", b["interval"], right[i], rows[i])
+            check_interval(checker, f"bin {i}", b["interval"], correct[i], rows[i])
     full = [b for b in got["reliability"] if b["rows"]]
     # scikit-learn's edges are rounded otherwise than i / bins for some numbers of bins, and scipy's
     # bins contain their lower edge.
     edges = np.arange(bins + 1) / bins
     if (np.linspace(0, 1, bins + 1) == edges).all():
-        share, mean = calibration_curve(predictions.right, predictions.confidence, n_bins=bins)
-        checker.same("bins that are not empty", len(full), len(share))
-        for b, s, m in zip(full, share, mean):
-            checker.near("calibration_curve, accuracy", b["share"], s)
+        accuracy, mean = calibration_curve(predictions.correct, predictions.confidence, n_bins=bins)
+        checker.same("bins that are not empty", len(full), len(accuracy))
+        for b, s, m in zip(full, accuracy, mean):
+            checker.near("calibration_curve, accuracy", b["accuracy"], s)
             checker.near("calibration_curve, confidence", b["confidence"], m)
     if not np.isin(predictions.confidence, edges).any():
         counts = binned_statistic(predictions.confidence, None, "count", edges).statistic
@@ -167,7 +168,7 @@ def check_reliability(checker, document, predictions, bins):
 
 
 def check_comparison(checker, document, first, second):
-    a, b = first.right, second.right
+    a, b = first.correct, second.correct
     counts = [int(x) for x in ((a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum())]
     got = document["against"]
     checker.same("agreement", [got[k] for k in KINDS], counts)
@@ -180,8 +181,8 @@ def check_comparison(checker, document, first, second):
 
 
 def check_list(checker, paths, order, first, second):
-    for word, wanted in (("first", first.right & ~second.right), ("second", ~first.right & second.right),
-                         ("one", first.right ^ second.right), ("neither", ~first.right & ~second.right)):
+    for word, wanted in (("first", first.correct & ~second.correct), ("second", ~first.correct & second.correct),
+                         ("one", first.correct ^ second.correct), ("neither", ~first.correct & ~second.correct)):
         lines = checker.run("--list", word, "--against", paths[1], paths[0]).splitlines()[1:]
         got = [(int(x.split("\t")[0][5:]), int(x.split("\t")[-1])) for x in lines]
         checker.same("--list " + word, got, [(i, int(second.predicted[i])) for i in order if wanted[i]])
@@ -199,14 +200,14 @@ def check(checker, directory, rng):
     top, bins = rng.randint(1, classes), rng.choice([1, 2, 10, 10, 15, 20, rng.randint(1, 1000)])
     document = json.loads(checker.run("-f", "json", "--top", str(top), "--reliability", "--bins",
                                       str(bins), "--against", paths[1], paths[0]))
-    right = int(first.right.sum())
-    checker.same("right", document["right"], right)
-    check_interval(checker, "accuracy", document["interval"], right, count)
+    correct = int(first.correct.sum())
+    checker.same("correct", document["correct"], correct)
+    check_interval(checker, "accuracy", document["interval"], correct, count)
     if classes > 2:
-        # Labels and columns turned round: see above.
+        # Labels and columns reversed: see above.
         hits = top_k_accuracy_score(classes - 1 - first.labels, first.p[:, ::-1], k=top,
                                     labels=range(classes), normalize=False)
-        checker.same(f"top {top}", document["top"]["right"], int(hits))
+        checker.same(f"top {top}", document["top"]["correct"], int(hits))
         check_interval(checker, "top", document["top"]["interval"], hits, count)
     check_reliability(checker, document, first, bins)
     check_comparison(checker, document, first, second)
@@ -219,22 +220,22 @@ def golden(directory):
     first, second = (random_predictions(random.Random(s), labels, 3) for s in (3, 4))
     first.write(os.path.join(directory, "significance-first.tsv"), rng.sample(range(120), 120))
     second.write(os.path.join(directory, "significance-second.tsv"), range(120))
-    rows, right, confidence = bins_of(first, 10)
+    rows, correct, confidence = bins_of(first, 10)
     with open(os.path.join(directory, "significance.txt"), "w") as f:
-        print("from\tto\trows\tright\tconfidence\taccuracy\tlow\thigh", file=f)
+        print("from\tto\trows\tcorrect\tconfidence\taccuracy\tlow\thigh", file=f)
         for i in range(10):
-            low, high = proportion_confint(right[i], rows[i], method="wilson") if rows[i] else (0, 1)
+            low, high = proportion_confint(correct[i], rows[i], method="wilson") if rows[i] else (0, 1)
             mean = "%.9g" % confidence[i] if rows[i] else ""
-            share = "%.9g" % (right[i] / rows[i]) if rows[i] else ""
+            accuracy = "%.9g" % (correct[i] / rows[i]) if rows[i] else ""
             print("%.9g\t%.9g\t%d\t%d\t%s\t%s\t%.9g\t%.9g" % (
-                i / 10, (i + 1) / 10, rows[i], right[i], mean, share, max(low, 0), min(high, 1)), file=f)
-        print("top\tright\trows\taccuracy\tlow\thigh", file=f)
+                i / 10, (i + 1) / 10, rows[i], correct[i], mean, accuracy, max(low, 0), min(high, 1)), file=f)
+        print("top\tcorrect\trows\taccuracy\tlow\thigh", file=f)
         hits = int(top_k_accuracy_score(2 - first.labels, first.p[:, ::-1], k=2, normalize=False))
         low, high = proportion_confint(hits, 120, method="wilson")
         print("2\t%d\t120\t%.9g\t%.9g\t%.9g" % (hits, hits / 120, low, high), file=f)
-        a, b = first.right, second.right
+        a, b = first.correct, second.correct
         counts = [(a & b).sum(), (a & ~b).sum(), (~a & b).sum(), (~a & ~b).sum()]
-        print("figure\tvalue\nrows\t120", file=f)
+        print("metric\tvalue\nrows\t120", file=f)
         for kind, number in zip(KINDS, counts):
             print(f"{kind}\t{number}", file=f)
         print("left_out\t0\nleft_out_against\t0", file=f)
@@ -247,10 +248,10 @@ def golden(directory):
 
 
 def constants():
-    for right, total in ((0, 1), (1, 1), (1, 2), (8552, 10000), (8991, 10000), (0, 60000), (60000, 60000),
+    for correct, total in ((0, 1), (1, 1), (1, 2), (8552, 10000), (8991, 10000), (0, 60000), (60000, 60000),
                          (1, 10**12), (3 * 10**15, 4 * 10**15)):
-        low, high = proportion_confint(right, total, method="wilson")
-        print("    {%d, %d, %.17g, %.17g}," % (right, total, max(low, 0), min(high, 1)))
+        low, high = proportion_confint(correct, total, method="wilson")
+        print("    {%d, %d, %.17g, %.17g}," % (correct, total, max(low, 0), min(high, 1)))
     print()
     for first, second in ((0, 1), (1, 0), (0, 6), (5, 1), (7, 9), (10, 25), (251, 690), (499, 500),
                           (15, 16), (16, 40), (0, 1000), (1, 1000), (300, 2000), (5000, 5300),

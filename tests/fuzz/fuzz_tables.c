@@ -135,7 +135,7 @@ static void read_library(unsigned mode, const uint8_t *bytes, size_t count)
 
 /* ---- as the programs read it */
 
-static void judge(const struct matrix_request *request)
+static void evaluate(const struct matrix_request *request)
 {
     struct matrix matrix = matrix_read(request);
     size_t classes = fmnn_confusion_classes(matrix.counts);
@@ -156,16 +156,16 @@ static void judge(const struct matrix_request *request)
 
 static void compare(struct matrix_request *request, bool two_tables)
 {
-    struct against_request other = {two_tables ? FUZZ_PATH : NULL, two_tables ? NULL : "b", NULL,
-                                    0};
-    struct against *against = against_open(&other);
-    request->each = against_row;
-    request->context = against;
-    judge(request);
-    struct comparison result = against_result(against);
-    HOLDS(!two_tables || (!result.alone && !result.alone_there));
-    HOLDS(!two_tables || (!result.rows[FIRST_RIGHT] && !result.rows[SECOND_RIGHT]));
-    against_close(against);
+    struct comparison_request other = {two_tables ? FUZZ_PATH : NULL, two_tables ? NULL : "b", NULL,
+                                       0};
+    struct comparison *comparison = comparison_open(&other);
+    request->each = comparison_row;
+    request->context = comparison;
+    evaluate(request);
+    struct comparison_counts counts = comparison_finish(comparison);
+    HOLDS(!two_tables || (!counts.left_out && !counts.left_out_against));
+    HOLDS(!two_tables || (!counts.rows[FIRST_CORRECT] && !counts.rows[SECOND_CORRECT]));
+    comparison_close(comparison);
 }
 
 static void plot(const struct plot_kind *kind)
@@ -191,27 +191,27 @@ static void as_program(void *context)
     static const struct plot_kind *const kinds[] = {&plot_history, &plot_confusion,
                                                     &plot_reliability};
     struct matrix_request request = {
-        .table = FUZZ_PATH, .classes = "none", .data = ".", .purpose = "judge"};
+        .table = FUZZ_PATH, .classes = "none", .data = ".", .purpose = "evaluate"};
     switch (*(const unsigned *)context) {
     case 0:
         request.entropy = true;
         request.bins = DEFAULT_BINS;
-        judge(&request);
+        evaluate(&request);
         break;
     case 1:
         request.top = 2;
         request.must_calibrate = true;
         request.bins = 1;
-        judge(&request);
+        evaluate(&request);
         break;
     case 2:
         request.only = "test";
         request.suffix = "b";
-        judge(&request);
+        evaluate(&request);
         break;
     case 3:
         request.classes = NULL; /* the directory's, of which there is none */
-        judge(&request);
+        evaluate(&request);
         break;
     case 4:
     case 5:
