@@ -30,7 +30,7 @@ static const struct option_row rows[] = {
     {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
     {OPT_SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, p0_WORD, ..."},
     {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "where to find the class names"},
-    {'d', "data", "DIR", "the data directory, of images train:N and test:N"},
+    {'d', "data", "DIR", "the data directory for images train:N, test:N"},
     {0, NULL, NULL, "Output"},
     {'f', "format", "FORMAT", "text, numpy, tsv, json or markdown [text]"},
     {OPT_NORMALIZE, "normalize", "true|pred|all",

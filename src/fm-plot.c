@@ -1,4 +1,4 @@
-/* fm-plot.c -- draws what the other programs write: curves, matrices, images, filters. */
+/* fm-plot.c -- draws learning curves, confusion matrices, reliability diagrams, images, filters. */
 #include "plot/gnuplot.h"
 
 #include <getopt.h>
@@ -23,31 +23,31 @@ enum {
 };
 
 static const struct option_row options[] = {
-    {'o', "output", "FILE", "write to FILE: .png, .svg, .pdf or .txt"},
-    {'f', "format", "FORMAT", "png, svg, pdf or txt [png; on a terminal txt]"},
-    {OPT_TITLE, "title", "TEXT", "print TEXT above"},
-    {OPT_SIZE, "size", "WxH", "in pixels, points (svg, pdf) or characters (txt)"},
+    {'o', "output", "FILE", "write to FILE (.png, .svg, .pdf or .txt)"},
+    {'f', "format", "FORMAT", "png, svg, pdf or txt [png; txt on a terminal]"},
+    {OPT_TITLE, "title", "TEXT", "the title of the plot"},
+    {OPT_SIZE, "size", "WxH", "in pixels (png), points (svg, pdf) or characters"},
     {OPT_SCRIPT, "script", NULL, "print the gnuplot program instead of running it"},
     {0, NULL, NULL, "Images and filters"},
-    {OPT_COLUMNS, "columns", "N", "so many in a row [near to a square]"},
-    {OPT_LIMIT, "limit", "N", "only the first N [100]"},
+    {OPT_COLUMNS, "columns", "N", "number of columns [nearly square]"},
+    {OPT_LIMIT, "limit", "N", "the first N images or filters [100]"},
     {0, NULL, NULL, "Tables of images and predictions"},
     {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {OPT_SUFFIX, "suffix", "WORD", "read the column predicted_WORD"},
-    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
-    {OPT_BINS, "bins", "N", "of confidence [10]"},
-    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
+    {OPT_SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, confidence_WORD"},
+    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "where to find the class names"},
+    {OPT_BINS, "bins", "N", "number of confidence bins [10]"},
+    {'d', "data", "DIR", "the data directory for images train:N, test:N"},
     {0, NULL, NULL, NULL},
 };
 
 static const struct program program = {
     .name = "fm-plot",
     .synopsis = "[OPTION]... KIND [FILE]...",
-    .purpose = "Draw a kind of plot: history, confusion, reliability, images or filters.",
+    .purpose = "Draw a plot of KIND: history, confusion, reliability, images or filters.",
     .options = options,
 };
 
-/* The options that were given but not all kinds take, for the message. */
+/* Options that only some kinds accept, with their names for the message. */
 struct given {
     unsigned bit;
     const char *name;
@@ -80,7 +80,7 @@ static void parse_size(const char *text, struct plot_request *request)
         good = strspn(second, "0123456789") > 0 && !*end;
     }
     if (!good)
-        usage_error("--size: '%s' is not WIDTHxHEIGHT, as 1200x800", text);
+        usage_error("--size: '%s' is not WIDTHxHEIGHT, such as 1200x800", text);
     if (width < MIN_SIZE || width > LIMIT || height < MIN_SIZE || height > LIMIT)
         usage_error("--size: %s is not in %dx%d..%dx%d", text, MIN_SIZE, MIN_SIZE, LIMIT, LIMIT);
     request->width = (unsigned)width;
@@ -137,7 +137,7 @@ static void parse_option(int code, struct command_line *line)
         line->script = true;
         break;
     default:
-        abort(); /* every option of the table is dealt with */
+        abort(); /* no test: the table has no other option */
     }
 }
 
@@ -147,7 +147,7 @@ static const struct plot_kind *find_kind(int argc, char **argv)
     for (size_t i = 0; i < KINDS; i++)
         words[i] = kinds[i] ? kinds[i]->name : NULL;
     if (optind == argc)
-        usage_error("which plot? history, confusion, reliability, images or filters");
+        usage_error("name the kind of plot: history, confusion, reliability, images or filters");
     const char *word = argv[optind];
     for (size_t i = 0; kinds[i]; i++)
         if (!strcmp(word, words[i]))
@@ -160,7 +160,7 @@ static const struct plot_kind *find_kind(int argc, char **argv)
                 word);
 }
 
-/* What the file's ending says. */
+/* The format that the suffix of the file name stands for. */
 static int format_of(const char *path)
 {
     const char *dot = strrchr(text_base(path), '.');
@@ -169,8 +169,8 @@ static int format_of(const char *path)
             return i;
     const char *nearest = dot ? fmnn_suggest(dot + 1, formats) : NULL;
     if (nearest)
-        usage_error("-o %s: unknown ending; did you mean '.%s'?", path, nearest);
-    usage_error("-o %s: unknown ending (known: .png .svg .pdf .txt); -f says the format too", path);
+        usage_error("-o %s: unknown suffix; did you mean '.%s'?", path, nearest);
+    usage_error("-o %s: unknown suffix (known: .png .svg .pdf .txt): rename the file or add -f", path);
 }
 
 static enum plot_format choose_format(const struct command_line *line)
@@ -193,8 +193,8 @@ static bool has_utf8(void)
     return false;
 }
 
-/* In a file or pipe, text is plain, so that it does not depend on who drew it. */
-static void look_at_terminal(struct command_line *line)
+/* In a file or pipe, text is plain ASCII, so that it does not depend on the environment. */
+static void inspect_terminal(struct command_line *line)
 {
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
     if (line->output || !isatty(STDOUT_FILENO))
@@ -210,16 +210,16 @@ static void check(const struct command_line *line)
     const struct plot_kind *kind = line->kind;
     for (size_t i = 0; i < sizeof limited / sizeof *limited; i++)
         if ((line->given & limited[i].bit) && !(kind->takes & limited[i].bit))
-            usage_error("%s has no meaning for %s", limited[i].name, kind->name);
-    if (line->request.file_count > kind->most_files)
+            usage_error("%s does not apply to %s", limited[i].name, kind->name);
+    if (line->request.file_count > kind->max_files)
         usage_error("%s draws one file; unexpected operand '%s'", kind->name,
-                    line->request.files[kind->most_files]);
+                    line->request.files[kind->max_files]);
     if (line->script && line->request.format == PLOT_TXT)
-        usage_error("--script: text is drawn without gnuplot; choose png, svg or pdf");
+        usage_error("--script: text is drawn without gnuplot: choose png, svg or pdf");
     if (line->script && line->output) {
         char *clean = text_clean(line->output);
         if (strcmp(clean, line->output) != 0)
-            usage_error("--script: a program cannot name the file '%s'", clean);
+            usage_error("--script: a gnuplot program cannot name the file '%s'", clean);
         free(clean);
     }
     if (line->output && !line->script)
@@ -238,7 +238,7 @@ static void copy(FILE *from, FILE *to, const char *name)
         die_errno("temporary file");
 }
 
-/* The program goes to a temporary file first: gnuplot starts when it is whole. */
+/* The program goes to a temporary file first, so that gnuplot starts with a complete program. */
 static FILE *draw(const struct command_line *line, const void *plot)
 {
     FILE *script = tmpfile();
@@ -276,7 +276,7 @@ int main(int argc, char **argv)
     line.request.files = argv + optind + 1;
     line.request.file_count = (size_t)(argc - optind - 1);
     line.request.format = choose_format(&line);
-    look_at_terminal(&line);
+    inspect_terminal(&line);
     check(&line);
     void *plot = line.kind->read(&line.request);
     if (line.script)

@@ -288,15 +288,17 @@ static json_t *json_comparison(const struct evaluation *e)
     return object;
 }
 
-void print_json(const struct evaluation *e)
+static void put_matrix(const struct evaluation *e, json_t *object)
 {
-    json_t *object = fresh(json_object());
-    put_classes(e, object);
     put(object, "matrix", json_matrix(e, false));
     if (e->fraction) {
         put(object, "normalize", json_string(e->normalize));
         put(object, "normalized", json_matrix(e, true));
     }
+}
+
+static void put_metrics(const struct evaluation *e, json_t *object)
+{
     put_count(object, "rows", fmnn_confusion_total(e->matrix));
     put_count(object, "correct", fmnn_confusion_correct(e->matrix));
     put_count(object, "skipped", e->skipped);
@@ -308,6 +310,10 @@ void print_json(const struct evaluation *e)
     if (e->top)
         put(object, "top", json_top(e));
     put(object, "calibration", e->calibration ? json_calibration(e) : json_null());
+}
+
+static void put_extras(const struct evaluation *e, json_t *object)
+{
     if (e->report_wanted) {
         put(object, "report", json_report(e));
         put_count(object, "unpredicted", e->report->unpredicted);
@@ -317,6 +323,15 @@ void print_json(const struct evaluation *e)
         put(object, "pairs", json_pairs(e));
     if (e->comparison)
         put(object, "against", json_comparison(e));
+}
+
+void print_json(const struct evaluation *e)
+{
+    json_t *object = fresh(json_object());
+    put_classes(e, object);
+    put_matrix(e, object);
+    put_metrics(e, object);
+    put_extras(e, object);
     /* A failed write is reported when standard output is closed. */
     json_dumpf(object, stdout, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
     putchar('\n');

@@ -1,4 +1,4 @@
-/* gnuplot.c -- writes gnuplot programs, and runs gnuplot on one. See gnuplot.h.
+/* gnuplot.c -- writes gnuplot programs, and runs them. See gnuplot.h.
 
    Contents: 1. Writing programs  2. Running gnuplot */
 #include "plot/gnuplot.h"
@@ -19,7 +19,7 @@ struct page page_make(const struct plot_request *request, double width, double h
 {
     struct page page = {request->format, width, height, request->format == PLOT_PNG ? 2 : 1};
     if (request->width) {
-        /* Smaller images get smaller letters, but none that cannot be read. */
+        /* Smaller images get smaller letters, down to the limit of legibility. */
         double scale = sqrt(request->width * (double)request->height / (width * height));
         page.scale = scale > 0.7 ? scale : 0.7;
         page.width = request->width / page.scale;
@@ -31,7 +31,7 @@ struct page page_make(const struct plot_request *request, double width, double h
 static void write_terminal(FILE *script, const struct page *page)
 {
     double width = round(page->width * page->scale), height = round(page->height * page->scale);
-    /* Cairo's letters are a third larger than their size says, and its PDF lines half as wide. */
+    /* Cairo draws letters a third larger than their nominal size, and PDF lines half as wide. */
     double cairo = page->scale * 0.75;
     switch (page->format) {
     case PLOT_SVG:
@@ -39,7 +39,7 @@ static void write_terminal(FILE *script, const struct page *page)
                 width, height);
         fprintf(script, " fontscale %.6g linewidth %.6g\n", page->scale, page->scale);
         break;
-    case PLOT_PDF: /* the size is cut down to whole points */
+    case PLOT_PDF: /* gnuplot truncates the size to whole points */
         fprintf(script, "set terminal pdfcairo size %.6fin,%.6fin background '#ffffff'",
                 (width + 0.1) / 72, (height + 0.1) / 72);
         fprintf(script, " font 'Helvetica,12' fontscale %.6g linewidth %.6g\n", cairo,
@@ -69,8 +69,8 @@ void gnuplot_begin(FILE *script, const struct page *page, const char *output)
     fputs("unset border\nunset tics\nunset key\nunset colorbox\n", script);
 }
 
-/* Within single quotes gnuplot expands nothing. But it misreads a doubled quote at the start of a
-   string, two of them in a row, and one within double quotes; so a quote is a variable of its own:
+/* gnuplot expands nothing in single quotes. But it misreads a doubled quote at the start of a
+   string, two doubled quotes in a row, and a quote in double quotes. So a quote is a variable:
    'it'.q.'s'. */
 void gnuplot_string(FILE *script, const char *text)
 {
@@ -93,7 +93,7 @@ void gnuplot_number(FILE *script, double number)
         fputs("NaN", script);
 }
 
-/* Okabe and Ito's. */
+/* Okabe and Ito's palette. */
 static const char *const colors[] = {"#d55e00", "#0072b2", "#009e73", "#cc79a7",
                                      "#e69f00", "#56b4e9", "#000000"};
 enum { COLORS = sizeof colors / sizeof *colors };
@@ -103,14 +103,14 @@ const char *gnuplot_color(size_t i)
     return colors[i % COLORS];
 }
 
-/* Gaps are short, since curves are jagged. */
+/* Gaps are short, because curves are jagged. */
 const char *gnuplot_dashes(size_t i)
 {
     static const char *const patterns[] = {"solid", "(8,2)", "(3,2)", "(9,2,2,2)", "(5,2,1,2)"};
     return patterns[i / COLORS % (sizeof patterns / sizeof *patterns)];
 }
 
-/* Terminals differ in how large a mark of size 1 is. */
+/* A mark of size 1 differs between gnuplot terminals. */
 double gnuplot_mark_size(const struct page *page, double size)
 {
     return size * page->scale * (page->format == PLOT_SVG ? 0.75 : 1);
@@ -137,6 +137,23 @@ void gnuplot_label(FILE *script, const struct page *page, const struct gnuplot_l
             label->color);
 }
 
+void gnuplot_title(FILE *script, const struct page *page, const char *title)
+{
+    if (!title)
+        return;
+    char *fitted = text_fit(title, page->width - 20, 14);
+    struct gnuplot_label label = {page->width / 2, 20, fitted, "center", 14, "#222222", NULL};
+    gnuplot_label(script, page, &label);
+    free(fitted);
+}
+
+void gnuplot_panels(FILE *script)
+{
+    fputs("set multiplot\nset border 3 linewidth 0.8 linecolor rgb '#444444'\n", script);
+    fputs("set tics out scale 0.5 font ',10'\n", script);
+    fputs("set grid linewidth 0.6 linetype 1 linecolor rgb '#dddddd'\n", script);
+}
+
 void gnuplot_box(FILE *script, const struct page *page, const double corner[4], bool fill,
                  const char *color, double line)
 {
@@ -161,8 +178,8 @@ static FILE *temporary(void)
     return stream;
 }
 
-/* Our environment, but with numbers and messages as in C, and no terminal that gnuplot would open
-   before it reads a word of ours: without a display some end it. */
+/* Our environment with the C locale, and without GNUTERM: gnuplot opens that terminal before it
+   reads the program, and some terminals end it if there is no display. */
 static char **plain_environment(void)
 {
     static char locale[] = "LC_ALL=C";
@@ -179,7 +196,7 @@ static char **plain_environment(void)
 
 static pid_t spawn(FILE *in, FILE *out, FILE *err)
 {
-    static char name[] = "gnuplot", defaults[] = "-d"; /* -d: reads nobody's gnuplotrc */
+    static char name[] = "gnuplot", defaults[] = "-d"; /* -d: ignore gnuplotrc */
     char *arguments[] = {name, defaults, NULL};
     posix_spawn_file_actions_t actions;
     pid_t pid;
@@ -193,23 +210,23 @@ static pid_t spawn(FILE *in, FILE *out, FILE *err)
     free(environment);
     posix_spawn_file_actions_destroy(&actions);
     if (errno == ENOENT)
-        die("gnuplot is not installed: PNG, SVG and PDF need it; -f txt does not");
+        die("gnuplot is not installed: install it for PNG, SVG and PDF, or use -f txt");
     if (errno)
         die_errno("gnuplot");
     return pid;
 }
 
-static void back_to(FILE *stream, long offset)
+static void seek_to(FILE *stream, long offset)
 {
     if (ferror(stream) || fseek(stream, offset, SEEK_SET) != 0)
         die_errno("temporary file");
 }
 
-/* The most telling line of what gnuplot said, cleaned: the last that is not blank, or "". */
+/* The last line of gnuplot's messages that is not blank, cleaned; or "". */
 static char *complaint(FILE *err)
 {
     char line[512], last[512] = "";
-    back_to(err, 0);
+    seek_to(err, 0);
     while (fgets(line, sizeof line, err)) {
         line[strcspn(line, "\n")] = 0;
         if (line[strspn(line, " \t^")])
@@ -225,8 +242,8 @@ static bool has(FILE *stream, long offset, int whence, const char *wanted, size_
            memcmp(got, wanted, size) == 0;
 }
 
-/* gnuplot's exit status is 0 even where the disk was full; so the image's ends are looked at. */
-static bool is_whole(FILE *image, enum plot_format format)
+/* gnuplot's exit status is 0 even if the disk was full, so we check both ends of the image. */
+static bool is_complete(FILE *image, enum plot_format format)
 {
     static const char iend[] = "\0\0\0\0IEND\xae\x42\x60\x82";
     if (format == PLOT_PNG)
@@ -243,14 +260,14 @@ static bool is_whole(FILE *image, enum plot_format format)
     return false;
 }
 
-/* Cairo dates its PDF files. The date is blanked where it can be found, so that the same input
-   gives the same bytes; the length of the file, to which its own index refers, does not change. */
+/* Cairo writes a date into PDF files. It is overwritten with blanks, if it can be found, so that the
+   same input gives the same bytes. The length must not change: the file has an index of offsets. */
 static void remove_date(FILE *image)
 {
     static const char key[] = "/CreationDate (D:";
     size_t matched = 0;
     int c;
-    back_to(image, 0);
+    seek_to(image, 0);
     while ((c = getc(image)) != EOF) {
         matched = c == key[matched] ? matched + 1 : c == key[0];
         if (matched == sizeof key - 1)
@@ -264,22 +281,22 @@ static void remove_date(FILE *image)
     end = ftell(image);
     if (c != ')' || end - start > 64)
         return;
-    back_to(image, start);
+    seek_to(image, start);
     while (start++ < end)
         putc(' ', image);
 }
 
-/* Whoever ends fm-plot because gnuplot hangs does not want to look for gnuplot as well. */
+/* A signal that ends fm-plot ends gnuplot too, which may be hanging. */
 static volatile pid_t child;
 
-static void end_both(int number)
+static void end_both(int signal)
 {
     if (child > 0)
         kill(child, SIGKILL);
-    output_die(number);
+    output_die(signal);
 }
 
-/* Its exit status. It is reaped only when no signal handler would kill its number any more. */
+/* Returns the exit status. The child is reaped only when no handler can kill its pid any more. */
 static int run(FILE *in, FILE *out, FILE *err)
 {
     static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
@@ -287,7 +304,7 @@ static int run(FILE *in, FILE *out, FILE *err)
     struct sigaction before[ENDS], both = {.sa_handler = end_both};
     siginfo_t info;
     int status;
-    signal(SIGCHLD, SIG_DFL); /* where our parent ignored it, there would be no status */
+    signal(SIGCHLD, SIG_DFL); /* if our parent ignored it, there would be no status */
     for (size_t i = 0; i < ENDS; i++)
         if (sigaction(ends[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
             sigaction(ends[i], &both, NULL);
@@ -314,16 +331,16 @@ FILE *gnuplot_run(FILE *script, enum plot_format format)
         die("gnuplot: killed by signal %d", WTERMSIG(status));
     char *why = complaint(err);
     fclose(err);
-    const char *said = *why ? why : "it gave no reason";
+    const char *said = *why ? why : "no reason given";
     if (WEXITSTATUS(status) != 0)
         die("gnuplot: %s", said);
-    if (!is_whole(image, format))
-        die("gnuplot: the image is not whole: %s", said);
+    if (!is_complete(image, format))
+        die("gnuplot: the image is incomplete: %s", said);
     if (*why)
         info("gnuplot: %s", why);
     free(why);
     if (format == PLOT_PDF)
         remove_date(image);
-    back_to(image, 0);
+    seek_to(image, 0);
     return image;
 }

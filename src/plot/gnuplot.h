@@ -1,8 +1,8 @@
-/* gnuplot.h -- writes gnuplot programs, and runs gnuplot on one.
+/* gnuplot.h -- writes gnuplot programs, and runs them.
 
-   Text from the user stands only within single quotes, where gnuplot expands nothing; numbers stand
-   in data blocks within the program, which therefore is complete. Sizes are in points, of which a
-   page's scale makes pixels. */
+   Text from the user is always in single quotes, where gnuplot expands nothing. Numbers are in data
+   blocks within the program, so that it is complete. Sizes are in points; the scale of a page
+   converts them to pixels. */
 #ifndef GNUPLOT_H
 #define GNUPLOT_H
 
@@ -11,16 +11,16 @@
 struct page {
     enum plot_format format;
     double width, height; /* points */
-    double scale;         /* the format's own unit (pixel, point) per point */
+    double scale;         /* units of the format (pixels or points) per point */
 };
 
-/* The page for a plot that by itself would be so large. */
+/* The page for a plot of this natural size, in points. */
 struct page page_make(const struct plot_request *request, double width, double height);
-/* Terminal, output (NULL: standard output), encoding; and the whole page as one system of
-   coordinates, in points from the upper left corner, until the plot sets its own. */
+/* Sets terminal, output (NULL: standard output) and encoding. Coordinates are points from the upper
+   left corner of the page until the plot sets its own. */
 void gnuplot_begin(FILE *script, const struct page *page, const char *output);
 void gnuplot_string(FILE *script, const char *text); /* quoted, never expanded */
-void gnuplot_number(FILE *script, double number);    /* NaN where it is not finite */
+void gnuplot_number(FILE *script, double number);    /* NaN if it is not finite */
 
 struct gnuplot_label {
     double x, y; /* points from the page's upper left corner; y is the middle of the line */
@@ -30,21 +30,25 @@ struct gnuplot_label {
     const char *color;  /* "#rrggbb" */
     const char *rotate; /* degrees, or NULL */
 };
-/* For the i-th of several curves: colours that the colour-blind can tell, then dashes too. */
+/* For the i-th of several curves: colours that the colour-blind can distinguish, then dashes. */
 const char *gnuplot_color(size_t i);
 const char *gnuplot_dashes(size_t i);
-double gnuplot_mark_size(const struct page *page, double size); /* pointsize, alike everywhere */
+double gnuplot_mark_size(const struct page *page,
+                         double size); /* pointsize, the same in all formats */
 void gnuplot_label(FILE *script, const struct page *page, const struct gnuplot_label *label);
+/* The title at the top of the page; NULL: none. */
+void gnuplot_title(FILE *script, const struct page *page, const char *title);
+/* Starts a page of several panels, with axes and a grid. */
+void gnuplot_panels(FILE *script);
 /* A line between two points of the page. */
 void gnuplot_line(FILE *script, const struct page *page, const double end[4], const char *color,
                   const char *dashes);
-/* An empty frame, or a filled box (fill), by its corners in points. */
+/* A frame or a filled box, with corners in points. */
 void gnuplot_box(FILE *script, const struct page *page, const double corner[4], bool fill,
                  const char *color, double line);
 
-/* Runs gnuplot on a program (read from its start) that writes to standard output, and returns what
-   it drew as a stream at its start. Trouble, an image that is not whole included, ends the
-   program. */
+/* Runs gnuplot on a program that writes to standard output, and returns the image as a stream.
+   Both streams are read from their start. Dies on trouble, also if the image is incomplete. */
 FILE *gnuplot_run(FILE *script, enum plot_format format);
 
 #endif

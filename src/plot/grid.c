@@ -1,4 +1,4 @@
-/* sheet.c -- grids of tiles with titles, as a gnuplot program and as text. See sheet.h.
+/* grid.c -- grids of titled tiles, as a gnuplot program and as text. See grid.h.
 
    Contents: 1. Tiles  2. The gnuplot program  3. Text */
 #include "plot/grid.h"
@@ -7,31 +7,31 @@
 #include <math.h>
 
 static const char arrow[] = " → ", ascii_arrow[] = " -> ";
-static const char ink[] = "#222222",
-                  wrong_ink[] = "#b5430a"; /* told apart by the colour-blind too */
+static const char ink[] = "#222222";
+static const char error_ink[] = "#b5430a"; /* the colour-blind can tell it from ink */
 
 /* ---- 1. Tiles ---- */
 
-void sheet_add(struct sheet *sheet, const struct tile *tile)
+void grid_add(struct grid *grid, const struct tile *tile)
 {
-    grow((void **)&sheet->tiles, &sheet->capacity, sheet->count + 1, sizeof *sheet->tiles);
-    sheet->tiles[sheet->count++] = *tile;
+    grow((void **)&grid->tiles, &grid->capacity, grid->count + 1, sizeof *grid->tiles);
+    grid->tiles[grid->count++] = *tile;
 }
 
-void sheet_free(void *plot)
+void grid_free(void *plot)
 {
-    struct sheet *sheet = plot;
-    for (size_t i = 0; i < sheet->count; i++) {
-        free(sheet->tiles[i].values);
-        free(sheet->tiles[i].title);
-        free(sheet->tiles[i].instead);
+    struct grid *grid = plot;
+    for (size_t i = 0; i < grid->count; i++) {
+        free(grid->tiles[i].values);
+        free(grid->tiles[i].title);
+        free(grid->tiles[i].instead);
     }
-    free(sheet->tiles);
-    free(sheet->heading);
-    free(sheet);
+    free(grid->tiles);
+    free(grid->heading);
+    free(grid);
 }
 
-float *sheet_reduce(const uint8_t *pixels, size_t max, size_t *height, size_t *width)
+float *grid_reduce(const uint8_t *pixels, size_t max, size_t *height, size_t *width)
 {
     size_t larger = *height > *width ? *height : *width;
     size_t block = (larger + max - 1) / max;
@@ -50,7 +50,7 @@ float *sheet_reduce(const uint8_t *pixels, size_t max, size_t *height, size_t *w
     return values;
 }
 
-/* Near to a square, a little wider than high, with as few empty places as can be: 10 are 5 x 2. */
+/* Nearly square, rather wide than high, with as few empty places as possible: 10 tiles are 5 x 2. */
 static size_t choose_columns(size_t count, unsigned wanted)
 {
     if (wanted)
@@ -68,26 +68,26 @@ static size_t choose_columns(size_t count, unsigned wanted)
 }
 
 /* The larger side of the largest tile. */
-static size_t largest_side(const struct sheet *sheet)
+static size_t largest_side(const struct grid *grid)
 {
     size_t side = 1;
-    for (size_t i = 0; i < sheet->count; i++) {
-        side = sheet->tiles[i].height > side ? sheet->tiles[i].height : side;
-        side = sheet->tiles[i].width > side ? sheet->tiles[i].width : side;
+    for (size_t i = 0; i < grid->count; i++) {
+        side = grid->tiles[i].height > side ? grid->tiles[i].height : side;
+        side = grid->tiles[i].width > side ? grid->tiles[i].width : side;
     }
     return side;
 }
 
 /* ---- 2. The gnuplot program ---- */
 
-enum { MARGIN = 14 }; /* points around all */
+enum { MARGIN = 14 }; /* points, around the grid */
 
 struct layout {
     size_t columns, rows;
-    double cell, gap;       /* points: the larger side of a tile, and what is between two */
-    double wide, high;      /* what a tile has room in */
-    double font, line;      /* of the tiles' titles; line 0: too small for titles */
-    int lines;              /* of a title: 1, or 2 where a mistake does not fit on one */
+    double cell, gap;       /* points: the larger side of a tile, and the space between tiles */
+    double wide, high;      /* the space for a tile */
+    double font, line;      /* of titles; line 0: too small for titles */
+    int lines;              /* of a title: 1, or 2 if an incorrect prediction does not fit on one */
     double heading, legend; /* heights */
 };
 
@@ -102,10 +102,10 @@ static double total_height(const struct layout *layout)
            layout->gap + layout->heading + layout->legend;
 }
 
-static bool titles_fit(const struct sheet *sheet, double font, double points)
+static bool titles_fit(const struct grid *grid, double font, double points)
 {
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct tile *tile = &sheet->tiles[i];
+    for (size_t i = 0; i < grid->count; i++) {
+        const struct tile *tile = &grid->tiles[i];
         if (tile->instead && text_points(tile->title, font) + text_points(arrow, font) +
                                      text_points(tile->instead, font) >
                                  points)
@@ -114,72 +114,72 @@ static bool titles_fit(const struct sheet *sheet, double font, double points)
     return true;
 }
 
-/* How wide a title may be: a little into the gaps. */
+/* The maximum width of a title, which may extend into the gaps. */
 static double title_room(const struct layout *layout)
 {
     return layout->wide + layout->gap * 0.8;
 }
 
-/* Cells are no wider or higher than the images are. */
-static void set_room(struct layout *layout, const struct sheet *sheet)
+/* Cells are no wider or higher than the largest image. */
+static void set_room(struct layout *layout, const struct grid *grid)
 {
     size_t height = 1, width = 1;
-    for (size_t i = 0; i < sheet->count; i++) {
-        height = sheet->tiles[i].height > height ? sheet->tiles[i].height : height;
-        width = sheet->tiles[i].width > width ? sheet->tiles[i].width : width;
+    for (size_t i = 0; i < grid->count; i++) {
+        height = grid->tiles[i].height > height ? grid->tiles[i].height : height;
+        width = grid->tiles[i].width > width ? grid->tiles[i].width : width;
     }
     double side = (double)(height > width ? height : width);
     layout->wide = layout->cell * fmax((double)width / side, 0.25);
     layout->high = layout->cell * fmax((double)height / side, 0.25);
 }
 
-/* All that follows from the size of a cell. */
-static void set_cell(struct layout *layout, const struct sheet *sheet, double cell)
+/* Sets the cell size and everything that follows from it. */
+static void set_cell(struct layout *layout, const struct grid *grid, double cell)
 {
     layout->cell = cell;
-    set_room(layout, sheet);
+    set_room(layout, grid);
     layout->gap = cell * 0.08 > 3 ? cell * 0.08 : 3;
     layout->font = cell * 0.1 < 6 ? 6 : cell * 0.1 > 11 ? 11 : cell * 0.1;
     layout->line = cell < 14 ? 0 : layout->font * 1.3;
-    layout->lines = titles_fit(sheet, layout->font, title_room(layout)) ? 1 : 2;
+    layout->lines = titles_fit(grid, layout->font, title_room(layout)) ? 1 : 2;
 }
 
-static struct layout make_layout(const struct sheet *sheet, const struct plot_request *request)
+static struct layout make_layout(const struct grid *grid, const struct plot_request *request)
 {
     enum { WIDEST = 7000 }; /* points; Cairo's images end at 32,767 pixels */
-    struct layout layout = {.columns = choose_columns(sheet->count, request->columns)};
-    size_t rows = (sheet->count + layout.columns - 1) / layout.columns;
+    struct layout layout = {.columns = choose_columns(grid->count, request->columns)};
+    size_t rows = (grid->count + layout.columns - 1) / layout.columns;
     layout.rows = rows ? rows : 1;
-    layout.heading = sheet->heading || request->title ? 30 : 0;
-    layout.legend = sheet->diverging ? 34 : 0;
+    layout.heading = grid->heading || request->title ? 30 : 0;
+    layout.legend = grid->diverging ? 34 : 0;
     double cell = 720.0 / (double)layout.columns;
-    set_cell(&layout, sheet, cell > 144 ? 144 : cell < 36 ? 36 : cell);
+    set_cell(&layout, grid, cell > 144 ? 144 : cell < 36 ? 36 : cell);
     while (layout.cell > 2 && (tile_width(&layout) > WIDEST || total_height(&layout) > WIDEST))
-        set_cell(&layout, sheet, layout.cell * 0.95);
+        set_cell(&layout, grid, layout.cell * 0.95);
     return layout;
 }
 
-/* Pixels that all are as large: a whole number of the device's, where the cell exceeds the tile. */
-static void round_cell(struct layout *layout, const struct sheet *sheet, double scale)
+/* Makes all pixels equally large, a whole number of device pixels, if the cell exceeds the tile. */
+static void round_cell(struct layout *layout, const struct grid *grid, double scale)
 {
-    double side = (double)largest_side(sheet), zoom = floor(layout->cell * scale / side);
+    double side = (double)largest_side(grid), zoom = floor(layout->cell * scale / side);
     if (zoom >= 1)
-        set_cell(layout, sheet, zoom * side / scale);
+        set_cell(layout, grid, zoom * side / scale);
 }
 
-static void fill_page(struct layout *layout, const struct sheet *sheet, const struct page *page)
+static void fill_page(struct layout *layout, const struct grid *grid, const struct page *page)
 {
-    set_cell(layout, sheet, page->width);
+    set_cell(layout, grid, page->width);
     while (layout->cell > 1 && (tile_width(layout) > page->width - 2 * MARGIN ||
                                 total_height(layout) > page->height - 2 * MARGIN))
-        set_cell(layout, sheet, layout->cell * 0.99);
+        set_cell(layout, grid, layout->cell * 0.99);
 }
 
 static void write_title(FILE *script, const struct page *page, const struct layout *layout,
                         const struct tile *tile, double x, double bottom)
 {
     double points = title_room(layout);
-    const char *color = tile->instead ? wrong_ink : ink;
+    const char *color = tile->instead ? error_ink : ink;
     struct gnuplot_label label = {
         x + layout->wide / 2, bottom - layout->line / 2, NULL, "center", layout->font, color, NULL};
     char *whole = tile->instead ? text_format("%s%s%s", tile->title, arrow, tile->instead)
@@ -203,13 +203,13 @@ static void write_title(FILE *script, const struct page *page, const struct layo
     free(whole);
 }
 
-/* Viewers of SVG and PDF blur images that they enlarge; so they are given enlarged ones. */
-static size_t enlargement(const struct sheet *sheet, const struct page *page, double cell)
+/* Viewers of SVG and PDF blur images when they enlarge them, so we enlarge the images. */
+static size_t enlargement(const struct grid *grid, const struct page *page, double cell)
 {
     enum { MAX_NUMBERS = 5000000 };
-    size_t side = largest_side(sheet), total = 0, times = 1;
-    for (size_t i = 0; i < sheet->count; i++)
-        total += sheet->tiles[i].height * sheet->tiles[i].width;
+    size_t side = largest_side(grid), total = 0, times = 1;
+    for (size_t i = 0; i < grid->count; i++)
+        total += grid->tiles[i].height * grid->tiles[i].width;
     if (page->format != PLOT_PNG)
         while (times < 12 && times * side < (size_t)(cell * page->scale) &&
                (times + 1) * (times + 1) * total < MAX_NUMBERS)
@@ -217,7 +217,7 @@ static size_t enlargement(const struct sheet *sheet, const struct page *page, do
     return times;
 }
 
-/* gnuplot takes no image that is one pixel wide or high. */
+/* gnuplot does not draw images that are one pixel wide or high. */
 static size_t tile_times(const struct tile *tile, size_t times)
 {
     return (tile->height < 2 || tile->width < 2) && times < 2 ? 2 : times;
@@ -229,12 +229,12 @@ static double tile_step(const struct layout *layout, const struct tile *tile)
     return fmin(layout->wide / (double)tile->width, layout->high / (double)tile->height);
 }
 
-/* A tile in a cell that has its upper left corner at (x,y). The first row and column are the
-   coordinates of the others, so that gnuplot has nothing to reckon for each pixel. */
-static void write_values(FILE *script, const struct sheet *sheet, size_t index, size_t times,
+/* A tile in a cell with its upper left corner at (x,y). The first row and column are coordinates, so
+   that gnuplot need not compute them for each pixel. */
+static void write_values(FILE *script, const struct grid *grid, size_t index, size_t times,
                          const struct layout *layout, double x, double y)
 {
-    const struct tile *tile = &sheet->tiles[index];
+    const struct tile *tile = &grid->tiles[index];
     size_t height = tile->height * times, width = tile->width * times;
     double step = tile_step(layout, tile) / (double)times;
     double left = x + (layout->wide - step * (double)(width - 1)) / 2;
@@ -246,7 +246,7 @@ static void write_values(FILE *script, const struct sheet *sheet, size_t index, 
         fprintf(script, "\n%.8g", top + step * (double)j);
         for (size_t i = 0; i < width; i++) {
             double value = (double)tile->values[j / times * tile->width + i / times];
-            if (sheet->diverging)
+            if (grid->diverging)
                 fprintf(script, " %.3f", value);
             else
                 fprintf(script, " %.0f", value * 255);
@@ -257,8 +257,7 @@ static void write_values(FILE *script, const struct sheet *sheet, size_t index, 
 
 static void write_palette(FILE *script, bool diverging)
 {
-    if (diverging) /* blue, white, orange-red: ColorBrewer's RdBu, which the colour-blind can tell
-                    */
+    if (diverging) /* blue, white, orange-red: ColorBrewer's RdBu, safe for the colour-blind */
         fputs("set palette defined (-1 '#2166ac', -0.5 '#92c5de', 0 '#f7f7f7', 0.5 '#f4a582',"
               " 1 '#b2182b')\nset cbrange [-1:1]\n",
               script);
@@ -266,7 +265,7 @@ static void write_palette(FILE *script, bool diverging)
         fputs("set palette defined (0 '#000000', 255 '#ffffff')\nset cbrange [0:255]\n", script);
 }
 
-static void write_legend(FILE *script, const struct sheet *sheet, const struct page *page, double y)
+static void write_legend(FILE *script, const struct grid *grid, const struct page *page, double y)
 {
     static const char *const aligns[] = {"right", "center", "left"};
     fputs("$legend << EOD\n121", script);
@@ -281,7 +280,7 @@ static void write_legend(FILE *script, const struct sheet *sheet, const struct p
     for (int i = 0; i < 3; i++) {
         struct gnuplot_label label = {page->width / 2 + (i - 1) * 68,
                                       y + (i == 1 ? 16 : 4),
-                                      sheet->legend[i],
+                                      grid->legend[i],
                                       aligns[i],
                                       9,
                                       ink,
@@ -290,20 +289,20 @@ static void write_legend(FILE *script, const struct sheet *sheet, const struct p
     }
 }
 
-static void write_plot(FILE *script, const struct sheet *sheet)
+static void write_plot(FILE *script, const struct grid *grid)
 {
     fputs("plot", script);
-    for (size_t i = 0; i < sheet->count; i++)
+    for (size_t i = 0; i < grid->count; i++)
         fprintf(script, "%s \\\n  $t%zu nonuniform matrix with image", i ? "," : "", i + 1);
-    if (sheet->diverging)
+    if (grid->diverging)
         fputs(", \\\n  $legend nonuniform matrix with image", script);
     putc('\n', script);
 }
 
-static void write_heading(FILE *script, const struct sheet *sheet,
-                          const struct plot_request *request, const struct page *page, double y)
+static void write_heading(FILE *script, const struct grid *grid, const struct plot_request *request,
+                          const struct page *page, double y)
 {
-    const char *heading = request->title ? request->title : sheet->heading;
+    const char *heading = request->title ? request->title : grid->heading;
     if (!heading)
         return;
     double width = text_points(heading, 14), room = page->width - MARGIN;
@@ -315,33 +314,33 @@ static void write_heading(FILE *script, const struct sheet *sheet,
     free(fitted);
 }
 
-static struct page fit(struct layout *layout, const struct sheet *sheet,
+static struct page fit(struct layout *layout, const struct grid *grid,
                        const struct plot_request *request)
 {
     struct page page = page_make(request, 1000, 750);
     if (request->width)
-        fill_page(layout, sheet, &page);
-    round_cell(layout, sheet, page.scale);
+        fill_page(layout, grid, &page);
+    round_cell(layout, grid, page.scale);
     if (request->width)
         return page;
-    double width = fmax(tile_width(layout), sheet->diverging ? 230 : 0);
+    double width = fmax(tile_width(layout), grid->diverging ? 230 : 0);
     return page_make(request, width + 2 * MARGIN, total_height(layout) + 2 * MARGIN);
 }
 
-void sheet_gnuplot(const void *plot, const struct plot_request *request, const char *output,
-                   FILE *script)
+void grid_gnuplot(const void *plot, const struct plot_request *request, const char *output,
+                  FILE *script)
 {
-    const struct sheet *sheet = plot;
-    struct layout layout = make_layout(sheet, request);
-    struct page page = fit(&layout, sheet, request);
+    const struct grid *grid = plot;
+    struct layout layout = make_layout(grid, request);
+    struct page page = fit(&layout, grid, request);
     double left = (page.width - tile_width(&layout)) / 2;
     double top = (page.height - total_height(&layout)) / 2 + layout.heading;
-    size_t times = enlargement(sheet, &page, layout.cell);
+    size_t times = enlargement(grid, &page, layout.cell);
     gnuplot_begin(script, &page, output);
-    write_palette(script, sheet->diverging);
-    write_heading(script, sheet, request, &page, top - 22);
-    for (size_t i = 0; i < sheet->count; i++) {
-        const struct tile *tile = &sheet->tiles[i];
+    write_palette(script, grid->diverging);
+    write_heading(script, grid, request, &page, top - 22);
+    for (size_t i = 0; i < grid->count; i++) {
+        const struct tile *tile = &grid->tiles[i];
         double titles = layout.lines * layout.line, step = tile_step(&layout, tile);
         double x = left + (double)(i % layout.columns) * (layout.wide + layout.gap);
         double y =
@@ -354,17 +353,17 @@ void sheet_gnuplot(const void *plot, const struct plot_request *request, const c
             gnuplot_box(
                 script, &page,
                 (double[4]){x + across, y + down, x + layout.wide - across, y + layout.high - down},
-                false, wrong_ink, 1.5);
-        write_values(script, sheet, i, tile_times(tile, times), &layout, x, y);
+                false, error_ink, 1.5);
+        write_values(script, grid, i, tile_times(tile, times), &layout, x, y);
     }
-    if (sheet->diverging)
-        write_legend(script, sheet, &page, (page.height + total_height(&layout)) / 2 - 20);
-    write_plot(script, sheet);
+    if (grid->diverging)
+        write_legend(script, grid, &page, (page.height + total_height(&layout)) / 2 - 20);
+    write_plot(script, grid);
 }
 
 /* ---- 3. Text ---- */
 
-/* The mean over the source pixels under pixel (x,y) of a (rows,columns) rendering; 0 outside. */
+/* The mean of the source pixels under pixel (x,y) of a (rows,columns) rendering; 0 outside. */
 static double sample(const struct tile *tile, size_t rows, size_t columns, size_t y, size_t x)
 {
     size_t top = y * tile->height / rows, bottom = (y + 1) * tile->height / rows;
@@ -385,9 +384,9 @@ static const char *sign_of(double value)
     return value < -0.6 ? "=" : value < -0.2 ? "-" : value <= 0.2 ? " " : value <= 0.6 ? "+" : "#";
 }
 
-/* One line of one tile, drawn `inner` characters wide in a place for `cell`; a character stands for
+/* One line of a tile, `inner` characters wide and centred in `cell` characters. A character shows
    two pixels, one above the other. */
-static void text_line(FILE *out, const struct sheet *sheet, const struct plot_request *request,
+static void text_line(FILE *out, const struct grid *grid, const struct plot_request *request,
                       const struct tile *tile, size_t cell, size_t inner, size_t line)
 {
     size_t side = tile->height > tile->width ? tile->height : tile->width;
@@ -398,14 +397,14 @@ static void text_line(FILE *out, const struct sheet *sheet, const struct plot_re
     for (size_t x = 0; x < columns; x++) {
         double upper = sample(tile, rows, columns, 2 * line, x);
         double lower = sample(tile, rows, columns, 2 * line + 1, x);
-        if (sheet->diverging)
+        if (grid->diverging)
             fputs(sign_of((upper + lower) / (2 * line + 1 < rows ? 2 : 1)), out);
         else if (request->color)
             fprintf(out, "\033[38;5;%u;48;5;%um▀", text_gray(upper), text_gray(lower));
         else
             fputs(text_shade((upper + lower) / 2, request->utf8), out);
     }
-    if (request->color && !sheet->diverging)
+    if (request->color && !grid->diverging)
         fputs("\033[0m", out);
     fprintf(out, "%*s", (int)(cell - columns - before), "");
 }
@@ -422,46 +421,46 @@ static void text_title(FILE *out, const struct plot_request *request, const stru
     free(whole);
 }
 
-/* The characters a line that a tile takes. */
-static size_t text_cell(const struct sheet *sheet, const struct plot_request *request,
+/* The width of a tile in characters. */
+static size_t text_cell(const struct grid *grid, const struct plot_request *request,
                         size_t *columns)
 {
     enum { USUAL = 25, GAP = 2 };
-    size_t width = text_width(request), side = largest_side(sheet);
+    size_t width = text_width(request), side = largest_side(grid);
     size_t natural = side < 14 ? 2 * side : side;
     size_t usual = natural < 12 ? 12 : natural < USUAL ? natural : USUAL;
     *columns = request->columns ? request->columns : (width + GAP) / (usual + GAP);
     *columns = *columns ? *columns : 1;
-    *columns = *columns > sheet->count && sheet->count ? sheet->count : *columns;
+    *columns = *columns > grid->count && grid->count ? grid->count : *columns;
     size_t room = (width + GAP) / *columns;
     size_t cell = room > GAP + 2 ? room - GAP : 2;
     size_t max = natural < 12 ? 12 : natural;
     return cell > max ? max : cell;
 }
 
-void sheet_text(const void *plot, const struct plot_request *request, FILE *out)
+void grid_text(const void *plot, const struct plot_request *request, FILE *out)
 {
-    const struct sheet *sheet = plot;
-    size_t columns, cell = text_cell(sheet, request, &columns);
-    size_t side = largest_side(sheet), inner = side < 14 ? 2 * side : cell;
+    const struct grid *grid = plot;
+    size_t columns, cell = text_cell(grid, request, &columns);
+    size_t side = largest_side(grid), inner = side < 14 ? 2 * side : cell;
     inner = inner < cell ? inner : cell;
-    const char *heading = request->title ? request->title : sheet->heading;
+    const char *heading = request->title ? request->title : grid->heading;
     if (heading)
         fprintf(out, "%s\n\n", heading);
-    for (size_t first = 0; first < sheet->count; first += columns) {
-        size_t last = first + columns < sheet->count ? first + columns : sheet->count;
+    for (size_t first = 0; first < grid->count; first += columns) {
+        size_t last = first + columns < grid->count ? first + columns : grid->count;
         for (size_t line = 0; line < (inner + 1) / 2; line++)
             for (size_t i = first; i < last; i++) {
-                text_line(out, sheet, request, &sheet->tiles[i], cell, inner, line);
+                text_line(out, grid, request, &grid->tiles[i], cell, inner, line);
                 fputs(i + 1 < last ? "  " : "\n", out);
             }
         for (size_t i = first; i < last; i++) {
-            text_title(out, request, &sheet->tiles[i], cell);
+            text_title(out, request, &grid->tiles[i], cell);
             fputs(i + 1 < last ? "  " : "\n", out);
         }
-        if (last < sheet->count)
+        if (last < grid->count)
             putc('\n', out);
     }
-    if (sheet->diverging && sheet->count)
-        fputs("\n= - below 0, + # above 0, by each tile's largest weight\n", out);
+    if (grid->diverging && grid->count)
+        fputs("\n= - below 0, + # above 0, relative to the largest weight of each tile\n", out);
 }

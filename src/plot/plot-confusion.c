@@ -1,4 +1,5 @@
-/* plot-confusion.c -- a confusion matrix as a heat map: rows are the truth, colours their shares.
+/* plot-confusion.c -- a confusion matrix as a heat map: rows are the truth, and colours show
+   fractions of the row.
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
 #include "plot/gnuplot.h"
@@ -8,18 +9,18 @@
 #include <math.h>
 
 enum {
-    MAX_CLASSES = 1000, /* a cell is a pixel then */
+    MAX_CLASSES = 1000, /* a cell is one pixel then */
     MAX_NAME = 150,     /* points */
-    MAX_CELLS = 16,     /* of a name in text */
+    MAX_CELLS = 16,     /* for a name in text */
 };
 
 struct confusion {
     struct matrix matrix;
     size_t classes;
-    char **name;   /* cleaned */
-    bool numbered; /* the names begin with the classes' numbers, or are these */
-    double *share; /* of the row: (classes,classes), row-major */
-    uint64_t max;  /* the largest count */
+    char **name;      /* cleaned */
+    bool numbered;    /* the names begin with the class numbers, or are numbers */
+    double *fraction; /* of the row: (classes,classes) */
+    uint64_t max;     /* the largest count */
 };
 
 /* ---- 1. Reading ---- */
@@ -29,7 +30,7 @@ static uint64_t count_of(const struct confusion *confusion, size_t row, size_t c
     return fmnn_confusion_count(confusion->matrix.counts, row, column);
 }
 
-/* Names that would be cut to the same have their numbers before them. */
+/* If names become equal when cut, all names get their class numbers in front. */
 static void number_names(struct confusion *confusion, size_t cells)
 {
     confusion->numbered = !confusion->matrix.names;
@@ -57,10 +58,10 @@ static void *read_confusion(const struct plot_request *request)
     confusion->matrix = matrix_read(&input);
     size_t n = confusion->classes = fmnn_confusion_classes(confusion->matrix.counts);
     if (n > MAX_CLASSES)
-        die("there are %zu classes: more than %d cannot be drawn", n, MAX_CLASSES);
-    confusion->share =
+        die("cannot draw a matrix of %zu classes: the maximum is %d", n, MAX_CLASSES);
+    confusion->fraction =
         fmnn_confusion_fractions(confusion->matrix.counts, FMNN_NORMALIZE_TRUE, &error);
-    if (!confusion->share)
+    if (!confusion->fraction)
         die_error(&error);
     confusion->name = allocate(n, sizeof *confusion->name);
     for (size_t i = 0; i < n; i++) {
@@ -81,7 +82,7 @@ static void free_confusion(void *plot)
     for (size_t i = 0; i < confusion->classes; i++)
         free(confusion->name[i]);
     free(confusion->name);
-    free(confusion->share);
+    free(confusion->fraction);
     matrix_free(&confusion->matrix);
     free(confusion);
 }
@@ -106,9 +107,9 @@ struct heat_map {
     double font;            /* of names */
     double names;           /* width of the widest name */
     double count_font;      /* 0: no counts */
-    const char *rotate;     /* of the names below; NULL: they are level */
+    const char *rotate;     /* degrees, of the names below; NULL: horizontal */
     double below, head;     /* heights */
-    size_t step;            /* every so many classes are named */
+    size_t step;            /* every step-th class is named */
 };
 
 static double widest_name(const struct confusion *confusion, double font)
@@ -119,14 +120,14 @@ static double widest_name(const struct confusion *confusion, double font)
     return fmin(widest, MAX_NAME);
 }
 
-/* All that follows from the side of the map. */
+/* Sets the side of the map and everything that follows from it. */
 static void set_side(struct heat_map *map, const struct plot_request *request, double side)
 {
     const struct confusion *confusion = map->confusion;
     double cell = side / (double)confusion->classes;
     char *widest = text_format("%" PRIu64, confusion->max);
     map->side = side;
-    /* A PNG file of a wanted size has one pixel a point, others have two or more. */
+    /* With --size a PNG has one pixel per point; otherwise it has two or more. */
     double min = request->width && request->format == PLOT_PNG ? 8 : 6;
     map->step = cell < min ? (size_t)ceil(min / cell) : 1;
     map->font = fmax(min - 1, fmin(11, cell * (double)map->step * 0.85));
@@ -219,7 +220,7 @@ static void write_titles(FILE *script, const struct heat_map *map,
     free(accuracy);
 }
 
-/* The column of colours at the right, as boxes, with its scale. */
+/* The colour scale at the right. */
 static void write_scale(FILE *script, const struct heat_map *map)
 {
     double x = map->left + map->side + 14, height = fmin(map->side, 260);
@@ -236,29 +237,64 @@ static void write_scale(FILE *script, const struct heat_map *map)
             " '1' 1)\n",
             script);
     struct gnuplot_label label = {
-        x + 40, map->top + map->side / 2, "Share of the row", "center", 9, ink, "90"};
+        x + 40, map->top + map->side / 2, "Fraction of the row", "center", 9, ink, "90"};
     gnuplot_label(script, &map->page, &label);
 }
 
-/* column, row, share, for the boxes; counts are labels of three inks. */
+/* Fractions for the boxes, and counts for the labels in one of three colours. */
 static void write_cells(FILE *script, const struct confusion *confusion)
 {
     size_t n = confusion->classes;
-    fputs("# column, row, share of the row\n$cells << EOD\n", script);
+    fputs("# column, row, fraction of the row\n$cells << EOD\n", script);
     for (size_t row = 0; row < n; row++)
         for (size_t column = 0; column < n; column++)
-            fprintf(script, "%zu %zu %.6f\n", column, row, confusion->share[row * n + column]);
+            fprintf(script, "%zu %zu %.6f\n", column, row, confusion->fraction[row * n + column]);
     fputs("EOD\n# column, row, count, its colour\n$counts << EOD\n", script);
     for (size_t row = 0; row < n; row++)
         for (size_t column = 0; column < n; column++) {
-            double share = confusion->share[row * n + column];
+            double fraction = confusion->fraction[row * n + column];
             fprintf(script, "%zu %zu %" PRIu64 " %s\n", column, row,
                     count_of(confusion, row, column),
-                    share > 0.45 ? "0xffffff"
-                    : share > 0  ? "0x222222"
-                                 : "0xc4c4c4");
+                    fraction > 0.45 ? "0xffffff"
+                    : fraction > 0  ? "0x222222"
+                                    : "0xc4c4c4");
         }
     fputs("EOD\n", script);
+}
+
+/* Coordinates are columns and rows from now on. */
+static void write_axes(FILE *script, const struct heat_map *map)
+{
+    const struct page *page = &map->page;
+    size_t last = map->confusion->classes - 1;
+    fprintf(script, "set lmargin at screen %.6f\nset rmargin at screen %.6f\n",
+            map->left / page->width, (map->left + map->side) / page->width);
+    fprintf(script, "set tmargin at screen %.6f\nset bmargin at screen %.6f\n",
+            1 - map->top / page->height, 1 - (map->top + map->side) / page->height);
+    fprintf(script, "set xrange [-0.5:%zu.5]\nset yrange [%zu.5:-0.5]\nset cbrange [0:1]\n", last,
+            last);
+    /* ColorBrewer's Blues, from pure white */
+    fputs("set palette defined (0 '#ffffff', 0.125 '#deebf7', 0.25 '#c6dbef', 0.375 '#9ecae1',"
+          " 0.5 '#6baed6', 0.625 '#4292c6', 0.75 '#2171b5', 0.875 '#08519c', 1 '#08306b')\n",
+          script);
+}
+
+static void write_plot(FILE *script, const struct heat_map *map)
+{
+    /* Slightly too large boxes leave no seams when there are no lines between them. */
+    bool lines = map->side / (double)map->confusion->classes > 9;
+    fprintf(script, "set style fill solid %s\n",
+            lines ? "border linecolor rgb '#e6e6e6'" : "noborder");
+    /* If the counts do not fit, colours go by the square root, which shows small fractions. */
+    fprintf(script, "plot $cells using 1:2:($1-0.5):($1+0.5):($2-0.5):($2+0.5):(%s($3))",
+            map->count_font > 0 ? "" : "sqrt");
+    fputs(" \\\n  with boxxyerror linewidth 0.5 fillcolor palette", script);
+    if (map->count_font > 0)
+        fprintf(script,
+                ", \\\n  $counts using 1:2:(stringcolumn(3)):4 with labels textcolor rgb variable"
+                " font ',%.4g' noenhanced",
+                map->count_font);
+    putc('\n', script);
 }
 
 static void gnuplot_confusion(const void *plot, const struct plot_request *request,
@@ -266,39 +302,16 @@ static void gnuplot_confusion(const void *plot, const struct plot_request *reque
 {
     const struct confusion *confusion = plot;
     struct heat_map map = make_map(confusion, request);
-    const struct page *page = &map.page;
-    gnuplot_begin(script, page, output);
-    fprintf(script, "set lmargin at screen %.6f\nset rmargin at screen %.6f\n",
-            map.left / page->width, (map.left + map.side) / page->width);
-    fprintf(script, "set tmargin at screen %.6f\nset bmargin at screen %.6f\n",
-            1 - map.top / page->height, 1 - (map.top + map.side) / page->height);
-    fprintf(script, "set xrange [-0.5:%zu.5]\nset yrange [%zu.5:-0.5]\nset cbrange [0:1]\n",
-            confusion->classes - 1, confusion->classes - 1);
-    /* ColorBrewer's Blues, from pure white */
-    fputs("set palette defined (0 '#ffffff', 0.125 '#deebf7', 0.25 '#c6dbef', 0.375 '#9ecae1',"
-          " 0.5 '#6baed6', 0.625 '#4292c6', 0.75 '#2171b5', 0.875 '#08519c', 1 '#08306b')\n",
-          script);
+    double right = map.left + map.side, bottom = map.top + map.side;
+    gnuplot_begin(script, &map.page, output);
+    write_axes(script, &map);
     write_titles(script, &map, request);
     write_names(script, &map);
     write_scale(script, &map);
-    gnuplot_box(script, page,
-                (double[4]){map.left, map.top, map.left + map.side, map.top + map.side}, false,
-                faint, 0.8);
+    gnuplot_box(script, &map.page, (double[4]){map.left, map.top, right, bottom}, false, faint,
+                0.8);
     write_cells(script, confusion);
-    /* Boxes a hair too large leave no seams where there is no line between them. */
-    bool lines = map.side / (double)confusion->classes > 9;
-    fprintf(script, "set style fill solid %s\n",
-            lines ? "border linecolor rgb '#e6e6e6'" : "noborder");
-    /* Where the counts do not fit, colours must show small shares: they go by the square root. */
-    fprintf(script, "plot $cells using 1:2:($1-0.5):($1+0.5):($2-0.5):($2+0.5):(%s($3))",
-            map.count_font > 0 ? "" : "sqrt");
-    fputs(" \\\n  with boxxyerror linewidth 0.5 fillcolor palette", script);
-    if (map.count_font > 0)
-        fprintf(script,
-                ", \\\n  $counts using 1:2:(stringcolumn(3)):4 with labels textcolor rgb variable"
-                " font ',%.4g' noenhanced",
-                map.count_font);
-    putc('\n', script);
+    write_plot(script, &map);
 }
 
 /* ---- 3. Text ---- */
@@ -308,8 +321,8 @@ static size_t label_of(const struct confusion *confusion, size_t i)
     return fmnn_confusion_label(confusion->matrix.counts, i);
 }
 
-/* Without counts, which there is no room for: a character or two a cell, under the classes'
-   numbers, upright. Small shares are to be seen, so shades go by the square root. */
+/* Without counts, for lack of room: one or two characters per cell, under vertical class numbers.
+   Shades go by the square root, which shows small fractions. */
 static void text_map(const struct confusion *confusion, const struct plot_request *request,
                      size_t names, FILE *out)
 {
@@ -333,7 +346,8 @@ static void text_map(const struct confusion *confusion, const struct plot_reques
         text_pad(out, name, names, -1);
         putc(' ', out);
         for (size_t column = 0; column < n * times; column++)
-            fputs(text_shade(sqrt(confusion->share[row * n + column / times]), request->utf8), out);
+            fputs(text_shade(sqrt(confusion->fraction[row * n + column / times]), request->utf8),
+                  out);
         putc('\n', out);
         free(name);
     }
@@ -361,7 +375,7 @@ static void text_counts(const struct confusion *confusion, const struct plot_req
             char *text = text_format("%" PRIu64, count_of(confusion, row, column));
             putc(' ', out);
             text_pad(out, text, cell - 1, 1);
-            fputs(text_shade(confusion->share[row * n + column], request->utf8), out);
+            fputs(text_shade(confusion->fraction[row * n + column], request->utf8), out);
             free(text);
         }
         putc('\n', out);
@@ -372,26 +386,28 @@ static void text_counts(const struct confusion *confusion, const struct plot_req
 static void text_confusion(const void *plot, const struct plot_request *request, FILE *out)
 {
     const struct confusion *confusion = plot;
-    enum { MANY = 20 }; /* fewer classes have their counts, whether they fit or not */
+    enum {
+        MANY = 20
+    }; /* up to this number of classes, counts are printed even if they do not fit */
     size_t n = confusion->classes, width = text_width(request), names = 5;
     char *accuracy = accuracy_text(confusion);
     for (size_t i = 0; i < n; i++)
         names = names < text_cells(confusion->name[i]) ? text_cells(confusion->name[i]) : names;
     names = names > MAX_CELLS ? MAX_CELLS : names;
-    /* Columns are as wide as the counts, and headed by as much of the names as that shows. */
+    /* Columns are as wide as the counts, and names are cut to that width. */
     size_t cell = (size_t)snprintf(NULL, 0, "%" PRIu64, confusion->max) + 1;
     size_t room = width > names + 1 ? (width - names - 1) / n : 0, needed = names + n * (cell + 1);
     bool counts = n <= MANY || needed <= width;
     cell = room > cell + 1 ? (room - 1 < 8 ? room - 1 : 8) : cell;
     if (request->title)
         fprintf(out, "%s\n", request->title);
-    fprintf(out, "%s\nrows: truth; columns: predicted; shades: %sshare of the row\n", accuracy,
+    fprintf(out, "%s\nrows: truth; columns: predicted; shades: %sfraction of the row\n", accuracy,
             counts ? "" : "square root of the ");
     if (counts) {
         putc('\n', out);
         text_counts(confusion, request, names, cell, out);
     } else {
-        fprintf(out, "(counts take %zu columns, see --size)\n\n", needed);
+        fprintf(out, "(the counts need %zu columns: see --size)\n\n", needed);
         text_map(confusion, request, names, out);
     }
     free(accuracy);
@@ -400,7 +416,7 @@ static void text_confusion(const void *plot, const struct plot_request *request,
 const struct plot_kind plot_confusion = {
     .name = "confusion",
     .takes = TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY,
-    .most_files = 1,
+    .max_files = 1,
     .read = read_confusion,
     .gnuplot = gnuplot_confusion,
     .text = text_confusion,

@@ -1,4 +1,4 @@
-/* plot-filters.c -- what the first layer of a net looks for: its weights as images. */
+/* plot-filters.c -- the weights of the first layer of a net as images. */
 #include "plot/grid.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@ struct filters {
     const struct fmnn_net *net;
     size_t index; /* of the tensor */
     size_t count, height, width;
-    size_t inputs; /* of a convolution: tiles a filter */
+    size_t inputs; /* tiles per filter: the input channels of a convolution, else 1 */
 };
 
 static void find_filters(const char *path, struct filters *filters)
@@ -20,14 +20,15 @@ static void find_filters(const char *path, struct filters *filters)
         if (tensor.rank == 4 || tensor.rank == 2)
             break;
     if (!fmnn_net_tensor(filters->net, filters->index, &tensor))
-        die("%s: no layer with weights that could be drawn", path);
+        die("%s: no layer has weights that can be drawn", path);
     filters->inputs = tensor.size[1];
     filters->height = tensor.size[2];
     filters->width = tensor.size[3];
     if (tensor.rank == 2) {
         if (tensor.size[1] != height * width)
-            die("%s: the first weights, '%s', do not belong to the pixels: nothing to draw", path,
-                tensor.name);
+            die("%s: the first weights, '%s', are not applied to the image's pixels: nothing to "
+                "draw",
+                path, tensor.name);
         filters->inputs = 1;
         filters->height = height;
         filters->width = width;
@@ -35,8 +36,8 @@ static void find_filters(const char *path, struct filters *filters)
     filters->count = tensor.size[0] * filters->inputs;
 }
 
-/* A tile scaled by its own largest weight, so that faint ones can be seen too. */
-static void add_filter(struct sheet *sheet, const struct filters *filters, const float *weights,
+/* Scales each tile by its own largest weight, so that weak filters are visible too. */
+static void add_filter(struct grid *grid, const struct filters *filters, const float *weights,
                        size_t i)
 {
     size_t size = filters->height * filters->width;
@@ -52,7 +53,7 @@ static void add_filter(struct sheet *sheet, const struct filters *filters, const
                                  (double)largest);
     else
         tile.title = text_format("%zu: %#.2g", i + 1, (double)largest);
-    sheet_add(sheet, &tile);
+    grid_add(grid, &tile);
 }
 
 static char *heading_of(const struct fmnn_net *net)
@@ -69,7 +70,7 @@ static char *heading_of(const struct fmnn_net *net)
 static void *read_filters(const struct plot_request *request)
 {
     if (request->file_count == 0)
-        usage_error("filters: which weight file?");
+        usage_error("filters: name a weights file");
     const char *path = request->files[0];
     struct fmnn_net *net = open_net(path);
     struct filters filters = {.net = net};
@@ -77,28 +78,28 @@ static void *read_filters(const struct plot_request *request)
     size_t size = filters.height * filters.width;
     float *weights = allocate(filters.count * size, sizeof *weights);
     fmnn_net_get(net, filters.index, weights);
-    struct sheet *sheet = allocate(1, sizeof *sheet);
-    sheet->diverging = true;
-    sheet->heading = heading_of(net);
-    sheet->legend[0] = "−max";
-    sheet->legend[1] = "weight, by each tile's largest (its title)";
-    sheet->legend[2] = "+max";
+    struct grid *grid = allocate(1, sizeof *grid);
+    grid->diverging = true;
+    grid->heading = heading_of(net);
+    grid->legend[0] = "−max";
+    grid->legend[1] = "weight, relative to the tile's largest (its title)";
+    grid->legend[2] = "+max";
     for (size_t i = 0; i < filters.count && i < request->limit; i++)
-        add_filter(sheet, &filters, weights + i * size, i);
+        add_filter(grid, &filters, weights + i * size, i);
     if (filters.count > request->limit)
         note("%zu of %zu filters left out (see --limit)", filters.count - request->limit,
              filters.count);
     free(weights);
     fmnn_net_free(net);
-    return sheet;
+    return grid;
 }
 
 const struct plot_kind plot_filters = {
     .name = "filters",
     .takes = TAKES_COLUMNS | TAKES_LIMIT,
-    .most_files = 1,
+    .max_files = 1,
     .read = read_filters,
-    .gnuplot = sheet_gnuplot,
-    .text = sheet_text,
-    .free = sheet_free,
+    .gnuplot = grid_gnuplot,
+    .text = grid_text,
+    .free = grid_free,
 };

@@ -1,4 +1,4 @@
-/* plot-history.c -- learning curves: accuracy and loss of training and validation over the epochs.
+/* plot-history.c -- learning curves: accuracy and loss in training and validation over the epochs.
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
 #include "common/overfitting.h"
@@ -7,36 +7,36 @@
 #include <math.h>
 #include <strings.h>
 
-enum figure { LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY, FIGURES };
-static const char *const figure_names[FIGURES] = {"loss", "accuracy", "val_loss", "val_accuracy"};
+enum metric { LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY, METRICS };
+static const char *const metric_names[METRICS] = {"loss", "accuracy", "val_loss", "val_accuracy"};
 
 struct epoch {
     double epoch;
-    double figure[FIGURES]; /* NaN: not there */
+    double metric[METRICS]; /* NaN: missing */
     size_t line;
 };
 
-/* One training: a file. */
+/* One training, from one file. */
 struct run {
     char *name;
     struct epoch *epochs;
     size_t count, capacity;
     struct course course;
-    bool has[FIGURES];
+    bool has[METRICS];
 };
 
 struct history {
     struct run *runs;
     size_t count;
-    bool has[FIGURES];  /* in any run */
+    bool has[METRICS];  /* in any run */
     double first, last; /* epochs */
-    double least_loss, most_loss;
+    double min_loss, max_loss;
 };
 
 /* ---- 1. Reading ---- */
 
-/* A net that diverges may leave a loss that is not finite: a gap in the curve, not an error. */
-static double read_figure(struct fmnn_table *table, int column)
+/* A loss that is not finite, left by a net that diverged, is a gap in the curve and no error. */
+static double read_metric(struct fmnn_table *table, int column)
 {
     static const char *const odd[] = {"nan", "-nan", "inf", "-inf", "infinity", "-infinity"};
     struct fmnn_error error;
@@ -55,10 +55,10 @@ static double read_figure(struct fmnn_table *table, int column)
 static void read_rows(struct fmnn_table *table, struct run *run)
 {
     struct fmnn_error error;
-    int column[FIGURES], found = 0;
+    int column[METRICS], found = 0;
     size_t epoch = need_column(table, "epoch");
-    for (int i = 0; i < FIGURES; i++) {
-        column[i] = fmnn_table_find(table, figure_names[i]);
+    for (int i = 0; i < METRICS; i++) {
+        column[i] = fmnn_table_find(table, metric_names[i]);
         found += column[i] >= 0;
     }
     if (!found)
@@ -67,8 +67,8 @@ static void read_rows(struct fmnn_table *table, struct run *run)
         struct epoch row = {.line = fmnn_table_line(table)};
         if (fmnn_table_number(table, epoch, &row.epoch, &error) != 0)
             die_error(&error);
-        for (int i = 0; i < FIGURES; i++)
-            row.figure[i] = read_figure(table, column[i]);
+        for (int i = 0; i < METRICS; i++)
+            row.metric[i] = read_metric(table, column[i]);
         grow((void **)&run->epochs, &run->capacity, run->count + 1, sizeof *run->epochs);
         run->epochs[run->count++] = row;
     }
@@ -82,15 +82,15 @@ static int compare_epochs(const void *a, const void *b)
     return (x->epoch > y->epoch) - (x->epoch < y->epoch);
 }
 
-/* Sorted, for a pipeline may have moved the rows; but two trainings in one table are no curve. */
+/* Sorted, because a pipeline may have moved rows. Two trainings in one table are not a curve. */
 static void order_epochs(struct run *run, const char *name)
 {
     qsort(run->epochs, run->count, sizeof *run->epochs, compare_epochs);
     for (size_t i = 1; i < run->count; i++)
         if (run->epochs[i].epoch == run->epochs[i - 1].epoch) {
             size_t a = run->epochs[i - 1].line, b = run->epochs[i].line;
-            die("%s:%zu: epoch %g again: two trainings are two files", name, a > b ? a : b,
-                run->epochs[i].epoch);
+            die("%s:%zu: epoch %g again: draw each training from a file of its own", name,
+                a > b ? a : b, run->epochs[i].epoch);
         }
 }
 
@@ -99,8 +99,8 @@ static void find_course(struct run *run)
     double *training = allocate(run->count, sizeof *training);
     double *validation = allocate(run->count, sizeof *validation);
     for (size_t i = 0; i < run->count; i++) {
-        training[i] = run->epochs[i].figure[ACCURACY];
-        validation[i] = run->epochs[i].figure[VAL_ACCURACY];
+        training[i] = run->epochs[i].metric[ACCURACY];
+        validation[i] = run->epochs[i].metric[VAL_ACCURACY];
     }
     run->course = course_of(training, validation, run->count);
     free(training);
@@ -113,13 +113,21 @@ static void note_extent(struct history *history, struct run *run)
         const struct epoch *row = &run->epochs[i];
         history->first = fmin(history->first, row->epoch);
         history->last = fmax(history->last, row->epoch);
-        for (int f = 0; f < FIGURES; f++)
-            history->has[f] |= run->has[f] |= !isnan(row->figure[f]);
-        history->least_loss =
-            fmin(history->least_loss, fmin(row->figure[LOSS], row->figure[VAL_LOSS]));
-        history->most_loss =
-            fmax(history->most_loss, fmax(row->figure[LOSS], row->figure[VAL_LOSS]));
+        for (int f = 0; f < METRICS; f++)
+            history->has[f] |= run->has[f] |= !isnan(row->metric[f]);
+        history->min_loss = fmin(history->min_loss, fmin(row->metric[LOSS], row->metric[VAL_LOSS]));
+        history->max_loss = fmax(history->max_loss, fmax(row->metric[LOSS], row->metric[VAL_LOSS]));
     }
+}
+
+static bool has_accuracy(const struct history *history)
+{
+    return history->has[ACCURACY] || history->has[VAL_ACCURACY];
+}
+
+static bool has_loss(const struct history *history)
+{
+    return history->has[LOSS] || history->has[VAL_LOSS];
 }
 
 static void *read_history(const struct plot_request *request)
@@ -128,8 +136,8 @@ static void *read_history(const struct plot_request *request)
     *history = (struct history){.count = request->file_count ? request->file_count : 1,
                                 .first = (double)INFINITY,
                                 .last = (double)-INFINITY,
-                                .least_loss = (double)INFINITY,
-                                .most_loss = (double)-INFINITY};
+                                .min_loss = (double)INFINITY,
+                                .max_loss = (double)-INFINITY};
     history->runs = allocate(history->count, sizeof *history->runs);
     for (size_t i = 0; i < history->count; i++) {
         struct run *run = &history->runs[i];
@@ -141,9 +149,9 @@ static void *read_history(const struct plot_request *request)
         find_course(run);
         note_extent(history, run);
     }
-    if (!history->has[LOSS] && !history->has[ACCURACY] && !history->has[VAL_LOSS] &&
-        !history->has[VAL_ACCURACY])
-        die("%s: no figure in any row", request->file_count ? request->files[0] : "standard input");
+    if (!has_accuracy(history) && !has_loss(history))
+        die("%s: no row has an accuracy or a loss: nothing to draw",
+            request->file_count ? request->files[0] : "standard input");
     for (size_t i = 0; i < history->count; i++)
         history->runs[i].name = text_file_name(request, i);
     return history;
@@ -165,7 +173,7 @@ static void free_history(void *plot)
 /* The colours of curves mixed with white. */
 static const char *const light_colors[] = {"#eebe99", "#99c7e0", "#99d8c7", "#ebc9dc",
                                            "#f5d999", "#bbe1f6", "#999999"};
-/* Shapes of marks for runs: square, circle, triangles, diamond, pentagon. */
+/* Marks for runs: square, circle, triangles, diamond, pentagon. */
 static const int shapes[] = {5, 7, 9, 11, 13, 15};
 enum {
     COLORS = sizeof light_colors / sizeof *light_colors,
@@ -176,16 +184,16 @@ static const char ink[] = "#222222", onset_ink[] = "#8a5a00", onset_fill[] = "#f
 
 struct panel {
     const char *name;
-    enum figure training, validation;
-    double top, bottom; /* points from the page's top */
-    bool lowest;        /* bears the epochs */
+    enum metric training, validation;
+    double top, bottom; /* points from the top of the page */
+    bool lowest;        /* has the labels of the epochs */
 };
 
 struct curves {
     const struct history *history;
     struct page page;
     double left, right;    /* of the panels */
-    double key, key_width; /* height of the legend, width of one of its columns */
+    double key, key_width; /* height of the legend, width of a column */
     size_t key_columns;
     double x_from, x_to;
 };
@@ -202,7 +210,7 @@ static void write_epoch_tics(FILE *script, const struct curves *curves, bool low
     static const double factors[] = {2, 2.5, 2};
     for (int i = 0; (last - first) / step > 12 && i < 60; i++)
         step *= factors[i % 3];
-    double start = ceil(first / step) * step; /* an added mark must not meet another */
+    double start = ceil(first / step) * step; /* the mark added below must not meet another */
     start += start == 0 && first > 0 ? step : 0;
     fprintf(script, "set xtics nomirror %.9g,%.9g", start, step);
     fputs(lowest ? " format '%.0f'\n" : " format ''\n", script);
@@ -217,9 +225,9 @@ static void write_data(FILE *script, const struct history *history)
         for (size_t k = 0; k < history->runs[i].count; k++) {
             const struct epoch *row = &history->runs[i].epochs[k];
             gnuplot_number(script, row->epoch);
-            for (int f = 0; f < FIGURES; f++) {
+            for (int f = 0; f < METRICS; f++) {
                 putc(' ', script);
-                gnuplot_number(script, row->figure[f]);
+                gnuplot_number(script, row->metric[f]);
             }
             putc('\n', script);
         }
@@ -227,8 +235,8 @@ static void write_data(FILE *script, const struct history *history)
     }
 }
 
-/* A line through the panel at one epoch. */
-static void write_upright(FILE *script, double epoch, const char *color, const char *dashes)
+/* A vertical line at an epoch. */
+static void write_epoch_line(FILE *script, double epoch, const char *color, const char *dashes)
 {
     fprintf(script, "set arrow from first %.9g,graph 0 to first %.9g,graph 1 nohead back", epoch,
             epoch);
@@ -240,14 +248,14 @@ static double mark_size(const struct curves *curves, double size)
     return gnuplot_mark_size(&curves->page, size);
 }
 
-/* Names the epoch beside its upright, on the side that has more room. */
+/* Names the epoch beside its line, on the side that has more room. */
 static void write_remark(FILE *script, const struct curves *curves, double epoch, double height,
                          const char *color)
 {
-    double share = (epoch - curves->x_from) / (curves->x_to - curves->x_from);
-    double x = curves->left + share * (curves->right - curves->left) + (share > 0.5 ? -4 : 4);
+    double fraction = (epoch - curves->x_from) / (curves->x_to - curves->x_from);
+    double x = curves->left + fraction * (curves->right - curves->left) + (fraction > 0.5 ? -4 : 4);
     fprintf(script, "set label 'epoch %g' at screen %.6f,graph %.4f %s front font ',10'", epoch,
-            x / curves->page.width, height, share > 0.5 ? "right" : "left");
+            x / curves->page.width, height, fraction > 0.5 ? "right" : "left");
     fprintf(script, " textcolor rgb '%s'\n", color);
 }
 
@@ -263,12 +271,12 @@ static void write_marks(FILE *script, const struct curves *curves, const struct 
         fprintf(script, "set object rectangle from first %.9g,graph 0 to graph 1,graph 1 behind",
                 onset->epoch);
         fprintf(script, " fillstyle solid noborder fillcolor rgb '%s'\n", onset_fill);
-        write_upright(script, onset->epoch, onset_ink, "3");
+        write_epoch_line(script, onset->epoch, onset_ink, "3");
         if (named)
             write_remark(script, curves, onset->epoch, 0.14, onset_ink);
     }
     if (best) {
-        write_upright(script, best->epoch, "#666666", "2");
+        write_epoch_line(script, best->epoch, "#666666", "2");
         if (named)
             write_remark(script, curves, best->epoch, 0.06, ink);
     }
@@ -282,14 +290,14 @@ static char *legend_of(const struct run *run)
     if (!isnan(run->course.gap))
         snprintf(gap, sizeof gap, "; gap %.4f", round(run->course.gap * 1e4) / 1e4 + 0.0);
     char *legend = best ? text_format("%s (best: %.4f, epoch %g%s)", name,
-                                      best->figure[VAL_ACCURACY], best->epoch, gap)
+                                      best->metric[VAL_ACCURACY], best->epoch, gap)
                         : text_format("%s", name);
     free(name);
     return legend;
 }
 
-/* What a single run's marks mean, in figures: two lines at the right of the legend. */
-static void write_figures(FILE *script, const struct curves *curves, double top)
+/* For a single run: two lines of text beside the legend that explain the marks. */
+static void write_metrics(FILE *script, const struct curves *curves, double top)
 {
     const struct run *run = &curves->history->runs[0];
     const struct epoch *best = epoch_at(run, run->course.best),
@@ -299,10 +307,10 @@ static void write_figures(FILE *script, const struct curves *curves, double top)
         return;
     char *course = course_text(&run->course, onset ? onset->epoch : 0);
     if (best) {
-        bool trained = !isnan(best->figure[ACCURACY]);
-        char *training = trained ? text_format(", training %.4f", best->figure[ACCURACY]) : NULL;
+        bool trained = !isnan(best->metric[ACCURACY]);
+        char *training = trained ? text_format(", training %.4f", best->metric[ACCURACY]) : NULL;
         char *text = text_format("best epoch: %g, validation %.4f%s", best->epoch,
-                                 best->figure[VAL_ACCURACY], training ? training : "");
+                                 best->metric[VAL_ACCURACY], training ? training : "");
         label.text = text;
         gnuplot_label(script, &curves->page, &label);
         free(training);
@@ -317,17 +325,17 @@ static void write_figures(FILE *script, const struct curves *curves, double top)
     }
 }
 
-/* A curve with some twenty marks on it, so that curves can be told apart without colour; where
-   there are several runs, light lines for training. */
-static void write_curve(FILE *script, const struct curves *curves, size_t r, enum figure figure,
+/* A curve with some twenty marks, so that curves can be told apart without colour. Of several runs,
+   training curves are light lines without marks. */
+static void write_curve(FILE *script, const struct curves *curves, size_t r, enum metric metric,
                         bool strong)
 {
     const struct history *history = curves->history;
     bool single = history->count == 1, marked = strong || single;
-    bool training = figure == LOSS || figure == ACCURACY;
+    bool training = metric == LOSS || metric == ACCURACY;
     size_t color = single ? training : r;
     fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %s linecolor rgb '%s'",
-            r + 1, figure + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
+            r + 1, metric + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
             gnuplot_dashes(r), marked ? gnuplot_color(color) : light_colors[color % COLORS]);
     if (marked)
         fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu",
@@ -363,7 +371,7 @@ static void write_curves(FILE *script, const struct curves *curves, const struct
     fputs("  NaN notitle\n", script);
 }
 
-/* One entry of the legend: a line, a mark on it, and what they stand for. */
+/* An entry of the legend: a line, a mark on it, and their meaning. */
 struct entry {
     const char *text, *color, *width;
     const char *dashes;
@@ -390,7 +398,7 @@ static void write_entry(FILE *script, const struct curves *curves, const struct 
     gnuplot_label(script, page, &label);
 }
 
-/* One run's legend names its two curves; that of several the runs, and what is strong and light. */
+/* For one run, the legend names its two curves; for several, the runs and the two line styles. */
 static void write_key(FILE *script, const struct curves *curves, const struct panel *panel)
 {
     const struct history *history = curves->history;
@@ -431,13 +439,13 @@ static void write_range(FILE *script, const struct curves *curves, const struct 
         fputs("set yrange [0:1]\nset ytics nomirror 0.2 format '%.1f'\n", script);
         return;
     }
-    if (history->least_loss > 0 && history->most_loss > 50 * history->least_loss) {
+    if (history->min_loss > 0 && history->max_loss > 50 * history->min_loss) {
         fputs("set logscale y\nset yrange [*:*]\nset ytics nomirror autofreq format '%g'\n",
               script);
         return;
     }
     fprintf(script, "set yrange [%s:*<1e300]\nset ytics nomirror autofreq format '%%g'\n",
-            history->least_loss < 0 ? "*" : "0");
+            history->min_loss < 0 ? "*" : "0");
 }
 
 static void write_panel(FILE *script, const struct curves *curves, const struct panel *panel,
@@ -455,13 +463,13 @@ static void write_panel(FILE *script, const struct curves *curves, const struct 
     write_marks(script, curves, panel);
     if (with_key) {
         write_key(script, curves, panel);
-        write_figures(script, curves, panel->top);
+        write_metrics(script, curves, panel->top);
     }
     write_curves(script, curves, panel);
     fputs("unset label\nunset arrow\nunset object\nunset logscale y\n", script);
 }
 
-/* How many legends stand side by side, and how high they are in all. */
+/* Sets the number of columns of the legend, and its height. */
 static void place_key(struct curves *curves)
 {
     const struct history *history = curves->history;
@@ -482,63 +490,62 @@ static void place_key(struct curves *curves)
     curves->key = (double)rows * KEY_LINE + 8;
 }
 
+/* The legend decides the height of the page, and the width of the page that of the legend. */
+static struct curves lay_out(const struct history *history, const struct plot_request *request)
+{
+    enum { WIDTH = 640, LEFT = 56, RIGHT = 18, ONE_PANEL = 320, TWO_PANELS = 440 };
+    double pad = history->last > history->first ? (history->last - history->first) * 0.02 : 0.5;
+    bool two = has_accuracy(history) && has_loss(history);
+    struct curves curves = {.history = history,
+                            .left = LEFT,
+                            .right = WIDTH - RIGHT,
+                            .x_from = history->first - pad,
+                            .x_to = history->last + pad};
+    place_key(&curves);
+    curves.page = page_make(request, WIDTH, (two ? TWO_PANELS : ONE_PANEL) + curves.key);
+    curves.right = curves.page.width - RIGHT;
+    place_key(&curves);
+    return curves;
+}
+
 static void gnuplot_history(const void *plot, const struct plot_request *request,
                             const char *output, FILE *script)
 {
     const struct history *history = plot;
-    bool accuracy = history->has[ACCURACY] || history->has[VAL_ACCURACY];
-    bool loss = history->has[LOSS] || history->has[VAL_LOSS];
-    double pad = history->last > history->first ? (history->last - history->first) * 0.02 : 0.5;
-    struct curves curves = {
-        .history = history, .x_from = history->first - pad, .x_to = history->last + pad};
-    curves.left = 56;
-    curves.right = 640 - 18;
-    place_key(&curves);
-    curves.page = page_make(request, 640, (accuracy && loss ? 440 : 320) + curves.key);
-    const struct page *page = &curves.page;
-    curves.right = page->width - 18;
-    place_key(&curves);
-    double top = (request->title ? 34 : 10) + curves.key, bottom = page->height - 46;
+    bool accuracy = has_accuracy(history), loss = has_loss(history);
+    struct curves curves = lay_out(history, request);
+    double top = (request->title ? 34 : 10) + curves.key, bottom = curves.page.height - 46;
     double middle = top + (bottom - top) * 0.62;
-    gnuplot_begin(script, page, output);
+    struct panel upper = {"Accuracy", ACCURACY, VAL_ACCURACY, top, loss ? middle - 7 : bottom,
+                          !loss};
+    struct panel lower = {"Loss", LOSS, VAL_LOSS, accuracy ? middle + 7 : top, bottom, true};
+    gnuplot_begin(script, &curves.page, output);
     write_data(script, history);
-    if (request->title) {
-        char *title = text_fit(request->title, page->width - 20, 14);
-        struct gnuplot_label label = {page->width / 2, 20, title, "center", 14, ink, NULL};
-        gnuplot_label(script, page, &label);
-        free(title);
-    }
-    fputs("set multiplot\nset border 3 linewidth 0.8 linecolor rgb '#444444'\n", script);
-    fputs("set tics out scale 0.5 font ',10'\n", script);
-    fputs("set grid linewidth 0.6 linetype 1 linecolor rgb '#dddddd'\n", script);
+    gnuplot_title(script, &curves.page, request->title);
+    gnuplot_panels(script);
     if (accuracy)
-        write_panel(script, &curves,
-                    &(struct panel){"Accuracy", ACCURACY, VAL_ACCURACY, top,
-                                    loss ? middle - 7 : bottom, !loss},
-                    true);
+        write_panel(script, &curves, &upper, true);
     if (loss)
-        write_panel(
-            script, &curves,
-            &(struct panel){"Loss", LOSS, VAL_LOSS, accuracy ? middle + 7 : top, bottom, true},
-            !accuracy);
+        write_panel(script, &curves, &lower, !accuracy);
     fputs("unset multiplot\n", script);
 }
 
 /* ---- 3. Text ---- */
 
-/* The curve's value between epochs; NaN where there is none. */
-static double value_at(const struct run *run, enum figure figure, double epoch)
+/* The value of the curve at or between epochs; NaN if there is none. */
+static double value_at(const struct run *run, enum metric metric, double epoch)
 {
     for (size_t i = 0; i < run->count; i++) {
         const struct epoch *row = &run->epochs[i];
         if (row->epoch == epoch)
-            return row->figure[figure];
+            return row->metric[metric];
         if (row->epoch > epoch) {
             if (i == 0)
                 return (double)NAN;
             const struct epoch *before = &run->epochs[i - 1];
-            double share = (epoch - before->epoch) / (row->epoch - before->epoch);
-            return before->figure[figure] + share * (row->figure[figure] - before->figure[figure]);
+            double fraction = (epoch - before->epoch) / (row->epoch - before->epoch);
+            return before->metric[metric] +
+                   fraction * (row->metric[metric] - before->metric[metric]);
         }
     }
     return (double)NAN;
@@ -547,18 +554,18 @@ static double value_at(const struct run *run, enum figure figure, double epoch)
 struct chart {
     char *cells;
     size_t columns, rows;
-    double from, to; /* of the upright axis */
+    double from, to; /* range of the vertical axis */
 };
 
 static void chart_curve(struct chart *chart, const struct history *history, const struct run *run,
-                        enum figure figure, char mark)
+                        enum metric metric, char mark)
 {
-    /* One epoch is a point, no line. */
+    /* A single epoch is a point. */
     size_t columns = history->last > history->first ? chart->columns : 1;
     for (size_t x = 0; x < columns; x++) {
-        double share = chart->columns > 1 ? (double)x / (double)(chart->columns - 1) : 0;
-        double epoch = history->first + share * (history->last - history->first);
-        double height = (value_at(run, figure, epoch) - chart->from) / (chart->to - chart->from);
+        double fraction = chart->columns > 1 ? (double)x / (double)(chart->columns - 1) : 0;
+        double epoch = history->first + fraction * (history->last - history->first);
+        double height = (value_at(run, metric, epoch) - chart->from) / (chart->to - chart->from);
         if (!(height >= 0 && height <= 1))
             continue;
         size_t y = (size_t)((1 - height) * (double)(chart->rows - 1) + 0.5);
@@ -567,9 +574,9 @@ static void chart_curve(struct chart *chart, const struct history *history, cons
     }
 }
 
-/* Validation by letters where there are several runs, or training where nothing was validated. */
-static void chart_runs(struct chart *chart, const struct history *history, enum figure training,
-                       enum figure validation)
+/* Of several runs, one curve each: validation, or training if there is no validation. */
+static void chart_runs(struct chart *chart, const struct history *history, enum metric training,
+                       enum metric validation)
 {
     for (size_t r = 0; r < history->count; r++) {
         const struct run *run = &history->runs[r];
@@ -583,8 +590,8 @@ static void chart_runs(struct chart *chart, const struct history *history, enum 
     }
 }
 
-static void text_chart(const struct history *history, const char *name, enum figure training,
-                       enum figure validation, struct chart *chart, FILE *out)
+static void text_chart(const struct history *history, const char *name, enum metric training,
+                       enum metric validation, struct chart *chart, FILE *out)
 {
     enum { AXIS = 8 };
     chart->cells = allocate(chart->rows * chart->columns, 1);
@@ -629,9 +636,9 @@ static void text_legend(const struct history *history, FILE *out)
         if (history->count > 1)
             fprintf(out, "%c %s%s", (int)('a' + r % 26), run->name, best ? ": " : "\n");
         if (best) {
-            fprintf(out, "best epoch %g, validation %.4f", best->epoch, best->figure[VAL_ACCURACY]);
-            if (!isnan(best->figure[ACCURACY]))
-                fprintf(out, ", training %.4f", best->figure[ACCURACY]);
+            fprintf(out, "best epoch %g, validation %.4f", best->epoch, best->metric[VAL_ACCURACY]);
+            if (!isnan(best->metric[ACCURACY]))
+                fprintf(out, ", training %.4f", best->metric[ACCURACY]);
             putc('\n', out);
         }
         if (course)
@@ -643,16 +650,15 @@ static void text_legend(const struct history *history, FILE *out)
 static void text_history(const void *plot, const struct plot_request *request, FILE *out)
 {
     const struct history *history = plot;
-    bool accuracy = history->has[ACCURACY] || history->has[VAL_ACCURACY];
-    bool loss = history->has[LOSS] || history->has[VAL_LOSS];
+    bool accuracy = has_accuracy(history), loss = has_loss(history);
     unsigned width = text_width(request), height = request->height ? request->height : 32;
     size_t columns = width > 30 ? width - 9 : 21, rows = height > 20 ? height - 8 : 12;
     if (request->title)
         fprintf(out, "%s\n\n", request->title);
     struct chart upper = {.columns = columns, .rows = (loss ? rows * 5 / 8 : rows) | 1, .to = 1};
     struct chart lower = {.columns = columns, .rows = (accuracy ? rows * 3 / 8 : rows) | 1};
-    lower.from = fmin(0, history->least_loss);
-    lower.to = history->most_loss > lower.from ? history->most_loss : lower.from + 1;
+    lower.from = fmin(0, history->min_loss);
+    lower.to = history->max_loss > lower.from ? history->max_loss : lower.from + 1;
     if (accuracy)
         text_chart(history, "Accuracy", ACCURACY, VAL_ACCURACY, &upper, out);
     if (loss)
@@ -662,7 +668,7 @@ static void text_history(const void *plot, const struct plot_request *request, F
 
 const struct plot_kind plot_history = {
     .name = "history",
-    .most_files = SIZE_MAX,
+    .max_files = SIZE_MAX,
     .read = read_history,
     .gnuplot = gnuplot_history,
     .text = text_history,

@@ -1,4 +1,4 @@
-/* plot-images.c -- a contact sheet of the images that a table names. */
+/* plot-images.c -- a contact sheet of the images in a table. */
 #include "plot/grid.h"
 
 #include <math.h>
@@ -8,13 +8,13 @@ struct reader {
     struct fmnn_table *table;
     struct fmnn_images *images;
     struct fmnn_names *names;
-    bool alike;           /* some of them, cut to a title: numbers stand before them */
+    bool alike;           /* some names are equal when cut: titles begin with the class number */
     size_t image;         /* column */
-    int label, predicted; /* columns that may be missing: -1 */
-    size_t max;           /* an image's larger side is reduced to this */
+    int label, predicted; /* columns; -1: missing */
+    size_t max;           /* of an image's larger side; larger images are reduced */
 };
 
-/* So that a sheet stays in some ten megabytes, however large the images are. */
+/* Limits the plot to some ten megabytes, however large the images are. */
 static size_t largest_side(size_t limit)
 {
     double side = sqrt(16e6 / (double)limit);
@@ -36,7 +36,7 @@ static int field_label(const struct reader *reader, int column)
     return column < 0 ? -1 : row_label(reader->table, (size_t)column, 0);
 }
 
-/* The class; both where the prediction is another; the image's own name where none is known. */
+/* The class; class and prediction if they differ; the name of the image if it has no label. */
 static void set_titles(const struct reader *reader, const char *image, struct tile *tile)
 {
     int label = field_label(reader, reader->label);
@@ -56,7 +56,7 @@ static void set_titles(const struct reader *reader, const char *image, struct ti
     }
 }
 
-static void add_image(const struct reader *reader, struct sheet *sheet)
+static void add_image(const struct reader *reader, struct grid *grid)
 {
     struct fmnn_error error;
     struct tile tile = {0};
@@ -67,12 +67,12 @@ static void add_image(const struct reader *reader, struct sheet *sheet)
     uint8_t *pixels = allocate(height * width, 1);
     if (fmnn_images_read(reader->images, image, height, width, pixels, &error) != 0)
         die_at_row(reader->table, "%s", error.message);
-    tile.values = sheet_reduce(pixels, reader->max, &height, &width);
+    tile.values = grid_reduce(pixels, reader->max, &height, &width);
     tile.height = height;
     tile.width = width;
     free(pixels);
     set_titles(reader, image, &tile);
-    sheet_add(sheet, &tile);
+    grid_add(grid, &tile);
 }
 
 static void open_reader(struct reader *reader)
@@ -108,30 +108,30 @@ static void learn_names(struct reader *reader)
 static void *read_images(const struct plot_request *request)
 {
     struct reader reader = {.request = request, .max = largest_side(request->limit)};
-    struct sheet *sheet = allocate(1, sizeof *sheet);
+    struct grid *grid = allocate(1, sizeof *grid);
     size_t rows = 0;
     open_reader(&reader);
     while (next_row(reader.table)) {
         if (rows == 0)
             learn_names(&reader);
         if (rows++ < request->limit)
-            add_image(&reader, sheet);
+            add_image(&reader, grid);
     }
     if (rows == 0)
         die("%s: no images to draw", fmnn_table_name(reader.table));
     if (rows > request->limit)
         note("%zu of %zu images left out (see --limit)", rows - request->limit, rows);
     close_reader(&reader);
-    return sheet;
+    return grid;
 }
 
 const struct plot_kind plot_images = {
     .name = "images",
     .takes =
         TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS | TAKES_LIMIT,
-    .most_files = 1,
+    .max_files = 1,
     .read = read_images,
-    .gnuplot = sheet_gnuplot,
-    .text = sheet_text,
-    .free = sheet_free,
+    .gnuplot = grid_gnuplot,
+    .text = grid_text,
+    .free = grid_free,
 };

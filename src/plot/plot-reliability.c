@@ -1,5 +1,5 @@
-/* plot-reliability.c -- whether confidence can be believed: accuracy by confidence, against the
-   diagonal, and how many images have it.
+/* plot-reliability.c -- a reliability diagram: accuracy by confidence, with the number of images in
+   each bin of confidence.
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
 #include "plot/gnuplot.h"
@@ -9,7 +9,7 @@
 #include <math.h>
 
 /* The predictions of one file. */
-struct judged {
+struct run {
     char *name;
     struct fmnn_calibration *calibration;
     struct fmnn_bin whole;
@@ -17,14 +17,14 @@ struct judged {
 };
 
 struct reliability {
-    struct judged *runs;
+    struct run *runs;
     size_t count, bins;
-    uint64_t max; /* images in a bin */
+    uint64_t max; /* maximum number of images in a bin */
 };
 
 /* ---- 1. Reading ---- */
 
-static void read_file(struct reliability *plot, struct judged *run, const char *path,
+static void read_file(struct reliability *plot, struct run *run, const char *path,
                       const struct plot_request *request)
 {
     const struct matrix_request input = {.table = path,
@@ -70,7 +70,7 @@ static void free_reliability(void *data)
     free(plot);
 }
 
-static char *figures_of(const struct judged *run)
+static char *metrics_of(const struct run *run)
 {
     return text_format("ECE %.4f, confidence %.4f, accuracy %.4f", run->error,
                        run->whole.confidence, run->whole.accuracy);
@@ -78,16 +78,20 @@ static char *figures_of(const struct judged *run)
 
 /* ---- 2. The gnuplot program ---- */
 
-enum { KEY_LINE = 15, SIDE = 360, LOWER = 110, FINE = 40 /* bins too narrow for details */ };
+enum {
+    KEY_LINE = 15,
+    SIDE = 360,
+    LOWER = 110,
+    FINE = 40 /* more bins are too narrow for details */
+};
 static const char ink[] = "#222222", faint[] = "#9a9a9a", bar[] = "#b3cde3", over[] = "#0072b2";
 
 struct diagram {
     const struct reliability *plot;
     struct page page;
-    double left, correct, top, middle, bottom; /* points: of the upper panel, and of the lower one */
+    double left, right, top, middle, bottom; /* points: edges of the two panels */
 };
 
-/* confidence from, to, mean; accuracy, its interval; images. */
 static void write_bins(FILE *script, const struct reliability *plot)
 {
     fputs("# from, to, mean confidence, accuracy, its 95 % interval, images\n", script);
@@ -108,17 +112,16 @@ static void write_bins(FILE *script, const struct reliability *plot)
     }
 }
 
-/* "fc.tsv: ECE 0.0123, ..."; one file alone needs no name, and a long one is cut before figures
-   are. */
+/* "fc.tsv: ECE 0.0123, ..." with a name cut to fit, or the metrics alone if there is one file. */
 static char *legend_of(const struct reliability *plot, size_t r, double room)
 {
-    char *figures = figures_of(&plot->runs[r]), *legend = figures;
+    char *metrics = metrics_of(&plot->runs[r]), *legend = metrics;
     if (plot->count > 1) {
-        double rest = room - text_points(figures, 10) - text_points(": ", 10);
+        double rest = room - text_points(metrics, 10) - text_points(": ", 10);
         char *name = text_fit(plot->runs[r].name, fmax(rest, 40), 10);
-        legend = text_format("%s: %s", name, figures);
+        legend = text_format("%s: %s", name, metrics);
         free(name);
-        free(figures);
+        free(metrics);
     }
     char *fitted = text_fit(legend, room, 10);
     free(legend);
@@ -130,12 +133,7 @@ static void write_legends(FILE *script, const struct diagram *d, const struct pl
     const struct reliability *plot = d->plot;
     const struct page *page = &d->page;
     double y = request->title ? 44 : 18;
-    if (request->title) {
-        char *title = text_fit(request->title, page->width - 20, 14);
-        struct gnuplot_label label = {page->width / 2, 20, title, "center", 14, ink, NULL};
-        gnuplot_label(script, page, &label);
-        free(title);
-    }
+    gnuplot_title(script, page, request->title);
     for (size_t r = 0; r < plot->count; r++, y += KEY_LINE) {
         double x = plot->count > 1 ? d->left + 28 : d->left;
         char *legend = legend_of(plot, r, page->width - x - 6);
@@ -151,7 +149,7 @@ static void write_legends(FILE *script, const struct diagram *d, const struct pl
 static void write_margins(FILE *script, const struct diagram *d, double top, double bottom)
 {
     fprintf(script, "set lmargin at screen %.6f\nset rmargin at screen %.6f\n",
-            d->left / d->page.width, d->correct / d->page.width);
+            d->left / d->page.width, d->right / d->page.width);
     fprintf(script, "set tmargin at screen %.6f\nset bmargin at screen %.6f\n",
             1 - top / d->page.height, 1 - bottom / d->page.height);
 }
@@ -163,13 +161,27 @@ static void write_name(FILE *script, const struct diagram *d, const char *name, 
     gnuplot_label(script, &d->page, &label);
 }
 
-/* One file as bars from zero; several as lines with a mark for each bin. Marks stand at the mean
-   confidence of their bin, so that on the diagonal is right. */
+/* Marks are at the mean confidence of their bin: on the diagonal, calibration is perfect. */
+static void write_run(FILE *script, const struct diagram *d, size_t r)
+{
+    const struct reliability *plot = d->plot;
+    const char *color = plot->count == 1 ? over : gnuplot_color(r);
+    bool fine = plot->bins > FINE;
+    fprintf(script,
+            "  $run%zu using %s pointtype 7 pointsize %.3g linecolor rgb '%s' notitle, \\\n", r + 1,
+            fine ? "3:4 with points" : "3:4:5:6 with yerrorbars linewidth 1",
+            gnuplot_mark_size(&d->page, fine ? 0.3 : 0.6), color);
+    if (plot->count > 1)
+        fprintf(script,
+                "  $run%zu using ($7>0?$3:1/0):4 with lines linewidth 2 dashtype %s "
+                "linecolor rgb '%s' notitle, \\\n",
+                r + 1, gnuplot_dashes(r), color);
+}
+
+/* Accuracy. One file is drawn as bars, several as lines. */
 static void write_upper(FILE *script, const struct diagram *d)
 {
     const struct reliability *plot = d->plot;
-    bool fine = plot->bins > FINE;
-    double size = gnuplot_mark_size(&d->page, fine ? 0.3 : 0.6);
     write_margins(script, d, d->top, d->middle - 7);
     fputs("set xrange [0:1]\nset yrange [0:1]\nset xtics nomirror 0.2 format ''\n", script);
     fputs("set ytics nomirror 0.2 format '%.1f'\n", script);
@@ -183,21 +195,12 @@ static void write_upper(FILE *script, const struct diagram *d)
                 "  $run1 using (($1+$2)/2):($4/2):1:2:(0):4 with boxxyerror fillcolor rgb '%s' "
                 "notitle, \\\n",
                 bar);
-    for (size_t r = 0; r < plot->count; r++) {
-        const char *color = plot->count == 1 ? over : gnuplot_color(r);
-        fprintf(script,
-                "  $run%zu using %s pointtype 7 pointsize %.3g linecolor rgb '%s' notitle, \\\n",
-                r + 1, fine ? "3:4 with points" : "3:4:5:6 with yerrorbars linewidth 1", size,
-                color);
-        if (plot->count > 1)
-            fprintf(script,
-                    "  $run%zu using ($7>0?$3:1/0):4 with lines linewidth 2 dashtype %s "
-                    "linecolor rgb '%s' notitle, \\\n",
-                    r + 1, gnuplot_dashes(r), color);
-    }
+    for (size_t r = 0; r < plot->count; r++)
+        write_run(script, d, r);
     fputs("  NaN notitle\nunset label\nunset arrow\n", script);
 }
 
+/* The number of images in each bin. */
 static void write_lower(FILE *script, const struct diagram *d)
 {
     const struct reliability *plot = d->plot;
@@ -208,7 +211,7 @@ static void write_lower(FILE *script, const struct diagram *d)
     step = (double)plot->max / step < 2 ? step / 2 : (double)plot->max / step > 5 ? 2 * step : step;
     fprintf(script, "set ytics nomirror 0,%.9g format '%%g'\n", fmax(step, 1));
     write_name(script, d, "Images", 17, (d->middle + d->bottom) / 2, "90");
-    write_name(script, d, "Confidence", (d->left + d->correct) / 2, d->bottom + 35, NULL);
+    write_name(script, d, "Confidence", (d->left + d->right) / 2, d->bottom + 35, NULL);
     fputs("plot \\\n", script);
     if (plot->count == 1) {
         fprintf(script,
@@ -234,16 +237,14 @@ static void gnuplot_reliability(const void *data, const struct plot_request *req
     struct diagram d = {.plot = data, .left = 62};
     double head = (request->title ? 42 : 16) + (double)d.plot->count * KEY_LINE;
     d.page = page_make(request, 62 + SIDE + 18, head + SIDE + LOWER + 60);
-    d.correct = d.page.width - 18;
+    d.right = d.page.width - 18;
     d.top = head;
     d.bottom = d.page.height - 46;
     d.middle = d.top + (d.bottom - d.top) * SIDE / (SIDE + LOWER + 14);
     gnuplot_begin(script, &d.page, output);
     write_bins(script, d.plot);
     write_legends(script, &d, request);
-    fputs("set multiplot\nset border 3 linewidth 0.8 linecolor rgb '#444444'\n", script);
-    fputs("set tics out scale 0.5 font ',10'\n", script);
-    fputs("set grid linewidth 0.6 linetype 1 linecolor rgb '#dddddd'\n", script);
+    gnuplot_panels(script);
     fputs(d.plot->bins > FINE ? "set style fill solid noborder\n"
                               : "set style fill solid border linecolor rgb '#ffffff'\n",
           script);
@@ -254,7 +255,7 @@ static void gnuplot_reliability(const void *data, const struct plot_request *req
 
 /* ---- 3. Text ---- */
 
-/* A bin's accuracy as a bar, with the mean confidence marked on it: at its end is right. */
+/* The accuracy of a bin as a bar, on which the mean confidence is marked. */
 static void text_bar(const struct fmnn_bin *bin, size_t width, FILE *out)
 {
     size_t end = (size_t)(bin->accuracy * (double)width + 0.5);
@@ -272,13 +273,13 @@ static void text_reliability(const void *data, const struct plot_request *reques
     if (request->title)
         fprintf(out, "%s\n\n", request->title);
     for (size_t r = 0; r < plot->count; r++) {
-        const struct judged *run = &plot->runs[r];
-        char *figures = figures_of(run), *name = text_fit_cells(run->name, 40);
+        const struct run *run = &plot->runs[r];
+        char *metrics = metrics_of(run), *name = text_fit_cells(run->name, 40);
         int count = snprintf(NULL, 0, "%" PRIu64, plot->max);
         count = count < (int)strlen("images") ? (int)strlen("images") : count;
         size_t used = 15 + (size_t)count + 11, room = width > used + 12 ? width - used - 2 : 10;
         fprintf(out, "%s%s%s%s\n\n", r ? "\n" : "", plot->count > 1 ? name : "",
-                plot->count > 1 ? ": " : "", figures);
+                plot->count > 1 ? ": " : "", metrics);
         fprintf(out, "   confidence  %*s  accuracy\n", count, "images");
         for (size_t i = 0; i < plot->bins; i++) {
             struct fmnn_bin bin = fmnn_calibration_bin(run->calibration, i);
@@ -289,16 +290,17 @@ static void text_reliability(const void *data, const struct plot_request *reques
             }
             putc('\n', out);
         }
-        free(figures);
+        free(metrics);
         free(name);
     }
-    fputs("\n= accuracy; | mean confidence, at the end of the bar where it can be believed\n", out);
+    fputs("\n= accuracy; | mean confidence, at the end of the bar if calibration is perfect\n",
+          out);
 }
 
 const struct plot_kind plot_reliability = {
     .name = "reliability",
     .takes = TAKES_ONLY | TAKES_SUFFIX | TAKES_BINS,
-    .most_files = SIZE_MAX,
+    .max_files = SIZE_MAX,
     .read = read_reliability,
     .gnuplot = gnuplot_reliability,
     .text = text_reliability,

@@ -1,4 +1,4 @@
-/* text.c -- text as images and terminals need it: measured, cut, padded, shaded.
+/* plot-text.c -- text for plots and terminals: measures, cuts, pads and shades it.
 
    Contents: 1. Widths  2. Terminals */
 #include "plot/fm-plot.h"
@@ -31,7 +31,7 @@ static bool is_wide(unsigned c)
            (c >= 0xff00 && c <= 0xff60) || (c >= 0x1f300 && c <= 0x1faff) || c >= 0x20000;
 }
 
-static bool is_mark(unsigned c) /* drawn over the character before */
+static bool is_mark(unsigned c) /* combines with the character before */
 {
     return (c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f) || c == 0xfe0f;
 }
@@ -50,7 +50,7 @@ size_t text_cells(const char *text)
     return cells;
 }
 
-/* Widths of Helvetica in thousandths, roughly; other fonts of the kind differ by a tenth. */
+/* Approximate widths of Helvetica, in ems. Similar fonts differ by a tenth. */
 static double points_of(unsigned c)
 {
     if (is_mark(c))
@@ -116,7 +116,7 @@ static int compare_cuts(const void *a, const void *b)
     return order ? order : strcmp(x->whole, y->whole);
 }
 
-/* There may be many names: those that are alike stand side by side when they are sorted. */
+/* Sorted, because there may be many names: equal ones become neighbours. */
 bool text_alike(char *const *names, size_t count, size_t cells)
 {
     struct cut *cut = allocate(count, sizeof *cut);
@@ -158,20 +158,20 @@ unsigned text_width(const struct plot_request *request)
     return width < 20 ? 80 : width > 1000 ? 1000 : (unsigned)width;
 }
 
-const char *text_shade(double share, bool utf8)
+const char *text_shade(double fraction, bool utf8)
 {
     static const char *const blocks[] = {" ", "░", "▒", "▓", "█"};
     static const char *const ascii[] = {" ", ".", ":", "-", "=", "+", "*", "#", "%", "@"};
     size_t levels = utf8 ? sizeof blocks / sizeof *blocks : sizeof ascii / sizeof *ascii;
-    if (!(share > 0))
+    if (!(fraction > 0))
         return " ";
-    size_t level = (size_t)(share * (double)(levels - 1) + 0.5);
+    size_t level = (size_t)(fraction * (double)(levels - 1) + 0.5);
     level = level < levels ? level : levels - 1;
     return utf8 ? blocks[level] : ascii[level];
 }
 
-unsigned text_gray(double share)
+unsigned text_gray(double fraction)
 {
-    unsigned level = (unsigned)((share < 0 ? 0 : share > 1 ? 1 : share) * 25 + 0.5);
+    unsigned level = (unsigned)((fraction < 0 ? 0 : fraction > 1 ? 1 : fraction) * 25 + 0.5);
     return level == 0 ? 16 : level == 25 ? 231 : 231 + level; /* 24 grays between black and white */
 }
