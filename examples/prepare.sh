@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2154
-# prepare.sh -- what examples/quickstart and tests/run share: finding and installing what is needed, a place
-# to build in, and building. They set, before they read this file:
-#   program   the name to speak under
-#   source    the directory of the source
+# prepare.sh -- shared by examples/quickstart and tests/run: finds and installs missing packages, chooses a build
+# directory, builds. A script sets these variables before it reads this file:
+#   program   its name, for messages
+#   source    the source directory
 #   install   yes or no: whether packages may be installed
 
 say() { printf '%s\n' "$*"; }
@@ -15,9 +15,9 @@ stop() {
 
 processors() { getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1; }
 
-# ---- what is needed
+# ---- missing packages
 
-# lacking COMMAND DEBIAN FEDORA: unless the command succeeds, notes the packages
+# lacking COMMAND DEBIAN FEDORA: if the command fails, adds the packages to the lists
 lacking() {
     if eval "$1" >/dev/null 2>&1; then return; fi
     debian="$debian $2"
@@ -31,7 +31,16 @@ can_compile() {
     return 1
 }
 
-# find_missing --programs|--tests: sets the lists of packages that are missing
+# https needs the certificates of the usual authorities; their place differs between systems
+has_certificates() {
+    for file in "${SSL_CERT_FILE:-}" "${CURL_CA_BUNDLE:-}" /etc/ssl/certs/ca-certificates.crt /etc/ssl/cert.pem \
+        /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem; do
+        [ ! -s "$file" ] || return 0
+    done
+    return 1
+}
+
+# find_missing --programs|--tests: sets the lists of missing packages, $debian and $fedora
 find_missing() {
     debian='' fedora=''
     lacking can_compile 'gcc libc6-dev' gcc
@@ -45,6 +54,7 @@ find_missing() {
         lacking '[ -e "$(aclocal --print-ac-dir)/ax_check_compile_flag.m4" ]' \
             autoconf-archive autoconf-archive
     fi
+    lacking has_certificates ca-certificates ca-certificates
     lacking 'pkg-config --exists zlib' zlib1g-dev zlib-devel
     lacking 'pkg-config --exists libpng' libpng-dev libpng-devel
     lacking 'pkg-config --exists "jansson >= 2.7"' libjansson-dev jansson-devel
@@ -61,12 +71,12 @@ find_missing() {
     lacking 'command -v localedef && [ -e /usr/share/i18n/locales/de_DE ]' locales glibc-locale-source
 }
 
-# run_apt ARGUMENT...: as root; what it says is shown only when it fails
+# run_apt ARGUMENT...: runs apt-get as root; shows its output only if it fails
 run_apt() {
     as_root=
     if [ "$(id -u)" -ne 0 ]; then
         as_root=sudo
-        [ -t 2 ] || as_root='sudo -n' # nobody is there to be asked for a password
+        [ -t 2 ] || as_root='sudo -n' # without a terminal nobody can type a password
     fi
     log=$(mktemp "${TMPDIR:-/tmp}/fmnn-apt.XXXXXX") || exit 2
     status=0
@@ -85,51 +95,47 @@ has_apt() {
 apt_updated=no
 apt_update() {
     [ $apt_updated = no ] || return 0
-    run_apt update || complain "'apt-get update' failed; going on with the lists at hand"
+    run_apt update || complain "'apt-get update' failed; continuing with the package lists on this machine"
     apt_updated=yes
 }
 
-missing_words() {
-    complain 'these are missing.'
+name_missing() {
+    complain 'some packages are missing:'
     complain "  Debian, Ubuntu:  apt-get install$debian"
     complain "  Fedora:          dnf install$fedora"
-    complain "  elsewhere:       what provides the same; see 'Installation' in README"
+    complain "  other systems:   the equivalents; see 'Installation' in README"
 }
 
-# install_missing --programs|--tests: installs what is missing, or says what it is and stops.
+# install_missing --programs|--tests: installs missing packages, or names them and stops. Certificates alone are no
+# reason to stop: without them everything works but https, which the tests need.
 install_missing() {
-    step 'What is needed'
+    step 'Checking for missing packages'
     find_missing "$1"
+    if [ -n "$debian" ] && [ "$install" = yes ] && has_apt; then
+        say "Installing with apt-get:$debian"
+        apt_update
+        # shellcheck disable=SC2086 # a list
+        run_apt install --no-install-recommends $debian || complain 'apt-get failed (see above)'
+        find_missing "$1"
+    fi
     if [ -z "$debian" ]; then
-        say 'All is there.'
-        return
+        say 'None is missing.'
+    elif [ "$1$debian" = '--programs ca-certificates' ]; then
+        complain 'the package ca-certificates is missing, so https does not work'
+    else
+        name_missing
+        stop 'install them, then run this script again'
     fi
-    if [ "$install" = no ] || ! has_apt; then
-        missing_words
-        stop 'install them, then run this again'
-    fi
-    say "Installing with apt-get:$debian"
-    apt_update
-    # shellcheck disable=SC2086 # a list
-    run_apt install --no-install-recommends $debian || {
-        missing_words
-        stop 'apt-get could not install them'
-    }
-    find_missing "$1"
-    [ -z "$debian" ] || {
-        missing_words
-        stop 'apt-get was content, but they are not found'
-    }
 }
 
-# ---- where to build
+# ---- the build directory
 
 can_write() {
     mkdir -p "$1" 2>/dev/null && (: >"$1/.writable") 2>/dev/null && rm -f "$1/.writable"
 }
 
-# choose_tree NAME: sets $tree, a source that has a configure script and is not configured itself, and
-# $builds, a directory to build in: NAME in the source or, where that cannot be written, elsewhere.
+# choose_tree NAME: sets $tree, a source directory with a configure script that is not configured itself, and
+# $builds, the build directory: NAME in the source directory, or a temporary one if that is not writable
 choose_tree() {
     tree=$source builds=$source/$1
     can_write "$builds" || builds=$(mktemp -d "${TMPDIR:-/tmp}/fmnn-$1.XXXXXX") || exit 2
@@ -146,24 +152,24 @@ copy_source() {
         (cd "$tree" && tar -xf -)
     chmod -R u+w "$tree"
     if [ -e "$tree/Makefile" ]; then
-        (cd "$tree" && make -s distclean) >/dev/null 2>&1 || stop "$source: 'make distclean' first"
+        (cd "$tree" && make -s distclean) >/dev/null 2>&1 || stop "$source: run 'make distclean' there first"
     fi
 }
 
 make_configure() {
-    say 'autogen.sh: making configure'
+    say 'Running autogen.sh'
     quietly "$builds/autogen.log" sh "$tree/autogen.sh"
 }
 
 # ---- building
 
-# quietly LOG COMMAND...: what it says is shown only when it fails; and then the end
+# quietly LOG COMMAND...: writes the command's output to LOG; if it fails, shows the end and stops
 quietly() {
     log_file=$1
     shift
     if "$@" >"$log_file" 2>&1; then return; fi
     tail -40 "$log_file" >&2
-    stop "failed: $* (all of it: $log_file)"
+    stop "this command failed: $* (full log: $log_file)"
 }
 
 in_directory() { (cd "$1" && shift && "$@"); }
