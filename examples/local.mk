@@ -1,27 +1,27 @@
-# What a user runs first, the sample it can run on, and what came out when we ran it.
+# The first script for a user, the sample data, and the test runner.
 EXTRA_DIST += tests/run examples/prepare.sh examples/quickstart \
 	examples/sample/README examples/sample/COPYING examples/sample/make examples/sample/classes.txt \
 	examples/sample/train-images-idx3-ubyte.gz examples/sample/train-labels-idx1-ubyte.gz \
 	examples/sample/t10k-images-idx3-ubyte.gz examples/sample/t10k-labels-idx1-ubyte.gz
 
-# The library inside another program; the manual page libfmnn(3) shows this file.
+# An example program for the library; libfmnn(3) shows this file.
 check_PROGRAMS += examples/embed
 examples_embed_SOURCES = examples/embed.c
 examples_embed_LDADD = lib/libfmnn.la
 
-# What came of training fc, and how.
+# The record of a training of fc, and the script that makes it.
 EXTRA_DIST += examples/record examples/record-fc/README examples/record-fc/fc.tsv \
 	examples/record-fc/test.txt examples/record-fc/curves.png examples/record-fc/matrix.png \
 	examples/record-fc/first10.png examples/record-fc/wrong.png examples/record-fc/filters.png
 
-# A search among nets.
+# A grid search, and the record of one.
 EXTRA_DIST += examples/search
 EXTRA_DIST += examples/record-search/README examples/record-search/results.tsv \
 	examples/record-search/confirm.txt examples/record-search/best.png
 
-# The notebook's study, what the notebook found, and how its report becomes a page.
+# The notebook's study, the notebook's results, and the converter of its report to HTML.
 EXTRA_DIST += examples/notebook examples/notebook-2020.txt examples/page.awk
-# What came of it, on the whole data set; it leads to report.md.
+# The record of that study on the whole data set.
 EXTRA_DIST += examples/record-notebook/cnn-curves.png examples/record-notebook/cnn-matrix-test.png \
 	examples/record-notebook/cnn-matrix-train.png examples/record-notebook/cnn.tsv \
 	examples/record-notebook/fc-curves.png examples/record-notebook/fc-matrix-test.png \

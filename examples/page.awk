@@ -1,6 +1,6 @@
-# page.awk -- one self-contained page of HTML from Markdown, of which it knows what examples/notebook writes:
-# headings, paragraphs, lists, tables, code between lines of ```, images on lines of their own, `code` and
-# **bold**. Images are PNG files in -v directory=DIR and become part of the page.
+# page.awk -- converts the Markdown that examples/notebook writes into one self-contained HTML page. It understands
+# headings, paragraphs, lists, tables, code between lines of ```, images on separate lines, `code` and **bold**.
+# Images are PNG files in the directory -v directory=DIR, and are embedded in the page.
 
 function text(s) {
     gsub(/&/, "\\&amp;", s)
@@ -13,7 +13,7 @@ function text(s) {
     return s
 }
 
-# Ends the block that is open, where the next one is another.
+# Closes the open block if the next one is of another kind.
 function block(next_block) {
     if (open == next_block) return
     if (open != "") print "</" open ">"
