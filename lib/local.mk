@@ -12,13 +12,14 @@ lib_libfmnn_la_LDFLAGS = -version-info $(FMNN_VERSION_INFO) -no-undefined
 lib_libfmnn_la_LIBADD = $(ZLIB_LIBS) $(PNG_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
 lib_libfmnn_la_SOURCES =
 
-# Errors, memory, numbers, random numbers, threads.
+# Errors, memory, numbers, text, random numbers, threads.
 lib_libfmnn_la_SOURCES += lib/base/internal.h lib/base/error.c lib/base/memory.c lib/base/version.c \
-	lib/base/numbers.c lib/base/suggest.c lib/base/float.h lib/base/float.c \
+	lib/base/numbers.c lib/base/unicode.c lib/base/suggest.c lib/base/float.h lib/base/float.c \
 	lib/base/rng.h lib/base/rng.c lib/base/threads.h lib/base/threads.c
 # What comes in: files of images, tables that name them, known data sets, samples in memory.
-lib_libfmnn_la_SOURCES += lib/data/idx.c lib/data/png.c lib/data/images.c lib/data/table.c \
-	lib/data/datasets.c lib/data/split.c lib/data/samples.h lib/data/samples.c
+lib_libfmnn_la_SOURCES += lib/data/idx.h lib/data/idx.c lib/data/png.c lib/data/images.c lib/data/table.c \
+	lib/data/datasets.c lib/data/class-names.h lib/data/class-names.c lib/data/split.c \
+	lib/data/samples.h lib/data/samples.c
 # How good predictions are.
 lib_libfmnn_la_SOURCES += lib/metrics/confusion.c lib/metrics/calibration.c lib/metrics/significance.c
 # From a model's text to trained weights.

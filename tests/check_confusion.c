@@ -1,4 +1,4 @@
-/* check_confusion.c -- confusion matrices: counts, classes, shares, reports, pairs. */
+/* check_confusion.c -- confusion matrices: counts, classes, fractions, reports, pairs. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -21,8 +21,8 @@ static void add(struct fmnn_confusion *c, size_t truth, size_t predicted, uint64
     ck_assert_msg(fmnn_confusion_add(c, truth, predicted, count, &error) == 0, "%s", error.message);
 }
 
-static void refuses(struct fmnn_confusion *c, size_t truth, size_t predicted, uint64_t count,
-                    const char *why)
+static void check_refused(struct fmnn_confusion *c, size_t truth, size_t predicted, uint64_t count,
+                          const char *why)
 {
     ck_assert_int_eq(fmnn_confusion_add(c, truth, predicted, count, &error), -1);
     ck_assert_int_eq(error.status, FMNN_DATA);
@@ -49,8 +49,8 @@ START_TEST(counts_by_truth_and_prediction)
 }
 END_TEST
 
-/* Labels come in any order, and the matrix is made anew as they grow. */
-START_TEST(classes_that_occur)
+/* Labels come in any order; the matrix is reallocated as they grow. */
+START_TEST(labels_that_occur_become_classes)
 {
     static const size_t labels[] = {700, 3, 4095, 15, 16, 0};
     static const size_t sorted[] = {0, 3, 15, 16, 700, 4095};
@@ -67,21 +67,21 @@ START_TEST(classes_that_occur)
     ck_assert_uint_eq(fmnn_confusion_total(c), 21);
     add(c, 9, 10, 0);
     ck_assert_uint_eq(fmnn_confusion_classes(c), FM_COUNT(sorted) + 2);
-    refuses(c, 4096, 0, 1, "below 4096");
-    refuses(c, 0, SIZE_MAX, 1, "below 4096");
+    check_refused(c, 4096, 0, 1, "the maximum in a confusion matrix is 4095");
+    check_refused(c, 0, SIZE_MAX, 1, "the maximum in a confusion matrix is 4095");
     fmnn_confusion_free(c);
 }
 END_TEST
 
-START_TEST(refuses_what_cannot_be)
+START_TEST(invalid_labels_and_counts_refused)
 {
     struct fmnn_confusion *c = matrix(3);
-    refuses(c, 3, 0, 1, "has 3");
-    refuses(c, 0, 3, 1, "has 3");
+    check_refused(c, 3, 0, 1, "the classes are 0 to 2");
+    check_refused(c, 0, 3, 1, "the classes are 0 to 2");
     add(c, 1, 1, INT64_MAX - 1);
     add(c, 1, 2, 1);
-    refuses(c, 0, 0, 1, "2^63");
-    refuses(c, 0, 0, UINT64_MAX, "2^63");
+    check_refused(c, 0, 0, 1, "2^63");
+    check_refused(c, 0, 0, UINT64_MAX, "2^63");
     ck_assert_uint_eq(fmnn_confusion_total(c), INT64_MAX);
     fmnn_confusion_free(c);
     ck_assert_ptr_null(fmnn_confusion_new(FMNN_CONFUSION_MAX_CLASSES + 1, &error));
@@ -107,7 +107,7 @@ START_TEST(cross_entropy)
     ck_assert_double_eq_tol(fmnn_confusion_cross_entropy(c), eps, 1e-30);
     fmnn_confusion_free(c);
 
-    /* A plain running sum of so many like terms is off in the twelfth digit. */
+    /* A plain running sum of a million equal terms is off in the twelfth digit. */
     c = matrix(2);
     for (int i = 0; i < 1000000; i++)
         fmnn_confusion_add_probability(c, 0.9, 1);
@@ -123,34 +123,35 @@ static struct fmnn_confusion *example(void)
     add(c, 0, 1, 1);
     add(c, 1, 1, 2);
     add(c, 1, 0, 2);
-    add(c, 3, 1, 1); /* class 2 has no row, 2 and 3 are never predicted */
+    add(c, 3, 1, 1); /* class 2 has no samples, 2 and 3 are never predicted */
     return c;
 }
 
-static void has_shares(const struct fmnn_confusion *c, enum fmnn_normalize by,
-                       const double wanted[16])
+static void check_fractions(const struct fmnn_confusion *c, enum fmnn_normalize by,
+                            const double wanted[16])
 {
-    double *share = fmnn_confusion_fractions(c, by, &error);
-    ck_assert_ptr_nonnull(share);
+    double *fraction = fmnn_confusion_fractions(c, by, &error);
+    ck_assert_ptr_nonnull(fraction);
     for (size_t i = 0; i < 16; i++)
-        ck_assert_double_eq(share[i], wanted[i]);
-    free(share);
+        ck_assert_double_eq(fraction[i], wanted[i]);
+    free(fraction);
 }
 
-START_TEST(shares)
+START_TEST(fractions_of_rows_columns_and_total)
 {
     struct fmnn_confusion *c = example();
-    has_shares(c, FMNN_NORMALIZE_TRUE,
-               (double[16]){.75, .25, 0, 0, .5, .5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0});
-    has_shares(c, FMNN_NORMALIZE_PRED,
-               (double[16]){.6, .25, 0, 0, .4, .5, 0, 0, 0, 0, 0, 0, 0, .25, 0, 0});
-    has_shares(c, FMNN_NORMALIZE_ALL,
-               (double[16]){3. / 9, 1. / 9, 0, 0, 2. / 9, 2. / 9, 0, 0, 0, 0, 0, 0, 0, 1. / 9});
+    check_fractions(c, FMNN_NORMALIZE_TRUE,
+                    (double[16]){.75, .25, 0, 0, .5, .5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0});
+    check_fractions(c, FMNN_NORMALIZE_PRED,
+                    (double[16]){.6, .25, 0, 0, .4, .5, 0, 0, 0, 0, 0, 0, 0, .25, 0, 0});
+    check_fractions(
+        c, FMNN_NORMALIZE_ALL,
+        (double[16]){3. / 9, 1. / 9, 0, 0, 2. / 9, 2. / 9, 0, 0, 0, 0, 0, 0, 0, 1. / 9});
     fmnn_confusion_free(c);
 }
 END_TEST
 
-START_TEST(report_with_nothing_to_divide_by)
+START_TEST(report_of_classes_without_samples_or_predictions)
 {
     struct fmnn_confusion *c = example();
     struct fmnn_report *report = fmnn_confusion_report(c, &error);
@@ -176,7 +177,7 @@ START_TEST(report_with_nothing_to_divide_by)
 }
 END_TEST
 
-/* Sums long enough to be halved are still sums. */
+/* Enough classes for the pairwise sums to be halved. */
 START_TEST(report_of_many_classes)
 {
     enum { N = 1001 };
@@ -184,13 +185,13 @@ START_TEST(report_of_many_classes)
     long double macro = 0, weighted = 0;
     uint64_t total = 0;
     for (size_t i = 0; i < N; i++) {
-        uint64_t correct = i % 13, wrong = 1 + i % 7;
-        long double recall = (long double)correct / (long double)(correct + wrong);
+        uint64_t correct = i % 13, incorrect = 1 + i % 7;
+        long double recall = (long double)correct / (long double)(correct + incorrect);
         add(c, i, i, correct);
-        add(c, i, (i + 1) % N, wrong);
+        add(c, i, (i + 1) % N, incorrect);
         macro += recall;
-        weighted += recall * (long double)(correct + wrong);
-        total += correct + wrong;
+        weighted += recall * (long double)(correct + incorrect);
+        total += correct + incorrect;
     }
     struct fmnn_report *report = fmnn_confusion_report(c, &error);
     ck_assert_double_eq_tol(report->macro.recall, (double)(macro / N), 1e-14);
@@ -201,7 +202,7 @@ START_TEST(report_of_many_classes)
 }
 END_TEST
 
-START_TEST(an_empty_matrix)
+START_TEST(empty_matrix)
 {
     struct fmnn_confusion *c = matrix(0);
     struct fmnn_report *report = fmnn_confusion_report(c, &error);
@@ -211,9 +212,9 @@ START_TEST(an_empty_matrix)
     ck_assert_double_eq(report->macro.f1, 0);
     ck_assert_double_eq(report->weighted.f1, 0);
     free(report);
-    double *share = fmnn_confusion_fractions(c, FMNN_NORMALIZE_ALL, &error);
-    ck_assert_ptr_nonnull(share);
-    free(share);
+    double *fraction = fmnn_confusion_fractions(c, FMNN_NORMALIZE_ALL, &error);
+    ck_assert_ptr_nonnull(fraction);
+    free(fraction);
     ck_assert_int_eq(fmnn_confusion_pairs(c, &pairs, &count, &error), 0);
     ck_assert_ptr_null(pairs);
     ck_assert_uint_eq(count, 0);
@@ -250,13 +251,13 @@ int main(void)
 {
     TCase *tcase = tcase_create("confusion");
     tcase_add_test(tcase, counts_by_truth_and_prediction);
-    tcase_add_test(tcase, classes_that_occur);
-    tcase_add_test(tcase, refuses_what_cannot_be);
+    tcase_add_test(tcase, labels_that_occur_become_classes);
+    tcase_add_test(tcase, invalid_labels_and_counts_refused);
     tcase_add_test(tcase, cross_entropy);
-    tcase_add_test(tcase, shares);
-    tcase_add_test(tcase, report_with_nothing_to_divide_by);
+    tcase_add_test(tcase, fractions_of_rows_columns_and_total);
+    tcase_add_test(tcase, report_of_classes_without_samples_or_predictions);
     tcase_add_test(tcase, report_of_many_classes);
-    tcase_add_test(tcase, an_empty_matrix);
+    tcase_add_test(tcase, empty_matrix);
     tcase_add_test(tcase, pairs_by_count_then_label);
     return run_tests("confusion", tcase);
 }

@@ -1,5 +1,5 @@
-/* check_idx.c -- IDX files: what is read, and what has to be refused and how. */
-#include "base/internal.h"
+/* check_idx.c -- IDX files: good ones are read, bad ones refused with the proper message. */
+#include "data/idx.h"
 
 #include <check.h>
 #include <sys/stat.h>
@@ -37,20 +37,20 @@ static size_t deflate_to(uint8_t *out, size_t room, const uint8_t *bytes, size_t
     return room - z.avail_out;
 }
 
-/* Read onward, what is wrong must be found at the last row at the latest. */
-static void refused_onward(const char *what, const char *path, const struct fmnn_error *why)
+/* A file opened to be read forward is refused at the last row at the latest. */
+static void refused_forward(const char *what, const char *path, const struct fmnn_error *why)
 {
     enum { LIMIT = 1 << 20 };
     struct fmnn_error err = {0};
-    struct fmnn_idx *idx = fm_idx_open_onward(path, &err);
+    struct fmnn_idx *idx = fm_idx_open_forward(path, &err);
     size_t rows = idx ? fmnn_idx_size(idx, 0) : 0, row = idx ? fmnn_idx_row_bytes(idx) : 0;
     uint8_t *bytes = malloc(LIMIT);
     ck_assert_ptr_nonnull(bytes);
-    bool failed = !idx || row > LIMIT; /* no image is so large */
+    bool failed = !idx || row > LIMIT; /* no image is that large */
     for (size_t i = 0; i < rows && !failed; i++)
         failed = fmnn_idx_read(idx, i, 1, bytes, &err) != 0;
     ck_assert_msg(failed, "%s: accepted", what);
-    if (row <= LIMIT && !strstr(why->message, "too large to be inflated"))
+    if (row <= LIMIT && !strstr(why->message, "too large to decompress"))
         ck_assert_str_eq(err.message, why->message);
     fmnn_idx_close(idx);
     free(bytes);
@@ -63,20 +63,19 @@ static void refused(const char *what, const char *path, const char *opened, cons
     ck_assert_msg(!idx, "%s: accepted", what);
     check_message(what, &err, opened, fragment);
     ck_assert_ptr_null(fmnn_idx_open(path, NULL));
-    refused_onward(what, path, &err);
+    refused_forward(what, path, &err);
     unsigned rank;
     size_t size[4];
     struct fmnn_error checked = {0};
     ck_assert_int_eq(fmnn_idx_check(path, &rank, size, &checked), -1);
-    if (!strstr(err.message, "too large to be inflated"))
+    if (!strstr(err.message, "too large to decompress"))
         ck_assert_str_eq(checked.message, err.message);
 }
 
-/* ---- what is wrong with the bytes, plain and again within gzip
- * ------------------------------------ */
+/* ---- bad bytes, plain and within gzip ---- */
 
 struct bad {
-    const char *what, *fragment, *inflated; /* inflated: the fragment for gzip, if another */
+    const char *what, *fragment, *inflated; /* inflated: for gzip, if it differs */
     uint8_t header[HEADER + 4];
     size_t header_bytes, data_bytes;
 };
@@ -94,17 +93,16 @@ static const struct bad bads[] = {
     {"an HTML page", "not an IDX file: begins with the bytes 3c 21", NULL, "<!DOCTYPE html>", 15,
      99},
     {"zlib data", "not an IDX file: begins with the bytes 78 9c", NULL, {0x78, 0x9c, 1, 1}, 4, 20},
-    {"type 00", "no type of data is 00", NULL, IDX(0, 1, 0, 0, 0, 8), 8, 8},
-    {"type 07", "no type of data is 07", NULL, IDX(7, 1, 0, 0, 0, 8), 8, 8},
-    {"type 0A", "no type of data is 0a", NULL, IDX(10, 1, 0, 0, 0, 8), 8, 8},
-    {"type 0F", "no type of data is 0f", NULL, IDX(15, 1, 0, 0, 0, 8), 8, 8},
-    {"type FF", "no type of data is ff", NULL, IDX(255, 1, 0, 0, 0, 8), 8, 8},
-    {"signed", "unsupported type of IDX data: signed bytes (09)", NULL, IDX(9, 1, 0, 0, 0, 8), 8,
-     8},
-    {"short", "unsupported type of IDX data: 16-bit", NULL, IDX(11, 1, 0, 0, 0, 4), 8, 8},
-    {"int", "unsupported type of IDX data: 32-bit", NULL, IDX(12, 1, 0, 0, 0, 2), 8, 8},
-    {"float", "unsupported type of IDX data: floats", NULL, IDX(13, 1, 0, 0, 0, 2), 8, 8},
-    {"double", "unsupported type of IDX data: doubles", NULL, IDX(14, 1, 0, 0, 0, 1), 8, 8},
+    {"type 00", "unknown data type 00", NULL, IDX(0, 1, 0, 0, 0, 8), 8, 8},
+    {"type 07", "unknown data type 07", NULL, IDX(7, 1, 0, 0, 0, 8), 8, 8},
+    {"type 0A", "unknown data type 0a", NULL, IDX(10, 1, 0, 0, 0, 8), 8, 8},
+    {"type 0F", "unknown data type 0f", NULL, IDX(15, 1, 0, 0, 0, 8), 8, 8},
+    {"type FF", "unknown data type ff", NULL, IDX(255, 1, 0, 0, 0, 8), 8, 8},
+    {"signed", "unsupported IDX data type: signed bytes (09)", NULL, IDX(9, 1, 0, 0, 0, 8), 8, 8},
+    {"short", "unsupported IDX data type: 16-bit", NULL, IDX(11, 1, 0, 0, 0, 4), 8, 8},
+    {"int", "unsupported IDX data type: 32-bit", NULL, IDX(12, 1, 0, 0, 0, 2), 8, 8},
+    {"float", "unsupported IDX data type: floats", NULL, IDX(13, 1, 0, 0, 0, 2), 8, 8},
+    {"double", "unsupported IDX data type: doubles", NULL, IDX(14, 1, 0, 0, 0, 1), 8, 8},
     {"rank 0", "rank 0", NULL, IDX(8, 0, 0), 4, 1},
     {"rank 5", "rank 5", NULL, IDX(8, 5, 0, 0, 0, 1), 8, 20},
     {"rank 255", "rank 255", NULL, IDX(8, 255, 0, 0, 0, 1), 8, 2000},
@@ -120,9 +118,9 @@ static const struct bad bads[] = {
      0},
     {"no width", "size 0 in dimension 2", NULL, IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0), 16,
      0},
-    {"product 2^32", "truncated: 24 bytes, but its IDX header means 4294967308",
+    {"product 2^32", "truncated: 24 bytes, but the IDX header requires 4294967308",
      "truncated: 12 bytes of data", IDX(8, 2, 0, 1, 0, 0, 0, 1, 0, 0), 12, 12},
-    {"product 2^32 + 2^16", "truncated", "too large to be inflated",
+    {"product 2^32 + 2^16", "truncated", "too large to decompress",
      IDX(8, 2, 0, 1, 0, 1, 0, 1, 0, 0), 12, 12},
     {"product 2^64", "sizes in the IDX header are too large", NULL,
      IDX(8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), 16, 12},
@@ -130,19 +128,19 @@ static const struct bad bads[] = {
      IDX(8, 4, 128, 0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0), 20, 12},
     {"product 0 modulo 2^64", "sizes in the IDX header are too large", NULL,
      IDX(8, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0), 20, 0},
-    {"no data", "truncated: 16 bytes, but its IDX header means 40", "truncated: 0 bytes of data",
+    {"no data", "truncated: 16 bytes, but the IDX header requires 40", "truncated: 0 bytes of data",
      IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 0},
-    {"a row short", "truncated: 32 bytes, but its IDX header means 40",
+    {"a row short", "truncated: 32 bytes, but the IDX header requires 40",
      "truncated: 16 bytes of data", IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 16},
-    {"a byte short", "truncated: 39 bytes, but its IDX header means 40",
+    {"a byte short", "truncated: 39 bytes, but the IDX header requires 40",
      "truncated: 23 bytes of data", IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 23},
-    {"a byte too many", "too long: 41 bytes, but its IDX header means 40",
-     "too long: holds more than the 24", IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 25},
+    {"a byte too many", "too long: 41 bytes, but the IDX header requires 40",
+     "too long: more than the 24", IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16, 25},
     {"1000 bytes too many", "too long", NULL, IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 4), 16,
      1024},
 };
 
-START_TEST(bad_bytes)
+START_TEST(bad_bytes_refused)
 {
     const struct bad *bad = &bads[_i];
     uint8_t bytes[4096] = {0}, packed[8192];
@@ -157,8 +155,7 @@ START_TEST(bad_bytes)
 }
 END_TEST
 
-/* ---- what is wrong with gzip
- * ---------------------------------------------------------------------- */
+/* ---- bad gzip ---- */
 
 static uint8_t packed[4096];
 static size_t packed_bytes;
@@ -229,7 +226,7 @@ START_TEST(gzip_stored_length)
 }
 END_TEST
 
-/* The few bits that fill up the last byte of the stream mean nothing; all others matter. */
+/* The padding bits in the last byte of the stream mean nothing; all others matter. */
 START_TEST(gzip_any_bit)
 {
     uint8_t good[WHOLE], bytes[DATA];
@@ -245,9 +242,9 @@ START_TEST(gzip_any_bit)
             ck_assert_msg(memcmp(bytes, good + HEADER, DATA) == 0, "bit %zu flipped", bit);
             accepted++;
         }
-        struct fmnn_idx *onward = fm_idx_open_onward("g.gz", NULL);
-        ck_assert(!idx == (!onward || fmnn_idx_read(onward, 0, ROWS, bytes, NULL) != 0));
-        fmnn_idx_close(onward);
+        struct fmnn_idx *forward = fm_idx_open_forward("g.gz", NULL);
+        ck_assert(!idx == (!forward || fmnn_idx_read(forward, 0, ROWS, bytes, NULL) != 0));
+        fmnn_idx_close(forward);
         fmnn_idx_close(idx);
         packed[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
@@ -285,7 +282,7 @@ static void check_good(const char *path, const char *opened)
         ck_assert_uint_eq(bytes[i], ROW + i);
     ck_assert_int_eq(fmnn_idx_read(idx, 3, 0, bytes, &err), 0);
     ck_assert_int_eq(fmnn_idx_read(idx, 3, 1, bytes, &err), -1);
-    check_message("row 3", &err, opened, "no row 3: it has 3 rows, from 0");
+    check_message("row 3", &err, opened, "no row 3: the rows are 0 to 2");
     ck_assert_int_eq(fmnn_idx_read(idx, 1, 3, bytes, &err), -1);
     check_message("rows 1 to 3", &err, opened, "no row 3");
     ck_assert_int_eq(fmnn_idx_read(idx, 1, SIZE_MAX, bytes, NULL), -1);
@@ -312,9 +309,9 @@ START_TEST(good_plain_and_gzip)
     check_good("good.gz", "good.gz");
     put_file("good", good, sizeof good);
     put_file("good.gz", "", 0);
-    check_good("good", "good"); /* plain goes first */
+    check_good("good", "good"); /* the plain file comes first */
     put_file("good", packed, packed_bytes);
-    check_good("good", "good"); /* names do not decide */
+    check_good("good", "good"); /* the content decides, not the name */
     put_file("good.gz", good, sizeof good);
     check_good("good.gz", "good.gz");
 }
@@ -324,7 +321,7 @@ START_TEST(gzip_members)
 {
     uint8_t good[WHOLE];
     make_good(good);
-    size_t used = deflate_to(packed, sizeof packed, good, 0); /* an empty one first */
+    size_t used = deflate_to(packed, sizeof packed, good, 0); /* an empty member first */
     for (size_t at = 0; at < WHOLE; at += 10)
         used += deflate_to(packed + used, sizeof packed - used, good + at, 10);
     used += deflate_to(packed + used, sizeof packed - used, good, 0);
@@ -342,7 +339,7 @@ START_TEST(gzip_of_gzip)
 }
 END_TEST
 
-/* 64 MiB of zeros behind a header that means 24 bytes. */
+/* 64 MiB of zeros behind a header that requires 24 bytes. */
 START_TEST(gzip_bomb)
 {
     static uint8_t zeros[1 << 20];
@@ -352,8 +349,8 @@ START_TEST(gzip_bomb)
     for (int i = 0; i < 64; i++)
         ck_assert_int_gt(gzwrite(gz, zeros, sizeof zeros), 0);
     ck_assert_int_eq(gzclose(gz), Z_OK);
-    refused("bomb", "bomb", "bomb.gz: ", "too long: holds more than the 24 bytes");
-    /* The shape is known without it. */
+    refused("bomb", "bomb", "bomb.gz: ", "too long: more than the 24 bytes");
+    /* The shape needs the header only. */
     unsigned rank;
     size_t size[4];
     ck_assert_int_eq(fmnn_idx_shape("bomb", &rank, size, NULL), 0);
@@ -361,10 +358,9 @@ START_TEST(gzip_bomb)
 }
 END_TEST
 
-/* ---- the file itself
- * ------------------------------------------------------------------------------ */
+/* ---- the file itself ---- */
 
-START_TEST(not_a_file)
+START_TEST(not_a_regular_file)
 {
     refused("none", "none", "none[.gz]: ", "No such file or directory");
     put_file("file", "x", 1);
@@ -388,7 +384,7 @@ START_TEST(not_a_file)
 }
 END_TEST
 
-START_TEST(sparse_is_refused_by_its_header)
+START_TEST(sparse_file_refused_by_header)
 {
     uint8_t good[WHOLE];
     make_good(good);
@@ -409,7 +405,7 @@ START_TEST(shrinks_while_open)
     ck_assert_ptr_nonnull(idx);
     ck_assert_int_eq(truncate("shrinks", 20), 0);
     ck_assert_int_eq(fmnn_idx_read(idx, 0, 3, bytes, &err), -1);
-    check_message("shrinks", &err, "shrinks", "became shorter");
+    check_message("shrinks", &err, "shrinks", "shrank while it was being read");
     fmnn_idx_close(idx);
 }
 END_TEST
@@ -427,8 +423,7 @@ static void check_orders(struct fmnn_idx *idx, const uint8_t *data, uint8_t *got
 {
     ck_assert_ptr_nonnull(idx);
     size_t rows = fmnn_idx_size(idx, 0);
-    for (size_t i = 0; i < rows;
-         i += 1 + i % 5) /* onward, with leaps; what is behind comes later */
+    for (size_t i = 0; i < rows; i += 1 + i % 5) /* forward, with leaps */
         check_rows(idx, data, i, i % 3 && i + 2 < rows ? 2 : 1, got);
     check_rows(idx, data, 0, rows, got);
     for (size_t i = 0; i < rows; i++) {
@@ -443,9 +438,9 @@ static void check_orders(struct fmnn_idx *idx, const uint8_t *data, uint8_t *got
     fmnn_idx_close(idx);
 }
 
-/* Any order of reading gives the same rows: one by one, back, by leaps, many at once, and of rows
-   larger than what is read ahead. */
-START_TEST(any_order)
+/* Any order of reading gives the same rows: forward, backward, with leaps, several at once, also if
+   a row is larger than the block that is read ahead. */
+START_TEST(reading_in_any_order)
 {
     static const size_t sizes[][2] = {{5000, 84}, {7, 70000}, {3, 65536}, {40, 32768}};
     size_t bytes = sizes[_i][0] * sizes[_i][1];
@@ -461,12 +456,12 @@ START_TEST(any_order)
     ck_assert_uint_eq(count, bytes + 12);
     ck_assert_int_eq(fclose(stream), 0);
     check_orders(fmnn_idx_open("order", NULL), data, got);
-    check_orders(fm_idx_open_onward("order", NULL), data, got);
+    check_orders(fm_idx_open_forward("order", NULL), data, got);
     uint8_t *z = malloc(2 * bytes);
     ck_assert_ptr_nonnull(z);
     put_file("order.z", z, deflate_to(z, 2 * bytes, file, count));
     check_orders(fmnn_idx_open("order.z", NULL), data, got);
-    check_orders(fm_idx_open_onward("order.z", NULL), data, got);
+    check_orders(fm_idx_open_forward("order.z", NULL), data, got);
     free(z);
     free(file);
     free(data);
@@ -474,8 +469,8 @@ START_TEST(any_order)
 }
 END_TEST
 
-/* Of a file that ends early the rows before are there; who goes on, or back, is told. */
-START_TEST(onward_until_the_end)
+/* The rows before the damage can be read; reading on, or going back, fails. */
+START_TEST(forward_until_damage)
 {
     enum { MANY = 1000, LONG = 784 };
     static const size_t size[2] = {MANY, LONG};
@@ -495,7 +490,7 @@ START_TEST(onward_until_the_end)
         z[packed_size - 8] ^= (uint8_t)damage; /* the checksum */
         put_file("part.gz", z, damage ? packed_size : packed_size / 2);
         struct fmnn_error err = {0};
-        struct fmnn_idx *idx = fm_idx_open_onward("part", &err);
+        struct fmnn_idx *idx = fm_idx_open_forward("part", &err);
         ck_assert_msg(idx != NULL, "%s", err.message);
         for (size_t i = 0; i < 200; i++)
             check_rows(idx, data, i, 1, row);
@@ -511,8 +506,8 @@ START_TEST(onward_until_the_end)
 }
 END_TEST
 
-/* Another file is written into the place of one that is open, and a row behind is wanted: other
-   sizes are noticed, and so is what is no IDX file any more. */
+/* The content of an open file is replaced, then an earlier row is read. Other sizes are noticed, and
+   so is content that is no longer an IDX file. */
 START_TEST(changes_while_open)
 {
     enum { ROWS_HERE = 300, LONG = 784 };
@@ -534,7 +529,7 @@ START_TEST(changes_while_open)
         uint8_t row[LONG];
         struct fmnn_error err = {0};
         put_file("part.gz", z[0], lengths[0]);
-        struct fmnn_idx *idx = fm_idx_open_onward("part", &err);
+        struct fmnn_idx *idx = fm_idx_open_forward("part", &err);
         ck_assert_msg(idx != NULL, "%s", err.message);
         for (size_t i = 0; i < 200; i++)
             ck_assert_int_eq(fmnn_idx_read(idx, i, 1, row, &err), 0);
@@ -547,15 +542,15 @@ START_TEST(changes_while_open)
         if (k == 0)
             ck_assert_int_eq(memcmp(row, data, LONG), 0);
         else
-            check_message("changed", &err,
-                          "part.gz: ", k == 1 ? "changed while it was read" : "damaged gzip data");
+            check_message("changed", &err, "part.gz: ",
+                          k == 1 ? "changed while it was being read" : "damaged gzip data");
         fmnn_idx_close(idx);
     }
 }
 END_TEST
 
-/* Longer than its header says, and than what is inflated at a time. */
-START_TEST(a_check_sees_what_is_too_long)
+/* The file is longer than its header says, by one byte in a later block. */
+START_TEST(check_finds_excess_data)
 {
     enum { MANY = 100000 };
     static uint8_t bytes[8 + MANY + 1] = {
@@ -573,11 +568,11 @@ START_TEST(a_check_sees_what_is_too_long)
 }
 END_TEST
 
-START_TEST(names_that_are_too_long)
+START_TEST(name_too_long)
 {
     static char name[5000];
     struct fmnn_error err;
-    memset(name, 'n', 254); /* what fits, but for the ending */
+    memset(name, 'n', 254); /* fits, but not with .gz */
     ck_assert_ptr_null(fmnn_idx_open(name, &err));
     check_message("long", &err, "nnn", ".gz: File name too long");
     memset(name, 'n', sizeof name - 1);
@@ -586,7 +581,7 @@ START_TEST(names_that_are_too_long)
 }
 END_TEST
 
-START_TEST(write_refuses)
+START_TEST(write_refuses_bad_shapes)
 {
     static const size_t none[2] = {3, 0};
     struct fmnn_error err;
@@ -617,7 +612,7 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("idx");
-    tcase_add_loop_test(tcase, bad_bytes, 0, FM_COUNT(bads));
+    tcase_add_loop_test(tcase, bad_bytes_refused, 0, FM_COUNT(bads));
     tcase_add_test(tcase, gzip_truncated);
     tcase_add_test(tcase, gzip_damaged);
     tcase_add_test(tcase, gzip_stored_length);
@@ -627,15 +622,15 @@ int main(void)
     tcase_add_test(tcase, gzip_members);
     tcase_add_test(tcase, gzip_of_gzip);
     tcase_add_test(tcase, gzip_bomb);
-    tcase_add_test(tcase, not_a_file);
-    tcase_add_test(tcase, sparse_is_refused_by_its_header);
+    tcase_add_test(tcase, not_a_regular_file);
+    tcase_add_test(tcase, sparse_file_refused_by_header);
     tcase_add_test(tcase, shrinks_while_open);
-    tcase_add_loop_test(tcase, any_order, 0, 4);
-    tcase_add_test(tcase, onward_until_the_end);
+    tcase_add_loop_test(tcase, reading_in_any_order, 0, 4);
+    tcase_add_test(tcase, forward_until_damage);
     tcase_add_test(tcase, changes_while_open);
-    tcase_add_test(tcase, a_check_sees_what_is_too_long);
-    tcase_add_test(tcase, names_that_are_too_long);
-    tcase_add_test(tcase, write_refuses);
+    tcase_add_test(tcase, check_finds_excess_data);
+    tcase_add_test(tcase, name_too_long);
+    tcase_add_test(tcase, write_refuses_bad_shapes);
     scratch_enter();
     int status = run_tests("idx", tcase);
     scratch_leave();

@@ -1,4 +1,4 @@
-/* check_rng.c -- random numbers: known answers, ranges, moments. */
+/* check_rng.c -- random numbers: known answers, ranges, moments; and the logarithm. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "runner.h"
 
-/* Random123's known answers for philox4x32-10: counter and key all zero, then all ones. */
+/* Random123's known answers for philox4x32-10: counter and key all zeros, then all ones. */
 START_TEST(known_answers)
 {
     ck_assert_uint_eq(fm_random(0, (enum fm_purpose)0, 0, 0), 0xe169c58d6627e8d5u);
@@ -17,7 +17,7 @@ START_TEST(known_answers)
 }
 END_TEST
 
-START_TEST(below_stays_below)
+START_TEST(random_below_stays_below)
 {
     ck_assert_uint_eq(fm_random_below(UINT64_MAX, 7), 6);
     ck_assert_uint_eq(fm_random_below(0, 7), 0);
@@ -46,7 +46,7 @@ START_TEST(shuffle_is_a_permutation)
 }
 END_TEST
 
-/* Mean 0, variance 1, nothing beyond 2 / 0.8796; a million deviates put the mean within 0.005. */
+/* Mean 0, variance 1, nothing beyond 2 / 0.8796. A million deviates put the mean within 0.005. */
 START_TEST(truncated_normal_moments)
 {
     enum { N = 1000000 };
@@ -66,8 +66,8 @@ START_TEST(truncated_normal_moments)
 }
 END_TEST
 
-/* By the run or one by one: the same. */
-START_TEST(many_at_once)
+/* fm_random_normals() gives the same numbers as one call for each. */
+START_TEST(many_normals_equal_single_ones)
 {
     static const size_t counts[] = {1, 7, 63, 64, 65, 1009};
     static const uint64_t first[] = {0, 12345, UINT32_MAX - 500u, UINT64_C(3) << 40};
@@ -85,8 +85,8 @@ START_TEST(many_at_once)
 }
 END_TEST
 
-/* The logarithm of our own against that of the system; its bits are the same everywhere. */
-START_TEST(logarithms)
+/* fm_log() against the C library's log(). Its bits are the same on every machine. */
+START_TEST(logarithm)
 {
     uint64_t bits, digest = 0;
     for (int e = -1000; e <= 1000; e += 40) {
@@ -111,10 +111,10 @@ int main(void)
 {
     TCase *tcase = tcase_create("rng");
     tcase_add_test(tcase, known_answers);
-    tcase_add_test(tcase, below_stays_below);
+    tcase_add_test(tcase, random_below_stays_below);
     tcase_add_test(tcase, shuffle_is_a_permutation);
     tcase_add_test(tcase, truncated_normal_moments);
-    tcase_add_test(tcase, many_at_once);
-    tcase_add_test(tcase, logarithms);
+    tcase_add_test(tcase, many_normals_equal_single_ones);
+    tcase_add_test(tcase, logarithm);
     return run_tests("rng", tcase);
 }

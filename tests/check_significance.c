@@ -1,5 +1,5 @@
-/* check_significance.c -- calibration, Wilson's interval, McNemar's test. Constants are those of
-   statsmodels and scipy (tests/bench/significance-oracle.py --constants). */
+/* check_significance.c -- calibration, Wilson's interval, McNemar's test. The expected values come
+   from statsmodels and scipy (tests/bench/significance-oracle.py --constants). */
 #include "base/internal.h"
 
 #include <check.h>
@@ -9,7 +9,7 @@
 
 static struct fmnn_error error;
 
-static void is_near(double got, double wanted, double tolerance)
+static void check_near(double got, double wanted, double tolerance)
 {
     ck_assert_msg(fabs(got - wanted) <= tolerance * fabs(wanted), "%.17g, wanted %.17g", got,
                   wanted);
@@ -33,8 +33,8 @@ START_TEST(wilson)
     };
     for (size_t i = 0; i < FM_COUNT(known); i++) {
         struct fmnn_interval in = fmnn_wilson(known[i].correct, known[i].total);
-        is_near(in.low, known[i].low, 1e-13);
-        is_near(in.high, known[i].high, 1e-13);
+        check_near(in.low, known[i].low, 1e-13);
+        check_near(in.high, known[i].high, 1e-13);
     }
     struct fmnn_interval nothing = fmnn_wilson(0, 0);
     ck_assert(nothing.low == 0 && nothing.high == 1);
@@ -43,7 +43,7 @@ START_TEST(wilson)
 }
 END_TEST
 
-START_TEST(mcnemar_as_others_have_it)
+START_TEST(mcnemar_against_statsmodels)
 {
     static const struct {
         uint64_t first, second;
@@ -68,16 +68,16 @@ START_TEST(mcnemar_as_others_have_it)
     };
     for (size_t i = 0; i < FM_COUNT(known); i++) {
         struct fmnn_mcnemar test = fmnn_mcnemar(known[i].first, known[i].second);
-        is_near(test.exact, known[i].exact, 1e-10);
-        is_near(test.chi2, known[i].chi2, 1e-13);
-        is_near(test.p, known[i].p, 1e-10);
+        check_near(test.exact, known[i].exact, 1e-10);
+        check_near(test.chi2, known[i].chi2, 1e-13);
+        check_near(test.p, known[i].p, 1e-10);
         struct fmnn_mcnemar other = fmnn_mcnemar(known[i].second, known[i].first);
         ck_assert(other.exact == test.exact && other.chi2 == test.chi2 && other.p == test.p);
     }
 }
 END_TEST
 
-/* Against sums of Pascal's triangle, which are exact so far. */
+/* Against sums of binomial coefficients, which are exact up to this limit. */
 START_TEST(mcnemar_by_definition)
 {
     enum { LIMIT = 52 };
@@ -86,27 +86,27 @@ START_TEST(mcnemar_by_definition)
         for (unsigned k = 0; k <= n / 2; k++) {
             sum += choose;
             choose = choose * (n - k) / (k + 1);
-            is_near(fmnn_mcnemar(k, n - k).exact, fmin(1, 2 * ldexp(sum, -(int)n)), 1e-13);
+            check_near(fmnn_mcnemar(k, n - k).exact, fmin(1, 2 * ldexp(sum, -(int)n)), 1e-13);
         }
     }
 }
 END_TEST
 
-START_TEST(mcnemar_at_its_ends)
+START_TEST(mcnemar_at_its_limits)
 {
     struct fmnn_mcnemar test = fmnn_mcnemar(0, 0);
     ck_assert(test.exact == 1 && test.chi2 == 0 && test.p == 1);
     test = fmnn_mcnemar(12, 12);
     ck_assert(test.exact == 1 && test.chi2 == 0 && test.p == 1);
-    test = fmnn_mcnemar(0, 1000000); /* too small for a number */
+    test = fmnn_mcnemar(0, 1000000); /* the probability underflows */
     ck_assert(test.exact == 0 && test.p == 0);
-    /* Where the sum would be too long, and just before, the two are alike. */
+    /* Above 2^40 rows, p replaces the exact value; just below, the two agree. */
     uint64_t half = UINT64_C(1) << 39, apart = 2000000;
     struct fmnn_mcnemar before = fmnn_mcnemar(half - apart, half + apart);
     struct fmnn_mcnemar beyond = fmnn_mcnemar(half - apart, half + apart + 1);
-    is_near(before.exact, before.p, 1e-6);
+    check_near(before.exact, before.p, 1e-6);
     ck_assert(beyond.exact == beyond.p);
-    is_near(before.p, beyond.p, 1e-4);
+    check_near(before.p, beyond.p, 1e-4);
     test = fmnn_mcnemar(UINT64_MAX, UINT64_MAX - 1);
     ck_assert(test.exact == 1 && test.p == 1);
 }
@@ -132,7 +132,7 @@ START_TEST(bins_and_error)
     ck_assert_double_nan(fmnn_calibration_error(c));
     ck_assert_double_nan(fmnn_calibration_max_error(c));
     ck_assert_double_nan(fmnn_calibration_total(c).accuracy);
-    add(c, 0, false, 1); /* 0 is in the first bin, an edge in the lower one */
+    add(c, 0, false, 1); /* 0 belongs to the first bin, an edge to the lower one */
     add(c, 0.25, true, 1);
     add(c, 0.75, true, 3);
     add(c, 0.625, false, 1);
@@ -147,26 +147,26 @@ START_TEST(bins_and_error)
         ck_assert_uint_eq(bin.rows, rows[i]);
         ck_assert_uint_eq(bin.correct, correct[i]);
         if (rows[i]) {
-            is_near(bin.confidence, confidence[i], 1e-15);
+            check_near(bin.confidence, confidence[i], 1e-15);
             ck_assert_double_eq(bin.accuracy, (double)correct[i] / (double)rows[i]);
         } else {
             ck_assert_double_nan(bin.confidence);
             ck_assert_double_nan(bin.accuracy);
         }
     }
-    is_near(fmnn_calibration_error(c), (2 * 0.375 + 4 * 0.03125 + 0) / 8, 1e-15);
-    is_near(fmnn_calibration_max_error(c), 0.375, 1e-15);
+    check_near(fmnn_calibration_error(c), (2 * 0.375 + 4 * 0.03125 + 0) / 8, 1e-15);
+    check_near(fmnn_calibration_max_error(c), 0.375, 1e-15);
     struct fmnn_bin whole = fmnn_calibration_total(c);
     ck_assert_uint_eq(whole.rows, 8);
     ck_assert_uint_eq(whole.correct, 6);
-    is_near(whole.confidence, (0.25 + 2.875 + 2) / 8, 1e-15);
+    check_near(whole.confidence, (0.25 + 2.875 + 2) / 8, 1e-15);
     fmnn_calibration_free(c);
     fmnn_calibration_free(NULL);
 }
 END_TEST
 
-/* Every edge, and what is next to it, for every number of bins. */
-START_TEST(edges)
+/* Every edge and its neighbours, for many numbers of bins. */
+START_TEST(edges_of_bins)
 {
     for (size_t bins = 1; bins <= FMNN_CALIBRATION_MAX_BINS; bins += bins < 70 ? 1 : 31) {
         struct fmnn_calibration *c = calibration(bins);
@@ -186,7 +186,7 @@ START_TEST(edges)
 }
 END_TEST
 
-START_TEST(refuses_what_cannot_be)
+START_TEST(invalid_confidences_and_bins_refused)
 {
     static const double bad[] = {-1e-9, 1.1, (double)NAN, (double)INFINITY, -(double)INFINITY};
     struct fmnn_calibration *c = calibration(10);
@@ -194,7 +194,7 @@ START_TEST(refuses_what_cannot_be)
         ck_assert_int_eq(fmnn_calibration_add(c, bad[i], true, 1, &error), -1);
         ck_assert_int_eq(error.status, FMNN_DATA);
     }
-    add(c, 1.0000005, true, 1); /* what rounding may have left */
+    add(c, 1.0000005, true, 1); /* rounding may go beyond 1 */
     ck_assert_double_eq(fmnn_calibration_total(c).confidence, 1);
     add(c, 0.5, true, INT64_MAX - 1);
     ck_assert_int_eq(fmnn_calibration_add(c, 0.5, true, 1, &error), -1);
@@ -206,14 +206,14 @@ START_TEST(refuses_what_cannot_be)
 }
 END_TEST
 
-/* A plain running sum of so many like terms is off in the twelfth digit. */
-START_TEST(many_rows)
+/* A plain running sum of a million equal terms is off in the twelfth digit. */
+START_TEST(many_rows_lose_no_digits)
 {
     struct fmnn_calibration *c = calibration(10);
     for (int i = 0; i < 1000000; i++)
         add(c, 0.9, true, 1);
-    is_near(fmnn_calibration_bin(c, 8).confidence, 0.9, 1e-15);
-    is_near(fmnn_calibration_error(c), 0.1, 1e-14);
+    check_near(fmnn_calibration_bin(c, 8).confidence, 0.9, 1e-15);
+    check_near(fmnn_calibration_error(c), 0.1, 1e-14);
     fmnn_calibration_free(c);
 }
 END_TEST
@@ -222,12 +222,12 @@ int main(void)
 {
     TCase *tcase = tcase_create("significance");
     tcase_add_test(tcase, wilson);
-    tcase_add_test(tcase, mcnemar_as_others_have_it);
+    tcase_add_test(tcase, mcnemar_against_statsmodels);
     tcase_add_test(tcase, mcnemar_by_definition);
-    tcase_add_test(tcase, mcnemar_at_its_ends);
+    tcase_add_test(tcase, mcnemar_at_its_limits);
     tcase_add_test(tcase, bins_and_error);
-    tcase_add_test(tcase, edges);
-    tcase_add_test(tcase, refuses_what_cannot_be);
-    tcase_add_test(tcase, many_rows);
+    tcase_add_test(tcase, edges_of_bins);
+    tcase_add_test(tcase, invalid_confidences_and_bins_refused);
+    tcase_add_test(tcase, many_rows_lose_no_digits);
     return run_tests("significance", tcase);
 }

@@ -805,7 +805,7 @@ START_TEST(class_names_survive_a_file)
     names->count = 4;
     names->name[1][0] = '\033'; /* what could not be read back */
     ck_assert_int_eq(fmnn_net_set_names(net, names, &err), -1);
-    ck_assert_str_eq(err.message, "class 1: a control character in a class name");
+    ck_assert_str_eq(err.message, "class 1: the class name contains a control character");
     fmnn_names_free(names);
     fmnn_net_free(again);
     fmnn_net_free(net);

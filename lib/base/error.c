@@ -1,4 +1,4 @@
-/* error.c -- raising errors: a status to act on and one line to show. */
+/* error.c -- raising errors: a status for the caller to act on, and one line for the user. */
 #include "base/internal.h"
 
 #include <errno.h>

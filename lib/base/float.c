@@ -1,4 +1,4 @@
-/* real.c -- the logarithm. */
+/* float.c -- the logarithm. */
 #include "base/float.h"
 
 #include <math.h>

@@ -1,7 +1,6 @@
-/* real.h -- arithmetic that is the same everywhere: the floating-point environment, and the
-   logarithm. */
-#ifndef FM_REAL_H
-#define FM_REAL_H
+/* float.h -- the same arithmetic on every machine: the floating-point environment and a logarithm. */
+#ifndef FM_FLOAT_H
+#define FM_FLOAT_H
 
 #include "base/internal.h"
 
@@ -11,8 +10,8 @@
 #error "fmnn needs float and double without excess precision (on 32-bit x86: -msse2 -mfpmath=sse)"
 #endif
 
-/* Rounding to nearest, denormals kept, no traps: what the caller has set is put aside around our
-   work and restored. Each thread has its own. */
+/* fm_float_enter() sets rounding to nearest, keeps denormals and masks traps, and returns the
+   caller's environment for fm_float_leave() to restore. Each thread has an environment of its own. */
 #if defined __SSE2__
 #include <xmmintrin.h>
 typedef unsigned fm_float_state;
@@ -55,8 +54,8 @@ static inline void fm_float_leave(fm_float_state before)
 }
 #endif
 
-/* The natural logarithm of a positive number, by + - x / alone, so that every machine gives the
-   same bits, as libm's need not. Relative error below 1e-15. */
+/* The natural logarithm of a positive number. It uses only + - x /, so that every machine gives the
+   same bits, which libm does not promise. Relative error below 1e-15. */
 double fm_log(double x);
 
 #endif

@@ -1,4 +1,4 @@
-/* memory.c -- allocation that checks its sums. */
+/* memory.c -- allocation: sizes checked for overflow, huge pages for large blocks. */
 #include "base/internal.h"
 
 #include <errno.h>
@@ -22,8 +22,8 @@ void *fm_alloc(size_t count, size_t size, struct fmnn_error *err)
     return p ? p : no_memory(count, size, err);
 }
 
-/* A hundred megabytes are touched and walked through much faster in huge pages. Where there are
-   none, nothing is lost. */
+/* In huge pages, a block of a hundred megabytes is much faster to clear and to access. If the system
+   has none, nothing is lost. */
 void fm_expect_large(void *block, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
@@ -39,7 +39,7 @@ void fm_expect_large(void *block, size_t bytes)
 #endif
 }
 
-/* Large blocks begin with a huge page. */
+/* Large blocks start at a huge page's boundary. */
 void *fm_alloc_bare(size_t count, size_t size, struct fmnn_error *err)
 {
     const size_t huge = 2 << 20;

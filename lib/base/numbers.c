@@ -1,7 +1,6 @@
-/* words.c -- words to numbers and back, and the known word nearest to an unknown one. */
+/* numbers.c -- text to numbers and back, independent of the locale. */
 #include "base/internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
@@ -24,8 +23,8 @@ bool fm_parse_unsigned(const char *text, uint64_t max, uint64_t *value)
     return sum <= max;
 }
 
-/* Sign, digits with at most one '.', exponent: what strtod takes beyond that (blanks, hexadecimal,
-   "nan", "infinity") is not a number of ours. */
+/* Whether text is a sign, digits with at most one '.', and an exponent. strtod() accepts more:
+   blanks, hexadecimal, "nan" and "infinity". */
 static bool looks_decimal(const char *text)
 {
     bool digits = false;
@@ -54,10 +53,10 @@ bool fm_parse_double(const char *text, double *value)
 {
     if (!looks_decimal(text))
         return false;
-    /* The process may run in a locale whose decimal point is a comma. */
+    /* strtod() goes by the locale, whose decimal point may be a comma. */
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!plain)
-        return false; /* no test: libc has its own locale at hand */
+        return false; /* no test: libc has the C locale built in */
     locale_t before = uselocale(plain);
     *value = strtod(text, NULL);
     uselocale(before);
@@ -65,19 +64,20 @@ bool fm_parse_double(const char *text, double *value)
     return isfinite(*value);
 }
 
-/* ---- numbers to words: "%.9g" in the C locale ---- */
+/* ---- numbers to text: "%.9g" in the C locale ---- */
 
 enum { DIGITS = 9 };
 
-/* The first nine digits of a number, the rest rounded to even, as an integer of 0 or 10^8 ..
-   10^9-1; the number is about digits * 10^(exponent - 8). */
+/* A number rounded to nine digits, half to even: digits * 10^(exponent - 8), with digits 0 or
+   10^8 .. 10^9-1. */
 struct decimal {
     uint32_t digits;
     int exponent;
 };
 
-/* Of those to be expected, the probabilities of a table above all, hundreds of thousands may have
-   to be written: these are taken by integers, which are exact. Returns false for others. */
+/* A table of probabilities may hold hundreds of thousands of numbers, so numbers in the usual range
+   are converted by integer arithmetic, which is exact and faster than printf(). Returns false for
+   other numbers. */
 #ifdef __SIZEOF_INT128__
 __extension__ typedef unsigned __int128 wide;
 
@@ -90,7 +90,7 @@ static uint64_t power_of_5(int k)
     return power;
 }
 
-/* value / 2^shift, and whether what was cut off wants it to be rounded up. */
+/* value / 2^shift, rounded down, and whether rounding to nearest (half to even) rounds it up. */
 static uint64_t cut(wide value, int shift, bool *up)
 {
     *up = false;
@@ -114,7 +114,7 @@ static bool to_decimal(double number, struct decimal *decimal)
     mantissa >>= zeros;
     two += zeros;
     int bits = 64 - __builtin_clzll(mantissa);
-    /* By log10(2): the power of ten below the number, or one less. */
+    /* The estimate of the number's decimal exponent, by log10(2), is exact or one too small. */
     int ten = DIGITS - 1 - (int)floor((two + bits - 1) * 0.30103);
     for (;; ten--) {
         if (ten < 0 || (ten > LIMIT && bits > 24))
@@ -152,7 +152,7 @@ static void print_decimal(char *text, struct decimal d)
     if (before <= 0)
         *text++ = '0';
     for (; shown < before; shown++)
-        *text++ = digit[shown]; /* zeros that end an integer are digits too */
+        *text++ = digit[shown]; /* an integer's trailing zeros too */
     if (shown < count)
         *text++ = '.';
     for (; before < 0; before++)
@@ -164,7 +164,7 @@ static void print_decimal(char *text, struct decimal d)
     *text = 0;
 }
 
-/* A locale's decimal point may be any bytes, but digits, letters and signs are not among them. */
+/* A locale's decimal point may be any bytes except digits, letters and signs. */
 static void print_by_libc(char text[32], double number)
 {
     char local[64], *end = text;
@@ -190,7 +190,7 @@ void fmnn_format_number(char text[32], double number)
         print_by_libc(text, number);
         return;
     }
-    if (decimal.digits == 1000000000) { /* rounded up to one digit more */
+    if (decimal.digits == 1000000000) { /* rounded up to ten digits */
         decimal.digits = 100000000;
         decimal.exponent++;
     }

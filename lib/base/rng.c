@@ -1,4 +1,4 @@
-/* rng.c -- Philox4x32-10 and what is made of its bits: integers, permutations, normal deviates. */
+/* rng.c -- Philox4x32-10, and from its bits integers, permutations and normal deviates. */
 #include "base/internal.h"
 
 #include <math.h>
@@ -6,8 +6,8 @@
 #include "base/float.h"
 #include "base/rng.h"
 
-/* The numbers of a stream by the run, in loops of fixed length without branches, which compilers
-   turn into vectors. */
+/* A stream's numbers are drawn RUN at a time, in loops of fixed length without branches, which
+   compilers turn into vector instructions. */
 enum { RUN = 64 };
 
 struct stream {
@@ -55,8 +55,8 @@ uint64_t fm_random(uint64_t seed, enum fm_purpose purpose, uint32_t epoch, uint6
     return (uint64_t)c[1] << 32 | c[0];
 }
 
-/* Lemire's multiplication, the high 64 bits of bits * n by halves; the bias, below n / 2^64, is
-   left in so that one number costs one draw. */
+/* Lemire's method: the high 64 bits of bits * n, computed by halves. The bias, below n / 2^64, is
+   accepted, so that one number always costs one draw. */
 uint64_t fm_random_below(uint64_t bits, uint64_t n)
 {
     assert(n > 0 && n <= UINT32_MAX);
@@ -85,7 +85,8 @@ static inline double ratio(const double p[8], const double q[8], double r)
 }
 
 /* The quantile of the normal distribution: M. J. Wichura, "Algorithm AS 241", Applied Statistics 37
-   (1988), PPND16; its third region (beyond 5 deviations) is not reached from truncated deviates. */
+   (1988), PPND16. Its third region (beyond 5 deviations) is left out: truncated deviates never reach
+   it. */
 static const double qa[8] = {3.3871328727963666080e0, 1.3314166789178437745e2,
                              1.9715909503065514427e3, 1.3731693765509461125e4,
                              4.5921953931549871457e4, 6.7265770927008700853e4,
@@ -125,10 +126,10 @@ static double quantile(double p)
     return q < 0 ? -x : x;
 }
 
-static const double mass_below = 0.022750131948179207; /* minus two deviations */
+static const double mass_below = 0.022750131948179207; /* of minus two deviations */
 static const double deviation_of_truncated = 0.87962566103423978;
 
-/* In (0,1); the mass between two deviations is laid out over it. */
+/* Maps u in (0,1) to the probabilities between minus two and two deviations. */
 static inline double mass_at(double u)
 {
     return mass_below + u * (1 - 2 * mass_below);
@@ -140,7 +141,7 @@ double fm_random_truncated_normal(uint64_t bits)
     return quantile(mass_at(u)) / deviation_of_truncated;
 }
 
-/* (double)(bits >> 11), exactly, by what every set of vector instructions has. */
+/* (double)(bits >> 11), exactly, by operations that every vector instruction set has. */
 static inline double leading_bits(uint64_t bits)
 {
     const uint64_t magic = (uint64_t)0x433 << 52; /* 2^52 */

@@ -1,12 +1,12 @@
-/* suggest.c -- the known word that is most like a given one. */
+/* suggest.c -- the known word most similar to a given one: "did you mean ...?" */
 #include "base/internal.h"
 
 #include <ctype.h>
 
 enum { MAX_LENGTH = 64 };
 
-/* Damerau's distance in the restricted form: insertion, deletion, substitution and the exchange of
-   two neighbours cost one each; letters of another case cost nothing. */
+/* The restricted Damerau-Levenshtein distance (optimal string alignment): an insertion, deletion,
+   substitution or exchange of two neighbours costs one. Case does not count. */
 static size_t distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
@@ -37,7 +37,7 @@ static size_t distance(const char *a, const char *b)
 const char *fmnn_suggest(const char *word, const char *const *known)
 {
     const char *nearest = NULL;
-    size_t min = strlen(word) / 3 + 1; /* beyond that it is another word, not a slip */
+    size_t min = strlen(word) / 3 + 1; /* farther away it is another word, not a slip */
     for (; *known; known++) {
         size_t d = distance(word, *known);
         if (d <= min && !(nearest && d == min)) {

@@ -1,11 +1,13 @@
 /* idx.c -- IDX files of unsigned bytes, plain or gzip.
 
-   A plain file stays on disk: rows are read as they are wanted. A gzip file has no rows to jump to:
-   it is inflated whole, into memory that grows with the data that is really there and never beyond
-   what the header promised; or, opened to be read onward, row by row as they are wanted, and whole
-   only when a row behind is. gzread is not used: it takes what is not gzip for data, and passes
-   over garbage after the end. */
-#include "base/internal.h"
+   A plain file stays on disk, and rows are read on demand. A gzip file cannot be read from the
+   middle, so it is inflated whole. Its memory grows with the data that is really there, and never
+   beyond the size in the header. If the file is opened to be read forward, it is inflated as rows
+   are read, and whole only when an earlier row is read again.
+
+   gzread() is not used: it returns data that is not gzip as it is, and ignores garbage after the
+   end. */
+#include "data/idx.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,7 @@ enum {
     MAX_RANK = 4,
     MAX_HEADER = 4 + 4 * MAX_RANK,
     BLOCK = 1 << 16,     /* read ahead; also zlib's input */
-    MAX_AHEAD = 1 << 24, /* the largest row that is inflated by itself, as a header promises it */
+    MAX_AHEAD = 1 << 24, /* the largest row inflated by itself: the header may lie */
 };
 #define MAX_INFLATED (UINT64_C(4) << 30)
 
@@ -33,16 +35,14 @@ struct fmnn_idx {
     char *path;
     int fd; /* -1 when the data are in memory */
     struct shape shape;
-    struct source *source; /* a gzip file that is read onward; NULL: plain, or in memory */
+    struct source *source; /* a gzip file that is read forward; NULL: plain, or in memory */
     uint8_t *data;         /* inflated */
     uint8_t *ahead;        /* rows read ahead: ahead_count from ahead_first */
     size_t ahead_first, ahead_count;
-    size_t next; /* plain: the row after those read last: reading goes on there, or jumps; gzip: the
-                    row that comes out of the source next */
+    size_t next; /* plain: the row after the last one read; gzip: the next row to inflate */
 };
 
-/* ---- bytes, from a plain or a gzip file alike
- * ----------------------------------------------------- */
+/* ---- bytes of a plain or a gzip file ---- */
 
 struct source {
     const char *path;
@@ -75,7 +75,7 @@ static int refill(struct source *source, struct fmnn_error *err)
     return n > 0;
 }
 
-/* At the end of a gzip member: there is nothing more, or another member, as gzip(1) has it. */
+/* After a gzip member comes the end of the file or another member, as gzip(1) defines it. */
 static int next_member(struct source *source, struct fmnn_error *err)
 {
     int more = refill(source, err);
@@ -94,7 +94,7 @@ static int inflate_failed(const struct source *source, int code, struct fmnn_err
     if (code == Z_MEM_ERROR)
         return fm_fail(err, FMNN_MEMORY, "out of memory");
     return fm_fail(err, FMNN_DATA, "%s: damaged gzip data: %s", source->path,
-                   source->z.msg ? source->z.msg : "it asks for a dictionary");
+                   source->z.msg ? source->z.msg : "it requires a dictionary");
 }
 
 static int inflate_bytes(struct source *source, uint8_t *bytes, size_t count, size_t *got,
@@ -107,7 +107,7 @@ static int inflate_bytes(struct source *source, uint8_t *bytes, size_t count, si
         if (more < 0)
             return -1;
         if (!more)
-            return fm_fail(err, FMNN_DATA, "%s: truncated: the gzip data end early", source->path);
+            return fm_fail(err, FMNN_DATA, "%s: truncated: the gzip data ends early", source->path);
         size_t room = count - *got < (1u << 30) ? count - *got : 1u << 30;
         z->next_out = bytes + *got;
         z->avail_out = (uInt)room;
@@ -123,7 +123,7 @@ static int inflate_bytes(struct source *source, uint8_t *bytes, size_t count, si
     return 0;
 }
 
-/* Reads count bytes; *got is less only at the end of the data. */
+/* Reads count bytes, or fewer at the end of the data; *got says how many. */
 static int take(struct source *source, uint8_t *bytes, size_t count, size_t *got,
                 struct fmnn_error *err)
 {
@@ -140,13 +140,12 @@ static int take(struct source *source, uint8_t *bytes, size_t count, size_t *got
     return 0;
 }
 
-/* ---- opening
- * -------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
-/* Opens path, or path.gz where that does not exist. *opened is the one, malloc'ed. */
+/* Opens path or, if it does not exist, path.gz. *opened is the name of the file opened, malloc'ed. */
 static int open_either(const char *path, char **opened, struct fmnn_error *err)
 {
-    /* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+    /* O_NONBLOCK: a FIFO is refused rather than waited for. */
     const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     *opened = fm_strdup(path, err);
     int fd = *opened ? open(path, flags) : -1;
@@ -174,7 +173,9 @@ static int source_start(struct source *source, const char *path, int fd, struct 
     if (S_ISDIR(st.st_mode))
         return fm_fail(err, FMNN_DATA, "%s: a directory, not an IDX file", path);
     if (!S_ISREG(st.st_mode))
-        return fm_fail(err, FMNN_DATA, "%s: not a regular file, as IDX files have to be", path);
+        return fm_fail(err, FMNN_DATA,
+                       "%s: not a regular file; an IDX file cannot be read from a pipe or device",
+                       path);
     if (st.st_size == 0)
         return fm_fail(err, FMNN_DATA, "%s: empty, not an IDX file", path);
     source->file_bytes = (uint64_t)st.st_size;
@@ -198,8 +199,7 @@ static void source_end(struct source *source)
         inflateEnd(&source->z);
 }
 
-/* ---- the header
- * ----------------------------------------------------------------------------------- */
+/* ---- the header ---- */
 
 static const char *type_name(unsigned type)
 {
@@ -227,13 +227,13 @@ static int check_magic(const char *path, const uint8_t magic[4], struct fmnn_err
         const char *name = type_name(magic[2]);
         if (name)
             return fm_fail(err, FMNN_DATA,
-                           "%s: unsupported type of IDX data: %s (%02x), not unsigned bytes (08)",
+                           "%s: unsupported IDX data type: %s (%02x); expected unsigned bytes (08)",
                            path, name, magic[2]);
-        return fm_fail(err, FMNN_DATA, "%s: not an IDX file: no type of data is %02x", path,
+        return fm_fail(err, FMNN_DATA, "%s: not an IDX file: unknown data type %02x", path,
                        magic[2]);
     }
     if (magic[3] < 1 || magic[3] > MAX_RANK)
-        return fm_fail(err, FMNN_DATA, "%s: unsupported IDX rank %u: it may be 1 to %d", path,
+        return fm_fail(err, FMNN_DATA, "%s: unsupported IDX rank %u; expected 1 to %d", path,
                        magic[3], MAX_RANK);
     return 0;
 }
@@ -246,13 +246,13 @@ static int check_sizes(const char *path, const uint8_t *sizes, struct shape *sha
         const uint8_t *p = sizes + (size_t)4 * i;
         uint32_t size = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
         if (size == 0)
-            return fm_fail(err, FMNN_DATA, "%s: the IDX header says size 0 in dimension %u", path,
+            return fm_fail(err, FMNN_DATA, "%s: the IDX header gives size 0 in dimension %u", path,
                            i);
         shape->size[i] = size;
         if (i && __builtin_mul_overflow(shape->row_bytes, size, &shape->row_bytes))
             shape->row_bytes = UINT64_MAX;
     }
-    /* Half the range, so that the header's bytes can be added, and offsets in files are signed. */
+    /* Half the range: the header's bytes are added later, and file offsets are signed. */
     if (__builtin_mul_overflow(shape->row_bytes, shape->size[0], &shape->data_bytes) ||
         shape->data_bytes > INT64_MAX / 2 || shape->row_bytes > SIZE_MAX / 2)
         return fm_fail(err, FMNN_DATA, "%s: the sizes in the IDX header are too large", path);
@@ -264,7 +264,7 @@ static uint64_t header_bytes(const struct shape *shape)
     return 4 + (uint64_t)4 * shape->rank;
 }
 
-/* Reads and checks the header; of a plain file, its size too. */
+/* Reads and checks the header, and a plain file's size against it. */
 static int read_header(struct source *source, struct shape *shape, struct fmnn_error *err)
 {
     uint8_t header[MAX_HEADER];
@@ -277,35 +277,35 @@ static int read_header(struct source *source, struct shape *shape, struct fmnn_e
     if (got == 4 && take(source, header + 4, (size_t)4 * shape->rank, &got, err) < 0)
         return -1;
     if (got < (size_t)4 * shape->rank)
-        return fm_fail(err, FMNN_DATA, "%s: truncated: ends within the IDX header", source->path);
+        return fm_fail(err, FMNN_DATA, "%s: truncated: the file ends within the IDX header",
+                       source->path);
     if (check_sizes(source->path, header + 4, shape, err) < 0)
         return -1;
     uint64_t wanted = header_bytes(shape) + shape->data_bytes;
     if (!source->gzip && source->file_bytes != wanted)
         return fm_fail(err, FMNN_DATA,
-                       "%s: %s: %" PRIu64 " bytes, but its IDX header means %" PRIu64, source->path,
-                       source->file_bytes < wanted ? "truncated" : "too long", source->file_bytes,
-                       wanted);
+                       "%s: %s: %" PRIu64 " bytes, but the IDX header requires %" PRIu64,
+                       source->path, source->file_bytes < wanted ? "truncated" : "too long",
+                       source->file_bytes, wanted);
     return 0;
 }
 
-/* ---- inflating
- * ------------------------------------------------------------------------------------ */
+/* ---- inflating ---- */
 
 static int wrong_length(const struct source *source, const struct shape *shape, uint64_t got,
                         struct fmnn_error *err)
 {
     if (got > shape->data_bytes)
         return fm_fail(err, FMNN_DATA,
-                       "%s: too long: holds more than the %" PRIu64
-                       " bytes of data that its IDX header means",
+                       "%s: too long: more than the %" PRIu64
+                       " bytes of data that the IDX header requires",
                        source->path, shape->data_bytes);
     return fm_fail(err, FMNN_DATA,
-                   "%s: truncated: %" PRIu64 " bytes of data, but its IDX header means %" PRIu64,
+                   "%s: truncated: %" PRIu64 " bytes of data, but the IDX header requires %" PRIu64,
                    source->path, got, shape->data_bytes);
 }
 
-/* The end of the stream, with its checksum, comes after the last byte of data. */
+/* Reads on to the end of the stream, where the checksum is. */
 static int check_end(struct source *source, const struct shape *shape, struct fmnn_error *err)
 {
     uint8_t more;
@@ -321,8 +321,8 @@ static int inflate_data(struct fmnn_idx *idx, struct source *source, struct fmnn
     size_t capacity = 0, have = 0, got;
     if (wanted > MAX_INFLATED || wanted > SIZE_MAX / 2)
         return fm_fail(err, FMNN_DATA,
-                       "%s: too large to be inflated in memory (%" PRIu64
-                       " bytes): unpack it first",
+                       "%s: too large to decompress in memory (%" PRIu64
+                       " bytes); decompress it with gunzip first",
                        source->path, wanted);
     do {
         capacity = capacity ? capacity * 2 : BLOCK;
@@ -341,7 +341,7 @@ static int inflate_data(struct fmnn_idx *idx, struct source *source, struct fmnn
     return check_end(source, &idx->shape, err);
 }
 
-/* Inflates the rest and drops it. */
+/* Inflates the rest of the data and discards it. */
 static int inflate_rest(struct source *source, const struct shape *shape, uint8_t block[BLOCK],
                         struct fmnn_error *err)
 {
@@ -356,10 +356,9 @@ static int inflate_rest(struct source *source, const struct shape *shape, uint8_
     return check_end(source, shape, err);
 }
 
-/* ---- the interface
- * -------------------------------------------------------------------------------- */
+/* ---- the interface ---- */
 
-/* Holds everything from now on. */
+/* Inflates the whole file into memory, where its rows are read from now on. */
 static int load_whole(struct fmnn_idx *idx, struct fmnn_error *err)
 {
     int status = inflate_data(idx, idx->source, err);
@@ -375,21 +374,21 @@ static int load_whole(struct fmnn_idx *idx, struct fmnn_error *err)
     return status;
 }
 
-static int load(struct fmnn_idx *idx, bool onward, struct fmnn_error *err)
+static int load(struct fmnn_idx *idx, bool forward, struct fmnn_error *err)
 {
     struct source *source = idx->source;
     if (source_start(source, idx->path, idx->fd, err) < 0 ||
         read_header(source, &idx->shape, err) < 0)
         return -1;
     if (source->gzip)
-        return onward ? 0 : load_whole(idx, err);
+        return forward ? 0 : load_whole(idx, err);
     free(source);
     idx->source = NULL;
     idx->ahead = fm_alloc(BLOCK, 1, err);
     return idx->ahead ? 0 : -1;
 }
 
-static struct fmnn_idx *open_idx(const char *path, bool onward, struct fmnn_error *err)
+static struct fmnn_idx *open_idx(const char *path, bool forward, struct fmnn_error *err)
 {
     struct fmnn_idx *idx = fm_alloc(1, sizeof *idx, err);
     if (!idx)
@@ -398,7 +397,7 @@ static struct fmnn_idx *open_idx(const char *path, bool onward, struct fmnn_erro
     idx->source = fm_alloc(1, sizeof *idx->source, err);
     if (idx->source)
         idx->fd = open_either(path, &idx->path, err);
-    if (idx->fd >= 0 && load(idx, onward, err) == 0)
+    if (idx->fd >= 0 && load(idx, forward, err) == 0)
         return idx;
     fmnn_idx_close(idx);
     return NULL;
@@ -409,7 +408,7 @@ struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err)
     return open_idx(path, false, err);
 }
 
-struct fmnn_idx *fm_idx_open_onward(const char *path, struct fmnn_error *err)
+struct fmnn_idx *fm_idx_open_forward(const char *path, struct fmnn_error *err)
 {
     return open_idx(path, true, err);
 }
@@ -429,8 +428,8 @@ void fmnn_idx_close(struct fmnn_idx *idx)
     free(idx);
 }
 
-static int look(const char *path, bool whole, unsigned *rank, size_t size[4],
-                struct fmnn_error *err)
+static int inspect(const char *path, bool whole, unsigned *rank, size_t size[4],
+                   struct fmnn_error *err)
 {
     struct shape shape = {0};
     char *opened = NULL;
@@ -458,12 +457,12 @@ static int look(const char *path, bool whole, unsigned *rank, size_t size[4],
 
 int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4], struct fmnn_error *err)
 {
-    return look(path, false, rank, size, err);
+    return inspect(path, false, rank, size, err);
 }
 
 int fmnn_idx_check(const char *path, unsigned *rank, size_t size[4], struct fmnn_error *err)
 {
-    return look(path, true, rank, size, err);
+    return inspect(path, true, rank, size, err);
 }
 
 const char *fmnn_idx_path(const struct fmnn_idx *idx)
@@ -498,7 +497,8 @@ static int read_rows(const struct fmnn_idx *idx, size_t first, size_t count, uin
         if (n < 0)
             return fm_fail_errno(err, "%s", idx->path);
         if (n == 0)
-            return fm_fail(err, FMNN_DATA, "%s: became shorter while it was read", idx->path);
+            return fm_fail(err, FMNN_DATA, "%s: the file shrank while it was being read",
+                           idx->path);
         bytes += n;
         offset += (uint64_t)n;
         left -= (size_t)n;
@@ -506,19 +506,19 @@ static int read_rows(const struct fmnn_idx *idx, size_t first, size_t count, uin
     return 0;
 }
 
-/* Reads rows one after the other by the block, and only what is wanted after a jump. */
+/* Reads a block ahead if rows are read in sequence; after a jump, only the rows asked for. */
 static int read_plain(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
                       struct fmnn_error *err)
 {
     size_t row = (size_t)idx->shape.row_bytes, fit = BLOCK / row;
-    bool onward = first == idx->next;
+    bool in_sequence = first == idx->next;
     idx->next = first + count;
     if (first >= idx->ahead_first && first - idx->ahead_first < idx->ahead_count &&
         count <= idx->ahead_count - (first - idx->ahead_first)) {
         memcpy(bytes, idx->ahead + (first - idx->ahead_first) * row, count * row);
         return 0;
     }
-    if (!onward || count >= fit)
+    if (!in_sequence || count >= fit)
         return read_rows(idx, first, count, bytes, err);
     size_t left = idx->shape.size[0] - first, rows = fit < left ? fit : left;
     idx->ahead_count = 0;
@@ -530,8 +530,8 @@ static int read_plain(struct fmnn_idx *idx, size_t first, size_t count, uint8_t 
     return 0;
 }
 
-/* Inflates the next rows, as many as fit. The last row is not handed out before the checksum, which
-   comes after it, is known to be right. */
+/* Inflates as many of the next rows as fit. The last row is not given out before the checksum, which
+   follows it, has been verified. */
 static int inflate_ahead(struct fmnn_idx *idx, struct fmnn_error *err)
 {
     size_t row = (size_t)idx->shape.row_bytes, left = idx->shape.size[0] - idx->next;
@@ -551,31 +551,32 @@ static int inflate_ahead(struct fmnn_idx *idx, struct fmnn_error *err)
     return 0;
 }
 
-/* A row behind is wanted: who goes back once may do so again. */
+/* Called when an earlier row is read. Keeps the whole file in memory, as more of them may follow. */
 static int start_again(struct fmnn_idx *idx, struct fmnn_error *err)
 {
     struct source *source = idx->source;
     struct shape shape = {0};
     idx->ahead_count = 0;
     if (lseek(idx->fd, 0, SEEK_SET) < 0)
-        return fm_fail_errno(err, "%s", idx->path); /* no test: it is a regular file */
+        return fm_fail_errno(err, "%s", idx->path); /* no test: a regular file can seek */
     source->z.avail_in = 0;
     source->ended = false;
     if (inflateReset(&source->z) != Z_OK)
-        return fm_fail(err, FMNN_MEMORY, "out of memory"); /* no test: it was set up already */
+        return fm_fail(err, FMNN_MEMORY,
+                       "out of memory"); /* no test: inflateInit2() has succeeded */
     if (read_header(source, &shape, err) < 0)
         return -1;
     if (shape.rank != idx->shape.rank ||
         memcmp(shape.size, idx->shape.size, sizeof shape.size) != 0)
-        return fm_fail(err, FMNN_DATA, "%s: changed while it was read", idx->path);
+        return fm_fail(err, FMNN_DATA, "%s: the file changed while it was being read", idx->path);
     return load_whole(idx, err);
 }
 
-static int read_onward(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
-                       struct fmnn_error *err)
+static int read_forward(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
+                        struct fmnn_error *err)
 {
     size_t row = (size_t)idx->shape.row_bytes;
-    if (row > MAX_AHEAD) /* but not before a row is wanted: the shape may be refused */
+    if (row > MAX_AHEAD) /* only now, since the caller may refuse the shape and read nothing */
         return load_whole(idx, err) == 0 ? fmnn_idx_read(idx, first, count, bytes, err) : -1;
     for (; count; first++, count--, bytes += row) {
         if (first < idx->next - idx->ahead_count)
@@ -593,16 +594,16 @@ int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *byt
 {
     size_t rows = idx->shape.size[0], row = (size_t)idx->shape.row_bytes;
     if (first > rows || count > rows - first)
-        return fm_fail(err, FMNN_DATA, "%s: no row %zu: it has %zu rows, from 0", idx->path,
-                       first > rows ? first : first + count - 1, rows);
+        return fm_fail(err, FMNN_DATA, "%s: no row %zu: the rows are 0 to %zu", idx->path,
+                       first > rows ? first : first + count - 1, rows - 1);
     if (count == 0)
         return 0;
     if (idx->source)
-        return read_onward(idx, first, count, bytes, err);
+        return read_forward(idx, first, count, bytes, err);
     if (idx->fd >= 0)
         return read_plain(idx, first, count, bytes, err);
     if (!idx->data)
-        return fm_fail(err, FMNN_DATA, "%s: could not be read", idx->path);
+        return fm_fail(err, FMNN_DATA, "%s: an earlier read of the file failed", idx->path);
     memcpy(bytes, idx->data + first * row, count * row);
     return 0;
 }
@@ -613,11 +614,11 @@ int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, const uint8_
     uint8_t header[MAX_HEADER] = {0, 0, TYPE_U8, (uint8_t)rank};
     size_t data_bytes = 1;
     if (rank < 1 || rank > MAX_RANK)
-        return fm_fail(err, FMNN_USAGE, "unsupported IDX rank %u: it may be 1 to %d", rank,
+        return fm_fail(err, FMNN_USAGE, "unsupported IDX rank %u; expected 1 to %d", rank,
                        MAX_RANK);
     for (unsigned i = 0; i < rank; i++) {
         if (size[i] == 0 || size[i] > UINT32_MAX || !fm_mul(data_bytes, size[i], &data_bytes))
-            return fm_fail(err, FMNN_USAGE, "no IDX file can have size %zu in dimension %u",
+            return fm_fail(err, FMNN_USAGE, "an IDX file cannot have size %zu in dimension %u",
                            size[i], i);
         for (unsigned k = 0; k < 4; k++)
             header[4 + 4 * i + k] = (uint8_t)(size[i] >> (24 - 8 * k));

@@ -1,5 +1,5 @@
 /* images.c -- images by name: "train:N" and "test:N", "PATH:N", and paths of PNG files. */
-#include "base/internal.h"
+#include "data/idx.h"
 
 #include <stdio.h>
 #include <strings.h>
@@ -147,7 +147,7 @@ static int open_file(const struct fmnn_images *images, const struct place *place
         return -1;
     file->name_length = place->path_length;
     file->name = fm_format(err, "%.*s", (int)place->path_length, place->image);
-    file->idx = file->name ? fm_idx_open_onward(path, err) : NULL;
+    file->idx = file->name ? fm_idx_open_forward(path, err) : NULL;
     free(path);
     return file->idx ? check_images(place->image, file, err) : -1;
 }

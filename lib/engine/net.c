@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "data/class-names.h"
 #include "data/samples.h"
 #include "engine/model.h"
 #include "base/float.h"
@@ -424,7 +425,7 @@ int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names, str
         return fm_fail(err, FMNN_USAGE, "there are %zu class names, but %zu classes", names->count,
                        net->classes);
     for (size_t i = 0; i < names->count; i++) {
-        const char *fault = fm_name_fault(names->name[i], strlen(names->name[i]));
+        const char *fault = fm_class_name_fault(names->name[i], strlen(names->name[i]));
         if (fault)
             return fm_fail(err, FMNN_USAGE, "class %zu: %s", i, fault);
     }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "data/class-names.h"
 #include "engine/model.h"
 
 /* 1/255, as it stands in the files: JSON libraries do not agree on how a real is printed. */
@@ -208,7 +209,7 @@ static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
     bool starved = count == net->classes && !name, good = name != NULL;
     for (size_t i = 0; good && i < count; i++) {
         name[i] = json_string_value(json_array_get(list, i));
-        good = name[i] && !fm_name_fault(name[i], strlen(name[i]));
+        good = name[i] && !fm_class_name_fault(name[i], strlen(name[i]));
     }
     if (good)
         net->names = fmnn_names_copy(name, count, err);

@@ -1,12 +1,11 @@
-/* calibration.c -- whether confidence can be believed: rows in bins by the confidence that their
-   prediction had. */
+/* calibration.c -- calibration of predictions: accuracy and mean confidence in bins of confidence. */
 #include "base/internal.h"
 
 #include <math.h>
 
 struct bin {
     uint64_t rows, correct;
-    double sum, lost; /* of the confidences, as Kahan sums up */
+    double sum, lost; /* Kahan's sum of the confidences, and its compensation */
 };
 
 struct fmnn_calibration {
@@ -18,7 +17,7 @@ struct fmnn_calibration {
 struct fmnn_calibration *fmnn_calibration_new(size_t bins, struct fmnn_error *err)
 {
     if (bins < 1 || bins > FMNN_CALIBRATION_MAX_BINS) {
-        fm_fail(err, FMNN_USAGE, "%zu bins of confidence: there can be 1 to %d", bins,
+        fm_fail(err, FMNN_USAGE, "%zu bins of confidence: expected 1 to %d", bins,
                 FMNN_CALIBRATION_MAX_BINS);
         return NULL;
     }
@@ -38,7 +37,8 @@ static double edge(const struct fmnn_calibration *c, size_t i)
     return (double)i / (double)c->bins;
 }
 
-/* Edges are rounded, and so is the product: what lies on an edge is put right. */
+/* The bins are (0, 1/n], (1/n, 2/n], ... The product is rounded, and so are the edges: a confidence
+   near an edge is moved to the bin that contains it. */
 static size_t bin_of(const struct fmnn_calibration *c, double confidence)
 {
     double place = ceil(confidence * (double)c->bins) - 1;
@@ -61,11 +61,11 @@ static void add(struct bin *bin, double confidence, bool correct, uint64_t count
     bin->correct += correct ? count : 0;
 }
 
-int fmnn_calibration_add(struct fmnn_calibration *c, double confidence, bool correct, uint64_t count,
-                         struct fmnn_error *err)
+int fmnn_calibration_add(struct fmnn_calibration *c, double confidence, bool correct,
+                         uint64_t count, struct fmnn_error *err)
 {
-    if (!(confidence >= 0 && confidence <= 1.000001)) /* 1 and what rounding may have added */
-        return fm_fail(err, FMNN_DATA, "a confidence is not in 0..1");
+    if (!(confidence >= 0 && confidence <= 1.000001)) /* rounding may have gone beyond 1 */
+        return fm_fail(err, FMNN_DATA, "the confidence is not between 0 and 1");
     if (count > INT64_MAX - c->whole.rows)
         return fm_fail(err, FMNN_DATA, "the counts add up to 2^63 or more");
     confidence = confidence < 1 ? confidence : 1;

@@ -1,27 +1,26 @@
-/* confusion.c -- confusion matrices, and the figures that follow from their counts.
+/* confusion.c -- confusion matrices and the metrics computed from their counts.
 
-   Contents: 1. Counting  2. Looking  3. Shares  4. Report  5. Pairs */
+   Contents: 1. Counting  2. Access  3. Fractions  4. Report  5. Pairs */
 #include "base/internal.h"
 
 #include <float.h>
 #include <math.h>
 
 struct fmnn_confusion {
-    bool fixed;      /* the classes are 0 .. classes-1, not those that occur */
-    size_t capacity; /* labels below it have a place */
+    bool fixed;      /* the classes are 0 .. classes-1, rather than the labels that occur */
+    size_t capacity; /* the matrix has room for labels below it */
     uint64_t *cell;  /* (capacity,capacity) by label: truth, prediction */
     size_t classes;
     size_t *label; /* of each class, ascending */
-    bool *occurs;  /* by label: it is among them */
+    bool *occurs;  /* by label: it is a class */
     uint64_t total, correct;
-    double loss; /* the sum of the rows' cross-entropies ... */
-    double lost; /* ... and the bits that its rounding has lost so far */
+    double loss, lost; /* Kahan's sum of the rows' cross-entropies, and its compensation */
     uint64_t loss_count;
 };
 
 /* ---- 1. Counting ---- */
 
-/* Makes room for labels below `need`; the counts move to where they lie in the wider rows. */
+/* Makes room for labels below `need`; the counts move into the wider rows. */
 static int widen(struct fmnn_confusion *c, size_t need, struct fmnn_error *err)
 {
     size_t capacity = need;
@@ -55,8 +54,8 @@ static int widen(struct fmnn_confusion *c, size_t need, struct fmnn_error *err)
 struct fmnn_confusion *fmnn_confusion_new(size_t classes, struct fmnn_error *err)
 {
     if (classes > FMNN_CONFUSION_MAX_CLASSES) {
-        fm_fail(err, FMNN_USAGE, "a confusion matrix of %zu classes: it can have %d at most",
-                classes, FMNN_CONFUSION_MAX_CLASSES);
+        fm_fail(err, FMNN_USAGE, "a confusion matrix of %zu classes: the maximum is %d", classes,
+                FMNN_CONFUSION_MAX_CLASSES);
         return NULL;
     }
     struct fmnn_confusion *c = fm_alloc(1, sizeof *c, err);
@@ -87,15 +86,16 @@ void fmnn_confusion_free(struct fmnn_confusion *c)
 static int check_label(const struct fmnn_confusion *c, size_t label, struct fmnn_error *err)
 {
     if (c->fixed && label >= c->classes)
-        return fm_fail(err, FMNN_DATA, "class %zu of a matrix that has %zu", label, c->classes);
+        return fm_fail(err, FMNN_DATA, "no class %zu: the classes are 0 to %zu", label,
+                       c->classes - 1);
     if (label >= FMNN_CONFUSION_MAX_CLASSES)
-        return fm_fail(err, FMNN_DATA, "class %zu: a confusion matrix has those below %d", label,
-                       FMNN_CONFUSION_MAX_CLASSES);
+        return fm_fail(err, FMNN_DATA, "no class %zu: the maximum in a confusion matrix is %d",
+                       label, FMNN_CONFUSION_MAX_CLASSES - 1);
     return 0;
 }
 
-/* Enters a label among the classes, in its place. */
-static void enter(struct fmnn_confusion *c, size_t label)
+/* Makes a label a class, in ascending order. */
+static void add_class(struct fmnn_confusion *c, size_t label)
 {
     if (c->occurs[label])
         return;
@@ -116,8 +116,8 @@ int fmnn_confusion_add(struct fmnn_confusion *c, size_t truth, size_t predicted,
     size_t max = truth > predicted ? truth : predicted;
     if (max >= c->capacity && widen(c, max + 1, err) != 0)
         return -1;
-    enter(c, truth);
-    enter(c, predicted);
+    add_class(c, truth);
+    add_class(c, predicted);
     c->cell[truth * c->capacity + predicted] += count;
     c->total += count;
     if (truth == predicted)
@@ -125,7 +125,7 @@ int fmnn_confusion_add(struct fmnn_confusion *c, size_t truth, size_t predicted,
     return 0;
 }
 
-/* Summed as Kahan does, so that millions of rows cost no digits. */
+/* Kahan's summation: millions of rows lose no digits. */
 void fmnn_confusion_add_probability(struct fmnn_confusion *c, double probability, uint64_t count)
 {
     double eps = DBL_EPSILON;
@@ -137,7 +137,7 @@ void fmnn_confusion_add_probability(struct fmnn_confusion *c, double probability
     c->loss_count += count;
 }
 
-/* ---- 2. Looking ---- */
+/* ---- 2. Access ---- */
 
 size_t fmnn_confusion_classes(const struct fmnn_confusion *c)
 {
@@ -181,10 +181,10 @@ double fmnn_confusion_cross_entropy(const struct fmnn_confusion *c)
     return c->loss_count ? c->loss / (double)c->loss_count : (double)NAN;
 }
 
-/* ---- 3. Shares ---- */
+/* ---- 3. Fractions ---- */
 
-/* Sums of the rows (support) and of the columns (predictions), each classes long, in one block. */
-static uint64_t *sums(const struct fmnn_confusion *c, struct fmnn_error *err)
+/* The sums of the rows (support), then those of the columns (predictions): (2,classes), malloc'ed. */
+static uint64_t *row_and_column_sums(const struct fmnn_confusion *c, struct fmnn_error *err)
 {
     size_t n = c->classes;
     uint64_t *support = fm_alloc(2 * n + 1, sizeof *support, err);
@@ -203,26 +203,26 @@ double *fmnn_confusion_fractions(const struct fmnn_confusion *c, enum fmnn_norma
                                  struct fmnn_error *err)
 {
     size_t n = c->classes;
-    uint64_t *support = sums(c, err);
-    double *share = support ? fm_alloc(n * n + 1, sizeof *share, err) : NULL;
-    if (share)
+    uint64_t *support = row_and_column_sums(c, err);
+    double *fraction = support ? fm_alloc(n * n + 1, sizeof *fraction, err) : NULL;
+    if (fraction)
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < n; j++) {
                 uint64_t whole = by == FMNN_NORMALIZE_TRUE   ? support[i]
                                  : by == FMNN_NORMALIZE_PRED ? support[n + j]
                                                              : c->total;
-                share[i * n + j] = quotient(fmnn_confusion_count(c, i, j), whole);
+                fraction[i * n + j] = quotient(fmnn_confusion_count(c, i, j), whole);
             }
     free(support);
-    return share;
+    return fraction;
 }
 
 /* ---- 4. Report ---- */
 
 enum { LANES = 8, BLOCK = 128 };
 
-/* A sum in the order in which numpy takes it, for the last digit of a mean may decide how it is
-   rounded: eight running sums in blocks of at most 128, and the halves of what is longer. */
+/* Sums in numpy's order, because the last digit of a mean may decide how it is rounded: eight running
+   sums in blocks of up to 128 numbers; longer arrays are halved. */
 static double pairwise_sum(const double *x, size_t n)
 {
     if (n > BLOCK) {
@@ -258,7 +258,7 @@ static void set_scores(const struct fmnn_confusion *c, const uint64_t *support,
     }
 }
 
-/* The plain and the weighted mean of one of the figures, which lies at `offset` in a score. */
+/* The macro and the weighted mean of the metric at `offset` in struct fmnn_score. */
 static void set_means(struct fmnn_report *report, size_t offset, double *scratch)
 {
     size_t n = report->classes;
@@ -276,7 +276,7 @@ static void set_means(struct fmnn_report *report, size_t offset, double *scratch
 struct fmnn_report *fmnn_confusion_report(const struct fmnn_confusion *c, struct fmnn_error *err)
 {
     size_t n = c->classes;
-    uint64_t *support = sums(c, err);
+    uint64_t *support = row_and_column_sums(c, err);
     double *scratch = support ? fm_alloc(2 * n + 1, sizeof *scratch, err) : NULL;
     struct fmnn_report *report =
         scratch ? fm_alloc(1, sizeof *report + n * sizeof *report->score, err) : NULL;

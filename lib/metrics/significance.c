@@ -1,5 +1,5 @@
-/* significance.c -- how much of a result may be chance: Wilson's interval of a share, and McNemar's test
-   of two classifiers.
+/* significance.c -- how much of a result may be chance: Wilson's interval of a fraction, and McNemar's
+   test for two classifiers.
 
    Contents: 1. Wilson  2. The binomial distribution  3. McNemar */
 #include "base/internal.h"
@@ -11,26 +11,26 @@
 /* E. B. Wilson, "Probable inference, the law of succession, and statistical inference" (1927). */
 struct fmnn_interval fmnn_wilson(uint64_t correct, uint64_t total)
 {
-    const double z =
-        1.959963984540054; /* of a normal variable 95 % lie within so many deviations */
+    const double z = 1.959963984540054; /* 95 % of a normal variable lie within z deviations */
     double n = (double)total;
     if (!total)
         return (struct fmnn_interval){0, 1};
-    double share = (double)correct / n, scale = 1 + z * z / n;
-    double middle = (share + z * z / (2 * n)) / scale;
-    double reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / scale;
-    /* The ends are exact where rounding would put them beside. */
-    return (struct fmnn_interval){correct ? middle - reach : 0, correct < total ? middle + reach : 1};
+    double fraction = (double)correct / n, scale = 1 + z * z / n;
+    double middle = (fraction + z * z / (2 * n)) / scale;
+    double reach = z * sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n)) / scale;
+    /* The ends 0 and 1 are exact; rounding would miss them. */
+    return (struct fmnn_interval){correct ? middle - reach : 0,
+                                  correct < total ? middle + reach : 1};
 }
 
 /* ---- 2. The binomial distribution ---- */
 
-/* C. Loader, "Fast and accurate computation of binomial probabilities" (2000): a logarithm of
-   factorials would leave few digits of the small difference between large numbers. */
+/* C. Loader, "Fast and accurate computation of binomial probabilities" (2000). Logarithms of
+   factorials would lose most digits in the small difference between large numbers. */
 
 static const double pi = 3.141592653589793, half_log_2pi = 0.9189385332046727;
 
-/* By how much log(n!) exceeds Stirling's formula. */
+/* log(n!) minus Stirling's formula. */
 static double stirling_error(double n)
 {
     double factorial = 1, n2 = n * n;
@@ -42,7 +42,7 @@ static double stirling_error(double n)
     return log(factorial) - (n + 0.5) * log(n) + n - half_log_2pi;
 }
 
-/* x log(x / mean) + mean - x, a small difference where x is near the mean. */
+/* x log(x / mean) + mean - x, by a series if x is near the mean and the difference small. */
 static double deviance(double x, double mean)
 {
     double v = (x - mean) / (x + mean), sum = (x - mean) * v, power = 2 * x * v;
@@ -57,8 +57,8 @@ static double deviance(double x, double mean)
     }
 }
 
-/* Of n throws of a coin, exactly k heads. */
-static double heads(double k, double n)
+/* The probability of exactly k heads in n throws of a coin. */
+static double exactly(double k, double n)
 {
     if (k == 0)
         return exp2(-n);
@@ -67,7 +67,7 @@ static double heads(double k, double n)
     return exp(exponent) * sqrt(n / (2 * pi * k * (n - k)));
 }
 
-/* k heads or fewer, k below n / 2: each term is a fraction of the one before. */
+/* The probability of k heads or fewer, k below n / 2: each term is a fraction of the one before. */
 static double at_most(double k, double n)
 {
     double term = 1, sum = 1;
@@ -75,7 +75,7 @@ static double at_most(double k, double n)
         term *= i / (n - i + 1);
         sum += term;
     }
-    return heads(k, n) * sum;
+    return exactly(k, n) * sum;
 }
 
 /* ---- 3. McNemar ---- */
@@ -87,7 +87,7 @@ struct fmnn_mcnemar fmnn_mcnemar(uint64_t first, uint64_t second)
     const double max = 0x1p40;
     uint64_t less = first < second ? first : second, more = first < second ? second : first;
     double n = (double)less + (double)more;
-    if (less == more) /* as likely as can be; the correction must not go beyond it */
+    if (less == more) /* the correction must not go beyond no difference */
         return (struct fmnn_mcnemar){1, 0, 1};
     double apart = (double)(more - less) - 1;
     struct fmnn_mcnemar test = {.chi2 = apart * apart / n};

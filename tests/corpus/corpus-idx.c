@@ -64,20 +64,20 @@ static const struct row {
      16,
      32,
      false},
-    {"type-00", BAD, "no type of data is 00", NULL, "type 00", IDX(0, 3, 2, 4, 4), 16, 32, false},
-    {"type-07", BAD, "no type of data is 07", NULL, "type 07", IDX(7, 3, 2, 4, 4), 16, 32, false},
-    {"type-0a", BAD, "no type of data is 0a", NULL, "type 0A", IDX(10, 3, 2, 4, 4), 16, 32, false},
-    {"type-0f", BAD, "no type of data is 0f", NULL, "type 0F", IDX(15, 3, 2, 4, 4), 16, 32, false},
-    {"type-ff", BAD, "no type of data is ff", NULL, "type FF", IDX(255, 3, 2, 4, 4), 16, 32, false},
-    {"signed", UNSUPPORTED, "unsupported type of IDX data: signed bytes", NULL, "signed bytes",
+    {"type-00", BAD, "unknown data type 00", NULL, "type 00", IDX(0, 3, 2, 4, 4), 16, 32, false},
+    {"type-07", BAD, "unknown data type 07", NULL, "type 07", IDX(7, 3, 2, 4, 4), 16, 32, false},
+    {"type-0a", BAD, "unknown data type 0a", NULL, "type 0A", IDX(10, 3, 2, 4, 4), 16, 32, false},
+    {"type-0f", BAD, "unknown data type 0f", NULL, "type 0F", IDX(15, 3, 2, 4, 4), 16, 32, false},
+    {"type-ff", BAD, "unknown data type ff", NULL, "type FF", IDX(255, 3, 2, 4, 4), 16, 32, false},
+    {"signed", UNSUPPORTED, "unsupported IDX data type: signed bytes", NULL, "signed bytes",
      IDX(9, 3, 2, 4, 4), 16, 32, false},
-    {"short", UNSUPPORTED, "unsupported type of IDX data: 16-bit", NULL, "16 bits",
+    {"short", UNSUPPORTED, "unsupported IDX data type: 16-bit", NULL, "16 bits",
      IDX(11, 3, 2, 4, 4), 16, 64, false},
-    {"int", UNSUPPORTED, "unsupported type of IDX data: 32-bit", NULL, "32 bits",
+    {"int", UNSUPPORTED, "unsupported IDX data type: 32-bit", NULL, "32 bits",
      IDX(12, 3, 2, 4, 4), 16, 128, false},
-    {"float", UNSUPPORTED, "unsupported type of IDX data: floats", NULL, "floats",
+    {"float", UNSUPPORTED, "unsupported IDX data type: floats", NULL, "floats",
      IDX(13, 3, 2, 4, 4), 16, 128, false},
-    {"double", UNSUPPORTED, "unsupported type of IDX data: doubles", NULL, "doubles",
+    {"double", UNSUPPORTED, "unsupported IDX data type: doubles", NULL, "doubles",
      IDX(14, 3, 2, 4, 4), 16, 256, false},
     {"rank-0", BAD, "rank 0", NULL, "no dimension", IDX(8, 0, 0), 4, 1, false},
     {"rank-2", BAD, "rank 2", NULL, "two dimensions", IDX(8, 2, 2, 16), 12, 32, false},
@@ -101,15 +101,15 @@ static const struct row {
      "a product that is 0 modulo 2^64", IDX(8, 4, 65536, 65536, 65536, 65536), 20, 0, false},
     {"large-images", UNSUPPORTED, "more than 4096", NULL, "images of 5000 x 1",
      IDX(8, 3, 2, 5000, 1), 16, 10000, false},
-    {"no-data", BAD, "truncated: 16 bytes, but its IDX header means 48", "truncated: 0 bytes",
+    {"no-data", BAD, "truncated: 16 bytes, but the IDX header requires 48", "truncated: 0 bytes",
      "no data", IDX(8, 3, 2, 4, 4), 16, 0, false},
     {"row-less", BAD, "truncated: 44 bytes", "truncated: 28 bytes", "a row of pixels too few",
      IDX(8, 3, 2, 4, 4), 16, 28, false},
     {"byte-less", BAD, "truncated: 47 bytes", "truncated: 31 bytes", "a byte too few",
      IDX(8, 3, 2, 4, 4), 16, 31, false},
-    {"byte-more", BAD, "too long: 49 bytes", "too long: holds more than the 32", "a byte too many",
+    {"byte-more", BAD, "too long: 49 bytes", "too long: more than the 32", "a byte too many",
      IDX(8, 3, 2, 4, 4), 16, 33, false},
-    {"much-more", BAD, "too long: 1048 bytes", "too long: holds more than the 32",
+    {"much-more", BAD, "too long: 1048 bytes", "too long: more than the 32",
      "1,000 bytes too many", IDX(8, 3, 2, 4, 4), 16, 1032, false},
     {"labels-for-images", BAD, "is a label file, not images", NULL, "labels for images",
      IDX(8, 1, 2), 8, 2, false},
@@ -123,7 +123,7 @@ static const struct row {
     {"labels-long", BAD, "too long", NULL, "labels too many for their header", IDX(8, 1, 2), 8, 3,
      true},
     {"labels-none", BAD, "size 0 in dimension 0", NULL, "no labels", IDX(8, 1, 0), 8, 0, true},
-    {"labels-signed", UNSUPPORTED, "unsupported type of IDX data", NULL, "signed labels",
+    {"labels-signed", UNSUPPORTED, "unsupported IDX data type", NULL, "signed labels",
      IDX(9, 1, 2), 8, 2, true},
 };
 
@@ -234,11 +234,11 @@ static void make_flags(void)
          "\1\2", 2, 2, false, false},
         {"gz-reserved", BAD, "damaged gzip data: unknown header flags set", "a reserved flag", "",
          0, 32, false, false},
-        {"gz-name-open", BAD, "the gzip data end early", "a name without its end", "images", 6, 8,
+        {"gz-name-open", BAD, "the gzip data ends early", "a name without its end", "images", 6, 8,
          false, true},
-        {"gz-extra-open", BAD, "the gzip data end early", "an extra field without its end",
+        {"gz-extra-open", BAD, "the gzip data ends early", "an extra field without its end",
          "\377\377ab", 4, 4, false, true},
-        {"gz-sum-open", BAD, "the gzip data end early", "half a checksum of the header", "\1", 1, 2,
+        {"gz-sum-open", BAD, "the gzip data ends early", "half a checksum of the header", "\1", 1, 2,
          false, true},
     };
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
@@ -264,10 +264,10 @@ static void make_cuts(void)
         int keep, at; /* bytes kept; a byte changed; below zero: from the end */
     } cuts[] = {
         {"gz-cut-2", "", "gzip's magic alone", 2, 0},
-        {"gz-cut-9", "the gzip data end early", "cut in gzip's header", 9, 0},
-        {"gz-cut-data", "the gzip data end early", "cut in the data", 20, 0},
-        {"gz-cut-sum", "the gzip data end early", "cut in the checksum", -6, 0},
-        {"gz-cut-size", "the gzip data end early", "cut in the length", -1, 0},
+        {"gz-cut-9", "the gzip data ends early", "cut in gzip's header", 9, 0},
+        {"gz-cut-data", "the gzip data ends early", "cut in the data", 20, 0},
+        {"gz-cut-sum", "the gzip data ends early", "cut in the checksum", -6, 0},
+        {"gz-cut-size", "the gzip data ends early", "cut in the length", -1, 0},
         {"gz-method", "damaged gzip data: unknown compression method", "a method other than 8", 0,
          2},
         {"gz-data", "damaged gzip data", "a bit flipped in the data", 0, 10},
@@ -319,7 +319,7 @@ static void make_members(void)
 
     out = pack(&file);
     put_start(&out, 0);
-    finish_packed("gz-half-more", BAD, "the gzip data end early", "a member that only begins",
+    finish_packed("gz-half-more", BAD, "the gzip data ends early", "a member that only begins",
                   &out);
 
     struct buffer once = pack(&file);
@@ -345,7 +345,7 @@ static void make_bombs(void)
         const char *name, *message, *what;
         uint32_t header[5];
     } bombs[] = {
-        {"gz-bomb", "too long: holds more than the 32", "1 GB in gzip that should be 32 bytes",
+        {"gz-bomb", "too long: more than the 32", "1 GB in gzip that should be 32 bytes",
          IDX(8, 3, COUNT, SIDE, SIDE)},
         {"gz-bomb-wide", "more than 4096 in a direction", "1 GB in gzip as one image",
          IDX(8, 3, 1, 32768, 32768)},

@@ -2,14 +2,14 @@
 #ifndef IDX_H
 #define IDX_H
 
+#include "data/idx.h"
 #include "fuzz.h"
-#include "base/internal.h"
 
 /* Read onward, a file gives the same rows, or it fails, at the last row if not before. all is NULL
    where the file was refused. */
 static inline void read_onward(const uint8_t *all)
 {
-    struct fmnn_idx *idx = fm_idx_open_onward(FUZZ_PATH, NULL);
+    struct fmnn_idx *idx = fm_idx_open_forward(FUZZ_PATH, NULL);
     size_t rows = idx ? fmnn_idx_size(idx, 0) : 0, row = idx ? fmnn_idx_row_bytes(idx) : 0;
     uint8_t *one = row <= 1 << 16 ? malloc(row + 1) : NULL;
     size_t i = 0;

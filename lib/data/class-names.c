@@ -1,0 +1,177 @@
+/* class-names.c -- lists of class names: copied, read from a file, or found for a data directory. */
+#include "data/class-names.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <strings.h>
+
+enum { MAX_NAMES = 65536, MAX_NAME = 1000 };
+
+void fmnn_names_free(struct fmnn_names *names)
+{
+    if (!names)
+        return;
+    for (size_t i = 0; i < names->count; i++)
+        free(names->name[i]);
+    free(names->name);
+    free(names);
+}
+
+struct fmnn_names *fmnn_names_copy(const char *const *names, size_t count, struct fmnn_error *err)
+{
+    struct fmnn_names *copy = fm_alloc(1, sizeof *copy, err);
+    if (copy)
+        copy->name = fm_alloc(count, sizeof *copy->name, err);
+    if (!copy || !copy->name) {
+        free(copy);
+        return NULL;
+    }
+    for (; copy->count < count; copy->count++) {
+        copy->name[copy->count] = fm_strdup(names[copy->count], err);
+        if (!copy->name[copy->count]) {
+            fmnn_names_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+const char *fm_class_name_fault(const char *name, size_t length)
+{
+    if (length == 0)
+        return "the class name is empty";
+    if (length > MAX_NAME)
+        return "the class name is longer than 1000 bytes";
+    if (memchr(name, 0, length))
+        return "the class name contains a NUL byte";
+    if (name[length - 1] == '\r')
+        return "the class name ends in a carriage return; lines must end in a line feed alone";
+    while (*name) {
+        uint32_t code;
+        size_t n = fm_utf8_next(name, &code);
+        if (n == 0)
+            return "the class name is not UTF-8";
+        if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xfeff)
+            return "the class name contains a control character";
+        name += n;
+    }
+    return NULL;
+}
+
+static int add_name(struct fmnn_names *names, size_t *capacity, const char *line, size_t length,
+                    const char *path, struct fmnn_error *err)
+{
+    const char *fault = fm_class_name_fault(line, length);
+    if (!fault && names->count == MAX_NAMES)
+        fault = "more than 65536 class names";
+    if (fault)
+        return fm_fail(err, FMNN_DATA, "%s:%zu: %s", path, names->count + 1, fault);
+    if (fm_grow((void **)&names->name, capacity, names->count + 1, sizeof *names->name, err) != 0)
+        return -1;
+    names->name[names->count] = fm_strdup(line, err);
+    return names->name[names->count++] ? 0 : -1;
+}
+
+/* Reads a line without its line feed, or the first room - 1 bytes of it. Returns its length, -1 at
+   the end. */
+static long read_line(FILE *stream, char *line, size_t room)
+{
+    size_t length = 0;
+    int c;
+    while ((c = getc(stream)) != EOF && c != '\n' && length < room - 1)
+        line[length++] = (char)c;
+    line[length] = 0;
+    return c == EOF && length == 0 ? -1 : (long)length;
+}
+
+static int read_lines(FILE *stream, const char *path, struct fmnn_names *names,
+                      struct fmnn_error *err)
+{
+    char line[MAX_NAME + 2];
+    size_t capacity = 0;
+    long length;
+    while ((length = read_line(stream, line, sizeof line)) >= 0)
+        if (add_name(names, &capacity, line, (size_t)length, path, err) != 0)
+            return -1;
+    if (ferror(stream))
+        return fm_fail_errno(err, "%s", path);
+    if (names->count == 0)
+        return fm_fail(err, FMNN_DATA, "%s: the file is empty; expected one class name a line",
+                       path);
+    return 0;
+}
+
+static struct fmnn_names *read_stream(FILE *stream, const char *path, struct fmnn_error *err)
+{
+    struct fmnn_names *names = fm_alloc(1, sizeof *names, err);
+    if (names && read_lines(stream, path, names, err) == 0)
+        return names;
+    fmnn_names_free(names);
+    return NULL;
+}
+
+struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err)
+{
+    FILE *stream = fopen(path, "re");
+    if (!stream) {
+        fm_fail_errno(err, "%s", path);
+        return NULL;
+    }
+    struct fmnn_names *names = read_stream(stream, path, err);
+    fclose(stream);
+    return names;
+}
+
+/* ---- the class names of a data directory ---- */
+
+/* The data set whose name is the last component of path. */
+static const struct fmnn_dataset *dataset_by_base_name(const char *path)
+{
+    size_t end = strlen(path);
+    while (end && path[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start && path[start - 1] != '/')
+        start--;
+    const struct fmnn_dataset *dataset;
+    for (size_t i = 0; (dataset = fmnn_dataset_at(i)); i++)
+        if (strlen(dataset->name) == end - start &&
+            !strncasecmp(dataset->name, path + start, end - start))
+            return dataset;
+    return NULL;
+}
+
+/* Tries the directory's name as given, which may be a symbolic link's, then its real name. */
+static const struct fmnn_dataset *dataset_of_directory(const char *directory)
+{
+    const struct fmnn_dataset *dataset = dataset_by_base_name(directory);
+    char *real = dataset ? NULL : realpath(directory, NULL);
+    if (real)
+        dataset = dataset_by_base_name(real);
+    free(real);
+    return dataset;
+}
+
+int fmnn_names_of_directory(const char *directory, struct fmnn_names **out, struct fmnn_error *err)
+{
+    *out = NULL;
+    char *path = fm_format(err, "%s/classes.txt", *directory ? directory : ".");
+    if (!path)
+        return -1;
+    FILE *stream = fopen(path, "re");
+    if (stream) {
+        *out = read_stream(stream, path, err);
+        fclose(stream);
+    }
+    bool missing = !stream && (errno == ENOENT || errno == ENOTDIR);
+    if (!stream && !missing)
+        fm_fail_errno(err, "%s", path);
+    free(path);
+    if (!missing)
+        return *out ? 0 : -1;
+    const struct fmnn_dataset *dataset = dataset_of_directory(*directory ? directory : ".");
+    if (!dataset)
+        return 0;
+    *out = fmnn_names_copy(dataset->classes, dataset->class_count, err);
+    return *out ? 0 : -1;
+}

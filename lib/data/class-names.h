@@ -1,0 +1,11 @@
+/* class-names.h -- what a class name may be. */
+#ifndef FM_CLASS_NAMES_H
+#define FM_CLASS_NAMES_H
+
+#include "base/internal.h"
+
+/* Says what is wrong with a class name of `length` bytes, or returns NULL. A class name is UTF-8, 1
+   to 1000 bytes long and without control characters, wherever it comes from. */
+const char *fm_class_name_fault(const char *name, size_t length);
+
+#endif
