@@ -252,5 +252,5 @@ EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/ben
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races tests/bench/turns \
-	tests/bench/coverage tests/bench/mutants \
+	tests/bench/coverage tests/bench/mutants tests/bench/readers.sh \
 	tests/bench/alone.sh tests/bench/alone.c

@@ -33,7 +33,7 @@ extern size_t fuzz_accepted;
         }                                                                                          \
     } while (0)
 
-/* ---- file.c: a file in memory, without a system call, for the linker puts the calls of the code
+/* ---- memory-file.c: a file in memory, without a system call, for the linker puts the calls of the code
    under test (open, read, fopen ...) through to it; see the list of them in `wrapped`. */
 
 #define FUZZ_PATH "input"

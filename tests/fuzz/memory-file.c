@@ -1,4 +1,4 @@
-/* file.c -- the file in memory; see fuzz.h. The linker's --wrap gives each call of open() to
+/* memory-file.c -- the file in memory; see fuzz.h. The linker's --wrap gives each call of open() to
    __wrap_open(), and __real_open() is the system's. */
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
 /* program.c -- see program.h. The linker gives malloc(), free() and exit() to the functions here
-   (file.c says how). */
+   (memory-file.c says how). */
 #include "fuzz.h"
 
 #include <malloc.h>
