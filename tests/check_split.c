@@ -1,5 +1,4 @@
-/* check_split.c -- choosing rows: how many, which share of each class, folds that part the whole.
- */
+/* check_split.c -- choosing the validation set: its size, stratification, folds, seeds. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -11,7 +10,7 @@ enum { LIMIT = 6000 };
 
 static struct fmnn_error error;
 
-/* Uneven classes, in no order. */
+/* Classes of uneven size in mixed order. */
 static void make_labels(uint8_t *labels, size_t n, unsigned classes)
 {
     uint32_t state = 12345;
@@ -52,7 +51,7 @@ static void golden(struct fmnn_split split, const char *wanted)
     ck_assert_str_eq(got, wanted);
 }
 
-/* "The same seed, the same bits" is a promise: these may change only with an announcement. */
+/* "Same seed, same bits" is a promise: these may change only if NEWS announces it. */
 START_TEST(golden_choices)
 {
     golden((struct fmnn_split){.valid = 4}, "vvvv....................");
@@ -71,7 +70,7 @@ START_TEST(golden_choices)
 }
 END_TEST
 
-START_TEST(counts)
+START_TEST(size_of_validation_set)
 {
     static uint8_t labels[LIMIT], validates[LIMIT];
     make_labels(labels, LIMIT, 10);
@@ -87,18 +86,18 @@ START_TEST(counts)
         static const struct {
             double percent;
             size_t n, count;
-        } share[] = {{10, 6000, 600}, {100, 6000, 6000}, {2.3, 1000, 23}, {29, 100, 29},
-                     {10, 9, 0},      {33.4, 10, 3},     {0.07, 6000, 4}, {1e-300, 6000, 0}};
-        for (size_t i = 0; i < FM_COUNT(share); i++) {
-            split.percent = share[i].percent;
-            ck_assert_uint_eq(choose(&split, labels, share[i].n, validates), share[i].count);
+        } fraction[] = {{10, 6000, 600}, {100, 6000, 6000}, {2.3, 1000, 23}, {29, 100, 29},
+                        {10, 9, 0},      {33.4, 10, 3},     {0.07, 6000, 4}, {1e-300, 6000, 0}};
+        for (size_t i = 0; i < FM_COUNT(fraction); i++) {
+            split.percent = fraction[i].percent;
+            ck_assert_uint_eq(choose(&split, labels, fraction[i].n, validates), fraction[i].count);
         }
     }
 }
 END_TEST
 
-/* Every class has its exact share, rounded up or down. */
-START_TEST(shares)
+/* Every class has its exact fraction, rounded up or down. */
+START_TEST(stratified_fractions)
 {
     static uint8_t labels[LIMIT], validates[LIMIT];
     make_labels(labels, LIMIT, 13);
@@ -119,8 +118,8 @@ START_TEST(shares)
 }
 END_TEST
 
-/* Without --shuffle it is the first of each class: no later row of a class before an earlier. */
-START_TEST(the_first_of_each_class)
+/* Without --shuffle, the first rows of each class are chosen. */
+START_TEST(unshuffled_takes_first_of_each_class)
 {
     static uint8_t labels[LIMIT], validates[LIMIT];
     make_labels(labels, LIMIT, 10);
@@ -134,7 +133,7 @@ START_TEST(the_first_of_each_class)
 }
 END_TEST
 
-static void folds_part_the_rows(const struct fmnn_split *split, const uint8_t *labels, size_t n)
+static void check_folds(const struct fmnn_split *split, const uint8_t *labels, size_t n)
 {
     static uint8_t validates[LIMIT];
     static unsigned times[LIMIT];
@@ -162,7 +161,7 @@ static void folds_part_the_rows(const struct fmnn_split *split, const uint8_t *l
     ck_assert_uint_le(max - min, 1);
 }
 
-START_TEST(folds)
+START_TEST(folds_partition_the_rows)
 {
     static uint8_t labels[LIMIT];
     make_labels(labels, LIMIT, 10);
@@ -174,7 +173,7 @@ START_TEST(folds)
         for (size_t i = 0; i < FM_COUNT(of); i++) {
             struct fmnn_split split = {
                 .folds = of[i].folds, .shuffle = way & 1, .stratify = way & 2, .seed = 4};
-            folds_part_the_rows(&split, labels, of[i].n);
+            check_folds(&split, labels, of[i].n);
         }
 }
 END_TEST
@@ -187,7 +186,7 @@ static size_t differences(const uint8_t *a, const uint8_t *b, size_t n)
     return count;
 }
 
-START_TEST(seeds)
+START_TEST(seed_determines_choice)
 {
     static uint8_t labels[LIMIT], first[LIMIT], again[LIMIT], other[LIMIT];
     make_labels(labels, LIMIT, 10);
@@ -200,16 +199,16 @@ START_TEST(seeds)
         ck_assert_uint_eq(differences(first, again, LIMIT), 0);
         split.seed = UINT64_C(1) << 40;
         choose(&split, labels, LIMIT, other);
-        ck_assert_uint_gt(differences(first, other, LIMIT), LIMIT / 3); /* half would be expected */
+        ck_assert_uint_gt(differences(first, other, LIMIT), LIMIT / 3); /* half is expected */
         ck_assert_uint_lt(differences(first, other, LIMIT), LIMIT * 2 / 3);
-        /* Rows from all parts of the file, none preferred. */
+        /* Rows come from all parts of the file alike. */
         size_t front = 0;
         for (size_t i = 0; i < LIMIT / 2; i++)
             front += first[i];
         ck_assert_uint_gt(front, LIMIT / 4 - 150);
         ck_assert_uint_lt(front, LIMIT / 4 + 150);
     }
-    /* Without --shuffle the seed does nothing. */
+    /* Without --shuffle, the seed has no effect. */
     struct fmnn_split split = {.valid = 100, .stratify = true, .seed = 1};
     choose(&split, labels, LIMIT, first);
     split.seed = 2;
@@ -222,18 +221,18 @@ static const struct {
     struct fmnn_split split;
     const char *message;
 } bad[] = {
-    {{.valid = 11}, "11 rows cannot validate: there are 10"},
+    {{.valid = 11}, "cannot choose 11 rows for validation: there are only 10"},
     {{.valid = SIZE_MAX, .shuffle = true}, NULL},
-    {{.percent = 100.5}, "100.5% is not a share of the rows"},
-    {{.percent = HUGE_VAL}, "inf% is not a share of the rows"},
+    {{.percent = 100.5}, "100.5% is not a percentage from 0 to 100"},
+    {{.percent = HUGE_VAL}, "inf% is not a percentage from 0 to 100"},
     {{.percent = (double)NAN}, NULL},
-    {{.folds = 1, .fold = 1}, "10 rows cannot be parted into 1 folds"},
-    {{.folds = 11, .fold = 1}, "10 rows cannot be parted into 11 folds"},
+    {{.folds = 1, .fold = 1}, "10 rows cannot be divided into 1 folds"},
+    {{.folds = 11, .fold = 1}, "10 rows cannot be divided into 11 folds"},
     {{.folds = 5, .fold = 0}, "there is no fold 0 of 5"},
     {{.folds = 5, .fold = 6}, "there is no fold 6 of 5"},
 };
 
-START_TEST(refused)
+START_TEST(invalid_arguments_refused)
 {
     uint8_t labels[10] = {0}, validates[10];
     ck_assert_int_eq(fmnn_split_choose(&bad[_i].split, labels, 10, validates, &error), -1);
@@ -244,12 +243,12 @@ START_TEST(refused)
 }
 END_TEST
 
-/* Rows are numbered by 32 bits; nothing is read of these. */
+/* Row numbers have 32 bits. The labels are not read. */
 START_TEST(too_many_rows)
 {
     struct fmnn_split split = {.valid = 5};
     ck_assert_int_eq(fmnn_split_choose(&split, NULL, (size_t)UINT32_MAX + 1, NULL, &error), -1);
-    ck_assert_str_eq(error.message, "4294967296 rows are too many to choose from");
+    ck_assert_str_eq(error.message, "4294967296 rows are too many: the maximum is 4294967295");
 }
 END_TEST
 
@@ -257,12 +256,12 @@ int main(void)
 {
     TCase *tcase = tcase_create("split");
     tcase_add_test(tcase, golden_choices);
-    tcase_add_test(tcase, counts);
-    tcase_add_test(tcase, shares);
-    tcase_add_test(tcase, the_first_of_each_class);
-    tcase_add_test(tcase, folds);
-    tcase_add_test(tcase, seeds);
-    tcase_add_loop_test(tcase, refused, 0, (int)FM_COUNT(bad));
+    tcase_add_test(tcase, size_of_validation_set);
+    tcase_add_test(tcase, stratified_fractions);
+    tcase_add_test(tcase, unshuffled_takes_first_of_each_class);
+    tcase_add_test(tcase, folds_partition_the_rows);
+    tcase_add_test(tcase, seed_determines_choice);
+    tcase_add_loop_test(tcase, invalid_arguments_refused, 0, (int)FM_COUNT(bad));
     tcase_add_test(tcase, too_many_rows);
     return run_tests("split", tcase);
 }

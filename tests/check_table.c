@@ -1,5 +1,4 @@
-/* check_table.c -- tables: headers found, lost and repeated, hostile lines, pipes that pause,
- * numbers. */
+/* check_table.c -- tables: headers found, lost and repeated; hostile lines; pausing pipes; numbers. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -36,7 +35,7 @@ static struct fmnn_table *rows(const char *text)
     return opened(text, FMNN_TABLE_ROWS);
 }
 
-/* What a reader makes of a table: lines "LINE:field|field;". */
+/* Writes all rows of a table as "LINE:field|field;", and the error, if any. */
 static void digest(struct fmnn_table *table, char *text, size_t size)
 {
     size_t used = 0;
@@ -54,8 +53,8 @@ static void digest(struct fmnn_table *table, char *text, size_t size)
         snprintf(text + used, size - used, "%s", error.message);
 }
 
-static void reads_as(enum fmnn_table_kind kind, const char *text, const char *only,
-                     const char *wanted)
+static void check_rows(enum fmnn_table_kind kind, const char *text, const char *only,
+                       const char *wanted)
 {
     char got[4096];
     struct fmnn_table *table = opened(text, kind);
@@ -64,7 +63,7 @@ static void reads_as(enum fmnn_table_kind kind, const char *text, const char *on
     digest(table, got, sizeof got);
     ck_assert_str_eq(got, wanted);
     int last = fmnn_table_next(table, &error);
-    ck_assert_int_le(last, 0); /* an end stays an end, an error an error */
+    ck_assert_int_le(last, 0); /* the end stays the end, and an error an error */
     fmnn_table_close(table);
 }
 
@@ -95,28 +94,27 @@ START_TEST(columns_are_found_by_name)
 }
 END_TEST
 
-START_TEST(a_needed_column_is_missed)
+START_TEST(missing_column)
 {
     struct fmnn_table *table = rows("image\tlabels\n");
     ck_assert_int_eq(fmnn_table_need(table, "label", &error), -1);
-    ck_assert_str_eq(error.message, "t.tsv:1: no column 'label'; is 'labels' meant?");
+    ck_assert_str_eq(error.message, "t.tsv:1: no column 'label'; did you mean 'labels'?");
     ck_assert_int_eq(fmnn_table_need(table, "predicted", &error), -1);
     ck_assert_str_eq(error.message, "t.tsv:1: no column 'predicted'; the first is 'image'");
     ck_assert_int_eq(error.status, FMNN_DATA);
     fmnn_table_close(table);
     table = rows("train:0,9,train\n");
     ck_assert_int_eq(fmnn_table_need(table, "label", &error), -1);
-    ck_assert_str_eq(error.message,
-                     "t.tsv:1: no column 'label': the first line does not name columns "
-                     "and has 1 field (fields are separated by tabs)");
+    ck_assert_str_eq(error.message, "t.tsv:1: no column 'label': the first line names no columns "
+                                    "and has 1 field (fields are separated by tabs)");
     fmnn_table_close(table);
 }
 END_TEST
 
-START_TEST(a_lost_header)
+START_TEST(lost_header)
 {
-    reads_as(FMNN_TABLE_ROWS, "train:0\t9\ttrain\ntrain:1\t\tvalid\n", NULL,
-             "1:train:0|9|train;2:train:1||valid;");
+    check_rows(FMNN_TABLE_ROWS, "train:0\t9\ttrain\ntrain:1\t\tvalid\n", NULL,
+               "1:train:0|9|train;2:train:1||valid;");
     struct fmnn_table *table = rows("a\t1\ttest\t2\t0.5\t0.25\t0.5\t0.25\n");
     ck_assert_uint_eq(fmnn_table_columns(table), 8);
     ck_assert_str_eq(fmnn_table_column(table, 0), "image");
@@ -131,72 +129,72 @@ START_TEST(a_lost_header)
     table = opened("1\t0.5\t0.8\t\t\t0.001\t2.5\n", FMNN_TABLE_HISTORY);
     ck_assert_int_eq(fmnn_table_find(table, "seconds"), 6);
     fmnn_table_close(table);
-    reads_as(FMNN_TABLE_COUNTS, "0\t1\t5\n1\t1\t6\n", NULL, "1:0|1|5;2:1|1|6;");
+    check_rows(FMNN_TABLE_COUNTS, "0\t1\t5\n1\t1\t6\n", NULL, "1:0|1|5;2:1|1|6;");
     refused("0\t1\t5\t6\n", 8, FMNN_TABLE_COUNTS,
-            "t.tsv:1: no column names, and 4 fields where such a table has 3");
+            "t.tsv:1: no column names, and 4 fields instead of 3");
 }
 END_TEST
 
-/* cat and sort, shuf and grep. */
-START_TEST(headers_that_moved)
+/* As cat, sort and shuf leave it. */
+START_TEST(moved_and_repeated_headers)
 {
-    reads_as(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nimage\tlabel\nb\t2\nimage\tlabel\n", NULL,
-             "2:a|1;4:b|2;");
-    reads_as(FMNN_TABLE_ROWS, "a\t1\ttrain\nimage\tlabel\tsplit\nb\t2\ttest\n", NULL,
-             "1:a|1|train;3:b|2|test;");
-    reads_as(FMNN_TABLE_ROWS,
-             "a\t1\tx\t2\t1\t0\t1\nimage\tlabel\tsplit\tpredicted\tconfidence\tp0\tp1\n", NULL,
-             "1:a|1|x|2|1|0|1;");
-    /* Names in another order are not the header; nor is a line that only begins like it. */
-    reads_as(FMNN_TABLE_ROWS, "image\tlabel\nlabel\timage\nimage\tlabel2\n", NULL,
-             "2:label|image;3:image|label2;");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nimage\tlabel\nb\t2\nimage\tlabel\n", NULL,
+               "2:a|1;4:b|2;");
+    check_rows(FMNN_TABLE_ROWS, "a\t1\ttrain\nimage\tlabel\tsplit\nb\t2\ttest\n", NULL,
+               "1:a|1|train;3:b|2|test;");
+    check_rows(FMNN_TABLE_ROWS,
+               "a\t1\tx\t2\t1\t0\t1\nimage\tlabel\tsplit\tpredicted\tconfidence\tp0\tp1\n", NULL,
+               "1:a|1|x|2|1|0|1;");
+    /* The names in another order are not the header, nor is a line that only begins like it. */
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\nlabel\timage\nimage\tlabel2\n", NULL,
+               "2:label|image;3:image|label2;");
 }
 END_TEST
 
-START_TEST(what_is_a_header)
+START_TEST(header_is_recognised_by_one_known_name)
 {
-    reads_as(FMNN_TABLE_ROWS, "weight\tp3\n1\t2\n", NULL, "2:1|2;"); /* one known name will do */
-    reads_as(FMNN_TABLE_ROWS, "weight\tpx\n1\t2\n", NULL, "1:weight|px;2:1|2;");
-    reads_as(FMNN_TABLE_ROWS, "epoch\tloss\n1\t2\n", NULL, "1:epoch|loss;2:1|2;");
-    reads_as(FMNN_TABLE_HISTORY, "epoch\tloss\n1\t2\n", NULL, "2:1|2;");
-    reads_as(FMNN_TABLE_COUNTS, "count\tpredicted\tlabel\n1\t2\t3\n", NULL, "2:1|2|3;");
-    reads_as(FMNN_TABLE_ROWS, "\timage\n0\ta\n", NULL, "2:0|a;"); /* pandas leaves a name empty */
+    check_rows(FMNN_TABLE_ROWS, "weight\tp3\n1\t2\n", NULL, "2:1|2;"); /* one known name suffices */
+    check_rows(FMNN_TABLE_ROWS, "weight\tpx\n1\t2\n", NULL, "1:weight|px;2:1|2;");
+    check_rows(FMNN_TABLE_ROWS, "epoch\tloss\n1\t2\n", NULL, "1:epoch|loss;2:1|2;");
+    check_rows(FMNN_TABLE_HISTORY, "epoch\tloss\n1\t2\n", NULL, "2:1|2;");
+    check_rows(FMNN_TABLE_COUNTS, "count\tpredicted\tlabel\n1\t2\t3\n", NULL, "2:1|2|3;");
+    check_rows(FMNN_TABLE_ROWS, "\timage\n0\ta\n", NULL,
+               "2:0|a;"); /* pandas leaves the name of its index empty */
     refused("image\tlabel\timage\n", 18, FMNN_TABLE_ROWS, "t.tsv:1: two columns are named 'image'");
 }
 END_TEST
 
 START_TEST(empty_tables)
 {
-    reads_as(FMNN_TABLE_ROWS, "image\tlabel\tsplit\n", NULL, "");
-    reads_as(FMNN_TABLE_ROWS, "image\tlabel\tsplit", NULL, "");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\tsplit\n", NULL, "");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\tsplit", NULL, "");
     refused("", 0, FMNN_TABLE_ROWS,
-            "t.tsv: no input at all, not even a line of column names: did what should have written "
-            "it fail?");
+            "t.tsv: no input, not even a header line: did the command that writes it fail?");
 }
 END_TEST
 
 START_TEST(last_line_without_feed)
 {
-    reads_as(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nb\t2", NULL, "2:a|1;3:b|2;");
-    reads_as(FMNN_TABLE_ROWS, "a\t1", NULL, "1:a|1;");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nb\t2", NULL, "2:a|1;3:b|2;");
+    check_rows(FMNN_TABLE_ROWS, "a\t1", NULL, "1:a|1;");
 }
 END_TEST
 
-START_TEST(only_some_splits)
+START_TEST(only_rows_of_given_splits)
 {
     const char *text = "image\tsplit\na\ttrain\nb\tvalid\nc\ttest\nd\t\ne\ttra\nimage\tsplit\n";
-    reads_as(FMNN_TABLE_ROWS, text, "valid", "3:b|valid;");
-    reads_as(FMNN_TABLE_ROWS, text, "test,train", "2:a|train;4:c|test;");
-    reads_as(FMNN_TABLE_ROWS, text, "none", "");
-    reads_as(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\ttest\n", "test", "2:b|1|test;"); /* no header */
-    reads_as(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\ttest\n", "train", "1:a|1|train;");
+    check_rows(FMNN_TABLE_ROWS, text, "valid", "3:b|valid;");
+    check_rows(FMNN_TABLE_ROWS, text, "test,train", "2:a|train;4:c|test;");
+    check_rows(FMNN_TABLE_ROWS, text, "none", "");
+    check_rows(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\ttest\n", "test", "2:b|1|test;"); /* no header */
+    check_rows(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\ttest\n", "train", "1:a|1|train;");
     struct fmnn_table *table = rows(text);
     static const char *const bad[] = {"", ",", "train,", ",train", "train,,test"};
     for (size_t i = 0; i < FM_COUNT(bad); i++) {
         ck_assert_int_eq(fmnn_table_only(table, bad[i], &error), -1);
         ck_assert_int_eq(error.status, FMNN_USAGE);
     }
-    ck_assert_str_eq(error.message, "'train,,test' is not a list of splits with commas between");
+    ck_assert_str_eq(error.message, "'train,,test' is not a comma-separated list of splits");
     fmnn_table_close(table);
     table = rows("image\tlabel\n");
     ck_assert_int_eq(fmnn_table_only(table, "train", &error), -1);
@@ -205,42 +203,42 @@ START_TEST(only_some_splits)
 }
 END_TEST
 
-START_TEST(lines_that_do_not_fit)
+START_TEST(lines_with_wrong_number_of_fields)
 {
-    reads_as(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nb\n", NULL,
-             "2:a|1;t.tsv:3: 1 field, but the header names 2");
-    reads_as(FMNN_TABLE_ROWS, "image\tlabel\na\t1\t2\n", NULL,
-             "t.tsv:2: 3 fields, but the header names 2");
-    reads_as(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\n", NULL,
-             "1:a|1|train;t.tsv:2: 2 fields, but the first line has 3");
-    reads_as(FMNN_TABLE_ROWS, "image\na\n\nb\n", NULL, "2:a;t.tsv:3: the line is empty");
-    /* Also where the split is not wanted. */
-    reads_as(FMNN_TABLE_ROWS, "image\tsplit\na\tx\tb\n", "y",
-             "t.tsv:2: 3 fields, but the header names 2");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nb\n", NULL,
+               "2:a|1;t.tsv:3: 1 field, but the header names 2");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\t2\n", NULL,
+               "t.tsv:2: 3 fields, but the header names 2");
+    check_rows(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\n", NULL,
+               "1:a|1|train;t.tsv:2: 2 fields, but the first line has 3");
+    check_rows(FMNN_TABLE_ROWS, "image\na\n\nb\n", NULL, "2:a;t.tsv:3: the line is empty");
+    /* Rows of other splits are checked, too. */
+    check_rows(FMNN_TABLE_ROWS, "image\tsplit\na\tx\tb\n", "y",
+               "t.tsv:2: 3 fields, but the header names 2");
     refused("\n", 1, FMNN_TABLE_ROWS, "t.tsv:1: the line is empty");
 }
 END_TEST
 
-START_TEST(lines_that_are_not_text)
+START_TEST(lines_with_forbidden_bytes)
 {
     refused("image\0label\n", 12, FMNN_TABLE_ROWS,
-            "t.tsv:1: a NUL byte: this is not a table of text");
+            "t.tsv:1: the line contains a NUL byte; a table is text");
     refused("image\tlabel\r\n", 13, FMNN_TABLE_ROWS,
-            "t.tsv:1: a carriage return: lines must end in a line feed alone");
+            "t.tsv:1: the line contains a carriage return; lines must end in a line feed alone");
     refused("\xef\xbb\xbfimage\tlabel\n", 15, FMNN_TABLE_ROWS,
-            "t.tsv:1: a byte order mark: tables are plain UTF-8 without one");
-    reads_as(FMNN_TABLE_ROWS, "image\na\rb\n", NULL,
-             "t.tsv:2: a carriage return: lines must end in a line feed alone");
+            "t.tsv:1: the file starts with a byte order mark; a table is UTF-8 without one");
+    check_rows(FMNN_TABLE_ROWS, "image\na\rb\n", NULL,
+               "t.tsv:2: the line contains a carriage return; lines must end in a line feed alone");
     char got[256];
     put_file("t.tsv", "image\na\nb\0c\n", 12);
     struct fmnn_table *table = fmnn_table_open("t.tsv", FMNN_TABLE_ROWS, &error);
     digest(table, got, sizeof got);
-    ck_assert_str_eq(got, "2:a;t.tsv:3: a NUL byte: this is not a table of text");
+    ck_assert_str_eq(got, "2:a;t.tsv:3: the line contains a NUL byte; a table is text");
     fmnn_table_close(table);
 }
 END_TEST
 
-/* A line of length MiB + extra as row 2, and as the header. */
+/* Reads a table with a line of 1 MiB + extra bytes: the first line or the second. */
 static int long_line(long extra, bool first)
 {
     size_t length = (size_t)((1 << 20) + extra);
@@ -276,7 +274,7 @@ START_TEST(long_lines)
 }
 END_TEST
 
-/* Half a million columns, all empty or all different: refused or read, at once. */
+/* Half a million columns: refused at once if all names are empty, read at once if it is a row. */
 START_TEST(many_columns)
 {
     size_t size = 1 << 20;
@@ -296,7 +294,7 @@ START_TEST(many_columns)
 }
 END_TEST
 
-START_TEST(files_that_cannot_be_read)
+START_TEST(unreadable_files)
 {
     ck_assert_ptr_null(fmnn_table_open("none.tsv", FMNN_TABLE_ROWS, &error));
     ck_assert_int_eq(error.status, FMNN_SYSTEM);
@@ -323,13 +321,13 @@ static void put(int fd, const char *text)
     ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 }
 
-static void next_is(struct fmnn_table *table, const char *field)
+static void check_next(struct fmnn_table *table, const char *field)
 {
     ck_assert_msg(fmnn_table_next(table, &error) == 1, "%s", error.message);
     ck_assert_str_eq(fmnn_table_field(table, 0), field);
 }
 
-START_TEST(a_pipe_that_pauses)
+START_TEST(pausing_pipe)
 {
     int fd = pipe_to_stdin();
     put(fd, "image\tsplit\na\tx\nb\tx\nc");
@@ -337,37 +335,38 @@ START_TEST(a_pipe_that_pauses)
     ck_assert_str_eq(fmnn_table_name(table), "standard input");
     ck_assert_int_eq(fmnn_table_only(table, "x", &error), 0);
     ck_assert(!fmnn_table_paused(table));
-    next_is(table, "a");
+    check_next(table, "a");
     ck_assert(!fmnn_table_paused(table));
-    next_is(table, "b");
+    check_next(table, "b");
     ck_assert(fmnn_table_paused(table)); /* half a line is not a row */
     put(fd, "\tx");
     ck_assert(fmnn_table_paused(table));
     put(fd, "\nd\ty\nimage\tsplit\n");
-    ck_assert_str_eq(fmnn_table_field(table, 0), "b"); /* looking ahead took nothing away */
+    ck_assert_str_eq(fmnn_table_field(table, 0),
+                     "b"); /* looking ahead leaves the current row alone */
     ck_assert(!fmnn_table_paused(table));
     ck_assert_str_eq(fmnn_table_field(table, 0), "b");
     ck_assert_uint_eq(fmnn_table_line(table), 3);
-    next_is(table, "c");
+    check_next(table, "c");
     ck_assert_uint_eq(fmnn_table_line(table), 4);
-    ck_assert(fmnn_table_paused(table)); /* only rows that do not count have come */
+    ck_assert(fmnn_table_paused(table)); /* only rows of another split have come */
     put(fd, "e\tx");
     close(fd);
     ck_assert(!fmnn_table_paused(table));
-    next_is(table, "e");
+    check_next(table, "e");
     ck_assert_uint_eq(fmnn_table_line(table), 7);
-    ck_assert(!fmnn_table_paused(table)); /* an end need not be waited for */
+    ck_assert(!fmnn_table_paused(table)); /* the end is there, nothing to wait for */
     ck_assert_int_eq(fmnn_table_next(table, &error), 0);
     fmnn_table_close(table);
 }
 END_TEST
 
-START_TEST(an_error_ahead_is_told_in_turn)
+START_TEST(error_ahead_is_reported_in_turn)
 {
     int fd = pipe_to_stdin();
     put(fd, "image\na\nb\tc\n");
     struct fmnn_table *table = fmnn_table_open("-", FMNN_TABLE_ROWS, &error);
-    next_is(table, "a");
+    check_next(table, "a");
     ck_assert(!fmnn_table_paused(table));
     ck_assert_str_eq(fmnn_table_field(table, 0), "a");
     ck_assert_int_eq(fmnn_table_next(table, &error), -1);
@@ -378,12 +377,12 @@ START_TEST(an_error_ahead_is_told_in_turn)
 }
 END_TEST
 
-/* Many small writes, a reader in non-blocking mode, and signals all the while. */
-static void nothing(int signal)
+static void ignore(int signal)
 {
     (void)signal;
 }
 
+/* Many small writes, also to a non-blocking reader, with signals all the time. */
 START_TEST(slow_bytes_and_signals)
 {
     int fd = pipe_to_stdin();
@@ -398,7 +397,7 @@ START_TEST(slow_bytes_and_signals)
         _exit(0);
     }
     close(fd);
-    struct sigaction action = {.sa_handler = nothing}; /* no SA_RESTART: reads fail with EINTR */
+    struct sigaction action = {.sa_handler = ignore}; /* no SA_RESTART: reads fail with EINTR */
     sigaction(SIGALRM, &action, NULL);
     struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
     setitimer(ITIMER_REAL, &often, NULL);
@@ -415,7 +414,7 @@ START_TEST(slow_bytes_and_signals)
 }
 END_TEST
 
-/* More rows than a buffer holds: every one arrives, with its own line number. */
+/* More rows than the buffer holds: each arrives with its own line number. */
 START_TEST(many_rows)
 {
     enum { N = 50000 };
@@ -430,7 +429,7 @@ START_TEST(many_rows)
         snprintf(wanted, sizeof wanted, "train:%d", i);
         if (i % 3 == 0)
             ck_assert(!fmnn_table_paused(table));
-        next_is(table, wanted);
+        check_next(table, wanted);
         ck_assert_uint_eq(fmnn_table_line(table), (size_t)i + 2);
         int label;
         ck_assert_int_eq(fmnn_table_label(table, 1, 10, &label, &error), 0);
@@ -443,7 +442,7 @@ END_TEST
 
 /* ---- fields */
 
-static void label_is(const char *text, size_t classes, int wanted, const char *message)
+static void check_label(const char *text, size_t classes, int wanted, const char *message)
 {
     char line[256];
     int label = -7;
@@ -461,32 +460,33 @@ static void label_is(const char *text, size_t classes, int wanted, const char *m
 
 START_TEST(labels)
 {
-    label_is("0", 10, 0, NULL);
-    label_is("9", 10, 9, NULL);
-    label_is("007", 10, 7, NULL);
-    label_is("", 10, -1, NULL);
-    label_is("65535", 0, 65535, NULL);
-    label_is("12", 10, 0, "t.tsv:2: label 12 is not 0..9");
-    label_is("10", 10, 0, "t.tsv:2: label 10 is not 0..9");
-    label_is("65536", 0, 0, "t.tsv:2: label 65536 is not 0..65535");
-    label_is("99999999999999999999999", 10, 0,
-             "t.tsv:2: label 99999999999999999999999 is not 0..9");
+    check_label("0", 10, 0, NULL);
+    check_label("9", 10, 9, NULL);
+    check_label("007", 10, 7, NULL);
+    check_label("", 10, -1, NULL);
+    check_label("65535", 0, 65535, NULL);
+    check_label("12", 10, 0, "t.tsv:2: label '12' is not a number from 0 to 9");
+    check_label("10", 10, 0, "t.tsv:2: label '10' is not a number from 0 to 9");
+    check_label("65536", 0, 0, "t.tsv:2: label '65536' is not a number from 0 to 65535");
+    check_label("99999999999999999999999", 10, 0,
+                "t.tsv:2: label '99999999999999999999999' is not a number from 0 to 9");
     static const char *const bad[] = {"-1", "+1", "1.0", " 1", "1 ", "1e0", "Shirt", "0x1"};
     char message[128];
     for (size_t i = 0; i < FM_COUNT(bad); i++) {
-        snprintf(message, sizeof message, "t.tsv:2: label '%s' is not a number 0..9", bad[i]);
-        label_is(bad[i], 10, 0, message);
+        snprintf(message, sizeof message, "t.tsv:2: label '%s' is not a number from 0 to 9",
+                 bad[i]);
+        check_label(bad[i], 10, 0, message);
     }
 }
 END_TEST
 
 START_TEST(messages_show_no_control_characters)
 {
-    label_is("\x1b[31m", 10, 0, "t.tsv:2: label '?[31m' is not a number 0..9");
+    check_label("\x1b[31m", 10, 0, "t.tsv:2: label '?[31m' is not a number from 0 to 9");
 }
 END_TEST
 
-static void number_is(const char *text, bool good, double wanted)
+static void check_number(const char *text, bool good, double wanted)
 {
     char line[256];
     double number = 77;
@@ -501,14 +501,14 @@ static void number_is(const char *text, bool good, double wanted)
     fmnn_table_close(table);
 }
 
-/* To be set back at the test's end, where it has no process to itself (CK_FORK=no). */
+/* The test sets the locale back at its end, because with CK_FORK=no all tests share a process. */
 static bool set_comma_locale(void)
 {
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
     for (size_t i = 0; i < FM_COUNT(names); i++)
         if (setlocale(LC_ALL, names[i]))
             return true;
-    /* None is installed: glibc can make one here. */
+    /* None is installed, but glibc can make one here. */
     if (if_quick(1, 0))
         return false;
     if (system("localedef -i de_DE -f UTF-8 ./de_DE.UTF-8 >localedef.log 2>&1") != 0)
@@ -518,26 +518,26 @@ static bool set_comma_locale(void)
     return system("rm -r ./de_DE.UTF-8") == 0 && set;
 }
 
-START_TEST(numbers)
+START_TEST(numbers_in_any_locale)
 {
     if (_i && !set_comma_locale())
         return;
     if (_i)
         ck_assert_str_eq(localeconv()->decimal_point, ",");
-    number_is("0.5", true, 0.5);
-    number_is("-1.25e-3", true, -1.25e-3);
-    number_is("1e5", true, 1e5);
-    number_is(".5", true, 0.5);
-    number_is("+5.", true, 5);
-    number_is("2E3", true, 2000);
-    number_is("2e+03", true, 2000);
-    number_is("-25E-1", true, -2.5);
-    number_is("900e-2", true, 9);
+    check_number("0.5", true, 0.5);
+    check_number("-1.25e-3", true, -1.25e-3);
+    check_number("1e5", true, 1e5);
+    check_number(".5", true, 0.5);
+    check_number("+5.", true, 5);
+    check_number("2E3", true, 2000);
+    check_number("2e+03", true, 2000);
+    check_number("-25E-1", true, -2.5);
+    check_number("900e-2", true, 9);
     static const char *const bad[] = {
         "",    "x",    "1,5", "nan", "inf", "0x10", " 1",  "1 ",  "1e",    "1e+", "1ex",  "1e-/",
         "1e:", "1e5x", "1/",  "1:",  "-",   "+-1",  "1f5", "--1", "1e999", ".",   "1.2.3"};
     for (size_t i = 0; i < FM_COUNT(bad); i++)
-        number_is(bad[i], false, 0);
+        check_number(bad[i], false, 0);
 
     static const struct {
         double number;
@@ -571,7 +571,7 @@ END_TEST
 
 START_TEST(numbers_round_trip)
 {
-    /* %.9g holds a float whole. */
+    /* %.9g preserves every float. */
     for (uint32_t i = 1; i < 20000; i++) {
         float f = (float)i * 1.1920929e-7f, back;
         char text[32];
@@ -589,8 +589,8 @@ static uint64_t scramble(uint64_t x)
     return x ^ x >> 33;
 }
 
-/* Numbers of all kinds against the C library's, which is exact. */
-START_TEST(numbers_are_those_of_printf)
+/* Numbers of all kinds against printf(), which is exact. */
+START_TEST(numbers_equal_printf)
 {
     for (uint64_t i = 0, all = if_quick(2000, 300000); i < all; i++) {
         uint64_t u = scramble(i + 1);
@@ -619,7 +619,7 @@ START_TEST(numbers_are_those_of_printf)
 }
 END_TEST
 
-START_TEST(errors_about_a_row)
+START_TEST(errors_name_the_line)
 {
     struct fmnn_table *table = rows("image\tlabel\na\t1\n");
     ck_assert_int_eq(fmnn_table_fail(table, &error, "nothing was %s", "read"), -1);
@@ -637,28 +637,28 @@ int main(void)
     TCase *tcase = tcase_create("table");
     scratch_enter();
     tcase_add_test(tcase, columns_are_found_by_name);
-    tcase_add_test(tcase, a_needed_column_is_missed);
-    tcase_add_test(tcase, a_lost_header);
-    tcase_add_test(tcase, headers_that_moved);
-    tcase_add_test(tcase, what_is_a_header);
+    tcase_add_test(tcase, missing_column);
+    tcase_add_test(tcase, lost_header);
+    tcase_add_test(tcase, moved_and_repeated_headers);
+    tcase_add_test(tcase, header_is_recognised_by_one_known_name);
     tcase_add_test(tcase, empty_tables);
     tcase_add_test(tcase, last_line_without_feed);
-    tcase_add_test(tcase, only_some_splits);
-    tcase_add_test(tcase, lines_that_do_not_fit);
-    tcase_add_test(tcase, lines_that_are_not_text);
+    tcase_add_test(tcase, only_rows_of_given_splits);
+    tcase_add_test(tcase, lines_with_wrong_number_of_fields);
+    tcase_add_test(tcase, lines_with_forbidden_bytes);
     tcase_add_test(tcase, long_lines);
     tcase_add_test(tcase, many_columns);
-    tcase_add_test(tcase, files_that_cannot_be_read);
-    tcase_add_test(tcase, a_pipe_that_pauses);
-    tcase_add_test(tcase, an_error_ahead_is_told_in_turn);
+    tcase_add_test(tcase, unreadable_files);
+    tcase_add_test(tcase, pausing_pipe);
+    tcase_add_test(tcase, error_ahead_is_reported_in_turn);
     tcase_add_loop_test(tcase, slow_bytes_and_signals, 0, 2);
     tcase_add_test(tcase, many_rows);
     tcase_add_test(tcase, labels);
     tcase_add_test(tcase, messages_show_no_control_characters);
-    tcase_add_loop_test(tcase, numbers, 0, 2);
+    tcase_add_loop_test(tcase, numbers_in_any_locale, 0, 2);
     tcase_add_test(tcase, numbers_round_trip);
-    tcase_add_test(tcase, numbers_are_those_of_printf);
-    tcase_add_test(tcase, errors_about_a_row);
+    tcase_add_test(tcase, numbers_equal_printf);
+    tcase_add_test(tcase, errors_name_the_line);
     int status = run_tests("table", tcase);
     scratch_leave();
     return status;

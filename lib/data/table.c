@@ -1,9 +1,9 @@
-/* table.c -- tables of text: tab-separated, with a first line of column names that pipes may lose.
+/* table.c -- reads tables: tab-separated text with a header line, which a pipeline may have lost.
 
    Contents: 1. Bytes to lines  2. Lines to fields  3. Opening  4. Rows  5. Fields
 
-   A table has two rows: the current one, whose fields the caller holds, and the one ahead, which
-   fmnn_table_paused() may already have read. The bytes beyond them are in the buffer. */
+   A table holds two rows: the current one, whose fields the caller uses, and the one ahead, which
+   fmnn_table_paused() may already have read. The bytes after them are in the buffer. */
 #include "base/internal.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 enum { MAX_LINE = 1 << 20, CHUNK = 1 << 16, MAX_LABEL = 65535 };
 
-/* What an attempt to read came to. */
+/* The result of an attempt to read. */
 enum outcome { FAILED = -1, END = 0, GOT = 1, WAIT = 2, NOTHING = 3 };
 
 struct row {
@@ -28,7 +28,7 @@ struct row {
 struct fmnn_table {
     char *name;
     int fd;
-    bool owned; /* fd is ours to close */
+    bool owned; /* fmnn_table_close() closes fd */
     enum fmnn_table_kind kind;
 
     char *buffer; /* bytes read but not yet used: buffer[start .. end-1] */
@@ -38,7 +38,7 @@ struct fmnn_table {
     size_t lines; /* taken from the buffer so far */
 
     struct row header; /* its fields are the column names, NULL-terminated */
-    char *header_text; /* a line that equals it is a header again */
+    char *header_text; /* later lines equal to it are skipped */
     size_t header_length;
     bool headerless;
 
@@ -46,8 +46,8 @@ struct fmnn_table {
     int only_column;
 
     struct row row[2], *current, *ahead;
-    enum outcome looked;       /* what is ahead; NOTHING: not looked */
-    struct fmnn_error failure; /* where looked is FAILED */
+    enum outcome looked;       /* the outcome of reading ahead; NOTHING: not read yet */
+    struct fmnn_error failure; /* if looked is FAILED */
 };
 
 /* ---- 1. Bytes to lines ---- */
@@ -59,7 +59,7 @@ static bool readable(int fd, int timeout)
     do
         ready = poll(&p, 1, timeout);
     while (ready < 0 && errno == EINTR);
-    return ready != 0; /* an end or an error is there to be read as well */
+    return ready != 0; /* also at the end of input and after an error: read() reports them */
 }
 
 static int make_room(struct fmnn_table *table, struct fmnn_error *err)
@@ -74,7 +74,7 @@ static int make_room(struct fmnn_table *table, struct fmnn_error *err)
     return fm_grow((void **)&table->buffer, &table->capacity, table->end + CHUNK, 1, err);
 }
 
-/* Reads once. The descriptor may be in non-blocking mode: whoever opened it chose that. */
+/* Reads once. The descriptor may be in non-blocking mode if the caller's parent opened it so. */
 static enum outcome fill(struct fmnn_table *table, bool wait, struct fmnn_error *err)
 {
     if (make_room(table, err) != 0)
@@ -114,17 +114,19 @@ static enum outcome check_line(const struct fmnn_table *table, const char *line,
     if (length > MAX_LINE)
         return line_fail(table, "the line is longer than 1 MiB", err);
     if (memchr(line, 0, length))
-        return line_fail(table, "a NUL byte: this is not a table of text", err);
+        return line_fail(table, "the line contains a NUL byte; a table is text", err);
     if (memchr(line, '\r', length))
-        return line_fail(table, "a carriage return: lines must end in a line feed alone", err);
+        return line_fail(
+            table, "the line contains a carriage return; lines must end in a line feed alone", err);
     if (table->lines == 1 && length >= 3 && !memcmp(line, "\xef\xbb\xbf", 3))
-        return line_fail(table, "a byte order mark: tables are plain UTF-8 without one", err);
+        return line_fail(
+            table, "the file starts with a byte order mark; a table is UTF-8 without one", err);
     if (length == 0)
         return line_fail(table, "the line is empty", err);
     return GOT;
 }
 
-/* The next line, without its line feed; it stays where it is until the buffer is filled again. */
+/* The next line, without its line feed. It stays valid until the buffer is filled again. */
 static enum outcome take_line(struct fmnn_table *table, bool wait, const char **line,
                               size_t *length, struct fmnn_error *err)
 {
@@ -187,7 +189,7 @@ static void free_row(struct row *row)
 
 /* ---- 3. Opening ---- */
 
-/* The columns a table without a header has, in this order; rows go on with p0, p1, ... */
+/* The columns of a table without a header, in order. FMNN_TABLE_ROWS goes on with p0, p1, ... */
 static const char *const *columns_of(enum fmnn_table_kind kind)
 {
     static const char *const rows[] = {"image", "label", "split", "predicted", "confidence", NULL};
@@ -220,7 +222,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted, since a hostile header may have half a million columns. */
+/* Sorts the names, because a hostile header may have half a million. */
 static int check_duplicates(const struct fmnn_table *table, struct fmnn_error *err)
 {
     const struct row *header = &table->header;
@@ -250,7 +252,7 @@ static int set_header(struct fmnn_table *table, const char *line, size_t length,
     return split_fields(&table->header, line, length, err);
 }
 
-/* The header that a table of so many columns would have had. */
+/* Sets the header that a table of `count` columns would have had. */
 static int invent_header(struct fmnn_table *table, size_t count, struct fmnn_error *err)
 {
     const char *const *known = columns_of(table->kind);
@@ -269,7 +271,7 @@ static int invent_header(struct fmnn_table *table, size_t count, struct fmnn_err
     return status;
 }
 
-/* The first line: column names, or a row that others follow. */
+/* Reads the first line: the header, or the first row of a table without one. */
 static int start(struct fmnn_table *table, struct fmnn_error *err)
 {
     const char *line;
@@ -277,8 +279,8 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
     enum outcome outcome = take_line(table, true, &line, &length, err);
     if (outcome == END)
         return fm_fail(err, FMNN_DATA,
-                       "%s: no input at all, not even a line of column names: did what should "
-                       "have written it fail?",
+                       "%s: no input, not even a header line: did the command that writes it "
+                       "fail?",
                        table->name);
     if (outcome == FAILED || split_fields(table->ahead, line, length, err) != 0)
         return -1;
@@ -288,8 +290,7 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
     while (columns_of(table->kind)[max])
         max++;
     if (table->kind != FMNN_TABLE_ROWS && table->ahead->count > max)
-        return fm_fail(err, FMNN_DATA,
-                       "%s:1: no column names, and %zu fields where such a table has %zu",
+        return fm_fail(err, FMNN_DATA, "%s:1: no column names, and %zu fields instead of %zu",
                        table->name, table->ahead->count, max);
     table->ahead->line = 1;
     table->looked = GOT;
@@ -307,7 +308,7 @@ static int open_input(struct fmnn_table *table, const char *path, struct fmnn_er
         return 0;
     do
         table->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    while (table->fd < 0 && errno == EINTR); /* a named pipe may keep us waiting */
+    while (table->fd < 0 && errno == EINTR); /* opening a named pipe waits for its writer */
     if (table->fd < 0)
         return fm_fail_errno(err, "%s", path);
     table->owned = true;
@@ -379,13 +380,13 @@ int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmn
     size_t count = table->header.count;
     if (table->headerless)
         return fm_fail(err, FMNN_DATA,
-                       "%s:1: no column '%s': the first line does not name columns and has %zu "
+                       "%s:1: no column '%s': the first line names no columns and has %zu "
                        "field%s%s",
                        table->name, name, count, count == 1 ? "" : "s",
                        count == 1 ? " (fields are separated by tabs)" : "");
     const char *nearest = fmnn_suggest(name, (const char *const *)table->header.field);
     if (nearest)
-        return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; is '%.100s' meant?", table->name,
+        return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; did you mean '%.100s'?", table->name,
                        name, nearest);
     return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; the first is '%.100s'", table->name, name,
                    table->header.field[0]);
@@ -414,7 +415,7 @@ int fmnn_table_only(struct fmnn_table *table, const char *splits, struct fmnn_er
     for (const char *word = splits;; word++) {
         size_t n = strcspn(word, ",");
         if (n == 0)
-            return fm_fail(err, FMNN_USAGE, "'%.200s' is not a list of splits with commas between",
+            return fm_fail(err, FMNN_USAGE, "'%.200s' is not a comma-separated list of splits",
                            splits);
         word += n;
         if (!*word)
@@ -444,7 +445,7 @@ static enum outcome check_count(const struct fmnn_table *table, const struct row
     return FAILED;
 }
 
-/* Reads on until a row is ahead that counts. */
+/* Reads up to the next row that passes fmnn_table_only(). */
 static enum outcome look_ahead(struct fmnn_table *table, bool wait, struct fmnn_error *err)
 {
     struct row *row = table->ahead;
@@ -473,7 +474,7 @@ int fmnn_table_next(struct fmnn_table *table, struct fmnn_error *err)
     if (table->looked == FAILED && err)
         *err = table->failure;
     if (table->looked != GOT)
-        return table->looked; /* an end or an error, now and ever after */
+        return table->looked; /* the end or an error, and so in every later call */
     struct row *row = table->ahead;
     table->ahead = table->current;
     table->current = row;
@@ -531,10 +532,7 @@ int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class
         *label = (int)value;
         return 0;
     }
-    if (text[strspn(text, "0123456789")] == 0)
-        return fmnn_table_fail(table, err, "%.100s %.100s is not 0..%llu", name, text,
-                               (unsigned long long)max);
-    return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number 0..%llu", name, text,
+    return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number from 0 to %llu", name, text,
                            (unsigned long long)max);
 }
 

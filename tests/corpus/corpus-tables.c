@@ -22,7 +22,7 @@ static const struct {
      "x\tsplit\timage\tl\303\251\n\ttest\t" P ":0\t\n"},
     {"predict", "p-no-feed", GOOD, "", "no line feed at the end", S P ":0\t0\ttest"},
     {"predict", "p-header", GOOD, "", "a header alone", S},
-    {"predict", "p-empty", BAD, ": no input at all", "no bytes", ""},
+    {"predict", "p-empty", BAD, ": no input", "no bytes", ""},
     {"predict", "p-no-column", BAD, ":1: no column 'image'", "no column image",
      "label\tsplit\n1\ttest\n"},
     {"predict", "p-twice", BAD, ":1: two columns are named 'image'", "a column twice",
@@ -33,9 +33,9 @@ static const struct {
      S P ":0\t0\ttest\t\n"},
     {"predict", "p-blank", BAD, ":3: the line is empty", "an empty line",
      S P ":0\t0\ttest\n\n" P ":1\t0\ttest\n"},
-    {"predict", "p-return", BAD, ":1: a carriage return", "lines as on DOS",
+    {"predict", "p-return", BAD, ":1: the line contains a carriage return", "lines as on DOS",
      "image\r\n" P ":0\r\n"},
-    {"predict", "p-mark", BAD, ":1: a byte order mark", "a byte order mark",
+    {"predict", "p-mark", BAD, ":1: the file starts with a byte order mark", "a byte order mark",
      "\357\273\277" S P ":0\t0\ttest\n"},
     {"predict", "p-spaces", BAD, ":1: ", "spaces for tabs", "image label split\n" P ":0 0 test\n"},
     {"predict", "p-no-row", BAD, ":2: " P ":2: ", "a row that does not exist", S P ":2\t0\ttest\n"},
@@ -55,7 +55,7 @@ static const struct {
      "image\tpredicted\n" P ":0\t0\n"},
     {"train", "t-good", GOOD, "", "a table", S TRAIN},
     {"train", "t-valid", GOOD, "", "rows that validate", S TRAIN P ":0\t0\tvalid\n"},
-    {"train", "t-empty", BAD, ": no input at all", "no bytes", ""},
+    {"train", "t-empty", BAD, ": no input", "no bytes", ""},
     {"train", "t-header", BAD, ": no row of split 'train'", "a header alone", S},
     {"train", "t-none", BAD, ": no row of split 'train'", "only test rows", S P ":0\t0\ttest\n"},
     {"train", "t-no-label", BAD, ":4: a row of split 'train' has no label", "a row without label",
@@ -68,8 +68,8 @@ static const struct {
      S TRAIN P ":0\t1.0\ttrain\n"},
     {"train", "t-space", BAD, ":4: label ' 1' is not a number", "a space before a label",
      S TRAIN P ":0\t 1\ttrain\n"},
-    {"train", "t-huge", BAD, ":4: label 18446744073709551617 is not 0..", "a label of 2^64 + 1",
-     S TRAIN P ":0\t18446744073709551617\ttrain\n"},
+    {"train", "t-huge", BAD, ":4: label '18446744073709551617' is not a number from 0 to",
+     "a label of 2^64 + 1", S TRAIN P ":0\t18446744073709551617\ttrain\n"},
     {"train", "t-no-split", BAD, ":1: no column 'split'", "no column split",
      "image\tlabel\n" P ":0\t0\n"},
     {"train", "t-short", BAD, ":4: 1 field", "a short line", S TRAIN P ":0\n"},
@@ -80,7 +80,7 @@ static const struct {
     {"confusion", "c-good", GOOD, "", "predictions", C "0\t1\n1\t1\n"},
     {"confusion", "c-counts", GOOD, "", "counts", "label\tpredicted\tcount\n0\t0\t5\n0\t1\t0\n"},
     {"confusion", "c-unknown", GOOD, "", "rows without label", C "0\t1\n\t1\n"},
-    {"confusion", "c-empty", BAD, ": no input at all", "no bytes", ""},
+    {"confusion", "c-empty", BAD, ": no input", "no bytes", ""},
     {"confusion", "c-header", BAD, ": no rows", "a header alone", C},
     {"confusion", "c-no-label", BAD, ":1: no column 'label'", "no column label", "predicted\n1\n"},
     {"confusion", "c-word", BAD, ":3: label 'x' is not a number", "a label that is a word",
@@ -89,7 +89,8 @@ static const struct {
      C "1\t1e0\n"},
     {"confusion", "c-none", BAD, ":2: there is a label, but no prediction", "no prediction",
      C "1\t\n"},
-    {"confusion", "c-huge", BAD, ":2: label 4096 is not 0..4095", "a label of 4096", C "4096\t1\n"},
+    {"confusion", "c-huge", BAD, ":2: label '4096' is not a number from 0 to 4095",
+     "a label of 4096", C "4096\t1\n"},
     {"confusion", "c-count", BAD, ":2: the count is not a whole number", "a count of -1",
      "label\tpredicted\tcount\n0\t0\t-1\n"},
     {"confusion", "c-sum", BAD, ":3: the counts add up", "counts beyond 2^63",
@@ -102,7 +103,7 @@ static const struct {
      "label\tpredicted\tp0\n0\t0\t0,5\n"},
     {"history", "h-good", GOOD, "", "a history", E "1\t2.3\t0.1\t2.2\t0.2\t1e-3\t5\n"},
     {"history", "h-no-valid", GOOD, "", "nothing validated", E "1\t2.3\t0.1\t\t\t1e-3\t5\n"},
-    {"history", "h-empty", BAD, ": no input at all", "no bytes", ""},
+    {"history", "h-empty", BAD, ": no input", "no bytes", ""},
     {"history", "h-header", BAD, ": no epochs", "a header alone", E},
     {"history", "h-twice", BAD, ":3: epoch 1 again", "an epoch twice",
      E "1\t2\t0.1\t\t\t1e-3\t5\n1\t2\t0.1\t\t\t1e-3\t5\n"},
@@ -141,7 +142,7 @@ void make_tables(void)
     }
     file.used = 0;
     put(&file, S P ":0\t0\0\ttest\n", sizeof(S P ":0\t0\0\ttest\n") - 1);
-    finish("predict", "p-nul", BAD, ":2: a NUL byte", "a NUL byte", &file);
+    finish("predict", "p-nul", BAD, ":2: the line contains a NUL byte", "a NUL byte", &file);
 
     file.used = 0;
     put_text(&file, S);
