@@ -7,6 +7,7 @@ EXTRA_DIST += tests/run examples/prepare.sh examples/quickstart \
 # An example program for the library; libfmnn(3) shows this file.
 check_PROGRAMS += examples/embed
 examples_embed_SOURCES = examples/embed.c
+examples_embed_CPPFLAGS = $(public_cppflags)
 examples_embed_LDADD = lib/libfmnn.la
 
 # The record of a training of fc, and the script that makes it.

@@ -5,7 +5,7 @@ pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = lib/fmnn.pc
 
 # What sees the internal headers: the library itself and the tests of its parts.
-internal_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/lib -DFM_BUILDING
+internal_cppflags = $(public_cppflags) -I$(top_srcdir)/lib -DFM_BUILDING
 
 lib_libfmnn_la_CPPFLAGS = $(internal_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
 lib_libfmnn_la_LDFLAGS = -version-info $(FMNN_VERSION_INFO) -no-undefined

@@ -1,5 +1,5 @@
 # Programs see the public header and what they share, src/common; nothing else of the library.
-program_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/src
+program_cppflags = $(public_cppflags) -I$(top_srcdir)/src
 
 noinst_LIBRARIES += src/libcommon.a
 src_libcommon_a_SOURCES = src/common/common.h src/common/common.c src/common/memory-or-die.c \

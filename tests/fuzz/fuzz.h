@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The target's name, as tests/fuzz/run and fuzz_seeds() know it; each target defines it. */
+extern const char fuzz_target[];
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 /* Changes bytes[count], which has room for `most`, and returns how many there are then. */
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed);

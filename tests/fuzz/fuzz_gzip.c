@@ -3,6 +3,8 @@
 
 #include <zlib.h>
 
+const char fuzz_target[] = "gzip";
+
 enum { LIMIT = 1 << 14 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)

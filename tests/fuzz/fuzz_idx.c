@@ -1,6 +1,8 @@
 /* fuzz_idx.c -- plain IDX files. What is accepted is written again as the same bytes. */
 #include "idx-mutator.h"
 
+const char fuzz_target[] = "idx";
+
 static void same_bytes(const uint8_t *bytes, size_t count)
 {
     static char copy[1 << 16];

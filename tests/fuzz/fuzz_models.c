@@ -11,6 +11,8 @@
 #include "engine/net.h"
 #include "engine/plan.h"
 
+const char fuzz_target[] = "models";
+
 enum { SMALL = 4096 };
 
 static void look_at_recipe(const struct fmnn_recipe *recipe)

@@ -5,6 +5,8 @@
 
 #include "base/internal.h"
 
+const char fuzz_target[] = "png";
+
 static uint32_t get_u32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];

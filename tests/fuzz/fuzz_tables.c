@@ -13,6 +13,8 @@
 #include "plot/fm-plot.h"
 #include "program.h"
 
+const char fuzz_target[] = "tables";
+
 enum { KINDS = 3, PIECES = 4, LIBRARY = KINDS * PIECES * 2, PROGRAMS = 8 }; /* 32: '@' is 0 */
 
 /* ---- the library's reader */

@@ -10,6 +10,8 @@
 #include "files/safetensors.h"
 #include "trainer.h"
 
+const char fuzz_target[] = "weights";
+
 enum { MAX_SIZE = 1 << 16 };
 
 /* ---- reading */

@@ -101,7 +101,7 @@ int main(int argc, char **argv)
     struct list seeds = {0};
     if (argc > 1)
         return try_files(argv + 1);
-    fuzz_seeds(TARGET, keep, &seeds);
+    fuzz_seeds(fuzz_target, keep, &seeds);
     HOLDS(seeds.count);
     for (size_t i = 0; i < seeds.count; i++)
         try(seeds.seed[i].bytes, seeds.seed[i].count);
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
     }
     good = fuzz_accepted - good;
     HOLDS(good > MUTANTS / 100 && good < MUTANTS);
-    printf("1..1\nok 1 - " TARGET ": %zu seeds and %d mutants, of which %zu are accepted\n",
+    printf("1..1\nok 1 - %s: %zu seeds and %d mutants, of which %zu are accepted\n", fuzz_target,
            seeds.count, MUTANTS, good);
     return 0;
 }
