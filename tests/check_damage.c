@@ -1,5 +1,5 @@
-/* check_damage.c -- weight files and checkpoints cut off anywhere, or with any one bit another:
-   all refused, as weights and for resuming. */
+/* check_damage.c -- weights files and checkpoints truncated anywhere, or with any bit flipped, are
+   refused, both as weights and for resuming. */
 #include "engine.h"
 
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include "engine/train.h"
 #include "files/weights.h"
 
-/* Every kind of layer, of padding and of activation, in 4 KB; and what makes a small checkpoint. */
+/* First every kind of layer, padding and activation in 4 KB, then a net for a small checkpoint. */
 static const struct {
     const char *text;
     size_t height, width, classes;
@@ -52,7 +52,7 @@ static void start_training(void)
     ck_assert_msg(trainer != NULL, "%s", err.message);
     while (fmnn_trainer_advance(trainer, &err) != FMNN_EPOCH)
         ;
-    fmnn_trainer_advance(trainer, &err); /* into the second epoch: a best one is kept */
+    fmnn_trainer_advance(trainer, &err); /* into the second epoch, so that there is a best one */
 }
 
 static void stop(void)
@@ -89,8 +89,8 @@ static int resume(const char *path, struct fmnn_error *err)
     return fmnn_trainer_resume(trainer, path, err);
 }
 
-/* One who reads the file. Whatever was damaged, it is told as the file's fault, never as that of
-   who gave other data or another recipe. */
+/* A way to read the file. Damage is always reported as an error in the file, never as other data or
+   another recipe than the checkpoint's. */
 typedef int reader(const char *path, struct fmnn_error *err);
 
 static void refused(reader *read_file, const char *what, size_t at)
@@ -107,24 +107,24 @@ static void accepted(reader *read_file)
     ck_assert_msg(read_file("file", &err) == 0, "%s", err.message);
 }
 
-static void cut_anywhere(reader *read_file)
+static void truncate_anywhere(reader *read_file)
 {
     save("file");
     accepted(read_file);
     for (size_t count = used; count-- > 0;) {
         ck_assert_int_eq(truncate("file", (off_t)count), 0);
-        refused(read_file, "cut to", count);
+        refused(read_file, "truncated to", count);
     }
 }
 
-/* This bit of every byte. */
-static void flip(reader *read_file, unsigned bit)
+/* Flips this bit of each byte in turn. */
+static void flip_bit(reader *read_file, unsigned bit)
 {
     save("file");
     int fd = open("file", O_WRONLY);
     for (size_t i = 0; i < used; i++) {
-        uint8_t bent = bytes[i] ^ (uint8_t)(1u << bit);
-        ck_assert_int_eq(pwrite(fd, &bent, 1, (off_t)i), 1);
+        uint8_t flipped = bytes[i] ^ (uint8_t)(1u << bit);
+        ck_assert_int_eq(pwrite(fd, &flipped, 1, (off_t)i), 1);
         refused(read_file, "flipped bit", 8 * i + bit);
         ck_assert_int_eq(pwrite(fd, &bytes[i], 1, (off_t)i), 1);
     }
@@ -132,43 +132,43 @@ static void flip(reader *read_file, unsigned bit)
     accepted(read_file);
 }
 
-START_TEST(weights_cut)
+START_TEST(truncated_weights)
 {
     start(0);
-    cut_anywhere(read_as_weights);
+    truncate_anywhere(read_as_weights);
     stop();
 }
 END_TEST
 
-START_TEST(weights_flipped)
+START_TEST(weights_with_flipped_bit)
 {
     start(0);
-    flip(read_as_weights, (unsigned)_i);
+    flip_bit(read_as_weights, (unsigned)_i);
     stop();
 }
 END_TEST
 
-START_TEST(checkpoint_cut)
+START_TEST(truncated_checkpoint)
 {
     start_training();
-    cut_anywhere(read_as_weights);
-    cut_anywhere(resume); /* after which the trainer has failed */
+    truncate_anywhere(read_as_weights);
+    truncate_anywhere(resume); /* from now on the trainer has failed */
     stop();
 }
 END_TEST
 
-START_TEST(checkpoint_flipped)
+START_TEST(checkpoint_with_flipped_bit)
 {
     start_training();
-    flip(resume, (unsigned)_i);
+    flip_bit(resume, (unsigned)_i);
     stop();
 }
 END_TEST
 
-START_TEST(checkpoint_flipped_as_weights)
+START_TEST(checkpoint_with_flipped_bit_as_weights)
 {
     start_training();
-    flip(read_as_weights, (unsigned)_i);
+    flip_bit(read_as_weights, (unsigned)_i);
     stop();
 }
 END_TEST
@@ -176,11 +176,11 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("damage");
-    tcase_add_test(tcase, weights_cut);
-    tcase_add_loop_test(tcase, weights_flipped, 0, 8);
-    tcase_add_test(tcase, checkpoint_cut);
-    tcase_add_loop_test(tcase, checkpoint_flipped, 0, 8);
-    tcase_add_loop_test(tcase, checkpoint_flipped_as_weights, 0, 8);
+    tcase_add_test(tcase, truncated_weights);
+    tcase_add_loop_test(tcase, weights_with_flipped_bit, 0, 8);
+    tcase_add_test(tcase, truncated_checkpoint);
+    tcase_add_loop_test(tcase, checkpoint_with_flipped_bit, 0, 8);
+    tcase_add_loop_test(tcase, checkpoint_with_flipped_bit_as_weights, 0, 8);
     scratch_enter();
     int status = run_tests("damage", tcase);
     scratch_leave();

@@ -1,7 +1,7 @@
-/* check_faults.c -- every call of the library that the system may refuse is refused once: memory,
-   reading, writing, and what zlib, libpng and jansson want memory for. Each such call that an act
-   makes fails by itself, then that and all after it; the act has to say so, or not to need it and
-   to give the same. The linker puts these calls before those of libc (--wrap). */
+/* check_faults.c -- every system call and allocation of the library fails once: memory, reading,
+   writing, and the memory of zlib, libpng and jansson. An act is a use of the library. Each call
+   that it makes fails alone, then together with all later ones; the act must report the failure, or
+   do without the call and give the same result. The linker redirects the calls here (--wrap). */
 #include "engine.h"
 
 #include <errno.h>
@@ -19,16 +19,16 @@
 #define XXH_STATIC_LINKING_ONLY
 #include <xxhash.h>
 
-/* ---- 1. what fails */
+/* ---- 1. calls that fail */
 
-/* What asks about a file or opens it is not interrupted, where it is no pipe. */
+/* Calls that open a regular file or ask about one are never interrupted by signals. */
 enum kind { MEMORY = 1, READING = 2, ASKING = 4 };
 enum mode { NEVER, ONCE, FROM_THEN_ON, INTERRUPTED, SHORT };
 
 static bool armed;
 static enum mode mode;
-static size_t calls, failing; /* so many were made; that one is the first to fail */
-static unsigned failed;       /* the kinds that did */
+static size_t calls, failing; /* calls made so far; number of the first one to fail */
+static unsigned failed;       /* kinds of the calls that failed */
 static FILE *broken;
 
 static bool fails(enum kind kind)
@@ -78,7 +78,7 @@ WRAPS(png_infop, png_create_info_struct, (png_const_structrp png), (png), MEMORY
 WRAPS(int, fstat, (int fd, struct stat *st), (fd, st), ASKING, -1)
 WRAPS(off_t, lseek, (int fd, off_t offset, int whence), (fd, offset, whence), ASKING, -1)
 
-/* These take what they are given, whether they can keep it or not. */
+/* jansson's functions that take over a value, even if they fail. */
 static int dropped(json_t *json)
 {
     json_decref(json);
@@ -110,7 +110,7 @@ int __wrap_open(const char *path, int flags, ...)
     return fails(ASKING) ? -1 : __real_open(path, flags);
 }
 
-/* A stream remembers its failure. */
+/* A stream remembers that it failed. */
 size_t __real_fread(void *bytes, size_t size, size_t count, FILE *stream);
 FMNN_API size_t __wrap_fread(void *bytes, size_t size, size_t count, FILE *stream);
 size_t __wrap_fread(void *bytes, size_t size, size_t count, FILE *stream)
@@ -138,7 +138,7 @@ int __wrap_ferror(FILE *stream)
     return (broken && stream == broken) || __real_ferror(stream);
 }
 
-/* ---- 2. acts: 0, or -1 and the error; what they gave goes into a digest */
+/* ---- 2. acts: they return 0, or -1 and an error; their results go into a digest */
 
 static XXH64_hash_t digest;
 
@@ -153,8 +153,7 @@ static void note_text(const char *text)
 }
 
 enum { ROWS = 300, H = 7, W = 9, SIDE = 40 };
-/* Of the large file, which is read ahead by 65536 bytes. */
-enum { MANY = 90 };
+enum { MANY = 90 }; /* images of the large file, more than the block that is read ahead */
 
 static int read_idx(const char *path, struct fmnn_error *err)
 {
@@ -192,7 +191,7 @@ static int act_shape(struct fmnn_error *err)
     return 0;
 }
 
-/* Back and forth: what is packed is read from its beginning again. */
+/* Reads back and forth, so that a compressed file is read from its start again. */
 static int act_images(struct fmnn_error *err)
 {
     static const char *const name[] = {"plain:3",    "plain:299", "plain:0",
@@ -312,7 +311,7 @@ static int act_names(struct fmnn_error *err)
     return status;
 }
 
-/* Made before anything fails. */
+/* Made before calls fail. */
 static struct fmnn_net *net;
 static struct fmnn_data *images;
 static struct fmnn_training training = {
@@ -409,7 +408,7 @@ static const struct {
     {"tables", act_table},
     {"splits", act_split},
     {"a model", act_model},
-    {"names", act_names},
+    {"class names", act_names},
     {"data", act_data},
     {"writing weights", act_write_net},
     {"writing a checkpoint", act_write_checkpoint},
@@ -429,7 +428,7 @@ static void make_idx(const char *path, bool packed)
     gzwrite(file, head, sizeof head);
     gzwrite(file, rows, ROWS / 2 * H * W);
     gzclose(file);
-    file = gzopen(path, packed ? "ab" : "abT"); /* of two members */
+    file = gzopen(path, packed ? "ab" : "abT"); /* a second gzip member */
     gzwrite(file, rows + ROWS / 2 * H * W, (ROWS - ROWS / 2) * H * W);
     gzclose(file);
 }
@@ -476,8 +475,8 @@ static void make_tables(void)
         fprintf(stream, "\ntrain:%d\t3\t%s", row, row % 2 ? "valid" : "train");
         for (int i = 0; i < 40; i++)
             fprintf(stream, "\t%.*s", i * row % 90,
-                    "a long field of so many bytes that lines grow "
-                    "beyond what was there for the ones before");
+                    "a field that is long enough to make each line "
+                    "longer than the buffer of the line before");
     }
     fputs("\n", stream);
     fclose(stream);
@@ -545,21 +544,21 @@ static int run_act(size_t act, enum mode how, size_t n, struct fmnn_error *err)
     return status;
 }
 
-/* A call may be one that is not needed; else its failure is told for what it was. */
+/* The act did without the call and gave the same result, or it reports the right kind of failure. */
 static void check_outcome(size_t act, int status, XXH64_hash_t wanted, const struct fmnn_error *err)
 {
     if (status == 0) {
-        ck_assert_msg(digest == wanted, "%s: call %zu failed, and another result", acts[act].name,
-                      failing);
+        ck_assert_msg(digest == wanted, "%s: call %zu failed, and the result differs",
+                      acts[act].name, failing);
         return;
     }
-    bool told = (err->status == FMNN_MEMORY && failed & MEMORY) ||
-                (err->status == FMNN_SYSTEM && failed & (READING | ASKING));
-    ck_assert_msg(told && err->message[0], "%s: call %zu failed, told as status %d: \"%s\"",
+    bool reported = (err->status == FMNN_MEMORY && failed & MEMORY) ||
+                    (err->status == FMNN_SYSTEM && failed & (READING | ASKING));
+    ck_assert_msg(reported && err->message[0], "%s: call %zu failed, reported as status %d: \"%s\"",
                   acts[act].name, failing, err->status, err->message);
 }
 
-START_TEST(what_fails_is_told)
+START_TEST(failures_are_reported)
 {
     struct fmnn_error err;
     size_t act = (size_t)_i;
@@ -573,8 +572,7 @@ START_TEST(what_fails_is_told)
 }
 END_TEST
 
-/* A signal, and what comes in small pieces, change nothing. */
-START_TEST(interruptions_and_short_reads_change_nothing)
+START_TEST(interruptions_and_short_reads_are_harmless)
 {
     struct fmnn_error err;
     size_t act = (size_t)_i;
@@ -592,8 +590,8 @@ START_TEST(interruptions_and_short_reads_change_nothing)
 }
 END_TEST
 
-/* Where nobody wants to know why. */
-START_TEST(failures_without_an_error)
+/* err may be NULL. */
+START_TEST(failures_without_error_argument)
 {
     struct fmnn_error err;
     size_t act = (size_t)_i;
@@ -617,9 +615,9 @@ int main(void)
     TCase *tcase = tcase_create("faults");
     scratch_enter();
     tcase_add_unchecked_fixture(tcase, make_files, remove_files);
-    tcase_add_loop_test(tcase, what_fails_is_told, 0, FM_COUNT(acts));
-    tcase_add_loop_test(tcase, interruptions_and_short_reads_change_nothing, 0, FM_COUNT(acts));
-    tcase_add_loop_test(tcase, failures_without_an_error, 0, FM_COUNT(acts));
+    tcase_add_loop_test(tcase, failures_are_reported, 0, FM_COUNT(acts));
+    tcase_add_loop_test(tcase, interruptions_and_short_reads_are_harmless, 0, FM_COUNT(acts));
+    tcase_add_loop_test(tcase, failures_without_error_argument, 0, FM_COUNT(acts));
     int status = run_tests("faults", tcase);
     scratch_leave();
     return status;

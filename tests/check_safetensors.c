@@ -1,5 +1,4 @@
-/* check_safetensors.c -- the container of weight files: what is written comes back, and nothing
-   that is wrong does. */
+/* check_safetensors.c -- the container of weights files: good files are read back, bad ones refused. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -12,8 +11,7 @@
 #include "files/safetensors.h"
 #include "scratch.h"
 
-/* ---- what is written
- * ------------------------------------------------------------------------------ */
+/* ---- writing ---- */
 
 static const float weights[6] = {1, -2.5f, 3e-38f, -0.0f, 1e30f, 7};
 static const float bias[3] = {0.5f, 0.25f, 0.125f};
@@ -88,8 +86,8 @@ START_TEST(round_trip)
 }
 END_TEST
 
-/* The bytes themselves are a promise: written out here. */
-START_TEST(canonical)
+/* The format promises these very bytes. */
+START_TEST(canonical_bytes)
 {
     static const char wanted[] =
         "{\"__metadata__\":{\"fmnn.classes\":\"[\\\"T-shirt/top\\\",\\\"b\\\"]\","
@@ -147,7 +145,7 @@ static struct fm_safetensors *read_from_pipe(const void *bytes, size_t count,
     return got;
 }
 
-START_TEST(through_a_pipe)
+START_TEST(reading_from_pipe)
 {
     struct fmnn_error err;
     write_good("good");
@@ -165,8 +163,8 @@ START_TEST(through_a_pipe)
 }
 END_TEST
 
-/* Larger than what is set aside for a pipe at first; also read from the middle of a file. */
-START_TEST(large)
+/* Larger than the first buffer for a pipe; also read from the middle of a file. */
+START_TEST(large_file)
 {
     enum { SIZE = 900001 };
     float *values = malloc(SIZE * sizeof *values);
@@ -196,7 +194,7 @@ START_TEST(large)
 }
 END_TEST
 
-/* Tensors that are given, and taken, by pieces. */
+/* Tensors that are written and read in pieces, through callbacks. */
 enum { PIECE_ROWS = 53, PIECE_ROW = 99991 }; /* 20 MB: several pieces */
 
 static float element(size_t i)
@@ -227,7 +225,7 @@ static int take_elements(void *to, const struct fm_tensor *entry, size_t row, si
         return 0;
     }
     ck_assert_uint_eq(row, taken->rows);
-    size_t wrong = 0; /* Check tells its parent of each assertion: millions would take long */
+    size_t wrong = 0; /* one assertion for all, because Check sends a message for each */
     for (size_t i = 0; i < rows * PIECE_ROW; i++)
         wrong += values[i] != element(row * PIECE_ROW + i);
     ck_assert_uint_eq(wrong, 0);
@@ -236,7 +234,7 @@ static int take_elements(void *to, const struct fm_tensor *entry, size_t row, si
     return 0;
 }
 
-START_TEST(piece_by_piece)
+START_TEST(tensors_in_pieces)
 {
     static const size_t none = 0, seven = 7;
     float *values = malloc(sizeof(float) * PIECE_ROWS * PIECE_ROW), one = element(7);
@@ -281,7 +279,7 @@ START_TEST(piece_by_piece)
 }
 END_TEST
 
-/* A row that is more than a piece, no rows, and rows of nothing. */
+/* A row longer than a piece, no rows, and rows of length 0. */
 enum { WIDE = (8 << 20) / 4 + 5 };
 
 static void give_rows(const struct fm_tensor *entry, size_t row, size_t rows, float *values)
@@ -323,7 +321,7 @@ START_TEST(rows_of_any_length)
 }
 END_TEST
 
-START_TEST(many)
+START_TEST(many_tensors)
 {
     enum { COUNT = 10000 };
     static struct fm_tensor all[COUNT];
@@ -359,7 +357,7 @@ static void write_refused(const struct fm_metadata *pair, const struct fm_tensor
     fclose(stream);
 }
 
-START_TEST(writer_refuses)
+START_TEST(invalid_tensors_not_written)
 {
     static char long_name[FM_MAX_NAME + 2], huge[FM_MAX_HEADER];
     memset(long_name, 'n', FM_MAX_NAME + 1);
@@ -387,7 +385,7 @@ START_TEST(writer_refuses)
     write_refused(&(struct fm_metadata){"\xc3", "k"}, NULL, 0, "not UTF-8");
     struct fm_tensor big[3] = {entries[0], entries[0], entries[0]};
     static const char *const names[] = {"a", "b", "c"};
-    for (int i = 0; i < 3; i++) { /* each might be, but not all of them together */
+    for (int i = 0; i < 3; i++) { /* each alone is possible, but not all together */
         big[i].name = names[i];
         big[i].rank = 1;
         big[i].size[0] = (size_t)INT64_MAX / 2 / 4;
@@ -405,8 +403,7 @@ START_TEST(writer_refuses)
 }
 END_TEST
 
-/* ---- what is read: made by hand
- * ------------------------------------------------------------------- */
+/* ---- reading files made by hand ---- */
 
 #define ZEROS "00000000000000000000000000000000"
 #define DIGEST "\"fmnn.xxh128\":\"" ZEROS "\""
@@ -416,7 +413,7 @@ END_TEST
     "]}"
 #define A T("a", "F32", "[2]", "0", "8")
 
-/* Puts in the right digest, as far as there is a place for it. */
+/* Inserts the correct digest if the file has a place for it. */
 static void seal(uint8_t *bytes, size_t count)
 {
     uint8_t *place = NULL;
@@ -580,7 +577,7 @@ static const struct {
     {"{" META "," T("a", "F32", "[4611686018427387904,4,0]", "0", "0") "}", "shape is too large",
      0},
     {"{" META "," T("a", "U64", "[2305843009213693952,8]", "0", "0") "}", "shape is too large", 0},
-    /* places */
+    /* offsets */
     {"{" META "," T("a", "F32", "[2]", "0", "4") "}", "do not agree with its shape", 4},
     {"{" META "," T("a", "F32", "[2]", "0", "12") "}", "do not agree with its shape", 12},
     {"{" META "," T("a", "F32", "[2]", "8", "0") "}", "do not agree with its shape", 8},
@@ -645,7 +642,7 @@ START_TEST(bad_lengths)
 }
 END_TEST
 
-/* A header of the greatest length, 200,000 brackets in one, a name of 255 bytes and of 256. */
+/* A header of maximum length, 200,000 brackets, names of 255 and 256 bytes, 65,537 tensors. */
 START_TEST(limits)
 {
     static char text[FM_MAX_HEADER + 1];
@@ -694,7 +691,7 @@ START_TEST(limits)
 }
 END_TEST
 
-START_TEST(every_truncation)
+START_TEST(truncated_anywhere)
 {
     write_good("good");
     load_file("good");
@@ -709,7 +706,7 @@ START_TEST(every_truncation)
 }
 END_TEST
 
-START_TEST(every_bit)
+START_TEST(any_bit_flipped)
 {
     write_good("good");
     load_file("good");
@@ -728,7 +725,7 @@ START_TEST(every_bit)
 }
 END_TEST
 
-START_TEST(not_a_file)
+START_TEST(unreadable_files)
 {
     struct fmnn_error err;
     ck_assert_ptr_null(fm_safetensors_read("none", &err));
@@ -744,20 +741,20 @@ int main(void)
 {
     TCase *tcase = tcase_create("safetensors");
     tcase_add_test(tcase, round_trip);
-    tcase_add_test(tcase, canonical);
-    tcase_add_test(tcase, through_a_pipe);
-    tcase_add_test(tcase, large);
-    tcase_add_test(tcase, piece_by_piece);
+    tcase_add_test(tcase, canonical_bytes);
+    tcase_add_test(tcase, reading_from_pipe);
+    tcase_add_test(tcase, large_file);
+    tcase_add_test(tcase, tensors_in_pieces);
     tcase_add_test(tcase, rows_of_any_length);
-    tcase_add_test(tcase, many);
-    tcase_add_test(tcase, writer_refuses);
+    tcase_add_test(tcase, many_tensors);
+    tcase_add_test(tcase, invalid_tensors_not_written);
     tcase_add_loop_test(tcase, good_by_hand, 0, FM_COUNT(goods));
     tcase_add_loop_test(tcase, bad_by_hand, 0, FM_COUNT(bads));
     tcase_add_test(tcase, bad_lengths);
     tcase_add_test(tcase, limits);
-    tcase_add_test(tcase, every_truncation);
-    tcase_add_test(tcase, every_bit);
-    tcase_add_test(tcase, not_a_file);
+    tcase_add_test(tcase, truncated_anywhere);
+    tcase_add_test(tcase, any_bit_flipped);
+    tcase_add_test(tcase, unreadable_files);
     scratch_enter();
     int status = run_tests("safetensors", tcase);
     scratch_leave();

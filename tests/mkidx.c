@@ -1,10 +1,10 @@
-/* mkidx.c -- writes a small data set with things to learn, always the same one:
+/* mkidx.c -- writes a small data set that can be learnt, the same on every machine:
 
      mkidx DIR ROWS TEST_ROWS CLASSES HEIGHT WIDTH [gz]
 
-   The four files have Fashion-MNIST's names. Each class has a pattern of 4 x 4 blocks, over which
-   noise lies; the first rows go through the classes, so that each occurs, and the others take them
-   at random. With TEST_ROWS 0 there is no test pair. */
+   The four files have the names of Fashion-MNIST's. Each class has a pattern of 4 x 4 blocks, with
+   noise added. The first rows have classes 0, 1, 2 ..., so that each class occurs, the others random
+   ones. If TEST_ROWS is 0, no test pair is written. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,13 +12,13 @@
 #include <string.h>
 #include <zlib.h>
 
-struct set {
+struct dataset {
     const char *directory;
     unsigned classes, height, width;
     bool gzip;
 };
 
-/* SplitMix64 (Steele, Lea and Flood, 2014): a number from its state alone. */
+/* One step of SplitMix64 (Steele, Lea and Flood, 2014). */
 static uint64_t mix(uint64_t z)
 {
     z += 0x9e3779b97f4a7c15u;
@@ -33,14 +33,14 @@ static void give_up(const char *what)
     exit(2);
 }
 
-static gzFile create(const struct set *set, const char *name, unsigned rank, unsigned rows)
+static gzFile create(const struct dataset *dataset, const char *name, unsigned rank, unsigned rows)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s%s", set->directory, name, set->gzip ? ".gz" : "");
-    gzFile file = gzopen(path, set->gzip ? "wb" : "wbT");
+    snprintf(path, sizeof path, "%s/%s%s", dataset->directory, name, dataset->gzip ? ".gz" : "");
+    gzFile file = gzopen(path, dataset->gzip ? "wb" : "wbT");
     if (!file)
         give_up(path);
-    unsigned sizes[3] = {rows, set->height, set->width};
+    unsigned sizes[3] = {rows, dataset->height, dataset->width};
     uint8_t header[16] = {0, 0, 8, (uint8_t)rank};
     for (unsigned i = 0; i < 4 * rank; i++)
         header[4 + i] = (uint8_t)(sizes[i / 4] >> (24 - 8 * (i % 4)));
@@ -54,27 +54,29 @@ static void finish(gzFile file)
         give_up("mkidx");
 }
 
-static uint8_t pixel(const struct set *set, unsigned label, unsigned y, unsigned x, uint64_t random)
+static uint8_t pixel(const struct dataset *dataset, unsigned label, unsigned y, unsigned x,
+                     uint64_t random)
 {
-    unsigned block = y * 4 / set->height * 4 + x * 4 / set->width;
+    unsigned block = y * 4 / dataset->height * 4 + x * 4 / dataset->width;
     unsigned level = mix(label + 1000) >> block & 1 ? 160 : 64;
     return (uint8_t)(level + random % 96 - 48);
 }
 
-static void write_pair(const struct set *set, const char *part, unsigned rows, uint64_t stream)
+static void write_pair(const struct dataset *dataset, const char *part, unsigned rows,
+                       uint64_t stream)
 {
     char name[64];
     snprintf(name, sizeof name, "%s-images-idx3-ubyte", part);
-    gzFile images = create(set, name, 3, rows);
+    gzFile images = create(dataset, name, 3, rows);
     snprintf(name, sizeof name, "%s-labels-idx1-ubyte", part);
-    gzFile labels = create(set, name, 1, rows);
+    gzFile labels = create(dataset, name, 1, rows);
     for (unsigned row = 0; row < rows; row++) {
         uint64_t state = mix(stream << 32 | row);
-        unsigned label = row < set->classes ? row : (unsigned)(state % set->classes);
+        unsigned label = row < dataset->classes ? row : (unsigned)(state % dataset->classes);
         gzputc(labels, (int)label);
-        for (unsigned y = 0; y < set->height; y++)
-            for (unsigned x = 0; x < set->width; x++)
-                gzputc(images, pixel(set, label, y, x, mix(state + y * set->width + x)));
+        for (unsigned y = 0; y < dataset->height; y++)
+            for (unsigned x = 0; x < dataset->width; x++)
+                gzputc(images, pixel(dataset, label, y, x, mix(state + y * dataset->width + x)));
     }
     finish(images);
     finish(labels);
@@ -97,15 +99,15 @@ int main(int argc, char **argv)
         fprintf(stderr, "Usage: mkidx DIR ROWS TEST_ROWS CLASSES HEIGHT WIDTH [gz]\n");
         return 2;
     }
-    struct set set = {argv[1], number(argv[4], 256), number(argv[5], 4096), number(argv[6], 4096),
-                      argc == 8};
+    struct dataset dataset = {argv[1], number(argv[4], 256), number(argv[5], 4096),
+                              number(argv[6], 4096), argc == 8};
     unsigned rows = number(argv[2], 10000000), test_rows = number(argv[3], 10000000);
-    if (!rows || !set.classes || !set.height || !set.width) {
+    if (!rows || !dataset.classes || !dataset.height || !dataset.width) {
         fprintf(stderr, "mkidx: only TEST_ROWS may be 0\n");
         return 2;
     }
-    write_pair(&set, "train", rows, 1);
+    write_pair(&dataset, "train", rows, 1);
     if (test_rows)
-        write_pair(&set, "t10k", test_rows, 2);
+        write_pair(&dataset, "t10k", test_rows, 2);
     return 0;
 }

@@ -1,4 +1,4 @@
-/* mknet.c -- writes a net with its starting weights, for the tests of programs that read weights:
+/* mknet.c -- writes a net with its initial weights, for tests of programs that read weights:
 
      mknet MODEL HEIGHT WIDTH CLASSES FILE */
 #include <stdio.h>

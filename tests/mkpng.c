@@ -1,8 +1,9 @@
-/* mkpng.c -- writes an image of an IDX file as a PNG file of some kind, gray in every kind:
+/* mkpng.c -- writes an image of an IDX file as a PNG file of the given kind:
 
      mkpng FILE ROW gray|gray16|gray-alpha|rgb|rgba|rgb16 >PNG
 
-   Whoever reads it back as gray gets the bytes of the IDX file. */
+   The pixels are gray in every kind, so that a reader that converts to gray gets the bytes of the IDX
+   file. */
 #include <fmnn.h>
 #include <png.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* scratch.h -- a directory for a test's files, and errors that say what they should. */
+/* scratch.h -- a temporary directory for the files of a test, and a check of error messages. */
 #ifndef SCRATCH_H
 #define SCRATCH_H
 
@@ -13,7 +13,7 @@
 
 #include <fmnn.h>
 
-/* In main, before the tests are forked: makes a directory and goes there. */
+/* Makes a directory and changes to it; called in main(), before tests fork. */
 static char scratch_directory[PATH_MAX];
 
 static inline void scratch_enter(void)
@@ -27,7 +27,7 @@ static inline void scratch_enter(void)
     }
 }
 
-/* Removes the directory and the plain files and empty directories in it. */
+/* Removes the directory, with the files and empty directories in it. */
 static inline void scratch_leave(void)
 {
     DIR *directory = opendir(".");
@@ -49,7 +49,7 @@ static inline void put_file(const char *name, const void *bytes, size_t count)
     ck_assert_int_eq(fclose(stream), 0);
 }
 
-/* The message names the file and holds the fragment. */
+/* Checks that the message begins with the file's name and contains the fragment. */
 static inline void check_message(const char *what, const struct fmnn_error *err, const char *file,
                                  const char *fragment)
 {

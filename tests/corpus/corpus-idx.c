@@ -1,5 +1,5 @@
-/* idx.c -- data sets of two images, one file bad: plain, within gzip, and gzip itself.
-   Each lies in a directory of its own. */
+/* corpus-idx.c -- data sets of two images with one bad file: IDX, IDX within gzip, and bad gzip. Each has
+   a directory of its own. */
 #include "corpus.h"
 
 #include <stdio.h>
@@ -19,12 +19,13 @@ enum { COUNT = 2, PIXELS = SIDE * SIDE, HEADER = 16 };
     }
 
 static const struct row {
-    const char *name, *verdict, *message, *packed, *what; /* packed: the message, if another */
+    const char *name, *verdict, *message, *packed,
+        *what; /* packed: the message for gzip, if it differs */
     uint32_t header[5];
     unsigned header_bytes, data_bytes;
-    bool labels; /* it is the file of the labels that is such */
+    bool labels; /* this is the file of labels */
 } rows[] = {
-    {"good", GOOD, "", NULL, "as it should be", IDX(8, 3, 2, 4, 4), 16, 32, false},
+    {"good", GOOD, "", NULL, "a valid file", IDX(8, 3, 2, 4, 4), 16, 32, false},
     {"one", BAD, "ends within the IDX header", NULL, "one byte", {0}, 1, 0, false},
     {"two", BAD, "ends within the IDX header", NULL, "two bytes", {0}, 2, 0, false},
     {"three", BAD, "ends within the IDX header", NULL, "three bytes", IDX(8, 3, 0), 3, 0, false},
@@ -59,7 +60,7 @@ static const struct row {
      BAD,
      "not an IDX file: begins with the bytes 78 9c",
      NULL,
-     "data of zlib's",
+     "zlib data",
      {0x789c0803, 2, 4, 4},
      16,
      32,
@@ -73,10 +74,10 @@ static const struct row {
      IDX(9, 3, 2, 4, 4), 16, 32, false},
     {"short", UNSUPPORTED, "unsupported IDX data type: 16-bit", NULL, "16 bits",
      IDX(11, 3, 2, 4, 4), 16, 64, false},
-    {"int", UNSUPPORTED, "unsupported IDX data type: 32-bit", NULL, "32 bits",
-     IDX(12, 3, 2, 4, 4), 16, 128, false},
-    {"float", UNSUPPORTED, "unsupported IDX data type: floats", NULL, "floats",
-     IDX(13, 3, 2, 4, 4), 16, 128, false},
+    {"int", UNSUPPORTED, "unsupported IDX data type: 32-bit", NULL, "32 bits", IDX(12, 3, 2, 4, 4),
+     16, 128, false},
+    {"float", UNSUPPORTED, "unsupported IDX data type: floats", NULL, "floats", IDX(13, 3, 2, 4, 4),
+     16, 128, false},
     {"double", UNSUPPORTED, "unsupported IDX data type: doubles", NULL, "doubles",
      IDX(14, 3, 2, 4, 4), 16, 256, false},
     {"rank-0", BAD, "rank 0", NULL, "no dimension", IDX(8, 0, 0), 4, 1, false},
@@ -87,8 +88,8 @@ static const struct row {
     {"no-sizes", BAD, "ends within the IDX header", NULL, "no sizes", IDX(8, 3, 0), 4, 0, false},
     {"cut-size", BAD, "ends within the IDX header", NULL, "cut in a size", IDX(8, 3, 2, 4, 4), 13,
      0, false},
-    {"little", BAD, "the sizes in the IDX header are too large", NULL,
-     "sizes of the other byte order", IDX(8, 3, 2u << 24, 4 << 24, 4 << 24), 16, 32, false},
+    {"little", BAD, "the sizes in the IDX header are too large", NULL, "little-endian sizes",
+     IDX(8, 3, 2u << 24, 4 << 24, 4 << 24), 16, 32, false},
     {"no-images", BAD, "size 0 in dimension 0", NULL, "no images", IDX(8, 3, 0, 4, 4), 16, 0,
      false},
     {"no-height", BAD, "size 0 in dimension 1", NULL, "no height", IDX(8, 3, 2, 0, 4), 16, 0,
@@ -109,8 +110,8 @@ static const struct row {
      IDX(8, 3, 2, 4, 4), 16, 31, false},
     {"byte-more", BAD, "too long: 49 bytes", "too long: more than the 32", "a byte too many",
      IDX(8, 3, 2, 4, 4), 16, 33, false},
-    {"much-more", BAD, "too long: 1048 bytes", "too long: more than the 32",
-     "1,000 bytes too many", IDX(8, 3, 2, 4, 4), 16, 1032, false},
+    {"much-more", BAD, "too long: 1048 bytes", "too long: more than the 32", "1,000 bytes too many",
+     IDX(8, 3, 2, 4, 4), 16, 1032, false},
     {"labels-for-images", BAD, "is a label file, not images", NULL, "labels for images",
      IDX(8, 1, 2), 8, 2, false},
     {"images-for-labels", BAD, "is an image file, not labels", NULL, "images for labels",
@@ -119,12 +120,12 @@ static const struct row {
      true},
     {"labels-less", BAD, "has 2 images, but", NULL, "fewer labels than images", IDX(8, 1, 1), 8, 1,
      true},
-    {"labels-cut", BAD, "truncated", NULL, "labels cut off", IDX(8, 1, 2), 8, 1, true},
+    {"labels-cut", BAD, "truncated", NULL, "truncated labels", IDX(8, 1, 2), 8, 1, true},
     {"labels-long", BAD, "too long", NULL, "labels too many for their header", IDX(8, 1, 2), 8, 3,
      true},
     {"labels-none", BAD, "size 0 in dimension 0", NULL, "no labels", IDX(8, 1, 0), 8, 0, true},
-    {"labels-signed", UNSUPPORTED, "unsupported IDX data type", NULL, "signed labels",
-     IDX(9, 1, 2), 8, 2, true},
+    {"labels-signed", UNSUPPORTED, "unsupported IDX data type", NULL, "signed labels", IDX(9, 1, 2),
+     8, 2, true},
 };
 
 static struct buffer make_file(const uint32_t header[5], unsigned header_bytes, unsigned data_bytes,
@@ -146,7 +147,7 @@ static struct buffer make_good(bool labels)
                   : make_file(images, HEADER, COUNT * PIXELS, false);
 }
 
-/* The directory of a case, with one of its files; the other one is good. Frees the file. */
+/* Writes the directory of a case: the given file, and a good one for the other. Frees the file. */
 static void finish(const char *name, const char *verdict, const char *message, const char *what,
                    struct buffer *file, bool labels, bool packed)
 {
@@ -159,7 +160,7 @@ static void finish(const char *name, const char *verdict, const char *message, c
     path = text("%s/%s", directory, labels ? IMAGES : LABELS);
     save(path, &other);
     free(path);
-    tell(labels ? "labels" : "idx", directory, verdict, message, what);
+    list(labels ? "labels" : "idx", directory, verdict, message, what);
     free(directory);
     free(other.bytes);
     free(file->bytes);
@@ -167,7 +168,7 @@ static void finish(const char *name, const char *verdict, const char *message, c
 
 /* ---- gzip */
 
-/* Raw deflate data. flush: not their end. */
+/* Raw deflate data. flush: without the end of the stream. */
 static struct buffer squeeze(const void *bytes, size_t count, bool flush)
 {
     struct buffer out = {0};
@@ -186,7 +187,7 @@ static struct buffer squeeze(const void *bytes, size_t count, bool flush)
     return out;
 }
 
-/* A member's header: method 8, these flags. */
+/* The header of a gzip member: method 8, and the flags. */
 static void put_start(struct buffer *out, uint8_t flags)
 {
     put(out, (uint8_t[]){0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3}, 10);
@@ -215,8 +216,7 @@ static void finish_packed(const char *name, const char *verdict, const char *mes
     finish(name, verdict, message, what, file, false, true);
 }
 
-/* Headers with more in them than they need. flags: 2 a checksum of the header, 4 extra field, 8
-   name, 16 comment. */
+/* Headers with optional fields. Flags: 2 checksum of the header, 4 extra field, 8 name, 16 comment. */
 static void make_flags(void)
 {
     static const struct {
@@ -234,12 +234,12 @@ static void make_flags(void)
          "\1\2", 2, 2, false, false},
         {"gz-reserved", BAD, "damaged gzip data: unknown header flags set", "a reserved flag", "",
          0, 32, false, false},
-        {"gz-name-open", BAD, "the gzip data ends early", "a name without its end", "images", 6, 8,
+        {"gz-name-open", BAD, "the gzip data ends early", "a name without end", "images", 6, 8,
          false, true},
-        {"gz-extra-open", BAD, "the gzip data ends early", "an extra field without its end",
+        {"gz-extra-open", BAD, "the gzip data ends early", "an extra field without end",
          "\377\377ab", 4, 4, false, true},
-        {"gz-sum-open", BAD, "the gzip data ends early", "half a checksum of the header", "\1", 1, 2,
-         false, true},
+        {"gz-sum-open", BAD, "the gzip data ends early", "half a checksum of the header", "\1", 1,
+         2, false, true},
     };
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         struct buffer out = {0}, file = make_good(false);
@@ -256,18 +256,18 @@ static void make_flags(void)
     }
 }
 
-/* A good file cut off, counted from either end, and with a byte changed. */
+/* A good file, truncated or with a byte changed. */
 static void make_cuts(void)
 {
     static const struct {
         const char *name, *message, *what;
-        int keep, at; /* bytes kept; a byte changed; below zero: from the end */
+        int keep, at; /* bytes kept; byte changed; negative: from the end */
     } cuts[] = {
-        {"gz-cut-2", "", "gzip's magic alone", 2, 0},
-        {"gz-cut-9", "the gzip data ends early", "cut in gzip's header", 9, 0},
-        {"gz-cut-data", "the gzip data ends early", "cut in the data", 20, 0},
-        {"gz-cut-sum", "the gzip data ends early", "cut in the checksum", -6, 0},
-        {"gz-cut-size", "the gzip data ends early", "cut in the length", -1, 0},
+        {"gz-cut-2", "", "only the magic number of gzip", 2, 0},
+        {"gz-cut-9", "the gzip data ends early", "truncated in the gzip header", 9, 0},
+        {"gz-cut-data", "the gzip data ends early", "truncated in the data", 20, 0},
+        {"gz-cut-sum", "the gzip data ends early", "truncated in the checksum", -6, 0},
+        {"gz-cut-size", "the gzip data ends early", "truncated in the length", -1, 0},
         {"gz-method", "damaged gzip data: unknown compression method", "a method other than 8", 0,
          2},
         {"gz-data", "damaged gzip data", "a bit flipped in the data", 0, 10},
@@ -286,7 +286,7 @@ static void make_cuts(void)
     }
 }
 
-/* More members than one, more bytes than members, gzip in gzip. */
+/* Several members, bytes after the last member, gzip in gzip. */
 static void make_members(void)
 {
     struct buffer file = make_good(false), empty = {0}, half = file, rest = file, out = {0};
@@ -307,7 +307,7 @@ static void make_members(void)
     finish_packed("gz-empty-first", GOOD, "", "an empty member first", &out);
 
     out = pack(&empty);
-    finish_packed("gz-empty", BAD, "ends within the IDX header", "an empty member alone", &out);
+    finish_packed("gz-empty", BAD, "ends within the IDX header", "only an empty member", &out);
 
     out = pack(&file);
     put_text(&out, "x");
@@ -319,8 +319,8 @@ static void make_members(void)
 
     out = pack(&file);
     put_start(&out, 0);
-    finish_packed("gz-half-more", BAD, "the gzip data ends early", "a member that only begins",
-                  &out);
+    finish_packed("gz-half-more", BAD, "the gzip data ends early",
+                  "a second member that is truncated", &out);
 
     struct buffer once = pack(&file);
     out = pack(&once);
@@ -330,14 +330,15 @@ static void make_members(void)
 
     out = (struct buffer){0};
     put_start(&out, 0);
-    put(&out, (uint8_t[]){1, 48, 0, 0, 0}, 5); /* a stored block, its length not there twice */
+    put(&out, (uint8_t[]){1, 48, 0, 0, 0},
+        5); /* a stored block without the complement of its length */
     put(&out, file.bytes, file.used);
     finish_packed("gz-stored", BAD, "damaged gzip data: invalid stored block lengths",
-                  "a stored block of two lengths", &out);
+                  "a stored block whose lengths disagree", &out);
     free(file.bytes);
 }
 
-/* 1 GB of zeros in 1 MB, behind headers that do and do not promise it. */
+/* 1 GB of zeros in 1 MB, with IDX headers that do and do not announce it. */
 static void make_bombs(void)
 {
     enum { BLOCK = 1 << 20, BLOCKS = 1024 };
@@ -345,7 +346,7 @@ static void make_bombs(void)
         const char *name, *message, *what;
         uint32_t header[5];
     } bombs[] = {
-        {"gz-bomb", "too long: more than the 32", "1 GB in gzip that should be 32 bytes",
+        {"gz-bomb", "too long: more than the 32", "1 GB in gzip instead of 32 bytes",
          IDX(8, 3, COUNT, SIDE, SIDE)},
         {"gz-bomb-wide", "more than 4096 in a direction", "1 GB in gzip as one image",
          IDX(8, 3, 1, 32768, 32768)},
@@ -370,7 +371,7 @@ static void make_bombs(void)
     free(zeros);
 }
 
-/* ---- what is no file of bytes */
+/* ---- other files */
 
 static void make_others(void)
 {
@@ -380,17 +381,17 @@ static void make_others(void)
     make_directory("idx/directory");
     make_directory("idx/directory/" IMAGES);
     save("idx/directory/" LABELS, &labels);
-    tell("idx", "idx/directory", BAD, "a directory, not an IDX file", "a directory");
+    list("idx", "idx/directory", BAD, "a directory, not an IDX file", "a directory");
 
     make_directory("idx/fifo");
     if (mkfifo("idx/fifo/" IMAGES, 0666) != 0)
         perror("idx/fifo");
     save("idx/fifo/" LABELS, &labels);
-    tell("idx", "idx/fifo", BAD, "not a regular file", "a named pipe");
+    list("idx", "idx/fifo", BAD, "not a regular file", "a named pipe");
 
     make_directory("idx/absent");
     save("idx/absent/" LABELS, &labels);
-    tell("idx", "idx/absent", BAD, "No such file", "no images, but labels");
+    list("idx", "idx/absent", BAD, "No such file", "no images, but labels");
 
     make_directory("idx/sparse");
     save("idx/sparse/" IMAGES, &file);
@@ -399,7 +400,7 @@ static void make_others(void)
     if (!stream || fseek(stream, 0x7fffffff, SEEK_SET) != 0 || putc(0, stream) < 0 ||
         fclose(stream) != 0)
         perror("idx/sparse");
-    tell("idx", "idx/sparse", BAD, "too long: 2147483648 bytes", "2 GB of holes");
+    list("idx", "idx/sparse", BAD, "too long: 2147483648 bytes", "2 GB of holes");
     free(labels.bytes);
     free(file.bytes);
 }

@@ -1,4 +1,4 @@
-/* png.c -- PNG files: every kind of pixel, the same image in each, and what is wrong. */
+/* corpus-png.c -- PNG files: the same image in every kind of pixel, and bad files. */
 #include "corpus.h"
 
 #include <png.h>
@@ -13,14 +13,14 @@ static void finish(const char *name, const char *verdict, const char *message, c
     char *path = text("png/%s.png", name);
     if (file)
         save(path, file);
-    tell("png", path, verdict, message, what);
+    list("png", path, verdict, message, what);
     free(path);
 }
 
-/* ---- good ones, by libpng */
+/* ---- good files, by libpng */
 
-/* The image in black and white, which all kinds of pixels can tell; alpha is full where there is
-   one, colour 0 of a palette is white. */
+/* The image in black and white, which every kind of pixel can represent. Alpha is opaque; colour 0 of
+   a palette is white. */
 static void fill(png_bytep row, unsigned y, int type, int depth)
 {
     static const unsigned channels_of[] = {1, 0, 3, 1, 2, 0, 4};
@@ -86,7 +86,7 @@ static void make_kinds(void)
     }
 }
 
-/* ---- by hand */
+/* ---- files by hand */
 
 static void put_chunk(struct buffer *file, const char *type, const void *bytes, size_t count)
 {
@@ -112,7 +112,7 @@ static void put_signature(struct buffer *file)
     put(file, "\211PNG\r\n\32\n", 8);
 }
 
-/* The rows of a gray image, a filter byte before each; more bytes of zeros, or fewer. */
+/* The rows of a gray image, each after its filter byte, with `more` zeros added or bytes removed. */
 static struct buffer make_rows(int more)
 {
     struct buffer rows = {0};
@@ -139,14 +139,14 @@ static struct buffer squeeze(const struct buffer *bytes)
     return packed;
 }
 
-/* What a case consists of: a letter a chunk, in this order. */
+/* The chunks of a case, in order: a letter for each. */
 enum {
     MAX_PARTS = 16,
     HEAD = 'H',    /* IHDR of a gray image */
-    INDEXED = 'X', /* of one with a palette */
-    ALPHA = 'A',   /* of one with an alpha channel */
+    INDEXED = 'X', /* IHDR of an image with a palette */
+    ALPHA = 'A',   /* IHDR of an image with an alpha channel */
     IDAT = 'D',
-    FIRST = '1', /* the first half of IDAT's, and the second */
+    FIRST = '1', /* IDAT with the first half of the data, and with the second */
     SECOND = '2',
     END = 'E',
 };
@@ -183,28 +183,27 @@ static void put_parts(struct buffer *file, const char *parts, const struct buffe
         }
 }
 
-/* Cases by their chunks; '+' is the one given. */
+/* Cases by their chunks; '+' is the given chunk. */
 static const uint8_t palette[257 * 3];
 static const struct {
     const char *name, *verdict, *message, *what, *parts, *type;
     const void *bytes;
     size_t count;
 } chunk_cases[] = {
-    {"plain", GOOD, "", "as it should be", "HDE", NULL, NULL, 0},
+    {"plain", GOOD, "", "a valid file", "HDE", NULL, NULL, 0},
     {"two-idat", GOOD, "", "two IDAT", "H12E", NULL, NULL, 0},
     {"empty-idat", GOOD, "", "an empty IDAT between", "H1+2E", "IDAT", "", 0},
     {"text", GOOD, "", "a text", "H+DE", "tEXt", "a\0b", 3},
-    {"text-late", GOOD, "", "a text behind the data", "HD+E", "tEXt", "a\0b", 3},
+    {"text-late", GOOD, "", "a text after the data", "HD+E", "tEXt", "a\0b", 3},
     {"apng", GOOD, "", "an animation: its first image", "H+DE", "acTL", "\0\0\0\1\0\0\0\0", 8},
-    {"after-end", GOOD, "", "a chunk after the end, which no reader looks at", "HDE+", "tEXt",
-     "a\0b", 3},
-    {"odd-gamma", GOOD, "", "a gamma of no bytes, in a chunk that is passed over", "H+DE", "gAMA",
-     "", 0},
-    {"odd-profile", GOOD, "", "a damaged profile, likewise", "H+DE", "iCCP", "n\0\0garbage", 10},
+    {"after-end", GOOD, "", "a chunk after the end, which is ignored", "HDE+", "tEXt", "a\0b", 3},
+    {"odd-gamma", GOOD, "", "an empty gamma chunk, which is ignored", "H+DE", "gAMA", "", 0},
+    {"odd-profile", GOOD, "", "a damaged profile, which is ignored", "H+DE", "iCCP", "n\0\0garbage",
+     10},
     {"signature", BAD, "truncated", "a signature alone", "", NULL, NULL, 0},
     {"no-ihdr", BAD, "Missing IHDR", "no IHDR", "DE", NULL, NULL, 0},
     {"two-ihdr", BAD, "IHDR: out of place", "two IHDR", "HHDE", NULL, NULL, 0},
-    {"late-ihdr", BAD, "its first chunk is not IHDR", "IHDR behind a text", "+HDE", "tEXt", "a\0b",
+    {"late-ihdr", BAD, "its first chunk is not IHDR", "IHDR after a text", "+HDE", "tEXt", "a\0b",
      3},
     {"short-ihdr", BAD, "IHDR: ", "an IHDR of 12 bytes", "+DE", "IHDR", "\0\0\0\4\0\0\0\4\10\0\0\0",
      12},
@@ -218,18 +217,18 @@ static const struct {
     {"no-iend", BAD, "truncated", "no IEND", "HD", NULL, NULL, 0},
     {"cgbi", BAD, "CgBI: ", "CgBI, as Apple writes", "+HDE", "CgBI", "\0\0\0\0", 4},
     {"critical", BAD, "ABCD: ", "an unknown chunk that is critical", "H+DE", "ABCD", "", 0},
-    {"no-letter", BAD, "invalid chunk type", "a chunk whose name is no word", "H+DE", "IE\1D", "",
+    {"no-letter", BAD, "invalid chunk type", "a chunk with an invalid name", "H+DE", "IE\1D", "",
      0},
     {"no-palette", BAD, "Missing PLTE before IDAT", "no palette", "XDE", NULL, NULL, 0},
     {"palette-empty", BAD, "nvalid palette", "an empty palette", "X+DE", "PLTE", palette, 0},
     {"palette-257", BAD, "PLTE: invalid", "a palette of 257", "X+DE", "PLTE", palette, 771},
     {"palette-third", BAD, "PLTE: invalid", "a palette of 1 2/3", "X+DE", "PLTE", palette, 5},
-    {"palette-late", BAD, "PLTE", "a palette behind the data", "XD+E", "PLTE", palette, 768},
+    {"palette-late", BAD, "PLTE", "a palette after the data", "XD+E", "PLTE", palette, 768},
     {"palette-gray", BAD, "PLTE: ", "a palette for gray", "H+DE", "PLTE", palette, 6},
     {"index", BAD, "colour 255 of a palette of 2", "an index beyond the palette", "X+DE", "PLTE",
      palette, 6},
-    {"trns-alpha", BAD, "tRNS: invalid with alpha channel", "tRNS besides alpha", "A+DE", "tRNS",
-     "\0\0", 2},
+    {"trns-alpha", BAD, "tRNS: invalid with alpha channel", "tRNS in addition to alpha", "A+DE",
+     "tRNS", "\0\0", 2},
     {"trns-long", BAD, "tRNS: ", "a tRNS of three bytes for gray", "H+DE", "tRNS", "abc", 3},
 };
 
@@ -249,7 +248,7 @@ static void make_chunks(void)
     free(data.bytes);
 }
 
-/* What encoders make that empty their buffer once more before the end. */
+/* As encoders write it that flush their buffer before the end. */
 static struct buffer squeeze_flushed(const struct buffer *bytes)
 {
     struct buffer packed = {malloc(1000), 0, 1000};
@@ -265,18 +264,17 @@ static struct buffer squeeze_flushed(const struct buffer *bytes)
     return packed;
 }
 
-/* One IDAT, but the last bytes in pieces. */
+/* One IDAT, and the last bytes in pieces. */
 static void make_pieces(void)
 {
     static const struct {
         const char *name, *verdict, *message, *what;
         bool flushed;
-        size_t more, last, piece; /* bytes: behind the end, of the last ones, of a piece */
+        size_t more, last, piece; /* bytes after the end; last bytes; size of a piece */
     } cases[] = {
         {"idat-bytes", GOOD, "", "IDATs of one byte each", false, 0, SIZE_MAX, 1},
-        {"idat-sum", GOOD, "", "the checksum of zlib's in two IDATs", false, 0, 5, 3},
-        {"idat-flush", GOOD, "", "the last flush and the end in IDATs of their own", true, 0, 11,
-         5},
+        {"idat-sum", GOOD, "", "the zlib checksum in two IDATs", false, 0, 5, 3},
+        {"idat-flush", GOOD, "", "the last flush and the end in separate IDATs", true, 0, 11, 5},
         {"idat-more", BAD, "more IDAT after the last row", "17 bytes after the end, in pieces",
          false, 17, 17, 4},
         {"idat-more-17", BAD, "more IDAT after the last row", "17 bytes after the end", false, 17,
@@ -316,8 +314,14 @@ static void make_headers(void)
         {"w-2-31", BAD, "out of range", "a width of 2^31", 1u << 31, 4, {8}},
         {"depth-0", BAD, "Invalid bit depth", "depth 0", 4, 4, {0}},
         {"depth-3", BAD, "Invalid bit depth", "depth 3", 4, 4, {3}},
-        {"rgb-4", BAD, "Invalid color type/bit depth", "colours of 4 bits", 4, 4, {4, 2}},
-        {"palette-16", BAD, "Invalid color type/bit depth", "a palette of 16 bits", 4, 4, {16, 3}},
+        {"rgb-4", BAD, "Invalid color type/bit depth", "RGB with 4 bits", 4, 4, {4, 2}},
+        {"palette-16",
+         BAD,
+         "Invalid color type/bit depth",
+         "a palette with 16 bits",
+         4,
+         4,
+         {16, 3}},
         {"type-1", BAD, "Invalid color type", "colour type 1", 4, 4, {8, 1}},
         {"type-5", BAD, "Invalid color type", "colour type 5", 4, 4, {8, 5}},
         {"compression", BAD, "Unknown compression method", "compression 1", 4, 4, {8, 0, 1}},
@@ -336,7 +340,7 @@ static void make_headers(void)
         {"other-size",
          UNSUPPORTED,
          "is 5x4, but 4x4 is needed",
-         "a row more than the net has",
+         "one row more than the net expects",
          4,
          5,
          {8}},
@@ -358,18 +362,18 @@ static void make_data(void)
 {
     static const struct {
         const char *name, *message, *what;
-        int more;        /* bytes of pixels */
-        int at, by;      /* of the pixels: filter bytes are there; of what zlib made: negative */
-        int packed_more; /* bytes of what zlib made */
+        int more;   /* bytes of pixels */
+        int at, by; /* byte changed: of the pixels and filter bytes, or of zlib's data (negative) */
+        int packed_more; /* bytes of zlib's data */
     } cases[] = {
         {"filter-5", "bad adaptive filter value", "filter byte 5", 0, 5, 5, 0},
         {"filter-255", "bad adaptive filter value", "filter byte 255", 0, 10, 255, 0},
         {"pixels-less", "Not enough image data", "a pixel too few", -1, 0, 0, 0},
         {"pixels-more", "oo much image data", "a row too many", 5, 0, 0, 0},
-        {"zlib-header", "IDAT: ", "a wrong header of zlib's", 0, -1, 1, 0},
-        {"zlib-sum", "IDAT: ", "a wrong checksum of zlib's", 0, -2, 1, 0},
-        {"zlib-more", "xtra compressed data", "a byte after zlib's end", 0, 0, 0, 1},
-        {"zlib-less", "Not enough image data", "no checksum of zlib's", 0, 0, 0, -4},
+        {"zlib-header", "IDAT: ", "a wrong zlib header", 0, -1, 1, 0},
+        {"zlib-sum", "IDAT: ", "a wrong zlib checksum", 0, -2, 1, 0},
+        {"zlib-more", "xtra compressed data", "a byte after the zlib data", 0, 0, 0, 1},
+        {"zlib-less", "Not enough image data", "no zlib checksum", 0, 0, 0, -4},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer file = {0}, rows = make_rows(cases[i].more);
@@ -391,20 +395,20 @@ static void make_data(void)
     }
 }
 
-/* A good file cut off at every chunk and within each, and with each checksum wrong. */
+/* A good file truncated in each chunk, and with each checksum wrong. */
 static void make_cuts(void)
 {
     static const struct {
         const char *name, *message, *what;
         size_t keep;
-        int at; /* a byte changed, below zero: from the end */
+        int at; /* byte changed; negative: from the end */
     } cuts[] = {
         {"cut-0", "empty, not a PNG file", "no bytes", 0, 0},
         {"cut-7", "not a PNG file", "seven bytes", 7, 0},
-        {"cut-12", "truncated", "cut in the first chunk's name", 12, 0},
-        {"cut-20", "truncated", "cut in IHDR", 20, 0},
-        {"cut-33", "truncated", "cut behind IHDR", 33, 0},
-        {"cut-45", "truncated", "cut in IDAT", 45, 0},
+        {"cut-12", "truncated", "truncated in the name of the first chunk", 12, 0},
+        {"cut-20", "truncated", "truncated in IHDR", 20, 0},
+        {"cut-33", "truncated", "truncated after IHDR", 33, 0},
+        {"cut-45", "truncated", "truncated in IDAT", 45, 0},
         {"crc-ihdr", "IHDR: CRC error", "a wrong checksum of IHDR", SIZE_MAX, 32},
         {"crc-idat", "IDAT: CRC error", "a wrong checksum of IDAT", SIZE_MAX, -13},
         {"crc-iend", "CRC error", "a wrong checksum of IEND", SIZE_MAX, -1},
@@ -444,10 +448,10 @@ static void make_others(void)
         free(file.bytes);
     }
     make_directory("png/directory.png");
-    tell("png", "png/directory.png", BAD, "Is a directory", "a directory");
+    list("png", "png/directory.png", BAD, "Is a directory", "a directory");
 }
 
-/* Texts by the thousand, and 8 MB of zeros in each of two chunks that nobody needs. */
+/* Thousands of texts, and 8 MB of zeros in ignored chunks and in the data. */
 static void make_bombs(void)
 {
     struct buffer file = {0}, zeros = {0}, bomb = {0}, rows = make_rows(0), data = squeeze(&rows);

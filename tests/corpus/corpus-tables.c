@@ -1,4 +1,4 @@
-/* tables.c -- tables for each program that reads some. Images are those of idx/good. */
+/* corpus-tables.c -- tables for each program that reads tables. They name the images of idx/good. */
 #include "corpus.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #define C "label\tpredicted\n"
 #define E "epoch\tloss\taccuracy\tval_loss\tval_accuracy\tlr\tseconds\n"
 
-/* The kind is the program; of a message the line comes first. */
+/* The kind says which program reads the table. A message begins with the line number. */
 static const struct {
     const char *kind, *name, *verdict, *message, *what, *text;
 } rows[] = {
@@ -18,7 +18,7 @@ static const struct {
     {"predict", "p-headless", GOOD, "", "no header", P ":0\t0\ttest\n"},
     {"predict", "p-moved", GOOD, "", "a header in the middle",
      S P ":0\t0\ttest\n" S P ":1\t1\tx\n"},
-    {"predict", "p-turned", GOOD, "", "columns in another order, and unknown ones",
+    {"predict", "p-reordered", GOOD, "", "columns in another order, and unknown columns",
      "x\tsplit\timage\tl\303\251\n\ttest\t" P ":0\t\n"},
     {"predict", "p-no-feed", GOOD, "", "no line feed at the end", S P ":0\t0\ttest"},
     {"predict", "p-header", GOOD, "", "a header alone", S},
@@ -33,7 +33,7 @@ static const struct {
      S P ":0\t0\ttest\t\n"},
     {"predict", "p-blank", BAD, ":3: the line is empty", "an empty line",
      S P ":0\t0\ttest\n\n" P ":1\t0\ttest\n"},
-    {"predict", "p-return", BAD, ":1: the line contains a carriage return", "lines as on DOS",
+    {"predict", "p-return", BAD, ":1: the line contains a carriage return", "DOS line ends",
      "image\r\n" P ":0\r\n"},
     {"predict", "p-mark", BAD, ":1: the file starts with a byte order mark", "a byte order mark",
      "\357\273\277" S P ":0\t0\ttest\n"},
@@ -45,16 +45,16 @@ static const struct {
      S "nothing.png\t0\ttest\n"},
     {"predict", "p-no-name", BAD, ":2: the name of the image is empty", "a name of no bytes",
      S "\t0\ttest\n"},
-    {"predict", "p-no-colon", BAD, ":2: 'abc' names no image", "a name that is none",
+    {"predict", "p-no-colon", BAD, ":2: 'abc' names no image", "a name that is no image",
      S "abc\t0\ttest\n"},
     {"predict", "p-bad-idx", BAD, ":3: ", "an image from a bad file",
      S P ":0\t0\ttest\nidx/type-07/train-images-idx3-ubyte:0\t0\ttest\n"},
-    {"predict", "p-bad-png", BAD, ":2: png/crc-idat.png: ", "an image that is bad",
+    {"predict", "p-bad-png", BAD, ":2: png/crc-idat.png: ", "a bad image",
      S "png/crc-idat.png\t0\ttest\n"},
-    {"predict", "p-predicted", BAD, "there is a column 'predicted' already", "predicted already",
+    {"predict", "p-predicted", BAD, "there is a column 'predicted' already", "a column predicted",
      "image\tpredicted\n" P ":0\t0\n"},
     {"train", "t-good", GOOD, "", "a table", S TRAIN},
-    {"train", "t-valid", GOOD, "", "rows that validate", S TRAIN P ":0\t0\tvalid\n"},
+    {"train", "t-valid", GOOD, "", "a validation set", S TRAIN P ":0\t0\tvalid\n"},
     {"train", "t-empty", BAD, ": no input", "no bytes", ""},
     {"train", "t-header", BAD, ": no row of split 'train'", "a header alone", S},
     {"train", "t-none", BAD, ": no row of split 'train'", "only test rows", S P ":0\t0\ttest\n"},
@@ -102,7 +102,7 @@ static const struct {
     {"confusion", "c-comma", BAD, ":2: p0 '0,5' is not a number", "a decimal comma",
      "label\tpredicted\tp0\n0\t0\t0,5\n"},
     {"history", "h-good", GOOD, "", "a history", E "1\t2.3\t0.1\t2.2\t0.2\t1e-3\t5\n"},
-    {"history", "h-no-valid", GOOD, "", "nothing validated", E "1\t2.3\t0.1\t\t\t1e-3\t5\n"},
+    {"history", "h-no-valid", GOOD, "", "no validation set", E "1\t2.3\t0.1\t\t\t1e-3\t5\n"},
     {"history", "h-empty", BAD, ": no input", "no bytes", ""},
     {"history", "h-header", BAD, ": no epochs", "a header alone", E},
     {"history", "h-twice", BAD, ":3: epoch 1 again", "an epoch twice",
@@ -117,8 +117,8 @@ static const struct {
     {"images", "i-good", GOOD, "", "images", S P ":0\t0\ttest\n" P ":1\t1\ttest\n"},
     {"images", "i-no-row", BAD, ":3: ", "a row that does not exist",
      S P ":0\t0\ttest\n" P ":2\t1\ttest\n"},
-    {"images", "i-label", BAD, ":2: ", "a label that is none", S P ":0\tx\ttest\n"},
-    {"images", "i-png", BAD, ":2: png/filter-5.png: ", "an image that is bad",
+    {"images", "i-label", BAD, ":2: ", "an invalid label", S P ":0\tx\ttest\n"},
+    {"images", "i-png", BAD, ":2: png/filter-5.png: ", "a bad image",
      S "png/filter-5.png\t0\ttest\n"},
 };
 
@@ -127,7 +127,7 @@ static void finish(const char *kind, const char *name, const char *verdict, cons
 {
     char *path = text("tables/%s", name);
     save(path, file);
-    tell(kind, path, verdict, message, what);
+    list(kind, path, verdict, message, what);
     free(path);
 }
 

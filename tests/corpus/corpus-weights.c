@@ -1,4 +1,4 @@
-/* weights.c -- weight files: a dense layer of three classes, spelt well and badly. */
+/* corpus-weights.c -- weights files of a dense layer for three classes, good and bad. */
 #include "corpus.h"
 
 #include <stdlib.h>
@@ -28,22 +28,22 @@
 #define BRACKETS "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
 
 enum { WEIGHTS = 48, BIASES = 3, DATA = 4 * (WEIGHTS + BIASES), MAX_HEADER = 1 << 20 };
-/* The values, and the order they stand in. */
+/* The values of the tensors and their order. */
 enum values { PLAIN, SWAPPED, NOT_A_NUMBER, INFINITE };
 
 static const struct row {
     const char *name, *verdict, *message, *what, *header;
-    int more; /* bytes of data than there should be */
+    int more; /* bytes of data added or missing */
     enum values values;
 } rows[] = {
-    {"as-written", GOOD, "", "as fm-train writes it, but for the padding", H(W "," B), 0, PLAIN},
+    {"as-written", GOOD, "", "as fm-train writes it, except for the padding", H(W "," B), 0, PLAIN},
     {"padded", GOOD, "", "spaces at the end", H(W "," B) "                 ", 0, PLAIN},
     {"spaced", GOOD, "", "white space between tokens", "{ \n\t" META "\r\n, " W " ,\t" B " }", 0,
      PLAIN},
     {"meta-last", GOOD, "", "the metadata last", "{" W "," B "," META "}", 0, PLAIN},
-    {"listed-backwards", GOOD, "", "tensors listed in another order than they lie", H(B "," W), 0,
+    {"listed-backwards", GOOD, "", "tensors listed in another order than their data", H(B "," W), 0,
      PLAIN},
-    {"bias-first", GOOD, "", "tensors that lie in another order",
+    {"bias-first", GOOD, "", "data in another order",
      H(T("1.bias", "F32", "[3]", "0", "12") "," T("1.weight", "F32", "[3,16]", "12", "204")), 0,
      SWAPPED},
     {"escaped-names", GOOD, "", "names written with escapes",
@@ -53,9 +53,9 @@ static const struct row {
     {"escaped-meta", GOOD, "", "__metadata__ written with an escape",
      "{\"\\u005f_metadata__\":{" INPUT "," MODEL "," VERSION "," DIGEST "," FORMAT "}," W "," B "}",
      0, PLAIN},
-    {"members-turned", GOOD, "", "a tensor's members in another order",
+    {"members-reordered", GOOD, "", "a tensor's members in another order",
      H(W ",\"1.bias\":{\"data_offsets\":[192,204],\"shape\":[3],\"dtype\":\"F32\"}"), 0, PLAIN},
-    {"more-metadata", GOOD, "", "metadata of others",
+    {"more-metadata", GOOD, "", "other metadata",
      "{" PLUS("\"fmnn.zukunft\":\"\\u00e9 \\ud83d\\ude00\",\"x\":\"\",\"\":\"\"") "," W "," B "}",
      0, PLAIN},
     {"named-classes", GOOD, "", "names of the classes",
@@ -73,9 +73,10 @@ static const struct row {
                                                                      "212") "}",
      8, PLAIN},
 
-    /* what others write */
-    {"others", UNSUPPORTED, "not written by fmnn", "a file of others", "{" W "," B "}", 0, PLAIN},
-    {"pytorch", UNSUPPORTED, "not written by fmnn", "one of PyTorch's",
+    /* files of other programs */
+    {"others", UNSUPPORTED, "not written by fmnn", "a file without metadata", "{" W "," B "}", 0,
+     PLAIN},
+    {"pytorch", UNSUPPORTED, "not written by fmnn", "a file of PyTorch",
      "{" M("\"format\":\"pt\"") "," W "," B "}", 0, PLAIN},
     {"nothing", UNSUPPORTED, "not written by fmnn", "no tensors, no metadata", "{}", -DATA, PLAIN},
     {"f16", UNSUPPORTED, "tensor '1.weight': unsupported dtype F16", "half floats",
@@ -98,7 +99,7 @@ static const struct row {
     {"colour", UNSUPPORTED, "not that of gray images", "a net for colour images",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[3,4,4]}\"", MODEL) "," W "," B "}", 0,
      PLAIN},
-    {"scale", UNSUPPORTED, "scaled by 1/255", "pixels scaled otherwise",
+    {"scale", UNSUPPORTED, "scaled by 1/255", "another scale of pixels",
      "{" SAYS("\"fmnn.input\":\"{\\\"scale\\\":1.0," SHAPE "}\"", MODEL) "," W "," B "}", 0, PLAIN},
     {"layer", UNSUPPORTED, "fmnn.model", "a layer of the future",
      "{" SAYS(INPUT, "\"fmnn.model\":\"attention 8 | dense 3\"") "," W "," B "}", 0, PLAIN},
@@ -127,7 +128,7 @@ static const struct row {
      PLAIN},
     {"not-utf-8", BAD, "damaged header", "a name that is not UTF-8",
      H(W "," T("1.b\xffias", "F32", "[3]", "192", "204")), 0, PLAIN},
-    {"overlong", BAD, "damaged header", "UTF-8 with a byte too many",
+    {"overlong", BAD, "damaged header", "an overlong UTF-8 sequence",
      H(W "," B "," T("\xc0\xaf", "F32", "[0]", "204", "204")), 0, PLAIN},
     {"surrogate", BAD, "damaged header", "a lone surrogate",
      H(W "," B "," T("\\ud800", "F32", "[0]", "204", "204")), 0, PLAIN},
@@ -145,7 +146,7 @@ static const struct row {
      "{" PLUS("\"x\":1") "," W "," B "}", 0, PLAIN},
     {"meta-object", BAD, "metadata 'x' is not a string", "metadata that is an object",
      "{" PLUS("\"x\":{}") "," W "," B "}", 0, PLAIN},
-    {"meta-list", BAD, "not written by fmnn", "metadata that are a list",
+    {"meta-list", BAD, "not written by fmnn", "metadata that is a list",
      "{\"__metadata__\":[\"format\",\"fmnn\"]," W "," B "}", 0, PLAIN},
     {"no-digest", BAD, "no checksum", "no checksum",
      "{" M(INPUT "," MODEL "," VERSION "," FORMAT) "," W "," B "}", 0, PLAIN},
@@ -166,7 +167,7 @@ static const struct row {
      "{" M(MODEL "," VERSION "," DIGEST "," FORMAT) "," W "," B "}", 0, PLAIN},
     {"no-version", BAD, "'fmnn.version' is missing", "no version",
      "{" M(INPUT "," MODEL "," DIGEST "," FORMAT) "," W "," B "}", 0, PLAIN},
-    {"input-json", BAD, "fmnn.input: ", "an input that is no JSON",
+    {"input-json", BAD, "fmnn.input: ", "an input that is not JSON",
      "{" SAYS("\"fmnn.input\":\"{\"", MODEL) "," W "," B "}", 0, PLAIN},
     {"input-huge", BAD, "fmnn.input is not", "images of 10^6 x 10^6",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[1,1000000,1000000]}\"", MODEL) "," W "," B
@@ -175,12 +176,13 @@ static const struct row {
     {"input-negative", BAD, "fmnn.input is not", "images of -4 x 4",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[1,-4,4]}\"", MODEL) "," W "," B "}", 0,
      PLAIN},
-    {"input-more", BAD, "fmnn.input is not", "an input that says more",
+    {"input-more", BAD, "fmnn.input is not", "an input with an unknown member",
      "{" SAYS("\"fmnn.input\":\"{" SCALE "," SHAPE ",\\\"x\\\":1}\"", MODEL) "," W "," B "}", 0,
      PLAIN},
     {"model-empty", BAD, "fmnn.model", "a model without layers",
      "{" SAYS(INPUT, "\"fmnn.model\":\"\"") "," W "," B "}", 0, PLAIN},
-    {"model-classes", BAD, "fmnn.model does not say how many classes", "a model without a number",
+    {"model-classes", BAD, "fmnn.model does not say how many classes",
+     "a model without the number of classes",
      "{" SAYS(INPUT, "\"fmnn.model\":\"dense classes\"") "," W "," B "}", 0, PLAIN},
     {"model-huge", BAD, "", "a model of 10^12 weights",
      "{" SAYS(INPUT, "\"fmnn.model\":\"dense 1000000 | dense 1000000 | dense 3\"") "," W "," B "}",
@@ -192,10 +194,10 @@ static const struct row {
     {"classes-tab", BAD, "fmnn.classes is not a list of 3 names", "a tab in the name of a class",
      "{" PLUS("\"fmnn.classes\":\"[\\\"a\\\",\\\"b\\\",\\\"c\\\\td\\\"]\"") "," W "," B "}", 0,
      PLAIN},
-    {"exact-no", BAD, "fmnn.exact is not 'true'", "exact, or not?",
+    {"exact-no", BAD, "fmnn.exact is not 'true'", "an unknown value of exact",
      "{" PLUS("\"fmnn.exact\":\"yes\"") "," W "," B "}", 0, PLAIN},
 
-    /* what is there twice */
+    /* duplicates */
     {"tensor-twice", BAD, "duplicate object key", "a tensor twice", H(W "," B "," B), 0, PLAIN},
     {"tensor-escaped", BAD, "duplicate object key", "a tensor twice, once with an escape",
      H(W "," B "," T("1.b\\u0069as", "F32", "[3]", "192", "204")), 0, PLAIN},
@@ -263,15 +265,15 @@ static const struct row {
     {"unaligned", BAD, "its data are not aligned", "numbers of 8 bytes at a multiple of 4",
      H(W "," B "," T("x", "U64", "[1]", "204", "212")), 8, PLAIN},
     {"missing", BAD, "1 tensors, but the model has 2", "a tensor is missing", H(W), -12, PLAIN},
-    {"renamed", BAD, "tensor '1.bias' is missing", "a tensor of another name",
+    {"renamed", BAD, "tensor '1.bias' is missing", "a tensor with another name",
      H(W "," T("2.bias", "F32", "[3]", "192", "204")), 0, PLAIN},
     {"too-many", BAD, "3 tensors, but the model has 2", "a tensor too many",
      H(W "," B "," T("2.bias", "F32", "[3]", "204", "216")), 12, PLAIN},
-    {"turned", BAD, "tensor '1.weight' is F32 (16,3), but the model wants F32 (3,16)",
-     "a matrix turned", H(T("1.weight", "F32", "[16,3]", "0", "192") "," B), 0, PLAIN},
-    {"flat", BAD, "tensor '1.weight' is F32 (48)", "a matrix in one line",
+    {"transposed", BAD, "tensor '1.weight' is F32 (16,3), but the model wants F32 (3,16)",
+     "a transposed matrix", H(T("1.weight", "F32", "[16,3]", "0", "192") "," B), 0, PLAIN},
+    {"flat", BAD, "tensor '1.weight' is F32 (48)", "a flattened matrix",
      H(T("1.weight", "F32", "[48]", "0", "192") "," B), 0, PLAIN},
-    {"wrong-type", BAD, "is U64 (3), but the model wants F32 (3)", "a bias of whole numbers",
+    {"wrong-type", BAD, "is U64 (3), but the model wants F32 (3)", "a bias of integers",
      H(T("1.bias", "U64", "[3]", "0", "24") "," T("1.weight", "F32", "[3,16]", "24", "216")), 12,
      PLAIN},
 
@@ -304,7 +306,7 @@ static void put_values(struct buffer *file, enum values values)
         put_little(file, word[(first + i) % (WEIGHTS + BIASES)]);
 }
 
-/* Puts in the right digest, if there is a place for it. */
+/* Inserts the correct digest if the file has a place for it. */
 static void seal(struct buffer *file)
 {
     static const char zeros[] = "\"" ZEROS "\"";
@@ -323,7 +325,7 @@ static void seal(struct buffer *file)
 static struct buffer make(const char *header, size_t length, int more, enum values values)
 {
     struct buffer file = {0};
-    bool state = strstr(header, "\"state\"") != NULL; /* which lies before the weights */
+    bool state = strstr(header, "\"state\"") != NULL; /* its data is before the weights */
     put_little(&file, (uint32_t)length);
     put_zeros(&file, 4);
     put(&file, header, length);
@@ -343,12 +345,12 @@ static void finish(const char *name, const char *verdict, const char *message, c
 {
     char *path = text("weights/%s", name);
     save(path, file);
-    tell("weights", path, verdict, message, what);
+    list("weights", path, verdict, message, what);
     free(path);
     free(file->bytes);
 }
 
-/* A good file of which the length before the header is another. */
+/* A good file, except that the length before the header is another. */
 static void other_length(const char *name, const char *message, const char *what, uint64_t length)
 {
     static const char header[] = H(W "," B);
@@ -360,29 +362,30 @@ static void other_length(const char *name, const char *message, const char *what
 
 static void make_lengths(void)
 {
-    const uint64_t right = sizeof(H(W "," B)) - 1;
-    other_length("n-plus-1", "", "a header said to be longer by a byte", right + 1);
-    other_length("n-minus-1", "damaged header", "said to be shorter", right - 1);
-    other_length("n-to-the-end", "does not end with '}'", "said to have all", right + DATA);
-    other_length("n-beyond", "ends within its header", "said to go beyond the end",
-                 right + DATA + 1);
-    other_length("n-most", "ends within its header", "said to have 1 MiB", MAX_HEADER);
-    other_length("n-above", "1048576 are the most", "said to have a byte more than 1 MiB",
+    const uint64_t length = sizeof(H(W "," B)) - 1;
+    other_length("n-plus-1", "", "a header length one too large", length + 1);
+    other_length("n-minus-1", "damaged header", "a header length one too small", length - 1);
+    other_length("n-to-the-end", "does not end with '}'", "a header length up to the end",
+                 length + DATA);
+    other_length("n-beyond", "ends within its header", "a header length beyond the end",
+                 length + DATA + 1);
+    other_length("n-max", "ends within its header", "a header length of 1 MiB", MAX_HEADER);
+    other_length("n-above", "1048576 are the most", "a header length of 1 MiB and a byte",
                  MAX_HEADER + 1);
-    other_length("n-ones", "are the most", "said to have 2^64 - 1 bytes", UINT64_MAX);
-    other_length("n-wraps", "are the most", "said to have 2^64 - 8 bytes", UINT64_MAX - 7);
-    other_length("n-backwards", "are the most", "a length of the other byte order",
-                 right << 56 | right >> 8 << 48);
+    other_length("n-ones", "are the most", "a header length of 2^64 - 1", UINT64_MAX);
+    other_length("n-wraps", "are the most", "a header length of 2^64 - 8", UINT64_MAX - 7);
+    other_length("n-backwards", "are the most", "a big-endian header length",
+                 length << 56 | length >> 8 << 48);
 }
 
-/* Good to the last byte that a header may have, and another thing altogether. */
+/* A header of maximum length, and files of other formats. */
 static void make_others(void)
 {
     static char header[MAX_HEADER + 1];
     memset(header, ' ', MAX_HEADER);
     memcpy(header, H(W "," B), sizeof(H(W "," B)) - 1);
     struct buffer file = make(header, MAX_HEADER, 0, PLAIN);
-    finish("header-most", GOOD, "", "a header of 1 MiB", &file);
+    finish("header-max", GOOD, "", "a header of 1 MiB", &file);
 
     memset(header, '[', 200000);
     memcpy(header, "{\"a\":", 5);

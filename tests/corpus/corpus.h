@@ -1,4 +1,4 @@
-/* corpus.h -- what the parts of mkcorpus share: bytes to files, and the list of what they are. */
+/* corpus.h -- for all parts of mkcorpus: building files from bytes, and listing them. */
 #ifndef CORPUS_H
 #define CORPUS_H
 
@@ -20,14 +20,14 @@ void save(const char *path, const struct buffer *buffer);
 void make_directory(const char *path);
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What the programs should make of a file. Unsupported: nothing is wrong with it, but it is
-   refused, and so the message says. */
+/* The expected verdict of the programs. UNSUPPORTED: the file is valid, but refused with a message that
+   says so. */
 #define GOOD "good"
 #define BAD "bad"
 #define UNSUPPORTED "unsupported"
 
-/* A line of the list. The message is a part of what should be said, "" where anything will do. */
-void tell(const char *kind, const char *path, const char *verdict, const char *message,
+/* Prints a line of the list. message: a part of the expected error message, "" if any will do. */
+void list(const char *kind, const char *path, const char *verdict, const char *message,
           const char *what);
 
 /* The image that all good images show, SIDE x SIDE, black and white, row by row. */

@@ -1,10 +1,10 @@
-/* mkcorpus.c -- writes files that are good, bad or unsupported, and says which are which:
+/* mkcorpus.c -- writes files that are good, bad or unsupported, and lists them:
 
-     mkcorpus               into the directories weights, idx, png and tables
-     mkcorpus KIND FILE N   what N blows of chance make of FILE: cut off, or a bit flipped
+     mkcorpus               writes into the directories weights, idx, png and tables
+     mkcorpus KIND FILE N   writes N damaged copies of FILE: truncated, or with a bit flipped
 
-   It prints a line for each file, with tabs between: the kind, which says what programs read it;
-   the path; the verdict that they should come to; a part of the message; what the file is. */
+   It prints a tab-separated line for each file: its kind, which says what programs read it; its path;
+   the expected verdict; a part of the expected message; a description. */
 #include "corpus.h"
 
 #include <errno.h>
@@ -91,11 +91,10 @@ char *text(const char *format, ...)
     return made;
 }
 
-void tell(const char *kind, const char *path, const char *verdict, const char *message,
+void list(const char *kind, const char *path, const char *verdict, const char *message,
           const char *what)
 {
-    /* No field is empty: a shell that reads the list would not see it. All messages have a
-       colon. */
+    /* The shell that reads the list would skip an empty field. Every message contains a colon. */
     printf("%s\t%s\t%s\t%s\t%s\n", kind, path, verdict, *message ? message : ":", what);
 }
 
@@ -127,13 +126,13 @@ static void make_damage(const char *kind, const char *path, unsigned long count)
         if (i % 4 == 0) {
             struct buffer part = {file.bytes, file.used * i / count, 0};
             save(name, &part);
-            tell(kind, name, BAD, "", text("%s, cut after %zu bytes", path, part.used));
+            list(kind, name, BAD, "", text("%s, truncated after %zu bytes", path, part.used));
         } else {
             size_t bit = bits * i / count + i % 8;
             file.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
             save(name, &file);
             file.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            tell(kind, name, BAD, "", text("%s, bit %zu flipped", path, bit));
+            list(kind, name, BAD, "", text("%s, bit %zu flipped", path, bit));
         }
         free(name);
     }
