@@ -7,6 +7,7 @@ AM_TESTS_ENVIRONMENT = \
 	srcdir='$(abs_top_srcdir)'; export srcdir; builddir='$(abs_top_builddir)'; export builddir; \
 	FMNN_MODELS='$(abs_top_srcdir)'/lib/models; export FMNN_MODELS; \
 	CC='$(CC)'; export CC; FM_CFLAGS='$(FM_CFLAGS)'; export FM_CFLAGS; \
+	PROGRAM_CPPFLAGS='$(program_cppflags)'; export PROGRAM_CPPFLAGS; \
 	LC_ALL=C; export LC_ALL; unset FMNN_DATA FMNN_KERNELS XDG_DATA_HOME;
 EXTRA_DIST += build-aux/tap-driver.sh
 
@@ -53,6 +54,13 @@ program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test 
 	tests/fm-predict.test tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test \
 	tests/pages.test tests/pipeline.test tests/search.test tests/notebook.test tests/anydata.test \
 	tests/streams.test tests/environment.test tests/corpus.test tests/faults.test
+# --- the house: which room includes which, and what the library shows
+program_tests += tests/rooms.test tests/wall.test
+EXTRA_DIST += tests/rooms.txt tests/expected/symbols.txt
+.PHONY: update-symbols
+update-symbols: lib/libfmnn.la
+	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/wall.test --print >tests/symbols.new
+	mv tests/symbols.new $(srcdir)/tests/expected/symbols.txt
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \

@@ -1,4 +1,5 @@
 /* activation.h -- activations, and their derivatives by the value that came out. */
+#include "base/internal.h"
 
 static inline vec activate(enum fm_activation activation, vec x)
 {

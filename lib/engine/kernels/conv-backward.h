@@ -2,6 +2,7 @@
 
    It is another convolution: the output's gradient, spread out by the stride and with zeros around
    it, under the kernel turned round, channels in and out exchanged. */
+#include "base/internal.h"
 
 /* x[0..lanes) through the activation of y[0..lanes), to where gradients lie. */
 static inline void store_back(float *to, const float *g, const float *y, size_t lanes,

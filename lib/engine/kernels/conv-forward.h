@@ -1,4 +1,5 @@
 /* affine.h -- convolution and dense layers: forward, and the gradient of their parameters. */
+#include "base/internal.h"
 
 /* Walks over the pixels of all images in order, (n, y, x), without a division a pixel. */
 struct walk {

@@ -5,6 +5,7 @@
    moments. A job has some inputs; their weights are in the cache when the gradient comes. It is
    summed up tile by tile, and meanwhile the optimizer does the tile before, and what it will want
    for the next panel is fetched. */
+#include "base/internal.h"
 
 /* A tile of the weights' gradient over some images: their inputs, and a panel of gradients of the
    outputs. Half the registers are enough for it, and the optimizer needs some, too. */

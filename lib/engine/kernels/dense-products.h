@@ -3,6 +3,7 @@
 
    The steps of small layers work on a block of images, so that several follow each other in one
    job; those of large ones share out the weights. */
+#include "base/internal.h"
 
 /* So many panels of the outputs, FM_PANELS_A_JOB at most, of images first .. first + count - 1,
    FM_ROWS at most. */

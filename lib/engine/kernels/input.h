@@ -1,4 +1,5 @@
 /* input.h -- where images come in: bytes to floats, and where they are not zero. */
+#include "base/internal.h"
 
 /* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same
    for all 256. */

@@ -1,4 +1,5 @@
 /* loss.h -- softmax, cross-entropy, and the gradient of the loss. */
+#include "base/internal.h"
 
 static float greatest(const float *row, size_t classes)
 {

@@ -1,4 +1,5 @@
 /* peak.h -- fused multiply-adds and nothing else: the yardstick of a profile. */
+#include "base/internal.h"
 
 /* Two for each lane and fma: as many chains, none of which waits for another, as fit into
    sixteen registers and hide the latency. They run towards 1. */

@@ -1,4 +1,5 @@
 /* pool.h -- pools of squares without overlap. Jobs: images. */
+#include "base/internal.h"
 
 static inline const float *pixel_at(const float *origin, const struct fm_place *place, size_t y,
                                     size_t x)

@@ -9,6 +9,7 @@
    in registers does not show in the bits. Groups keep the rounding errors of long sums down
    (100,352 terms in the largest layer of cnn), and while one is worked on its part of the panel
    stays in the first cache. */
+#include "base/internal.h"
 
 struct product {
     const float *a, *b;

@@ -3,6 +3,7 @@
 
    The optimizer waits for memory and for divisions, products for neither: so it can be handed its
    work vector by vector, in the midst of the next product. */
+#include "base/internal.h"
 
 /* Work of the optimizer that is due: gradient (left floats, a multiple of 16) for the weights w. */
 struct due {

@@ -3,6 +3,7 @@
    The rows of a are 32 elements of k apart at a constant distance, or the other way round for
    gradients, so that a tile needs no table of rows. What comes next is fetched while a tile is
    under way, two lines for each k. The order of summation is that of product.h. */
+#include "base/internal.h"
 
 #define STREAM_ROW(i)                                                                              \
     {                                                                                              \

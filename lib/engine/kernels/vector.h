@@ -7,6 +7,8 @@
 #ifndef FM_VECTOR_H
 #define FM_VECTOR_H
 
+#include "base/internal.h"
+
 #include <math.h>
 #include <string.h>
 

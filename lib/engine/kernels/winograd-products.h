@@ -10,6 +10,7 @@
    turned round. Points of images lie as (panel of channels, point, image, tile, 32), those of a
    product likewise but for a block of images, those of filters as (panel of outputs, point,
    input, 32), inputs rounded up to 32 with zeros. */
+#include "base/internal.h"
 
 /* Where the points of the first tile of the first of so many images lie in a panel. */
 static struct spots points_of_first(const struct fm_winograd *w, size_t images)

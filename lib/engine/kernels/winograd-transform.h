@@ -1,4 +1,5 @@
 /* transform.h -- small matrices on both sides of a tile of vectors, for winograd.h. */
+#include "base/internal.h"
 
 enum { POINTS = FM_MAX_POINTS * FM_MAX_POINTS };
 

@@ -1,5 +1,6 @@
 /* adam.h -- Adam's update of a vector of parameters w with gradients g and moments m, v:
    m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2); w -= m alpha / (sqrt(v) + epsilon). */
+#include "base/internal.h"
 
 static inline void update_adam(const struct fm_update *u, float *w, float *const slots[FM_SLOTS],
                                size_t at, vec g)

@@ -1,5 +1,6 @@
 /* sgd.h -- the update of a vector of parameters w with gradients g and velocities u:
    u = momentum u - lr g; w += u. */
+#include "base/internal.h"
 
 static inline void update_sgd(const struct fm_update *u, float *w, float *const slots[FM_SLOTS],
                               size_t at, vec g)
