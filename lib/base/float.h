@@ -54,6 +54,17 @@ static inline void fm_float_leave(fm_float_state before)
 }
 #endif
 
+/* Kahan's summation, which loses no digits over millions of terms. Begins with zeros. */
+struct fm_sum {
+    double value, excess; /* excess: how much too large rounding has made the value */
+};
+static inline void fm_sum_add(struct fm_sum *sum, double term)
+{
+    double corrected = term - sum->excess, value = sum->value + corrected;
+    sum->excess = (value - sum->value) - corrected;
+    sum->value = value;
+}
+
 /* The natural logarithm of a positive number. It uses only + - x /, so that every machine gives the
    same bits, which libm does not promise. Relative error below 1e-15. */
 double fm_log(double x);

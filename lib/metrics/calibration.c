@@ -1,11 +1,11 @@
 /* calibration.c -- calibration of predictions: accuracy and mean confidence in bins of confidence. */
-#include "base/internal.h"
+#include "base/float.h"
 
 #include <math.h>
 
 struct bin {
     uint64_t rows, correct;
-    double sum, lost; /* Kahan's sum of the confidences, and its compensation */
+    struct fm_sum confidence;
 };
 
 struct fmnn_calibration {
@@ -53,10 +53,7 @@ static size_t bin_of(const struct fmnn_calibration *c, double confidence)
 
 static void add(struct bin *bin, double confidence, bool correct, uint64_t count)
 {
-    double term = confidence * (double)count - bin->lost;
-    double sum = bin->sum + term;
-    bin->lost = (sum - bin->sum) - term;
-    bin->sum = sum;
+    fm_sum_add(&bin->confidence, confidence * (double)count);
     bin->rows += count;
     bin->correct += correct ? count : 0;
 }
@@ -83,7 +80,7 @@ static struct fmnn_bin describe(const struct bin *bin, double from, double to)
 {
     struct fmnn_bin b = {from, to, bin->rows, bin->correct, (double)NAN, (double)NAN};
     if (bin->rows) {
-        b.confidence = bin->sum / (double)bin->rows;
+        b.confidence = bin->confidence.value / (double)bin->rows;
         b.accuracy = (double)bin->correct / (double)bin->rows;
     }
     return b;
@@ -102,7 +99,7 @@ struct fmnn_bin fmnn_calibration_total(const struct fmnn_calibration *c)
 
 static double gap(const struct bin *bin)
 {
-    return bin->rows ? fabs((double)bin->correct - bin->sum) / (double)bin->rows : 0;
+    return bin->rows ? fabs((double)bin->correct - bin->confidence.value) / (double)bin->rows : 0;
 }
 
 double fmnn_calibration_error(const struct fmnn_calibration *c)

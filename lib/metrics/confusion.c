@@ -1,9 +1,8 @@
 /* confusion.c -- confusion matrices and the metrics computed from their counts.
 
    Contents: 1. Counting  2. Access  3. Fractions  4. Report  5. Pairs */
-#include "base/internal.h"
+#include "base/float.h"
 
-#include <float.h>
 #include <math.h>
 
 struct fmnn_confusion {
@@ -14,7 +13,7 @@ struct fmnn_confusion {
     size_t *label; /* of each class, ascending */
     bool *occurs;  /* by label: it is a class */
     uint64_t total, correct;
-    double loss, lost; /* Kahan's sum of the rows' cross-entropies, and its compensation */
+    struct fm_sum loss; /* of the cross-entropies of loss_count rows */
     uint64_t loss_count;
 };
 
@@ -125,15 +124,11 @@ int fmnn_confusion_add(struct fmnn_confusion *c, size_t truth, size_t predicted,
     return 0;
 }
 
-/* Kahan's summation: millions of rows lose no digits. */
 void fmnn_confusion_add_probability(struct fmnn_confusion *c, double probability, uint64_t count)
 {
     double eps = DBL_EPSILON;
     double clipped = fmin(fmax(probability, eps), 1 - eps);
-    double term = -log(clipped) * (double)count - c->lost;
-    double sum = c->loss + term;
-    c->lost = (sum - c->loss) - term;
-    c->loss = sum;
+    fm_sum_add(&c->loss, -log(clipped) * (double)count);
     c->loss_count += count;
 }
 
@@ -178,7 +173,7 @@ double fmnn_confusion_accuracy(const struct fmnn_confusion *c)
 
 double fmnn_confusion_cross_entropy(const struct fmnn_confusion *c)
 {
-    return c->loss_count ? c->loss / (double)c->loss_count : (double)NAN;
+    return c->loss_count ? c->loss.value / (double)c->loss_count : (double)NAN;
 }
 
 /* ---- 3. Fractions ---- */
