@@ -59,11 +59,7 @@ char *fm_format(struct fmnn_error *err, const char *format, ...)
 /* *product = a * b; false if it overflows. */
 bool fm_mul(size_t a, size_t b, size_t *product);
 
-/* unicode.c. The length in bytes of the UTF-8 character at the start of zero-terminated text, and
-   its code point; 0 if the bytes are not valid UTF-8. The terminating zero is a character of length
-   1. */
-size_t fm_utf8_next(const char *text, uint32_t *code);
-bool fm_is_utf8(const char *text);
+bool fm_is_utf8(const char *text); /* unicode.c */
 
 /* numbers.c. Text to number, independent of the locale. The whole text must be the number, without
    blanks. False if it is not one. */

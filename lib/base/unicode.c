@@ -10,7 +10,7 @@ static size_t length_by_first_byte(unsigned char first)
                                     : 0;
 }
 
-size_t fm_utf8_next(const char *text, uint32_t *code)
+size_t fmnn_utf8_next(const char *text, uint32_t *code)
 {
     static const uint32_t min[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *byte = (const unsigned char *)text;
@@ -32,6 +32,6 @@ bool fm_is_utf8(const char *text)
     uint32_t code;
     size_t n = 1;
     for (; *text && n; text += n)
-        n = fm_utf8_next(text, &code);
+        n = fmnn_utf8_next(text, &code);
     return n != 0;
 }

@@ -48,7 +48,7 @@ const char *fm_class_name_fault(const char *name, size_t length)
         return "the class name ends in a carriage return; lines must end in a line feed alone";
     while (*name) {
         uint32_t code;
-        size_t n = fm_utf8_next(name, &code);
+        size_t n = fmnn_utf8_next(name, &code);
         if (n == 0)
             return "the class name is not UTF-8";
         if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xfeff)

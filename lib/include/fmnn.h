@@ -68,6 +68,9 @@ struct fmnn_error {
 
 /* The word of the NULL-terminated list that is most like the given one, or NULL when none is. */
 FMNN_API const char *fmnn_suggest(const char *word, const char *const *known);
+/* The length in bytes of the UTF-8 character at the start of text, and its code point in *code; 0 if
+   the text does not start with valid UTF-8. The terminating zero is a character of length 1. */
+FMNN_API size_t fmnn_utf8_next(const char *text, uint32_t *code);
 
 /* ---- 2. Known data sets and class names ----------------------------------------------------- */
 
@@ -504,10 +507,10 @@ struct fmnn_calibration;
 enum { FMNN_CALIBRATION_MAX_BINS = 1000 }; /* at most */
 
 struct fmnn_bin {
-    double from, to;      /* confidence: above `from`, but for the first bin, and up to `to` */
+    double from, to;        /* confidence: above `from`, but for the first bin, and up to `to` */
     uint64_t rows, correct; /* how many there are, how many were predicted rightly */
-    double confidence;    /* the mean; NaN where there is no row, */
-    double accuracy;      /* and so is the share that is right */
+    double confidence;      /* the mean; NaN where there is no row, */
+    double accuracy;        /* and so is the share that is right */
 };
 
 FMNN_API struct fmnn_calibration *fmnn_calibration_new(size_t bins, struct fmnn_error *err);

@@ -1,20 +1,9 @@
-/* utf8.c -- text of others, which may be anything, made fit to be shown. */
+/* utf8.c -- makes text from elsewhere, which may contain anything, fit for terminals and images. */
 #include "common/common.h"
 
-static size_t utf8_length(unsigned char first)
-{
-    if (first < 0x80)
-        return 1;
-    if (first >= 0xc2 && first <= 0xdf)
-        return 2;
-    if (first >= 0xe0 && first <= 0xef)
-        return 3;
-    return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-}
-
-/* What no image and no terminal can show, or should: controls, what turns the direction of text,
-   and what XML forbids. */
-static bool printable(unsigned c)
+/* False for characters that images and terminals cannot or should not show: control characters,
+   changes of the direction of text, and what XML forbids. */
+static bool printable(uint32_t c)
 {
     return c >= 0x20 && !(c >= 0x7f && c < 0xa0) && c != 0xfffe && c != 0xffff && c != 0x2028 &&
            c != 0x2029 && !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069);
@@ -22,25 +11,12 @@ static bool printable(unsigned c)
 
 size_t text_next(const char *text, unsigned *character)
 {
-    static const unsigned min[] = {0, 0, 0x80, 0x800, 0x10000};
-    const unsigned char *s = (const unsigned char *)text;
-    if (!*s)
+    uint32_t code;
+    if (!*text)
         return 0;
-    size_t length = utf8_length(*s);
-    unsigned c = length < 2 ? *s : *s & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            length = 0;
-            break;
-        }
-        c = c << 6 | (s[i] & 0x3f);
-    }
-    if (length == 0 || c < min[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) {
-        *character = '?';
-        return 1;
-    }
-    *character = printable(c) ? c : '?';
-    return length;
+    size_t length = fmnn_utf8_next(text, &code);
+    *character = length && printable(code) ? code : '?';
+    return length ? length : 1;
 }
 
 void text_mask(char *text)
