@@ -8,7 +8,6 @@
      4. The two kinds of input  5. main */
 #include "common/common.h"
 
-#include <strings.h>
 #include <unistd.h>
 
 /* ---- 1. Options ---- */
@@ -243,13 +242,6 @@ static void predict_table(const struct arguments *a, struct batch *b, const char
     fmnn_table_close(table);
 }
 
-/* As in a table: letters of either case. */
-static bool is_png(const char *path)
-{
-    size_t length = strlen(path);
-    return length > 4 && !strcasecmp(path + length - 4, ".png");
-}
-
 static void predict_files(const struct arguments *a, struct batch *b, char **file, int count)
 {
     struct fmnn_error error;
@@ -277,9 +269,9 @@ int main(int argc, char **argv)
 {
     program_start(&program);
     struct arguments a = parse_arguments(argc, argv);
-    bool files = optind < argc && is_png(argv[optind]);
+    bool files = optind < argc && fmnn_image_format(argv[optind]);
     for (int i = optind; i < argc; i++)
-        if (is_png(argv[i]) != files)
+        if ((fmnn_image_format(argv[i]) != NULL) != files)
             usage_error("a table and PNG files cannot be predicted in one go");
     if (!files)
         at_most(argc, argv, 1);

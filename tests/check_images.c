@@ -1,4 +1,4 @@
-/* check_images.c -- images by name: rows of IDX files, PNG files, and names that name nothing. */
+/* check_images.c -- images by name: rows of IDX files, image files, and bad names. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -15,7 +15,7 @@ enum { H = 3, W = 5, BYTES = H * W };
 
 static struct fmnn_error error;
 
-/* Row r is full of r + base, its last pixel r + base + 1. */
+/* All pixels of row r are r + base, except the last one, r + base + 1. */
 static void make_idx(const char *path, size_t rows, size_t height, size_t width, unsigned base)
 {
     size_t size[3] = {rows, height, width}, n = height * width;
@@ -64,7 +64,7 @@ static void make_files(void)
     make_png("odd.PNG", 99);
 }
 
-static void reads(struct fmnn_images *images, const char *image, unsigned gray)
+static void check_image(struct fmnn_images *images, const char *image, unsigned gray)
 {
     uint8_t pixels[BYTES];
     size_t height, width;
@@ -92,39 +92,39 @@ START_TEST(rows_and_images)
     for (unsigned i = 0; i < 60; i++) {
         char name[32];
         snprintf(name, sizeof name, "train:%u", i);
-        reads(images, name, i);
+        check_image(images, name, i);
     }
-    reads(images, "test:9", 109);
-    reads(images, "train:0", 0);
-    reads(images, "train:007", 7);
-    reads(images, "data/train-images-idx3-ubyte:5", 5);
-    reads(images, "./data//train-images-idx3-ubyte:5", 5);
-    reads(images, "a:b:6", 56);
-    reads(images, "one.png", 77);
-    reads(images, "./one.png", 77);
-    reads(images, "a:3.png", 88);
-    reads(images, "odd.PNG", 99);
-    reads(images, "one.png", 77);
+    check_image(images, "test:9", 109);
+    check_image(images, "train:0", 0);
+    check_image(images, "train:007", 7);
+    check_image(images, "data/train-images-idx3-ubyte:5", 5);
+    check_image(images, "./data//train-images-idx3-ubyte:5", 5);
+    check_image(images, "a:b:6", 56);
+    check_image(images, "one.png", 77);
+    check_image(images, "./one.png", 77);
+    check_image(images, "a:3.png", 88);
+    check_image(images, "odd.PNG", 99);
+    check_image(images, "one.png", 77);
     fmnn_images_free(images);
     fmnn_images_free(NULL);
 }
 END_TEST
 
-/* An IDX file is opened once: it may be gone afterwards. */
+/* An IDX file is opened once, so it may be removed afterwards. */
 START_TEST(files_stay_open)
 {
     make_idx("gone", 3, H, W, 20);
     struct fmnn_images *images = fmnn_images_new(NULL, &error);
-    reads(images, "gone:2", 22);
+    check_image(images, "gone:2", 22);
     ck_assert_int_eq(unlink("gone"), 0);
-    reads(images, "a:b:0", 50);
-    reads(images, "gone:1", 21);
+    check_image(images, "a:b:0", 50);
+    check_image(images, "gone:1", 21);
     fmnn_images_free(images);
 }
 END_TEST
 
-/* More files than are kept open, in turn and at random. */
-START_TEST(many_files)
+/* More files than are kept open, in sequence and at random. */
+START_TEST(more_files_than_kept_open)
 {
     enum { FILES = 40 };
     char name[32];
@@ -132,7 +132,7 @@ START_TEST(many_files)
         snprintf(name, sizeof name, "many%u", i);
         make_idx(name, 2, H, W, i);
     }
-    struct rlimit usual, few; /* which those that stay open would soon reach */
+    struct rlimit usual, few; /* so few that keeping all files open would fail */
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &usual), 0);
     few = usual;
     few.rlim_cur = 64;
@@ -140,10 +140,10 @@ START_TEST(many_files)
     struct fmnn_images *images = fmnn_images_new(NULL, &error);
     for (unsigned i = 0; i < 3 * FILES; i++) {
         snprintf(name, sizeof name, "many%u:%u", i % FILES, i % 2);
-        reads(images, name, i % FILES + i % 2);
+        check_image(images, name, i % FILES + i % 2);
         unsigned other = i * 7 % FILES;
         snprintf(name, sizeof name, "many%u:0", other);
-        reads(images, name, other);
+        check_image(images, name, other);
     }
     fmnn_images_free(images);
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &usual), 0);
@@ -167,8 +167,8 @@ START_TEST(bad_names)
     char message[256];
     for (size_t i = 0; i < FM_COUNT(bad); i++) {
         snprintf(message, sizeof message,
-                 "'%s' names no image: that is train:N, test:N, FILE:N for row N of an IDX file, "
-                 "or a path that ends in .png",
+                 "'%s' is not the name of an image; expected train:N, test:N, FILE:N (row N of an "
+                 "IDX file) or an image file (.png)",
                  bad[i]);
         refused(images, bad[i], message);
     }
@@ -183,18 +183,21 @@ START_TEST(bad_names)
 }
 END_TEST
 
-START_TEST(what_is_not_there)
+START_TEST(missing_rows_and_files)
 {
     struct fmnn_images *images = fmnn_images_new("data", &error);
-    refused(images, "train:60", "train:60: data/train-images-idx3-ubyte has rows 0..59");
-    refused(images, "train:18446744073709551615",
-            "train:18446744073709551615: data/train-images-idx3-ubyte has rows 0..59");
+    refused(images, "train:60",
+            "train:60: no such row: the rows of data/train-images-idx3-ubyte are 0 to 59");
+    refused(
+        images, "train:18446744073709551615",
+        "train:18446744073709551615: no such row: the rows of data/train-images-idx3-ubyte are 0 "
+        "to 59");
     refused(images, "data/train-labels-idx1-ubyte:0",
             "data/train-labels-idx1-ubyte:0: data/train-labels-idx1-ubyte is a label file, not "
             "images");
-    refused(images, "wide:0", "wide:0: wide has images of 3x4097, more than 4096 in a direction");
-    refused(images, "tall:0", "tall:0: tall has images of 4097x1, more than 4096 in a direction");
-    refused(images, "flat:0", "flat:0: flat has rank 2; gray images have rank 3");
+    refused(images, "wide:0", "wide:0: wide has images of 3x4097; the maximum is 4096x4096");
+    refused(images, "tall:0", "tall:0: tall has images of 4097x1; the maximum is 4096x4096");
+    refused(images, "flat:0", "flat:0: flat has rank 2; expected 3, gray images");
     uint8_t pixels[BYTES];
     ck_assert_int_eq(fmnn_images_read(images, "train:1", H, W + 1, pixels, &error), -1);
     ck_assert_str_eq(error.message, "train:1: the image is 3x5, but 3x6 is needed");
@@ -203,7 +206,7 @@ START_TEST(what_is_not_there)
     refused(images, "none:0", "none[.gz]: No such file or directory");
     refused(images, "Train:0", "Train[.gz]: No such file or directory");
     refused(images, "none.png", "none.png: No such file or directory");
-    reads(images, "one.png", 77);
+    check_image(images, "one.png", 77);
     fmnn_images_free(images);
 
     images = fmnn_images_new("nowhere", &error);
@@ -212,14 +215,14 @@ START_TEST(what_is_not_there)
 
     images = fmnn_images_new(NULL, &error);
     refused(images, "train:0",
-            "train:0: there is no data directory: fm-fetch gets the data set, -d or FMNN_DATA name "
-            "where it is");
-    reads(images, "one.png", 77);
+            "train:0: no data directory: fetch the data set with fm-fetch, or name its directory "
+            "with -d or FMNN_DATA");
+    check_image(images, "one.png", 77);
     fmnn_images_free(images);
 }
 END_TEST
 
-START_TEST(another_size)
+START_TEST(wrong_size)
 {
     struct fmnn_images *images = fmnn_images_new("data", &error);
     uint8_t pixels[W * H];
@@ -232,7 +235,7 @@ START_TEST(another_size)
 }
 END_TEST
 
-static void directory_is(struct fmnn_images *images, const char *image, const char *wanted)
+static void check_directory(struct fmnn_images *images, const char *image, const char *wanted)
 {
     char *directory = fmnn_images_directory(images, image, &error);
     ck_assert_msg(directory != NULL, "%s", error.message);
@@ -240,25 +243,35 @@ static void directory_is(struct fmnn_images *images, const char *image, const ch
     free(directory);
 }
 
-START_TEST(directories)
+START_TEST(format_by_suffix)
+{
+    ck_assert_str_eq(fmnn_image_format("a/b.png"), "PNG");
+    ck_assert_str_eq(fmnn_image_format(".PnG"), "PNG");
+    ck_assert_ptr_null(fmnn_image_format("png"));
+    ck_assert_ptr_null(fmnn_image_format("a.png:1"));
+    ck_assert_ptr_null(fmnn_image_format(""));
+}
+END_TEST
+
+START_TEST(directories_of_images)
 {
     struct fmnn_images *images = fmnn_images_new("some/where/", &error);
-    directory_is(images, "train:0", "some/where");
-    directory_is(images, "test:1", "some/where");
-    directory_is(images, "file:1", ".");
-    directory_is(images, "./file:1", ".");
-    directory_is(images, "a/b/file:1", "a/b");
-    directory_is(images, "/file:1", "/");
-    directory_is(images, "//file:1", "/");
-    directory_is(images, "p/x.png", "p");
-    directory_is(images, "x.png", ".");
+    check_directory(images, "train:0", "some/where");
+    check_directory(images, "test:1", "some/where");
+    check_directory(images, "file:1", ".");
+    check_directory(images, "./file:1", ".");
+    check_directory(images, "a/b/file:1", "a/b");
+    check_directory(images, "/file:1", "/");
+    check_directory(images, "//file:1", "/");
+    check_directory(images, "p/x.png", "p");
+    check_directory(images, "x.png", ".");
     ck_assert_ptr_null(fmnn_images_directory(images, "nothing", &error));
     fmnn_images_free(images);
     images = fmnn_images_new(NULL, &error);
     ck_assert_ptr_null(fmnn_images_directory(images, "train:0", &error));
     fmnn_images_free(images);
     images = fmnn_images_new("", &error);
-    directory_is(images, "train:0", ".");
+    check_directory(images, "train:0", ".");
     fmnn_images_free(images);
 }
 END_TEST
@@ -268,11 +281,12 @@ int main(void)
     TCase *tcase = tcase_create("images");
     tcase_add_test(tcase, rows_and_images);
     tcase_add_test(tcase, files_stay_open);
-    tcase_add_test(tcase, many_files);
+    tcase_add_test(tcase, more_files_than_kept_open);
     tcase_add_test(tcase, bad_names);
-    tcase_add_test(tcase, what_is_not_there);
-    tcase_add_test(tcase, another_size);
-    tcase_add_test(tcase, directories);
+    tcase_add_test(tcase, missing_rows_and_files);
+    tcase_add_test(tcase, wrong_size);
+    tcase_add_test(tcase, format_by_suffix);
+    tcase_add_test(tcase, directories_of_images);
     tcase_add_checked_fixture(tcase, make_files, NULL);
     scratch_enter();
     int status = run_tests("images", tcase);

@@ -1,4 +1,4 @@
-/* check_png.c -- PNG files: the gray of every kind of pixel, and what has to be refused and how. */
+/* check_png.c -- PNG files: the gray values of every kind of pixel; bad files refused. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -14,8 +14,7 @@ static uint8_t luma(unsigned r, unsigned g, unsigned b)
     return (uint8_t)((299 * r + 587 * g + 114 * b + 500) / 1000);
 }
 
-/* ---- good images, written by libpng
- * ------------------------------------------------------------- */
+/* ---- good images, written by libpng ---- */
 
 enum { W = 13, H = 9 };
 
@@ -39,7 +38,7 @@ static unsigned to_8(unsigned value, int depth)
     return depth == 16 ? (value * 255 + 32895) >> 16 : value * (255u / ((1u << depth) - 1));
 }
 
-/* The gray that a pixel ought to have. */
+/* The gray value that a pixel must have. */
 static unsigned wanted(unsigned x, unsigned y, int type, int depth, bool transparent)
 {
     unsigned v[4];
@@ -105,7 +104,7 @@ static void put_png(const char *name, int type, int depth, bool interlaced, bool
                  interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     set_colours(png, info, type, depth, transparent);
-    png_set_gAMA(png, info, 1.0); /* to be ignored */
+    png_set_gAMA(png, info, 1.0); /* must be ignored */
     png_write_info(png, info);
     png_write_image(png, row);
     png_write_end(png, info);
@@ -113,7 +112,7 @@ static void put_png(const char *name, int type, int depth, bool interlaced, bool
     ck_assert_int_eq(fclose(stream), 0);
 }
 
-START_TEST(every_kind)
+START_TEST(every_kind_of_pixel)
 {
     int type = kinds[_i].type, depth = kinds[_i].depth;
     for (int way = 0; way < 4; way++) {
@@ -137,8 +136,7 @@ START_TEST(every_kind)
 }
 END_TEST
 
-/* ---- images made by hand
- * ------------------------------------------------------------------------ */
+/* ---- images made by hand ---- */
 
 static uint8_t file[1 << 21];
 static size_t used;
@@ -189,7 +187,7 @@ static void ihdr(size_t width, size_t height, unsigned depth, unsigned type, uns
     chunk("IHDR", b, sizeof b);
 }
 
-/* The data of a 4 x 3 image of 8 bits, filter byte first in each row, as zlib has it. */
+/* The compressed data of a 4 x 3 image of 8 bits; each row begins with a filter byte. */
 static uint8_t packed[256];
 static size_t packed_bytes;
 
@@ -251,7 +249,7 @@ static void refused(const char *what, const char *fragment)
     ck_assert_int_eq(fmnn_png_read("hand.png", &height, &width, &pixels, NULL), -1);
 }
 
-START_TEST(by_hand)
+START_TEST(good_chunks)
 {
     gray_start();
     idat_end();
@@ -294,8 +292,8 @@ START_TEST(by_hand)
 }
 END_TEST
 
-/* What is in chunks that are passed over is never inflated, so it is neither a bomb nor damage. */
-START_TEST(bombs_in_text)
+/* The content of ignored chunks is never inflated, so it is neither a bomb nor damage. */
+START_TEST(ignored_chunks_never_inflated)
 {
     static uint8_t zeros[8 << 20], bomb[16384] = "name";
     uLongf room = sizeof bomb - 6;
@@ -314,7 +312,7 @@ START_TEST(bombs_in_text)
 }
 END_TEST
 
-START_TEST(truncated)
+START_TEST(truncated_anywhere)
 {
     gray_start();
     idat_end();
@@ -330,8 +328,8 @@ START_TEST(truncated)
 }
 END_TEST
 
-/* Every bit of an image matters, but the length of chunks may happen to reach beyond the end. */
-START_TEST(any_bit)
+/* Every bit of an image matters. A flipped bit in a chunk's length may make the file end early. */
+START_TEST(any_bit_flipped)
 {
     gray_start();
     chunk("tEXt", "a\0b", 3);
@@ -406,7 +404,7 @@ START_TEST(bad_first_chunks)
     chunk("tEXt", "a\0b", 3);
     ihdr(4, 3, 8, 0, 0, 0, 0);
     idat_end();
-    refused("IHDR not first", "its first chunk is not IHDR");
+    refused("IHDR not first", "the first chunk is not IHDR");
 }
 END_TEST
 
@@ -559,7 +557,7 @@ START_TEST(bad_data)
 }
 END_TEST
 
-START_TEST(not_a_file)
+START_TEST(unreadable_files)
 {
     static const struct {
         const char *path, *fragment;
@@ -581,17 +579,17 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("png");
-    tcase_add_loop_test(tcase, every_kind, 0, FM_COUNT(kinds));
-    tcase_add_test(tcase, by_hand);
-    tcase_add_test(tcase, bombs_in_text);
-    tcase_add_test(tcase, truncated);
-    tcase_add_test(tcase, any_bit);
+    tcase_add_loop_test(tcase, every_kind_of_pixel, 0, FM_COUNT(kinds));
+    tcase_add_test(tcase, good_chunks);
+    tcase_add_test(tcase, ignored_chunks_never_inflated);
+    tcase_add_test(tcase, truncated_anywhere);
+    tcase_add_test(tcase, any_bit_flipped);
     tcase_add_test(tcase, bad_headers);
     tcase_add_test(tcase, bad_first_chunks);
     tcase_add_test(tcase, bad_chunks);
     tcase_add_test(tcase, bad_palettes);
     tcase_add_test(tcase, bad_data);
-    tcase_add_test(tcase, not_a_file);
+    tcase_add_test(tcase, unreadable_files);
     scratch_enter();
     int status = run_tests("png", tcase);
     scratch_leave();

@@ -1,38 +1,39 @@
-/* images.c -- images by name: "train:N" and "test:N", "PATH:N", and paths of PNG files. */
-#include "data/idx.h"
-
+/* images.c -- images by name: "train:N" and "test:N", "PATH:N", and paths of image files. */
 #include <stdio.h>
-#include <strings.h>
+
+#include "data/idx.h"
+#include "data/image-formats.h"
 
 enum {
     MAX_OPEN = 32, /* IDX files */
     MAX_NAME = 4096,
 };
 
-/* Where an image lies: in a row of an IDX file, or in a PNG file of its own. */
-struct place {
+/* An image's name, parsed: a row of an IDX file, or an image file. */
+struct location {
     const char *image;
-    size_t path_length; /* of the name before its last colon; 0: a PNG file */
+    const struct fm_image_format *format; /* of an image file; NULL: a row of an IDX file */
+    size_t path_length;                   /* of the part before the last colon */
     uint64_t row;
 };
 
 struct file {
-    char *name; /* what stands before the colon: "train", a path */
+    char *name; /* the part before the colon: "train", or a path */
     size_t name_length;
     struct fmnn_idx *idx;
     size_t rows, height, width;
-    uint64_t used; /* the greater, the later */
+    uint64_t used; /* the clock at the last use */
 };
 
 struct fmnn_images {
     char *data_directory; /* or NULL */
     struct file file[MAX_OPEN];
-    size_t count, last; /* the file used last: rows of one file follow each other */
+    size_t count, last; /* last: the file used last, where the next row most likely is */
     uint64_t clock;
-    /* The last PNG image: who asks for its size asks for its pixels next. */
-    char *png_path;
-    size_t png_height, png_width;
-    uint8_t *png_pixels;
+    /* The last image file, because a caller asks first for its size, then for its pixels. */
+    char *path;
+    size_t height, width;
+    uint8_t *pixels;
 };
 
 struct fmnn_images *fmnn_images_new(const char *data_directory, struct fmnn_error *err)
@@ -61,60 +62,62 @@ void fmnn_images_free(struct fmnn_images *images)
         return;
     for (size_t i = 0; i < images->count; i++)
         close_file(&images->file[i]);
-    free(images->png_path);
-    free(images->png_pixels);
+    free(images->path);
+    free(images->pixels);
     free(images->data_directory);
     free(images);
 }
 
 /* ---- names ---- */
 
-static bool is_png(const char *image, size_t length)
+static int no_image(const char *image, struct fmnn_error *err)
 {
-    return length >= 4 && !strcasecmp(image + length - 4, ".png");
+    char suffixes[64];
+    return fm_fail(err, FMNN_DATA,
+                   "'%.300s' is not the name of an image; expected train:N, test:N, FILE:N (row N "
+                   "of an IDX file) or an image file (%s)",
+                   image, fm_image_suffixes(suffixes, sizeof suffixes));
 }
 
-static int find_place(const char *image, struct place *place, struct fmnn_error *err)
+static int parse_name(const char *image, struct location *at, struct fmnn_error *err)
 {
     size_t length = strlen(image);
-    place->image = image;
-    place->path_length = 0;
+    *at = (struct location){.image = image};
     if (length == 0)
         return fm_fail(err, FMNN_DATA, "the name of the image is empty");
     if (length > MAX_NAME)
         return fm_fail(err, FMNN_DATA, "%.40s...: the name of the image is too long (%zu bytes)",
                        image, length);
-    if (is_png(image, length))
+    at->format = fm_image_format(image);
+    if (at->format)
         return 0;
     const char *colon = strrchr(image, ':');
-    if (!colon || colon == image || !fm_parse_unsigned(colon + 1, UINT64_MAX, &place->row))
-        return fm_fail(err, FMNN_DATA,
-                       "'%.300s' names no image: that is train:N, test:N, FILE:N for row N of an "
-                       "IDX file, or a path that ends in .png",
-                       image);
-    place->path_length = (size_t)(colon - image);
+    if (!colon || colon == image || !fm_parse_unsigned(colon + 1, UINT64_MAX, &at->row))
+        return no_image(image, err);
+    at->path_length = (size_t)(colon - image);
     return 0;
 }
 
-static bool is_word(const struct place *place, const char *word)
+static bool is_word(const struct location *at, const char *word)
 {
-    return place->path_length == strlen(word) && !memcmp(place->image, word, place->path_length);
+    return at->path_length == strlen(word) && !memcmp(at->image, word, at->path_length);
 }
 
 /* The path of the IDX file, malloc'ed. */
-static char *idx_path(const struct fmnn_images *images, const struct place *place,
+static char *idx_path(const struct fmnn_images *images, const struct location *at,
                       struct fmnn_error *err)
 {
-    bool train = is_word(place, "train");
-    if (!train && !is_word(place, "test"))
-        return fm_format(err, "%.*s", (int)place->path_length, place->image);
+    bool train = is_word(at, "train");
+    if (!train && !is_word(at, "test"))
+        return fm_format(err, "%.*s", (int)at->path_length, at->image);
     if (images->data_directory)
         return fm_format(err, "%s/%s-images-idx3-ubyte", images->data_directory,
                          train ? "train" : "t10k");
-    fm_fail(err, FMNN_DATA,
-            "%.300s: there is no data directory: fm-fetch gets the data set, -d or FMNN_DATA name "
-            "where it is",
-            place->image);
+    fm_fail(
+        err, FMNN_DATA,
+        "%.300s: no data directory: fetch the data set with fm-fetch, or name its directory with "
+        "-d or FMNN_DATA",
+        at->image);
     return NULL;
 }
 
@@ -127,38 +130,36 @@ static int check_images(const char *image, struct file *file, struct fmnn_error 
     if (rank == 1)
         return fm_fail(err, FMNN_DATA, "%.300s: %.300s is a label file, not images", image, path);
     if (rank != 3)
-        return fm_fail(err, FMNN_DATA, "%.300s: %.300s has rank %u; gray images have rank 3", image,
+        return fm_fail(err, FMNN_DATA, "%.300s: %.300s has rank %u; expected 3, gray images", image,
                        path, rank);
     file->rows = fmnn_idx_size(file->idx, 0);
     file->height = fmnn_idx_size(file->idx, 1);
     file->width = fmnn_idx_size(file->idx, 2);
     if (file->height > FMNN_MAX_SIDE || file->width > FMNN_MAX_SIDE)
-        return fm_fail(err, FMNN_DATA,
-                       "%.300s: %.300s has images of %zux%zu, more than %d in a direction", image,
-                       path, file->height, file->width, FMNN_MAX_SIDE);
+        return fm_fail(err, FMNN_DATA, "%.300s: %.300s has images of %zux%zu; the maximum is %dx%d",
+                       image, path, file->height, file->width, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
     return 0;
 }
 
-static int open_file(const struct fmnn_images *images, const struct place *place, struct file *file,
+static int open_file(const struct fmnn_images *images, const struct location *at, struct file *file,
                      struct fmnn_error *err)
 {
-    char *path = idx_path(images, place, err);
+    char *path = idx_path(images, at, err);
     if (!path)
         return -1;
-    file->name_length = place->path_length;
-    file->name = fm_format(err, "%.*s", (int)place->path_length, place->image);
+    file->name_length = at->path_length;
+    file->name = fm_format(err, "%.*s", (int)at->path_length, at->image);
     file->idx = file->name ? fm_idx_open_forward(path, err) : NULL;
     free(path);
-    return file->idx ? check_images(place->image, file, err) : -1;
+    return file->idx ? check_images(at->image, file, err) : -1;
 }
 
-static bool is_file(const struct file *file, const struct place *place)
+static bool is_file(const struct file *file, const struct location *at)
 {
-    return file->name_length == place->path_length &&
-           !memcmp(file->name, place->image, place->path_length);
+    return file->name_length == at->path_length && !memcmp(file->name, at->image, at->path_length);
 }
 
-/* An empty slot; where all are taken, that of the file not used for longest. */
+/* An empty slot; if there is none, closes the least recently used file. */
 static size_t free_slot(struct fmnn_images *images)
 {
     if (images->count < MAX_OPEN)
@@ -171,16 +172,16 @@ static size_t free_slot(struct fmnn_images *images)
     return oldest;
 }
 
-static struct file *find_file(struct fmnn_images *images, const struct place *place,
+static struct file *find_file(struct fmnn_images *images, const struct location *at,
                               struct fmnn_error *err)
 {
     size_t i = images->last;
-    if (i >= images->count || !is_file(&images->file[i], place))
-        for (i = 0; i < images->count && !is_file(&images->file[i], place);)
+    if (i >= images->count || !is_file(&images->file[i], at))
+        for (i = 0; i < images->count && !is_file(&images->file[i], at);)
             i++;
     if (i == images->count) {
         struct file file = {0};
-        if (open_file(images, place, &file, err) != 0) {
+        if (open_file(images, at, &file, err) != 0) {
             close_file(&file);
             return NULL;
         }
@@ -192,53 +193,53 @@ static struct file *find_file(struct fmnn_images *images, const struct place *pl
     return &images->file[i];
 }
 
-/* The file, its row checked. */
-static struct file *find_row(struct fmnn_images *images, const struct place *place,
+/* Opens the file and checks that it has the row. */
+static struct file *find_row(struct fmnn_images *images, const struct location *at,
                              struct fmnn_error *err)
 {
-    struct file *file = find_file(images, place, err);
-    if (!file || place->row < file->rows)
+    struct file *file = find_file(images, at, err);
+    if (!file || at->row < file->rows)
         return file;
-    fm_fail(err, FMNN_DATA, "%.300s: %.300s has rows 0..%zu", place->image,
+    fm_fail(err, FMNN_DATA, "%.300s: no such row: the rows of %.300s are 0 to %zu", at->image,
             fmnn_idx_path(file->idx), file->rows - 1);
     return NULL;
 }
 
-/* ---- PNG files ---- */
+/* ---- image files ---- */
 
-static int load_png(struct fmnn_images *images, const char *path, struct fmnn_error *err)
+static int load_file(struct fmnn_images *images, const struct location *at, struct fmnn_error *err)
 {
-    if (images->png_path && !strcmp(images->png_path, path))
+    if (images->path && !strcmp(images->path, at->image))
         return 0;
-    free(images->png_path);
-    free(images->png_pixels);
-    images->png_pixels = NULL;
-    images->png_path = fm_strdup(path, err);
-    if (images->png_path &&
-        fmnn_png_read(path, &images->png_height, &images->png_width, &images->png_pixels, err) == 0)
+    free(images->path);
+    free(images->pixels);
+    images->pixels = NULL;
+    images->path = fm_strdup(at->image, err);
+    if (images->path &&
+        at->format->read(at->image, &images->height, &images->width, &images->pixels, err) == 0)
         return 0;
-    free(images->png_path);
-    images->png_path = NULL;
+    free(images->path);
+    images->path = NULL;
     return -1;
 }
 
 /* ---- images ---- */
 
-/* Finds the image and its size; *file is NULL for a PNG. */
-static int locate(struct fmnn_images *images, const char *image, struct place *place,
+/* Finds an image and its size; *file is NULL if it is an image file. */
+static int locate(struct fmnn_images *images, const char *image, struct location *at,
                   struct file **file, size_t *height, size_t *width, struct fmnn_error *err)
 {
     *file = NULL;
-    if (find_place(image, place, err) != 0)
+    if (parse_name(image, at, err) != 0)
         return -1;
-    if (place->path_length == 0) {
-        if (load_png(images, image, err) != 0)
+    if (at->format) {
+        if (load_file(images, at, err) != 0)
             return -1;
-        *height = images->png_height;
-        *width = images->png_width;
+        *height = images->height;
+        *width = images->width;
         return 0;
     }
-    *file = find_row(images, place, err);
+    *file = find_row(images, at, err);
     if (!*file)
         return -1;
     *height = (*file)->height;
@@ -249,41 +250,41 @@ static int locate(struct fmnn_images *images, const char *image, struct place *p
 int fmnn_images_size(struct fmnn_images *images, const char *image, size_t *height, size_t *width,
                      struct fmnn_error *err)
 {
-    struct place place;
+    struct location at;
     struct file *file;
-    return locate(images, image, &place, &file, height, width, err);
+    return locate(images, image, &at, &file, height, width, err);
 }
 
 int fmnn_images_read(struct fmnn_images *images, const char *image, size_t height, size_t width,
                      uint8_t *pixels, struct fmnn_error *err)
 {
-    struct place place;
+    struct location at;
     struct file *file;
     size_t h, w;
-    if (locate(images, image, &place, &file, &h, &w, err) != 0)
+    if (locate(images, image, &at, &file, &h, &w, err) != 0)
         return -1;
     if (h != height || w != width)
         return fm_fail(err, FMNN_DATA, "%.300s: the image is %zux%zu, but %zux%zu is needed", image,
                        h, w, height, width);
     if (file)
-        return fmnn_idx_read(file->idx, (size_t)place.row, 1, pixels, err);
-    memcpy(pixels, images->png_pixels, height * width);
+        return fmnn_idx_read(file->idx, (size_t)at.row, 1, pixels, err);
+    memcpy(pixels, images->pixels, height * width);
     return 0;
 }
 
 char *fmnn_images_directory(struct fmnn_images *images, const char *image, struct fmnn_error *err)
 {
-    struct place place;
-    if (find_place(image, &place, err) != 0)
+    struct location at;
+    if (parse_name(image, &at, err) != 0)
         return NULL;
-    char *path = place.path_length ? idx_path(images, &place, err) : fm_strdup(image, err);
+    char *path = at.format ? fm_strdup(image, err) : idx_path(images, &at, err);
     if (!path)
         return NULL;
     char *slash = strrchr(path, '/');
     while (slash && slash > path && slash[-1] == '/')
         slash--;
     if (!slash)
-        strcpy(path, "."); /* a name has a byte at least, so there is room */
+        strcpy(path, "."); /* the name has at least one byte, so there is room */
     else
         slash[slash == path] = 0;
     return path;

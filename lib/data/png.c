@@ -1,8 +1,8 @@
-/* png.c -- PNG files to gray bytes.
+/* png.c -- reads PNG files as gray bytes.
 
-   libpng's row interface, with everything it need not do switched off: no chunk beyond IHDR, PLTE,
-   tRNS, IDAT and IEND is looked into, and nothing is done about gamma. What it merely warns about
-   by default (a wrong checksum in a chunk that is passed over, too much data) is damage here. */
+   Uses libpng's row interface with everything unnecessary switched off: only the chunks IHDR, PLTE,
+   tRNS, IDAT and IEND are read, and gamma is ignored. Faults about which libpng only warns by
+   default (a wrong checksum in an ignored chunk, too much data) are errors here. */
 #include "base/internal.h"
 
 #include <errno.h>
@@ -10,26 +10,25 @@
 
 enum { SIGNATURE = 8, TAIL = 16 /* bytes */ };
 
-/* Everything that has to outlive a longjmp is here, none of it in a local variable of decode(). */
+/* All state that must survive a longjmp(); decode() has no local variables. */
 struct reader {
     const char *path;
     FILE *stream;
     png_structp png;
     png_infop info;
-    uint8_t *pixels; /* of `channels` bytes, then of one */
+    uint8_t *pixels; /* (height,width,channels), then (height,width) */
     png_bytep *rows;
     size_t height, width, channels;
     bool begun, whole;    /* the first chunk was seen; all rows were read */
-    size_t beyond;        /* bytes of IDAT after that */
-    uint8_t palette[256]; /* gray of each entry */
+    size_t beyond;        /* bytes of IDAT chunks after the last row */
+    uint8_t palette[256]; /* the gray value of each entry */
     unsigned palette_count;
     struct fmnn_error *err;
     char warning[128];
-    bool starved; /* libpng was refused memory, which it does not tell apart from damage */
+    bool starved; /* an allocation failed, which libpng reports as damage */
 };
 
-/* ---- what libpng calls
- * ---------------------------------------------------------------------------- */
+/* ---- callbacks of libpng ---- */
 
 static png_voidp give_memory(png_structp png, png_alloc_size_t size)
 {
@@ -45,7 +44,7 @@ static void note_warning(png_structp png, png_const_charp text)
     snprintf(reader->warning, sizeof reader->warning, "%s", text);
 }
 
-/* libpng warns of the reason first where its error says only "Invalid IHDR data". */
+/* The error may say only "Invalid IHDR data"; libpng's warning before it has the reason. */
 static void raise_error(png_structp png, png_const_charp text)
 {
     const struct reader *reader = png_get_error_ptr(png);
@@ -62,13 +61,13 @@ static void raise_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-/* Of the head of a chunk, length and name. What libpng lets pass: a chunk that is passed over
-   before IHDR, and more data after those of all rows. Where IDATs are tiny, the end of the
-   compressed data and their checksum may still come in some of them. */
-static void look_at_chunk(struct reader *reader, const uint8_t head[8])
+/* Checks the length and name of a chunk, because libpng accepts an ignored chunk before IHDR, and IDAT
+   chunks after the last row. If IDATs are tiny, some of them may still contain the end of the
+   compressed data and its checksum, TAIL bytes at most. */
+static void check_chunk(struct reader *reader, const uint8_t head[8])
 {
     if (!reader->begun && head[4] & 0x20)
-        png_error(reader->png, "its first chunk is not IHDR");
+        png_error(reader->png, "the first chunk is not IHDR");
     if (reader->whole && !memcmp(head + 4, "IDAT", 4))
         reader->beyond += png_get_uint_32(head);
     if (reader->beyond > TAIL)
@@ -81,7 +80,7 @@ static void give_bytes(png_structp png, png_bytep bytes, size_t count)
     struct reader *reader = png_get_io_ptr(png);
     if (fread(bytes, 1, count, reader->stream) == count) {
         if (count == 8 && png_get_io_state(png) == (PNG_IO_READING | PNG_IO_CHUNK_HDR))
-            look_at_chunk(reader, bytes);
+            check_chunk(reader, bytes);
         return;
     }
     if (ferror(reader->stream))
@@ -91,20 +90,19 @@ static void give_bytes(png_structp png, png_bytep bytes, size_t count)
     png_longjmp(png, 1);
 }
 
-/* ---- one image
- * ---------------------------------------------------------------------------------- */
+/* ---- one image ---- */
 
 static void set_limits(png_structp png)
 {
     png_set_user_limits(png, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
     png_set_chunk_malloc_max(png, 1 << 20);
-    png_set_chunk_cache_max(png, 1); /* none: 0 would mean no limit */
+    png_set_chunk_cache_max(png, 1); /* no chunk; 0 would mean no limit */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_set_benign_errors(png, 0);
 }
 
-/* Rec. 601 in integers, rounded. */
+/* The luma of Rec. 601, by integers, rounded. */
 static uint8_t luma(unsigned red, unsigned green, unsigned blue)
 {
     return (uint8_t)((299 * red + 587 * green + 114 * blue + 500) / 1000);
@@ -121,7 +119,7 @@ static void read_palette(struct reader *reader)
     png_bytep alpha = NULL;
     int count = 0, alphas = 0;
     bool some = png_get_PLTE(reader->png, reader->info, &color, &count) != 0;
-    if (!some || count < 1 || count > 256)    /* no test: libpng saw to it */
+    if (!some || count < 1 || count > 256)    /* no test: libpng checks it */
         png_error(reader->png, "no palette"); /* no test: likewise */
     png_get_tRNS(reader->png, reader->info, &alpha, &alphas, NULL);
     for (int i = 0; i < count; i++)
@@ -130,8 +128,8 @@ static void read_palette(struct reader *reader)
     reader->palette_count = (unsigned)count;
 }
 
-/* 8 bits a channel: gray, gray and alpha, colour, colour and alpha, or the palette's indices. The
-   palette is not left to libpng, which takes indices beyond its end for black. */
+/* Lets libpng deliver 8 bits a channel: gray, gray and alpha, colour, colour and alpha, or indices of
+   the palette. libpng does not apply the palette, because it reads an index beyond the end as black. */
 static void set_transformations(struct reader *reader)
 {
     png_structp png = reader->png;
@@ -159,9 +157,9 @@ static void make_room(struct reader *reader)
     reader->height = png_get_image_height(png, reader->info);
     reader->width = png_get_image_width(png, reader->info);
     reader->channels = png_get_channels(png, reader->info);
-    if (!fm_mul(reader->width, reader->channels, &row) ||         /* no test: libpng saw to it */
-        row != png_get_rowbytes(png, reader->info))               /* no test: likewise */
-        png_error(png, "rows of a length that was not foreseen"); /* no test: libpng saw to it */
+    if (!fm_mul(reader->width, reader->channels, &row) || /* no test: libpng checks it */
+        row != png_get_rowbytes(png, reader->info))       /* no test: likewise */
+        png_error(png, "unexpected length of a row");     /* no test: libpng checks it */
     reader->pixels = fm_alloc(reader->height, row, reader->err);
     reader->rows = fm_alloc(reader->height, sizeof *reader->rows, reader->err);
     if (!reader->pixels || !reader->rows)
@@ -170,7 +168,7 @@ static void make_room(struct reader *reader)
         reader->rows[y] = reader->pixels + y * row;
 }
 
-/* Everything that may longjmp happens here; 0 when it did not. */
+/* Everything that may call longjmp() happens here. */
 static int decode(struct reader *reader)
 {
     if (setjmp(png_jmpbuf(reader->png)))
@@ -183,11 +181,11 @@ static int decode(struct reader *reader)
     make_room(reader);
     png_read_image(reader->png, reader->rows);
     reader->whole = true;
-    png_read_end(reader->png, reader->info); /* or damage after the last row would go unseen */
+    png_read_end(reader->png, reader->info); /* finds damage after the last row */
     return 0;
 }
 
-/* In place: a gray byte never comes to lie behind the pixel that it is made of. */
+/* Works in place, because no gray byte lies behind the pixel that it comes from. */
 static int make_gray(struct reader *reader)
 {
     uint8_t *gray = reader->pixels;
@@ -237,8 +235,8 @@ static int read_stream(struct reader *reader)
     reader->info = reader->png ? png_create_info_struct(reader->png) : NULL;
     int status = reader->info ? decode(reader)
                               : fm_fail(reader->err, FMNN_MEMORY,
-                                        "%s: out of memory, or another "
-                                        "libpng than fmnn was built for",
+                                        "%s: out of memory, or libpng "
+                                        "differs from the one fmnn was built with",
                                         reader->path);
     png_destroy_read_struct(&reader->png, &reader->info, NULL);
     return status < 0 ? -1 : make_gray(reader);

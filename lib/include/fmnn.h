@@ -151,6 +151,10 @@ FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, con
 FMNN_API int fmnn_png_read(const char *path, size_t *height, size_t *width, uint8_t **pixels,
                            struct fmnn_error *err);
 
+/* The format of an image file by the suffix of its name, such as "PNG"; NULL if the name has no suffix
+   of a known format. */
+FMNN_API const char *fmnn_image_format(const char *path);
+
 /* ---- 5. Images by name -------------------------------------------------------------------- */
 
 /* Opens what the `image` fields of tables name, and keeps it open: "train:N" or "test:N" (row N,

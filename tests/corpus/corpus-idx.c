@@ -100,7 +100,7 @@ static const struct row {
      IDX(8, 3, UINT32_MAX, UINT32_MAX, UINT32_MAX), 16, 32, false},
     {"0-of-2-to-64", BAD, "the sizes in the IDX header are too large", NULL,
      "a product that is 0 modulo 2^64", IDX(8, 4, 65536, 65536, 65536, 65536), 20, 0, false},
-    {"large-images", UNSUPPORTED, "more than 4096", NULL, "images of 5000 x 1",
+    {"large-images", UNSUPPORTED, "has images of 5000x1", NULL, "images of 5000 x 1",
      IDX(8, 3, 2, 5000, 1), 16, 10000, false},
     {"no-data", BAD, "truncated: 16 bytes, but the IDX header requires 48", "truncated: 0 bytes",
      "no data", IDX(8, 3, 2, 4, 4), 16, 0, false},
@@ -348,7 +348,7 @@ static void make_bombs(void)
     } bombs[] = {
         {"gz-bomb", "too long: more than the 32", "1 GB in gzip instead of 32 bytes",
          IDX(8, 3, COUNT, SIDE, SIDE)},
-        {"gz-bomb-wide", "more than 4096 in a direction", "1 GB in gzip as one image",
+        {"gz-bomb-wide", "has images of 32768x32768", "1 GB in gzip as one image",
          IDX(8, 3, 1, 32768, 32768)},
         {"gz-bomb-4", "rank 4", "1 GB in gzip as one image in colour",
          IDX(8, 4, 1, 16384, 16384, 4)},

@@ -203,7 +203,7 @@ static const struct {
     {"signature", BAD, "truncated", "a signature alone", "", NULL, NULL, 0},
     {"no-ihdr", BAD, "Missing IHDR", "no IHDR", "DE", NULL, NULL, 0},
     {"two-ihdr", BAD, "IHDR: out of place", "two IHDR", "HHDE", NULL, NULL, 0},
-    {"late-ihdr", BAD, "its first chunk is not IHDR", "IHDR after a text", "+HDE", "tEXt", "a\0b",
+    {"late-ihdr", BAD, "the first chunk is not IHDR", "IHDR after a text", "+HDE", "tEXt", "a\0b",
      3},
     {"short-ihdr", BAD, "IHDR: ", "an IHDR of 12 bytes", "+DE", "IHDR", "\0\0\0\4\0\0\0\4\10\0\0\0",
      12},

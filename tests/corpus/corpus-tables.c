@@ -45,7 +45,7 @@ static const struct {
      S "nothing.png\t0\ttest\n"},
     {"predict", "p-no-name", BAD, ":2: the name of the image is empty", "a name of no bytes",
      S "\t0\ttest\n"},
-    {"predict", "p-no-colon", BAD, ":2: 'abc' names no image", "a name that is no image",
+    {"predict", "p-no-colon", BAD, ":2: 'abc' is not the name of an image", "a name that is no image",
      S "abc\t0\ttest\n"},
     {"predict", "p-bad-idx", BAD, ":3: ", "an image from a bad file",
      S P ":0\t0\ttest\nidx/type-07/train-images-idx3-ubyte:0\t0\ttest\n"},
