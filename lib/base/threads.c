@@ -172,6 +172,7 @@ static void add_helpers(struct fm_team *team, unsigned count)
 struct fm_team *fm_team_new(unsigned threads, struct fmnn_error *err)
 {
     enum { SPINS = 4000 }; /* tens of microseconds: longer than a short round */
+    assert(threads >= 1 && threads <= FM_MAX_THREADS);
     struct fm_team *team = fm_alloc_aligned(1, sizeof *team, err);
     if (!team)
         return NULL;

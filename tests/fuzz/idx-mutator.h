@@ -5,9 +5,9 @@
 #include "data/idx.h"
 #include "fuzz.h"
 
-/* Read onward, a file gives the same rows, or it fails, at the last row if not before. all is NULL
-   where the file was refused. */
-static inline void read_onward(const uint8_t *all)
+/* Opened to be read forward, a file gives the same rows as `all`. If all is NULL, the file was refused,
+   and reading it must fail at the last row at the latest. */
+static inline void read_forward(const uint8_t *all)
 {
     struct fmnn_idx *idx = fm_idx_open_forward(FUZZ_PATH, NULL);
     size_t rows = idx ? fmnn_idx_size(idx, 0) : 0, row = idx ? fmnn_idx_row_bytes(idx) : 0;
@@ -41,7 +41,7 @@ static inline void look_at_rows(struct fmnn_idx *idx)
     }
     HOLDS(fmnn_idx_read(idx, rows, 1, one, NULL) == -1);
     HOLDS(fmnn_idx_read(idx, 0, SIZE_MAX, one, NULL) == -1);
-    read_onward(all);
+    read_forward(all);
     free(all);
     free(one);
 }
@@ -61,7 +61,7 @@ static inline void read_idx(bool gzip)
         HOLDS(fmnn_idx_check(FUZZ_PATH, &rank, size, NULL) != 0 ||
               strstr(err.message, "too large"));
         if (gzip)
-            read_onward(NULL);
+            read_forward(NULL);
     }
     fmnn_idx_close(idx);
 }
