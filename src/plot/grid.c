@@ -91,7 +91,7 @@ struct layout {
     double heading, legend; /* heights */
 };
 
-static double tile_width(const struct layout *layout)
+static double total_width(const struct layout *layout)
 {
     return layout->columns * (layout->wide + layout->gap) - layout->gap;
 }
@@ -154,7 +154,7 @@ static struct layout make_layout(const struct grid *grid, const struct plot_requ
     layout.legend = grid->diverging ? 34 : 0;
     double cell = 720.0 / (double)layout.columns;
     set_cell(&layout, grid, cell > 144 ? 144 : cell < 36 ? 36 : cell);
-    while (layout.cell > 2 && (tile_width(&layout) > WIDEST || total_height(&layout) > WIDEST))
+    while (layout.cell > 2 && (total_width(&layout) > WIDEST || total_height(&layout) > WIDEST))
         set_cell(&layout, grid, layout.cell * 0.95);
     return layout;
 }
@@ -170,7 +170,7 @@ static void round_cell(struct layout *layout, const struct grid *grid, double sc
 static void fill_page(struct layout *layout, const struct grid *grid, const struct page *page)
 {
     set_cell(layout, grid, page->width);
-    while (layout->cell > 1 && (tile_width(layout) > page->width - 2 * MARGIN ||
+    while (layout->cell > 1 && (total_width(layout) > page->width - 2 * MARGIN ||
                                 total_height(layout) > page->height - 2 * MARGIN))
         set_cell(layout, grid, layout->cell * 0.99);
 }
@@ -218,13 +218,13 @@ static size_t enlargement(const struct grid *grid, const struct page *page, doub
 }
 
 /* gnuplot does not draw images that are one pixel wide or high. */
-static size_t tile_times(const struct tile *tile, size_t times)
+static size_t tile_scale(const struct tile *tile, size_t times)
 {
     return (tile->height < 2 || tile->width < 2) && times < 2 ? 2 : times;
 }
 
 /* A pixel's side in points. */
-static double tile_step(const struct layout *layout, const struct tile *tile)
+static double pixel_side(const struct layout *layout, const struct tile *tile)
 {
     return fmin(layout->wide / (double)tile->width, layout->high / (double)tile->height);
 }
@@ -236,7 +236,7 @@ static void write_values(FILE *script, const struct grid *grid, size_t index, si
 {
     const struct tile *tile = &grid->tiles[index];
     size_t height = tile->height * times, width = tile->width * times;
-    double step = tile_step(layout, tile) / (double)times;
+    double step = pixel_side(layout, tile) / (double)times;
     double left = x + (layout->wide - step * (double)(width - 1)) / 2;
     double top = y + (layout->high - step * (double)(height - 1)) / 2;
     fprintf(script, "$t%zu << EOD\n%zu", index + 1, width);
@@ -323,7 +323,7 @@ static struct page fit(struct layout *layout, const struct grid *grid,
     round_cell(layout, grid, page.scale);
     if (request->width)
         return page;
-    double width = fmax(tile_width(layout), grid->diverging ? 230 : 0);
+    double width = fmax(total_width(layout), grid->diverging ? 230 : 0);
     return page_make(request, width + 2 * MARGIN, total_height(layout) + 2 * MARGIN);
 }
 
@@ -333,7 +333,7 @@ void grid_gnuplot(const void *plot, const struct plot_request *request, const ch
     const struct grid *grid = plot;
     struct layout layout = make_layout(grid, request);
     struct page page = fit(&layout, grid, request);
-    double left = (page.width - tile_width(&layout)) / 2;
+    double left = (page.width - total_width(&layout)) / 2;
     double top = (page.height - total_height(&layout)) / 2 + layout.heading;
     size_t times = enlargement(grid, &page, layout.cell);
     gnuplot_begin(script, &page, output);
@@ -341,7 +341,7 @@ void grid_gnuplot(const void *plot, const struct plot_request *request, const ch
     write_heading(script, grid, request, &page, top - 22);
     for (size_t i = 0; i < grid->count; i++) {
         const struct tile *tile = &grid->tiles[i];
-        double titles = layout.lines * layout.line, step = tile_step(&layout, tile);
+        double titles = layout.lines * layout.line, step = pixel_side(&layout, tile);
         double x = left + (double)(i % layout.columns) * (layout.wide + layout.gap);
         double y =
             top + (double)(i / layout.columns) * (layout.high + layout.gap + titles) + titles;
@@ -354,7 +354,7 @@ void grid_gnuplot(const void *plot, const struct plot_request *request, const ch
                 script, &page,
                 (double[4]){x + across, y + down, x + layout.wide - across, y + layout.high - down},
                 false, error_ink, 1.5);
-        write_values(script, grid, i, tile_times(tile, times), &layout, x, y);
+        write_values(script, grid, i, tile_scale(tile, times), &layout, x, y);
     }
     if (grid->diverging)
         write_legend(script, grid, &page, (page.height + total_height(&layout)) / 2 - 20);
