@@ -1,7 +1,8 @@
 /* embed.c -- a classifier inside another program.
 
-     embed WEIGHTS             trains a net on images made up here and writes its weights
-     embed WEIGHTS IMAGE...  says what each image is: FILE.png, or row N of an IDX file, FILE:N
+     embed WEIGHTS             trains a net on generated images and writes its weights
+     embed WEIGHTS IMAGE...    predicts the class of each image: FILE.png, or FILE:N, row N of
+                               an IDX file
 
    cc embed.c $(pkg-config --cflags --libs fmnn) -o embed */
 #include <fmnn.h>
@@ -19,7 +20,7 @@ static void need(bool good)
 
 enum { SIDE = 8 };
 
-/* Stripes that lie (class 0) or stand (class 1), with noise over them. */
+/* Horizontal (class 0) or vertical (class 1) stripes with noise. */
 static void make_images(struct fmnn_data *data, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -28,8 +29,8 @@ static void make_images(struct fmnn_data *data, unsigned count)
         need(pixels != NULL);
         for (unsigned y = 0; y < SIDE; y++)
             for (unsigned x = 0; x < SIDE; x++) {
-                unsigned light = ((label ? x : y) + i / 2) / 2 % 2;
-                pixels[y * SIDE + x] = (uint8_t)(light * 150 + (unsigned)rand() % 100);
+                unsigned bright = ((label ? x : y) + i / 2) / 2 % 2;
+                pixels[y * SIDE + x] = (uint8_t)(bright * 150 + (unsigned)rand() % 100);
             }
     }
 }
@@ -39,12 +40,13 @@ static void train(const char *path)
     static const char text[] = "set lr 0.01; set batch 8; set epochs 5\n"
                                "conv 4 3x3 relu | maxpool 2 | dense classes";
     static const char *const words[] = {"lying", "standing"};
+    const struct fmnn_shape shape = {.channels = 1, .height = SIDE, .width = SIDE};
     struct fmnn_model *model = fmnn_model_parse(text, "model", &error);
     need(model != NULL);
-    struct fmnn_net *net = fmnn_net_new(model, SIDE, SIDE, 2, &error);
+    struct fmnn_net *net = fmnn_net_new(model, shape, 2, &error);
     struct fmnn_names *names = net ? fmnn_names_copy(words, 2, &error) : NULL;
     need(names && fmnn_net_set_names(net, names, &error) == 0);
-    struct fmnn_data *data = fmnn_data_new(SIDE, SIDE, &error);
+    struct fmnn_data *data = fmnn_data_new(shape, &error);
     need(data != NULL);
     make_images(data, 400);
 
@@ -81,15 +83,15 @@ static void predict(const char *weights, char **image)
     need(predictor != NULL);
     struct fmnn_images *images = fmnn_images_new(NULL, &error);
     need(images != NULL);
-    size_t height = fmnn_net_height(net), width = fmnn_net_width(net);
+    struct fmnn_shape shape = fmnn_net_shape(net);
     size_t classes = fmnn_net_classes(net);
     const struct fmnn_names *names = fmnn_net_names(net);
-    uint8_t *pixels = malloc(height * width);
+    uint8_t *pixels = malloc(shape.channels * shape.height * shape.width);
     float *probabilities = malloc(classes * sizeof *probabilities);
     if (!pixels || !probabilities)
         abort();
     for (; *image; image++) {
-        need(fmnn_images_read(images, *image, height, width, pixels, &error) == 0);
+        need(fmnn_images_read(images, *image, shape, pixels, &error) == 0);
         fmnn_predictor_run(predictor, pixels, 1, probabilities);
         size_t best = fmnn_best_class(probabilities, classes);
         printf("%s: class %zu (%s), probability %.3f\n", *image, best,

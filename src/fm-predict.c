@@ -77,9 +77,15 @@ struct batch {
     bool all;             /* print all probabilities */
     size_t size, count;   /* rows it holds at most, and now */
     char **row;           /* [size] the fields, tabs between */
-    uint8_t *pixels;      /* (size, height, width) */
+    uint8_t *pixels;      /* (size,C,H,W) */
     float *probabilities; /* (size, classes) */
 };
+
+static size_t image_bytes(const struct fmnn_net *net)
+{
+    struct fmnn_shape shape = fmnn_net_shape(net);
+    return shape.channels * shape.height * shape.width;
+}
 
 /* How many rows to hold: a batch, or so many batches as are done in some milliseconds, for it takes
    a while to set threads to work. */
@@ -87,7 +93,7 @@ static size_t rows_to_hold(const struct arguments *a, const struct batch *b)
 {
     const uint64_t most_work = 1 << 29, most_bytes = 16 << 20;
     uint64_t batch = fmnn_predictor_batch(b->predictor), work = 1;
-    uint64_t bytes = (uint64_t)fmnn_net_height(b->net) * fmnn_net_width(b->net);
+    uint64_t bytes = image_bytes(b->net);
     struct fmnn_layer layer;
     for (size_t i = 0; fmnn_net_layer(b->net, i, &layer); i++)
         work += layer.multiply_adds;
@@ -105,7 +111,7 @@ static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
         die_error(&error);
     b.size = rows_to_hold(a, &b);
     b.row = allocate(b.size, sizeof *b.row);
-    b.pixels = allocate(b.size, fmnn_net_height(net) * fmnn_net_width(net));
+    b.pixels = allocate(b.size, image_bytes(net));
     b.probabilities = allocate(b.size, fmnn_net_classes(net) * sizeof *b.probabilities);
     return b;
 }
@@ -150,8 +156,8 @@ static void finish_batch(struct batch *b)
 /* Takes row. NULL, or an error about the image. */
 static bool add_row(struct batch *b, char *row, const char *image, struct fmnn_error *error)
 {
-    size_t h = fmnn_net_height(b->net), w = fmnn_net_width(b->net);
-    if (fmnn_images_read(b->images, image, h, w, b->pixels + b->count * h * w, error) != 0) {
+    uint8_t *pixels = b->pixels + b->count * image_bytes(b->net);
+    if (fmnn_images_read(b->images, image, fmnn_net_shape(b->net), pixels, error) != 0) {
         free(row);
         return false;
     }
@@ -278,8 +284,9 @@ int main(int argc, char **argv)
     if (!strcmp(a.weights, "-") && !files && (optind == argc || !strcmp(argv[optind], "-")))
         usage_error("weights and table cannot both come from standard input");
     struct fmnn_net *net = open_net(a.weights);
-    info("%s: %s, for images of %zux%zu%s", a.weights, fmnn_net_text(net), fmnn_net_height(net),
-         fmnn_net_width(net), fmnn_net_exact(net) ? ", exact" : "");
+    struct fmnn_shape shape = fmnn_net_shape(net);
+    info("%s: %s, for images of %zux%zu%s", a.weights, fmnn_net_text(net), shape.height,
+         shape.width, fmnn_net_exact(net) ? ", exact" : "");
     struct batch batch = make_batch(&a, net);
     if (files)
         predict_files(&a, &batch, argv + optind, argc - optind);

@@ -325,7 +325,8 @@ static void make_recipe(struct arguments *a, const struct fmnn_model *model)
 /* ---- 3. The data ---- */
 
 struct input {
-    size_t height, width, classes;
+    struct fmnn_shape shape; /* of an image */
+    size_t classes;
     struct fmnn_names *names; /* or NULL */
     struct fmnn_data *train, *valid;
 };
@@ -357,7 +358,7 @@ static void begin_input(struct input *input, const struct arguments *a, struct r
 {
     struct fmnn_error error;
     const char *image = fmnn_table_field(r->table, r->image);
-    if (fmnn_images_size(r->images, image, &input->height, &input->width, &error) != 0)
+    if (fmnn_images_shape(r->images, image, &input->shape, &error) != 0)
         die_at_row(r->table, "%s", error.message);
     /* A training goes on with the names it began with; but standard input cannot be read twice. */
     if (a->resume && !a->classes && strcmp(a->resume, "-") != 0)
@@ -365,8 +366,8 @@ static void begin_input(struct input *input, const struct arguments *a, struct r
     if (!input->names)
         input->names = class_names(a->classes, r->images, image);
     input->classes = input->names ? input->names->count : 0;
-    input->train = fmnn_data_new(input->height, input->width, &error);
-    input->valid = fmnn_data_new(input->height, input->width, &error);
+    input->train = fmnn_data_new(input->shape, &error);
+    input->valid = fmnn_data_new(input->shape, &error);
     if (!input->train || !input->valid)
         die_error(&error);
 }
@@ -397,8 +398,8 @@ static void add_image(const struct input *input, struct reader *r, struct fmnn_d
     uint8_t *pixels = fmnn_data_add(data, (unsigned)label, &error);
     if (!pixels)
         die_error(&error);
-    if (fmnn_images_read(r->images, fmnn_table_field(r->table, r->image), input->height,
-                         input->width, pixels, &error) != 0)
+    if (fmnn_images_read(r->images, fmnn_table_field(r->table, r->image), input->shape, pixels,
+                         &error) != 0)
         die_at_row(r->table, "%s", error.message);
 }
 
@@ -428,8 +429,8 @@ static struct input read_input(const struct arguments *a)
     if (!input.train || fmnn_data_count(input.train) == 0)
         die("%s: no row of split 'train'", fmnn_table_name(r.table));
     info("%s: %zu images of %zux%zu to train on, %zu to validate, %zu classes",
-         fmnn_table_name(r.table), fmnn_data_count(input.train), input.height, input.width,
-         fmnn_data_count(input.valid), input.classes);
+         fmnn_table_name(r.table), fmnn_data_count(input.train), input.shape.height,
+         input.shape.width, fmnn_data_count(input.valid), input.classes);
     if (a->training.patience && fmnn_data_count(input.valid) == 0)
         note("--patience changes nothing where no row is of split 'valid'");
     close_reader(&r);
@@ -450,7 +451,7 @@ static void free_input(struct input *input)
 static struct input look_at_input(const struct arguments *a)
 {
     struct stat st;
-    struct input input = {.height = 28, .width = 28, .classes = 10};
+    struct input input = {.shape = {1, 28, 28}, .classes = 10};
     if (!a->table && (fstat(STDIN_FILENO, &st) != 0 || S_ISCHR(st.st_mode))) {
         info("no table: images of 28x28 and 10 classes are assumed");
         return input;
@@ -468,10 +469,11 @@ static void print_summary(const struct fmnn_net *net)
     struct fmnn_layer layer;
     uint64_t parameters = 0, multiply_adds = 0;
     printf("layer\toutput\tparameters\tmultiply_adds\n");
-    printf("input\t1x%zux%zu\t0\t0\n", fmnn_net_height(net), fmnn_net_width(net));
+    struct fmnn_shape shape = fmnn_net_shape(net);
+    printf("input\t%zux%zux%zu\t0\t0\n", shape.channels, shape.height, shape.width);
     for (size_t i = 0; fmnn_net_layer(net, i, &layer); i++) {
-        printf("%s\t%zux%zux%zu\t%llu\t%llu\n", layer.text, layer.channels, layer.height,
-               layer.width, (unsigned long long)layer.parameters,
+        printf("%s\t%zux%zux%zu\t%llu\t%llu\n", layer.text, layer.shape.channels,
+               layer.shape.height, layer.shape.width, (unsigned long long)layer.parameters,
                (unsigned long long)layer.multiply_adds);
         parameters += layer.parameters;
         multiply_adds += layer.multiply_adds;
@@ -797,7 +799,7 @@ int main(int argc, char **argv)
     struct fmnn_model *model = find_model(a.model);
     make_recipe(&a, model);
     struct input input = a.summary ? look_at_input(&a) : read_input(&a);
-    struct fmnn_net *net = fmnn_net_new(model, input.height, input.width, input.classes, &error);
+    struct fmnn_net *net = fmnn_net_new(model, input.shape, input.classes, &error);
     if (!net || (input.names && fmnn_net_set_names(net, input.names, &error) != 0))
         die_error(&error);
     if (a.summary) {

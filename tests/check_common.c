@@ -564,7 +564,8 @@ static void write_weights(const char *path, bool named)
     char first[] = "eins", second[] = "zwei", *name[] = {first, second};
     struct fmnn_names names = {2, name};
     struct fmnn_model *model = fmnn_model_parse("dense classes", "model", &error);
-    struct fmnn_net *net = model ? fmnn_net_new(model, 2, 2, 2, &error) : NULL;
+    struct fmnn_net *net =
+        model ? fmnn_net_new(model, (struct fmnn_shape){1, 2, 2}, 2, &error) : NULL;
     FILE *stream = fopen(path, "wb");
     ck_assert_msg(net && stream, "%s", error.message);
     fmnn_model_free(model);

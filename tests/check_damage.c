@@ -36,7 +36,8 @@ static void start(size_t which)
     struct fmnn_error err = {0};
     struct fmnn_model *model = fmnn_model_parse(nets[which].text, "text", &err);
     ck_assert_msg(model != NULL, "%s", err.message);
-    net = fmnn_net_new(model, nets[which].height, nets[which].width, nets[which].classes, &err);
+    net = fmnn_net_new(model, (struct fmnn_shape){1, nets[which].height, nets[which].width},
+                       nets[which].classes, &err);
     ck_assert_msg(net != NULL, "%s", err.message);
     fmnn_model_free(model);
     fmnn_net_initialise(net, 1, 0);

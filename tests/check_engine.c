@@ -61,7 +61,7 @@ START_TEST(probabilities_are_right)
     fmnn_predictor_run(predictor, data->pixels, 35, p);
     for (size_t n = 0; n < 35; n++) {
         double wanted[64];
-        twin_loss(&twin, data->pixels + n * net->height * net->width, 0, wanted);
+        twin_loss(&twin, data->pixels + n * fm_elements(net->shape), 0, wanted);
         for (size_t c = 0; c < net->classes; c++)
             ck_assert_double_le(fabs(wanted[c] - (double)p[n * net->classes + c]), 2e-6);
     }
@@ -80,7 +80,7 @@ static double difference(struct twin *twin, const struct fmnn_data *data, size_t
 {
     const double h = 1e-5;
     double *x = &twin->parameter[id][k], keep = *x, sum = 0;
-    size_t size = data->height * data->width;
+    size_t size = fm_elements(data->shape);
     for (int side = -1; side <= 1; side += 2) {
         *x = keep + side * h;
         for (size_t i = 0; i < n; i++)
@@ -139,7 +139,7 @@ START_TEST(the_first_of_equals_gets_the_gradient)
     const char *text =
         _i ? "conv 1 1x1 | avgpool 2 | dense classes" : "conv 1 1x1 | maxpool 2 | dense classes";
     struct fmnn_model *model = fmnn_model_parse(text, "text", NULL);
-    struct fmnn_net *net = fmnn_net_new(model, 2, 2, 2, NULL);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, 2, 2}, 2, NULL);
     fmnn_net_initialise(net, 17, 0);
     net->weights[net->parameter[0].offset] = 0;
     struct fmnn_data *data = make_data(net, 1, 18);
@@ -221,7 +221,7 @@ START_TEST(convolution_is_that_of_plain_loops)
         "conv 33 5x4 relu | dense classes", "conv 17 2x3 stride 2 relu | dense classes",
         "conv 31 3x3 valid relu | dense classes"};
     struct fmnn_model *model = fmnn_model_parse(texts[_i], "text", NULL);
-    struct fmnn_net *net = fmnn_net_new(model, 11, 13, 3, NULL);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, 11, 13}, 3, NULL);
     net->exact = true;
     fmnn_net_initialise(net, 5, 0);
     struct fmnn_data *data = make_data(net, 1, 6);
@@ -261,7 +261,7 @@ START_TEST(dark_pixels_left_out_do_not_show)
     static const size_t counts[] = {1, 7, 16, 19, 67};
     size_t n = counts[_i];
     struct fmnn_model *model = fmnn_model_parse("dense 69 | dense classes", "text", NULL);
-    struct fmnn_net *net = fmnn_net_new(model, H, W, 2, NULL);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, H, W}, 2, NULL);
     fmnn_net_initialise(net, 23, 0);
     struct fmnn_data *data = make_data(net, n, 24);
     float *weight = calloc(UNITS * H * W, sizeof *weight), *g = calloc(UNITS * H * W, sizeof *g);
@@ -317,7 +317,7 @@ START_TEST(long_sums_go_in_groups)
 {
     enum { H = 41, W = 50, UNITS = 3 };
     struct fmnn_model *model = fmnn_model_parse("dense 3 | dense classes", "text", NULL);
-    struct fmnn_net *net = fmnn_net_new(model, H, W, 2, NULL);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, H, W}, 2, NULL);
     fmnn_net_initialise(net, 21, 0);
     struct fmnn_data *data = make_data(net, 1, 22);
     float *weight = calloc(UNITS * H * W, sizeof *weight);
@@ -635,7 +635,7 @@ START_TEST(predictions_stand_alone)
     static const size_t batches[] = {1, 7, 32, 33, 256};
     struct fmnn_net *net = make_net((size_t)_i, 14);
     struct fmnn_data *data = make_data(net, N, 15);
-    size_t size = net->height * net->width;
+    size_t size = fm_elements(net->shape);
     uint8_t *turned = malloc(N * size); /* the last image first */
     for (size_t n = 0; n < N; n++)
         memcpy(turned + (N - 1 - n) * size, data->pixels + n * size, size);
@@ -671,7 +671,7 @@ START_TEST(a_workspace_costs_what_is_used)
 {
     struct fmnn_model *model =
         fmnn_model_parse("conv 16 1x1 | maxpool 255 | dense classes", "text", NULL);
-    struct fmnn_net *net = fmnn_net_new(model, 4096, 4096, 2, NULL);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, 4096, 4096}, 2, NULL);
     struct fmnn_predictor *predictor = fmnn_predictor_new(net, 1, 1, NULL, NULL);
     struct rusage usage;
     ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);

@@ -201,12 +201,12 @@ static int act_images(struct fmnn_error *err)
     struct fmnn_images *images = fmnn_images_new("data", err);
     int status = images ? 0 : -1;
     for (size_t i = 0; status == 0 && i < FM_COUNT(name); i++) {
-        size_t height, width;
-        status = fmnn_images_size(images, name[i], &height, &width, err);
+        struct fmnn_shape shape;
+        status = fmnn_images_shape(images, name[i], &shape, err);
         if (status == 0)
-            status = fmnn_images_read(images, name[i], height, width, pixels, err);
+            status = fmnn_images_read(images, name[i], shape, pixels, err);
         if (status == 0)
-            note_bytes(pixels, height * width);
+            note_bytes(pixels, shape.height * shape.width);
     }
     char *directory = status == 0 ? fmnn_images_directory(images, "train:0", err) : NULL;
     if (directory)
@@ -220,11 +220,11 @@ static int act_png(struct fmnn_error *err)
 {
     static const char *const name[] = {"gray.png", "colour.png", "palette.png"};
     for (size_t i = 0; i < FM_COUNT(name); i++) {
-        size_t height, width;
+        struct fmnn_shape shape;
         uint8_t *pixels;
-        if (fmnn_png_read(name[i], &height, &width, &pixels, err) != 0)
+        if (fmnn_png_read(name[i], &shape, &pixels, err) != 0)
             return -1;
-        note_bytes(pixels, height * width);
+        note_bytes(pixels, shape.height * shape.width);
         free(pixels);
     }
     return 0;
@@ -289,7 +289,7 @@ static int act_model(struct fmnn_error *err)
     struct fmnn_model *model = fmnn_model_parse("set lr 0.5; set epochs 3 # so\n"
                                                 "conv 3 3x3 relu | maxpool 2\n| dense 4 | dense 3",
                                                 "text", err);
-    struct fmnn_net *net = model ? fmnn_net_new(model, H, W, 3, err) : NULL;
+    struct fmnn_net *net = model ? fmnn_net_new(model, (struct fmnn_shape){1, H, W}, 3, err) : NULL;
     if (net)
         note_text(fmnn_net_text(net));
     fmnn_model_free(model);
@@ -383,7 +383,7 @@ static int act_resume(struct fmnn_error *err)
 
 static int act_data(struct fmnn_error *err)
 {
-    struct fmnn_data *data = fmnn_data_new(H, W, err);
+    struct fmnn_data *data = fmnn_data_new((struct fmnn_shape){1, H, W}, err);
     int status = data ? 0 : -1;
     for (unsigned i = 0; status == 0 && i < 40; i++) {
         uint8_t *pixels = fmnn_data_add(data, i, err);

@@ -67,23 +67,27 @@ static void make_files(void)
 static void check_image(struct fmnn_images *images, const char *image, unsigned gray)
 {
     uint8_t pixels[BYTES];
-    size_t height, width;
-    ck_assert_msg(fmnn_images_read(images, image, H, W, pixels, &error) == 0, "%s: %s", image,
-                  error.message);
+    struct fmnn_shape shape;
+    ck_assert_msg(fmnn_images_read(images, image, (struct fmnn_shape){1, H, W}, pixels, &error) ==
+                      0,
+                  "%s: %s", image, error.message);
     for (size_t i = 0; i < BYTES; i++)
         ck_assert_uint_eq(pixels[i], gray + (i == BYTES - 1));
-    ck_assert_int_eq(fmnn_images_size(images, image, &height, &width, &error), 0);
-    ck_assert_uint_eq(height, H);
-    ck_assert_uint_eq(width, W);
+    ck_assert_int_eq(fmnn_images_shape(images, image, &shape, &error), 0);
+    ck_assert_uint_eq(shape.channels, 1);
+    ck_assert_uint_eq(shape.height, H);
+    ck_assert_uint_eq(shape.width, W);
 }
 
 static void refused(struct fmnn_images *images, const char *image, const char *message)
 {
     uint8_t pixels[BYTES];
     error.message[0] = 0;
-    ck_assert_int_eq(fmnn_images_read(images, image, H, W, pixels, &error), -1);
+    ck_assert_int_eq(fmnn_images_read(images, image, (struct fmnn_shape){1, H, W}, pixels, &error),
+                     -1);
     ck_assert_str_eq(error.message, message);
-    ck_assert_int_eq(fmnn_images_read(images, image, H, W, pixels, NULL), -1);
+    ck_assert_int_eq(fmnn_images_read(images, image, (struct fmnn_shape){1, H, W}, pixels, NULL),
+                     -1);
 }
 
 START_TEST(rows_and_images)
@@ -199,9 +203,11 @@ START_TEST(missing_rows_and_files)
     refused(images, "tall:0", "tall:0: tall has images of 4097x1; the maximum is 4096x4096");
     refused(images, "flat:0", "flat:0: flat has rank 2; expected 3, gray images");
     uint8_t pixels[BYTES];
-    ck_assert_int_eq(fmnn_images_read(images, "train:1", H, W + 1, pixels, &error), -1);
+    ck_assert_int_eq(
+        fmnn_images_read(images, "train:1", (struct fmnn_shape){1, H, W + 1}, pixels, &error), -1);
     ck_assert_str_eq(error.message, "train:1: the image is 3x5, but 3x6 is needed");
-    ck_assert_int_eq(fmnn_images_read(images, "one.png", H - 1, W, pixels, &error), -1);
+    ck_assert_int_eq(
+        fmnn_images_read(images, "one.png", (struct fmnn_shape){1, H - 1, W}, pixels, &error), -1);
     ck_assert_str_eq(error.message, "one.png: the image is 3x5, but 2x5 is needed");
     refused(images, "none:0", "none[.gz]: No such file or directory");
     refused(images, "Train:0", "Train[.gz]: No such file or directory");
@@ -226,9 +232,11 @@ START_TEST(wrong_size)
 {
     struct fmnn_images *images = fmnn_images_new("data", &error);
     uint8_t pixels[W * H];
-    ck_assert_int_eq(fmnn_images_read(images, "train:0", W, H, pixels, &error), -1);
+    ck_assert_int_eq(
+        fmnn_images_read(images, "train:0", (struct fmnn_shape){1, W, H}, pixels, &error), -1);
     ck_assert_str_eq(error.message, "train:0: the image is 3x5, but 5x3 is needed");
-    ck_assert_int_eq(fmnn_images_read(images, "one.png", 1, 1, pixels, &error), -1);
+    ck_assert_int_eq(
+        fmnn_images_read(images, "one.png", (struct fmnn_shape){1, 1, 1}, pixels, &error), -1);
     ck_assert_str_eq(error.message, "one.png: the image is 3x5, but 1x1 is needed");
     ck_assert_int_eq(error.status, FMNN_DATA);
     fmnn_images_free(images);

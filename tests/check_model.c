@@ -13,7 +13,8 @@ static struct fmnn_net *net_of(const char *text, size_t h, size_t w, size_t clas
                                struct fmnn_error *err)
 {
     struct fmnn_model *model = fmnn_model_parse(text, "m", err);
-    struct fmnn_net *net = model ? fmnn_net_new(model, h, w, classes, err) : NULL;
+    struct fmnn_net *net =
+        model ? fmnn_net_new(model, (struct fmnn_shape){1, h, w}, classes, err) : NULL;
     fmnn_model_free(model);
     return net;
 }
@@ -242,9 +243,9 @@ START_TEST(shapes_are_those_of_keras)
         snprintf(text, sizeof text, "%s | dense classes", cases[i].layer);
         struct fmnn_net *net = net_of(text, cases[i].h, cases[i].w, 2, NULL);
         ck_assert(fmnn_net_layer(net, 0, &layer));
-        ck_assert_uint_eq(layer.channels, cases[i].c);
-        ck_assert_uint_eq(layer.height, cases[i].oh);
-        ck_assert_uint_eq(layer.width, cases[i].ow);
+        ck_assert_uint_eq(layer.shape.channels, cases[i].c);
+        ck_assert_uint_eq(layer.shape.height, cases[i].oh);
+        ck_assert_uint_eq(layer.shape.width, cases[i].ow);
         fmnn_net_free(net);
     }
 }

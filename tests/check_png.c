@@ -120,13 +120,14 @@ START_TEST(every_kind_of_pixel)
         if (transparent && type >= 4)
             continue;
         struct fmnn_error err;
-        size_t height, width;
+        struct fmnn_shape shape;
         uint8_t *pixels;
         put_png("good.png", type, depth, interlaced, transparent);
-        ck_assert_msg(fmnn_png_read("good.png", &height, &width, &pixels, &err) == 0,
+        ck_assert_msg(fmnn_png_read("good.png", &shape, &pixels, &err) == 0,
                       "type %d depth %d way %d: %s", type, depth, way, err.message);
-        ck_assert_uint_eq(height, H);
-        ck_assert_uint_eq(width, W);
+        ck_assert_uint_eq(shape.channels, 1);
+        ck_assert_uint_eq(shape.height, H);
+        ck_assert_uint_eq(shape.width, W);
         for (unsigned i = 0; i < H * W; i++)
             ck_assert_msg(pixels[i] == wanted(i % W, i / W, type, depth, transparent),
                           "type %d depth %d way %d pixel %u: %u, wanted %u", type, depth, way, i,
@@ -226,12 +227,12 @@ static void palette_start(size_t entries)
 static void accepted(const char *what)
 {
     struct fmnn_error err;
-    size_t height, width;
+    struct fmnn_shape shape;
     uint8_t *pixels;
     put_file("hand.png", file, used);
-    ck_assert_msg(fmnn_png_read("hand.png", &height, &width, &pixels, &err) == 0, "%s: %s", what,
+    ck_assert_msg(fmnn_png_read("hand.png", &shape, &pixels, &err) == 0, "%s: %s", what,
                   err.message);
-    ck_assert(height == 3 && width == 4);
+    ck_assert(shape.height == 3 && shape.width == 4);
     for (unsigned y = 0; y < 3; y++)
         ck_assert_msg(memcmp(pixels + (size_t)4 * y, data + (size_t)5 * y + 1, 4) == 0, "%s", what);
     free(pixels);
@@ -240,13 +241,12 @@ static void accepted(const char *what)
 static void refused(const char *what, const char *fragment)
 {
     struct fmnn_error err = {0};
-    size_t height, width;
+    struct fmnn_shape shape;
     uint8_t *pixels;
     put_file("hand.png", file, used);
-    ck_assert_msg(fmnn_png_read("hand.png", &height, &width, &pixels, &err) == -1, "%s: accepted",
-                  what);
+    ck_assert_msg(fmnn_png_read("hand.png", &shape, &pixels, &err) == -1, "%s: accepted", what);
     check_message(what, &err, "hand.png: ", fragment);
-    ck_assert_int_eq(fmnn_png_read("hand.png", &height, &width, &pixels, NULL), -1);
+    ck_assert_int_eq(fmnn_png_read("hand.png", &shape, &pixels, NULL), -1);
 }
 
 START_TEST(good_chunks)
@@ -562,11 +562,11 @@ START_TEST(unreadable_files)
     static const struct {
         const char *path, *fragment;
     } bad[] = {{"none.png", "No such file or directory"}, {".", "Is a directory"}};
-    size_t height, width;
+    struct fmnn_shape shape;
     uint8_t *pixels;
     struct fmnn_error err;
     for (size_t i = 0; i < FM_COUNT(bad); i++) {
-        ck_assert_int_eq(fmnn_png_read(bad[i].path, &height, &width, &pixels, &err), -1);
+        ck_assert_int_eq(fmnn_png_read(bad[i].path, &shape, &pixels, &err), -1);
         check_message(bad[i].path, &err, bad[i].path, bad[i].fragment);
         ck_assert_int_eq(err.status, FMNN_SYSTEM);
     }

@@ -772,8 +772,7 @@ START_TEST(weights_survive_a_file)
         ck_assert_msg(again != NULL, "%s", err.message);
         ck_assert_str_eq(fmnn_net_text(again), fmnn_net_text(net));
         ck_assert_uint_eq(fmnn_net_classes(again), net->classes);
-        ck_assert_uint_eq(fmnn_net_height(again), net->height);
-        ck_assert_uint_eq(fmnn_net_width(again), net->width);
+        ck_assert(fm_same_shape(fmnn_net_shape(again), net->shape));
         ck_assert_int_eq(memcmp(again->weights, net->weights, net->stored * sizeof(float)), 0);
         write_net(again, "second");
         ck_assert(same_files("first", "second"));
@@ -924,7 +923,8 @@ START_TEST(data_must_fit_the_net)
 {
     struct fmnn_error err;
     struct set set = make_set();
-    struct fmnn_data *other = fmnn_data_new(3, 3, NULL), *none = fmnn_data_new(9, 11, NULL);
+    struct fmnn_data *other = fmnn_data_new((struct fmnn_shape){1, 3, 3}, NULL),
+                     *none = fmnn_data_new((struct fmnn_shape){1, 9, 11}, NULL);
     memset(fmnn_data_add(other, 0, NULL), 0, 9);
     ck_assert_ptr_null(fmnn_trainer_new(set.net, other, NULL, &set.training, &err));
     ck_assert_str_eq(err.message, "training images are 3x3, but the net takes 9x11");
@@ -935,9 +935,12 @@ START_TEST(data_must_fit_the_net)
     set.train->labels[3] = 10;
     ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, NULL, &set.training, &err));
     ck_assert_str_eq(err.message, "label 10 is not 0..9");
-    ck_assert_ptr_null(fmnn_data_new(SIZE_MAX / 2 + 1, 2, &err));
-    ck_assert_ptr_null(fmnn_data_new(0, 3, &err));
+    ck_assert_ptr_null(fmnn_data_new((struct fmnn_shape){1, SIZE_MAX / 2 + 1, 2}, &err));
+    ck_assert_ptr_null(fmnn_data_new((struct fmnn_shape){1, 0, 3}, &err));
     ck_assert_str_eq(err.message, "images of 0x3 are not in 1x1..4096x4096");
+    ck_assert_ptr_null(fmnn_data_new((struct fmnn_shape){3, 3, 3}, &err));
+    ck_assert_str_eq(err.message, "images of 3 channels are not supported yet; only 1 (gray)");
+    ck_assert_int_eq(err.status, FMNN_USAGE);
     set.training.kernels = "fast";
     set.train->labels[3] = 9;
     ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, NULL, &set.training, &err));

@@ -259,7 +259,7 @@ static struct layer make_layer(const char *text, size_t height, size_t width, si
     struct fmnn_error err = {0};
     struct fmnn_model *model = fmnn_model_parse(text, "text", &err);
     ck_assert_msg(model != NULL, "%s", err.message);
-    layer.net = fmnn_net_new(model, height, width, 2, &err);
+    layer.net = fmnn_net_new(model, (struct fmnn_shape){1, height, width}, 2, &err);
     ck_assert_msg(layer.net != NULL, "%s", err.message);
     fmnn_model_free(model);
     layer.net->exact = exact;

@@ -53,7 +53,8 @@ static inline struct fmnn_net *make_net_of(const char *text, size_t height, size
     struct fmnn_error err = {0};
     struct fmnn_model *model = fmnn_model_parse(text, "text", &err);
     ck_assert_msg(model != NULL, "%s", err.message);
-    struct fmnn_net *net = fmnn_net_new(model, height, width, classes, &err);
+    struct fmnn_net *net =
+        fmnn_net_new(model, (struct fmnn_shape){1, height, width}, classes, &err);
     ck_assert_msg(net != NULL, "%s", err.message);
     fmnn_model_free(model);
     fmnn_net_initialise(net, seed, 0);
@@ -68,9 +69,9 @@ static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
 /* n images of noise with labels in turn, a few pixels always black. */
 static inline struct fmnn_data *make_data(const struct fmnn_net *net, size_t n, uint64_t seed)
 {
-    struct fmnn_data *data = fmnn_data_new(net->height, net->width, NULL);
+    struct fmnn_data *data = fmnn_data_new(net->shape, NULL);
     for (size_t i = 0; i < n; i++) {
-        size_t size = net->height * net->width, label = i * 7 % net->classes;
+        size_t size = fm_elements(net->shape), label = i * 7 % net->classes;
         uint8_t *pixels = fmnn_data_add(data, (unsigned)label, NULL);
         ck_assert_ptr_nonnull(pixels);
         for (size_t p = 0; p < size; p++) {
@@ -163,8 +164,8 @@ static inline double twin_pool(bool average, const double *x, struct fm_shape in
 static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, double *logits)
 {
     const struct fmnn_net *net = twin->net;
-    double *x = calloc(net->height * net->width, sizeof *x);
-    for (size_t i = 0; i < net->height * net->width; i++)
+    double *x = calloc(fm_elements(net->shape), sizeof *x);
+    for (size_t i = 0; i < fm_elements(net->shape); i++)
         x[i] = pixels[i] / 255.0;
     for (size_t k = 0; k < net->node_count; k++) {
         const struct fm_node *node = &net->node[k];

@@ -39,7 +39,8 @@ static struct fmnn_net *make_net(struct fmnn_recipe *recipe)
     static const char *const words[] = {"coat", "bag", "boot"};
     struct fmnn_model *model =
         fmnn_model_parse("set batch 4; conv 2 3x3 relu | dense 4 relu | dense 3", "model", &error);
-    struct fmnn_net *net = model ? fmnn_net_new(model, 6, 6, 3, &error) : NULL;
+    struct fmnn_net *net =
+        model ? fmnn_net_new(model, (struct fmnn_shape){1, 6, 6}, 3, &error) : NULL;
     struct fmnn_names *names = net ? fmnn_names_copy(words, 3, &error) : NULL;
     bool good = names && fmnn_net_set_names(net, names, &error) == 0;
     if (model)
@@ -72,11 +73,12 @@ static int write_net(void)
 static struct fmnn_data *read_images(struct fmnn_images *images)
 {
     char name[32];
-    struct fmnn_data *data = fmnn_data_new(6, 6, &error);
+    struct fmnn_data *data = fmnn_data_new((struct fmnn_shape){1, 6, 6}, &error);
     for (unsigned i = 0; data && i < 10; i++) {
         uint8_t *pixels = fmnn_data_add(data, i % 3, &error);
         snprintf(name, sizeof name, "train:%u", i);
-        if (!pixels || fmnn_images_read(images, name, 6, 6, pixels, &error) != 0) {
+        if (!pixels ||
+            fmnn_images_read(images, name, (struct fmnn_shape){1, 6, 6}, pixels, &error) != 0) {
             fmnn_data_free(data);
             return NULL;
         }
@@ -169,10 +171,10 @@ static int read_table(void)
 
 static int read_files(void)
 {
-    size_t height, width;
+    struct fmnn_shape shape;
     uint8_t *pixels;
     struct fmnn_names *names;
-    if (fmnn_png_read(in("image.png"), &height, &width, &pixels, &error) != 0)
+    if (fmnn_png_read(in("image.png"), &shape, &pixels, &error) != 0)
         return -1;
     free(pixels);
     struct fmnn_idx *idx = fmnn_idx_open(in("train-labels-idx1-ubyte"), &error);

@@ -22,9 +22,8 @@ int main(int argc, char **argv)
     struct fmnn_model *model = fmnn_model_parse(argv[1], "model", &error);
     if (!model)
         return give_up(&error);
-    struct fmnn_net *net =
-        fmnn_net_new(model, strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10),
-                     strtoul(argv[4], NULL, 10), &error);
+    struct fmnn_shape shape = {1, strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10)};
+    struct fmnn_net *net = fmnn_net_new(model, shape, strtoul(argv[4], NULL, 10), &error);
     fmnn_model_free(model);
     if (!net)
         return give_up(&error);

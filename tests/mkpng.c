@@ -67,16 +67,16 @@ int main(int argc, char **argv)
         fprintf(stderr, "Usage: mkpng FILE ROW gray|gray16|gray-alpha|rgb|rgba|rgb16 >PNG\n");
         return 2;
     }
-    size_t height, width;
+    struct fmnn_shape shape;
     char name[4096];
     snprintf(name, sizeof name, "%s:%s", argv[1], argv[2]);
     struct fmnn_images *images = fmnn_images_new(NULL, &error);
     uint8_t *pixels = NULL;
     int status = -1;
-    if (images && fmnn_images_size(images, name, &height, &width, &error) == 0 &&
-        (pixels = malloc(height * width)) != NULL)
-        status = fmnn_images_read(images, name, height, width, pixels, &error);
-    bool good = status == 0 && write_png(kind, pixels, height, width);
+    if (images && fmnn_images_shape(images, name, &shape, &error) == 0 &&
+        (pixels = malloc(shape.height * shape.width)) != NULL)
+        status = fmnn_images_read(images, name, shape, pixels, &error);
+    bool good = status == 0 && write_png(kind, pixels, shape.height, shape.width);
     if (!good)
         fprintf(stderr, "mkpng: %s\n", status ? error.message : "cannot write");
     free(pixels);

@@ -7,9 +7,9 @@
 struct fm_image_format {
     const char *suffix; /* of file names, in any case: ".png" */
     const char *name;   /* "PNG" */
-    /* Reads a file as gray bytes (height,width), malloc'ed. Refuses damaged files, and images above
+    /* Reads a file as gray bytes (C,H,W), malloc'ed. Refuses damaged files, and images above
        FMNN_MAX_SIDE in either direction. */
-    int (*read)(const char *path, size_t *height, size_t *width, uint8_t **pixels,
+    int (*read)(const char *path, struct fmnn_shape *shape, uint8_t **pixels,
                 struct fmnn_error *err);
 };
 

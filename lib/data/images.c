@@ -1,6 +1,7 @@
 /* images.c -- images by name: "train:N" and "test:N", "PATH:N", and paths of image files. */
 #include <stdio.h>
 
+#include "base/shape.h"
 #include "data/idx.h"
 #include "data/image-formats.h"
 
@@ -21,8 +22,9 @@ struct file {
     char *name; /* the part before the colon: "train", or a path */
     size_t name_length;
     struct fmnn_idx *idx;
-    size_t rows, height, width;
-    uint64_t used; /* the clock at the last use */
+    size_t rows;
+    struct fmnn_shape shape; /* of an image */
+    uint64_t used;           /* the clock at the last use */
 };
 
 struct fmnn_images {
@@ -30,9 +32,9 @@ struct fmnn_images {
     struct file file[MAX_OPEN];
     size_t count, last; /* last: the file used last, where the next row most likely is */
     uint64_t clock;
-    /* The last image file, because a caller asks first for its size, then for its pixels. */
+    /* The last image file, because a caller asks first for its shape, then for its pixels. */
     char *path;
-    size_t height, width;
+    struct fmnn_shape shape;
     uint8_t *pixels;
 };
 
@@ -133,11 +135,11 @@ static int check_images(const char *image, struct file *file, struct fmnn_error 
         return fm_fail(err, FMNN_DATA, "%.300s: %.300s has rank %u; expected 3, gray images", image,
                        path, rank);
     file->rows = fmnn_idx_size(file->idx, 0);
-    file->height = fmnn_idx_size(file->idx, 1);
-    file->width = fmnn_idx_size(file->idx, 2);
-    if (file->height > FMNN_MAX_SIDE || file->width > FMNN_MAX_SIDE)
+    struct fmnn_shape shape = {1, fmnn_idx_size(file->idx, 1), fmnn_idx_size(file->idx, 2)};
+    file->shape = shape;
+    if (shape.height > FMNN_MAX_SIDE || shape.width > FMNN_MAX_SIDE)
         return fm_fail(err, FMNN_DATA, "%.300s: %.300s has images of %zux%zu; the maximum is %dx%d",
-                       image, path, file->height, file->width, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
+                       image, path, shape.height, shape.width, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
     return 0;
 }
 
@@ -215,8 +217,7 @@ static int load_file(struct fmnn_images *images, const struct location *at, stru
     free(images->pixels);
     images->pixels = NULL;
     images->path = fm_strdup(at->image, err);
-    if (images->path &&
-        at->format->read(at->image, &images->height, &images->width, &images->pixels, err) == 0)
+    if (images->path && at->format->read(at->image, &images->shape, &images->pixels, err) == 0)
         return 0;
     free(images->path);
     images->path = NULL;
@@ -225,9 +226,9 @@ static int load_file(struct fmnn_images *images, const struct location *at, stru
 
 /* ---- images ---- */
 
-/* Finds an image and its size; *file is NULL if it is an image file. */
+/* Finds an image and its shape; *file is NULL if it is an image file. */
 static int locate(struct fmnn_images *images, const char *image, struct location *at,
-                  struct file **file, size_t *height, size_t *width, struct fmnn_error *err)
+                  struct file **file, struct fmnn_shape *shape, struct fmnn_error *err)
 {
     *file = NULL;
     if (parse_name(image, at, err) != 0)
@@ -235,40 +236,38 @@ static int locate(struct fmnn_images *images, const char *image, struct location
     if (at->format) {
         if (load_file(images, at, err) != 0)
             return -1;
-        *height = images->height;
-        *width = images->width;
+        *shape = images->shape;
         return 0;
     }
     *file = find_row(images, at, err);
     if (!*file)
         return -1;
-    *height = (*file)->height;
-    *width = (*file)->width;
+    *shape = (*file)->shape;
     return 0;
 }
 
-int fmnn_images_size(struct fmnn_images *images, const char *image, size_t *height, size_t *width,
-                     struct fmnn_error *err)
+int fmnn_images_shape(struct fmnn_images *images, const char *image, struct fmnn_shape *shape,
+                      struct fmnn_error *err)
 {
     struct location at;
     struct file *file;
-    return locate(images, image, &at, &file, height, width, err);
+    return locate(images, image, &at, &file, shape, err);
 }
 
-int fmnn_images_read(struct fmnn_images *images, const char *image, size_t height, size_t width,
+int fmnn_images_read(struct fmnn_images *images, const char *image, struct fmnn_shape shape,
                      uint8_t *pixels, struct fmnn_error *err)
 {
     struct location at;
     struct file *file;
-    size_t h, w;
-    if (locate(images, image, &at, &file, &h, &w, err) != 0)
+    struct fmnn_shape is;
+    if (fm_check_shape(shape, err) != 0 || locate(images, image, &at, &file, &is, err) != 0)
         return -1;
-    if (h != height || w != width)
+    if (!fm_same_shape(is, shape))
         return fm_fail(err, FMNN_DATA, "%.300s: the image is %zux%zu, but %zux%zu is needed", image,
-                       h, w, height, width);
+                       is.height, is.width, shape.height, shape.width);
     if (file)
         return fmnn_idx_read(file->idx, (size_t)at.row, 1, pixels, err);
-    memcpy(pixels, images->pixels, height * width);
+    memcpy(pixels, images->pixels, fm_elements(shape));
     return 0;
 }
 

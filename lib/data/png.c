@@ -242,7 +242,7 @@ static int read_stream(struct reader *reader)
     return status < 0 ? -1 : make_gray(reader);
 }
 
-int fmnn_png_read(const char *path, size_t *height, size_t *width, uint8_t **pixels,
+int fmnn_png_read(const char *path, struct fmnn_shape *shape, uint8_t **pixels,
                   struct fmnn_error *err)
 {
     struct reader reader = {.path = path, .err = err};
@@ -256,8 +256,7 @@ int fmnn_png_read(const char *path, size_t *height, size_t *width, uint8_t **pix
         free(reader.pixels);
         return -1;
     }
-    *height = reader.height;
-    *width = reader.width;
+    *shape = (struct fmnn_shape){1, reader.height, reader.width};
     *pixels = reader.pixels;
     return 0;
 }

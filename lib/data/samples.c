@@ -1,27 +1,19 @@
-/* data.c -- images and labels in memory, one byte a pixel. */
+/* samples.c -- images and labels in memory, one byte a pixel. */
 #include "data/samples.h"
 
 #include <stdio.h>
 #include <xxhash.h>
 
-int fm_check_image(size_t height, size_t width, struct fmnn_error *err)
-{
-    const int max = FMNN_MAX_SIDE;
-    if (height < 1 || width < 1 || height > FMNN_MAX_SIDE || width > FMNN_MAX_SIDE)
-        return fm_fail(err, FMNN_USAGE, "images of %zux%zu are not in 1x1..%dx%d", height, width,
-                       max, max);
-    return 0;
-}
+#include "base/shape.h"
 
-struct fmnn_data *fmnn_data_new(size_t height, size_t width, struct fmnn_error *err)
+struct fmnn_data *fmnn_data_new(struct fmnn_shape shape, struct fmnn_error *err)
 {
-    if (fm_check_image(height, width, err) != 0)
+    if (fm_check_shape(shape, err) != 0)
         return NULL;
     struct fmnn_data *data = fm_alloc(1, sizeof *data, err);
     if (!data)
         return NULL;
-    data->height = height;
-    data->width = width;
+    data->shape = shape;
     return data;
 }
 
@@ -36,7 +28,7 @@ void fmnn_data_free(struct fmnn_data *data)
 
 uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct fmnn_error *err)
 {
-    size_t size = data->height * data->width, need;
+    size_t size = fm_elements(data->shape), need;
     void *pixels = data->pixels, *labels = data->labels;
     if (label > UINT16_MAX || data->count >= UINT32_MAX - 1) {
         fm_fail(err, FMNN_USAGE, "label %u or row %zu is beyond what training takes", label,
@@ -69,7 +61,7 @@ void fm_data_batch(const struct fmnn_data *data, const uint32_t *order, size_t f
 {
     for (size_t i = 0; i < n; i++) {
         size_t row = order ? order[from + i] : from + i;
-        pixels[i] = data->pixels + row * data->height * data->width;
+        pixels[i] = data->pixels + row * fm_elements(data->shape);
         labels[i] = data->labels[row];
     }
 }
@@ -79,8 +71,8 @@ static void digest_rows(XXH3_state_t *state, const struct fmnn_data *data)
     uint64_t size[3] = {0};
     if (data) {
         size[0] = data->count;
-        size[1] = data->height;
-        size[2] = data->width;
+        size[1] = data->shape.height;
+        size[2] = data->shape.width;
     }
     for (int i = 0; i < 3; i++) {
         uint8_t bytes[8];
@@ -93,7 +85,7 @@ static void digest_rows(XXH3_state_t *state, const struct fmnn_data *data)
         XXH3_128bits_update(state, bytes, sizeof bytes);
     }
     if (size[0])
-        XXH3_128bits_update(state, data->pixels, data->count * data->height * data->width);
+        XXH3_128bits_update(state, data->pixels, data->count * fm_elements(data->shape));
 }
 
 int fm_data_fingerprint(const struct fmnn_data *train, const struct fmnn_data *valid,

@@ -1,19 +1,18 @@
-/* data.h -- images and labels in memory. */
+/* samples.h -- images and labels in memory. */
 #ifndef FM_DATA_H
 #define FM_DATA_H
 
 #include "base/internal.h"
 
 struct fmnn_data {
-    size_t height, width, count;
-    uint8_t *pixels; /* (count, height, width) */
+    struct fmnn_shape shape; /* of an image */
+    size_t count;
+    uint8_t *pixels; /* (count,C,H,W) */
     size_t pixel_capacity;
     uint16_t *labels; /* (count) */
     size_t label_capacity;
 };
 
-/* Refuses sizes of images that no net takes. */
-int fm_check_image(size_t height, size_t width, struct fmnn_error *err);
 /* Images order[from .. from+n) of the data, or where order is NULL those themselves. */
 void fm_data_batch(const struct fmnn_data *data, const uint32_t *order, size_t from, size_t n,
                    const uint8_t **pixels, uint16_t *labels);

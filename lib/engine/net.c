@@ -245,7 +245,8 @@ static int build(struct fmnn_net *net, const struct fmnn_model *model, struct fm
     net->parameter = fm_alloc(2 * n, sizeof *net->parameter, err);
     if (!net->value || !net->node || !net->parameter)
         return -1;
-    net->value[0].shape = (struct fm_shape){1, net->height, net->width};
+    net->value[0].shape =
+        (struct fm_shape){net->shape.channels, net->shape.height, net->shape.width};
     net->value_count = 1;
     for (size_t i = 0; i < n; i++) {
         struct fmnn_error inner = {0};
@@ -269,10 +270,10 @@ static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
     return text;
 }
 
-struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
+struct fmnn_net *fm_net_build(const struct fmnn_model *model, struct fmnn_shape shape,
                               size_t classes, struct fmnn_error *err)
 {
-    if (fm_check_image(height, width, err) != 0)
+    if (fm_check_shape(shape, err) != 0)
         return NULL;
     if (classes < 1 || classes > MAX_CLASSES) {
         fm_fail(err, FMNN_USAGE, "%s: %zu classes are not in 1..%d", model->name, classes,
@@ -282,8 +283,7 @@ struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, siz
     struct fmnn_net *net = fm_alloc(1, sizeof *net, err);
     if (!net)
         return NULL;
-    net->height = height;
-    net->width = width;
+    net->shape = shape;
     net->classes = classes;
     if (build(net, model, err) == 0 && (net->text = join_texts(net, err)) != NULL)
         return net;
@@ -305,10 +305,10 @@ int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err)
     return 0;
 }
 
-struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
+struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, struct fmnn_shape shape,
                               size_t classes, struct fmnn_error *err)
 {
-    struct fmnn_net *net = fm_net_shape(model, height, width, classes, err);
+    struct fmnn_net *net = fm_net_build(model, shape, classes, err);
     if (!net || fm_net_allocate(net, true, err) == 0)
         return net;
     fmnn_net_free(net);
@@ -394,14 +394,9 @@ void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads)
 
 /* ---- looking at it */
 
-size_t fmnn_net_height(const struct fmnn_net *net)
+struct fmnn_shape fmnn_net_shape(const struct fmnn_net *net)
 {
-    return net->height;
-}
-
-size_t fmnn_net_width(const struct fmnn_net *net)
-{
-    return net->width;
+    return net->shape;
 }
 
 size_t fmnn_net_classes(const struct fmnn_net *net)
@@ -448,8 +443,7 @@ bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *lay
         return false;
     const struct fm_node *node = &net->node[i];
     struct fm_shape out = net->value[node->output].shape;
-    *layer =
-        (struct fmnn_layer){.text = node->text, .channels = out.c, .height = out.h, .width = out.w};
+    *layer = (struct fmnn_layer){.text = node->text, .shape = {out.c, out.h, out.w}};
     if (node->layer.type->weighted) {
         uint64_t weights = fm_parameter_count(&net->parameter[node->weight]);
         layer->parameters = weights + node->layer.units;

@@ -2,6 +2,7 @@
 #ifndef FM_NET_H
 #define FM_NET_H
 
+#include "base/shape.h"
 #include "engine/layer.h"
 
 /* Outputs are worked on in panels of so many lanes, whatever the instruction set. */
@@ -38,7 +39,8 @@ struct fm_node {
 };
 
 struct fmnn_net {
-    size_t height, width, classes;
+    struct fmnn_shape shape; /* of an image */
+    size_t classes;
     struct fmnn_names *names; /* or NULL */
     struct fm_value *value;
     size_t value_count;
@@ -54,7 +56,7 @@ struct fmnn_net {
 };
 
 /* A net without weights: shapes and parameters are known, but nothing large is allocated yet. */
-struct fmnn_net *fm_net_shape(const struct fmnn_model *model, size_t height, size_t width,
+struct fmnn_net *fm_net_build(const struct fmnn_model *model, struct fmnn_shape shape,
                               size_t classes, struct fmnn_error *err);
 /* Makes room for the weights: zero, or only the lanes that belong to no unit. */
 int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err);

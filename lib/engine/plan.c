@@ -525,7 +525,7 @@ static void do_chain(const struct loop *loop, const struct fm_run *run, const st
 static void fetch_ahead(const struct loop *loop, size_t job)
 {
     const struct fm_run *run = &loop->run;
-    size_t bytes = loop->plan->net->height * loop->plan->net->width;
+    size_t bytes = fm_elements(loop->plan->net->shape);
     size_t n = run->ahead * job / loop->jobs, end = run->ahead * (job + 1) / loop->jobs;
     for (; n < end; n++)
         for (size_t i = 0; i < bytes; i += 64)

@@ -85,7 +85,7 @@ static bool feed(void *state, struct fm_run *run)
     struct fmnn_predictor *predictor = rest->predictor;
     const struct fmnn_net *net = predictor->net;
     size_t n = rest->count < predictor->batch ? rest->count : predictor->batch;
-    for (size_t i = 0; i < n; i++, rest->pixels += net->height * net->width)
+    for (size_t i = 0; i < n; i++, rest->pixels += fm_elements(net->shape))
         predictor->pixels[i] = rest->pixels;
     run->images = n;
     run->probabilities = rest->probabilities;

@@ -14,9 +14,9 @@
 static int check_data(const struct fmnn_net *net, const struct fmnn_data *data, const char *what,
                       struct fmnn_error *err)
 {
-    if (data->height != net->height || data->width != net->width)
+    if (!fm_same_shape(data->shape, net->shape))
         return fm_fail(err, FMNN_USAGE, "%s images are %zux%zu, but the net takes %zux%zu", what,
-                       data->height, data->width, net->height, net->width);
+                       data->shape.height, data->shape.width, net->shape.height, net->shape.width);
     for (size_t i = 0; i < data->count; i++)
         if (data->labels[i] >= net->classes)
             return fm_fail(err, FMNN_USAGE, "label %u is not 0..%zu", data->labels[i],

@@ -37,8 +37,8 @@ static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
     return fm_format(err,
                      "model %s\nclasses %zu\nimages %zux%zu\noptimizer %s\nlr %s\nmomentum %s\n"
                      "batch %u\nseed %llu\nkeep %s\ndata %s\n",
-                     t->net->text, t->net->classes, t->net->height, t->net->width, r->optimizer, lr,
-                     momentum, r->batch, (unsigned long long)t->options.seed,
+                     t->net->text, t->net->classes, t->net->shape.height, t->net->shape.width,
+                     r->optimizer, lr, momentum, r->batch, (unsigned long long)t->options.seed,
                      t->best ? "best" : "last", t->fingerprint);
 }
 

@@ -49,8 +49,8 @@ int fm_writer_text(struct fm_writer *file, const char *key, char *value)
 int fm_writer_net(struct fm_writer *file, const struct fmnn_net *net, const char *training,
                   struct fmnn_error *err)
 {
-    char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[1,%zu,%zu]}", net->height,
-                            net->width);
+    char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[1,%zu,%zu]}",
+                            net->shape.height, net->shape.width);
     if (fm_writer_text(file, "fmnn.input", input) != 0 ||
         fm_writer_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
         fm_writer_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0)
@@ -173,22 +173,20 @@ static json_t *parse_json(const struct fm_safetensors *file, const char *key, co
     return value;
 }
 
-static int read_input(const struct fm_safetensors *file, size_t *height, size_t *width,
+static int read_input(const struct fm_safetensors *file, struct fmnn_shape *shape,
                       struct fmnn_error *err)
 {
     const char *text = needed_text(file, "fmnn.input", err);
     json_t *input = text ? parse_json(file, "fmnn.input", text, err) : NULL;
     if (!input)
         return -1;
-    json_int_t channels = 0, h = 0, w = 0;
+    json_int_t c = 0, h = 0, w = 0;
     double scale = 0;
-    bool good = json_unpack_ex(input, NULL, JSON_STRICT, "{s:[I,I,I],s:F}", "shape", &channels, &h,
-                               &w, "scale", &scale) == 0;
+    bool good = json_unpack_ex(input, NULL, JSON_STRICT, "{s:[I,I,I],s:F}", "shape", &c, &h, &w,
+                               "scale", &scale) == 0;
     json_decref(input);
-    good = good && channels == 1 && h >= 1 && w >= 1 && h <= FMNN_MAX_SIDE && w <= FMNN_MAX_SIDE &&
-           fabs(scale - 1.0 / 255) < 1e-15;
-    *height = (size_t)h;
-    *width = (size_t)w;
+    *shape = (struct fmnn_shape){(size_t)c, (size_t)h, (size_t)w};
+    good = good && fm_check_shape(*shape, NULL) == 0 && fabs(scale - 1.0 / 255) < 1e-15;
     if (!good)
         return fm_fail(err, FMNN_DATA, "%s: fmnn.input is not that of gray images, scaled by 1/255",
                        fm_safetensors_name(file));
@@ -401,14 +399,15 @@ static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *
    file's fault. */
 static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmnn_error *err)
 {
-    size_t height, width, classes;
+    struct fmnn_shape shape;
+    size_t classes;
     struct fmnn_error why = {0};
     struct fmnn_net *net = NULL;
-    if (!needed_text(file, "fmnn.version", err) || read_input(file, &height, &width, err) != 0)
+    if (!needed_text(file, "fmnn.version", err) || read_input(file, &shape, err) != 0)
         return NULL;
     struct fmnn_model *model = read_model(file, &classes, &why);
     if (model)
-        net = fm_net_shape(model, height, width, classes, &why);
+        net = fm_net_build(model, shape, classes, &why);
     fmnn_model_free(model);
     if (!net)
         fm_fail(err, why.status == FMNN_USAGE ? FMNN_DATA : why.status, "%s", why.message);

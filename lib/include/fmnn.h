@@ -48,8 +48,15 @@ extern "C" {
 
 FMNN_API const char *fmnn_version(void); /* of the library in use, "0.1.0" */
 
-/* The most rows, and columns, that an image may have, wherever it comes from. */
+/* The maximum height and width of an image. */
 enum { FMNN_MAX_SIDE = 4096 };
+
+/* The shape of one image, or of a layer's output for one image: pixels and values lie in memory in
+   this order, (C,H,W). Images are gray for now: functions that take the shape of an image refuse
+   any other number of channels than 1 with FMNN_USAGE. */
+struct fmnn_shape {
+    size_t channels, height, width;
+};
 
 /* ---- 1. Errors ------------------------------------------------------------------------------ */
 
@@ -146,9 +153,9 @@ FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, con
 /* ---- 4. PNG files --------------------------------------------------------------------------- */
 
 /* Reads a PNG image as gray bytes: colour by luma (Rec. 601, integers), 16 bits scaled to 8,
-   alpha over black. *pixels is malloc'ed, (height, width). Images above FMNN_MAX_SIDE in
+   alpha over black. *pixels is malloc'ed, (C,H,W) with one channel. Images above FMNN_MAX_SIDE in
    either direction, and damaged ones, are refused. */
-FMNN_API int fmnn_png_read(const char *path, size_t *height, size_t *width, uint8_t **pixels,
+FMNN_API int fmnn_png_read(const char *path, struct fmnn_shape *shape, uint8_t **pixels,
                            struct fmnn_error *err);
 
 /* The format of an image file by the suffix of its name, such as "PNG"; NULL if the name has no suffix
@@ -165,12 +172,12 @@ struct fmnn_images;
 /* data_directory may be NULL: then "train:N" is an error that says what to do. */
 FMNN_API struct fmnn_images *fmnn_images_new(const char *data_directory, struct fmnn_error *err);
 FMNN_API void fmnn_images_free(struct fmnn_images *images);
-/* The size of one image. */
-FMNN_API int fmnn_images_size(struct fmnn_images *images, const char *image, size_t *height,
-                              size_t *width, struct fmnn_error *err);
-/* Reads an image into pixels[height * width]; one of another size is an error. */
-FMNN_API int fmnn_images_read(struct fmnn_images *images, const char *image, size_t height,
-                              size_t width, uint8_t *pixels, struct fmnn_error *err);
+/* The shape of an image. */
+FMNN_API int fmnn_images_shape(struct fmnn_images *images, const char *image,
+                               struct fmnn_shape *shape, struct fmnn_error *err);
+/* Reads an image into pixels, (C,H,W). An image of another shape is FMNN_DATA. */
+FMNN_API int fmnn_images_read(struct fmnn_images *images, const char *image,
+                              struct fmnn_shape shape, uint8_t *pixels, struct fmnn_error *err);
 /* The directory that holds the file which an `image` field names: malloc'ed. */
 FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *image,
                                      struct fmnn_error *err);
@@ -268,16 +275,15 @@ FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, con
 /* A model with shapes, and its weights. */
 struct fmnn_net;
 
-/* classes: the number of them, 1 to 65,536; images are (height, width) bytes, from 1x1,
-   FMNN_MAX_SIDE at most in either direction. Weights are zero, 2^30 at most. */
-FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, size_t height, size_t width,
+/* Makes a net for images of the given shape: height and width from 1 to FMNN_MAX_SIDE, 1 channel.
+   classes: 1 to 65,536. The weights are zero; more than 2^30 of them are FMNN_USAGE. */
+FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, struct fmnn_shape shape,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
 /* Starting weights: he_normal as in Keras (normal truncated at two deviations), biases zero; the
    same for any number of threads, 0 being all processors. */
 FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads);
-FMNN_API size_t fmnn_net_height(const struct fmnn_net *net);
-FMNN_API size_t fmnn_net_width(const struct fmnn_net *net);
+FMNN_API struct fmnn_shape fmnn_net_shape(const struct fmnn_net *net); /* of an image */
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);
 /* Whether it computes convolutions by their definition, as it was trained (`exact`), and not by
    fewer products, which round a little otherwise. Its file has it; a net never trained is not. */
@@ -291,8 +297,8 @@ FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *n
 FMNN_API const char *fmnn_net_text(const struct fmnn_net *net);
 
 struct fmnn_layer {
-    const char *text;               /* "conv 6 5x5 relu" */
-    size_t channels, height, width; /* of one image's output */
+    const char *text;        /* "conv 6 5x5 relu" */
+    struct fmnn_shape shape; /* of the output for one image */
     uint64_t parameters;
     uint64_t multiply_adds; /* an image, forward */
 };
@@ -314,10 +320,10 @@ FMNN_API void fmnn_net_set(struct fmnn_net *net, size_t i, const float *values);
 
 /* Images and labels in memory, one byte a pixel. */
 struct fmnn_data;
-/* For images of such sizes as nets take. */
-FMNN_API struct fmnn_data *fmnn_data_new(size_t height, size_t width, struct fmnn_error *err);
+/* Makes an empty data set of images of a shape that fmnn_net_new accepts. */
+FMNN_API struct fmnn_data *fmnn_data_new(struct fmnn_shape shape, struct fmnn_error *err);
 FMNN_API void fmnn_data_free(struct fmnn_data *data);
-/* Makes room for one more image and returns where its height * width pixels go. */
+/* Appends an image. Returns its pixels, (C,H,W), which the caller must fill in. */
 FMNN_API uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct fmnn_error *err);
 FMNN_API size_t fmnn_data_count(const struct fmnn_data *data);
 

@@ -14,7 +14,7 @@ struct filters {
 static void find_filters(const char *path, struct filters *filters)
 {
     struct fmnn_tensor tensor;
-    size_t height = fmnn_net_height(filters->net), width = fmnn_net_width(filters->net);
+    struct fmnn_shape image = fmnn_net_shape(filters->net);
     for (filters->index = 0; fmnn_net_tensor(filters->net, filters->index, &tensor);
          filters->index++)
         if (tensor.rank == 4 || tensor.rank == 2)
@@ -25,13 +25,13 @@ static void find_filters(const char *path, struct filters *filters)
     filters->height = tensor.size[2];
     filters->width = tensor.size[3];
     if (tensor.rank == 2) {
-        if (tensor.size[1] != height * width)
+        if (tensor.size[1] != image.height * image.width)
             die("%s: the first weights, '%s', are not applied to the image's pixels: nothing to "
                 "draw",
                 path, tensor.name);
         filters->inputs = 1;
-        filters->height = height;
-        filters->width = width;
+        filters->height = image.height;
+        filters->width = image.width;
     }
     filters->count = tensor.size[0] * filters->inputs;
 }

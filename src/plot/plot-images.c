@@ -61,12 +61,13 @@ static void add_image(const struct reader *reader, struct grid *grid)
     struct fmnn_error error;
     struct tile tile = {0};
     const char *image = fmnn_table_field(reader->table, reader->image);
-    size_t height, width;
-    if (fmnn_images_size(reader->images, image, &height, &width, &error) != 0)
+    struct fmnn_shape shape;
+    if (fmnn_images_shape(reader->images, image, &shape, &error) != 0)
         die_at_row(reader->table, "%s", error.message);
-    uint8_t *pixels = allocate(height * width, 1);
-    if (fmnn_images_read(reader->images, image, height, width, pixels, &error) != 0)
+    uint8_t *pixels = allocate(shape.channels * shape.height * shape.width, 1);
+    if (fmnn_images_read(reader->images, image, shape, pixels, &error) != 0)
         die_at_row(reader->table, "%s", error.message);
+    size_t height = shape.height, width = shape.width;
     tile.values = grid_reduce(pixels, reader->max, &height, &width);
     tile.height = height;
     tile.width = width;

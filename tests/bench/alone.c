@@ -27,7 +27,7 @@ static bool feed(void *state, struct fm_run *run)
     t->optimizer->begin(&t->recipe, ++t->step, t->power, &t->update);
     run->images = n;
     for (size_t i = 0; i < n; i++) {
-        t->pixels[i] = t->data->pixels + i * t->data->height * t->data->width;
+        t->pixels[i] = t->data->pixels + i * fm_elements(t->data->shape);
         t->labels[i] = t->data->labels[i];
     }
     return true;

@@ -108,7 +108,8 @@ static double product_rate(unsigned units, const char *threads, double seconds)
     char text[64];
     snprintf(text, sizeof text, "dense %u relu | dense classes", units);
     struct fmnn_model *model = need(fmnn_model_parse(text, "model", &error));
-    struct fmnn_net *net = need(fmnn_net_new(model, SIDE, SIDE, CLASSES, &error));
+    struct fmnn_net *net =
+        need(fmnn_net_new(model, (struct fmnn_shape){1, SIDE, SIDE}, CLASSES, &error));
     uint8_t *pixels = need(malloc((size_t)IMAGES * SIDE * SIDE));
     float *probabilities = need(malloc(sizeof(float) * IMAGES * CLASSES));
     fmnn_net_initialise(net, 0, 0);

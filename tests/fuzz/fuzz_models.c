@@ -29,8 +29,8 @@ static void look_at_net(const struct fmnn_net *net)
     struct fmnn_tensor tensor;
     size_t layers = 0, tensors = 0, end = 0;
     for (; fmnn_net_layer(net, layers, &layer); layers++)
-        HOLDS(layer.channels && layer.height && layer.width && layer.text[0]);
-    HOLDS(layers == net->node_count && layer.channels == net->classes);
+        HOLDS(layer.shape.channels && layer.shape.height && layer.shape.width && layer.text[0]);
+    HOLDS(layers == net->node_count && layer.shape.channels == net->classes);
     for (; fmnn_net_tensor(net, tensors, &tensor); tensors++) {
         const struct fm_parameter *p = &net->parameter[tensors];
         HOLDS(p->offset == end && p->stored >= fm_parameter_count(p));
@@ -45,7 +45,7 @@ static void same_net(const struct fmnn_net *net)
     struct fmnn_error err;
     struct fmnn_model *model = fmnn_model_parse(net->text, "again", &err);
     HOLDS(model);
-    struct fmnn_net *copy = fm_net_shape(model, net->height, net->width, net->classes, &err);
+    struct fmnn_net *copy = fm_net_build(model, net->shape, net->classes, &err);
     HOLDS(copy && !strcmp(copy->text, net->text) && copy->stored == net->stored);
     HOLDS(copy->parameter_count == net->parameter_count);
     for (size_t i = 0; i < net->parameter_count; i++)
@@ -72,11 +72,11 @@ static void predict(struct fmnn_net *net)
     static uint8_t pixels[SMALL];
     static float p[2][SMALL];
     struct fmnn_predictor *predictor = fmnn_predictor_new(net, 2, 1, "generic", NULL);
-    HOLDS(predictor && net->height * net->width * 2 <= SMALL && net->classes <= SMALL / 2);
+    HOLDS(predictor && fm_elements(net->shape) * 2 <= SMALL && net->classes <= SMALL / 2);
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 7);
     fmnn_predictor_run(predictor, pixels, 2, p[0]);
-    fmnn_predictor_run(predictor, pixels + net->height * net->width, 1, p[1]);
+    fmnn_predictor_run(predictor, pixels + fm_elements(net->shape), 1, p[1]);
     double sum = 0;
     for (size_t i = 0; i < net->classes; i++) {
         sum += (double)p[1][i];
@@ -134,7 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         look_at_recipe(fmnn_model_recipe(model));
         HOLDS(model->layer_count >= 1 && model->layer_count <= FM_MAX_LAYERS);
         struct fmnn_net *net =
-            fm_net_shape(model, sizes[size].height, sizes[size].width, sizes[size].classes, &err);
+            fm_net_build(model, (struct fmnn_shape){1, sizes[size].height, sizes[size].width},
+                         sizes[size].classes, &err);
         if (net) {
             fuzz_accepted++;
             look_at_net(net);

@@ -15,18 +15,20 @@ static uint32_t get_u32(const uint8_t *p)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     struct fmnn_error err = {0};
-    size_t height, width, sum = 0;
+    struct fmnn_shape shape;
+    size_t sum = 0;
     uint8_t *pixels;
     fuzz_file(bytes, count);
-    if (fmnn_png_read(FUZZ_PATH, &height, &width, &pixels, &err) != 0) {
+    if (fmnn_png_read(FUZZ_PATH, &shape, &pixels, &err) != 0) {
         HOLDS(err.status != FMNN_OK && err.message[0]);
     } else {
         fuzz_accepted++;
-        HOLDS(count > 24 && width == get_u32(bytes + 16) && height == get_u32(bytes + 20));
-        HOLDS(height >= 1 && height <= 4096 && width >= 1 && width <= 4096);
-        for (size_t i = 0; i < height * width; i++)
+        HOLDS(count > 24 && shape.width == get_u32(bytes + 16) &&
+              shape.height == get_u32(bytes + 20));
+        HOLDS(shape.height >= 1 && shape.height <= 4096 && shape.width >= 1 && shape.width <= 4096);
+        for (size_t i = 0; i < shape.height * shape.width; i++)
             sum += pixels[i]; /* the sanitizer looks on */
-        HOLDS(sum <= height * width * 255);
+        HOLDS(sum <= shape.height * shape.width * 255);
         free(pixels);
     }
     fuzz_file_end(false);

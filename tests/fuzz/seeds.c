@@ -48,7 +48,7 @@ static void one_net(const struct taker *taker, const char *name, const char *tex
     static const char *const names[] = {"a", "\xc3\xa9t\xc3\xa9", "\"c\\", "d", "e"};
     struct memory memory;
     struct fmnn_model *model = fmnn_model_parse(text, "seed", NULL);
-    struct fmnn_net *net = fmnn_net_new(model, side, side, classes, NULL);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, side, side}, classes, NULL);
     HOLDS(net && classes <= sizeof names / sizeof *names);
     fmnn_net_initialise(net, 1, 1);
     struct fmnn_names *list = fmnn_names_copy(names, classes, NULL);

@@ -10,7 +10,7 @@ enum { IMAGES = 12, SIDE = 2 };
 
 static inline struct fmnn_data *small_data(unsigned seed)
 {
-    struct fmnn_data *data = fmnn_data_new(SIDE, SIDE, NULL);
+    struct fmnn_data *data = fmnn_data_new((struct fmnn_shape){1, SIDE, SIDE}, NULL);
     for (unsigned i = 0; i < IMAGES; i++) {
         uint8_t *pixels = fmnn_data_add(data, i % 2, NULL);
         HOLDS(pixels);
@@ -28,7 +28,7 @@ static inline struct fmnn_trainer *small_trainer(void)
         .threads = 1,
         .kernels = "generic"};
     struct fmnn_model *model = fmnn_model_parse("dense classes", "model", NULL);
-    struct fmnn_net *net = fmnn_net_new(model, SIDE, SIDE, 2, NULL);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, SIDE, SIDE}, 2, NULL);
     fmnn_model_free(model);
     HOLDS(net);
     fmnn_net_initialise(net, 1, 1);
