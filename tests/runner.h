@@ -1,28 +1,65 @@
-/* runner.h -- runs the tests of a Check program with a line of TAP for each. */
+/* runner.h -- runs a Check program's tests so that automake sees each of them as a line of TAP. */
 #ifndef RUNNER_H
 #define RUNNER_H
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 
-/* A number of repetitions, or the distance between them. tests/bench/mutants runs a test thousands of
-   times and sets FMNN_QUICK for the quick one. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SLOWED_BY_SANITIZERS 3
+#endif
+#elif defined __SANITIZE_ADDRESS__
+#define SLOWED_BY_SANITIZERS 3
+#endif
+#ifndef SLOWED_BY_SANITIZERS
+#define SLOWED_BY_SANITIZERS 1
+#endif
+#ifdef __OPTIMIZE__
+#define SLOWED_WITHOUT_OPTIMIZER 1
+#else
+#define SLOWED_WITHOUT_OPTIMIZER 3
+#endif
+
+/* Seconds that a test may take. Processor time ends a test that runs in circles, whatever else the machine does; time
+   by the clock is only for a test that waits forever. */
+enum {
+    PROCESSOR_LIMIT = 600 * SLOWED_BY_SANITIZERS * SLOWED_WITHOUT_OPTIMIZER,
+    CLOCK_LIMIT = 4 * PROCESSOR_LIMIT
+};
+
+/* The number of repetitions, or the distance between the cases that a test takes. tests/bench/mutants sets FMNN_QUICK,
+   because it runs each test thousands of times. */
 static inline size_t if_quick(size_t quick, size_t usual)
 {
     const char *wish = getenv("FMNN_QUICK");
     return wish && *wish ? quick : usual;
 }
 
-/* Check's name for standard output is "-". CK_SILENT suppresses its own summary. */
+/* In the process of one test: SIGXCPU ends it at the limit. */
+static inline void limit_processor_time(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CPU, &limit) == 0 && limit.rlim_cur > PROCESSOR_LIMIT) {
+        limit.rlim_cur = PROCESSOR_LIMIT;
+        setrlimit(RLIMIT_CPU, &limit);
+    }
+}
+
+/* Check writes TAP only to a file; "-" is its standard output. Prints no summary of its own. */
 static inline int run_tests(const char *name, TCase *tcase)
 {
     Suite *suite = suite_create(name);
     suite_add_tcase(suite, tcase);
-    tcase_set_timeout(tcase, 300);
+    tcase_set_timeout(tcase, CLOCK_LIMIT);
     SRunner *runner = srunner_create(suite);
+    if (srunner_fork_status(runner) == CK_FORK)
+        tcase_add_checked_fixture(tcase, limit_processor_time, NULL);
     if (if_quick(1, 0))
-        setvbuf(stdout, NULL, _IOLBF, 0); /* mutants stops reading at the first failure */
+        setvbuf(stdout, NULL, _IOLBF, 0); /* the first failure ends it */
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);
     int failed = srunner_ntests_failed(runner);
