@@ -1,6 +1,6 @@
-"""What the comparisons with PyTorch share: all of common.py, and fmnn's nets in PyTorch."""
+"""Shared by the comparisons with PyTorch: all of common.py, and fmnn's nets in PyTorch."""
 
-from common import *  # first: it brings the right Python
+from common import *  # first: goes on in the Python of ./venv
 
 import warnings
 

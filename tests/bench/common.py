@@ -1,7 +1,7 @@
-"""What the comparisons share, whatever they compare with: the programs, images, fmnn's random numbers restated,
-its model text and weight files.
+"""Shared by all comparisons: the programs, images, fmnn's random numbers restated, its model text and weight files.
 
-Imported first, for it goes on in the Python that ./venv prints where the one at hand is another.
+Importing it starts the script again in the Python that ./venv prints, unless it runs in that one already: so a script
+parses its command line before.
 """
 
 import os
@@ -13,7 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 
 
 def _use_venv():
-    """Runs the script again in the environment; the variable keeps that from going in circles."""
+    """Runs the script again in the environment; the variable is set there, so that this happens once."""
     if os.environ.get("FMNN_BENCH_INSIDE"):
         return
     made = subprocess.run([os.path.join(HERE, "venv")], stdout=subprocess.PIPE, text=True)

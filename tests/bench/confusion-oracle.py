@@ -15,6 +15,15 @@ dictionary in --format json, tsv, --pairs, and the cross-entropy with log_loss.
 differs, and say what. The test suite itself needs no Python.
 """
 
+import argparse
+
+# Parsed before the imports: --help needs none of them.
+p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+p.add_argument("cases", metavar="CASES", type=int, nargs="?", default=300)
+p.add_argument("seed", metavar="SEED", type=int, nargs="?", default=1)
+p.add_argument("--golden", metavar="DIRECTORY")
+a = p.parse_args()
+
 import difflib
 import json
 import math
@@ -250,19 +259,17 @@ def write_golden(directory):
 
 
 def main():
-    if len(sys.argv) == 3 and sys.argv[1] == "--golden":
-        return write_golden(sys.argv[2])
-    cases = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    if a.golden:
+        return write_golden(a.golden)
     checker = Checker()
     with tempfile.TemporaryDirectory() as directory:
-        for i in range(cases):
+        for i in range(a.cases):
             before = checker.failed
-            rng = random.Random(f"{seed}/{i}")
+            rng = random.Random(f"{a.seed}/{i}")
             check(checker, random_case(rng), directory, rng)
             if checker.failed > before:
-                print(f"(case {i} of seed {seed})")
-    print(f"{cases} cases, {checker.compared} comparisons, {checker.failed} differ")
+                print(f"(case {i} of seed {a.seed})")
+    print(f"{a.cases} cases, {checker.compared} comparisons, {checker.failed} differ")
     return 1 if checker.failed else 0
 
 

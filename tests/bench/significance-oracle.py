@@ -26,6 +26,16 @@ If each prediction alone is correct equally often, statsmodels' correction for c
 ours stops at zero.
 """
 
+import argparse
+
+# Parsed before the imports: --help needs none of them.
+p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+p.add_argument("cases", metavar="CASES", type=int, nargs="?", default=200)
+p.add_argument("seed", metavar="SEED", type=int, nargs="?", default=1)
+p.add_argument("--golden", metavar="DIRECTORY")
+p.add_argument("--constants", action="store_true")
+a = p.parse_args()
+
 import json
 import math
 import os
@@ -262,20 +272,18 @@ def constants():
 
 
 def main():
-    if len(sys.argv) == 3 and sys.argv[1] == "--golden":
-        return golden(sys.argv[2])
-    if sys.argv[1:] == ["--constants"]:
+    if a.golden:
+        return golden(a.golden)
+    if a.constants:
         return constants()
-    cases = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     checker = Checker()
     with tempfile.TemporaryDirectory() as directory:
-        for i in range(cases):
+        for i in range(a.cases):
             before = checker.failed
-            check(checker, directory, random.Random(f"{seed}/{i}"))
+            check(checker, directory, random.Random(f"{a.seed}/{i}"))
             if checker.failed > before:
-                print(f"(case {i} of seed {seed})")
-    print(f"{cases} cases, {checker.compared} comparisons, {checker.failed} differ")
+                print(f"(case {i} of seed {a.seed})")
+    print(f"{a.cases} cases, {checker.compared} comparisons, {checker.failed} differ")
     return 1 if checker.failed else 0
 
 
