@@ -105,6 +105,7 @@ START_TEST(gradients_are_those_of_finite_differences)
     float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
     struct once once = {.data = data, .n = N};
     struct fm_run run = run_of(&once, net);
+    run.sink = FM_SINK_STORE;
     run.gradients = gradients;
     run.backward = true;
     fm_plan_loop(plan, fm_kernels_find(NULL, NULL), 1, &run, feed_once, &once);
@@ -119,8 +120,8 @@ START_TEST(gradients_are_those_of_finite_differences)
         for (size_t k = 0; k < count; k += stride) {
             double wanted = difference(&twin, data, N, id, k);
             ck_assert_msg(fabs(wanted - (double)g[k]) <= 2e-4 * scale + 1e-8,
-                          "%s: %s[%zu] is %g, wanted %g", models[_i].text, net->parameter[id].name,
-                          k, (double)g[k], wanted);
+                          "%s: %s[%zu] is %g, wanted %g", net_text((size_t)_i),
+                          net->parameter[id].name, k, (double)g[k], wanted);
         }
         free(g);
     }
@@ -150,6 +151,7 @@ START_TEST(the_first_of_equals_gets_the_gradient)
         float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
         struct once once = {.data = data, .n = 1};
         struct fm_run run = run_of(&once, net);
+        run.sink = FM_SINK_STORE;
         run.gradients = gradients;
         run.backward = true;
         fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
@@ -172,8 +174,8 @@ START_TEST(every_layer_type_is_among_the_models)
     const struct fm_layer_type *type;
     for (size_t i = 0; (type = fm_layer_type_at(i)) != NULL; i++) {
         bool found = false;
-        for (size_t k = 0; k < FM_COUNT(models); k++)
-            found |= strstr(models[k].text, type->name) != NULL;
+        for (size_t k = 0; k < NETS; k++)
+            found |= strstr(net_text(k), type->name) != NULL;
         ck_assert_msg(found, "no model has the layer '%s'", type->name);
     }
     for (int i = FM_RELU; i < FM_ACTIVATIONS; i++) {
@@ -235,12 +237,12 @@ START_TEST(convolution_is_that_of_plain_loops)
         struct fm_run run = run_of(&once, net);
         fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
         struct fm_shape out = net->value[1].shape;
-        const struct fm_place *place = &plan->step[1].out;
+        const struct fm_view *place = &plan->op[1].out;
         for (size_t u = 0; u < out.c; u++)
             for (size_t y = 0; y < out.h; y++)
                 for (size_t c = 0; c < out.w; c++) {
-                    float got =
-                        plan->workspace[place->origin + y * place->row + c * place->pixel + u];
+                    float got = plan->workspace[place->offset + y * place->stride_h +
+                                                c * place->stride_w + u];
                     float wanted = plain_affine(net, x, u, y, c);
                     ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: %.9g, wanted %.9g",
                                   kernels->name, (double)got, (double)wanted);
@@ -272,17 +274,19 @@ START_TEST(dark_pixels_left_out_do_not_show)
         struct fm_plan *plan = fm_plan_new(net, n + 3, 8, true, FM_OPTIMIZER_adam, NULL);
         struct once once = {.data = data, .n = n};
         struct fm_run run = run_of(&once, net);
+        run.sink = FM_SINK_STORE;
         run.gradients = gradients;
         run.backward = true;
         fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
-        const struct fm_step *last = &plan->step[plan->forward_steps];
-        while (last->kind != FM_JOB_dense_gradient || last->in.origin != plan->step[1].in.origin)
+        const struct fm_op *last = &plan->op[plan->forward_ops];
+        while (last->kind != FM_OP_dense_backward_weights ||
+               last->in.offset != plan->op[1].in.offset)
             last++;
         fm_parameter_get(&net->parameter[0], gradients, g);
         for (size_t u = 0; u < UNITS; u++) {
             for (size_t i = 0; i < n; i++) {
-                const struct fm_place *out = &plan->step[1].out;
-                float wanted = 0, got = plan->workspace[out->origin + i * out->image + u];
+                const struct fm_view *out = &plan->op[1].out;
+                float wanted = 0, got = plan->workspace[out->offset + i * out->stride_n + u];
                 for (size_t k = 0; k < H * W; k++)
                     wanted = fmaf((float)data->pixels[i * H * W + k] / 255.0f,
                                   weight[u * H * W + k], wanted);
@@ -293,9 +297,10 @@ START_TEST(dark_pixels_left_out_do_not_show)
             for (size_t k = 0; k < H * W; k++) {
                 float wanted = 0, got = g[u * H * W + k];
                 for (size_t i = 0; i < n; i++)
-                    wanted =
-                        fmaf((float)data->pixels[i * H * W + k] / 255.0f,
-                             plan->workspace[last->back.origin + i * last->back.image + u], wanted);
+                    wanted = fmaf(
+                        (float)data->pixels[i * H * W + k] / 255.0f,
+                        plan->workspace[last->grad_out.offset + i * last->grad_out.stride_n + u],
+                        wanted);
                 wanted += 0;
                 ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: g %.9g, wanted %.9g",
                               kernels->name, (double)got, (double)wanted);
@@ -336,7 +341,7 @@ START_TEST(long_sums_go_in_groups)
                     group = fmaf((float)data->pixels[k] / 255.0f, weight[u * H * W + k], group);
                 wanted += group;
             }
-            float got = plan->workspace[plan->step[1].out.origin + u];
+            float got = plan->workspace[plan->op[1].out.offset + u];
             ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: %.9g, wanted %.9g",
                           kernels->name, (double)got, (double)wanted);
         }
@@ -440,6 +445,7 @@ static void stored_steps(struct fmnn_net *net, const struct fmnn_data *data, siz
     struct steps plain = make_steps(plan->optimizer, data, n, 0);
     while (plain.last++ < steps) {
         struct fm_run run = run_of(&plain.once, net);
+        run.sink = FM_SINK_STORE;
         run.gradients = gradients;
         run.backward = true;
         fm_plan_loop(plan, fm_kernels_find(NULL, NULL), 1, &run, feed_steps, &plain);
@@ -470,8 +476,8 @@ START_TEST(fused_updates_equal_stored_gradients)
                 fused_steps(fused, data, N, STEPS, plan, kernels, threads, own);
                 ck_assert_msg(memcmp(fused->weights, stored->weights, bytes) == 0 &&
                                   memcmp(own, slots, 2 * bytes) == 0,
-                              "%s, %s, %u threads, %s", models[_i].text, kernels->name, threads,
-                              fm_optimizer_at((size_t)id)->name);
+                              "%s, %s, %u threads, %s", net_text((size_t)_i), kernels->name,
+                              threads, fm_optimizer_at((size_t)id)->name);
                 free(own);
                 fmnn_net_free(fused);
             }
@@ -520,7 +526,7 @@ START_TEST(sets_and_threads_give_the_same_bits)
                 train_some(net, data, set, threads[t], optimizer);
                 ck_assert_msg(
                     memcmp(net->weights, first->weights, net->stored * sizeof(float)) == 0,
-                    "%s, %s, %u threads, %s", models[_i].text, set, threads[t], optimizer);
+                    "%s, %s, %u threads, %s", net_text((size_t)_i), set, threads[t], optimizer);
                 fmnn_net_free(net);
             }
         fmnn_data_free(data);
@@ -589,7 +595,7 @@ START_TEST(the_callers_arithmetic_does_not_show)
             struct fmnn_net *odd =
                 train_tiny((size_t)_i, tiny, data, set, optimizer, odd_arithmetic[!tiny]);
             ck_assert_msg(memcmp(plain->weights, odd->weights, plain->stored * sizeof(float)) == 0,
-                          "%s, %s, %s", models[_i].text, set, optimizer);
+                          "%s, %s, %s", net_text((size_t)_i), set, optimizer);
             fmnn_net_free(odd);
             fmnn_net_free(plain);
         }
@@ -684,7 +690,7 @@ END_TEST
 
 int main(void)
 {
-    int count = FM_COUNT(models);
+    int count = NETS;
     TCase *tcase = tcase_create("engine");
     tcase_add_loop_test(tcase, probabilities_are_right, 0, count);
     tcase_add_loop_test(tcase, gradients_are_those_of_finite_differences, 0, count);

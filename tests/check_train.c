@@ -580,7 +580,7 @@ START_TEST(the_layer_is_told)
             struct fmnn_trainer *trainer = make_trainer(&set);
             trainer->slice_seconds = 0;
             ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), FMNN_BATCH);
-            const struct fm_parameter *weight = &set.net->parameter[set.net->node[layer].weight];
+            const struct fm_parameter *weight = &set.net->parameter[set.net->node[layer].parameter];
             for (size_t k = 0; k < weight->stored; k++)
                 set.net->weights[weight->offset + k] = cases[i].value;
             size_t bytes = set.net->stored * sizeof(float);
@@ -986,8 +986,8 @@ START_TEST(a_profile_counts_and_changes_nothing)
     for (size_t i = 0; fmnn_net_layer(set.net, i, &layer); i++) {
         double one = 2 * (double)layer.multiply_adds;
         ck_assert_double_eq(flops_of(trainer, i + 1, "forward"), one * all);
-        ck_assert_double_eq(flops_of(trainer, i + 1, "backward"), i ? one * trained : 0);
-        ck_assert_double_eq(flops_of(trainer, i + 1, "gradient"), one * trained);
+        ck_assert_double_eq(flops_of(trainer, i + 1, "backward-data"), i ? one * trained : 0);
+        ck_assert_double_eq(flops_of(trainer, i + 1, "backward-weights"), one * trained);
     }
     double seconds = 0, epochs = 0;
     for (size_t i = 0; fmnn_trainer_profile(trainer, i, &row); i++) {

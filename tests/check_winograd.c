@@ -122,7 +122,7 @@ static void check_tile(const struct fm_tiling *t, size_t kernel, bool small, uin
     }
     for (size_t p = 0; p < points; p++) {
         product[p] = times(&t->filter, p, g) * times(&t->input[small], p, d);
-        gradient[p] = times(&t->spread[small], p, dy) * times(&t->input[small], p, d);
+        gradient[p] = times(&t->output_gradient[small], p, dy) * times(&t->input[small], p, d);
     }
     for (size_t i = 0; i < size; i++) {
         double y = 0, wanted = 0;
@@ -207,7 +207,7 @@ struct layer {
     float *weight;   /* (unit, channel, row, column) */
     float *gradient; /* the same */
     float *all;      /* gradients, stored order */
-    struct fm_place at_x, at_y, at_dx, at_dy;
+    struct fm_view at_x, at_y, at_dx, at_dy;
 };
 
 static float *floats(size_t n)
@@ -222,32 +222,32 @@ static size_t size_of(struct fm_shape shape)
     return shape.c * shape.h * shape.w;
 }
 
-static const struct fm_step *find_step(const struct layer *layer, enum fm_job_kind kind)
+static const struct fm_op *find_step(const struct layer *layer, enum fm_op_kind kind)
 {
-    for (size_t i = 0; i < layer->plan->step_count; i++)
-        if (layer->plan->step[i].node == layer->node && layer->plan->step[i].kind == kind)
-            return &layer->plan->step[i];
+    for (size_t i = 0; i < layer->plan->op_count; i++)
+        if (layer->plan->op[i].node == layer->node && layer->plan->op[i].kind == kind)
+            return &layer->plan->op[i];
     return NULL;
 }
 
 /* The places of values and gradients are those of the node's first and last step. */
 static void find_places(struct layer *layer)
 {
-    const struct fm_step *step = layer->plan->step;
+    const struct fm_op *step = layer->plan->op;
     bool begun = false;
-    for (size_t i = 0; i < layer->plan->step_count; i++) {
+    for (size_t i = 0; i < layer->plan->op_count; i++) {
         if (step[i].node != layer->node)
             continue;
         if (!begun) {
             layer->window = step[i].window;
             layer->at_x = step[i].in;
-            layer->at_x.origin +=
-                step[i].window.top * step[i].in.row + step[i].window.left * step[i].in.pixel;
+            layer->at_x.offset += step[i].window.top * step[i].in.stride_h +
+                                  step[i].window.left * step[i].in.stride_w;
             layer->at_y = step[i].out;
         }
         begun = true;
-        layer->at_dy = step[i].back;
-        layer->at_dx = step[i].in_back;
+        layer->at_dy = step[i].grad_out;
+        layer->at_dx = step[i].grad_in;
     }
     ck_assert(begun);
 }
@@ -265,13 +265,13 @@ static struct layer make_layer(const char *text, size_t height, size_t width, si
     layer.net->exact = exact;
     fmnn_net_initialise(layer.net, 31, 0);
     layer.node = &layer.net->node[layer.net->node_count - 2];
-    layer.in = layer.net->value[layer.node->input].shape;
+    layer.in = layer.net->value[layer.node->input[0]].shape;
     layer.out = layer.net->value[layer.node->output].shape;
     layer.plan = fm_plan_new(layer.net, batch, 1, true, FM_OPTIMIZER_sgd, &err);
     ck_assert_msg(layer.plan != NULL, "%s", err.message);
     find_places(&layer);
     size_t in = images * size_of(layer.in), out = images * size_of(layer.out);
-    size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->weight]);
+    size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->parameter]);
     layer.x = floats(in);
     layer.dx = floats(in);
     layer.y = floats(out);
@@ -283,7 +283,7 @@ static struct layer make_layer(const char *text, size_t height, size_t width, si
     for (size_t i = 0; i < in; i++)
         layer.x[i] = layer.x[i] > 0 ? layer.x[i] : 0;
     fm_random_normals(layer.dy, out, 1, 33, FM_RNG_SPLIT, 0);
-    fmnn_net_get(layer.net, layer.node->weight, layer.weight);
+    fmnn_net_get(layer.net, layer.node->parameter, layer.weight);
     return layer;
 }
 
@@ -301,20 +301,20 @@ static void free_layer(struct layer *layer)
 }
 
 /* Between an array and where it lies in the workspace. */
-static void copy(const struct layer *layer, struct fm_shape shape, const struct fm_place *place,
+static void copy(const struct layer *layer, struct fm_shape shape, const struct fm_view *place,
                  float *array, bool in)
 {
     for (size_t n = 0; n < layer->images; n++)
         for (size_t y = 0; y < shape.h; y++)
             for (size_t x = 0; x < shape.w; x++, array += shape.c) {
-                float *at = layer->plan->workspace + place->origin + n * place->image +
-                            y * place->row + x * place->pixel;
+                float *at = layer->plan->workspace + place->offset + n * place->stride_n +
+                            y * place->stride_h + x * place->stride_w;
                 memcpy(in ? at : array, in ? array : at, shape.c * sizeof *at);
             }
 }
 
 static void run_step(const struct layer *layer, const struct fm_kernels *kernels,
-                     const struct fm_step *step, const struct fm_run *run)
+                     const struct fm_op *step, const struct fm_run *run)
 {
     size_t count;
     for (size_t job = 0; job < step->jobs && !step->block; job++)
@@ -328,10 +328,9 @@ static void run_step(const struct layer *layer, const struct fm_kernels *kernels
 static void run_phase(const struct layer *layer, const struct fm_kernels *kernels, bool backward,
                       const struct fm_run *run)
 {
-    for (size_t i = 0; i < layer->plan->step_count; i++)
-        if (layer->plan->step[i].node == layer->node &&
-            (i >= layer->plan->forward_steps) == backward)
-            run_step(layer, kernels, &layer->plan->step[i], run);
+    for (size_t i = 0; i < layer->plan->op_count; i++)
+        if (layer->plan->op[i].node == layer->node && (i >= layer->plan->forward_ops) == backward)
+            run_step(layer, kernels, &layer->plan->op[i], run);
 }
 
 /* On the way back, gradients may take the place of values. */
@@ -340,8 +339,9 @@ static void run_layer(struct layer *layer, const struct fm_kernels *kernels)
     struct fm_plan *plan = layer->plan;
     struct fm_run run = {.images = layer->images,
                          .workspace = plan->workspace,
-                         .own = plan->workspace + plan->own,
+                         .scratch = plan->workspace + plan->scratch,
                          .weights = layer->net->weights,
+                         .sink = FM_SINK_STORE,
                          .gradients = layer->all,
                          .backward = true};
     copy(layer, layer->in, &layer->at_x, layer->x, true);
@@ -350,7 +350,7 @@ static void run_layer(struct layer *layer, const struct fm_kernels *kernels)
     copy(layer, layer->out, &layer->at_dy, layer->dy, true);
     run_phase(layer, kernels, true, &run);
     copy(layer, layer->in, &layer->at_dx, layer->dx, false);
-    fm_parameter_get(&layer->net->parameter[layer->node->weight], layer->all, layer->gradient);
+    fm_parameter_get(&layer->net->parameter[layer->node->parameter], layer->all, layer->gradient);
 }
 
 static const struct fm_kernels *kernels_at(size_t i)
@@ -556,7 +556,7 @@ static void plain_gradient(const struct layer *layer, const struct fm_winograd *
                           (long)layer->window.left};
     struct image_set dy = {layer->dy, layer->out, layer->images, 0, 0};
     struct points in = plain_points(w, &x, w->y.input, w->x.input);
-    struct points back = plain_points(w, &dy, w->y.spread, w->x.spread);
+    struct points back = plain_points(w, &dy, w->y.output_gradient, w->x.output_gradient);
     for (size_t unit = 0; unit < layer->out.c; unit++)
         for (size_t c = 0; c < layer->in.c; c++) {
             float product[SPOTS] = {0}, out[SPOTS];
@@ -579,7 +579,7 @@ static void plain_gradient(const struct layer *layer, const struct fm_winograd *
 /* Sets biases that are not zero. */
 static float *set_bias(struct layer *layer)
 {
-    float *bias = layer->net->weights + layer->net->parameter[layer->node->bias].offset;
+    float *bias = layer->net->weights + layer->net->parameter[layer->node->parameter + 1].offset;
     fm_random_normals(bias, layer->out.c, 1, 34, FM_RNG_SPLIT, 0);
     return bias;
 }
@@ -632,12 +632,12 @@ START_TEST(points_are_those_of_plain_loops)
     struct layer layer = make_layer(text, layers[_i].height, layers[_i].width, layers[_i].batch,
                                     layers[_i].images, false);
     const float *bias = set_bias(&layer);
-    const struct fm_step *forward = find_step(&layer, FM_JOB_winograd_product);
-    const struct fm_step *back = find_step(&layer, FM_JOB_winograd_back);
-    ck_assert_msg(forward && find_step(&layer, FM_JOB_winograd_gradient), "%s", text);
+    const struct fm_op *forward = find_step(&layer, FM_OP_winograd_forward);
+    const struct fm_op *back = find_step(&layer, FM_OP_winograd_backward_data);
+    ck_assert_msg(forward && find_step(&layer, FM_OP_winograd_backward_weights), "%s", text);
     ck_assert_msg((back != NULL) == layers[_i].back, "%s", text);
     size_t in = layer.images * size_of(layer.in), out = layer.images * size_of(layer.out);
-    size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->weight]);
+    size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->parameter]);
     float *y = floats(out), *dx = floats(in), *gradient = floats(weights);
     plain_forward(&layer, forward->winograd, bias, y);
     plain_gradient(&layer, forward->winograd, gradient);
@@ -665,7 +665,7 @@ static void plain_dense_back(const struct layer *layer, float *dx, float *gradie
 {
     size_t c = layer->in.c, pixels = layer->in.h * layer->in.w, units = layer->out.c;
     size_t inputs = c * pixels;
-    bool relu = layer->net->value[layer->node->input].activation == FM_RELU;
+    bool relu = layer->net->value[layer->node->input[0]].activation == FM_RELU;
     for (size_t i = 0; i < inputs; i++) {
         size_t canonical = i % c * pixels + i / c;
         for (size_t n = 0; n < layer->images; n++) {
@@ -687,7 +687,7 @@ static void plain_dense_back(const struct layer *layer, float *dx, float *gradie
 static void check_bias_gradient(const struct layer *layer, const char *text, const char *set)
 {
     size_t units = layer->out.c;
-    const float *got = layer->all + layer->net->parameter[layer->node->bias].offset;
+    const float *got = layer->all + layer->net->parameter[layer->node->parameter + 1].offset;
     for (size_t u = 0; u < fm_panels(units) * FM_PANEL; u++) {
         struct sum sum = {0};
         for (size_t n = 0; n < layer->images && u < units; n++)
@@ -716,9 +716,9 @@ START_TEST(both_gradients_are_those_of_plain_loops)
     const char *text = dense[_i].text;
     struct layer layer = make_layer(text, dense[_i].height, dense[_i].width, dense[_i].batch,
                                     dense[_i].images, false);
-    ck_assert_ptr_nonnull(find_step(&layer, FM_JOB_dense_both));
+    ck_assert_ptr_nonnull(find_step(&layer, FM_OP_dense_backward));
     size_t in = layer.images * size_of(layer.in);
-    size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->weight]);
+    size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->parameter]);
     float *dx = floats(in), *gradient = floats(weights);
     plain_dense_back(&layer, dx, gradient);
     const struct fm_kernels *kernels;
@@ -788,8 +788,8 @@ static struct errors errors_of(const char *text, size_t height, size_t width, si
                                bool exact)
 {
     struct layer layer = make_layer(text, height, width, images, images, exact);
-    ck_assert_int_eq(find_step(&layer, FM_JOB_winograd_product) == NULL, exact);
-    ck_assert_int_eq(find_step(&layer, FM_JOB_winograd_back) == NULL, exact);
+    ck_assert_int_eq(find_step(&layer, FM_OP_winograd_forward) == NULL, exact);
+    ck_assert_int_eq(find_step(&layer, FM_OP_winograd_backward_data) == NULL, exact);
     run_layer(&layer, fm_kernels_find(NULL, NULL));
     size_t in = images * size_of(layer.in), out = images * size_of(layer.out);
     size_t taps = layer.window.kernel_h * layer.window.kernel_w, c = layer.in.c;

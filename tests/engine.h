@@ -18,7 +18,7 @@
 
 /* Models that between them have every layer type and activation, strides, both paddings, even
    and odd kernels, dropped rows, sizes one past the vector, one output pixel, more than one
-   panel, sums longer than what the product is handed at once (GRADIENT_TAPS rows of five
+   panel, sums longer than what the product is handed at once (MAX_GEMM_TAPS rows of five
    images, AT_ONCE panels of units), convolutions by points, and a dense layer with more than
    FM_SMALL weights. */
 static const struct {
@@ -61,8 +61,97 @@ static inline struct fmnn_net *make_net_of(const char *text, size_t height, size
     return net;
 }
 
+/* Nets that are no sequences: for each node the values that it reads, 0 being the image. Residual
+   blocks with and without a projection, several readers with different windows and strides, a value
+   read twice by one node, Winograd beside other readers, two readers of the image. */
+static const struct {
+    const char *text; /* "add" stands for fm_add */
+    size_t height, width, classes;
+    size_t input[8][FM_MAX_INPUTS];
+} graphs[] = {
+    {"conv 5 3x3 relu | conv 5 3x3 | add relu | dense classes", 6, 7, 3, {{0}, {1}, {2, 1}, {3}}},
+    {"conv 4 3x3 relu | conv 4 5x5 tanh | conv 4 3x3 | add relu | add | avgpool 2 | dense classes",
+     9,
+     7,
+     4,
+     {{0}, {1}, {1}, {2, 3}, {4, 1}, {5}, {6}}},
+    {"conv 40 3x3 relu | conv 40 3x3 relu | conv 40 3x3 | add relu | maxpool 2 | dense classes",
+     10,
+     7,
+     3,
+     {{0}, {1}, {2}, {3, 1}, {4}, {5}}},
+    {"conv 3 3x3 tanh | add sigmoid | dense 9 relu | dense classes",
+     5,
+     5,
+     2,
+     {{0}, {1, 1}, {2}, {3}}},
+    {"conv 6 3x3 relu | conv 7 3x3 stride 2 relu | conv 7 3x3 | conv 7 1x1 stride 2 | add relu | "
+     "dense classes",
+     9,
+     8,
+     3,
+     {{0}, {1}, {2}, {1}, {3, 4}, {5}}},
+    {"conv 3 3x3 | conv 3 1x1 | add relu | maxpool 2 | dense classes",
+     7,
+     9,
+     4,
+     {{0}, {0}, {1, 2}, {3}, {4}}},
+    {"dense 20 relu | dense 20 tanh | add | dense 2100 relu | dense 20 | add relu | dense classes",
+     3,
+     4,
+     5,
+     {{0}, {1}, {2, 1}, {3}, {4}, {5, 3}, {6}}},
+};
+
+static inline struct fm_layer layer_of(const char *text)
+{
+    if (!strncmp(text, "add", 3)) {
+        struct fm_layer add = {.type = &fm_add};
+        for (int i = 0; i < FM_ACTIVATIONS; i++)
+            if (!strcmp(text + 3 + (text[3] == ' '), fm_activation_names[i]))
+                add.activation = (enum fm_activation)i;
+        return add;
+    }
+    struct fmnn_model *model = fmnn_model_parse(text, "text", NULL);
+    ck_assert_ptr_nonnull(model);
+    struct fm_layer layer = model->layer[0];
+    fmnn_model_free(model);
+    return layer;
+}
+
+static inline struct fmnn_net *make_graph(size_t i, uint64_t seed)
+{
+    struct fmnn_net *net =
+        fm_net_begin((struct fmnn_shape){1, graphs[i].height, graphs[i].width},
+                                         graphs[i].classes, 8, NULL);
+    const char *text = graphs[i].text;
+    for (size_t node = 0; text; node++) {
+        char statement[64];
+        const char *bar = strstr(text, " | ");
+        size_t length = bar ? (size_t)(bar - text) : strlen(text);
+        snprintf(statement, sizeof statement, "%.*s", (int)length, text);
+        struct fm_layer layer = layer_of(statement);
+        ck_assert_int_eq(fm_net_add(net, &layer, graphs[i].input[node], node, NULL), 0);
+        text = bar ? bar + 3 : NULL;
+    }
+    ck_assert_int_eq(fm_net_end(net, NULL), 0);
+    ck_assert_int_eq(fm_net_allocate(net, true, NULL), 0);
+    fmnn_net_initialise(net, seed, 0);
+    return net;
+}
+
+/* The models and then the graphs. */
+enum { NETS = FM_COUNT(models) + FM_COUNT(graphs) };
+
+static inline const char *net_text(size_t i)
+{
+    return i < FM_COUNT(models) ? models[i].text : graphs[i - FM_COUNT(models)].text;
+}
+
 static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
 {
+    if (i >= FM_COUNT(models))
+        return make_graph(i - FM_COUNT(models), seed);
     return make_net_of(models[i].text, models[i].height, models[i].width, models[i].classes, seed);
 }
 
@@ -137,8 +226,9 @@ static inline double twin_affine(const struct twin *twin, const struct fm_node *
                                  const struct fm_window *w, const double *x, struct fm_shape in,
                                  size_t unit, size_t oy, size_t ox)
 {
-    const double *weight = twin->parameter[node->weight] + unit * in.c * w->kernel_h * w->kernel_w;
-    double sum = twin->parameter[node->bias][unit];
+    const double *weight =
+        twin->parameter[node->parameter] + unit * in.c * w->kernel_h * w->kernel_w;
+    double sum = twin->parameter[node->parameter + 1][unit];
     for (size_t c = 0; c < in.c; c++)
         for (size_t ky = 0; ky < w->kernel_h; ky++)
             for (size_t kx = 0; kx < w->kernel_w; kx++)
@@ -160,32 +250,45 @@ static inline double twin_pool(bool average, const double *x, struct fm_shape in
     return average ? sum / (double)(side * side) : max;
 }
 
+/* One element of a node's output, from its inputs x[], before the activation. */
+static inline double twin_element(const struct twin *twin, const struct fm_node *node,
+                                  double *const *x, size_t c, size_t oy, size_t ox)
+{
+    struct fm_shape in = twin->net->value[node->input[0]].shape;
+    struct fm_window window = node->layer.type->window(&node->layer, in);
+    if (node->layer.type == &fm_add)
+        return twin_pixel(x[0], in, c, (long)oy, (long)ox) +
+               twin_pixel(x[1], in, c, (long)oy, (long)ox);
+    if (node->parameters)
+        return twin_affine(twin, node, &window, x[0], in, c, oy, ox);
+    return twin_pool(node->layer.type == &fm_avgpool, x[0], in, node->layer.units, c, oy, ox);
+}
+
 /* The logits of one image. */
 static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, double *logits)
 {
     const struct fmnn_net *net = twin->net;
-    double *x = calloc(fm_elements(net->shape), sizeof *x);
+    double **value = calloc(net->value_count, sizeof *value);
+    value[FM_IMAGE] = calloc(fm_elements(net->shape), sizeof **value);
     for (size_t i = 0; i < fm_elements(net->shape); i++)
-        x[i] = pixels[i] / 255.0;
+        value[FM_IMAGE][i] = pixels[i] / 255.0;
     for (size_t k = 0; k < net->node_count; k++) {
         const struct fm_node *node = &net->node[k];
-        struct fm_shape in = net->value[node->input].shape, out = net->value[node->output].shape;
-        struct fm_window window = node->layer.type->window(&node->layer, in);
-        double *y = calloc(out.c * out.h * out.w, sizeof *y), *next = y;
+        struct fm_shape out = net->value[node->output].shape;
+        double *x[FM_MAX_INPUTS] = {NULL};
+        double *next = value[node->output] = calloc(out.c * out.h * out.w, sizeof *next);
+        for (size_t i = 0; i < node->inputs; i++)
+            x[i] = value[node->input[i]];
         for (size_t c = 0; c < out.c; c++)
             for (size_t oy = 0; oy < out.h; oy++)
                 for (size_t ox = 0; ox < out.w; ox++)
-                    *next++ =
-                        node->layer.type->weighted
-                            ? twin_activate(node->layer.activation,
-                                            twin_affine(twin, node, &window, x, in, c, oy, ox))
-                            : twin_pool(node->layer.type == &fm_avgpool, x, in, node->layer.units,
-                                        c, oy, ox);
-        free(x);
-        x = y;
+                    *next++ = twin_activate(node->layer.activation,
+                                            twin_element(twin, node, x, c, oy, ox));
     }
-    memcpy(logits, x, net->classes * sizeof *logits);
-    free(x);
+    memcpy(logits, value[net->output], net->classes * sizeof *logits);
+    for (size_t i = 0; i < net->value_count; i++)
+        free(value[i]);
+    free(value);
 }
 
 /* Cross-entropy of one image; probabilities where they are wanted. */

@@ -6,13 +6,13 @@
 
 struct fm_kernels {
     const char *name;
-    void (*job[FM_JOB_COUNT])(const struct fm_plan *plan, const struct fm_step *step,
-                              const struct fm_run *run, size_t job);
+    void (*job[FM_OP_COUNT])(const struct fm_plan *plan, const struct fm_op *op,
+                             const struct fm_run *run, size_t job);
     /* Computes for so many rounds; returns the floating-point operations done. See peak.h. */
     double (*peak)(size_t rounds, float *sum);
     /* The same for images first .. first + count - 1, where a kind can be had so. */
-    void (*block[FM_JOB_COUNT])(const struct fm_plan *plan, const struct fm_step *step,
-                                const struct fm_run *run, size_t first, size_t count);
+    void (*block[FM_OP_COUNT])(const struct fm_plan *plan, const struct fm_op *op,
+                               const struct fm_run *run, size_t first, size_t count);
 };
 
 extern const struct fm_kernels fm_kernels_generic, fm_kernels_avx2, fm_kernels_avx512,

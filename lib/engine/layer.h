@@ -1,8 +1,7 @@
-/* layer.h -- what a layer is: a row of the model's text, a shape rule, parameters, and work to
-   do.
+/* layer.h -- what a layer is: a statement of the model's text, a shape rule, parameters, and ops.
 
-   A layer type is one const struct in a file of its own, listed in registry.c. The parser, the
-   summary, the weight files, the planner and the tests go by the registry alone. */
+   A layer type is one const struct in a file of its own, listed in layers/layer-registry.c. The
+   parser, the summary, the weight files, the planner and the tests go by the registry alone. */
 #ifndef FM_LAYER_H
 #define FM_LAYER_H
 
@@ -16,7 +15,7 @@ struct fm_shape {
 enum fm_activation { FM_LINEAR, FM_RELU, FM_SIGMOID, FM_TANH, FM_ACTIVATIONS };
 extern const char *const fm_activation_names[FM_ACTIVATIONS + 1]; /* ends in NULL */
 
-enum { FM_CLASSES = 0 }; /* units: as many as there are classes, to be settled by the net */
+enum { FM_CLASSES = 0 }; /* units: the number of classes, which the net fills in */
 
 /* A layer of a model: what its text says. */
 struct fm_layer {
@@ -34,17 +33,34 @@ struct fm_words {
     size_t count, next;
 };
 
-/* How a layer sees its input: output pixel (y,x) looks at rows y*stride-top .. +kernel_h-1, and
-   so the columns; what lies outside is zero. bottom and right are what must be padded there. */
+/* How a layer sees its input: output pixel (y,x) reads rows y*stride - top .. + kernel_h - 1, and
+   columns likewise; pixels outside the image are zero. bottom and right: the padding there. */
 struct fm_window {
     size_t kernel_h, kernel_w, stride, top, left, bottom, right;
 };
 
-/* How the gradient of a layer's output lies in memory: pixel (y,x) at row top + y*spread, column
-   left + x*spread of h x w pixels, the others zero. h 0: as the output itself. */
-struct fm_frame {
-    size_t h, w, top, left, spread;
+/* The layout in which a layer's backward ops read the gradient of its output: padded and dilated.
+   Pixel (y,x) lies at row top + y*dilation, column left + x*dilation of h x w pixels; the others
+   are zero. h 0: as the output itself. */
+struct fm_layout {
+    size_t h, w, top, left, dilation;
 };
+
+/* How a parameter starts. he_normal: K. He and others, "Delving Deep into Rectifiers" (2015), as
+   Keras has it: normal, truncated at two deviations, variance 2 / (c h w). */
+enum fm_init { FM_INIT_ZERO, FM_INIT_ONE, FM_INIT_HE_NORMAL };
+
+/* A parameter as its layer declares it. Canonical shape (units, c, h, w); files write its first
+   dimensions: rank 1 (units), 2 (units, chw), 4 (units, c, h, w). */
+struct fm_parameter_spec {
+    const char *name; /* "weight" */
+    size_t units, c, h, w;
+    unsigned rank;
+    enum fm_init init;
+    bool trained; /* has a gradient, and the optimizer's slots; running statistics have neither */
+};
+
+enum { FM_MAX_INPUTS = 2, FM_MAX_PARAMETERS = 4 }; /* of a layer */
 
 struct fm_builder;
 struct fm_node;
@@ -52,36 +68,43 @@ struct fm_node;
 struct fm_layer_type {
     const char *name;
     const char *synopsis; /* as in fmnn-model(5), for errors */
-    /* Reads the words behind the name; those left over are an error of the caller's. */
+    size_t inputs;        /* values that the layer reads; 0 means 1 */
+    /* Reads the words behind the name; the caller reports those left over. NULL: the layer has no
+       text of its own, the net adds it. */
     int (*parse)(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err);
     /* The canonical text of what follows the name, without the activation. */
     void (*print)(const struct fm_layer *layer, char *text, size_t size);
-    /* The output's shape; an impossible input is an error. */
-    int (*shape)(const struct fm_layer *layer, struct fm_shape in, struct fm_shape *out,
+    /* The output's shape from that of each input; an impossible input is an error. */
+    int (*shape)(const struct fm_layer *layer, const struct fm_shape *in, struct fm_shape *out,
                  struct fmnn_error *err);
-    /* What the layer looks at: decides the padding of its input. */
+    /* The window through which the layer reads its inputs: decides their padding. */
     struct fm_window (*window)(const struct fm_layer *layer, struct fm_shape in);
-    /* How the backward steps want the output's gradient; NULL: as the output itself. */
-    struct fm_frame (*frame)(const struct fm_layer *layer, struct fm_shape in);
-    bool weighted; /* has a weight (units, c, kernel_h, kernel_w) and a bias (units) */
+    /* The layout that the backward ops need for the output's gradient; NULL: the output's own. */
+    struct fm_layout (*gradient_layout)(const struct fm_layer *layer, struct fm_shape in);
+    /* Fills in the layer's parameters, returns their number; NULL: it has none. */
+    size_t (*parameters)(const struct fm_layer *layer, struct fm_shape in,
+                         struct fm_parameter_spec spec[FM_MAX_PARAMETERS]);
     bool flattens; /* PyTorch needs a Flatten module before the first such layer */
-    /* Modules of PyTorch's that stand before this one, but for the flatten; NULL: none ever. */
+    /* PyTorch modules before this one, apart from Flatten; NULL: none. */
     size_t (*modules_before)(const struct fm_layer *layer);
-    /* Gives the planner the steps of a node: forward ones, and backward ones from the end. */
+    /* Chooses the node's algorithms, for all nodes before any op is added; NULL: no choice. */
+    int (*prepare)(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err);
+    /* Add the node's ops to the plan (see builder.h). forward is called from the first node to the
+       last, backward from the last to the first, and only in training. */
     int (*forward)(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err);
     int (*backward)(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err);
 };
 
 /* The layer types from 0; NULL beyond the last. */
 const struct fm_layer_type *fm_layer_type_at(size_t i);
-extern const struct fm_layer_type fm_conv, fm_dense, fm_avgpool, fm_maxpool;
+extern const struct fm_layer_type fm_conv, fm_dense, fm_avgpool, fm_maxpool, fm_add;
 
-/* Parsing helpers: the next word or NULL; a whole number in 1..most; "HxW". */
+/* Parsing helpers: the next word or NULL; a whole number in 1..max; "HxW". */
 const char *fm_next_word(struct fm_words *words);
 int fm_word_count(struct fm_words *words, const char *what, size_t max, size_t *value,
                   struct fmnn_error *err);
 int fm_word_size(struct fm_words *words, size_t max, size_t *h, size_t *w, struct fmnn_error *err);
-/* Takes an activation's name where the next word is one. */
+/* Takes an activation's name if the next word is one. */
 void fm_word_activation(struct fm_words *words, enum fm_activation *activation);
 
 #endif

@@ -1,13 +1,15 @@
 # The engine, from a model's text to trained weights.
 lib_libfmnn_la_SOURCES += \
-	lib/engine/model.h lib/engine/model.c lib/engine/net.h lib/engine/net.c \
+	lib/engine/model.h lib/engine/model.c lib/engine/net.h lib/engine/net.c lib/engine/parameters.c \
 	lib/engine/layer.h lib/engine/kernels.h lib/engine/winograd.h lib/engine/winograd.c \
-	lib/engine/plan.h lib/engine/plan.c lib/engine/profile.h lib/engine/profile.c \
+	lib/engine/op.h lib/engine/plan.h lib/engine/plan.c lib/engine/execute.c \
+	lib/engine/builder.h lib/engine/emit.c lib/engine/layout.c lib/engine/profile.h lib/engine/profile.c \
 	lib/engine/train.h lib/engine/train.c lib/engine/predict.c
 
 lib_libfmnn_la_SOURCES += \
 	lib/engine/layers/layer-registry.c lib/engine/layers/affine.h lib/engine/layers/affine.c \
-	lib/engine/layers/winograd-ops.c lib/engine/layers/conv.c lib/engine/layers/dense.c lib/engine/layers/pool.c
+	lib/engine/layers/winograd-ops.c lib/engine/layers/dense-ops.c lib/engine/layers/conv.c lib/engine/layers/dense.c \
+	lib/engine/layers/pool.c lib/engine/layers/add.c
 
 lib_libfmnn_la_SOURCES += \
 	lib/engine/optim/optimizer.h lib/engine/optim/optimizer-registry.c \
@@ -16,11 +18,11 @@ lib_libfmnn_la_SOURCES += \
 # A kernel set is a library of its own, so that its flags reach nothing else.
 kernel_headers = \
 	lib/engine/kernels/kernel-set.h lib/engine/kernels/vector.h lib/engine/kernels/activation.h \
-	lib/engine/kernels/product.h lib/engine/kernels/stream.h lib/engine/kernels/sink.h \
+	lib/engine/kernels/gemm.h lib/engine/kernels/stream.h lib/engine/kernels/sink.h \
 	lib/engine/kernels/conv-forward.h lib/engine/kernels/conv-backward.h \
 	lib/engine/kernels/dense-products.h lib/engine/kernels/dense-backward.h \
 	lib/engine/kernels/winograd-transform.h lib/engine/kernels/winograd-products.h \
-	lib/engine/kernels/pooling.h lib/engine/kernels/input.h lib/engine/kernels/loss.h lib/engine/kernels/peak.h
+	lib/engine/kernels/pooling.h lib/engine/kernels/addition.h lib/engine/kernels/input.h lib/engine/kernels/loss.h lib/engine/kernels/peak.h
 lib_libfmnn_la_SOURCES += lib/engine/kernels/dispatch.c lib/engine/kernels/generic.c $(kernel_headers)
 if KERNELS_AVX2
 noinst_LTLIBRARIES += lib/engine/kernels/libavx2.la

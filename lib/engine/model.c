@@ -70,8 +70,10 @@ int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, const char *
 static int unknown_layer(const char *word, struct fmnn_error *err)
 {
     const char *names[16] = {"set"};
-    for (size_t i = 0; i + 2 < FM_COUNT(names) && fm_layer_type_at(i); i++)
-        names[i + 1] = fm_layer_type_at(i)->name;
+    const struct fm_layer_type *type;
+    for (size_t i = 0, n = 1; n + 1 < FM_COUNT(names) && (type = fm_layer_type_at(i)); i++)
+        if (type->parse)
+            names[n++] = type->name;
     const char *nearest = fmnn_suggest(word, names);
     if (nearest)
         return fm_fail(err, FMNN_USAGE, "unknown layer '%s'; did you mean '%s'?", word, nearest);
@@ -82,7 +84,7 @@ static const struct fm_layer_type *find_type(const char *name)
 {
     const struct fm_layer_type *type = NULL;
     for (size_t i = 0; (type = fm_layer_type_at(i)) != NULL; i++)
-        if (!strcmp(type->name, name))
+        if (type->parse && !strcmp(type->name, name))
             break;
     return type;
 }

@@ -1,225 +1,241 @@
-/* net.c -- builds a net from a model: shapes, parameters, names, starting weights. */
+/* net.c -- builds a net from a model: the graph, its shapes, parameters and names. */
 #include "engine/net.h"
 
-#include <math.h>
 #include <stdio.h>
 
 #include "data/class-names.h"
 #include "data/samples.h"
 #include "engine/model.h"
-#include "base/float.h"
-#include "base/rng.h"
-#include "base/threads.h"
-
-/* ---- the two orders of a parameter */
-
-size_t fm_parameter_count(const struct fm_parameter *p)
-{
-    return p->units * p->c * p->h * p->w;
-}
-
-/* A parameter is copied by tiles: of one panel, one channel, and some pixels of its window. In
-   canonical order these pixels are side by side, in stored order the panel's units are. */
-enum { TILE = 256, TILE_ROW = TILE + 16 }; /* rows that do not all begin in one set of the cache */
-
-struct tiles {
-    size_t row;           /* canonical elements of a unit */
-    size_t rows, pixels;  /* channels, and pixels of each */
-    size_t step, channel; /* between the stored taps of two pixels, of two channels */
-    size_t tiles;         /* for each channel */
-};
-
-/* Where the window is one pixel, the channels are side by side in both orders. */
-static struct tiles tiles_of(const struct fm_parameter *p)
-{
-    size_t pixels = p->h * p->w;
-    struct tiles t = {p->c * pixels, p->c, pixels, p->c, 1, 0};
-    if (pixels == 1)
-        t = (struct tiles){p->c, 1, p->c, 1, 1, 0};
-    t.tiles = (t.pixels + TILE - 1) / TILE;
-    return t;
-}
-
-struct tile {
-    size_t from, pixels; /* canonical place in a unit, how many */
-    size_t stored;       /* of the first pixel, from the panel's begin */
-};
-
-static struct tile tile_at(const struct tiles *t, size_t i)
-{
-    size_t channel = i / t->tiles, pixel = i % t->tiles * TILE, left = t->pixels - pixel;
-    return (struct tile){.from = channel * t->pixels + pixel,
-                         .pixels = left < TILE ? left : TILE,
-                         .stored = (pixel * t->step + channel * t->channel) * FM_PANEL};
-}
-
-/* The units first .. first+n-1 lie within one panel, whose lanes `stored` points to. */
-static void put_tile(const struct tiles *t, const struct tile *tile, float *stored, size_t n,
-                     float (*restrict values)[TILE_ROW])
-{
-    float *to = stored + tile->stored;
-    for (size_t i = 0; i < tile->pixels; i++, to += t->step * FM_PANEL)
-        for (size_t u = 0; u < n; u++)
-            to[u] = values[u][i];
-}
-
-static void take_tile(const struct tiles *t, const struct tile *tile, const float *stored, size_t n,
-                      float (*restrict values)[TILE_ROW])
-{
-    const float *from = stored + tile->stored;
-    for (size_t i = 0; i < tile->pixels; i++, from += t->step * FM_PANEL)
-        for (size_t u = 0; u < n; u++)
-            values[u][i] = from[u];
-}
-
-/* Of the units first .. first+count-1 those that lie in the panel of the first. */
-static size_t units_in_panel(size_t first, size_t count)
-{
-    size_t max = FM_PANEL - first % FM_PANEL;
-    return count < max ? count : max;
-}
-
-/* Where the lane of a unit begins. */
-static size_t lane(const struct fm_parameter *p, size_t unit)
-{
-    return p->offset + unit / FM_PANEL * p->c * p->h * p->w * FM_PANEL + unit % FM_PANEL;
-}
-
-void fm_parameter_get_units(const struct fm_parameter *p, const float *block, size_t first,
-                            size_t count, float *canonical)
-{
-    float values[FM_PANEL][TILE_ROW];
-    struct tiles t = tiles_of(p);
-    for (size_t n; count; first += n, count -= n, canonical += n * t.row) {
-        n = units_in_panel(first, count);
-        for (size_t i = 0; i < t.rows * t.tiles; i++) {
-            struct tile tile = tile_at(&t, i);
-            take_tile(&t, &tile, block + lane(p, first), n, values);
-            for (size_t u = 0; u < n; u++)
-                memcpy(canonical + u * t.row + tile.from, values[u], tile.pixels * sizeof(float));
-        }
-    }
-}
-
-void fm_parameter_set_units(const struct fm_parameter *p, float *block, size_t first, size_t count,
-                            const float *canonical)
-{
-    float values[FM_PANEL][TILE_ROW];
-    struct tiles t = tiles_of(p);
-    for (size_t n; count; first += n, count -= n, canonical += n * t.row) {
-        n = units_in_panel(first, count);
-        for (size_t i = 0; i < t.rows * t.tiles; i++) {
-            struct tile tile = tile_at(&t, i);
-            for (size_t u = 0; u < n; u++)
-                memcpy(values[u], canonical + u * t.row + tile.from, tile.pixels * sizeof(float));
-            put_tile(&t, &tile, block + lane(p, first), n, values);
-        }
-    }
-}
-
-void fm_parameter_get(const struct fm_parameter *p, const float *block, float *canonical)
-{
-    fm_parameter_get_units(p, block, 0, p->units, canonical);
-}
-
-void fm_parameter_set(const struct fm_parameter *p, float *block, const float *canonical)
-{
-    fm_parameter_set_units(p, block, 0, p->units, canonical);
-}
 
 /* ---- building */
 
-/* 4 GiB of weights; the optimizer's slots take that again, each. */
+/* 4 GiB of weights; each of the optimizer's slots takes as much again. */
 enum { MAX_FLOATS = 1 << 30, MAX_CLASSES = 65536 };
 
-static int add_parameter(struct fmnn_net *net, size_t module, const char *kind,
-                         struct fm_parameter parameter, size_t *id, struct fmnn_error *err)
+static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
 {
-    size_t taps, stored;
-    if (!fm_mul(parameter.c * parameter.h, parameter.w, &taps) ||
-        !fm_mul(taps, fm_panels(parameter.units) * FM_PANEL, &stored) ||
-        stored > (size_t)MAX_FLOATS - net->stored)
+    size_t size = 1;
+    for (size_t i = 0; i < net->node_count; i++)
+        size += strlen(net->node[i].text) + 3;
+    char *text = fm_alloc(size, 1, err);
+    for (size_t i = 0; text && i < net->node_count; i++) {
+        strcat(text, i ? " | " : "");
+        strcat(text, net->node[i].text);
+    }
+    return text;
+}
+
+/* Offsets come later: trained parameters lie before the others. */
+static int add_parameter(struct fmnn_net *net, size_t module, const struct fm_parameter_spec *spec,
+                         struct fmnn_error *err)
+{
+    struct fm_parameter p = {.units = spec->units,
+                             .c = spec->c,
+                             .h = spec->h,
+                             .w = spec->w,
+                             .rank = spec->rank,
+                             .init = spec->init,
+                             .trained = spec->trained};
+    size_t taps;
+    if (!fm_mul(p.c * p.h, p.w, &taps) || !fm_mul(taps, fm_panels(p.units) * FM_PANEL, &p.stored) ||
+        p.stored > (size_t)MAX_FLOATS - net->stored)
         return fm_fail(err, FMNN_USAGE, "the net has more than %d parameters", MAX_FLOATS);
-    parameter.offset = net->stored;
-    parameter.stored = stored;
-    parameter.name = fm_format(err, "%zu.%s", module, kind);
-    if (!parameter.name)
+    p.name = fm_format(err, "%zu.%s", module, spec->name);
+    if (!p.name)
         return -1;
-    net->stored += stored;
-    *id = net->parameter_count++;
-    net->parameter[*id] = parameter;
+    net->stored += p.stored;
+    net->parameter[net->parameter_count++] = p;
     return 0;
 }
 
 static int add_parameters(struct fmnn_net *net, struct fm_node *node, size_t module,
                           struct fmnn_error *err)
 {
-    struct fm_shape in = net->value[node->input].shape;
-    struct fm_window window = node->layer.type->window(&node->layer, in);
-    bool dense = node->layer.type->flattens;
-    struct fm_parameter weight = {.units = node->layer.units,
-                                  .c = in.c,
-                                  .h = window.kernel_h,
-                                  .w = window.kernel_w,
-                                  .rank = dense ? 2 : 4,
-                                  .fan_in = in.c * window.kernel_h * window.kernel_w};
-    struct fm_parameter bias = {.units = node->layer.units, .c = 1, .h = 1, .w = 1, .rank = 1};
-    if (add_parameter(net, module, "weight", weight, &node->weight, err) != 0)
-        return -1;
-    return add_parameter(net, module, "bias", bias, &node->bias, err);
+    struct fm_parameter_spec spec[FM_MAX_PARAMETERS];
+    const struct fm_layer *layer = &node->layer;
+    node->parameter = net->parameter_count;
+    if (!layer->type->parameters)
+        return 0;
+    node->parameters = layer->type->parameters(layer, net->value[node->input[0]].shape, spec);
+    assert(node->parameters <= FM_MAX_PARAMETERS);
+    for (size_t i = 0; i < node->parameters; i++)
+        if (add_parameter(net, module, &spec[i], err) != 0)
+            return -1;
+    return 0;
+}
+
+static void place_parameters(struct fmnn_net *net)
+{
+    size_t floats = 0;
+    for (int trained = 1; trained >= 0; trained--) {
+        for (size_t i = 0; i < net->parameter_count; i++)
+            if (net->parameter[i].trained == trained) {
+                net->parameter[i].offset = floats;
+                floats += net->parameter[i].stored;
+            }
+        if (trained)
+            net->trained = floats;
+    }
 }
 
 static char *node_text(const struct fm_layer *layer, struct fmnn_error *err)
 {
     char words[128] = "";
-    layer->type->print(layer, words, sizeof words);
+    if (layer->type->print)
+        layer->type->print(layer, words, sizeof words);
     const char *activation =
         layer->activation == FM_LINEAR ? "" : fm_activation_names[layer->activation];
-    return fm_format(err, "%s %s%s%s", layer->type->name, words, *activation ? " " : "",
-                     activation);
+    return fm_format(err, "%s%s%s%s%s", layer->type->name, *words ? " " : "", words,
+                     *activation ? " " : "", activation);
 }
 
-/* The modules of PyTorch's nn.Sequential so far; flat once the first dense layer has been met. */
+static int add_value(struct fmnn_net *net, const struct fm_node *node, struct fmnn_error *err)
+{
+    const struct fm_layer *layer = &node->layer;
+    struct fm_value *out = &net->value[node->output];
+    struct fm_shape in[FM_MAX_INPUTS];
+    struct fmnn_error inner = {0};
+    for (size_t i = 0; i < node->inputs; i++)
+        in[i] = net->value[node->input[i]].shape;
+    if (layer->type->shape(layer, in, &out->shape, &inner) != 0)
+        return fm_fail(err, inner.status, "%s: %s", node->text, inner.message);
+    out->activation = layer->activation;
+    out->producer = fm_node_number(net, node);
+    net->value_count++;
+    return 0;
+}
+
+int fm_net_add(struct fmnn_net *net, const struct fm_layer *layer, const size_t *input,
+               size_t module, struct fmnn_error *err)
+{
+    struct fm_node *node = &net->node[net->node_count];
+    node->layer = *layer;
+    if (layer->type->flattens && layer->units == FM_CLASSES)
+        node->layer.units = net->classes;
+    node->inputs = layer->type->inputs ? layer->type->inputs : 1;
+    for (size_t i = 0; i < node->inputs; i++) {
+        assert(input[i] < net->value_count);
+        node->input[i] = input[i];
+    }
+    node->output = net->value_count;
+    net->node_count++;
+    node->text = node_text(&node->layer, err);
+    if (!node->text || add_value(net, node, err) != 0)
+        return -1;
+    return add_parameters(net, node, module, err);
+}
+
+/* Who reads each value, in the order of the nodes. */
+static void list_readers(struct fmnn_net *net)
+{
+    for (size_t i = 0; i < net->node_count; i++)
+        for (size_t k = 0; k < net->node[i].inputs; k++)
+            net->value[net->node[i].input[k]].readers++;
+    for (size_t id = 1; id < net->value_count; id++)
+        net->value[id].reader = net->value[id - 1].reader + net->value[id - 1].readers;
+    for (size_t id = 0; id < net->value_count; id++)
+        net->value[id].readers = 0;
+    for (size_t i = 0; i < net->node_count; i++)
+        for (size_t k = 0; k < net->node[i].inputs; k++) {
+            struct fm_value *value = &net->value[net->node[i].input[k]];
+            net->reader[value->reader + value->readers++] = (struct fm_reader){i, k};
+        }
+}
+
+/* A gradient is computed for a value if parameters are trained before it. */
+static void mark_differentiable(struct fmnn_net *net)
+{
+    for (size_t i = 0; i < net->node_count; i++) {
+        const struct fm_node *node = &net->node[i];
+        bool *mark = &net->value[node->output].differentiable;
+        for (size_t k = 0; k < node->parameters; k++)
+            *mark |= net->parameter[node->parameter + k].trained;
+        for (size_t k = 0; k < node->inputs; k++)
+            *mark |= net->value[node->input[k]].differentiable;
+    }
+}
+
+struct fmnn_net *fm_net_begin(struct fmnn_shape shape, size_t classes, size_t nodes,
+                              struct fmnn_error *err)
+{
+    struct fmnn_net *net = fm_alloc(1, sizeof *net, err);
+    if (!net)
+        return NULL;
+    net->shape = shape;
+    net->classes = classes;
+    net->value = fm_alloc(nodes + 1, sizeof *net->value, err);
+    net->node = fm_alloc(nodes, sizeof *net->node, err);
+    net->reader = fm_alloc(FM_MAX_INPUTS * nodes, sizeof *net->reader, err);
+    net->parameter = fm_alloc(FM_MAX_PARAMETERS * nodes, sizeof *net->parameter, err);
+    if (!net->value || !net->node || !net->reader || !net->parameter) {
+        fmnn_net_free(net);
+        return NULL;
+    }
+    net->value[FM_IMAGE] = (struct fm_value){
+        .shape = {shape.channels, shape.height, shape.width}, .producer = SIZE_MAX};
+    net->value_count = 1;
+    return net;
+}
+
+int fm_net_end(struct fmnn_net *net, struct fmnn_error *err)
+{
+    net->output = net->value_count - 1;
+    list_readers(net);
+    mark_differentiable(net);
+    place_parameters(net);
+    net->text = join_texts(net, err);
+    return net->text ? 0 : -1;
+}
+
+/* The modules of PyTorch's nn.Sequential so far; flat after the first dense layer. */
 struct modules {
     size_t count;
     bool flat;
 };
 
-static int add_node(struct fmnn_net *net, const struct fm_layer *layer, struct modules *modules,
-                    struct fmnn_error *err)
+/* The number of the layer's own module. Modules before it, and an activation after it, count. */
+static size_t next_module(struct modules *modules, const struct fm_layer *layer)
 {
-    size_t id = net->node_count;
-    struct fm_node *node = &net->node[id];
-    node->layer = *layer;
-    node->input = id;
-    node->output = id + 1;
-    if (layer->type->flattens && layer->units == FM_CLASSES)
-        node->layer.units = net->classes;
-    net->node_count++;
-    node->text = node_text(&node->layer, err);
-    if (!node->text)
-        return -1;
-    if (!layer->type->flattens && modules->flat)
-        return fm_fail(err, FMNN_USAGE, "'%s' cannot follow a dense layer", node->text);
-    modules->count += layer->type->modules_before ? layer->type->modules_before(layer) : 0;
-    modules->count += layer->type->flattens && !modules->flat;
+    size_t before = layer->type->modules_before ? layer->type->modules_before(layer) : 0;
+    size_t module = modules->count + before + (layer->type->flattens && !modules->flat);
     modules->flat |= layer->type->flattens;
-    struct fm_value *out = &net->value[net->value_count];
-    struct fmnn_error inner = {0};
-    if (layer->type->shape(&node->layer, net->value[node->input].shape, &out->shape, &inner) != 0)
-        return fm_fail(err, inner.status, "%s: %s", node->text, inner.message);
-    net->value_count++;
-    out->activation = layer->activation;
-    if (layer->type->weighted && add_parameters(net, node, modules->count, err) != 0)
-        return -1;
-    modules->count += 1 + (layer->activation != FM_LINEAR);
+    modules->count = module + 1 + (layer->activation != FM_LINEAR);
+    return module;
+}
+
+static int check_order(const struct fm_layer *layer, const struct modules *modules,
+                       struct fmnn_error *err)
+{
+    if (layer->type->flattens || !modules->flat)
+        return 0;
+    char *text = node_text(layer, err);
+    if (text)
+        fm_fail(err, FMNN_USAGE, "'%s' cannot follow a dense layer", text);
+    free(text);
+    return -1;
+}
+
+/* Each layer reads the output of the one before. */
+static int add_sequence(struct fmnn_net *net, const struct fmnn_model *model,
+                        struct fmnn_error *err)
+{
+    struct modules modules = {0};
+    size_t input = FM_IMAGE;
+    for (size_t i = 0; i < model->layer_count; i++) {
+        const struct fm_layer *layer = &model->layer[i];
+        struct fmnn_error inner = {0};
+        if (check_order(layer, &modules, &inner) != 0 ||
+            fm_net_add(net, layer, &input, next_module(&modules, layer), &inner) != 0)
+            return fm_fail(err, inner.status, "%s:%u: %s", model->name, layer->line, inner.message);
+        input = net->value_count - 1;
+    }
     return 0;
 }
 
-static int check_last(const struct fmnn_net *net, const struct fmnn_model *model,
-                      struct fmnn_error *err)
+static int check_output(const struct fmnn_net *net, const struct fmnn_model *model,
+                        struct fmnn_error *err)
 {
-    const struct fm_node *last = &net->node[net->node_count - 1];
+    const struct fm_node *last = &net->node[net->value[net->output].producer];
     unsigned line = last->layer.line;
     if (!last->layer.type->flattens)
         return fm_fail(err, FMNN_USAGE, "%s:%u: the last layer, '%s', is not a dense layer",
@@ -236,40 +252,6 @@ static int check_last(const struct fmnn_net *net, const struct fmnn_model *model
     return 0;
 }
 
-static int build(struct fmnn_net *net, const struct fmnn_model *model, struct fmnn_error *err)
-{
-    struct modules modules = {0};
-    size_t n = model->layer_count;
-    net->value = fm_alloc(n + 1, sizeof *net->value, err);
-    net->node = fm_alloc(n, sizeof *net->node, err);
-    net->parameter = fm_alloc(2 * n, sizeof *net->parameter, err);
-    if (!net->value || !net->node || !net->parameter)
-        return -1;
-    net->value[0].shape =
-        (struct fm_shape){net->shape.channels, net->shape.height, net->shape.width};
-    net->value_count = 1;
-    for (size_t i = 0; i < n; i++) {
-        struct fmnn_error inner = {0};
-        if (add_node(net, &model->layer[i], &modules, &inner) != 0)
-            return fm_fail(err, inner.status, "%s:%u: %s", model->name, model->layer[i].line,
-                           inner.message);
-    }
-    return check_last(net, model, err);
-}
-
-static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
-{
-    size_t size = 1;
-    for (size_t i = 0; i < net->node_count; i++)
-        size += strlen(net->node[i].text) + 3;
-    char *text = fm_alloc(size, 1, err);
-    for (size_t i = 0; text && i < net->node_count; i++) {
-        strcat(text, i ? " | " : "");
-        strcat(text, net->node[i].text);
-    }
-    return text;
-}
-
 struct fmnn_net *fm_net_build(const struct fmnn_model *model, struct fmnn_shape shape,
                               size_t classes, struct fmnn_error *err)
 {
@@ -280,12 +262,11 @@ struct fmnn_net *fm_net_build(const struct fmnn_model *model, struct fmnn_shape 
                 MAX_CLASSES);
         return NULL;
     }
-    struct fmnn_net *net = fm_alloc(1, sizeof *net, err);
+    struct fmnn_net *net = fm_net_begin(shape, classes, model->layer_count, err);
     if (!net)
         return NULL;
-    net->shape = shape;
-    net->classes = classes;
-    if (build(net, model, err) == 0 && (net->text = join_texts(net, err)) != NULL)
+    if (add_sequence(net, model, err) == 0 && fm_net_end(net, err) == 0 &&
+        check_output(net, model, err) == 0)
         return net;
     fmnn_net_free(net);
     return NULL;
@@ -326,70 +307,12 @@ void fmnn_net_free(struct fmnn_net *net)
     fmnn_names_free(net->names);
     free(net->value);
     free(net->node);
+    free(net->reader);
     free(net->parameter);
     free(net->weights);
     free(net->text);
     free(net->training);
     free(net);
-}
-
-/* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal).
-   Numbers go by the canonical index, so that they do not depend on how the weights are stored. */
-static void initialise_tile(struct fmnn_net *net, uint64_t seed, const struct fm_parameter *p,
-                            const struct tiles *t, size_t job)
-{
-    float values[FM_PANEL][TILE_ROW];
-    size_t first = job / (t->rows * t->tiles) * FM_PANEL;
-    size_t n = units_in_panel(first, p->units - first);
-    struct tile tile = tile_at(t, job % (t->rows * t->tiles));
-    double deviation = sqrt(2.0 / (double)p->fan_in);
-    for (size_t u = 0; u < n; u++)
-        fm_random_normals(values[u], tile.pixels, deviation, seed, FM_RNG_INIT,
-                          (uint64_t)(p - net->parameter) << 40 |
-                              ((first + u) * t->row + tile.from));
-    put_tile(t, &tile, net->weights + lane(p, first), n, values);
-}
-
-/* Some tiles one after the other are a job. */
-struct beginning {
-    struct fmnn_net *net;
-    const struct fm_parameter *parameter;
-    struct tiles tiles;
-    uint64_t seed;
-    size_t count, jobs; /* tiles, jobs */
-};
-
-static void begin_some(void *state, unsigned thread, size_t job)
-{
-    const struct beginning *b = state;
-    (void)thread;
-    fm_float_state before = fm_float_enter();
-    for (size_t i = b->count * job / b->jobs; i < b->count * (job + 1) / b->jobs; i++)
-        initialise_tile(b->net, b->seed, b->parameter, &b->tiles, i);
-    fm_float_leave(before);
-}
-
-static void initialise_parameter(struct fmnn_net *net, uint64_t seed, const struct fm_parameter *p,
-                                 unsigned threads)
-{
-    struct beginning b = {.net = net, .parameter = p, .tiles = tiles_of(p), .seed = seed};
-    b.count = fm_panels(p->units) * b.tiles.rows * b.tiles.tiles;
-    if (b.count <= 16) /* less than a thread takes to begin */
-        threads = 1;
-    b.jobs = b.count < 16 * threads ? b.count : 16 * threads;
-    fm_team_do(begin_some, &b, b.jobs, threads);
-}
-
-void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads)
-{
-    threads = fm_threads(threads);
-    for (size_t id = 0; id < net->parameter_count; id++) {
-        const struct fm_parameter *p = &net->parameter[id];
-        if (p->fan_in)
-            initialise_parameter(net, seed, p, threads);
-        else
-            memset(net->weights + p->offset, 0, p->stored * sizeof *net->weights);
-    }
 }
 
 /* ---- looking at it */
@@ -444,10 +367,11 @@ bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *lay
     const struct fm_node *node = &net->node[i];
     struct fm_shape out = net->value[node->output].shape;
     *layer = (struct fmnn_layer){.text = node->text, .shape = {out.c, out.h, out.w}};
-    if (node->layer.type->weighted) {
-        uint64_t weights = fm_parameter_count(&net->parameter[node->weight]);
-        layer->parameters = weights + node->layer.units;
-        layer->multiply_adds = weights * out.h * out.w;
+    for (size_t k = 0; k < node->parameters; k++) {
+        const struct fm_parameter *p = &net->parameter[node->parameter + k];
+        layer->parameters += fm_parameter_count(p);
+        if (p->rank > 1) /* a bias is added */
+            layer->multiply_adds += fm_parameter_count(p) * out.h * out.w;
     }
     return true;
 }

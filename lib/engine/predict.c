@@ -105,7 +105,8 @@ void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels,
                         float *probabilities)
 {
     struct rest rest = {predictor, pixels, n, probabilities};
-    struct fm_run run = {.pixels = predictor->pixels, .weights = predictor->net->weights};
+    struct fm_run run = {
+        .mode = FM_PREDICT, .pixels = predictor->pixels, .weights = predictor->net->weights};
     fm_plan_loop(predictor->plan, predictor->kernels, threads_for(predictor, n), &run, feed, &rest);
 }
 

@@ -7,17 +7,17 @@
 #include "base/float.h"
 #include "base/threads.h"
 
-struct fm_profile *fm_profile_new(size_t steps, unsigned threads, struct fmnn_error *err)
+struct fm_profile *fm_profile_new(size_t ops, unsigned threads, struct fmnn_error *err)
 {
     enum { LINE = 128 / sizeof(double) }; /* two cache lines: CPUs fetch them in pairs */
     struct fm_profile *profile = fm_alloc(1, sizeof *profile, err);
     if (!profile)
         return NULL;
     profile->threads = threads;
-    profile->steps = steps;
-    profile->stride = (steps + 1 + LINE - 1) / LINE * LINE + LINE;
-    profile->runs = fm_alloc(steps + 1, sizeof *profile->runs, err);
-    profile->images = fm_alloc(steps + 1, sizeof *profile->images, err);
+    profile->ops = ops;
+    profile->stride = (ops + 1 + LINE - 1) / LINE * LINE + LINE;
+    profile->runs = fm_alloc(ops + 1, sizeof *profile->runs, err);
+    profile->images = fm_alloc(ops + 1, sizeof *profile->images, err);
     profile->seconds = fm_alloc(threads, profile->stride * sizeof *profile->seconds, err);
     if (profile->runs && profile->images && profile->seconds)
         return profile;
@@ -35,11 +35,11 @@ void fm_profile_free(struct fm_profile *profile)
     free(profile);
 }
 
-double fm_profile_seconds(const struct fm_profile *profile, size_t step)
+double fm_profile_seconds(const struct fm_profile *profile, size_t op)
 {
     double sum = 0;
     for (unsigned i = 0; i < profile->threads; i++)
-        sum += profile->seconds[i * profile->stride + step];
+        sum += profile->seconds[i * profile->stride + op];
     return sum;
 }
 

@@ -9,29 +9,29 @@
    counted by whoever begins a step, while nobody else is at work. */
 struct fm_profile {
     unsigned threads;
-    size_t steps, stride; /* of the plan; doubles from one thread's seconds to the next's */
+    size_t ops, stride; /* of the plan; doubles from one thread's seconds to the next's */
     uint64_t *runs, *images;
     double *seconds;
     double wall; /* of all loops, from the first thread's start to the last one's end */
 };
 
-struct fm_profile *fm_profile_new(size_t steps, unsigned threads, struct fmnn_error *err);
+struct fm_profile *fm_profile_new(size_t ops, unsigned threads, struct fmnn_error *err);
 void fm_profile_free(struct fm_profile *profile);
 
-static inline void fm_profile_begin(struct fm_profile *profile, size_t step, size_t images)
+static inline void fm_profile_begin(struct fm_profile *profile, size_t op, size_t images)
 {
-    profile->runs[step]++;
-    profile->images[step] += images;
+    profile->runs[op]++;
+    profile->images[op] += images;
 }
 
-static inline void fm_profile_add(struct fm_profile *profile, unsigned thread, size_t step,
+static inline void fm_profile_add(struct fm_profile *profile, unsigned thread, size_t op,
                                   double seconds)
 {
-    profile->seconds[thread * profile->stride + step] += seconds;
+    profile->seconds[thread * profile->stride + op] += seconds;
 }
 
 /* Of all threads. */
-double fm_profile_seconds(const struct fm_profile *profile, size_t step);
+double fm_profile_seconds(const struct fm_profile *profile, size_t op);
 /* Seconds from some point of time on. */
 double fm_now(void);
 struct fm_kernels;

@@ -28,7 +28,7 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     size_t batch = t->options.recipe.batch;
     for (size_t i = 0; i < fm_optimizer_slots(t->optimizer); i++)
-        if (!(t->slots[i] = fm_alloc_aligned(t->net->stored, sizeof *t->slots[i], err)))
+        if (!(t->slots[i] = fm_alloc_aligned(t->net->trained, sizeof *t->slots[i], err)))
             return -1;
     bool best = t->valid && !t->options.keep_last;
     if (!(*(best ? &t->best : &t->good) = fm_alloc_aligned(t->net->stored, sizeof *t->best, err)))
@@ -67,7 +67,7 @@ static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
         fm_data_fingerprint(t->train, t->valid, t->fingerprint, err) != 0)
         return -1;
     if (t->options.profile &&
-        !(t->profile = fm_profile_new(t->plan->step_count, t->options.threads, err)))
+        !(t->profile = fm_profile_new(t->plan->op_count, t->options.threads, err)))
         return -1;
     fm_trainer_shuffle(t);
     return 0;
@@ -98,7 +98,7 @@ void fmnn_trainer_free(struct fmnn_trainer *t)
 {
     if (!t)
         return;
-    for (int i = 0; i < FM_SLOTS; i++)
+    for (int i = 0; i < FM_MAX_SLOTS; i++)
         free(t->slots[i]);
     fm_plan_free(t->plan);
     fm_profile_free(t->profile);
@@ -139,48 +139,50 @@ static bool finite_block(const float *block, size_t count)
     return good;
 }
 
-/* The first node of whose weights, or of what the optimizer keeps beside them, some are not finite;
-   NULL: none. */
+/* The parameter, and what the optimizer keeps beside it. */
+static bool finite_parameter(const struct fmnn_trainer *t, const struct fm_parameter *p)
+{
+    bool good = finite_block(t->net->weights + p->offset, p->stored);
+    for (size_t s = 0; s < t->plan->slots && p->trained; s++)
+        good &= finite_block(t->slots[s] + p->offset, p->stored);
+    return good;
+}
+
+/* The first node with parameters that are not finite; NULL: none. */
 static const struct fm_node *first_bad_weights(const struct fmnn_trainer *t)
 {
     for (size_t i = 0; i < t->net->node_count; i++) {
         const struct fm_node *node = &t->net->node[i];
-        const size_t both[2] = {node->weight, node->bias};
-        for (size_t k = 0; node->layer.type->weighted && k < 2; k++) {
-            const struct fm_parameter *p = &t->net->parameter[both[k]];
-            bool good = finite_block(t->net->weights + p->offset, p->stored);
-            for (size_t s = 0; s < FM_SLOTS; s++)
-                good &= finite_block(t->slots[s] ? t->slots[s] + p->offset : NULL, p->stored);
-            if (!good)
+        for (size_t k = 0; k < node->parameters; k++)
+            if (!finite_parameter(t, &t->net->parameter[node->parameter + k]))
                 return node;
-        }
     }
     return NULL;
 }
 
-static bool finite_value(const struct fmnn_trainer *t, const struct fm_step *step, size_t images)
+static bool finite_view(const struct fmnn_trainer *t, const struct fm_view *view, struct fm_shape s,
+                        size_t images)
 {
-    const struct fm_place *place = &step->out;
-    struct fm_shape s = step->out_shape;
     bool good = true;
     for (size_t n = 0; n < images; n++)
         for (size_t y = 0; y < s.h; y++)
             for (size_t x = 0; x < s.w; x++)
-                good &= finite_block(t->plan->workspace + place->origin + n * place->image +
-                                         y * place->row + x * place->pixel,
+                good &= finite_block(t->plan->workspace + view->offset + n * view->stride_n +
+                                         y * view->stride_h + x * view->stride_w,
                                      s.c);
     return good;
 }
 
-/* The first node whose output is not finite, after a run without backward steps, which overwrite
-   some of it. */
+/* The first node whose output is not finite, after a run without backward ops, which overwrite
+   some outputs. Forward ops are in the order of the nodes. */
 static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t images)
 {
     const struct fm_plan *plan = t->plan;
-    for (size_t i = 0; i < t->net->node_count; i++)
-        for (size_t k = 0; k < plan->forward_steps; k++)
-            if (plan->step[k].node == &t->net->node[i] && !finite_value(t, &plan->step[k], images))
-                return &t->net->node[i];
+    for (size_t k = 0; k < plan->forward_ops; k++) {
+        const struct fm_op *op = &plan->op[k];
+        if (op->node && op->writes & FM_OUT && !finite_view(t, &op->out, op->out_shape, images))
+            return op->node;
+    }
     return NULL;
 }
 
@@ -219,7 +221,7 @@ static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_e
 
 /* The batches of one call: of training or, after them, of validation. They are run in one go for so
    long that waking the threads does not count, but not so long that a signal would have to wait. */
-struct go {
+struct slice {
     struct fmnn_trainer *t;
     bool training, bad; /* bad: the loss was not finite */
     size_t outputs;     /* images of which the outputs of all layers are there */
@@ -228,62 +230,68 @@ struct go {
 };
 
 /* Adds up what the last batch gave, in the order of its images. */
-static void take_batch(struct go *go, const struct fm_run *run)
+static void take_batch(struct slice *slice, const struct fm_run *run)
 {
-    struct fmnn_trainer *t = go->t;
-    struct fm_totals *figures = go->training ? &t->training : &t->validation;
+    struct fmnn_trainer *t = slice->t;
+    struct fm_totals *figures = slice->training ? &t->training : &t->validation;
     for (size_t i = 0; i < run->images; i++) {
         figures->loss += t->loss[i];
         figures->correct += t->correct[i];
     }
     figures->images += run->images;
-    *(go->training ? &t->trained : &t->validated) += run->images;
-    go->bad = !isfinite(figures->loss);
+    *(slice->training ? &t->trained : &t->validated) += run->images;
+    slice->bad = !isfinite(figures->loss);
 }
 
 static bool feed(void *state, struct fm_run *run)
 {
-    struct go *go = state;
-    struct fmnn_trainer *t = go->t;
-    if (go->bad) {
-        go->outputs = run->images;
+    struct slice *slice = state;
+    struct fmnn_trainer *t = slice->t;
+    if (slice->bad) {
+        slice->outputs = run->images;
         return false;
     }
     if (run->images)
-        take_batch(go, run);
-    if (go->bad) { /* once more, so that it can be told which layer went wrong */
+        take_batch(slice, run);
+    if (slice->bad) { /* once more, so that it can be told which layer went wrong */
         run->backward = false;
         return true;
     }
-    const struct fmnn_data *data = go->training ? t->train : t->valid;
-    size_t from = go->training ? t->trained : t->validated, batch = t->plan->batch;
-    if (from == data->count || (run->images && fm_now() > go->until))
+    const struct fmnn_data *data = slice->training ? t->train : t->valid;
+    size_t from = slice->training ? t->trained : t->validated, batch = t->plan->batch;
+    if (from == data->count || (run->images && fm_now() > slice->until))
         return false;
-    if (go->training) {
+    if (slice->training) {
         t->step++;
-        t->optimizer->begin(&t->options.recipe, t->step, t->power, &go->update);
+        t->optimizer->begin(&t->options.recipe, t->step, t->power, &slice->update);
     }
     size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
     run->images = left < batch ? left : batch;
     run->ahead = both - run->images;
-    fm_data_batch(data, go->training ? t->order : NULL, from, both, t->pixels, t->labels);
+    run->epoch = slice->training ? (uint32_t)t->epoch_count + 1 : 0;
+    run->index = slice->training ? t->order + from : NULL;
+    fm_data_batch(data, slice->training ? t->order : NULL, from, both, t->pixels, t->labels);
     return true;
 }
 
 /* fm_run's images are 0 before the first batch. */
-static void run_batches(struct go *go)
+static void run_batches(struct slice *slice)
 {
-    struct fmnn_trainer *t = go->t;
-    struct fm_run run = {.pixels = t->pixels,
+    struct fmnn_trainer *t = slice->t;
+    struct fm_run run = {.mode = slice->training ? FM_TRAIN : FM_PREDICT,
+                         .pixels = t->pixels,
                          .labels = t->labels,
                          .weights = t->net->weights,
-                         .update = &go->update,
+                         .update = &slice->update,
                          .loss = t->loss,
                          .correct = t->correct,
-                         .backward = go->training,
+                         .sink = t->sink,
+                         .gradients = t->gradients,
+                         .apply = t->sink != FM_SINK_UPDATE,
+                         .backward = slice->training,
                          .profile = t->profile};
     memcpy(run.slots, t->slots, sizeof run.slots);
-    fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, go);
+    fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, slice);
 }
 
 static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
@@ -351,15 +359,15 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
     double start = fm_now();
-    struct go go = {
+    struct slice slice = {
         .t = t, .training = t->trained < t->train->count, .until = start + t->slice_seconds};
-    if (go.training || t->valid)
-        run_batches(&go);
+    if (slice.training || t->valid)
+        run_batches(&slice);
     t->seconds += fm_now() - start;
     bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
     int status = 0;
-    if (go.bad)
-        status = fail_loss(t, go.outputs, err);
+    if (slice.bad)
+        status = fail_loss(t, slice.outputs, err);
     else if (ended)
         status = fm_trainer_check_finite(t, err);
     t->failed = status != 0;
@@ -390,47 +398,58 @@ unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
     return t->best ? t->kept : (unsigned)t->epoch_count;
 }
 
-/* The time in which no job was done: at the hand-over from one step to the next, at the start and
-   the end of the threads. */
+/* The time in which no job was done: between ops, and while threads start and stop. */
 static void waiting_row(const struct fm_profile *profile, struct fmnn_profile_row *row)
 {
     double busy = 0;
-    for (size_t k = 0; k <= profile->steps; k++)
+    for (size_t k = 0; k <= profile->ops; k++)
         busy += fm_profile_seconds(profile, k);
     *row = (struct fmnn_profile_row){
         .text = "", .phase = "wait", .job = "", .seconds = profile->wall - busy / profile->threads};
 }
 
-bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_profile_row *row)
+static void op_row(const struct fmnn_trainer *t, const struct fm_op *op, size_t i,
+                   struct fmnn_profile_row *row)
 {
-    static const char *const jobs[FM_JOB_COUNT] = {
-#define NAME(name) [FM_JOB_##name] = #name,
-        FM_JOBS(NAME) FM_BLOCKS(NAME)
+    static const char *const jobs[FM_OP_COUNT] = {
+#define NAME(name) [FM_OP_##name] = #name,
+        FM_OPS(NAME) FM_BLOCK_OPS(NAME)
 #undef NAME
     };
-    static const char *const phases[FM_PHASES] = {
-        [FM_FORWARD] = "forward", [FM_BACKWARD] = "backward", [FM_GRADIENT] = "gradient"};
+    static const char *const phases[FM_PHASES] = {[FM_FORWARD] = "forward",
+                                                  [FM_BACKWARD_DATA] = "backward-data",
+                                                  [FM_BACKWARD_WEIGHTS] = "backward-weights"};
+    double images = (double)t->profile->images[i], runs = (double)t->profile->runs[i];
+    *row = (struct fmnn_profile_row){.text = "",
+                                     .phase = jobs[op->kind],
+                                     .job = jobs[op->kind],
+                                     .flops = (double)op->flops * images,
+                                     .flops_done = (double)op->flops_done * images,
+                                     .bytes = (double)op->bytes * runs};
+    if (!op->node)
+        return;
+    row->layer = fm_node_number(t->net, op->node) + 1;
+    row->text = op->node->text;
+    row->phase = phases[op->phase];
+}
+
+bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_profile_row *row)
+{
     const struct fm_profile *profile = t->profile;
-    if (!profile || i > profile->steps + 1)
+    /* The op that updates from stored gradients is no part of it unless they are stored. */
+    size_t ops = t->sink == FM_SINK_UPDATE ? t->plan->run_ops : t->plan->op_count;
+    if (!profile || i > ops + 1)
         return false;
-    if (i == profile->steps + 1) {
+    if (i == ops + 1)
         waiting_row(profile, row);
-        return true;
-    }
-    const struct fm_step *step = i < profile->steps ? &t->plan->step[i] : NULL;
-    const struct fm_node *node = step ? step->node : NULL;
-    *row = (struct fmnn_profile_row){.layer = node ? (size_t)(node - t->net->node) + 1 : 0,
-                                     .text = node ? node->text : "",
-                                     .phase = node   ? phases[step->phase]
-                                              : step ? jobs[step->kind]
-                                                     : "feed",
-                                     .job = step ? jobs[step->kind] : "",
-                                     .runs = profile->runs[i],
-                                     .seconds = fm_profile_seconds(profile, i) / profile->threads};
-    if (step) {
-        row->flops = (double)step->flops * (double)profile->images[i];
-        row->bytes = (double)step->bytes * (double)profile->runs[i];
-        row->flops_done = (double)step->flops_done * (double)profile->images[i];
+    else if (i == ops)
+        *row = (struct fmnn_profile_row){.text = "", .phase = "feed", .job = ""};
+    else
+        op_row(t, &t->plan->op[i], i, row);
+    if (i <= ops) {
+        size_t at = i < ops ? i : profile->ops;
+        row->runs = profile->runs[at];
+        row->seconds = fm_profile_seconds(profile, at) / profile->threads;
     }
     return true;
 }

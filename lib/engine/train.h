@@ -22,7 +22,7 @@ struct fmnn_trainer {
     char fingerprint[33];       /* of the data */
 
     /* What a checkpoint keeps. */
-    float *slots[FM_SLOTS];
+    float *slots[FM_MAX_SLOTS];
     double power[FM_POWERS];
     uint64_t step;  /* batches trained in all */
     size_t trained; /* images trained in the epoch under way */
@@ -40,6 +40,8 @@ struct fmnn_trainer {
     uint32_t *order;    /* of the epoch under way */
     size_t validated;   /* images validated after it */
     struct fm_totals validation;
+    enum fm_sink sink;      /* FM_SINK_UPDATE; tests store gradients to compare */
+    float *gradients;       /* for the other sinks */
     double slice_seconds;   /* seconds that one call of advance may take, but for its last batch */
     const uint8_t **pixels; /* [2 * batch]: those of the next batch, too */
     uint16_t *labels;

@@ -72,8 +72,8 @@ static bool tile_side(struct fm_tiling *tiling, size_t outputs, size_t kernel)
     transpose(&tiling->gradient, &tiling->filter);
     for (size_t small = 0; small < 2 && small < tiling->size; small++) {
         interpolation(&tiling->input[small], tiling->points - small);
-        powers(&tiling->spread[small], tiling->points - small, tiling->size - small);
-        transpose(&tiling->output[small], &tiling->spread[small]);
+        powers(&tiling->output_gradient[small], tiling->points - small, tiling->size - small);
+        transpose(&tiling->output[small], &tiling->output_gradient[small]);
     }
     return true;
 }

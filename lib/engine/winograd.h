@@ -20,11 +20,11 @@ struct fm_matrix {
    smaller tile are the first ones of a larger tile, so that all tiles share the filter's points. */
 struct fm_tiling {
     size_t tiles, large, size, points;
-    struct fm_matrix filter;    /* G (points, kernel): of a filter */
-    struct fm_matrix gradient;  /* G' */
-    struct fm_matrix input[2];  /* B' (points, inputs): of a large tile, of a small one */
-    struct fm_matrix output[2]; /* A' (outputs, points) */
-    struct fm_matrix spread[2]; /* A */
+    struct fm_matrix filter;             /* G (points, kernel): of a filter */
+    struct fm_matrix gradient;           /* G' */
+    struct fm_matrix input[2];           /* B' (points, inputs): of a large tile, of a small one */
+    struct fm_matrix output[2];          /* A' (outputs, points) */
+    struct fm_matrix output_gradient[2]; /* A */
 };
 
 /* A point, and those tiles of an image that have it: rows of tiles, columns, all. */

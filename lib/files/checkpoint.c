@@ -231,8 +231,8 @@ static int read_state(struct fmnn_trainer *t, const struct fm_safetensors *file,
 static int read_tensors(struct fmnn_trainer *t, struct fm_safetensors *file, bool best,
                         struct fmnn_error *err)
 {
-    char prefix[FM_SLOTS][64];
-    struct fm_part part[FM_SLOTS + 2] = {{"", t->net->weights}};
+    char prefix[FM_MAX_SLOTS][64];
+    struct fm_part part[FM_MAX_SLOTS + 2] = {{"", t->net->weights}};
     size_t parts = 1;
     for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
         snprintf(prefix[i], sizeof prefix[i], "optimizer.%s.", t->optimizer->slot_names[i]);

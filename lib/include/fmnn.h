@@ -378,7 +378,7 @@ FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
 struct fmnn_profile_row {
     size_t layer;      /* from 1; 0: of none */
     const char *text;  /* "conv 6 5x5 relu", or "" */
-    const char *phase; /* "forward", "backward" (the gradient of the layer's input), "gradient" (of
+    const char *phase; /* "forward", "backward-data" (the gradient of the layer's input), "backward-weights" (of
                           its weights, and their update); else "gather" (bytes to floats), "loss",
                           "feed" (choosing a batch and adding up its figures), "wait" (threads
                           without work) */

@@ -79,7 +79,7 @@ static uint64_t train(size_t model, const struct fm_kernels *kernels, unsigned t
                          .loss = t.loss,
                          .correct = t.correct,
                          .backward = true,
-                         .profile = fm_profile_new(plan->step_count, threads, NULL)};
+                         .profile = fm_profile_new(plan->op_count, threads, NULL)};
     fm_plan_loop(plan, kernels, threads, &run, feed, &t);
     fm_profile_free(run.profile);
     uint64_t hash = digest(0xcbf29ce484222325, net->weights, net->stored);

@@ -91,7 +91,7 @@ static void work(struct fmnn_net *net, uint64_t digest)
     struct fmnn_error err;
     struct fm_plan *plan =
         fm_plan_new(net, 3, 2, true, digest >> 8 & 1 ? FM_OPTIMIZER_sgd : FM_OPTIMIZER_adam, &err);
-    HOLDS(plan && plan->step_count > 0 && plan->forward_steps < plan->step_count);
+    HOLDS(plan && plan->op_count > 0 && plan->forward_ops < plan->op_count);
     fm_plan_free(plan);
     if (digest >> 9 & 63)
         return;

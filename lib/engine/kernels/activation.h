@@ -17,7 +17,7 @@ static inline vec activate(enum fm_activation activation, vec x)
 }
 
 /* The gradient g of an output y becomes that of what went into the activation. */
-static inline vec activate_back(enum fm_activation activation, vec g, vec y)
+static inline vec activate_backward(enum fm_activation activation, vec g, vec y)
 {
     const vec zero = v_splat(0), one = v_splat(1);
     switch (activation) {

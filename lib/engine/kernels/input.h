@@ -16,22 +16,23 @@ static inline void gather_row(float *to, const uint8_t *from, size_t n)
 }
 
 /* Where images are not dark, since what is multiplied by zero can be left out of a sum. For the
-   gradient: which images of the block are not dark in each FM_LIT pixels side by side, 16 bits
+   gradient: which images of the block are not dark in each FM_MASK_PIXELS pixels side by side, 16 bits
    for each such group, block after block. */
-static void note_groups(const struct fm_step *step, const struct fm_run *run, size_t first,
+static void mask_groups(const struct fm_op *op, const struct fm_run *run, size_t first,
                         size_t count)
 {
-    size_t groups = step->out_shape.h * step->out_shape.w / FM_LIT;
-    uint16_t *lit = (uint16_t *)(run->workspace + step->scratch) + first / FM_BLOCK * groups;
-    memset(lit, 0, groups * sizeof *lit);
+    size_t groups = op->out_shape.h * op->out_shape.w / FM_MASK_PIXELS;
+    uint16_t *mask_bits =
+        (uint16_t *)(run->workspace + op->nonzero_groups) + first / FM_BLOCK * groups;
+    memset(mask_bits, 0, groups * sizeof *mask_bits);
     for (size_t n = 0; n < count; n++) {
         const uint8_t *pixel = run->pixels[first + n];
-        for (size_t i = 0; i < groups; i++, pixel += FM_LIT) {
+        for (size_t i = 0; i < groups; i++, pixel += FM_MASK_PIXELS) {
             uint32_t four;
             uint16_t two;
             memcpy(&four, pixel, sizeof four);
             memcpy(&two, pixel + sizeof four, sizeof two);
-            lit[i] |= (uint16_t)((unsigned)((four | two) != 0) << n);
+            mask_bits[i] |= (uint16_t)((unsigned)((four | two) != 0) << n);
         }
     }
 }
@@ -63,13 +64,12 @@ static inline uint64_t bits_of_bytes(const uint8_t *a, const uint8_t *b, size_t 
 
 /* For the way forward: the pixels that are not dark in an image or the next, as bits, for every
    other image. */
-static void note_pairs(const struct fm_step *step, const struct fm_run *run, size_t first,
-                       size_t count)
+static void mask_pairs(const struct fm_op *op, const struct fm_run *run, size_t first, size_t count)
 {
-    size_t pixels = step->out_shape.h * step->out_shape.w, words = (pixels + 63) / 64;
+    size_t pixels = op->out_shape.h * op->out_shape.w, words = (pixels + 63) / 64;
     for (size_t n = first; n < first + count; n += 2) {
         const uint8_t *a = run->pixels[n], *b = run->pixels[n + 1 < first + count ? n + 1 : n];
-        float *to = run->workspace + step->light + n / 2 * words * 2;
+        float *to = run->workspace + op->nonzero_pairs + n / 2 * words * 2;
         for (size_t w = 0; w < words; w++) {
             uint64_t bits = 0;
             for (size_t i = w * 64; i < w * 64 + 64 && i < pixels; i += 8)
@@ -79,21 +79,22 @@ static void note_pairs(const struct fm_step *step, const struct fm_run *run, siz
     }
 }
 
-static void block_gather(const struct fm_plan *plan, const struct fm_step *step,
+static void block_gather(const struct fm_plan *plan, const struct fm_op *op,
                          const struct fm_run *run, size_t first, size_t count)
 {
     (void)plan;
-    size_t h = step->out_shape.h, w = step->out_shape.w;
-    if (step->out.row == w) {
+    size_t h = op->out_shape.h, w = op->out_shape.w;
+    if (op->out.stride_h == w) {
         w *= h;
         h = 1;
     }
     for (size_t n = first; n < first + count; n++)
         for (size_t y = 0; y < h; y++)
-            gather_row(run->workspace + step->out.origin + n * step->out.image + y * step->out.row,
+            gather_row(run->workspace + op->out.offset + n * op->out.stride_n +
+                           y * op->out.stride_h,
                        run->pixels[n] + y * w, w);
-    if (step->scratch)
-        note_groups(step, run, first, count);
-    if (step->light)
-        note_pairs(step, run, first, count);
+    if (op->nonzero_groups)
+        mask_groups(op, run, first, count);
+    if (op->nonzero_pairs)
+        mask_pairs(op, run, first, count);
 }

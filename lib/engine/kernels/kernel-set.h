@@ -9,7 +9,7 @@
 #include "engine/optim/sgd.h"
 
 #include "engine/kernels/activation.h"
-#include "engine/kernels/product.h"
+#include "engine/kernels/gemm.h"
 #include "engine/kernels/stream.h"
 #include "engine/kernels/sink.h"
 #include "engine/kernels/conv-forward.h"
@@ -19,6 +19,7 @@
 #include "engine/kernels/winograd-transform.h"
 #include "engine/kernels/winograd-products.h"
 #include "engine/kernels/pooling.h"
+#include "engine/kernels/addition.h"
 #include "engine/kernels/input.h"
 #include "engine/kernels/loss.h"
 #include "engine/kernels/peak.h"
@@ -29,14 +30,14 @@ const struct fm_kernels FM_KERNEL_SET = {
     .peak = peak,
     .job =
         {
-#define JOB(name) [FM_JOB_##name] = job_##name,
-            FM_JOBS(JOB)
+#define JOB(name) [FM_OP_##name] = job_##name,
+            FM_OPS(JOB)
 #undef JOB
         },
     .block =
         {
-#define BLOCK(name) [FM_JOB_##name] = block_##name,
-            FM_BLOCK_JOBS(BLOCK)
+#define BLOCK(name) [FM_OP_##name] = block_##name,
+            FM_OPS_BY_BLOCK(BLOCK)
 #undef BLOCK
         },
 };

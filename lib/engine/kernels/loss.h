@@ -30,11 +30,11 @@ static float exponentials(const float *row, size_t classes, float max, float *e)
 }
 
 /* Softmax, cross-entropy against the label, and the gradient of the batch's mean. */
-static void one_loss(const struct fm_step *step, const struct fm_run *run, size_t n)
+static void one_loss(const struct fm_op *op, const struct fm_run *run, size_t n)
 {
-    size_t classes = step->in_shape.c, room = (classes + 15) / 16 * 16;
-    const float *row = run->workspace + step->in.origin + n * step->in.image;
-    float *e = run->workspace + step->scratch + n * room;
+    size_t classes = op->in_shape.c, room = (classes + 15) / 16 * 16;
+    const float *row = run->workspace + op->in.offset + n * op->in.stride_n;
+    float *e = run->workspace + op->softmax + n * room;
     float max = greatest(row, classes);
     float sum = exponentials(row, classes, max, e);
     for (size_t c = 0; c < classes; c += VL)
@@ -48,16 +48,16 @@ static void one_loss(const struct fm_step *step, const struct fm_run *run, size_
     run->correct[n] = fmnn_best_class(e, classes) == label;
     if (!run->backward)
         return;
-    float *back = run->workspace + step->in_back.origin + n * step->in_back.image;
+    float *grad_out = run->workspace + op->grad_in.offset + n * op->grad_in.stride_n;
     float share = 1.0f / (float)run->images;
     for (size_t c = 0; c < classes; c++)
-        back[c] = (e[c] - (c == label ? 1.0f : 0.0f)) * share;
+        grad_out[c] = (e[c] - (c == label ? 1.0f : 0.0f)) * share;
 }
 
-static void block_loss(const struct fm_plan *plan, const struct fm_step *step,
-                       const struct fm_run *run, size_t first, size_t count)
+static void block_loss(const struct fm_plan *plan, const struct fm_op *op, const struct fm_run *run,
+                       size_t first, size_t count)
 {
     (void)plan;
     for (size_t n = first; n < first + count; n++)
-        one_loss(step, run, n);
+        one_loss(op, run, n);
 }

@@ -26,7 +26,7 @@ struct stream {
     size_t next_tap; /* next_a's taps */
 };
 
-#define DEFINE_STREAM_TILE(name, rows, ROW, step)                                                  \
+#define DEFINE_STREAM_TILE(name, rows, ROW, op)                                                    \
     static void name##_##rows(const struct stream *s, size_t lane, float *c)                       \
     {                                                                                              \
         const float *b = s->b + lane, *next_b = s->next_b;                                         \
@@ -38,7 +38,7 @@ struct stream {
                 vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
                 v_prefetch(next_a);                                                                \
                 v_prefetch(next_b);                                                                \
-                ROWS_##rows(ROW) a += step;                                                        \
+                ROWS_##rows(ROW) a += op;                                                          \
                 b += FM_PANEL, next_a += LINE, next_b += LINE;                                     \
             }                                                                                      \
         }                                                                                          \
@@ -46,14 +46,14 @@ struct stream {
     }
 
 /* All sizes up to the largest that the registers hold. */
-#define DEFINE_STREAM_TILES(name, ROW, step)                                                       \
-    DEFINE_STREAM_TILE(name, 1, ROW, step)                                                         \
-    DEFINE_STREAM_TILE(name, 2, ROW, step)                                                         \
-    DEFINE_STREAM_TILE(name, 4, ROW, step)                                                         \
-    DEFINE_STREAM_TILE(name, 6, ROW, step)                                                         \
-    DEFINE_STREAM_TILE(name, 8, ROW, step)                                                         \
-    DEFINE_STREAM_TILE(name, 10, ROW, step)                                                        \
-    DEFINE_STREAM_TILE(name, 12, ROW, step)                                                        \
+#define DEFINE_STREAM_TILES(name, ROW, op)                                                         \
+    DEFINE_STREAM_TILE(name, 1, ROW, op)                                                           \
+    DEFINE_STREAM_TILE(name, 2, ROW, op)                                                           \
+    DEFINE_STREAM_TILE(name, 4, ROW, op)                                                           \
+    DEFINE_STREAM_TILE(name, 6, ROW, op)                                                           \
+    DEFINE_STREAM_TILE(name, 8, ROW, op)                                                           \
+    DEFINE_STREAM_TILE(name, 10, ROW, op)                                                          \
+    DEFINE_STREAM_TILE(name, 12, ROW, op)                                                          \
     static inline void name(const struct stream *s, size_t rows, size_t lane, float *c)            \
     {                                                                                              \
         CALL_TILE(name, rows, s, lane, c)                                                          \
@@ -67,7 +67,7 @@ DEFINE_STREAM_TILES(column_tile, STREAM_COLUMN, FM_PANEL)
 static void multiply_rows(const float *in, const float *next, size_t panel, size_t panels,
                           size_t rows, const float *b, size_t lanes, float *out)
 {
-    enum { AT_ONCE = K_GROUP / FM_PANEL };
+    enum { AT_ONCE = FM_KC / FM_PANEL };
     memset(out, 0, rows * FM_PANEL * sizeof *out);
     for (size_t from = 0; from < panels; from += AT_ONCE) {
         size_t taps = panels - from < AT_ONCE ? panels - from : AT_ONCE, n, lines = 0;

@@ -14,7 +14,7 @@
 
 #if defined FM_KERNELS_AVX512
 #include <immintrin.h>
-enum { VL = 16, TILE = 12 };
+enum { VL = 16, MR = 12 };
 typedef __m512 vec;
 typedef __mmask16 mask;
 #define v_load(p) _mm512_loadu_ps(p)
@@ -39,7 +39,7 @@ static inline vec v_pow2(vec n) /* 2^n for whole n in -126..127 */
 
 #elif defined FM_KERNELS_AVX2
 #include <immintrin.h>
-enum { VL = 8, TILE = 6 };
+enum { VL = 8, MR = 6 };
 typedef __m256 vec;
 typedef __m256 mask;
 #define v_load(p) _mm256_loadu_ps(p)
@@ -64,7 +64,7 @@ static inline vec v_pow2(vec n)
 
 #elif defined FM_KERNELS_NEON
 #include <arm_neon.h>
-enum { VL = 4, TILE = 12 };
+enum { VL = 4, MR = 12 };
 typedef float32x4_t vec;
 typedef uint32x4_t mask;
 #define v_load(p) vld1q_f32(p)
@@ -91,7 +91,7 @@ static inline vec v_pow2(vec n)
 }
 
 #else /* plain C: the reference, and the fallback */
-enum { VL = 4, TILE = 4 };
+enum { VL = 4, MR = 4 };
 typedef struct {
     float f[4];
 } vec;

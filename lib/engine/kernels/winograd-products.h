@@ -51,64 +51,64 @@ static inline size_t images_of_block(const struct fm_winograd *w, const struct f
 }
 
 /* Calls for a panel of so many pixels: they will be read, or be written, when they are due. */
-static inline void fetch_pixels(const float *at, const struct fm_place *place, size_t rows,
+static inline void fetch_pixels(const float *at, const struct fm_view *view, size_t rows,
                                 size_t columns)
 {
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < columns; k++)
             for (size_t l = 0; l < FM_PANEL; l += LINE)
-                v_prefetch(at + i * place->row + k * place->pixel + l);
+                v_prefetch(at + i * view->stride_h + k * view->stride_w + l);
 }
 
 /* Tiles of what lies at `place` to points, all channels of a tile together, as they lie. Jobs: rows
    of tiles of the images. */
-static void tiles_to_points(const struct fm_plan *plan, const struct fm_step *step,
-                            const struct fm_run *run, size_t job, const struct fm_place *place,
-                            size_t channels, const struct fm_matrix *y_matrix,
+static void transform_tiles(const struct fm_plan *plan, const struct fm_op *op,
+                            const struct fm_run *run, size_t job, const struct fm_view *view,
+                            size_t to_room, size_t channels, const struct fm_matrix *y_matrix,
                             const struct fm_matrix *x_matrix)
 {
     enum { AHEAD = 2 }; /* panels: the first cache has room for so many tiles */
-    const struct fm_winograd *w = step->winograd;
+    const struct fm_winograd *w = op->winograd;
     size_t y = job % w->y.tiles, n = job / w->y.tiles;
     if (n >= run->images)
         return;
     const struct spots first = points_of_first(w, plan->batch);
-    const struct spots in_at = even_spots(place->row, place->pixel);
-    const float *in =
-        run->workspace + place->origin + n * place->image + fm_tile_start(&w->y, y) * place->row;
+    const struct spots in_at = even_spots(view->stride_h, view->stride_w);
+    const float *in = run->workspace + view->offset + n * view->stride_n +
+                      fm_tile_start(&w->y, y) * view->stride_h;
     for (size_t x = 0; x < w->x.tiles; x++) {
         const struct spots out_at = points_of_tile(w, &first, n, y, x);
-        const float *tile = in + fm_tile_start(&w->x, x) * place->pixel;
-        float *points = run->workspace + step->points;
+        const float *tile = in + fm_tile_start(&w->x, x) * view->stride_w;
+        float *points = run->workspace + to_room;
         for (size_t panel = 0; panel < fm_panels(channels); panel++) {
-            fetch_pixels(tile + (panel + AHEAD) * FM_PANEL, place, y_matrix->columns,
+            fetch_pixels(tile + (panel + AHEAD) * FM_PANEL, view, y_matrix->columns,
                          x_matrix->columns);
             transform_panel(&y_matrix[fm_tile_is_small(&w->y, y)],
                             &x_matrix[fm_tile_is_small(&w->x, x)], tile + panel * FM_PANEL, &in_at,
-                            lanes_of_panel(channels, panel), points, &out_at, step->stream);
+                            lanes_of_panel(channels, panel), points, &out_at, op->stream);
             points += fm_winograd_rows(w, plan->batch) * FM_PANEL;
         }
     }
     v_stream_end();
 }
 
-static void job_winograd_input(const struct fm_plan *plan, const struct fm_step *step,
+static void job_winograd_input(const struct fm_plan *plan, const struct fm_op *op,
                                const struct fm_run *run, size_t job)
 {
-    tiles_to_points(plan, step, run, job, &step->in, step->in_shape.c, step->winograd->y.input,
-                    step->winograd->x.input);
+    transform_tiles(plan, op, run, job, &op->in, op->inputs, op->in_shape.c, op->winograd->y.input,
+                    op->winograd->x.input);
 }
 
-static void job_winograd_spread(const struct fm_plan *plan, const struct fm_step *step,
-                                const struct fm_run *run, size_t job)
+static void job_winograd_output_gradient(const struct fm_plan *plan, const struct fm_op *op,
+                                         const struct fm_run *run, size_t job)
 {
-    tiles_to_points(plan, step, run, job, &step->back, step->units, step->winograd->y.spread,
-                    step->winograd->x.spread);
+    transform_tiles(plan, op, run, job, &op->grad_out, op->gradients, op->units,
+                    op->winograd->y.output_gradient, op->winograd->x.output_gradient);
 }
 
 /* Filters (kernel_h, kernel_w, 32 inputs, 32 outputs), of which so many inputs are there, to
    points. tap, point: how far apart the taps and points are. */
-static void filters_to_points(const struct fm_winograd *w, const float *in, size_t tap,
+static void transform_filters(const struct fm_winograd *w, const float *in, size_t tap,
                               size_t inputs, float *out, size_t point, bool stream)
 {
     struct spots in_at = even_spots(w->x.filter.columns * tap, tap);
@@ -124,28 +124,29 @@ static void filters_to_points(const struct fm_winograd *w, const float *in, size
 }
 
 /* Jobs: (panel of outputs, from step->panel on, panel of inputs). */
-static void job_winograd_filter(const struct fm_plan *plan, const struct fm_step *step,
+static void job_winograd_filter(const struct fm_plan *plan, const struct fm_op *op,
                                 const struct fm_run *run, size_t job)
 {
     (void)plan;
-    size_t c = step->in_shape.c, panels = fm_panels(c), in = job % panels, out = job / panels;
-    size_t points = step->winograd->y.points * step->winograd->x.points;
+    size_t c = op->in_shape.c, panels = fm_panels(c), in = job % panels, out = job / panels;
+    size_t points = op->winograd->y.points * op->winograd->x.points;
     size_t point = fm_filter_point(panels);
-    filters_to_points(
-        step->winograd,
-        run->weights + step->weight + ((step->panel + out) * step->taps + in * FM_PANEL) * FM_PANEL,
-        c * FM_PANEL, lanes_of_panel(c, in),
-        run->workspace + step->filter + out * points * point + in * FM_PANEL * FM_PANEL, point,
-        step->stream);
+    transform_filters(op->winograd,
+                      run->weights + op->weight->offset +
+                          ((op->panel + out) * op->taps + in * FM_PANEL) * FM_PANEL,
+                      c * FM_PANEL, lanes_of_panel(c, in),
+                      run->workspace + op->filters + out * points * point +
+                          in * FM_PANEL * FM_PANEL,
+                      point, op->stream);
 }
 
 /* The filters of a panel of outputs and one of inputs turned round: (kernel_h, kernel_w, 32
    outputs, 32 inputs). */
-static void turn_filters(const struct fm_step *step, const float *weight, size_t lanes, float *to)
+static void rotate_filters(const struct fm_op *op, const float *weight, size_t lanes, float *to)
 {
-    size_t taps = step->window.kernel_h * step->window.kernel_w;
+    size_t taps = op->window.kernel_h * op->window.kernel_w;
     for (size_t tap = 0; tap < taps; tap++, to += FM_PANEL * FM_PANEL) {
-        const float *from = weight + (taps - 1 - tap) * step->in_shape.c * FM_PANEL;
+        const float *from = weight + (taps - 1 - tap) * op->in_shape.c * FM_PANEL;
         for (size_t i = 0; i < FM_PANEL; i++)
             for (size_t l = 0; l < FM_PANEL; l++)
                 to[i * FM_PANEL + l] = l < lanes ? from[l * FM_PANEL + i] : 0;
@@ -154,83 +155,83 @@ static void turn_filters(const struct fm_step *step, const float *weight, size_t
 
 /* The same for the gradient of the input, where outputs come in and inputs go out. Jobs: (panel of
    inputs, from step->panel on, panel of outputs). */
-static void job_winograd_turned_filter(const struct fm_plan *plan, const struct fm_step *step,
-                                       const struct fm_run *run, size_t job)
+static void job_winograd_rotated_filter(const struct fm_plan *plan, const struct fm_op *op,
+                                        const struct fm_run *run, size_t job)
 {
     (void)plan;
-    size_t panels = fm_panels(step->units), out = job % panels, in = job / panels;
-    size_t points = step->winograd->y.points * step->winograd->x.points;
+    size_t panels = fm_panels(op->units), out = job % panels, in = job / panels;
+    size_t points = op->winograd->y.points * op->winograd->x.points;
     size_t point = fm_filter_point(panels);
-    turn_filters(step,
-                 run->weights + step->weight +
-                     (out * step->taps + (step->panel + in) * FM_PANEL) * FM_PANEL,
-                 lanes_of_panel(step->in_shape.c, step->panel + in), run->own);
-    filters_to_points(
-        step->winograd, run->own, FM_PANEL * FM_PANEL, lanes_of_panel(step->units, out),
-        run->workspace + step->filter + in * points * point + out * FM_PANEL * FM_PANEL, point,
-        step->stream);
+    rotate_filters(op,
+                   run->weights + op->weight->offset +
+                       (out * op->taps + (op->panel + in) * FM_PANEL) * FM_PANEL,
+                   lanes_of_panel(op->in_shape.c, op->panel + in), run->scratch);
+    transform_filters(
+        op->winograd, run->scratch, FM_PANEL * FM_PANEL, lanes_of_panel(op->units, out),
+        run->workspace + op->filters + in * points * point + out * FM_PANEL * FM_PANEL, point,
+        op->stream);
 }
 
 /* For each point the product of a block's rows, of so many channels, with two panels of filters, or
    the last one, to own memory: the second finds the rows in the cache. */
-static void multiply_points(const struct fm_plan *plan, const struct fm_step *step,
-                            const struct fm_run *run, size_t block, size_t channels, size_t panel,
-                            size_t units)
+static void winograd_gemm(const struct fm_plan *plan, const struct fm_op *op,
+                          const struct fm_run *run, size_t block, size_t channels, size_t panel,
+                          size_t units)
 {
-    const struct fm_winograd *w = step->winograd;
+    const struct fm_winograd *w = op->winograd;
     size_t panels = fm_panels(channels), points = w->y.points * w->x.points;
     size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, first = block * w->group;
     size_t images = images_of_block(w, run, block), point = fm_filter_point(panels);
-    const float *in = run->workspace + step->points;
+    const float *in = run->workspace + op->inputs;
     for (size_t i = 0; i < points; i++) {
         size_t tiles = w->point[i].tiles, next = i + 1 < points ? i + 1 : 0;
         size_t row = fm_point_row(w, plan->batch, i) + first * tiles;
         size_t next_row = fm_point_row(w, plan->batch, next) + first * w->point[next].tiles;
-        for (size_t p = 0; p < FM_PANELS_A_JOB && panel + p < fm_panels(units); p++)
+        for (size_t p = 0; p < FM_PANELS_PER_JOB && panel + p < fm_panels(units); p++)
             multiply_rows(
                 in + row * FM_PANEL, in + (p ? next_row : row) * FM_PANEL, in_panel, panels,
                 images * tiles,
-                run->workspace + step->filter + ((panel + p - step->panel) * points + i) * point,
+                run->workspace + op->filters + ((panel + p - op->panel) * points + i) * point,
                 lanes_of_panel(units, panel + p),
-                run->own +
+                run->scratch +
                     (p * fm_winograd_rows(w, w->group) + fm_point_row(w, w->group, i)) * FM_PANEL);
     }
 }
 
 /* What becomes of a pixel's 32 channels: to, where they go; value, of the input there. */
-typedef void finish_pixel(const struct fm_step *step, const float *bias, float *pixel, size_t lanes,
+typedef void finish_pixel(const struct fm_op *op, const float *bias, float *pixel, size_t lanes,
                           float *to, const float *value);
 
 /* The outputs of a tile, from the points of a panel's product: `to`, where its first pixel goes,
    and the value beside it. */
-static inline void finish_tile(const struct fm_step *step, const struct fm_run *run,
+static inline void finish_tile(const struct fm_op *op, const struct fm_run *run,
                                const float *points, const struct spots *in_at, size_t tile_y,
                                size_t tile_x, size_t panel, size_t lanes,
-                               const struct fm_place *to_place, float *to,
-                               const struct fm_place *value_place, const float *value,
+                               const struct fm_view *to_view, float *to,
+                               const struct fm_view *value_view, const float *value,
                                finish_pixel *finish)
 {
-    const struct fm_winograd *w = step->winograd;
+    const struct fm_winograd *w = op->winograd;
     _Alignas(64) float tile[POINTS * FM_PANEL];
     const struct spots tile_at = even_spots(FM_MAX_POINTS * FM_PANEL, FM_PANEL);
     const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, tile_y)];
     const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, tile_x)];
-    const float *bias = run->weights + step->bias + panel * FM_PANEL;
-    fetch_pixels(value, value_place, rows->rows, columns->rows);
+    const float *bias = run->weights + op->bias->offset + panel * FM_PANEL;
+    fetch_pixels(value, value_view, rows->rows, columns->rows);
     transform_panel(rows, columns, points, in_at, FM_PANEL, tile, &tile_at, false);
     for (size_t i = 0; i < rows->rows; i++)
         for (size_t k = 0; k < columns->rows; k++)
-            finish(step, bias, tile + tile_at.at[i * FM_MAX_POINTS + k], lanes,
-                   to + i * to_place->row + k * to_place->pixel,
-                   value + i * value_place->row + k * value_place->pixel);
+            finish(op, bias, tile + tile_at.at[i * FM_MAX_POINTS + k], lanes,
+                   to + i * to_view->stride_h + k * to_view->stride_w,
+                   value + i * value_view->stride_h + k * value_view->stride_w);
 }
 
 /* The same for all tiles of a block and the panels of a job. */
-static inline void finish_block(const struct fm_step *step, const struct fm_run *run, size_t block,
-                                size_t panel, size_t units, const struct fm_place *to,
-                                const struct fm_place *value, finish_pixel *finish)
+static inline void finish_block(const struct fm_op *op, const struct fm_run *run, size_t block,
+                                size_t panel, size_t units, const struct fm_view *to,
+                                const struct fm_view *value, finish_pixel *finish)
 {
-    const struct fm_winograd *w = step->winograd;
+    const struct fm_winograd *w = op->winograd;
     size_t images = images_of_block(w, run, block), points = fm_winograd_rows(w, w->group);
     const struct spots first = points_of_first(w, w->group);
     for (size_t g = 0; g < images; g++)
@@ -240,21 +241,21 @@ static inline void finish_block(const struct fm_step *step, const struct fm_run 
                 const struct walk at = {.n = block * w->group + g,
                                         .y = fm_tile_start(&w->y, y),
                                         .x = fm_tile_start(&w->x, x)};
-                size_t to_at = place_of(to, &at, 1), value_at = place_of(value, &at, 1);
-                for (size_t p = panel; p < panel + FM_PANELS_A_JOB && p < fm_panels(units); p++)
-                    finish_tile(step, run, run->own + (p - panel) * points * FM_PANEL, &in_at, y, x,
-                                p, lanes_of_panel(units, p), to,
+                size_t to_at = offset_of(to, &at, 1), value_at = offset_of(value, &at, 1);
+                for (size_t p = panel; p < panel + FM_PANELS_PER_JOB && p < fm_panels(units); p++)
+                    finish_tile(op, run, run->scratch + (p - panel) * points * FM_PANEL, &in_at, y,
+                                x, p, lanes_of_panel(units, p), to,
                                 run->workspace + to_at + p * FM_PANEL, value,
                                 run->workspace + value_at + p * FM_PANEL, finish);
             }
 }
 
-static inline void finish_forward(const struct fm_step *step, const float *bias, float *pixel,
+static inline void finish_forward(const struct fm_op *op, const float *bias, float *pixel,
                                   size_t lanes, float *to, const float *value)
 {
     (void)value;
     for (size_t l = 0; l < lanes; l += VL) {
-        vec y = activate(step->activation, v_add(v_load(pixel + l), v_load(bias + l)));
+        vec y = activate(op->activation, v_add(v_load(pixel + l), v_load(bias + l)));
         if (l + VL <= lanes)
             v_store(to + l, y);
         else
@@ -262,33 +263,32 @@ static inline void finish_forward(const struct fm_step *step, const float *bias,
     }
 }
 
-static inline void finish_back(const struct fm_step *step, const float *bias, float *pixel,
-                               size_t lanes, float *to, const float *value)
+static inline void finish_backward(const struct fm_op *op, const float *bias, float *pixel,
+                                   size_t lanes, float *to, const float *value)
 {
     (void)bias;
-    store_back(to, pixel, value, lanes, step->activation);
+    store_backward(op, to, pixel, value, lanes);
 }
 
-/* Jobs: (FM_PANELS_A_JOB panels of output channels, block of images). */
-static void job_winograd_product(const struct fm_plan *plan, const struct fm_step *step,
+/* Jobs: (FM_PANELS_PER_JOB panels of output channels, block of images). */
+static void job_winograd_forward(const struct fm_plan *plan, const struct fm_op *op,
                                  const struct fm_run *run, size_t job)
 {
-    size_t blocks = fm_winograd_blocks(step->winograd, plan->batch);
-    size_t block = job % blocks, panel = step->panel + job / blocks * FM_PANELS_A_JOB;
-    multiply_points(plan, step, run, block, step->in_shape.c, panel, step->units);
-    finish_block(step, run, block, panel, step->units, &step->out, &step->out, finish_forward);
+    size_t blocks = fm_winograd_blocks(op->winograd, plan->batch);
+    size_t block = job % blocks, panel = op->panel + job / blocks * FM_PANELS_PER_JOB;
+    winograd_gemm(plan, op, run, block, op->in_shape.c, panel, op->units);
+    finish_block(op, run, block, panel, op->units, &op->out, &op->out, finish_forward);
 }
 
-/* The gradient of the input; `out` is here the input's value. Jobs: (FM_PANELS_A_JOB panels of
+/* The gradient of the input. Jobs: (FM_PANELS_PER_JOB panels of
    input channels, block of images). */
-static void job_winograd_back(const struct fm_plan *plan, const struct fm_step *step,
-                              const struct fm_run *run, size_t job)
+static void job_winograd_backward_data(const struct fm_plan *plan, const struct fm_op *op,
+                                       const struct fm_run *run, size_t job)
 {
-    size_t blocks = fm_winograd_blocks(step->winograd, plan->batch);
-    size_t block = job % blocks, panel = step->panel + job / blocks * FM_PANELS_A_JOB;
-    multiply_points(plan, step, run, block, step->units, panel, step->in_shape.c);
-    finish_block(step, run, block, panel, step->in_shape.c, &step->in_back, &step->out,
-                 finish_back);
+    size_t blocks = fm_winograd_blocks(op->winograd, plan->batch);
+    size_t block = job % blocks, panel = op->panel + job / blocks * FM_PANELS_PER_JOB;
+    winograd_gemm(plan, op, run, block, op->units, panel, op->in_shape.c);
+    finish_block(op, run, block, panel, op->in_shape.c, &op->grad_in, &op->in, finish_backward);
 }
 
 /* Own memory of a gradient: for each point (32 inputs, 32 outputs), and a little more, so that the
@@ -302,7 +302,7 @@ static void multiply_gradient(const float *inputs, const float *gradients, size_
     size_t count, n;
     memset(sums, 0, FM_PANEL * FM_PANEL * sizeof *sums);
     for (size_t from = 0; from < rows; from += count) {
-        count = rows - from < K_GROUP ? rows - from : K_GROUP;
+        count = rows - from < FM_KC ? rows - from : FM_KC;
         const float *a = inputs + from * FM_PANEL;
         struct stream s = {.b = gradients + from * FM_PANEL, .taps = 1, .inner = count};
         for (size_t r = 0, lines = 0; r < FM_PANEL; r += n, lines += count * LINE) {
@@ -319,16 +319,16 @@ static void multiply_gradient(const float *inputs, const float *gradients, size_
 
 /* The gradient of a panel of outputs and one of inputs, from its points: to filters, and on to the
    sink. */
-static void sink_filters(const struct fm_plan *plan, const struct fm_step *step,
+static void sink_filters(const struct fm_plan *plan, const struct fm_op *op,
                          const struct fm_run *run, size_t in, size_t out, const float *sums,
                          float *filter)
 {
-    const struct fm_winograd *w = step->winograd;
-    size_t c = step->in_shape.c, lanes = lanes_of_panel(step->units, out);
-    size_t inputs = lanes_of_panel(c, in), taps = step->window.kernel_h * step->window.kernel_w;
+    const struct fm_winograd *w = op->winograd;
+    size_t c = op->in_shape.c, lanes = lanes_of_panel(op->units, out);
+    size_t inputs = lanes_of_panel(c, in), taps = op->window.kernel_h * op->window.kernel_w;
     const struct spots in_at = even_spots(w->x.points * GRADIENT_POINT, GRADIENT_POINT);
     const struct spots out_at =
-        even_spots(step->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
+        even_spots(op->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
     for (size_t i = 0; i < inputs; i++) {
         transform_panel(&w->y.gradient, &w->x.gradient, sums + i * FM_PANEL, &in_at, FM_PANEL,
                         filter + i * FM_PANEL, &out_at, false);
@@ -337,33 +337,33 @@ static void sink_filters(const struct fm_plan *plan, const struct fm_step *step,
                 filter[(t * FM_PANEL + i) * FM_PANEL + l] = 0;
     }
     for (size_t t = 0; t < taps; t++)
-        sink(plan, run, step->weight + (out * step->taps + t * c + in * FM_PANEL) * FM_PANEL,
+        sink(plan, run, op->weight, (out * op->taps + t * c + in * FM_PANEL) * FM_PANEL,
              filter + t * FM_PANEL * FM_PANEL, inputs * FM_PANEL);
 }
 
-/* Jobs: (FM_PANELS_A_JOB panels of outputs, panel of inputs); those of the first panel of inputs
+/* Jobs: (FM_PANELS_PER_JOB panels of outputs, panel of inputs); those of the first panel of inputs
    also do the bias. */
-static void job_winograd_gradient(const struct fm_plan *plan, const struct fm_step *step,
-                                  const struct fm_run *run, size_t job)
+static void job_winograd_backward_weights(const struct fm_plan *plan, const struct fm_op *op,
+                                          const struct fm_run *run, size_t job)
 {
-    const struct fm_winograd *w = step->winograd;
-    size_t panels = fm_panels(step->in_shape.c), in = job % panels;
-    size_t out = job / panels * FM_PANELS_A_JOB, end = fm_panels(step->units);
+    const struct fm_winograd *w = op->winograd;
+    size_t panels = fm_panels(op->in_shape.c), in = job % panels;
+    size_t out = job / panels * FM_PANELS_PER_JOB, end = fm_panels(op->units);
     size_t points = w->y.points * w->x.points, panel = fm_winograd_rows(w, plan->batch) * FM_PANEL;
-    const float *inputs = run->workspace + step->points + in * panel;
-    const float *gradients = run->workspace + step->back_points;
-    end = end < out + FM_PANELS_A_JOB ? end : out + FM_PANELS_A_JOB;
+    const float *inputs = run->workspace + op->inputs + in * panel;
+    const float *gradients = run->workspace + op->gradients;
+    end = end < out + FM_PANELS_PER_JOB ? end : out + FM_PANELS_PER_JOB;
     for (size_t i = 0; i < points; i++) {
         size_t at = fm_point_row(w, plan->batch, i) * FM_PANEL, tiles = w->point[i].tiles;
         for (size_t p = out; p < end; p++)
             multiply_gradient(inputs + at, gradients + p * panel + at, run->images * tiles,
-                              (plan->batch * tiles + 1) * FM_PANEL, lanes_of_panel(step->units, p),
-                              run->own + ((p - out) * points + i) * GRADIENT_POINT);
+                              (plan->batch * tiles + 1) * FM_PANEL, lanes_of_panel(op->units, p),
+                              run->scratch + ((p - out) * points + i) * GRADIENT_POINT);
     }
     for (size_t p = out; p < end; p++) {
-        sink_filters(plan, step, run, in, p, run->own + (p - out) * points * GRADIENT_POINT,
-                     run->own + FM_PANELS_A_JOB * points * GRADIENT_POINT);
+        sink_filters(plan, op, run, in, p, run->scratch + (p - out) * points * GRADIENT_POINT,
+                     run->scratch + FM_PANELS_PER_JOB * points * GRADIENT_POINT);
         if (in == 0)
-            bias_gradient(plan, step, run, p, lanes_of_panel(step->units, p));
+            bias_gradient(plan, op, run, p, lanes_of_panel(op->units, p));
     }
 }

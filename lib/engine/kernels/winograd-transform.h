@@ -26,7 +26,7 @@ static inline struct spots even_spots(size_t row, size_t pixel)
 #define EACH_7(X) EACH_6(X) X(6)
 
 #define COMBINE_LOAD(k)                                                                            \
-    const float *from##k = in + in_at[(k)*in_step];                                                \
+    const float *from##k = in + in_at[(k)*in_stride];                                              \
     vec low##k = v_load(from##k), high##k = v_load(from##k + VL);
 #define COMBINE_TERM(k)                                                                            \
     {                                                                                              \
@@ -39,7 +39,7 @@ static inline struct spots even_spots(size_t row, size_t pixel)
         EACH_##n(COMBINE_LOAD) for (size_t i = 0; i < rows; i++)                                   \
         {                                                                                          \
             const float *row = m->at[i];                                                           \
-            float *to = out + out_at[i * out_step];                                                \
+            float *to = out + out_at[i * out_stride];                                              \
             vec low = v_splat(0), high = v_splat(0);                                               \
             EACH_##n(COMBINE_TERM) if (stream)                                                     \
             {                                                                                      \
@@ -57,7 +57,7 @@ static inline struct spots even_spots(size_t row, size_t pixel)
 
 /* out[i] = sum over k of m[i][k] in[k], for pairs of vectors; past the caches where it streams. */
 static inline void combine(const struct fm_matrix *m, const float *in, const size_t *in_at,
-                           size_t in_step, float *out, const size_t *out_at, size_t out_step,
+                           size_t in_stride, float *out, const size_t *out_at, size_t out_stride,
                            bool stream)
 {
     size_t rows = m->rows;

@@ -2,27 +2,42 @@
 #ifndef FM_AFFINE_H
 #define FM_AFFINE_H
 
-#include "engine/plan.h"
+#include "engine/builder.h"
 
+/* Hooks of struct fm_layer_type. */
+size_t fm_affine_parameters(const struct fm_layer *, struct fm_shape in,
+                            struct fm_parameter_spec spec[FM_MAX_PARAMETERS]);
+struct fm_layout fm_affine_gradient_layout(const struct fm_layer *, struct fm_shape in);
+int fm_affine_prepare(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
 int fm_affine_forward(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
 int fm_affine_backward(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
-struct fm_frame fm_affine_frame(const struct fm_layer *, struct fm_shape in);
 
-/* Fills in what a profile has to know of a step: the work of one of the layer's products. */
-void fm_count_work(const struct fm_builder *, struct fm_step *);
-/* Makes room so many floats large, if it is not yet. */
-void fm_raise_to(size_t *room, size_t floats);
+/* Fills in the work of one of the layer's products, for a profile. */
+void fm_count_work(const struct fm_builder *, struct fm_op *);
+/* Blocks of FM_MC rows. */
+static inline size_t fm_row_blocks(size_t rows)
+{
+    return (rows + FM_MC - 1) / FM_MC;
+}
 
 /* The kernel is the whole input: one output pixel, and every weight is used once an image. */
-bool fm_is_dense(const struct fm_step *);
-/* A dense layer that is too large for a cache: both its gradients are had in one pass. */
-bool fm_in_one_pass(const struct fm_step *);
+bool fm_is_dense(const struct fm_op *);
 
-/* The same for convolutions by points, in points.c. fm_choose_points() decides which are, for this
-   node, and comes first; step: the node's. */
-int fm_choose_points(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
-int fm_points_forward(struct fm_builder *, struct fm_step *step, struct fmnn_error *);
-int fm_points_input_gradient(struct fm_builder *, struct fm_step *step, struct fmnn_error *);
-int fm_points_gradient(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
+/* dense-ops.c: the ops of dense layers. op: made by fm_node_op. */
+int fm_dense_forward(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
+int fm_dense_backward(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
+
+/* winograd-ops.c: convolutions by Winograd's algorithm. fm_winograd_choose() decides for a node
+   whether it uses the algorithm, forward and for the gradient of the input. */
+int fm_winograd_choose(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
+int fm_winograd_forward(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
+int fm_winograd_backward_data(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
+int fm_winograd_backward_weights(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
+
+static inline const struct fm_choice *fm_choice_of(const struct fm_builder *builder,
+                                                   const struct fm_op *op)
+{
+    return &builder->choice[fm_node_number(builder->plan->net, op->node)];
+}
 
 #endif

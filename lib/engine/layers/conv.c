@@ -44,9 +44,10 @@ static size_t padding(const struct fm_layer *layer, size_t size, size_t kernel)
     return layer->valid || reach <= size ? 0 : reach - size;
 }
 
-static int shape(const struct fm_layer *layer, struct fm_shape in, struct fm_shape *out,
+static int shape(const struct fm_layer *layer, const struct fm_shape *input, struct fm_shape *out,
                  struct fmnn_error *err)
 {
+    struct fm_shape in = *input;
     if (layer->valid && (layer->kernel_h > in.h || layer->kernel_w > in.w))
         return fm_fail(err, FMNN_USAGE, "a kernel of %zux%zu does not fit into %zux%zu",
                        layer->kernel_h, layer->kernel_w, in.h, in.w);
@@ -83,9 +84,10 @@ const struct fm_layer_type fm_conv = {
     .print = print,
     .shape = shape,
     .window = window,
-    .frame = fm_affine_frame,
-    .weighted = true,
+    .gradient_layout = fm_affine_gradient_layout,
+    .parameters = fm_affine_parameters,
     .modules_before = modules_before,
+    .prepare = fm_affine_prepare,
     .forward = fm_affine_forward,
     .backward = fm_affine_backward,
 };

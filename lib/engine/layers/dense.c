@@ -25,7 +25,7 @@ static void print(const struct fm_layer *layer, char *text, size_t size)
     snprintf(text, size, "%zu", layer->units);
 }
 
-static int shape(const struct fm_layer *layer, struct fm_shape in, struct fm_shape *out,
+static int shape(const struct fm_layer *layer, const struct fm_shape *in, struct fm_shape *out,
                  struct fmnn_error *err)
 {
     (void)in, (void)err;
@@ -46,8 +46,8 @@ const struct fm_layer_type fm_dense = {
     .print = print,
     .shape = shape,
     .window = window,
-    .frame = fm_affine_frame,
-    .weighted = true,
+    .gradient_layout = fm_affine_gradient_layout,
+    .parameters = fm_affine_parameters,
     .flattens = true,
     .forward = fm_affine_forward,
     .backward = fm_affine_backward,

@@ -1,7 +1,8 @@
-/* registry.c -- the layer types and activations there are, and what their parsers share. */
+/* layer-registry.c -- the layer types and activations there are, and what their parsers share. */
 #include "engine/layer.h"
 
-static const struct fm_layer_type *const types[] = {&fm_conv, &fm_avgpool, &fm_maxpool, &fm_dense};
+static const struct fm_layer_type *const types[] = {&fm_conv, &fm_avgpool, &fm_maxpool, &fm_dense,
+                                                    &fm_add};
 
 const struct fm_layer_type *fm_layer_type_at(size_t i)
 {

@@ -1,10 +1,8 @@
 /* pool.c -- avgpool N and maxpool N: squares of N by N without overlap; rows and columns that
    fill no square are dropped. */
-#include "engine/layer.h"
-
 #include <stdio.h>
 
-#include "engine/plan.h"
+#include "engine/builder.h"
 
 enum { MAX_SIDE = 255 };
 
@@ -18,9 +16,10 @@ static void print(const struct fm_layer *layer, char *text, size_t size)
     snprintf(text, size, "%zu", layer->units);
 }
 
-static int shape(const struct fm_layer *layer, struct fm_shape in, struct fm_shape *out,
+static int shape(const struct fm_layer *layer, const struct fm_shape *input, struct fm_shape *out,
                  struct fmnn_error *err)
 {
+    struct fm_shape in = *input;
     size_t n = layer->units;
     if (n > in.h || n > in.w)
         return fm_fail(err, FMNN_USAGE, "a pool of %zux%zu does not fit into %zux%zu", n, n, in.h,
@@ -36,33 +35,47 @@ static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
         .kernel_h = layer->units, .kernel_w = layer->units, .stride = layer->units};
 }
 
-static int add(struct fm_builder *builder, const struct fm_node *node, enum fm_job_kind kind,
-               struct fmnn_error *err)
+static int add_forward(struct fm_builder *builder, const struct fm_node *node, enum fm_op_kind kind,
+                       struct fmnn_error *err)
 {
-    struct fm_step step = fm_node_step(builder, node, kind);
-    step.jobs = builder->plan->batch;
-    return fm_add_step(builder, &step, err);
+    struct fm_op op = fm_node_op(builder, node, 0, kind);
+    op.jobs = builder->plan->batch;
+    return fm_add_op(builder, &op, FM_IN, FM_OUT, err);
 }
 
-static int average(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+/* reads: apart from the output's gradient. */
+static int add_backward(struct fm_builder *builder, const struct fm_node *node,
+                        enum fm_op_kind kind, unsigned reads, struct fmnn_error *err)
 {
-    return add(builder, node, FM_JOB_avgpool, err);
+    struct fm_op op = fm_node_op(builder, node, 0, kind);
+    op.jobs = builder->plan->batch;
+    if (!fm_wants_gradient(builder, node, 0))
+        return 0;
+    return fm_add_op(builder, &op, reads | FM_GRAD_OUT, FM_GRAD_IN, err);
 }
 
-static int average_back(struct fm_builder *builder, const struct fm_node *node,
-                        struct fmnn_error *err)
+static int avgpool_forward(struct fm_builder *builder, const struct fm_node *node,
+                           struct fmnn_error *err)
 {
-    return node->input ? add(builder, node, FM_JOB_avgpool_back, err) : 0;
+    return add_forward(builder, node, FM_OP_avgpool_forward, err);
 }
 
-static int max(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+static int avgpool_backward(struct fm_builder *builder, const struct fm_node *node,
+                            struct fmnn_error *err)
 {
-    return add(builder, node, FM_JOB_maxpool, err);
+    return add_backward(builder, node, FM_OP_avgpool_backward, 0, err);
 }
 
-static int most_back(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+static int maxpool_forward(struct fm_builder *builder, const struct fm_node *node,
+                           struct fmnn_error *err)
 {
-    return node->input ? add(builder, node, FM_JOB_maxpool_back, err) : 0;
+    return add_forward(builder, node, FM_OP_maxpool_forward, err);
+}
+
+static int maxpool_backward(struct fm_builder *builder, const struct fm_node *node,
+                            struct fmnn_error *err)
+{
+    return add_backward(builder, node, FM_OP_maxpool_backward, FM_IN, err);
 }
 
 const struct fm_layer_type fm_avgpool = {
@@ -72,8 +85,8 @@ const struct fm_layer_type fm_avgpool = {
     .print = print,
     .shape = shape,
     .window = window,
-    .forward = average,
-    .backward = average_back,
+    .forward = avgpool_forward,
+    .backward = avgpool_backward,
 };
 
 const struct fm_layer_type fm_maxpool = {
@@ -83,6 +96,6 @@ const struct fm_layer_type fm_maxpool = {
     .print = print,
     .shape = shape,
     .window = window,
-    .forward = max,
-    .backward = most_back,
+    .forward = maxpool_forward,
+    .backward = maxpool_backward,
 };

@@ -1,59 +1,41 @@
-/* points.c -- the steps of convolutions that are done by points, see kernels/winograd.h. */
+/* winograd-ops.c -- the ops of convolutions by Winograd's algorithm, see
+   kernels/winograd-products.h. */
 #include "engine/layers/affine.h"
 
-static size_t winograd_points(const struct fm_winograd *w)
+/* Floats above which transformed values do not stay in a cache until they are read. */
+enum { STREAM = 1 << 20 };
+
+static size_t points_of(const struct fm_winograd *w)
 {
     return w->y.points * w->x.points;
 }
 
-/* Floats, from where on points do not stay in a cache until they are read. */
-enum { STREAM = 1 << 20 };
-
-/* Panels of outputs whose filters' points are had at a time: so few that they stay in a cache until
-   they are used, as a rule, but enough for many threads. */
+/* The number of output panels whose filters are transformed at once: small enough to stay in the
+   cache until they are used, large enough to keep many threads busy. */
 static size_t panels_of_part(size_t filter, size_t blocks)
 {
     enum { CACHE = 1 << 21, JOBS = 16 };
-    size_t panels = CACHE / filter / FM_PANELS_A_JOB * FM_PANELS_A_JOB;
-    size_t min = (JOBS + blocks - 1) / blocks * FM_PANELS_A_JOB;
+    size_t panels = CACHE / filter / FM_PANELS_PER_JOB * FM_PANELS_PER_JOB;
+    size_t min = (JOBS + blocks - 1) / blocks * FM_PANELS_PER_JOB;
     return panels > min ? panels : min;
 }
 
-/* Filters to points, and the product with them, part by part of the outputs. */
-static int add_parts(struct fm_builder *builder, const struct fm_step *step,
-                     enum fm_job_kind filter_kind, size_t filter, size_t in, size_t out,
-                     struct fmnn_error *err)
+/* A buffer for a batch in the Winograd domain: (panel of channels, point, image, tile, 32). */
+static int new_transformed(struct fm_builder *builder, const struct fm_winograd *w, size_t channels,
+                           size_t *buffer, struct fmnn_error *err)
 {
-    size_t blocks = fm_winograd_blocks(step->winograd, builder->plan->batch);
-    size_t max = panels_of_part(filter, blocks), count;
-    struct fm_step product = *step;
-    fm_count_work(builder, &product);
-    for (size_t panel = 0; panel < fm_panels(out); panel += count) {
-        count = fm_panels(out) - panel < max ? fm_panels(out) - panel : max;
-        fm_raise_to(&builder->filter_floats, count * filter);
-        struct fm_step before = *step;
-        before.kind = filter_kind;
-        before.panel = product.panel = panel;
-        before.stream = count * filter > STREAM;
-        before.jobs = fm_panels(in) * count;
-        product.jobs = blocks * fm_pairs(count * FM_PANEL);
-        if (fm_add_step(builder, &before, err) != 0 || fm_add_step(builder, &product, err) != 0)
-            return -1;
-        product.flops = product.flops_done = product.bytes = 0; /* have been told */
-    }
-    return 0;
+    return fm_new_buffer(builder, fm_panels(channels),
+                         fm_winograd_rows(w, builder->plan->batch) * FM_PANEL, buffer, err);
 }
 
-/* Floats of the points of a whole batch of so many channels. */
-static int count_points(const struct fm_builder *builder, const struct fm_winograd *w,
-                        size_t channels, size_t *floats, struct fmnn_error *err)
+static bool is_streamed(const struct fm_builder *builder, size_t buffer)
 {
-    if (fm_mul(fm_winograd_rows(w, builder->plan->batch), fm_panels(channels) * FM_PANEL, floats))
-        return 0;
-    return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu", builder->plan->batch);
+    return builder->buffer[buffer].floats > STREAM;
 }
 
-/* *winograd stays NULL where the convolution is not done by points. */
+/* ---- the choice */
+
+/* *winograd stays NULL if the direct convolution is cheaper. */
 static int choose(struct fm_builder *builder, const struct fm_window *window, struct fm_shape in,
                   struct fm_shape out, const struct fm_winograd **winograd, struct fmnn_error *err)
 {
@@ -70,113 +52,146 @@ static int choose(struct fm_builder *builder, const struct fm_window *window, st
     return 0;
 }
 
-/* Shared is the room for what one step makes and the next ones use up: the input's points where
-   they need not be kept for training, and those of the output's gradient. */
-int fm_choose_points(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+int fm_winograd_choose(struct fm_builder *builder, const struct fm_node *node,
+                       struct fmnn_error *err)
 {
-    struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_input);
-    const struct fm_winograd **forward = &builder->forward[node->input];
-    const struct fm_winograd **back = &builder->back[node->input];
-    struct fm_shape in = step.in_shape, out = step.out_shape;
-    size_t floats = 0, more = 0;
-    if (fm_is_dense(&step))
+    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_winograd_input);
+    struct fm_choice *choice = &builder->choice[fm_node_number(builder->plan->net, node)];
+    struct fm_shape in = op.in_shape, out = op.out_shape;
+    if (fm_is_dense(&op))
         return 0;
-    if (choose(builder, &step.window, in, out, forward, err) != 0 ||
-        (builder->training && node->input != 0 &&
-         choose(builder, &step.window, out, in, back, err) != 0))
+    if (choose(builder, &op.window, in, out, &choice->forward, err) != 0)
         return -1;
-    if ((*forward &&
-         count_points(builder, *forward, builder->training ? out.c : in.c, &floats, err) != 0) ||
-        (*back && count_points(builder, *back, out.c, &more, err) != 0))
-        return -1;
-    fm_raise_to(&builder->shared_floats, floats);
-    fm_raise_to(&builder->shared_floats, more);
+    if (builder->training && fm_wants_gradient(builder, node, 0))
+        return choose(builder, &op.window, out, in, &choice->backward, err);
     return 0;
 }
 
-/* The input's tiles to points, and their product with the filters': from so many channels to so
-   many. step: of the product; the others differ from it in kind and jobs. */
-static int add_winograd(struct fm_builder *builder, const struct fm_step *step,
-                        enum fm_job_kind filter_kind, size_t in, size_t out, struct fmnn_error *err)
+/* ---- forward, and backward data, which is the same with rotated filters */
+
+static void count_products(const struct fm_builder *builder, struct fm_op *op)
 {
-    const struct fm_winograd *w = step->winograd;
-    size_t filter, filters, points;
-    if (!fm_mul(fm_filter_point(fm_panels(in)), winograd_points(w), &filter) ||
-        !fm_mul(filter, fm_panels(out), &filters))
-        return fm_fail(err, FMNN_USAGE, "the net is too large at a batch of %zu",
-                       builder->plan->batch);
-    if (count_points(builder, w, in, &points, err) != 0)
-        return -1;
-    fm_raise_to(&builder->plan->own_floats,
-                FM_PANELS_A_JOB * fm_winograd_rows(w, w->group) * FM_PANEL);
-    struct fm_step input = *step;
-    input.kind = FM_JOB_winograd_input;
-    input.stream = points > STREAM;
-    input.jobs = builder->plan->batch * w->y.tiles;
-    input.in_shape.c = in;
-    if (fm_add_step(builder, &input, err) != 0)
-        return -1;
-    return add_parts(builder, step, filter_kind, filter, in, out, err);
+    fm_count_work(builder, op);
+    op->flops_done = (uint64_t)2 * op->winograd->products * op->units * op->in_shape.c;
 }
 
-/* In training the input's points are kept for the gradient of the filters. */
-int fm_points_forward(struct fm_builder *builder, struct fm_step *step, struct fmnn_error *err)
+struct part {
+    size_t in, out; /* channels */
+    size_t filter;  /* floats of a panel of transformed filters */
+    enum fm_op_kind filter_kind;
+    unsigned writes; /* by the product */
+};
+
+/* Filters to the Winograd domain, and the product with them, part by part of the outputs. */
+static int add_parts(struct fm_builder *builder, const struct fm_op *op, const struct part *part,
+                     struct fmnn_error *err)
 {
-    size_t id = step->node->input, batch = builder->plan->batch;
-    step->winograd = builder->forward[id];
-    step->kind = FM_JOB_winograd_product;
-    step->points = builder->shared;
-    if (builder->training) {
-        if (fm_reserve(builder, fm_panels(step->in_shape.c),
-                       fm_winograd_rows(step->winograd, batch) * FM_PANEL, &builder->points[id],
-                       err) != 0)
+    size_t blocks = fm_winograd_blocks(op->winograd, builder->plan->batch);
+    size_t panels = fm_panels(part->out), max = panels_of_part(part->filter, blocks), count;
+    struct fm_op product = *op;
+    count_products(builder, &product);
+    if (fm_new_buffer(builder, panels < max ? panels : max, part->filter, &product.filters, err) !=
+        0)
+        return -1;
+    for (size_t panel = 0; panel < panels; panel += count) {
+        count = panels - panel < max ? panels - panel : max;
+        product.panel = panel;
+        struct fm_op filter = product;
+        filter.kind = part->filter_kind;
+        filter.flops = filter.flops_done = filter.bytes = 0;
+        filter.stream = count * part->filter > STREAM;
+        filter.jobs = fm_panels(part->in) * count;
+        product.jobs = blocks * fm_panel_pairs(count * FM_PANEL);
+        if (fm_add_op(builder, &filter, 0, FM_FILTERS, err) != 0 ||
+            fm_add_op(builder, &product, FM_FILTERS | FM_INPUTS, part->writes, err) != 0)
             return -1;
-        step->points = builder->points[id];
+        product.flops = product.flops_done = product.bytes = 0; /* are counted once */
     }
-    return add_winograd(builder, step, FM_JOB_winograd_filter, step->in_shape.c, step->units, err);
+    return 0;
 }
 
-/* The gradient of the input is a convolution of the output's, from the corner of the zeros around
-   it. */
-int fm_points_input_gradient(struct fm_builder *builder, struct fm_step *step,
-                             struct fmnn_error *err)
+/* The input's tiles to the Winograd domain, from `source`, and their product with the filters. op:
+   of the product; the other ops differ from it in kind and jobs. */
+static int add_winograd(struct fm_builder *builder, const struct fm_op *op,
+                        const struct fm_view *source, struct part part, struct fmnn_error *err)
 {
-    const struct fm_window *window = &step->window;
-    step->winograd = builder->back[step->node->input];
-    step->kind = FM_JOB_winograd_back;
-    step->points = builder->shared;
-    step->out = builder->value[step->node->input];
-    step->in = builder->gradient[step->node->output];
-    step->in.origin -= (window->kernel_h - 1 - window->top) * step->in.row +
-                       (window->kernel_w - 1 - window->left) * step->in.pixel;
-    fm_raise_to(&builder->plan->own_floats,
+    const struct fm_winograd *w = op->winograd;
+    size_t filters;
+    if (!fm_mul(fm_filter_point(fm_panels(part.in)), points_of(w), &part.filter) ||
+        !fm_mul(part.filter, fm_panels(part.out), &filters))
+        return fm_too_large(builder, err);
+    fm_raise_to(&builder->plan->scratch_floats,
+                FM_PANELS_PER_JOB * fm_winograd_rows(w, w->group) * FM_PANEL);
+    struct fm_op input = *op;
+    input.kind = FM_OP_winograd_input;
+    input.in = *source;
+    input.in_shape.c = part.in;
+    input.stream = is_streamed(builder, op->inputs);
+    input.jobs = builder->plan->batch * w->y.tiles;
+    if (fm_add_op(builder, &input, FM_IN, FM_INPUTS, err) != 0)
+        return -1;
+    return add_parts(builder, op, &part, err);
+}
+
+/* In training the transformed input is kept for the gradient of the filters. */
+int fm_winograd_forward(struct fm_builder *builder, struct fm_op *op, struct fmnn_error *err)
+{
+    struct fm_choice *choice = &builder->choice[fm_node_number(builder->plan->net, op->node)];
+    struct part part = {.in = op->in_shape.c,
+                        .out = op->units,
+                        .filter_kind = FM_OP_winograd_filter,
+                        .writes = FM_OUT};
+    op->kind = FM_OP_winograd_forward;
+    op->winograd = choice->forward;
+    if (new_transformed(builder, op->winograd, part.in, &op->inputs, err) != 0)
+        return -1;
+    choice->inputs = op->inputs;
+    return add_winograd(builder, op, &op->in, part, err);
+}
+
+/* The convolution reads the output's gradient from the corner of the zeros around it. */
+int fm_winograd_backward_data(struct fm_builder *builder, struct fm_op *op, struct fmnn_error *err)
+{
+    const struct fm_window *window = &op->window;
+    struct part part = {.in = op->units,
+                        .out = op->in_shape.c,
+                        .filter_kind = FM_OP_winograd_rotated_filter,
+                        .writes = FM_GRAD_IN};
+    struct fm_view source = op->grad_out;
+    source.offset -= (window->kernel_h - 1 - window->top) * source.stride_h +
+                     (window->kernel_w - 1 - window->left) * source.stride_w;
+    op->kind = FM_OP_winograd_backward_data;
+    op->winograd = fm_choice_of(builder, op)->backward;
+    op->in_place = true;
+    if (new_transformed(builder, op->winograd, part.in, &op->inputs, err) != 0)
+        return -1;
+    fm_raise_to(&builder->plan->scratch_floats,
                 window->kernel_h * window->kernel_w * FM_PANEL * FM_PANEL);
-    return add_winograd(builder, step, FM_JOB_winograd_turned_filter, step->units, step->in_shape.c,
-                        err);
+    return add_winograd(builder, op, &source, part, err);
 }
 
-int fm_points_gradient(struct fm_builder *builder, const struct fm_node *node,
-                       struct fmnn_error *err)
+/* ---- backward weights */
+
+int fm_winograd_backward_weights(struct fm_builder *builder, struct fm_op *op,
+                                 struct fmnn_error *err)
 {
-    struct fm_step step = fm_node_step(builder, node, FM_JOB_winograd_spread);
-    const struct fm_winograd *w = builder->forward[node->input];
-    size_t points;
-    step.phase = FM_GRADIENT;
-    step.winograd = w;
-    step.points = step.back_points = builder->shared;
-    step.jobs = builder->plan->batch * w->y.tiles;
-    if (count_points(builder, w, step.units, &points, err) != 0)
+    const struct fm_choice *choice = fm_choice_of(builder, op);
+    const struct fm_winograd *w = choice->forward;
+    op->kind = FM_OP_winograd_output_gradient;
+    op->winograd = w;
+    op->jobs = builder->plan->batch * w->y.tiles;
+    if (new_transformed(builder, w, op->units, &op->gradients, err) != 0)
         return -1;
-    step.stream = points > STREAM;
-    if (fm_add_step(builder, &step, err) != 0)
+    op->stream = is_streamed(builder, op->gradients);
+    if (fm_add_op(builder, op, FM_GRAD_OUT, FM_GRADIENTS, err) != 0)
         return -1;
-    step.kind = FM_JOB_winograd_gradient;
-    fm_count_work(builder, &step);
-    step.points = builder->points[node->input];
-    step.jobs = fm_pairs(step.units) * fm_panels(step.in_shape.c);
-    fm_raise_to(&builder->plan->own_floats,
-                (FM_PANELS_A_JOB * winograd_points(w) * (FM_PANEL + 1) +
-                 step.window.kernel_h * step.window.kernel_w * FM_PANEL) *
+    op->kind = FM_OP_winograd_backward_weights;
+    op->inputs = choice->inputs;
+    count_products(builder, op);
+    op->jobs = fm_panel_pairs(op->units) * fm_panels(op->in_shape.c);
+    fm_raise_to(&builder->plan->scratch_floats,
+                (FM_PANELS_PER_JOB * points_of(w) * (FM_PANEL + 1) +
+                 op->window.kernel_h * op->window.kernel_w * FM_PANEL) *
                     FM_PANEL);
-    return fm_add_step(builder, &step, err);
+    return fm_add_op(builder, op, FM_INPUTS | FM_GRADIENTS, 0, err);
 }

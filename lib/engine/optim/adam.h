@@ -2,8 +2,8 @@
    m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2); w -= m alpha / (sqrt(v) + epsilon). */
 #include "base/internal.h"
 
-static inline void update_adam(const struct fm_update *u, float *w, float *const slots[FM_SLOTS],
-                               size_t at, vec g)
+static inline void update_adam(const struct fm_update *u, float *w,
+                               float *const slots[FM_MAX_SLOTS], size_t at, vec g)
 {
     const vec tiny = v_splat(1e-30f), minus_tiny = v_splat(-1e-30f), zero = v_splat(0);
     vec m = v_load(slots[0] + at), v = v_load(slots[1] + at);

@@ -9,7 +9,7 @@
 
 #include "base/internal.h"
 
-enum { FM_SLOTS = 2, FM_FACTORS = 4, FM_POWERS = 2 };
+enum { FM_MAX_SLOTS = 4, FM_FACTORS = 4, FM_POWERS = 2 };
 
 /* The optimizers there are. A new one: NAME.c, NAME.h, and a row here. */
 #define FM_OPTIMIZERS(X) X(adam) X(sgd)
@@ -30,8 +30,8 @@ struct fm_update {
 struct fm_optimizer {
     const char *name;
     double lr; /* the default */
-    const char
-        *slot_names[FM_SLOTS + 1]; /* as in the names of a checkpoint's tensors; NULL ends them */
+    const char *slot_names[FM_MAX_SLOTS +
+                           1]; /* as in the names of a checkpoint's tensors; NULL ends them */
     /* Readies step t (from 1). power[] is 1.0 before the first step and is kept from step to
        step, and in checkpoints: powers of the betas by repeated product, for pow() differs
        between libraries. */

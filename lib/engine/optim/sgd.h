@@ -2,7 +2,7 @@
    u = momentum u - lr g; w += u. */
 #include "base/internal.h"
 
-static inline void update_sgd(const struct fm_update *u, float *w, float *const slots[FM_SLOTS],
+static inline void update_sgd(const struct fm_update *u, float *w, float *const slots[FM_MAX_SLOTS],
                               size_t at, vec g)
 {
     const vec tiny = v_splat(1e-30f), minus_tiny = v_splat(-1e-30f), zero = v_splat(0);

@@ -2,8 +2,8 @@
 
      tile(r, lane) += sum over k of a[row(r) + tap(k)] * b[k][lane]
 
-   for up to FM_ROWS rows and the 32 lanes of a panel. k runs over (tap, inner): a table of
-   offsets, and within each tap evenly spaced elements. It is cut into groups of up to K_GROUP; a
+   for up to FM_MC rows and the 32 lanes of a panel. k runs over (tap, inner): a table of
+   offsets, and within each tap evenly spaced elements. It is cut into groups of up to FM_KC; a
    group is summed from zero, k ascending, one fused multiply-add each, and the groups are added
    up in order. That is the only order there is, and the shape alone decides it, so that the tile
    in registers does not show in the bits. Groups keep the rounding errors of long sums down
@@ -11,17 +11,15 @@
    stays in the first cache. */
 #include "base/internal.h"
 
-struct product {
+struct gemm {
     const float *a, *b;
     const size_t *row;           /* [rows] offsets into a */
     const size_t *a_tap, *b_tap; /* [taps] offsets into a and b */
     size_t taps, inner;
-    size_t a_step, b_step; /* from one inner element to the next */
-    size_t lanes;          /* that are wanted, of 32; the others hold anything */
-    bool fresh;            /* the sums start from zero, whatever the tile holds */
+    size_t a_stride, b_stride; /* from one inner element to the next */
+    size_t lanes;              /* that are wanted, of 32; the others hold anything */
+    bool fresh;                /* the sums start from zero, whatever the tile holds */
 };
-
-enum { K_GROUP = FM_GROUP };
 
 struct group {
     size_t tap_from, tap_to, from, to; /* taps, and inner elements of each */
@@ -58,21 +56,21 @@ enum { LINE = 16 }; /* floats of a cache's line */
 
 /* A tile of so many rows by two vectors, in registers over a group of k. */
 #define DEFINE_TILE(rows)                                                                          \
-    static void tile_##rows(const struct product *p, const size_t *row, struct group k,            \
-                            size_t lane, float *c)                                                 \
+    static void tile_##rows(const struct gemm *p, const size_t *row, struct group k, size_t lane,  \
+                            float *c)                                                              \
     {                                                                                              \
-        const size_t a_step = p->a_step, b_step = p->b_step;                                       \
+        const size_t a_stride = p->a_stride, b_stride = p->b_stride;                               \
         c += lane;                                                                                 \
         ROWS_##rows(TILE_START) for (size_t t = k.tap_from; t < k.tap_to; t++)                     \
         {                                                                                          \
-            size_t o = p->a_tap[t] + k.from * a_step;                                              \
-            const float *b = p->b + p->b_tap[t] + k.from * b_step + lane;                          \
+            size_t o = p->a_tap[t] + k.from * a_stride;                                            \
+            const float *b = p->b + p->b_tap[t] + k.from * b_stride + lane;                        \
             const float *next = b + k.ahead;                                                       \
-            const size_t next_step = k.ahead ? LINE : 0;                                           \
-            for (size_t i = k.from; i < k.to; i++, o += a_step, b += b_step) {                     \
+            const size_t next_stride = k.ahead ? LINE : 0;                                         \
+            for (size_t i = k.from; i < k.to; i++, o += a_stride, b += b_stride) {                 \
                 vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
                 v_prefetch(next);                                                                  \
-                next += next_step;                                                                 \
+                next += next_stride;                                                               \
                 ROWS_##rows(TILE_STEP)                                                             \
             }                                                                                      \
         }                                                                                          \
@@ -93,13 +91,13 @@ DEFINE_TILE(12)
 
 /* The tile of so many rows, of those that the registers hold. */
 #define CALL_TILE(name, rows, ...)                                                                 \
-    if (TILE >= 12 && rows == 12)                                                                  \
+    if (MR >= 12 && rows == 12)                                                                    \
         name##_12(__VA_ARGS__);                                                                    \
-    else if (TILE >= 10 && rows == 10)                                                             \
+    else if (MR >= 10 && rows == 10)                                                               \
         name##_10(__VA_ARGS__);                                                                    \
-    else if (TILE >= 8 && rows == 8)                                                               \
+    else if (MR >= 8 && rows == 8)                                                                 \
         name##_8(__VA_ARGS__);                                                                     \
-    else if (TILE >= 6 && rows == 6)                                                               \
+    else if (MR >= 6 && rows == 6)                                                                 \
         name##_6(__VA_ARGS__);                                                                     \
     else if (rows == 4)                                                                            \
         name##_4(__VA_ARGS__);                                                                     \
@@ -112,25 +110,25 @@ DEFINE_TILE(12)
    registers for, since a small tile has to wait for each sum before it can go on with it. */
 static inline size_t tile_rows(size_t left)
 {
-    if (left >= 2 * TILE)
-        return TILE;
-    if (left > TILE)
+    if (left >= 2 * MR)
+        return MR;
+    if (left > MR)
         return (left + 3) / 4 * 2;
     return left == 1 ? 1 : left & ~(size_t)1;
 }
 
 /* Where b is read once, from far away, the next group's is fetched in even shares: a line for each
    k of each tile. */
-static size_t fetched_ahead(const struct product *p, struct group k, size_t tiles)
+static size_t prefetch_distance(const struct gemm *p, struct group k, size_t tiles)
 {
     enum { MANY = 1 << 17 }; /* floats: less stays in the cache */
     size_t count = k.to - k.from, on = tiles * count * LINE;
-    return p->taps == 1 && p->inner * p->b_step > MANY && on < count * p->b_step
-               ? count * p->b_step + on
+    return p->taps == 1 && p->inner * p->b_stride > MANY && on < count * p->b_stride
+               ? count * p->b_stride + on
                : 0;
 }
 
-static void product_group(const struct product *p, size_t rows, struct group k, float *tile)
+static void gemm_group(const struct gemm *p, size_t rows, struct group k, float *tile)
 {
     size_t tiles = 0;
     for (size_t lane = 0; lane < p->lanes; lane += 2 * VL)
@@ -138,30 +136,30 @@ static void product_group(const struct product *p, size_t rows, struct group k, 
             const size_t *row = p->row + r;
             float *c = tile + r * FM_PANEL;
             n = tile_rows(rows - r);
-            k.ahead = fetched_ahead(p, k, tiles++);
+            k.ahead = prefetch_distance(p, k, tiles++);
             CALL_TILE(tile, n, p, row, k, lane, c)
         }
 }
 
 /* So many products of the same rows, side by side: a group of k of all of them before the next, so
    that the rows are still in the cache. tile (rows,32) holds where the sums start, and then the
-   sums; the next product's is FM_ROWS rows further on. */
-static void products(const struct product *p, size_t count, size_t rows, float *tile)
+   sums; the next product's is FM_MC rows further on. */
+static void gemm_batch(const struct gemm *p, size_t count, size_t rows, float *tile)
 {
-    size_t taps_at_once = p->inner < K_GROUP ? K_GROUP / p->inner : 1;
+    size_t taps_at_once = p->inner < FM_KC ? FM_KC / p->inner : 1;
     for (size_t t = 0; t < p->taps; t += taps_at_once) {
         struct group k = {.tap_from = t,
                           .tap_to = t + taps_at_once < p->taps ? t + taps_at_once : p->taps};
         for (k.from = 0; k.from < p->inner; k.from = k.to) {
-            k.to = p->inner - k.from > K_GROUP ? k.from + K_GROUP : p->inner;
+            k.to = p->inner - k.from > FM_KC ? k.from + FM_KC : p->inner;
             k.fresh = p->fresh && t == 0 && k.from == 0;
             for (size_t i = 0; i < count; i++)
-                product_group(&p[i], rows, k, tile + i * FM_ROWS * FM_PANEL);
+                gemm_group(&p[i], rows, k, tile + i * FM_MC * FM_PANEL);
         }
     }
 }
 
-static inline void product(const struct product *p, size_t rows, float *tile)
+static inline void gemm(const struct gemm *p, size_t rows, float *tile)
 {
-    products(p, 1, rows, tile);
+    gemm_batch(p, 1, rows, tile);
 }

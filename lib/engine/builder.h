@@ -1,0 +1,66 @@
+/* builder.h -- how a plan comes about: what layers use to add their ops.
+
+   Layers name the memory they need as buffers. Each op says which buffers it reads and writes;
+   when all ops are known, layout.c places the buffers, so that buffers which are not in use at
+   the same time can share memory. */
+#ifndef FM_BUILDER_H
+#define FM_BUILDER_H
+
+#include "engine/plan.h"
+
+struct fm_buffer {
+    size_t floats, offset;
+    bool zeros;         /* around its images: shares memory with nothing */
+    bool used;          /* by an op; below, what layout.c knows of it */
+    size_t first, last; /* turns of the first op that uses it and of the last */
+    size_t alias;       /* the buffer in whose place it lies; 0: none */
+};
+
+/* How a node's convolution is done; both NULL: directly. */
+struct fm_choice {
+    const struct fm_winograd *forward, *backward; /* backward: of the data */
+    size_t inputs; /* the buffer of the transformed input, kept for the weights' gradient */
+};
+
+struct fm_builder {
+    struct fm_plan *plan;
+    bool training;
+    struct fm_buffer *buffer; /* from 1 */
+    size_t buffer_count, buffer_capacity;
+    struct fm_view *value, *gradient; /* [values]; gradients in training only */
+    size_t *pending;                  /* [values]: readers whose backward ops are still to come */
+    bool backward;                    /* the backward ops are being added; of the node: */
+    bool add[FM_MAX_INPUTS], last[FM_MAX_INPUTS]; /* see struct fm_op */
+    struct fm_choice *choice;                     /* [nodes] */
+};
+
+/* A new buffer of rows x row floats. */
+int fm_new_buffer(struct fm_builder *builder, size_t rows, size_t row, size_t *buffer,
+                  struct fmnn_error *err);
+/* An op with the node's shapes, views and parameters filled in, reading the given input of the
+   node. A backward op's activation is its input's. */
+struct fm_op fm_node_op(const struct fm_builder *builder, const struct fm_node *node, size_t input,
+                        enum fm_op_kind kind);
+/* Appends an op, which reads and writes these operands (FM_IN | ...). Writing grad_in implies the
+   reading that its addition and the activation's derivative need. */
+int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads, unsigned writes,
+              struct fmnn_error *err);
+/* Whether the node's backward ops compute the gradient of this input. */
+bool fm_wants_gradient(const struct fm_builder *builder, const struct fm_node *node, size_t input);
+/* Lets the op, whose input is the image, go by the masks of non-zero pixels: buffers that gather
+   fills. groups: those for backward weights, else those for forward. */
+int fm_want_nonzero(struct fm_builder *builder, bool groups, size_t *buffer,
+                    struct fmnn_error *err);
+/* Moves a view from pixel (0,0,0) to the corner of the window that is about it. */
+void fm_from_corner(const struct fm_window *window, struct fm_view *view);
+/* The maximum size of a workspace: 2^36 floats, or what can be counted in bytes. */
+size_t fm_max_floats(void);
+/* The errors of a net whose sizes overflow, and of one that needs more floats than that. */
+int fm_too_large(const struct fm_builder *builder, struct fmnn_error *err);
+int fm_out_of_room(const struct fm_builder *builder, struct fmnn_error *err);
+void fm_raise_to(size_t *size, size_t floats); /* *size = max(*size, floats) */
+
+/* Places all buffers (layout.c). */
+int fm_lay_out(struct fm_builder *builder, struct fmnn_error *err);
+
+#endif

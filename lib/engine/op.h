@@ -1,0 +1,222 @@
+/* op.h -- an operation of the plan, and what one run of a plan works on: all that kernels see.
+
+   An op is a kind of job and a number of jobs whose outputs are disjoint; an op begins when the
+   one before has ended. So the same bits come out for any number of threads, by structure. */
+#ifndef FM_OP_H
+#define FM_OP_H
+
+#include "engine/net.h"
+#include "engine/optim/optimizer.h"
+#include "engine/winograd.h"
+
+/* Where the values of pixels (n,y,x) lie, in floats from the start of the workspace: at offset +
+   n*stride_n + y*stride_h + x*stride_w, its channels side by side. Around an image there may be
+   rows and columns of zeros, which are written once and never again. */
+struct fm_view {
+    size_t buffer; /* of the plan; 0: none */
+    size_t offset; /* of pixel (0,0,0) */
+    size_t stride_n, stride_h, stride_w;
+};
+
+/* The kinds of ops. The kernel headers have a function job_NAME for each kind in FM_OPS, compiled
+   for every instruction set. */
+#define FM_OPS(X)                                                                                  \
+    X(conv_forward)                                                                                \
+    X(conv_backward_weights)                                                                       \
+    X(conv_rotate_weights)                                                                         \
+    X(conv_backward_data)                                                                          \
+    X(dense_forward)                                                                               \
+    X(dense_backward_data)                                                                         \
+    X(dense_backward_weights)                                                                      \
+    X(dense_backward)                                                                              \
+    X(winograd_filter)                                                                             \
+    X(winograd_rotated_filter)                                                                     \
+    X(winograd_input)                                                                              \
+    X(winograd_forward)                                                                            \
+    X(winograd_backward_data)                                                                      \
+    X(winograd_output_gradient)                                                                    \
+    X(winograd_backward_weights)                                                                   \
+    X(avgpool_forward)                                                                             \
+    X(avgpool_backward)                                                                            \
+    X(maxpool_forward)                                                                             \
+    X(maxpool_backward)                                                                            \
+    X(add_forward)                                                                                 \
+    X(add_backward)                                                                                \
+    X(update)
+/* A job of the kinds in FM_OPS_BY_BLOCK can be a block of images, so that several ops can follow
+   each other in one job: a function block_NAME each. Those in FM_BLOCK_OPS have no other form. */
+#define FM_BLOCK_OPS(X)                                                                            \
+    X(gather)                                                                                      \
+    X(transpose_batch)                                                                             \
+    X(loss)
+#define FM_OPS_BY_BLOCK(X)                                                                         \
+    FM_BLOCK_OPS(X)                                                                                \
+    X(dense_forward)                                                                               \
+    X(dense_backward_data)
+
+enum fm_op_kind {
+#define FM_OP_KIND(name) FM_OP_##name,
+    FM_OPS(FM_OP_KIND) FM_BLOCK_OPS(FM_OP_KIND)
+#undef FM_OP_KIND
+        FM_OP_COUNT
+};
+
+/* What a profile counts an op as. */
+enum fm_phase { FM_FORWARD, FM_BACKWARD_DATA, FM_BACKWARD_WEIGHTS, FM_PHASES };
+
+/* What an op reads and writes, for the lifetimes of buffers: its views, and its rooms, which are
+   buffers that only ops of the same layer know. */
+enum {
+    FM_IN = 1 << 0,
+    FM_OTHER = 1 << 1,
+    FM_OUT = 1 << 2,
+    FM_GRAD_IN = 1 << 3,
+    FM_GRAD_OUT = 1 << 4,
+    FM_VIEWS = 5,
+    FM_ROOM_0 = 1 << 5,
+    FM_ROOM_1 = 1 << 6,
+    FM_ROOM_2 = 1 << 7,
+    FM_ROOMS = 3,
+    /* The rooms' names below. */
+    FM_ROTATED = FM_ROOM_0,
+    FM_TRANSPOSED = FM_ROOM_0,
+    FM_NONZERO_PAIRS = FM_ROOM_1,
+    FM_NONZERO_GROUPS = FM_ROOM_2,
+    FM_FILTERS = FM_ROOM_0,
+    FM_INPUTS = FM_ROOM_1,
+    FM_GRADIENTS = FM_ROOM_2,
+    FM_SOFTMAX = FM_ROOM_0
+};
+
+/* Ops that follow each other and whose jobs are blocks of images can become one chain. */
+enum fm_chaining {
+    FM_CHAIN_NEVER,
+    FM_CHAIN_IF_ALL, /* in prediction, if all the plan's ops can be chained */
+    FM_CHAIN_ALWAYS
+};
+
+/* Outputs are computed by panels of FM_PANEL; a job that reads the same input for several panels
+   does this many. */
+enum { FM_PANELS_PER_JOB = 2 };
+static inline size_t fm_panel_pairs(size_t units)
+{
+    return (fm_panels(units) + FM_PANELS_PER_JOB - 1) / FM_PANELS_PER_JOB;
+}
+
+/* The sizes of jobs are constants, since they may decide the order of sums. FM_MC, FM_KC: rows and
+   terms of a GEMM that are worked on at once, by the names of BLIS; see kernels/gemm.h. */
+enum { FM_MC = 96, FM_KC = 512 };
+/* Images of a block, in an op that is one of several, or in prediction. */
+enum { FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
+/* Pixels that share a bit of a mask of non-zero pixels. */
+enum { FM_MASK_PIXELS = 6 };
+/* Floats of a job of an update of stored gradients. */
+enum { FM_UPDATE = 1 << 14 };
+
+/* Floats of one point of a transformed filter with this many panels of inputs, (inputs,32), and a
+   spare row. */
+static inline size_t fm_filter_point(size_t panels)
+{
+    return (panels * FM_PANEL + 1) * FM_PANEL;
+}
+
+struct fm_op {
+    enum fm_op_kind kind;
+    size_t jobs; /* for a full batch; a job beyond the images at hand has nothing to do */
+    /* block not 0: jobs are blocks of this many images, which go through this op and, if it is the
+       first of a chain, through the next chain - 1. */
+    size_t block, chain;
+    bool together; /* starts along with the op before, on which it does not depend */
+    bool late;     /* moved behind the other backward ops */
+    bool in_place; /* may write grad_in over in, pixel by pixel */
+    enum fm_chaining chaining;
+    unsigned reads, writes;     /* FM_IN ... */
+    const struct fm_node *node; /* NULL: gather, loss, update */
+    enum fm_phase phase;
+    /* Floating-point operations an image: by the layer's definition, and as done here. A phase
+       counts its own once, whatever the number of its ops. */
+    uint64_t flops, flops_done;
+    uint64_t bytes; /* of parameters and optimizer slots, read and written in a run */
+
+    struct fm_shape in_shape, out_shape;
+    struct fm_window window;
+    enum fm_activation activation; /* forward: applied to out; backward: undone in grad_in */
+    /* The gradient of a value with several readers is a sum. The first op that reaches it stores,
+       the others add; the last one then applies the activation's derivative. */
+    bool add, last;
+    struct fm_view in, other, out;    /* values; other: a second input */
+    struct fm_view grad_in, grad_out; /* gradients of in (before its activation) and of out */
+
+    /* Offsets in the workspace once the plan is laid out, buffers before; 0: none. */
+    union {
+        size_t room[FM_ROOMS];
+        struct {
+            size_t
+                rotated; /* conv: (panel of inputs, h, w, units, 32), taps rotated by 180 degrees */
+        };
+        struct {
+            size_t transposed;     /* dense: grad_out as (panel of images, units, 32) */
+            size_t nonzero_pairs;  /* gather, dense: see input.h */
+            size_t nonzero_groups; /* the same */
+        };
+        struct {
+            size_t filters;   /* Winograd: U (panel of outputs, point, input, 32) */
+            size_t inputs;    /* V (panel of channels, point, image, tile, 32) */
+            size_t gradients; /* W, likewise */
+        };
+        struct {
+            size_t softmax; /* loss: (image, classes rounded up to 16) */
+        };
+    };
+
+    /* Layers with weights: the parameters, outputs, and inputs of each. */
+    const struct fm_parameter *weight, *bias;
+    size_t units, taps;
+    union {
+        struct {
+            size_t rows; /* dense_backward: inputs of a job */
+        };
+        struct {
+            const struct fm_winograd *winograd;
+            size_t panel; /* the first panel of outputs of this part */
+            bool stream;  /* write what is transformed past the caches */
+        };
+    };
+};
+
+enum fm_mode { FM_PREDICT, FM_TRAIN };
+
+/* Where the gradients of parameters go. */
+enum fm_sink {
+    FM_SINK_UPDATE, /* straight into the optimizer, never stored */
+    FM_SINK_STORE,  /* into run->gradients */
+    FM_SINK_ADD     /* the same, added to what is there */
+};
+
+/* What one run works on. */
+struct fm_run {
+    enum fm_mode mode;
+    size_t images; /* 1 .. the plan's batch */
+    float *workspace;
+    float *scratch;               /* of the thread that does the job: plan->scratch_floats */
+    const uint8_t *const *pixels; /* [images + ahead], each (h,w) bytes */
+    size_t ahead;                 /* images of the next run, to be prefetched */
+    /* What random numbers are formed from, with the seed: the epoch, from 1, and each image's
+       number, its row in the table. Prediction has neither: 0, NULL. */
+    uint32_t epoch;
+    const uint32_t *index;      /* [images] */
+    const uint16_t *labels;     /* [images], or NULL: no loss */
+    float *weights;             /* the parameters, stored order */
+    float *slots[FM_MAX_SLOTS]; /* the optimizer's, beside the trained parameters */
+    enum fm_sink sink;
+    float *gradients; /* for FM_SINK_STORE and _ADD: laid out like the trained parameters */
+    bool apply;       /* then update the parameters by the gradients, in an op of its own */
+    const struct fm_update *update;
+    double *loss;         /* [images] */
+    uint8_t *correct;     /* [images] */
+    float *probabilities; /* (images, classes), or NULL */
+    bool backward;
+    struct fm_profile *profile; /* that is added to, or NULL */
+};
+
+#endif
