@@ -4,36 +4,58 @@
 #include "fetch/fm-fetch.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <strings.h>
 #include <unistd.h>
 
 /* ---- 1. Options ---- */
 
-enum {
-    OPT_FROM = 256,
-    OPT_MIRROR,
-    OPT_TRANSPOSE,
-    OPT_FIRST_LABEL,
-    OPT_CHECK,
-    OPT_LIST,
-    OPT_TIMEOUT,
-    OPT_RETRIES,
-    OPT_DELAY
+struct arguments {
+    const char *data, *from;
+    struct mirrors {
+        const char **url; /* room for all that argv can hold; ends in NULL */
+        size_t count;
+    } mirrors;
+    bool check, list;
+    int transpose, first_label; /* -1: as the set has it */
+    struct download_settings download;
+    const char *dataset;
 };
 
+static void add_mirror(const struct option_row *row, const char *url, void *target)
+{
+    static const char *const schemes[] = {"http://", "https://", "file://"};
+    struct mirrors *mirrors = target;
+    (void)row;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
+        if (!strncmp(url, schemes[i], strlen(schemes[i]))) {
+            mirrors->url[mirrors->count++] = url;
+            return;
+        }
+    usage_error("--mirror: '%s' does not begin with http://, https:// or file://", url);
+}
+
+static const char *const no_yes[] = {"no", "yes", NULL};
+
+#define TARGET(member) OPTION_TARGET(struct arguments, member)
+
 static const struct option_row rows[] = {
-    {'d', "data", "DIR", "the data directory, to look in and to fill"},
-    {OPT_FROM, "from", "DIR", "copy from this directory, without network"},
-    {OPT_MIRROR, "mirror", "URL", "fetch from this URL, also file://...; repeatable"},
-    {OPT_TRANSPOSE, "transpose", "yes|no", "exchange rows and columns [EMNIST: yes]"},
-    {OPT_FIRST_LABEL, "first-label", "N", "labels begin at N; make them begin at 0 [0]"},
-    {OPT_CHECK, "check", NULL, "verify the files, fetch nothing"},
-    {OPT_LIST, "list", NULL, "list the known data sets"},
-    {OPT_TIMEOUT, "timeout", "SECONDS", "give up on a server so long silent [30]"},
-    {OPT_RETRIES, "retries", "N", "try each mirror again N times [3]"},
-    {OPT_DELAY, "retry-delay", "SECONDS", "wait so long first, then double [1]"},
-    {0, NULL, NULL, NULL},
+    {'d', "data", "DIR", "data directory to look in and to fill", OPTION_DIRECTORY, TARGET(data)},
+    {0, "from", "DIR", "copy from this directory, without network", OPTION_DIRECTORY, TARGET(from)},
+    {0, "mirror", "URL", "fetch from this URL (http, https, file); repeatable", OPTION_TEXT,
+     TARGET(mirrors), .parse = add_mirror},
+    {0, "transpose", NULL, "exchange rows and columns", OPTION_WORD, TARGET(transpose),
+     .words = no_yes, .by_default = "yes for EMNIST"},
+    {0, "first-label", "N", "first label of the files, stored as 0", OPTION_COUNT,
+     TARGET(first_label), .max = 255, .by_default = "0"},
+    {0, "check", NULL, "verify the files and fetch nothing", OPTION_FLAG, TARGET(check)},
+    {0, "list", NULL, "list the known data sets", OPTION_FLAG, TARGET(list)},
+    {0, "timeout", "SECONDS", "give up on a server that is silent this long", OPTION_COUNT,
+     TARGET(download.timeout), .min = 1, .max = 86400, .initial = "30"},
+    {0, "retries", "N", "try each mirror again N times", OPTION_COUNT, TARGET(download.retries),
+     .max = 1000, .initial = "3"},
+    {0, "retry-delay", "SECONDS", "wait before the first retry; doubled each time", OPTION_REAL,
+     TARGET(download.retry_delay), .max = 3600, .initial = "1"},
+    {0},
 };
 
 static const struct program program = {
@@ -44,83 +66,32 @@ static const struct program program = {
     .negative = "--check found a file bad or missing",
 };
 
-struct arguments {
-    const char *data, *from;
-    const char **mirrors; /* room for all that argv can hold; ends in NULL */
-    size_t mirror_count;
-    bool check, list;
-    int transpose, first_label; /* -1: as the set has it */
-    struct download_settings download;
-};
-
 /* What is in the data directory under one file's name. Readers prefer the plain file. */
 struct place {
     char *plain, *gz;
     struct finding plain_is, gz_is; /* gz_is only where the plain one is not good */
 };
 
-static const char *checked_mirror(const char *url)
+static void check_together(const struct arguments *a)
 {
-    static const char *const schemes[] = {"http://", "https://", "file://"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
-        if (!strncmp(url, schemes[i], strlen(schemes[i])))
-            return url;
-    usage_error("--mirror: '%s' does not begin with http://, https:// or file://", url);
-}
-
-static void set_option(int code, struct arguments *a)
-{
-    static const char *const yes_no[] = {"no", "yes", NULL};
-    switch (code) {
-    case 'd':
-        a->data = optarg;
-        break;
-    case OPT_FROM:
-        a->from = optarg;
-        break;
-    case OPT_MIRROR:
-        a->mirrors[a->mirror_count++] = checked_mirror(optarg);
-        break;
-    case OPT_TRANSPOSE:
-        a->transpose = (int)option_word("--transpose", optarg, yes_no);
-        break;
-    case OPT_FIRST_LABEL:
-        a->first_label = (int)option_unsigned("--first-label", optarg, 0, 255);
-        break;
-    case OPT_CHECK:
-        a->check = true;
-        break;
-    case OPT_LIST:
-        a->list = true;
-        break;
-    case OPT_TIMEOUT:
-        a->download.timeout = (unsigned)option_unsigned("--timeout", optarg, 1, 86400);
-        break;
-    case OPT_RETRIES:
-        a->download.retries = (unsigned)option_unsigned("--retries", optarg, 0, 1000);
-        break;
-    case OPT_DELAY:
-        a->download.retry_delay = option_double("--retry-delay", optarg, 0, 3600);
-        break;
-    }
-}
-
-static void parse(int argc, char **argv, struct arguments *a)
-{
-    int code;
-    a->mirrors = allocate((size_t)argc + 1, sizeof *a->mirrors);
-    a->transpose = a->first_label = -1;
-    a->download = (struct download_settings){.timeout = 30, .retries = 3, .retry_delay = 1};
-    while ((code = next_option(argc, argv)) != -1)
-        set_option(code, a);
-    at_most(argc, argv, a->list ? 0 : 1);
-    if (a->from && a->mirror_count)
+    static const char *const options[] = {"from", "mirror", "transpose", "first-label"};
+    if (a->from && a->mirrors.count)
         usage_error("--from and --mirror exclude each other");
-    if (a->check && (a->from || a->mirror_count))
-        usage_error("--check fetches nothing, so %s is of no use", a->from ? "--from" : "--mirror");
-    if (a->check && (a->transpose >= 0 || a->first_label >= 0))
-        usage_error("--check fetches nothing, so %s is of no use",
-                    a->transpose >= 0 ? "--transpose" : "--first-label");
+    for (size_t i = 0; a->check && i < sizeof options / sizeof *options; i++)
+        if (option_given(options[i]))
+            usage_error("--check fetches nothing, so --%s has no effect; drop one of them",
+                        options[i]);
+}
+
+static struct arguments parse_arguments(int argc, char **argv)
+{
+    struct arguments a = {.transpose = -1, .first_label = -1};
+    a.mirrors.url = xcalloc((size_t)argc + 1, sizeof *a.mirrors.url);
+    char **operands = parse_options(argc, argv, &a);
+    limit_operands(operands, a.list ? 0 : 1);
+    a.dataset = operands[0] ? operands[0] : default_dataset;
+    check_together(&a);
+    return a;
 }
 
 static bool is_there(const char *name)
@@ -140,12 +111,12 @@ static struct source own_source(const char *name, const struct arguments *a,
     static struct fmnn_dataset set;
     const char *nearest = fmnn_suggest(name, names);
     bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
-    if (!a->from && !a->mirror_count && !named && !is_there(name))
+    if (!a->from && !a->mirrors.count && !named && !is_there(name))
         option_word("DATASET", name, names); /* which ends the program */
     size_t length = strcspn(name, "/\\ \t\r\n");
     if (!length || name[length] || name[0] == '.' || name[0] == '-')
         usage_error("DATASET: '%s' is not a name that a directory can have", name);
-    if (nearest && (a->from || a->mirror_count))
+    if (nearest && (a->from || a->mirrors.count))
         note("'%s' is not '%s', and taken as a data set of its own", name, nearest);
     set.name = set.title = name;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
@@ -332,7 +303,7 @@ static void mend(const char *directory, const struct source *source, struct fmnn
 static void fill(const char *directory, const struct source *source, struct fmnn_dataset *set,
                  const struct arguments *a, const struct place places[])
 {
-    const char *const *mirrors = a->mirror_count ? a->mirrors : source->mirrors;
+    const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
     struct downloader *downloader = NULL;
     size_t last = 0;
     if (!a->from && !mirrors[0])
@@ -418,19 +389,17 @@ static int fetch(const struct source *source, struct fmnn_dataset *set, const st
 
 int main(int argc, char **argv)
 {
-    struct arguments arguments = {0};
     program_start(&program);
-    parse(argc, argv, &arguments);
+    struct arguments arguments = parse_arguments(argc, argv);
     int status;
     if (arguments.list) {
         status = list_sets();
     } else {
         struct fmnn_dataset set;
-        struct source source =
-            find_source(optind < argc ? argv[optind] : default_dataset, &arguments);
+        struct source source = find_source(arguments.dataset, &arguments);
         adapt(&source, &set, &arguments);
         status = fetch(&source, &set, &arguments);
     }
-    free(arguments.mirrors);
+    free(arguments.mirrors.url);
     return status;
 }

@@ -8,63 +8,49 @@
      4. The two kinds of input  5. main */
 #include "common/common.h"
 
-#include <unistd.h>
-
 /* ---- 1. Options ---- */
 
-enum { OPT_SUFFIX = 256, OPT_ONLY };
+struct arguments {
+    bool probabilities;
+    const char *suffix, *only, *data;
+    size_t batch;
+    unsigned threads;
+    const char *weights;
+    char **files; /* the operands after it */
+};
+
+#define TARGET(member) OPTION_TARGET(struct arguments, member)
 
 static const struct option_row rows[] = {
-    {'p', "probabilities", NULL, "add the probability of every class, p0 p1 ..."},
-    {OPT_SUFFIX, "suffix", "WORD", "write columns predicted_WORD, confidence_WORD ..."},
-    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
-    {'b', "batch", "N", "images at once [what suits the net]"},
-    {'j', "threads", "N", "threads [all processors]"},
-    {0, NULL, NULL, NULL},
+    {'p', "probabilities", NULL, "add the probability of every class, p0 p1 ...", OPTION_FLAG,
+     TARGET(probabilities)},
+    {0, "suffix", "WORD", "write columns predicted_WORD, confidence_WORD ...", OPTION_SUFFIX,
+     TARGET(suffix)},
+    {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},
+    {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
+     TARGET(data)},
+    {'b', "batch", "N", "images per batch", OPTION_COUNT, TARGET(batch), .min = 1, .max = 65536,
+     .by_default = "by the net's size"},
+    {'j', "threads", "N", "number of threads", OPTION_COUNT, TARGET(threads), .min = 1, .max = 1024,
+     .by_default = "number of processors"},
+    {0},
 };
 
 static const struct program program = {
     .name = "fm-predict",
-    .synopsis = "[OPTION]... WEIGHTS [TABLE|PNG...]",
-    .purpose = "Add what a net sees in every image of TABLE, or of PNG files, to its row.",
+    .synopsis = "[OPTION]... WEIGHTS [TABLE|IMAGE...]",
+    .purpose = "Predict the class of each image of TABLE, or of image files.",
     .options = rows,
-};
-
-struct arguments {
-    bool probabilities;
-    const char *suffix, *only, *data, *weights;
-    size_t batch;
-    unsigned threads;
 };
 
 static struct arguments parse_arguments(int argc, char **argv)
 {
     struct arguments a = {0};
-    for (int code; (code = next_option(argc, argv)) != -1;)
-        switch (code) {
-        case 'p':
-            a.probabilities = true;
-            break;
-        case 'd':
-            a.data = optarg;
-            break;
-        case 'b':
-            a.batch = (size_t)option_unsigned("--batch", optarg, 1, 65536);
-            break;
-        case 'j':
-            a.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
-            break;
-        case OPT_SUFFIX:
-            a.suffix = option_suffix("--suffix", optarg);
-            break;
-        case OPT_ONLY:
-            a.only = optarg;
-            break;
-        }
-    if (optind == argc)
-        usage_error("a file of weights is missing");
-    a.weights = argv[optind++];
+    char **operands = parse_options(argc, argv, &a);
+    if (!operands[0])
+        usage_error("no weights file given");
+    a.weights = operands[0];
+    a.files = operands + 1;
     return a;
 }
 
@@ -110,9 +96,9 @@ static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
     if (!b.predictor)
         die_error(&error);
     b.size = rows_to_hold(a, &b);
-    b.row = allocate(b.size, sizeof *b.row);
-    b.pixels = allocate(b.size, image_bytes(net));
-    b.probabilities = allocate(b.size, fmnn_net_classes(net) * sizeof *b.probabilities);
+    b.row = xcalloc(b.size, sizeof *b.row);
+    b.pixels = xcalloc(b.size, image_bytes(net));
+    b.probabilities = xcalloc(b.size, fmnn_net_classes(net) * sizeof *b.probabilities);
     return b;
 }
 
@@ -205,7 +191,7 @@ static char *copy_row(const struct fmnn_table *table)
     size_t columns = fmnn_table_columns(table), size = columns;
     for (size_t c = 0; c < columns; c++)
         size += strlen(fmnn_table_field(table, c));
-    char *row = allocate(size + 1, 1), *end = row;
+    char *row = xcalloc(size + 1, 1), *end = row;
     for (size_t c = 0; c < columns; c++) {
         const char *field = fmnn_table_field(table, c);
         size_t length = strlen(field);
@@ -248,18 +234,23 @@ static void predict_table(const struct arguments *a, struct batch *b, const char
     fmnn_table_close(table);
 }
 
-static void predict_files(const struct arguments *a, struct batch *b, char **file, int count)
+static void check_file_names(char **files)
+{
+    for (; *files; files++)
+        if (strpbrk(*files, "\t\n\r"))
+            die("%s: a table cannot contain this file name", *files);
+}
+
+static void predict_files(const struct arguments *a, struct batch *b)
 {
     struct fmnn_error error;
     if (a->only)
-        usage_error("--only: PNG files have no split");
-    for (int i = 0; i < count; i++)
-        if (strpbrk(file[i], "\t\n\r"))
-            die("%s: a table cannot hold this file name", file[i]);
+        usage_error("--only: image files have no split");
+    check_file_names(a->files);
     printf("image\tlabel\tsplit");
     print_header(a, fmnn_net_classes(b->net));
-    for (int i = 0; i < count; i++) {
-        if (!add_row(b, text_format("%s\t\t", file[i]), file[i], &error)) {
+    for (char **file = a->files; *file; file++) {
+        if (!add_row(b, text_format("%s\t\t", *file), *file, &error)) {
             finish_batch(b);
             die_error(&error);
         }
@@ -271,27 +262,41 @@ static void predict_files(const struct arguments *a, struct batch *b, char **fil
 
 /* ---- 5. main ---- */
 
+/* Whether the operands are image files; else there is a table or none. */
+static bool are_images(char **files)
+{
+    bool images = files[0] && fmnn_image_format(files[0]);
+    for (; *files; files++)
+        if ((fmnn_image_format(*files) != NULL) != images)
+            usage_error("a table and image files cannot be mixed; predict them separately");
+    return images;
+}
+
+static void check_operands(const struct arguments *a, bool images)
+{
+    const char *table = a->files[0];
+    if (images)
+        return;
+    limit_operands(a->files, 1);
+    if (!strcmp(a->weights, "-") && (!table || !strcmp(table, "-")))
+        usage_error("weights and table cannot both come from standard input");
+}
+
 int main(int argc, char **argv)
 {
     program_start(&program);
     struct arguments a = parse_arguments(argc, argv);
-    bool files = optind < argc && fmnn_image_format(argv[optind]);
-    for (int i = optind; i < argc; i++)
-        if ((fmnn_image_format(argv[i]) != NULL) != files)
-            usage_error("a table and PNG files cannot be predicted in one go");
-    if (!files)
-        at_most(argc, argv, 1);
-    if (!strcmp(a.weights, "-") && !files && (optind == argc || !strcmp(argv[optind], "-")))
-        usage_error("weights and table cannot both come from standard input");
+    bool images = are_images(a.files);
+    check_operands(&a, images);
     struct fmnn_net *net = open_net(a.weights);
     struct fmnn_shape shape = fmnn_net_shape(net);
     info("%s: %s, for images of %zux%zu%s", a.weights, fmnn_net_text(net), shape.height,
          shape.width, fmnn_net_exact(net) ? ", exact" : "");
     struct batch batch = make_batch(&a, net);
-    if (files)
-        predict_files(&a, &batch, argv + optind, argc - optind);
+    if (images)
+        predict_files(&a, &batch);
     else
-        predict_table(&a, &batch, optind < argc ? argv[optind] : NULL);
+        predict_table(&a, &batch, a.files[0]);
     free_batch(&batch);
     fmnn_net_free(net);
     return 0;

@@ -5,55 +5,103 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <sys/stat.h>
 
 /* ---- 1. Options ---- */
 
-enum {
-    OPT_VALID = 256,
-    OPT_SHUFFLE,
-    OPT_STRATIFY,
-    OPT_SEED,
-    OPT_FOLDS,
-    OPT_FOLD,
-    OPT_LIMIT,
-    OPT_ONLY
-};
 enum { TRAIN, VALIDATE, TEST, SPLITS };
 
 static const char *const split_names[] = {"train", "valid", "test", NULL};
 
+struct settings {
+    const char *data;
+    struct fmnn_split split;
+    uint64_t limit;
+    bool wanted[SPLITS];
+};
+
+static void parse_valid(const struct option_row *row, const char *text, void *target)
+{
+    struct fmnn_split *split = target;
+    size_t length = strlen(text);
+    (void)row;
+    split->percent = 0;
+    split->valid = 0;
+    if (length && text[length - 1] == '%') {
+        char *number = text_format("%.*s", (int)length - 1, text);
+        split->percent = option_double("--valid", number, 0, 100);
+        free(number);
+    } else {
+        split->valid = (size_t)option_unsigned("--valid", text, 0, UINT32_MAX);
+    }
+}
+
+static void parse_only(const struct option_row *row, const char *text, void *target)
+{
+    bool *wanted = target;
+    for (int i = 0; i < SPLITS; i++)
+        wanted[i] = false;
+    char *words = text_format("%s", text), *rest = words, *word;
+    while ((word = strsep(&rest, ",")))
+        wanted[option_word("--only", word, row->words)] = true;
+    free(words);
+}
+
+#define TARGET(member) OPTION_TARGET(struct settings, member)
+
 static const struct option_row rows[] = {
-    {'d', "data", "DIR", "the data directory; images are named by it then"},
-    {0, NULL, NULL, "Which training rows validate"},
-    {OPT_VALID, "valid", "N|P%", "so many, or this share [5000 of 60000, else 1/12]"},
-    {OPT_SHUFFLE, "shuffle", NULL, "at random, rather than the first"},
-    {OPT_STRATIFY, "stratify", NULL, "the same share of every class"},
-    {OPT_SEED, "seed", "S", "of --shuffle [0]"},
-    {OPT_FOLDS, "folds", "K", "part the rows into K folds, not by --valid; ..."},
-    {OPT_FOLD, "fold", "I", "... fold I, 1..K, validates"},
-    {0, NULL, NULL, "Which rows are written"},
-    {OPT_LIMIT, "limit", "N", "only the first N rows of each split"},
-    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {0, NULL, NULL, NULL},
+    {'d', "data", "DIR", "data directory, which then names the images", OPTION_DIRECTORY,
+     TARGET(data)},
+    {.help = "The validation set"},
+    {0, "valid", "N|P%", "number or percentage of training rows", OPTION_TEXT, TARGET(split),
+     .by_default = "5000 of 60000, else 1/12", .parse = parse_valid},
+    {0, "shuffle", NULL, "choose rows at random instead of the first", OPTION_FLAG,
+     TARGET(split.shuffle)},
+    {0, "stratify", NULL, "choose the same fraction of every class", OPTION_FLAG,
+     TARGET(split.stratify)},
+    {0, "seed", "S", "seed for --shuffle", OPTION_COUNT, TARGET(split.seed), .initial = "0"},
+    {0, "folds", "K", "divide the rows into K folds, in place of --valid", OPTION_COUNT,
+     TARGET(split.folds), .min = 2},
+    {0, "fold", "I", "fold that is the validation set", OPTION_COUNT, TARGET(split.fold), .min = 1},
+    {.help = "Rows to write"},
+    {0, "limit", "N", "write only the first N rows of each split", OPTION_COUNT, TARGET(limit)},
+    {0, "only", "SPLIT[,SPLIT]", "write only rows of these splits", OPTION_SPLITS, TARGET(wanted),
+     .words = split_names, .parse = parse_only},
+    {0},
 };
 
 static const struct program program = {
     .name = "fm-split",
     .synopsis = "[OPTION]...",
-    .purpose = "Write a table with a line for each image of a data set: image, label, split.",
+    .purpose = "Write a table with a row for each image of a data set: image, label, split.",
     .options = rows,
 };
 
-struct settings {
-    const char *data;
-    struct fmnn_split split;
-    bool valid, seed, fold; /* were given */
-    uint64_t limit;
-    bool only, wanted[SPLITS];
-};
+static void check_together(const struct settings *settings)
+{
+    if (settings->split.folds && option_given("valid"))
+        usage_error("--valid and --folds cannot go together");
+    if (settings->split.folds && !settings->split.fold)
+        usage_error("--folds needs --fold, which says which of them validates");
+    if (settings->split.fold && !settings->split.folds)
+        usage_error("--fold needs --folds, which says how many there are");
+    if (settings->split.fold && settings->split.fold > settings->split.folds)
+        usage_error("--fold: there is no fold %u of %u", settings->split.fold,
+                    settings->split.folds);
+    if (option_given("seed") && !settings->split.shuffle)
+        note("--seed changes nothing without --shuffle");
+}
+
+static struct settings read_options(int argc, char **argv)
+{
+    struct settings settings = {.limit = UINT64_MAX, .wanted = {true, true, true}};
+    limit_operands(parse_options(argc, argv, &settings), 0);
+    check_together(&settings);
+    return settings;
+}
+
+/* ---- 2. The files ---- */
 
 /* A pair of files: images and their labels. */
 struct pair {
@@ -63,92 +111,6 @@ struct pair {
     size_t count, height, width;
     uint8_t *label;
 };
-
-static void set_valid(struct settings *settings, const char *text)
-{
-    size_t length = strlen(text);
-    settings->valid = true;
-    settings->split.percent = 0;
-    settings->split.valid = 0;
-    if (length && text[length - 1] == '%') {
-        char *number = text_format("%.*s", (int)length - 1, text);
-        settings->split.percent = option_double("--valid", number, 0, 100);
-        free(number);
-    } else {
-        settings->split.valid = (size_t)option_unsigned("--valid", text, 0, UINT32_MAX);
-    }
-}
-
-static void set_only(struct settings *settings, const char *text)
-{
-    settings->only = true;
-    for (int i = 0; i < SPLITS; i++)
-        settings->wanted[i] = false;
-    char *words = text_format("%s", text), *rest = words, *word;
-    while ((word = strsep(&rest, ",")))
-        settings->wanted[option_word("--only", word, split_names)] = true;
-    free(words);
-}
-
-static void check_together(const struct settings *settings)
-{
-    if (settings->split.folds && settings->valid)
-        usage_error("--valid and --folds cannot go together");
-    if (settings->split.folds && !settings->fold)
-        usage_error("--folds needs --fold, which says which of them validates");
-    if (settings->fold && !settings->split.folds)
-        usage_error("--fold needs --folds, which says how many there are");
-    if (settings->fold && settings->split.fold > settings->split.folds)
-        usage_error("--fold: there is no fold %u of %u", settings->split.fold,
-                    settings->split.folds);
-    if (settings->seed && !settings->split.shuffle)
-        note("--seed changes nothing without --shuffle");
-}
-
-static struct settings read_options(int argc, char **argv)
-{
-    struct settings settings = {.limit = UINT64_MAX, .wanted = {true, true, true}};
-    struct fmnn_split *split = &settings.split;
-    int code;
-    while ((code = next_option(argc, argv)) != -1) {
-        switch (code) {
-        case 'd':
-            settings.data = optarg;
-            break;
-        case OPT_VALID:
-            set_valid(&settings, optarg);
-            break;
-        case OPT_SHUFFLE:
-            split->shuffle = true;
-            break;
-        case OPT_STRATIFY:
-            split->stratify = true;
-            break;
-        case OPT_SEED:
-            split->seed = option_unsigned("--seed", optarg, 0, UINT64_MAX);
-            settings.seed = true;
-            break;
-        case OPT_FOLDS:
-            split->folds = (unsigned)option_unsigned("--folds", optarg, 2, UINT32_MAX);
-            break;
-        case OPT_FOLD:
-            split->fold = (unsigned)option_unsigned("--fold", optarg, 1, UINT32_MAX);
-            settings.fold = true;
-            break;
-        case OPT_LIMIT:
-            settings.limit = option_unsigned("--limit", optarg, 0, UINT64_MAX);
-            break;
-        case OPT_ONLY:
-            set_only(&settings, optarg);
-            break;
-        }
-    }
-    at_most(argc, argv, 0);
-    check_together(&settings);
-    return settings;
-}
-
-/* ---- 2. The files ---- */
 
 static bool exists(const char *path)
 {
@@ -219,7 +181,7 @@ static void read_labels(struct pair *pair)
     struct fmnn_idx *idx = fmnn_idx_open(pair->labels, &error);
     if (!idx)
         die_error(&error);
-    pair->label = allocate(pair->count, 1);
+    pair->label = xcalloc(pair->count, 1);
     if (fmnn_idx_read(idx, 0, pair->count, pair->label, &error) != 0)
         die_error(&error);
     fmnn_idx_close(idx);
@@ -294,11 +256,11 @@ static void read_pairs(const struct settings *settings, const char *directory, s
     name_files(test, directory);
     if (!train->exists && !test->exists)
         no_data_set(directory);
-    if (want_train && (train->exists || settings->only))
+    if (want_train && (train->exists || option_given("only")))
         read_pair(train);
     else if (want_train)
         note("%s: no training pair, only test rows", directory);
-    if (want_test && (test->exists || settings->only))
+    if (want_test && (test->exists || option_given("only")))
         read_pair(test);
     else if (want_test)
         note("%s: no test pair, only training rows", directory);
@@ -339,8 +301,8 @@ static uint8_t *choose(struct settings *settings, const struct pair *train)
 {
     struct fmnn_error error;
     size_t n = train->count;
-    uint8_t *validates = allocate(n, 1);
-    if (!settings->valid)
+    uint8_t *validates = xcalloc(n, 1);
+    if (!option_given("valid"))
         settings->split.valid = n == 60000 ? 5000 : n / 12;
     if (n && fmnn_split_choose(&settings->split, train->label, n, validates, &error) != 0)
         die("%s: %s", settings->split.folds ? "--folds" : "--valid", error.message);

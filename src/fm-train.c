@@ -13,130 +13,77 @@
 
 /* ---- 1. Options ---- */
 
-enum {
-    OPT_LR = 256,
-    OPT_OPTIMIZER,
-    OPT_MOMENTUM,
-    OPT_SEED,
-    OPT_KEEP,
-    OPT_PATIENCE,
-    OPT_HISTORY,
-    OPT_CHECKPOINT,
-    OPT_RESUME,
-    OPT_SUMMARY,
-    OPT_CLASSES,
-    OPT_ONLY,
-    OPT_PROFILE,
-    OPT_EXACT
+enum { RECIPE_OPTIONS = 5 };
+
+struct arguments {
+    const char *model, *output, *history, *data, *classes, *only, *checkpoint, *resume, *table;
+    bool summary;
+    const char *recipe[RECIPE_OPTIONS]; /* NULL: the model decides */
+    struct fmnn_training training;
 };
 
+static void keep_text(const struct option_row *row, const char *text, void *target)
+{
+    (void)row;
+    *(const char **)target = text;
+}
+
+static const char *const optimizers[] = {"adam", "sgd", NULL};
+static const char *const best_last[] = {"best", "last", NULL};
+static const char *const none[] = {"none", NULL};
+
+#define TARGET(member) OPTION_TARGET(struct arguments, member)
+
 static const struct option_row rows[] = {
-    {0, NULL, NULL, "Model and files"},
-    {'m', "model", "MODEL", "a preset, file or text, see fmnn-model(5) [fc]"},
-    {'o', "output", "FILE", "write the weights to FILE [model.safetensors]"},
-    {OPT_HISTORY, "history", "FILE", "write the history to FILE [-, standard output]"},
-    {'d', "data", "DIR", "the data directory, where train:N and test:N are"},
-    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "the names of the classes [looked for]"},
-    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {OPT_SUMMARY, "summary", NULL, "print layers and sizes, train nothing"},
-    {0, NULL, NULL, "Training (defaults come from the model)"},
-    {'e', "epochs", "N", "passes over the training rows; 0: none"},
-    {'b', "batch", "N", "images a step [32]"},
-    {OPT_LR, "lr", "X", "learning rate [adam 1e-3, sgd 1e-2]"},
-    {OPT_OPTIMIZER, "optimizer", "NAME", "adam or sgd [adam]"},
-    {OPT_MOMENTUM, "momentum", "X", "of sgd [0]"},
-    {OPT_SEED, "seed", "S", "of starting weights and order [0]"},
-    {OPT_EXACT, "exact", NULL, "convolutions by their definition, slower"},
-    {OPT_KEEP, "keep", "WHICH", "weights of which epoch: best or last [best]"},
-    {OPT_PATIENCE, "patience", "N", "stop after N epochs without a better one"},
-    {'j', "threads", "N", "threads [all processors]"},
-    {OPT_PROFILE, "profile", NULL, "say on standard error where the time went"},
-    {0, NULL, NULL, "Interruption"},
-    {OPT_CHECKPOINT, "checkpoint", "FILE", "write one after each epoch, and when interrupted"},
-    {OPT_RESUME, "resume", "FILE", "go on from this checkpoint"},
-    {0, NULL, NULL, NULL},
+    {.help = "Model and files"},
+    {'m', "model", "MODEL", "preset, file or text, see fmnn-model(5)", OPTION_FILE, TARGET(model),
+     .initial = "fc"},
+    {'o', "output", "FILE", "write the weights to FILE", OPTION_FILE, TARGET(output),
+     .initial = "model.safetensors"},
+    {0, "history", "FILE", "write the history to FILE; -: standard output", OPTION_FILE,
+     TARGET(history), .initial = "-"},
+    {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
+     TARGET(data)},
+    {0, "classes", "FILE|WEIGHTS|none", "class names", OPTION_FILE, TARGET(classes), .words = none,
+     .by_default = "by the data"},
+    {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},
+    {0, "summary", NULL, "print layers and sizes, train nothing", OPTION_FLAG, TARGET(summary)},
+    {.help = "Training (the model may set other defaults)"},
+    {'e', "epochs", "N", "passes over the training rows", OPTION_COUNT, TARGET(recipe[0]),
+     .max = 1000000, .by_default = "10", .parse = keep_text},
+    {'b', "batch", "N", "images per step", OPTION_COUNT, TARGET(recipe[1]), .min = 1, .max = 65536,
+     .by_default = "32", .parse = keep_text},
+    {0, "lr", "X", "learning rate", OPTION_REAL, TARGET(recipe[2]), .max = 1000,
+     .by_default = "adam 1e-3, sgd 1e-2", .parse = keep_text},
+    {0, "optimizer", "NAME", "optimizer", OPTION_WORD, TARGET(recipe[3]), .words = optimizers,
+     .by_default = "adam", .parse = keep_text},
+    {0, "momentum", "X", "momentum of sgd", OPTION_REAL, TARGET(recipe[4]), .max = 1,
+     .by_default = "0", .parse = keep_text},
+    {0, "seed", "S", "seed of initial weights and order of rows", OPTION_COUNT,
+     TARGET(training.seed), .initial = "0"},
+    {0, "exact", NULL, "direct convolution, without Winograd; slower", OPTION_FLAG,
+     TARGET(training.exact)},
+    {0, "keep", NULL, "epoch whose weights are written", OPTION_WORD, TARGET(training.keep_last),
+     .words = best_last, .initial = "best"},
+    {0, "patience", "N", "stop after N epochs without improvement", OPTION_COUNT,
+     TARGET(training.patience), .min = 1, .max = 1000000},
+    {'j', "threads", "N", "number of threads", OPTION_COUNT, TARGET(training.threads), .min = 1,
+     .max = 1024, .by_default = "number of processors"},
+    {0, "profile", NULL, "report on standard error where the time went", OPTION_FLAG,
+     TARGET(training.profile)},
+    {.help = "Interruption"},
+    {0, "checkpoint", "FILE", "write one after each epoch and when interrupted", OPTION_FILE,
+     TARGET(checkpoint)},
+    {0, "resume", "FILE", "continue from this checkpoint", OPTION_FILE, TARGET(resume)},
+    {0},
 };
 
 static const struct program program = {
     .name = "fm-train",
     .synopsis = "[OPTION]... [TABLE]",
-    .purpose = "Train a net on rows of split train, and validate it on those of split valid.",
+    .purpose = "Train a net on the rows of split train, and validate it on those of split valid.",
     .options = rows,
 };
-
-struct arguments {
-    const char *model, *output, *history, *data, *classes, *only, *checkpoint, *resume, *table;
-    bool summary;
-    /* What is NULL or unset is the model's to say. */
-    const char *epochs, *batch, *lr, *optimizer, *momentum;
-    struct fmnn_training training;
-};
-
-/* Where an option's text is kept, to be understood later. */
-static const char **kept_text(struct arguments *a, int code)
-{
-    switch (code) {
-    case 'm':
-        return &a->model;
-    case 'o':
-        return &a->output;
-    case 'd':
-        return &a->data;
-    case 'e':
-        return &a->epochs;
-    case 'b':
-        return &a->batch;
-    case OPT_LR:
-        return &a->lr;
-    case OPT_OPTIMIZER:
-        return &a->optimizer;
-    case OPT_MOMENTUM:
-        return &a->momentum;
-    case OPT_HISTORY:
-        return &a->history;
-    case OPT_CHECKPOINT:
-        return &a->checkpoint;
-    case OPT_RESUME:
-        return &a->resume;
-    case OPT_CLASSES:
-        return &a->classes;
-    case OPT_ONLY:
-        return &a->only;
-    default:
-        return NULL;
-    }
-}
-
-static void parse_option(struct arguments *a, int code)
-{
-    static const char *const keeps[] = {"best", "last", NULL};
-    const char **text = kept_text(a, code);
-    if (text)
-        *text = optarg;
-    switch (code) {
-    case 'j':
-        a->training.threads = (unsigned)option_unsigned("--threads", optarg, 1, 1024);
-        break;
-    case OPT_SEED:
-        a->training.seed = option_unsigned("--seed", optarg, 0, UINT64_MAX);
-        break;
-    case OPT_EXACT:
-        a->training.exact = true;
-        break;
-    case OPT_KEEP:
-        a->training.keep_last = option_word("--keep", optarg, keeps) == 1;
-        break;
-    case OPT_PATIENCE:
-        a->training.patience = (unsigned)option_unsigned("--patience", optarg, 1, 1000000);
-        break;
-    case OPT_SUMMARY:
-        a->summary = true;
-        break;
-    case OPT_PROFILE:
-        a->training.profile = true;
-        break;
-    }
-}
 
 /* A path's directory, and the name in it; NULL where there is no such directory. */
 static const char *name_within(const char *path, struct stat *directory)
@@ -198,11 +145,10 @@ static void check_outputs(const struct arguments *a)
 
 static struct arguments parse_arguments(int argc, char **argv)
 {
-    struct arguments a = {.model = "fc", .output = "model.safetensors", .history = "-"};
-    for (int code; (code = next_option(argc, argv)) != -1;)
-        parse_option(&a, code);
-    at_most(argc, argv, 1);
-    a.table = optind < argc ? argv[optind] : NULL;
+    struct arguments a = {0};
+    char **operands = parse_options(argc, argv, &a);
+    limit_operands(operands, 1);
+    a.table = operands[0];
     a.training.kernels = kernels_wanted();
     check_files(&a);
     if (!a.summary)
@@ -218,7 +164,7 @@ static char *read_whole(const char *path)
     FILE *stream = fopen(path, "rb");
     if (!stream)
         die_errno("%s", path);
-    char *text = allocate(LIMIT + 2, 1);
+    char *text = xcalloc(LIMIT + 2, 1);
     size_t length = fread(text, 1, LIMIT + 1, stream);
     if (ferror(stream))
         die_errno("%s", path);
@@ -313,12 +259,12 @@ static void make_recipe(struct arguments *a, const struct fmnn_model *model)
 {
     struct fmnn_recipe *recipe = &a->training.recipe;
     *recipe = *fmnn_model_recipe(model);
-    set_recipe(recipe, "optimizer", a->optimizer);
-    set_recipe(recipe, "lr", a->lr);
-    set_recipe(recipe, "momentum", a->momentum);
-    set_recipe(recipe, "batch", a->batch);
-    set_recipe(recipe, "epochs", a->epochs);
-    if (a->momentum && strcmp(recipe->optimizer, "sgd") != 0)
+    set_recipe(recipe, "optimizer", a->recipe[3]);
+    set_recipe(recipe, "lr", a->recipe[2]);
+    set_recipe(recipe, "momentum", a->recipe[4]);
+    set_recipe(recipe, "batch", a->recipe[1]);
+    set_recipe(recipe, "epochs", a->recipe[0]);
+    if (a->recipe[4] && strcmp(recipe->optimizer, "sgd") != 0)
         note("--momentum changes nothing with %s", recipe->optimizer);
 }
 
@@ -697,8 +643,8 @@ static void tell_course(const struct fmnn_trainer *trainer, unsigned kept)
     unsigned count = 0;
     while (fmnn_trainer_epoch(trainer, count + 1))
         count++;
-    double *training = allocate(count, sizeof *training);
-    double *validation = allocate(count, sizeof *validation);
+    double *training = xcalloc(count, sizeof *training);
+    double *validation = xcalloc(count, sizeof *validation);
     for (unsigned i = 0; i < count; i++) {
         const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, i + 1);
         training[i] = epoch->accuracy;

@@ -1,5 +1,5 @@
-/* check_common.c -- what the programs share (src/common.c), the matrix (src/matrix.c), and what
-   fm-fetch says of a file (src/fetch-verify.c), where a run of a program gets there only by luck:
+/* check_common.c -- what the programs share (src/common), and what fm-fetch says of a file
+   (src/fetch/fetch-verify.c), where a run of a program gets there only by luck:
    refused calls, and callers' mistakes. */
 #include "fetch/fm-fetch.h"
 #include "common/predictions.h"
@@ -145,14 +145,47 @@ static int status_of(void (*act)(void))
         ck_assert_msg(status == 2 && strstr(said, text), "%s: %d, %s", text, status, said);        \
     } while (0)
 
-static const struct option_row no_options[] = {{0, NULL, NULL, NULL}};
+struct settings {
+    bool flag;
+    unsigned count;
+    uint64_t large;
+    double real;
+    unsigned word;
+    bool which;
+    const char *text, *suffix, *file, *directory;
+    size_t parsed; /* the length of the value */
+};
+
+static void parse_length(const struct option_row *row, const char *text, void *target)
+{
+    ck_assert_str_eq(row->name, "parsed");
+    *(size_t *)target = strlen(text);
+}
+
+#define TARGET(member) OPTION_TARGET(struct settings, member)
+
+static const char *const few[] = {"first", "second", NULL};
+static const char *const three[] = {"red", "green", "blue", NULL};
+static const struct option_row no_options[] = {{0}};
 static const struct option_row some_options[] = {
-    {'a', "alpha", "VALUE", "a value"},
-    {'b', "alphabet", NULL, "no value"},
-    {0, NULL, NULL, "More"},
-    {300, "a-name-so-long-that-help-follows-below", "VALUE", "below"},
-    {301, "short", NULL, "beside"},
-    {0, NULL, NULL, NULL}};
+    {'a', "alpha", "VALUE", "a value", OPTION_TEXT, TARGET(text)},
+    {'b', "alphabet", NULL, "no value", OPTION_FLAG, TARGET(flag)},
+    {.help = "More"},
+    {0, "a-name-so-long-that-help-follows-below", "VALUE", "below", OPTION_TEXT, TARGET(text)},
+    {'n', "count", "N", "things", OPTION_COUNT, TARGET(count), .min = 2, .max = 9, .initial = "3"},
+    {0, "small", "N", "small ones", OPTION_COUNT, TARGET(count), .min = 1},
+    {0, "large", "N", "large ones", OPTION_COUNT, TARGET(large)},
+    {'x', "real", "X", "how much", OPTION_REAL, TARGET(real), .max = 2, .initial = "0.5"},
+    {0, "free", "X", "as much as you like", OPTION_REAL, TARGET(real), .by_default = "some"},
+    {0, "word", "WORD", "colour", OPTION_WORD, TARGET(word), .words = three, .initial = "green"},
+    {0, "which", NULL, "one of two that this text, which goes on and on, wraps for", OPTION_WORD,
+     TARGET(which), .words = few, .initial = "first"},
+    {0, "suffix", "WORD", "columns", OPTION_SUFFIX, TARGET(suffix)},
+    {0, "file", "FILE", "input", OPTION_FILE, TARGET(file)},
+    {0, "directory", "DIR", "where", OPTION_DIRECTORY, TARGET(directory)},
+    {0, "parsed", "TEXT", "its length", OPTION_TEXT, TARGET(parsed), .initial = "four",
+     .parse = parse_length},
+    {0}};
 static const struct program without = {"bare", "[X]", "Nothing.", no_options, NULL};
 static const struct program with = {"full", "[X]", "Things.", some_options, "no"};
 
@@ -164,18 +197,24 @@ static void act_options(void)
 {
     char word[4][80];
     char *argv[6] = {(char *)(uintptr_t)chosen->name};
+    struct settings s = {0};
     int argc = 1;
     for (; argc <= 4 && given[argc - 1]; argc++) {
         snprintf(word[argc - 1], sizeof *word, "%s", given[argc - 1]);
         argv[argc] = word[argc - 1];
     }
     program_start(chosen);
-    for (int code; (code = next_option(argc, argv)) != -1;)
-        printf("%d ", code);
+    char **operands = parse_options(argc, argv, &s);
     info("verbose");
     note("noted");
+    printf("%d %u %llu %g %u %d %s %zu", s.flag, s.count, (unsigned long long)s.large, s.real,
+           s.word, s.which, s.text ? s.text : "-", s.parsed);
+    printf(" %s %s %s\n", s.suffix ? s.suffix : "-", s.file ? s.file : "-",
+           s.directory ? s.directory : "-");
     printf("%d%d", verbose(), progress_wanted());
-    at_most(argc, argv, 1);
+    if (chosen == &with)
+        printf("%d%d", option_given("alphabet"), option_given("count"));
+    limit_operands(operands, 1);
 }
 
 static void give(const char *a, const char *b, const char *c)
@@ -190,12 +229,27 @@ START_TEST(options_are_read)
     static const struct {
         const char *word[3];
         int status;
-        const char *said, *printed;
+        const char *said, *printed; /* said NULL: nothing at all */
     } row[] = {
-        {{"-a1", "--alpha=2", "--alphabet"}, 0, "full: noted", "97 97 98 00"},
-        {{"-v", "x", NULL}, 0, "full: verbose\nfull: noted\n", "10"},
-        {{"-q", NULL, NULL}, 0, "", "00"},
-        {{"--short", "--", "-b"}, 0, "full: noted\n", "301 00"},
+        {{NULL, NULL, NULL}, 0, "", "0 3 0 0.5 1 0 - 4 - - -\n0000"},
+        {{"-a1", "--alpha=2", "--alphabet"}, 0, "", "1 3 0 0.5 1 0 2 4 - - -\n0010"},
+        {{"-v", "x", NULL}, 0, "full: verbose\nfull: noted\n", "\n1000"},
+        {{"-q", NULL, NULL}, 0, NULL, "\n0000"},
+        {{"-n9", "--", "-b"}, 0, "full: noted\n", "0 9 0 0.5 1 0 - 4 - - -\n0001"},
+        {{"x", "-b", NULL}, 0, "", "1 3 0"},
+        {{"--small=4294967295", NULL, NULL}, 0, "", "0 4294967295 0"},
+        {{"--small=4294967296", NULL, NULL}, 2, "--small: 4294967296 is not in 1..4294967295", ""},
+        {{"--small=0", NULL, NULL}, 2, "--small: 0 is not in 1..", ""},
+        {{"--large=18446744073709551615", NULL, NULL}, 0, "", "0 3 18446744073709551615 0.5"},
+        {{"--count=1", NULL, NULL}, 2, "--count: 1 is not in 2..9", ""},
+        {{"--real=2.5", NULL, NULL}, 2, "--real: 2.5 is not in 0..2", ""},
+        {{"--free=1e300", "--which=second", "--word=blue"}, 0, "", "0 3 0 1e+300 2 1 - 4"},
+        {{"--word=gren", NULL, NULL}, 2, "--word: unknown word 'gren'; did you mean 'green'?", ""},
+        {{"--suffix=a", "--file=b", "--directory=c"}, 0, "", " 4 a b c\n"},
+        {{"--suffix=", NULL, NULL}, 2, "--suffix: '' cannot be part", ""},
+        {{"--file=", NULL, NULL}, 2, "--file: the file's name is empty", ""},
+        {{"--directory=", NULL, NULL}, 2, "--directory: the directory's name is empty", ""},
+        {{"--parsed=abcdef", NULL, NULL}, 0, "", "0 - 6 - - -\n"},
         {{"x", "y", NULL}, 2, "unexpected operand 'y'\nTry 'full --help'.\n", ""},
         {{"-z", NULL, NULL}, 2, "unknown option '-z'", ""},
         {{"-\xff", NULL, NULL}, 2, "unknown option '-?'", ""},
@@ -211,8 +265,9 @@ START_TEST(options_are_read)
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         give(row[i].word[0], row[i].word[1], row[i].word[2]);
         int status = status_of(act_options);
-        ck_assert_msg(status == row[i].status && strstr(said, row[i].said) &&
-                          strstr(printed, row[i].printed) && (row[i].said[0] || !said[0]),
+        bool silent = !said[0], told = row[i].said && strstr(said, row[i].said);
+        ck_assert_msg(status == row[i].status && (row[i].said ? told : silent) &&
+                          strstr(printed, row[i].printed),
                       "%s: %d, %s, %s", row[i].word[0], status, said, printed);
     }
 }
@@ -225,13 +280,23 @@ START_TEST(help_is_printed)
     ck_assert_int_eq(status_of(act_options), 0);
     ck_assert_ptr_nonnull(strstr(printed, "  -a, --alpha=VALUE            a value\n"));
     ck_assert_ptr_nonnull(strstr(printed, "\nMore:\n"));
+    ck_assert_ptr_nonnull(strstr(printed, " things, 2..9 [3]\n"));
+    ck_assert_ptr_nonnull(strstr(printed, " small ones, at least 1\n"));
+    ck_assert_ptr_nonnull(strstr(printed, " large ones\n"));
+    ck_assert_ptr_nonnull(strstr(printed, " as much as you like [some]\n"));
+    ck_assert_ptr_nonnull(
+        strstr(printed, "=WORD              colour: red, green or blue [green]\n"));
+    ck_assert_ptr_nonnull(strstr(printed,
+                                 "      --which=first|second     one of two that this text, "
+                                 "which goes on and on,\n                               "
+                                 "wraps for [first]\n"));
     ck_assert_ptr_nonnull(
         strstr(printed, "      --a-name-so-long-that-help-follows-below=VALUE\n      "));
-    ck_assert_ptr_nonnull(strstr(printed, "0 done; 1 no; 2 trouble."));
+    ck_assert_ptr_nonnull(strstr(printed, "0 success; 1 no; 2 trouble."));
     chosen = &without;
     ck_assert_int_eq(status_of(act_options), 0);
     ck_assert_ptr_nonnull(strstr(printed, "Nothing.\n\nCommon options:\n"));
-    ck_assert_ptr_nonnull(strstr(printed, "0 done; 2 trouble."));
+    ck_assert_ptr_nonnull(strstr(printed, "0 success; 2 trouble."));
     give("-V", NULL, NULL);
     ck_assert_int_eq(status_of(act_options), 0);
     ck_assert_ptr_nonnull(strstr(printed, "bare (fmnn) "));
@@ -244,12 +309,15 @@ START_TEST(progress_is_for_terminals)
     terminal = true;
     static const struct {
         const char *term, *option, *printed;
-    } row[] = {{NULL, "--", "01"}, {"xterm", "-v", "11"}, {"dumb", "--", "00"}, {NULL, "-q", "00"}};
+    } row[] = {{NULL, "--", "\n01"},
+               {"xterm", "-v", "\n11"},
+               {"dumb", "--", "\n00"},
+               {NULL, "-q", "\n00"}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         row[i].term ? setenv("TERM", row[i].term, 1) : unsetenv("TERM");
         give(row[i].option, NULL, NULL);
         ck_assert_int_eq(status_of(act_options), 0);
-        ck_assert_str_eq(printed, row[i].printed);
+        ck_assert_ptr_nonnull(strstr(printed, row[i].printed));
     }
 }
 END_TEST
@@ -321,7 +389,6 @@ static void act_double(void)
     printf("%g", option_double("--x", text, 0.5, 2));
 }
 
-static const char *const few[] = {"first", "second", NULL};
 static const char *const many[] = {
     "a-long-word-that-fills-the-list-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "a-long-word-that-fills-the-list-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",

@@ -200,7 +200,7 @@ static void open_temporary(struct output *output, const struct stat *old)
 
 struct output *output_open(const char *path, bool binary)
 {
-    struct output *output = allocate(1, sizeof *output);
+    struct output *output = xcalloc(1, sizeof *output);
     output->path = text_format("%s", path);
     output->lock = -1;
     if (!strcmp(path, "-")) {

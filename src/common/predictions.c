@@ -34,7 +34,7 @@ static void find_probabilities(struct reader *r)
 {
     size_t columns = fmnn_table_columns(r->table);
     size_t max = columns < FMNN_CONFUSION_MAX_CLASSES ? columns : FMNN_CONFUSION_MAX_CLASSES;
-    r->probability = allocate(max, sizeof *r->probability);
+    r->probability = xcalloc(max, sizeof *r->probability);
     for (; r->probabilities < max; r->probabilities++) {
         char word[32];
         snprintf(word, sizeof word, "p%zu", r->probabilities);
@@ -105,7 +105,7 @@ static void look_at_probabilities(struct reader *r, size_t named)
             fmnn_table_name(r->table), found, named, top);
     if (top > found)
         usage_error("--top: %zu of %zu classes", top, found);
-    r->p = top ? allocate(found, sizeof *r->p) : NULL;
+    r->p = top ? xcalloc(found, sizeof *r->p) : NULL;
     if (found && !complete)
         note("no cross-entropy: there are probabilities of %zu classes, and %zu are named", found,
              named);

@@ -32,10 +32,3 @@ void text_mask(char *text)
         }
     *to = 0;
 }
-
-char *text_clean(const char *text)
-{
-    char *clean = text_format("%s", text);
-    text_mask(clean);
-    return clean;
-}

@@ -77,7 +77,7 @@ struct downloader *downloader_new(const char *const *mirrors,
     size_t count = 0;
     while (mirrors[count])
         count++;
-    struct downloader *d = allocate(1, sizeof *d + count * sizeof *d->mirrors);
+    struct downloader *d = xcalloc(1, sizeof *d + count * sizeof *d->mirrors);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(d->curl = curl_easy_init()))
         die("libcurl: cannot be initialised");
     d->settings = *settings;

@@ -59,7 +59,7 @@ static void turn_images(struct conversion *c)
     put(c, turned, sizeof turned);
     size_t count = big_endian(header + 4), height = big_endian(header + 8);
     size_t width = big_endian(header + 12);
-    unsigned char *from = allocate(height, width), *to = allocate(height, width);
+    unsigned char *from = xcalloc(height, width), *to = xcalloc(height, width);
     for (size_t i = 0; i < count; i++) {
         get(c, from, height * width);
         for (size_t y = 0; y < height; y++)

@@ -89,7 +89,7 @@ struct stage {
 
 struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file)
 {
-    struct stage *stage = allocate(1, sizeof *stage);
+    struct stage *stage = xcalloc(1, sizeof *stage);
     stage->directory = directory;
     stage->set = set;
     stage->file = file;

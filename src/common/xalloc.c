@@ -1,4 +1,4 @@
-/* memory.c -- memory for programs, which have nothing left to do where there is none. */
+/* xalloc.c -- memory and strings for programs, which end when there is no memory. */
 #include "common/common.h"
 
 #include <jansson.h>
@@ -11,7 +11,7 @@ static void *checked(void *p)
     return p;
 }
 
-void *allocate(size_t count, size_t size)
+void *xcalloc(size_t count, size_t size)
 {
     return checked(calloc(count ? count : 1, size));
 }
@@ -21,13 +21,13 @@ static void *allocate_bytes(size_t size)
     return checked(malloc(size ? size : 1));
 }
 
-/* Where there is none, jansson's parser may end by an assertion. */
-void check_memory_of_json(void)
+/* jansson's parser may abort by an assertion when it gets no memory. */
+void xalloc_json(void)
 {
     json_set_alloc_funcs(allocate_bytes, free);
 }
 
-void grow(void **array, size_t *capacity, size_t need, size_t size)
+void xgrow(void **array, size_t *capacity, size_t need, size_t size)
 {
     if (need <= *capacity)
         return;
@@ -46,9 +46,16 @@ char *text_format(const char *format, ...)
     va_end(args);
     if (length < 0)
         die_errno("cannot format");
-    char *text = allocate((size_t)length + 1, 1);
+    char *text = xcalloc((size_t)length + 1, 1);
     va_start(args, format);
     vsnprintf(text, (size_t)length + 1, format, args);
     va_end(args);
     return text;
+}
+
+char *text_clean(const char *text)
+{
+    char *clean = text_format("%s", text);
+    text_mask(clean);
+    return clean;
 }

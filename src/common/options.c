@@ -1,0 +1,196 @@
+/* options.c -- parses the command line by the program's table of options. */
+#include "common/common.h"
+
+#include <assert.h>
+#include <getopt.h>
+
+enum { MAX_OPTIONS = 64 };
+
+static const struct program *program;
+static size_t count;
+static const struct option_row *rows[MAX_OPTIONS]; /* without headings */
+static bool given[MAX_OPTIONS];
+
+/* The same for getopt_long() and fmnn_suggest(). */
+static struct option long_options[MAX_OPTIONS + 1];
+static char short_options[2 * MAX_OPTIONS + 2];
+static const char *names[MAX_OPTIONS + 1];
+
+/* ---- the common options */
+
+static void set_quiet(const struct option_row *row, const char *text, void *target)
+{
+    (void)row, (void)text, (void)target;
+    set_verbosity(-1);
+}
+
+static void set_verbose(const struct option_row *row, const char *text, void *target)
+{
+    (void)row, (void)text, (void)target;
+    set_verbosity(1);
+}
+
+static void help(const struct option_row *row, const char *text, void *target);
+
+static void version(const struct option_row *row, const char *text, void *target)
+{
+    (void)row, (void)text, (void)target;
+    print_version(program);
+    exit(0);
+}
+
+static const struct option_row common_rows[] = {
+    {.help = "Common options"},
+    {'q', "quiet", NULL, "print nothing but errors", OPTION_FLAG, .parse = set_quiet},
+    {'v', "verbose", NULL, "print more", OPTION_FLAG, .parse = set_verbose},
+    {'h', "help", NULL, "print this help and exit", OPTION_FLAG, .parse = help},
+    {'V', "version", NULL, "print the version and exit", OPTION_FLAG, .parse = version},
+    {0},
+};
+
+static void help(const struct option_row *row, const char *text, void *target)
+{
+    (void)row, (void)text, (void)target;
+    print_help(program, common_rows);
+    exit(0);
+}
+
+/* ---- the tables */
+
+static bool takes_value(const struct option_row *row)
+{
+    return row->kind == OPTION_CODE ? row->argument != NULL : row->kind != OPTION_FLAG;
+}
+
+static void add_rows(const struct option_row *row)
+{
+    char *s = short_options + strlen(short_options);
+    for (; row->help; row++) {
+        if (!row->name)
+            continue;
+        assert(count < MAX_OPTIONS);
+        int code = row->letter ? row->letter : 256 + (int)count;
+        rows[count] = row;
+        names[count] = row->name;
+        long_options[count++] = (struct option){
+            row->name, takes_value(row) ? required_argument : no_argument, NULL, code};
+        if (code < 256) {
+            *s++ = (char)code;
+            if (takes_value(row))
+                *s++ = ':';
+        }
+    }
+    *s = 0;
+}
+
+void options_start(const struct program *p)
+{
+    program = p;
+    count = 0;
+    strcpy(short_options, ":"); /* a value that is missing is told from an unknown option */
+    add_rows(program->options);
+    add_rows(common_rows);
+}
+
+/* The option of this name or, if it is NULL, this code of getopt's. */
+static size_t find(const char *name, int code)
+{
+    size_t i = 0;
+    while (i < count && (name ? strcmp(names[i], name) != 0 : long_options[i].val != code))
+        i++;
+    assert(i < count);
+    return i;
+}
+
+/* ---- parsing */
+
+/* getopt returns '?' for an option that is unknown, ambiguous, or has a value it does not take. */
+static _Noreturn void bad_option(char **argv)
+{
+    int letter = optopt < 0 ? (unsigned char)optopt : optopt;    /* char may have a sign */
+    bool known = letter != ':' && strchr(short_options, letter); /* which contains colons */
+    if (letter > 0 && letter < 256 && !known)
+        usage_error("unknown option '-%c'", letter);
+    char word[64];
+    snprintf(word, sizeof word, "%s", argv[optind - 1]);
+    char *equals = strchr(word, '=');
+    if (equals)
+        *equals = 0;
+    if (optopt)
+        usage_error("option '%s' takes no value", word);
+    size_t matches = 0;
+    for (size_t i = 0; i < count; i++)
+        matches += strncmp(names[i], word + 2, strlen(word + 2)) == 0;
+    if (matches > 1)
+        usage_error("option '%s' is ambiguous", word);
+    const char *nearest = fmnn_suggest(word + 2, names);
+    if (nearest)
+        usage_error("unknown option '%s'; did you mean '--%s'?", word, nearest);
+    usage_error("unknown option '%s'", word);
+}
+
+static void store(const struct option_row *row, const char *text, void *settings)
+{
+    void *target = settings ? (char *)settings + row->offset : NULL;
+    if (row->parse)
+        row->parse(row, text, target);
+    else
+        option_store(row, text, target);
+}
+
+/* The next option's number; false at the end. */
+static bool next(int argc, char **argv, size_t *option)
+{
+    opterr = 0;
+    optopt = 0;
+    int code = getopt_long(argc, argv, short_options, long_options, NULL);
+    if (code == -1)
+        return false;
+    if (code == ':')
+        usage_error("option '%s' needs a value", argv[optind - 1]);
+    if (code == '?')
+        bad_option(argv);
+    *option = find(NULL, code);
+    given[*option] = true;
+    return true;
+}
+
+char **parse_options(int argc, char **argv, void *settings)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rows[i]->initial)
+            store(rows[i], rows[i]->initial, settings);
+    for (size_t option; next(argc, argv, &option);)
+        store(rows[option], optarg, settings);
+    return argv + optind;
+}
+
+bool option_given(const char *name)
+{
+    return given[find(name, 0)];
+}
+
+void limit_operands(char **operands, size_t max)
+{
+    size_t i = 0;
+    while (operands[i] && i < max)
+        i++;
+    if (operands[i])
+        usage_error("unexpected operand '%s'", operands[i]);
+}
+
+int next_option(int argc, char **argv)
+{
+    for (size_t option; next(argc, argv, &option);) {
+        if (rows[option]->kind == OPTION_CODE)
+            return rows[option]->letter;
+        store(rows[option], optarg, NULL);
+    }
+    return -1;
+}
+
+void at_most(int argc, char **argv, int max)
+{
+    if (argc - optind > max)
+        usage_error("unexpected operand '%s'", argv[optind + max]);
+}

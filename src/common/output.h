@@ -1,0 +1,25 @@
+/* output.h -- output files that are whole and new, or not there. */
+#ifndef OUTPUT_H
+#define OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* A temporary file beside `path` (symlinks are followed), which output_commit() syncs and renames.
+   Devices and pipes are written directly; "-" is standard output, refused for binary data on a
+   terminal. Temporaries are removed however the program ends; if SIGKILL ended it, the next program
+   that writes the same file removes them. */
+struct output;
+struct output *output_open(const char *path, bool binary);
+FILE *output_stream(struct output *output);
+void output_commit(struct output *output);  /* and frees */
+void output_abandon(struct output *output); /* and frees */
+/* Makes exit() commit the file if the program gives up from now on: its content is good so far. */
+void output_keep(struct output *output);
+/* Checks, before long work, that `path` can be written: opens and abandons it. */
+void output_check(const char *path);
+/* A signal handler that removes the temporaries and dies by the signal. It is installed for fatal
+   signals with default handling when the first temporary is made. */
+void output_die(int signal);
+
+#endif
