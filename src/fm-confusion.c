@@ -4,58 +4,7 @@
 #include "confusion/fm-confusion.h"
 #include "common/predictions.h"
 
-#include <getopt.h>
-
 /* ---- 1. Options ---- */
-
-enum {
-    OPT_REPORT = 256,
-    OPT_DIGITS,
-    OPT_NORMALIZE,
-    OPT_PAIRS,
-    OPT_TOP,
-    OPT_RELIABILITY,
-    OPT_BINS,
-    OPT_AGAINST,
-    OPT_AGAINST_SUFFIX,
-    OPT_LIST,
-    OPT_MIN_ACCURACY,
-    OPT_CLASSES,
-    OPT_ONLY,
-    OPT_SUFFIX
-};
-
-static const struct option_row rows[] = {
-    {0, NULL, NULL, "Input"},
-    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {OPT_SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, p0_WORD, ..."},
-    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "where to find the class names"},
-    {'d', "data", "DIR", "the data directory for images train:N, test:N"},
-    {0, NULL, NULL, "Output"},
-    {'f', "format", "FORMAT", "text, numpy, tsv, json or markdown [text]"},
-    {OPT_NORMALIZE, "normalize", "true|pred|all",
-     "fractions of the true, the predicted, or all rows"},
-    {OPT_REPORT, "report", NULL, "precision, recall, F1 score and support per class"},
-    {OPT_DIGITS, "digits", "N", "digits after the decimal point in the report [2]"},
-    {OPT_PAIRS, "pairs", "N", "the N most frequent confusions of two classes"},
-    {OPT_TOP, "top", "K", "top-K accuracy"},
-    {OPT_RELIABILITY, "reliability", NULL, "accuracy by confidence"},
-    {OPT_BINS, "bins", "N", "number of confidence bins [10]"},
-    {OPT_MIN_ACCURACY, "min-accuracy", "X", "exit with status 1 below this accuracy, 0..1"},
-    {0, NULL, NULL, "Comparison"},
-    {OPT_AGAINST, "against", "FILE", "compare with FILE's predictions, by image"},
-    {OPT_AGAINST_SUFFIX, "against-suffix", "WORD", "compare with the column predicted_WORD"},
-    {OPT_LIST, "list", "WHICH", "images that first|second|one|neither gets right"},
-    {0, NULL, NULL, NULL},
-};
-
-static const struct program program = {
-    .name = "fm-confusion",
-    .synopsis = "[OPTION]... [TABLE]",
-    .purpose = "Evaluate predictions: confusion matrix, accuracy, and per-class metrics.",
-    .options = rows,
-    .negative = "the accuracy is below --min-accuracy",
-};
 
 static const char *const format_names[] = {"text", "numpy", "tsv", "json", "markdown", NULL};
 static void (*const formats[])(const struct evaluation *) = {print_text, print_numpy, print_tsv,
@@ -68,14 +17,62 @@ static const unsigned lists[] = {1U << FIRST_CORRECT, 1U << SECOND_CORRECT,
 struct settings {
     struct matrix_request input;
     struct comparison_request compare;
-    bool format_given, bins_given;
-    void (*print)(const struct evaluation *); /* in the format of --format */
-    bool normalized;
+    unsigned format, list; /* indices of formats, lists */
     enum fmnn_normalize normalize;
-    bool report, pairs, digits_given;
-    int digits;
-    size_t max_pairs;
+    bool report;
+    unsigned digits;
+    size_t max_pairs;    /* 0: not given */
     double min_accuracy; /* below 0: not given */
+};
+
+#define TARGET(member) OPTION_TARGET(struct settings, member)
+
+static const struct option_row rows[] = {
+    {.help = "Input"},
+    {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS,
+     TARGET(input.only)},
+    {0, "suffix", "WORD", "read columns predicted_WORD, p0_WORD ...", OPTION_SUFFIX,
+     TARGET(input.suffix)},
+    {0, "classes", "FILE|WEIGHTS|none", "where to find the class names", OPTION_FILE,
+     TARGET(input.classes)},
+    {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
+     TARGET(input.data)},
+    {.help = "Output"},
+    {'f', "format", "FORMAT", "output format", OPTION_WORD, TARGET(format), .words = format_names,
+     .initial = "text"},
+    {0, "normalize", NULL,
+     "print fractions of the true class, of the predicted class, or of all rows", OPTION_WORD,
+     TARGET(normalize), .words = normalize_names},
+    {0, "report", NULL, "print precision, recall, F1 score and support of each class", OPTION_FLAG,
+     TARGET(report)},
+    {0, "digits", "N", "digits after the decimal point in the report", OPTION_COUNT, TARGET(digits),
+     .max = 17, .initial = "2"},
+    {0, "pairs", "N", "number of most frequent confusions to print", OPTION_COUNT,
+     TARGET(max_pairs), .min = 1},
+    {0, "top", "K", "print the top-K accuracy", OPTION_COUNT, TARGET(input.top), .min = 1,
+     .max = FMNN_CONFUSION_MAX_CLASSES},
+    {0, "reliability", NULL, "print the accuracy by confidence", OPTION_FLAG,
+     TARGET(input.must_calibrate)},
+    {0, "bins", "N", "number of confidence bins", OPTION_COUNT, TARGET(input.bins), .min = 1,
+     .max = FMNN_CALIBRATION_MAX_BINS, .initial = "10"},
+    {0, "min-accuracy", "X", "exit with status 1 if the accuracy is below X", OPTION_REAL,
+     TARGET(min_accuracy), .max = 1},
+    {.help = "Comparison"},
+    {0, "against", "FILE", "compare with the predictions in FILE, image by image", OPTION_FILE,
+     TARGET(compare.file)},
+    {0, "against-suffix", "WORD", "compare with the column predicted_WORD", OPTION_SUFFIX,
+     TARGET(compare.suffix)},
+    {0, "list", "WHICH", "print only rows that this prediction gets right", OPTION_WORD,
+     TARGET(list), .words = list_names},
+    {0},
+};
+
+static const struct program program = {
+    .name = "fm-confusion",
+    .synopsis = "[OPTION]... [TABLE]",
+    .purpose = "Evaluate predictions: confusion matrix, accuracy, and per-class metrics.",
+    .options = rows,
+    .negative = "the accuracy is below --min-accuracy",
 };
 
 static bool compares(const struct settings *settings)
@@ -86,7 +83,7 @@ static bool compares(const struct settings *settings)
 /* The number of outputs that were asked for besides the matrix. */
 static int count_outputs(const struct settings *settings)
 {
-    return settings->report + settings->pairs + settings->normalized +
+    return settings->report + (settings->max_pairs > 0) + option_given("normalize") +
            settings->input.must_calibrate + (settings->input.top > 0);
 }
 
@@ -95,7 +92,7 @@ static void check_comparison(const struct settings *settings)
     const char *file = settings->compare.file, *table = settings->input.table;
     if (settings->compare.list && !compares(settings))
         usage_error("--list needs --against FILE or --against-suffix WORD");
-    if (settings->compare.list && (settings->format_given || count_outputs(settings)))
+    if (settings->compare.list && (option_given("format") || count_outputs(settings)))
         usage_error("--list prints rows only: it cannot be combined with --format or other output");
     if (file && !strcmp(file, "-") && (!table || !strcmp(table, "-")))
         usage_error("TABLE and --against cannot both be standard input");
@@ -106,91 +103,27 @@ static void check_comparison(const struct settings *settings)
 
 static void check_together(const struct settings *settings)
 {
-    bool tsv = settings->print == print_tsv, json = settings->print == print_json;
+    void (*print)(const struct evaluation *) = formats[settings->format];
+    bool tsv = print == print_tsv, json = print == print_json;
     if (tsv && count_outputs(settings) + compares(settings) > 1)
         usage_error(
             "--format tsv prints a single table: choose one of --report, --pairs, --normalize, "
             "--top, --reliability and --against");
-    if (settings->digits_given && (!settings->report || tsv || json))
+    if (option_given("digits") && (!settings->report || tsv || json))
         note("--digits has no effect: it needs --report, and a format other than tsv or json");
     check_comparison(settings);
 }
 
-static void set_option(struct settings *settings, int code)
-{
-    switch (code) {
-    case 'd':
-        settings->input.data = optarg;
-        break;
-    case 'f':
-        settings->print = formats[option_word("--format", optarg, format_names)];
-        settings->format_given = true;
-        break;
-    case OPT_NORMALIZE:
-        settings->normalized = true;
-        settings->normalize =
-            (enum fmnn_normalize)option_word("--normalize", optarg, normalize_names);
-        break;
-    case OPT_REPORT:
-        settings->report = true;
-        break;
-    case OPT_DIGITS:
-        settings->digits_given = true;
-        settings->digits = (int)option_unsigned("--digits", optarg, 0, 17);
-        break;
-    case OPT_PAIRS:
-        settings->pairs = true;
-        settings->max_pairs = (size_t)option_unsigned("--pairs", optarg, 1, UINT32_MAX);
-        break;
-    case OPT_TOP:
-        settings->input.top =
-            (size_t)option_unsigned("--top", optarg, 1, FMNN_CONFUSION_MAX_CLASSES);
-        break;
-    case OPT_RELIABILITY:
-        settings->input.must_calibrate = true;
-        break;
-    case OPT_BINS:
-        settings->bins_given = true;
-        settings->input.bins =
-            (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_MAX_BINS);
-        break;
-    case OPT_AGAINST:
-        settings->compare.file = optarg;
-        break;
-    case OPT_AGAINST_SUFFIX:
-        settings->compare.suffix = option_suffix("--against-suffix", optarg);
-        break;
-    case OPT_LIST:
-        settings->compare.list = lists[option_word("--list", optarg, list_names)];
-        break;
-    case OPT_MIN_ACCURACY:
-        settings->min_accuracy = option_double("--min-accuracy", optarg, 0, 1);
-        break;
-    case OPT_CLASSES:
-        settings->input.classes = optarg;
-        break;
-    case OPT_ONLY:
-        settings->input.only = settings->compare.only = optarg;
-        break;
-    case OPT_SUFFIX:
-        settings->input.suffix = option_suffix("--suffix", optarg);
-        break;
-    }
-}
-
 static struct settings read_options(int argc, char **argv)
 {
-    struct settings settings = {
-        .input = {.purpose = "evaluate", .entropy = true, .bins = DEFAULT_BINS},
-        .print = print_text,
-        .digits = 2,
-        .min_accuracy = -1};
-    int code;
-    while ((code = next_option(argc, argv)) != -1)
-        set_option(&settings, code);
-    at_most(argc, argv, 1);
-    if (optind < argc)
-        settings.input.table = argv[optind];
+    struct settings settings = {.input = {.purpose = "evaluate", .entropy = true},
+                                .min_accuracy = -1};
+    char **operands = parse_options(argc, argv, &settings);
+    limit_operands(operands, 1);
+    settings.input.table = operands[0];
+    settings.compare.only = settings.input.only;
+    if (option_given("list"))
+        settings.compare.list = lists[settings.list];
     check_together(&settings);
     return settings;
 }
@@ -201,7 +134,7 @@ static void make_names(struct evaluation *e, const struct matrix *matrix)
 {
     e->named = matrix->names != NULL;
     e->classes = fmnn_confusion_classes(matrix->counts);
-    e->name = allocate(e->classes, sizeof *e->name);
+    e->name = xcalloc(e->classes, sizeof *e->name);
     for (size_t i = 0; i < e->classes; i++)
         e->name[i] = matrix_class(matrix, i);
 }
@@ -244,7 +177,7 @@ static struct evaluation evaluate(const struct matrix *matrix,
     struct evaluation e = {
         .matrix = matrix->counts,
         .report_wanted = settings->report,
-        .digits = settings->digits,
+        .digits = (int)settings->digits,
         .skipped = matrix->skipped,
         .cross_entropy = matrix->cross_entropy,
         .top = settings->input.top,
@@ -256,9 +189,9 @@ static struct evaluation evaluate(const struct matrix *matrix,
     };
     make_names(&e, matrix);
     make_report(&e);
-    if (settings->normalized)
+    if (option_given("normalize"))
         make_fractions(&e, settings->normalize);
-    if (settings->pairs)
+    if (settings->max_pairs)
         make_pairs(&e, settings->max_pairs);
     return e;
 }
@@ -300,7 +233,7 @@ static struct matrix read_tables(const struct settings *settings, struct compari
         input.context = comparison;
     }
     struct matrix matrix = matrix_read(&input);
-    if (settings->bins_given && !matrix.calibration)
+    if (option_given("bins") && !matrix.calibration)
         note("--bins has no effect: there are no confidences");
     if (comparison)
         *counts = comparison_finish(comparison);
@@ -316,7 +249,7 @@ int main(int argc, char **argv)
     struct matrix matrix = read_tables(&settings, &counts);
     if (!settings.compare.list) {
         struct evaluation e = evaluate(&matrix, compares(&settings) ? &counts : NULL, &settings);
-        settings.print(&e);
+        formats[settings.format](&e);
         free_evaluation(&e);
     }
     double accuracy = fmnn_confusion_accuracy(matrix.counts);

@@ -1,7 +1,6 @@
 /* fm-plot.c -- draws learning curves, confusion matrices, reliability diagrams, images, filters. */
 #include "plot/gnuplot.h"
 
-#include <getopt.h>
 #include <unistd.h>
 
 static const struct plot_kind *const kinds[] = {&plot_history, &plot_confusion, &plot_reliability,
@@ -10,70 +9,24 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const char *const formats[] = {"png", "svg", "pdf", "txt", NULL};
 
-enum {
-    OPT_ONLY = 256,
-    OPT_TITLE,
-    OPT_SIZE,
-    OPT_COLUMNS,
-    OPT_LIMIT,
-    OPT_SUFFIX,
-    OPT_CLASSES,
-    OPT_BINS,
-    OPT_SCRIPT
-};
-
-static const struct option_row options[] = {
-    {'o', "output", "FILE", "write to FILE (.png, .svg, .pdf or .txt)"},
-    {'f', "format", "FORMAT", "png, svg, pdf or txt [png; txt on a terminal]"},
-    {OPT_TITLE, "title", "TEXT", "the title of the plot"},
-    {OPT_SIZE, "size", "WxH", "in pixels (png), points (svg, pdf) or characters"},
-    {OPT_SCRIPT, "script", NULL, "print the gnuplot program instead of running it"},
-    {0, NULL, NULL, "Images and filters"},
-    {OPT_COLUMNS, "columns", "N", "number of columns [nearly square]"},
-    {OPT_LIMIT, "limit", "N", "the first N images or filters [100]"},
-    {0, NULL, NULL, "Tables of images and predictions"},
-    {OPT_ONLY, "only", "SPLIT[,SPLIT]", "only rows of these splits"},
-    {OPT_SUFFIX, "suffix", "WORD", "read the columns predicted_WORD, confidence_WORD"},
-    {OPT_CLASSES, "classes", "FILE|WEIGHTS|none", "where to find the class names"},
-    {OPT_BINS, "bins", "N", "number of confidence bins [10]"},
-    {'d', "data", "DIR", "the data directory for images train:N, test:N"},
-    {0, NULL, NULL, NULL},
-};
-
-static const struct program program = {
-    .name = "fm-plot",
-    .synopsis = "[OPTION]... KIND [FILE]...",
-    .purpose = "Draw a plot of KIND: history, confusion, reliability, images or filters.",
-    .options = options,
-};
-
-/* Options that only some kinds accept, with their names for the message. */
-struct given {
-    unsigned bit;
-    const char *name;
-};
-static const struct given limited[] = {{TAKES_ONLY, "--only"},       {TAKES_SUFFIX, "--suffix"},
-                                       {TAKES_CLASSES, "--classes"}, {TAKES_DIRECTORY, "--data"},
-                                       {TAKES_COLUMNS, "--columns"}, {TAKES_LIMIT, "--limit"},
-                                       {TAKES_BINS, "--bins"}};
-
-struct command_line {
+struct settings {
     struct plot_request request;
     const struct plot_kind *kind;
     const char *output; /* NULL: standard output */
-    char *title;        /* owns request.title */
-    int format;         /* -1: not given */
+    char *title;        /* cleaned, or NULL */
+    enum plot_format format;
     bool script;
-    unsigned given; /* bits of enum TAKES_... */
 };
 
-static void parse_size(const char *text, struct plot_request *request)
+static void parse_size(const struct option_row *row, const char *text, void *target)
 {
-    enum { MIN_SIZE = 10, LIMIT = 16000 };
+    enum { MIN_SIZE = 10, MAX_SIZE = 16000 };
+    struct plot_request *request = target;
     char *end;
     size_t digits = strspn(text, "0123456789");
     unsigned long width = strtoul(text, &end, 10), height = 0;
     bool good = digits > 0 && (*end == 'x' || *end == 'X');
+    (void)row;
     if (good) {
         const char *second = end + 1;
         height = strtoul(second, &end, 10);
@@ -81,74 +34,74 @@ static void parse_size(const char *text, struct plot_request *request)
     }
     if (!good)
         usage_error("--size: '%s' is not WIDTHxHEIGHT, such as 1200x800", text);
-    if (width < MIN_SIZE || width > LIMIT || height < MIN_SIZE || height > LIMIT)
-        usage_error("--size: %s is not in %dx%d..%dx%d", text, MIN_SIZE, MIN_SIZE, LIMIT, LIMIT);
+    if (width < MIN_SIZE || width > MAX_SIZE || height < MIN_SIZE || height > MAX_SIZE)
+        usage_error("--size: %s is not in %dx%d..%dx%d", text, MIN_SIZE, MIN_SIZE, MAX_SIZE,
+                    MAX_SIZE);
     request->width = (unsigned)width;
     request->height = (unsigned)height;
 }
 
-static void parse_option(int code, struct command_line *line)
+static void parse_title(const struct option_row *row, const char *text, void *target)
 {
-    struct plot_request *request = &line->request;
-    switch (code) {
-    case 'o':
-        line->output = strcmp(optarg, "-") ? optarg : NULL;
-        break;
-    case 'f':
-        line->format = (int)option_word("--format", optarg, formats);
-        break;
-    case 'd':
-        request->directory = optarg;
-        line->given |= TAKES_DIRECTORY;
-        break;
-    case OPT_TITLE:
-        free(line->title);
-        line->title = text_clean(optarg);
-        request->title = line->title;
-        break;
-    case OPT_SIZE:
-        parse_size(optarg, request);
-        break;
-    case OPT_COLUMNS:
-        request->columns = (unsigned)option_unsigned("--columns", optarg, 1, 1000);
-        line->given |= TAKES_COLUMNS;
-        break;
-    case OPT_LIMIT:
-        request->limit = (size_t)option_unsigned("--limit", optarg, 1, 10000);
-        line->given |= TAKES_LIMIT;
-        break;
-    case OPT_ONLY:
-        request->only = optarg;
-        line->given |= TAKES_ONLY;
-        break;
-    case OPT_SUFFIX:
-        request->suffix = option_suffix("--suffix", optarg);
-        line->given |= TAKES_SUFFIX;
-        break;
-    case OPT_CLASSES:
-        request->classes = optarg;
-        line->given |= TAKES_CLASSES;
-        break;
-    case OPT_BINS:
-        request->bins = (size_t)option_unsigned("--bins", optarg, 1, FMNN_CALIBRATION_MAX_BINS);
-        line->given |= TAKES_BINS;
-        break;
-    case OPT_SCRIPT:
-        line->script = true;
-        break;
-    default:
-        abort(); /* no test: the table has no other option */
-    }
+    char **title = target;
+    (void)row;
+    free(*title);
+    *title = text_clean(text);
 }
 
-static const struct plot_kind *find_kind(int argc, char **argv)
+#define TARGET(member) OPTION_TARGET(struct settings, member)
+
+static const struct option_row rows[] = {
+    {'o', "output", "FILE", "write to FILE (.png, .svg, .pdf or .txt)", OPTION_FILE,
+     TARGET(output)},
+    {'f', "format", "FORMAT", "output format", OPTION_WORD, TARGET(format), .words = formats,
+     .by_default = "png; txt on a terminal"},
+    {0, "title", "TEXT", "title of the plot", OPTION_TEXT, TARGET(title), .parse = parse_title},
+    {0, "size", "WxH", "size in pixels (png), points (svg, pdf) or characters (txt)", OPTION_TEXT,
+     TARGET(request), .parse = parse_size},
+    {0, "script", NULL, "print the gnuplot program instead of running it", OPTION_FLAG,
+     TARGET(script)},
+    {.help = "Images and filters"},
+    {0, "columns", "N", "number of columns", OPTION_COUNT, TARGET(request.columns), .min = 1,
+     .max = 1000, .by_default = "nearly square"},
+    {0, "limit", "N", "draw only the first N", OPTION_COUNT, TARGET(request.limit), .min = 1,
+     .max = 10000, .initial = "100"},
+    {.help = "Tables of images and predictions"},
+    {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS,
+     TARGET(request.only)},
+    {0, "suffix", "WORD", "read columns predicted_WORD, confidence_WORD", OPTION_SUFFIX,
+     TARGET(request.suffix)},
+    {0, "classes", "FILE|WEIGHTS|none", "where to find the class names", OPTION_FILE,
+     TARGET(request.classes)},
+    {0, "bins", "N", "number of confidence bins", OPTION_COUNT, TARGET(request.bins), .min = 1,
+     .max = FMNN_CALIBRATION_MAX_BINS, .initial = "10"},
+    {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
+     TARGET(request.directory)},
+    {0},
+};
+
+static const struct program program = {
+    .name = "fm-plot",
+    .synopsis = "[OPTION]... KIND [FILE]...",
+    .purpose = "Draw a plot of KIND: history, confusion, reliability, images or filters.",
+    .options = rows,
+};
+
+/* Options that only some kinds accept. */
+static const struct {
+    unsigned bit;
+    const char *name;
+} limited[] = {{TAKES_ONLY, "only"},      {TAKES_SUFFIX, "suffix"},   {TAKES_CLASSES, "classes"},
+               {TAKES_DIRECTORY, "data"}, {TAKES_COLUMNS, "columns"}, {TAKES_LIMIT, "limit"},
+               {TAKES_BINS, "bins"}};
+
+static const struct plot_kind *find_kind(const char *word)
 {
     const char *words[KINDS];
     for (size_t i = 0; i < KINDS; i++)
         words[i] = kinds[i] ? kinds[i]->name : NULL;
-    if (optind == argc)
+    if (!word)
         usage_error("name the kind of plot: history, confusion, reliability, images or filters");
-    const char *word = argv[optind];
     for (size_t i = 0; kinds[i]; i++)
         if (!strcmp(word, words[i]))
             return kinds[i];
@@ -170,16 +123,17 @@ static int format_of(const char *path)
     const char *nearest = dot ? fmnn_suggest(dot + 1, formats) : NULL;
     if (nearest)
         usage_error("-o %s: unknown suffix; did you mean '.%s'?", path, nearest);
-    usage_error("-o %s: unknown suffix (known: .png .svg .pdf .txt): rename the file or add -f", path);
+    usage_error("-o %s: unknown suffix (known: .png .svg .pdf .txt): rename the file or add -f",
+                path);
 }
 
-static enum plot_format choose_format(const struct command_line *line)
+static enum plot_format choose_format(const struct settings *settings)
 {
-    if (line->format >= 0)
-        return (enum plot_format)line->format;
-    if (line->output)
-        return (enum plot_format)format_of(line->output);
-    return !line->script && isatty(STDOUT_FILENO) ? PLOT_TXT : PLOT_PNG;
+    if (option_given("format"))
+        return settings->format;
+    if (settings->output)
+        return (enum plot_format)format_of(settings->output);
+    return !settings->script && isatty(STDOUT_FILENO) ? PLOT_TXT : PLOT_PNG;
 }
 
 static bool has_utf8(void)
@@ -194,37 +148,38 @@ static bool has_utf8(void)
 }
 
 /* In a file or pipe, text is plain ASCII, so that it does not depend on the environment. */
-static void inspect_terminal(struct command_line *line)
+static void inspect_terminal(struct settings *settings)
 {
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
-    if (line->output || !isatty(STDOUT_FILENO))
+    if (settings->output || !isatty(STDOUT_FILENO))
         return;
-    line->request.terminal = true;
-    line->request.utf8 = has_utf8();
-    line->request.color = line->request.utf8 && term && *term && strcmp(term, "dumb") != 0 &&
-                          !(no_color && *no_color);
+    settings->request.terminal = true;
+    settings->request.utf8 = has_utf8();
+    settings->request.color = settings->request.utf8 && term && *term &&
+                              strcmp(term, "dumb") != 0 && !(no_color && *no_color);
 }
 
-static void check(const struct command_line *line)
+static void check(const struct settings *settings)
 {
-    const struct plot_kind *kind = line->kind;
+    const struct plot_kind *kind = settings->kind;
     for (size_t i = 0; i < sizeof limited / sizeof *limited; i++)
-        if ((line->given & limited[i].bit) && !(kind->takes & limited[i].bit))
-            usage_error("%s does not apply to %s", limited[i].name, kind->name);
-    if (line->request.file_count > kind->max_files)
+        if (option_given(limited[i].name) && !(kind->takes & limited[i].bit))
+            usage_error("--%s does not apply to %s", limited[i].name, kind->name);
+    if (settings->request.file_count > kind->max_files)
         usage_error("%s draws one file; unexpected operand '%s'", kind->name,
-                    line->request.files[kind->max_files]);
-    if (line->script && line->request.format == PLOT_TXT)
+                    settings->request.files[kind->max_files]);
+    if (settings->script && settings->request.format == PLOT_TXT)
         usage_error("--script: text is drawn without gnuplot: choose png, svg or pdf");
-    if (line->script && line->output) {
-        char *clean = text_clean(line->output);
-        if (strcmp(clean, line->output) != 0)
+    if (settings->script && settings->output) {
+        char *clean = text_clean(settings->output);
+        if (strcmp(clean, settings->output) != 0)
             usage_error("--script: a gnuplot program cannot name the file '%s'", clean);
         free(clean);
     }
-    if (line->output && !line->script)
-        output_check(line->output);
-    else if (!line->script && line->request.format != PLOT_TXT && line->request.format != PLOT_SVG)
+    if (settings->output && !settings->script)
+        output_check(settings->output);
+    else if (!settings->script && settings->request.format != PLOT_TXT &&
+             settings->request.format != PLOT_SVG)
         output_abandon(output_open("-", true)); /* refuses a terminal before any work */
 }
 
@@ -239,51 +194,61 @@ static void copy(FILE *from, FILE *to, const char *name)
 }
 
 /* The program goes to a temporary file first, so that gnuplot starts with a complete program. */
-static FILE *draw(const struct command_line *line, const void *plot)
+static FILE *draw(const struct settings *settings, const void *plot)
 {
     FILE *script = tmpfile();
     if (!script)
         die_errno("temporary file");
-    line->kind->gnuplot(plot, &line->request, NULL, script);
-    FILE *image = gnuplot_run(script, line->request.format);
+    settings->kind->gnuplot(plot, &settings->request, NULL, script);
+    FILE *image = gnuplot_run(script, settings->request.format);
     fclose(script);
     return image;
 }
 
-static void write_plot(const struct command_line *line, const void *plot)
+static void write_plot(const struct settings *settings, const void *plot)
 {
-    bool text = line->request.format == PLOT_TXT;
-    FILE *image = text ? NULL : draw(line, plot);
-    struct output *output =
-        output_open(line->output ? line->output : "-", !text && line->request.format != PLOT_SVG);
+    bool text = settings->request.format == PLOT_TXT;
+    FILE *image = text ? NULL : draw(settings, plot);
+    struct output *output = output_open(settings->output ? settings->output : "-",
+                                        !text && settings->request.format != PLOT_SVG);
     if (text)
-        line->kind->text(plot, &line->request, output_stream(output));
+        settings->kind->text(plot, &settings->request, output_stream(output));
     else
-        copy(image, output_stream(output), line->output ? line->output : "standard output");
+        copy(image, output_stream(output), settings->output ? settings->output : "standard output");
     output_commit(output);
     if (image)
         fclose(image);
 }
 
+static struct settings read_options(int argc, char **argv)
+{
+    struct settings settings = {0};
+    struct plot_request *request = &settings.request;
+    char **operands = parse_options(argc, argv, &settings);
+    settings.kind = find_kind(operands[0]);
+    request->files = operands + 1;
+    while (request->files[request->file_count])
+        request->file_count++;
+    if (settings.output && !strcmp(settings.output, "-"))
+        settings.output = NULL;
+    request->title = settings.title;
+    request->format = choose_format(&settings);
+    inspect_terminal(&settings);
+    check(&settings);
+    return settings;
+}
+
 int main(int argc, char **argv)
 {
-    struct command_line line = {.request = {.limit = 100}, .format = -1};
-    int code;
     program_start(&program);
-    while ((code = next_option(argc, argv)) != -1)
-        parse_option(code, &line);
-    line.kind = find_kind(argc, argv);
-    line.request.files = argv + optind + 1;
-    line.request.file_count = (size_t)(argc - optind - 1);
-    line.request.format = choose_format(&line);
-    inspect_terminal(&line);
-    check(&line);
-    void *plot = line.kind->read(&line.request);
-    if (line.script)
-        line.kind->gnuplot(plot, &line.request, line.output, stdout);
+    struct settings settings = read_options(argc, argv);
+    const struct plot_kind *kind = settings.kind;
+    void *plot = kind->read(&settings.request);
+    if (settings.script)
+        kind->gnuplot(plot, &settings.request, settings.output, stdout);
     else
-        write_plot(&line, plot);
-    line.kind->free(plot);
-    free(line.title);
+        write_plot(&settings, plot);
+    kind->free(plot);
+    free(settings.title);
     return 0;
 }

@@ -60,7 +60,7 @@ static void read_entries(struct comparison *c)
                               .label = label < 0 ? -1 : row_label(table, (size_t)label, 0),
                               .predicted = row_label(table, predicted, 0),
                               .line = fmnn_table_line(table)};
-        grow((void **)&c->entries, &c->capacity, c->count + 1, sizeof *c->entries);
+        xgrow((void **)&c->entries, &c->capacity, c->count + 1, sizeof *c->entries);
         c->entries[c->count++] = entry;
     }
     fmnn_table_close(table);
@@ -69,7 +69,7 @@ static void read_entries(struct comparison *c)
 
 struct comparison *comparison_open(const struct comparison_request *request)
 {
-    struct comparison *c = allocate(1, sizeof *c);
+    struct comparison *c = xcalloc(1, sizeof *c);
     c->request = request;
     c->predicted = suffixed("predicted", request->suffix);
     if (request->file)

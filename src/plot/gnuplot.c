@@ -186,7 +186,7 @@ static char **plain_environment(void)
     size_t count = 0, kept = 0;
     while (environ[count])
         count++;
-    char **copy = allocate(count + 2, sizeof *copy);
+    char **copy = xcalloc(count + 2, sizeof *copy);
     for (size_t i = 0; i < count; i++)
         if (strncmp(environ[i], "LC_ALL=", 7) != 0 && strncmp(environ[i], "GNUTERM=", 8) != 0)
             copy[kept++] = environ[i];

@@ -14,7 +14,7 @@ static const char error_ink[] = "#b5430a"; /* the colour-blind can tell it from 
 
 void grid_add(struct grid *grid, const struct tile *tile)
 {
-    grow((void **)&grid->tiles, &grid->capacity, grid->count + 1, sizeof *grid->tiles);
+    xgrow((void **)&grid->tiles, &grid->capacity, grid->count + 1, sizeof *grid->tiles);
     grid->tiles[grid->count++] = *tile;
 }
 
@@ -36,7 +36,7 @@ float *grid_reduce(const uint8_t *pixels, size_t max, size_t *height, size_t *wi
     size_t larger = *height > *width ? *height : *width;
     size_t block = (larger + max - 1) / max;
     size_t h = (*height + block - 1) / block, w = (*width + block - 1) / block;
-    float *values = allocate(h * w, sizeof *values);
+    float *values = xcalloc(h * w, sizeof *values);
     for (size_t y = 0; y < h; y++)
         for (size_t x = 0; x < w; x++) {
             size_t sum = 0, count = 0;

@@ -54,7 +54,7 @@ static void *read_confusion(const struct plot_request *request)
                                          .classes = request->classes,
                                          .data = request->directory,
                                          .purpose = "draw"};
-    struct confusion *confusion = allocate(1, sizeof *confusion);
+    struct confusion *confusion = xcalloc(1, sizeof *confusion);
     confusion->matrix = matrix_read(&input);
     size_t n = confusion->classes = fmnn_confusion_classes(confusion->matrix.counts);
     if (n > MAX_CLASSES)
@@ -63,7 +63,7 @@ static void *read_confusion(const struct plot_request *request)
         fmnn_confusion_fractions(confusion->matrix.counts, FMNN_NORMALIZE_TRUE, &error);
     if (!confusion->fraction)
         die_error(&error);
-    confusion->name = allocate(n, sizeof *confusion->name);
+    confusion->name = xcalloc(n, sizeof *confusion->name);
     for (size_t i = 0; i < n; i++) {
         char *name = matrix_class(&confusion->matrix, i);
         confusion->name[i] = text_clean(name);

@@ -43,7 +43,7 @@ static void add_filter(struct grid *grid, const struct filters *filters, const f
     size_t size = filters->height * filters->width;
     struct tile tile = {.height = filters->height, .width = filters->width};
     float largest = 0;
-    tile.values = allocate(size, sizeof *tile.values);
+    tile.values = xcalloc(size, sizeof *tile.values);
     for (size_t k = 0; k < size; k++)
         largest = fabsf(weights[k]) > largest ? fabsf(weights[k]) : largest;
     for (size_t k = 0; k < size && largest > 0; k++)
@@ -76,9 +76,9 @@ static void *read_filters(const struct plot_request *request)
     struct filters filters = {.net = net};
     find_filters(path, &filters);
     size_t size = filters.height * filters.width;
-    float *weights = allocate(filters.count * size, sizeof *weights);
+    float *weights = xcalloc(filters.count * size, sizeof *weights);
     fmnn_net_get(net, filters.index, weights);
-    struct grid *grid = allocate(1, sizeof *grid);
+    struct grid *grid = xcalloc(1, sizeof *grid);
     grid->diverging = true;
     grid->heading = heading_of(net);
     grid->legend[0] = "−max";

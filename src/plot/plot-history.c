@@ -69,7 +69,7 @@ static void read_rows(struct fmnn_table *table, struct run *run)
             die_error(&error);
         for (int i = 0; i < METRICS; i++)
             row.metric[i] = read_metric(table, column[i]);
-        grow((void **)&run->epochs, &run->capacity, run->count + 1, sizeof *run->epochs);
+        xgrow((void **)&run->epochs, &run->capacity, run->count + 1, sizeof *run->epochs);
         run->epochs[run->count++] = row;
     }
     if (run->count == 0)
@@ -96,8 +96,8 @@ static void order_epochs(struct run *run, const char *name)
 
 static void find_course(struct run *run)
 {
-    double *training = allocate(run->count, sizeof *training);
-    double *validation = allocate(run->count, sizeof *validation);
+    double *training = xcalloc(run->count, sizeof *training);
+    double *validation = xcalloc(run->count, sizeof *validation);
     for (size_t i = 0; i < run->count; i++) {
         training[i] = run->epochs[i].metric[ACCURACY];
         validation[i] = run->epochs[i].metric[VAL_ACCURACY];
@@ -132,13 +132,13 @@ static bool has_loss(const struct history *history)
 
 static void *read_history(const struct plot_request *request)
 {
-    struct history *history = allocate(1, sizeof *history);
+    struct history *history = xcalloc(1, sizeof *history);
     *history = (struct history){.count = request->file_count ? request->file_count : 1,
                                 .first = (double)INFINITY,
                                 .last = (double)-INFINITY,
                                 .min_loss = (double)INFINITY,
                                 .max_loss = (double)-INFINITY};
-    history->runs = allocate(history->count, sizeof *history->runs);
+    history->runs = xcalloc(history->count, sizeof *history->runs);
     for (size_t i = 0; i < history->count; i++) {
         struct run *run = &history->runs[i];
         struct fmnn_table *table =
@@ -594,7 +594,7 @@ static void text_chart(const struct history *history, const char *name, enum met
                        enum metric validation, struct chart *chart, FILE *out)
 {
     enum { AXIS = 8 };
-    chart->cells = allocate(chart->rows * chart->columns, 1);
+    chart->cells = xcalloc(chart->rows * chart->columns, 1);
     memset(chart->cells, ' ', chart->rows * chart->columns);
     chart_runs(chart, history, training, validation);
     fprintf(out, "%s\n", name);

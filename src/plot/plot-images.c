@@ -64,7 +64,7 @@ static void add_image(const struct reader *reader, struct grid *grid)
     struct fmnn_shape shape;
     if (fmnn_images_shape(reader->images, image, &shape, &error) != 0)
         die_at_row(reader->table, "%s", error.message);
-    uint8_t *pixels = allocate(shape.channels * shape.height * shape.width, 1);
+    uint8_t *pixels = xcalloc(shape.channels * shape.height * shape.width, 1);
     if (fmnn_images_read(reader->images, image, shape, pixels, &error) != 0)
         die_at_row(reader->table, "%s", error.message);
     size_t height = shape.height, width = shape.width;
@@ -109,7 +109,7 @@ static void learn_names(struct reader *reader)
 static void *read_images(const struct plot_request *request)
 {
     struct reader reader = {.request = request, .max = largest_side(request->limit)};
-    struct grid *grid = allocate(1, sizeof *grid);
+    struct grid *grid = xcalloc(1, sizeof *grid);
     size_t rows = 0;
     open_reader(&reader);
     while (next_row(reader.table)) {

@@ -48,10 +48,10 @@ static void read_file(struct reliability *plot, struct run *run, const char *pat
 
 static void *read_reliability(const struct plot_request *request)
 {
-    struct reliability *plot = allocate(1, sizeof *plot);
+    struct reliability *plot = xcalloc(1, sizeof *plot);
     plot->count = request->file_count ? request->file_count : 1;
     plot->bins = request->bins ? request->bins : DEFAULT_BINS;
-    plot->runs = allocate(plot->count, sizeof *plot->runs);
+    plot->runs = xcalloc(plot->count, sizeof *plot->runs);
     for (size_t i = 0; i < plot->count; i++) {
         read_file(plot, &plot->runs[i], request->file_count ? request->files[i] : NULL, request);
         plot->runs[i].name = text_file_name(request, i);

@@ -119,7 +119,7 @@ static int compare_cuts(const void *a, const void *b)
 /* Sorted, because there may be many names: equal ones become neighbours. */
 bool text_alike(char *const *names, size_t count, size_t cells)
 {
-    struct cut *cut = allocate(count, sizeof *cut);
+    struct cut *cut = xcalloc(count, sizeof *cut);
     bool alike = false;
     for (size_t i = 0; i < count; i++)
         cut[i] = (struct cut){text_fit_cells(names[i], cells), names[i]};
