@@ -1,0 +1,351 @@
+/* check_graph.c -- what a net as a graph promises: parameters that layers declare, where gradients
+   go, what a run carries, and memory that is shared.
+
+   The gradients of graphs themselves are checked by check_engine.c, with all other nets. */
+#include "engine.h"
+
+#include "data/samples.h"
+#include "engine/train.h"
+#include "runner.h"
+
+/* ---- 1. Parameters ---- */
+
+/* A convolution with running statistics: two parameters more, which are not trained. */
+static size_t declare_four(const struct fm_layer *layer, struct fm_shape in,
+                           struct fm_parameter_spec spec[FM_MAX_PARAMETERS])
+{
+    fm_conv.parameters(layer, in, spec);
+    spec[2] = spec[3] = spec[1];
+    spec[2].name = "running_mean";
+    spec[3].name = "running_var";
+    spec[3].init = FM_INIT_ONE;
+    spec[2].trained = spec[3].trained = false;
+    return 4;
+}
+
+static struct fmnn_net *make_net_with_statistics(void)
+{
+    struct fm_layer_type type = fm_conv;
+    struct fm_layer conv = layer_of("conv 35 3x3 relu"), dense = layer_of("dense 3");
+    struct fmnn_net *net = fm_net_begin((struct fmnn_shape){1, 5, 7}, 3, 2, NULL);
+    type.parameters = declare_four;
+    conv.type = &type; /* is asked for its parameters here */
+    ck_assert_int_eq(fm_net_add(net, &conv, (size_t[]){FM_IMAGE}, 0, NULL), 0);
+    net->node[0].layer.type = &fm_conv; /* the rest is a convolution's */
+    ck_assert_int_eq(fm_net_add(net, &dense, (size_t[]){1}, 3, NULL), 0);
+    ck_assert_int_eq(fm_net_end(net, NULL), 0);
+    ck_assert_int_eq(fm_net_allocate(net, true, NULL), 0);
+    fmnn_net_initialise(net, 5, 2);
+    return net;
+}
+
+START_TEST(untrained_parameters_lie_behind_the_trained)
+{
+    static const char *const names[] = {"0.weight",      "0.bias",   "0.running_mean",
+                                        "0.running_var", "3.weight", "3.bias"};
+    struct fmnn_net *net = make_net_with_statistics();
+    ck_assert_uint_eq(net->parameter_count, FM_COUNT(names));
+    size_t trained = 0, stored = 0;
+    for (size_t i = 0; i < net->parameter_count; i++) {
+        const struct fm_parameter *p = &net->parameter[i];
+        ck_assert_str_eq(p->name, names[i]);
+        ck_assert_int_eq(p->trained, i != 2 && i != 3);
+        ck_assert(p->trained ? p->offset + p->stored <= net->trained : p->offset >= net->trained);
+        trained += p->trained ? p->stored : 0;
+        stored += p->stored;
+    }
+    ck_assert_uint_eq(net->trained, trained);
+    ck_assert_uint_eq(net->stored, stored);
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(parameters_start_as_declared)
+{
+    struct fmnn_net *net = make_net_with_statistics();
+    const struct fm_parameter *mean = &net->parameter[2], *variance = &net->parameter[3];
+    for (size_t i = 0; i < mean->stored; i++)
+        ck_assert(net->weights[mean->offset + i] == 0);
+    for (size_t i = 0; i < variance->stored; i++) /* spare lanes stay zero */
+        ck_assert(net->weights[variance->offset + i] == (i < 35 ? 1 : 0));
+    fmnn_net_free(net);
+}
+END_TEST
+
+static struct fmnn_training training_of(const char *optimizer)
+{
+    struct fmnn_training training = {.recipe = {.lr = 0.01, .batch = 8, .epochs = 2}, .threads = 2};
+    strcpy(training.recipe.optimizer, optimizer);
+    return training;
+}
+
+static void train(struct fmnn_trainer *trainer)
+{
+    struct fmnn_error err = {0};
+    int status;
+    while ((status = fmnn_trainer_advance(trainer, &err)) != FMNN_DONE)
+        ck_assert_msg(status >= 0, "%s", err.message);
+}
+
+START_TEST(untrained_parameters_are_left_alone)
+{
+    struct fmnn_net *net = make_net_with_statistics();
+    struct fmnn_data *data = make_data(net, 20, 6);
+    struct fmnn_training training = training_of("adam");
+    struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, NULL);
+    size_t rest = net->stored - net->trained;
+    float *before = calloc(rest, sizeof *before), weight = net->weights[0];
+    memcpy(before, net->weights + net->trained, rest * sizeof *before);
+    train(trainer);
+    ck_assert_int_eq(memcmp(before, net->weights + net->trained, rest * sizeof *before), 0);
+    ck_assert(net->weights[0] != weight);
+    free(before);
+    fmnn_trainer_free(trainer);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+}
+END_TEST
+
+/* ---- 2. Sinks ---- */
+
+static struct fmnn_net *train_by(size_t model, enum fm_sink sink, const char *kernels,
+                                 unsigned threads, const char *optimizer)
+{
+    struct fmnn_net *net = make_net(model, 7);
+    struct fmnn_data *data = make_data(net, 35, 8);
+    struct fmnn_training training = training_of(optimizer);
+    training.kernels = kernels;
+    training.threads = threads;
+    struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, NULL);
+    float *gradients = fm_alloc_aligned(net->trained, sizeof *gradients, NULL);
+    trainer->sink = sink;
+    trainer->gradients = gradients;
+    train(trainer);
+    fmnn_trainer_free(trainer);
+    free(gradients);
+    fmnn_data_free(data);
+    return net;
+}
+
+/* A gradient that is stored, and applied by an op of its own, gives the bits of one that goes
+   straight into the optimizer. */
+START_TEST(stored_gradients_update_alike)
+{
+    const char *kernels;
+    for (size_t k = 0; (kernels = fmnn_kernels_at(k)) != NULL; k++)
+        for (unsigned threads = 1; threads <= 3; threads += 2) {
+            const char *optimizer = threads == 1 ? "adam" : "sgd";
+            struct fmnn_net *at_once = train_by((size_t)_i, FM_SINK_UPDATE, kernels, 1, optimizer);
+            struct fmnn_net *later =
+                train_by((size_t)_i, FM_SINK_STORE, kernels, threads, optimizer);
+            ck_assert_msg(!memcmp(at_once->weights, later->weights, later->stored * sizeof(float)),
+                          "%s, %s, %u threads", net_text((size_t)_i), kernels, threads);
+            fmnn_net_free(at_once);
+            fmnn_net_free(later);
+        }
+}
+END_TEST
+
+struct part {
+    const struct fmnn_data *data;
+    size_t first, count;
+    const uint8_t *pixels[64];
+    uint16_t labels[64];
+    double loss[64];
+    uint8_t correct[64];
+    bool done;
+};
+
+static bool feed_part(void *state, struct fm_run *run)
+{
+    struct part *part = state;
+    bool more = !part->done;
+    fm_data_batch(part->data, NULL, part->first, part->count, part->pixels, part->labels);
+    run->images = part->count;
+    part->done = true;
+    return more;
+}
+
+/* The gradients of images first .. first + count - 1, to the sink. */
+static void gradients_of(const struct fmnn_net *net, const struct fm_plan *plan,
+                         const struct fmnn_data *data, size_t first, size_t count,
+                         enum fm_sink sink, float *gradients)
+{
+    struct part part = {.data = data, .first = first, .count = count};
+    struct fm_run run = {.mode = FM_TRAIN,
+                         .pixels = part.pixels,
+                         .labels = part.labels,
+                         .weights = net->weights,
+                         .sink = sink,
+                         .gradients = gradients,
+                         .loss = part.loss,
+                         .correct = part.correct,
+                         .backward = true};
+    fm_plan_loop(plan, fm_kernels_find(NULL, NULL), 1, &run, feed_part, &part);
+}
+
+START_TEST(added_gradients_are_sums)
+{
+    struct fmnn_net *net = make_net((size_t)_i, 9);
+    struct fmnn_data *data = make_data(net, 11, 10);
+    struct fm_plan *plan = fm_plan_new(net, 8, 1, true, FM_OPTIMIZER_adam, NULL);
+    float *first = fm_alloc_aligned(net->trained, sizeof *first, NULL);
+    float *second = fm_alloc_aligned(net->trained, sizeof *second, NULL);
+    float *sum = fm_alloc_aligned(net->trained, sizeof *sum, NULL);
+    gradients_of(net, plan, data, 0, 7, FM_SINK_STORE, first);
+    gradients_of(net, plan, data, 7, 4, FM_SINK_STORE, second);
+    gradients_of(net, plan, data, 0, 7, FM_SINK_STORE, sum);
+    gradients_of(net, plan, data, 7, 4, FM_SINK_ADD, sum);
+    for (size_t i = 0; i < net->trained; i++) {
+        float wanted = first[i] + second[i];
+        ck_assert_msg(memcmp(&wanted, &sum[i], sizeof wanted) == 0, "%s: %g, wanted %g",
+                      net_text((size_t)_i), (double)sum[i], (double)wanted);
+    }
+    free(first);
+    free(second);
+    free(sum);
+    fm_plan_free(plan);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+}
+END_TEST
+
+/* ---- 3. What a run carries ---- */
+
+static struct {
+    size_t batches[2]; /* by mode */
+    uint32_t seen[2];  /* epochs, by the number of their trainings */
+    unsigned times[32];
+    bool bad;
+} seen;
+
+static const struct fm_kernels *real_kernels;
+
+/* Stands in for gather, which is the first op of every run. */
+static void look_at_run(const struct fm_plan *plan, const struct fm_op *op,
+                        const struct fm_run *run, size_t first, size_t count)
+{
+    if (first == 0)
+        seen.batches[run->mode]++;
+    seen.bad |= run->mode == FM_PREDICT ? run->index || run->epoch : !run->index;
+    for (size_t n = first; n < first + count && run->index; n++) {
+        seen.times[run->index[n]]++;
+        seen.seen[run->epoch - 1]++;
+    }
+    real_kernels->block[FM_OP_gather](plan, op, run, first, count);
+}
+
+/* In training a run knows its epoch and the rows of its images; in validation it has neither. */
+START_TEST(runs_carry_mode_epoch_and_images)
+{
+    struct fmnn_net *net = make_net(1, 11);
+    struct fmnn_data *data = make_data(net, 20, 12), *valid = make_data(net, 9, 13);
+    struct fmnn_training training = training_of("adam");
+    training.threads = 1;
+    struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, valid, &training, NULL);
+    struct fm_kernels watched = *(real_kernels = trainer->kernels);
+    watched.block[FM_OP_gather] = look_at_run;
+    trainer->kernels = &watched;
+    memset(&seen, 0, sizeof seen);
+    train(trainer);
+    ck_assert(!seen.bad);
+    ck_assert_uint_eq(seen.batches[FM_TRAIN], 2 * 3); /* of 8, 8 and 4 images */
+    ck_assert_uint_eq(seen.batches[FM_PREDICT], 2 * 2);
+    ck_assert_uint_eq(seen.seen[0], 20);
+    ck_assert_uint_eq(seen.seen[1], 20);
+    for (size_t i = 0; i < 20; i++)
+        ck_assert_uint_eq(seen.times[i], 2);
+    fmnn_trainer_free(trainer);
+    fmnn_data_free(data);
+    fmnn_data_free(valid);
+    fmnn_net_free(net);
+}
+END_TEST
+
+/* ---- 4. Memory ---- */
+
+static size_t floats_of(const char *layer, unsigned times, bool training)
+{
+    char text[1024] = "";
+    for (unsigned i = 0; i < times; i++)
+        strcat(strcat(text, layer), " | ");
+    strcat(text, "dense classes");
+    struct fmnn_net *net = make_net_of(text, 16, 16, 3, 14);
+    struct fm_plan *plan = fm_plan_new(net, 8, 1, training, FM_OPTIMIZER_adam, NULL);
+    size_t floats = plan->floats;
+    fm_plan_free(plan);
+    fmnn_net_free(net);
+    return floats;
+}
+
+/* A value that nothing reads any more gives its memory to others: in prediction a net of many
+   layers needs as much as one of two. In training gradients do the same. */
+START_TEST(buffers_share_memory)
+{
+    ck_assert_uint_eq(floats_of("conv 16 1x1 relu", 20, false),
+                      floats_of("conv 16 1x1 relu", 2, false));
+    size_t few = floats_of("conv 16 1x1 tanh", 10, true);
+    size_t many = floats_of("conv 16 1x1 tanh", 11, true);
+    size_t value = 8 * (16 * 16 * 16 + 16);      /* floats of a layer's output */
+    ck_assert_uint_le(many - few, value + 2048); /* no room for a gradient of its own */
+}
+END_TEST
+
+/* Without training in front of it, a value needs no gradient. */
+START_TEST(no_gradient_for_what_is_not_trained)
+{
+    struct fmnn_net *net = make_net_of("maxpool 2 | avgpool 2 | dense classes", 8, 8, 2, 15);
+    struct fm_plan *plan = fm_plan_new(net, 4, 1, true, FM_OPTIMIZER_adam, NULL);
+    ck_assert(!net->value[1].differentiable && !net->value[2].differentiable);
+    ck_assert(net->value[3].differentiable);
+    for (size_t i = plan->forward_ops; i < plan->op_count; i++)
+        ck_assert(!(plan->op[i].writes & FM_GRAD_IN));
+    fm_plan_free(plan);
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(readers_are_listed_in_order)
+{
+    struct fmnn_net *net = make_graph(1, 16);
+    const struct fm_value *value = &net->value[1];
+    ck_assert_uint_eq(value->producer, 0);
+    ck_assert_uint_eq(value->readers, 3);
+    static const struct fm_reader wanted[] = {{1, 0}, {2, 0}, {4, 1}};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(net->reader[value->reader + i].node, wanted[i].node);
+        ck_assert_uint_eq(net->reader[value->reader + i].input, wanted[i].input);
+    }
+    ck_assert_uint_eq(net->value[net->output].readers, 0);
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(shapes_that_differ_cannot_be_added)
+{
+    struct fmnn_net *net = fm_net_begin((struct fmnn_shape){1, 5, 5}, 2, 2, NULL);
+    struct fm_layer conv = layer_of("conv 3 3x3 stride 2"), add = layer_of("add");
+    struct fmnn_error err = {0};
+    ck_assert_int_eq(fm_net_add(net, &conv, (size_t[]){FM_IMAGE}, 0, NULL), 0);
+    ck_assert_int_eq(fm_net_add(net, &add, (size_t[]){1, FM_IMAGE}, 1, &err), -1);
+    ck_assert_str_eq(err.message,
+                     "add: the shapes differ: 3 channels of 3x3 and 1 channels of 5x5");
+    fmnn_net_free(net);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("graph");
+    tcase_add_test(tcase, untrained_parameters_lie_behind_the_trained);
+    tcase_add_test(tcase, parameters_start_as_declared);
+    tcase_add_test(tcase, untrained_parameters_are_left_alone);
+    tcase_add_loop_test(tcase, stored_gradients_update_alike, 0, NETS);
+    tcase_add_loop_test(tcase, added_gradients_are_sums, 0, NETS);
+    tcase_add_test(tcase, runs_carry_mode_epoch_and_images);
+    tcase_add_test(tcase, buffers_share_memory);
+    tcase_add_test(tcase, no_gradient_for_what_is_not_trained);
+    tcase_add_test(tcase, readers_are_listed_in_order);
+    tcase_add_test(tcase, shapes_that_differ_cannot_be_added);
+    return run_tests("graph", tcase);
+}
