@@ -1,12 +1,12 @@
 # shellcheck shell=sh
-# faults.sh -- what the scripts share that harm programs by tests/faults; after lib.sh.
-# FMNN_ALL_POINTS=yes harms them at all points, and not only at some of them.
+# faults.sh -- shared by the scripts that run programs with faults (tests/faults); after lib.sh.
+# A point is a place where a fault can be injected. With FMNN_ALL_POINTS=yes all points are tried, not only some.
 
 faults=$builddir/tests/faults
 library=$builddir/tests/.libs/faultlib.so
 points=0
 
-# Libtool's scripts would start shells that are not meant: the programs themselves.
+# Without libtool's wrapper scripts: a fault must not hit their shells.
 real=$PATH
 for directory in src tests; do
     [ -d "$builddir/$directory/.libs" ] && real=$builddir/$directory/.libs:$real
@@ -16,19 +16,19 @@ HOME=$TMP/nobody
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 export LD_LIBRARY_PATH HOME
 
-without() { # WHY: nothing can be done here
-    skip "programs in trouble" "$1"
+without() { # WHY: skips everything
+    skip "programs with faults" "$1"
     finish
 }
-case ${FM_CFLAGS-} in *-fsanitize*) without "sanitizers have an allocator of their own" ;; esac
+case ${FM_CFLAGS-} in *-fsanitize*) without "sanitizers replace the allocator" ;; esac
 [ -f "$library" ] || without "faultlib needs shared libraries"
 "$faults" 2>/dev/null </dev/null
-[ $? -eq 77 ] && without "faults knows the system calls of Linux on x86-64 only"
+[ $? -eq 77 ] && without "faults supports only Linux on x86-64"
 "$faults" eio -l "$library" -- cat /dev/null >said 2>&1
-[ $? -eq 77 ] && without "no program can be traced here"
+[ $? -eq 77 ] && without "ptrace is not permitted here"
 rm -rf box counts stdout stderr
 
-# The library at every allocation of its own: what fails says so, and frees what it had.
+# The library alone, with a failure at each of its allocations: it returns an error and frees its memory.
 leaks() {
     cp w data/weights && cp a.png data/image.png && cp table data/table || exit 99
     (
@@ -38,16 +38,16 @@ leaks() {
     ) >said 2>&1
     status=$?
     cat said
-    ok "$status" "the library frees what it has where memory runs out"
+    ok "$status" "the library frees its memory when an allocation fails"
 }
 
-# try MOST NAME [OPTION]... -- COMMAND...: one TAP line for each of $kinds; at most MOST points
+# try MAXIMUM NAME [OPTION]... -- COMMAND...: one TAP line for each of $kinds; at most MAXIMUM points
 try() {
-    most=$1 name=$2
+    max=$1 name=$2
     shift 2
-    [ "${FMNN_ALL_POINTS-}" = yes ] && most=0
+    [ "${FMNN_ALL_POINTS-}" = yes ] && max=0
     for kind in $kinds; do
-        PATH=$real "$faults" "$kind" -n "$most" -l "$library" "$@" >said 2>&1
+        PATH=$real "$faults" "$kind" -n "$max" -l "$library" "$@" >said 2>&1
         status=$?
         cat said
         tried=$(sed -n 's/^# [a-z-]*: \([0-9]*\) of .*/\1/p' said)
@@ -83,14 +83,14 @@ fetching_commands() {
         -- fm-fetch-tiny -q --retries 0 --mirror "file://$TMP/fetched" -d box
 }
 
-# Every program, as it is used. $1: points of each kind for each command.
+# all_commands MAXIMUM: every program in its usual uses
 all_commands() {
     try "$1" "train" -o w -g h -- fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h table
     try "$1" "train with checkpoints" -o w -g h -c ck -- \
         fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h --checkpoint box/ck table
     try "$1" "resume" -o w -g h -c ck -s ck=ck1 -- fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w \
         --history box/h --checkpoint box/ck --resume box/ck table
-    try "$1" "train a convolution by a preset's file" -o w -i table -- \
+    try "$1" "train a convolution from a model file" -o w -i table -- \
         fm-train -q -j1 -b 8 -e 1 -m ./conv.txt -o box/w
     try "$1" "initial weights" -o w -- fm-train -q -e 0 -o box/w table
     try "$1" "summary" -- fm-train -m cnn --summary
@@ -105,7 +105,7 @@ all_commands() {
         try "$1" "confusion, report as $format" -- \
             fm-confusion --report --pairs 3 --classes w --format "$format" pred
     done
-    try "$1" "confusion, numbers missed" -- fm-confusion --min-accuracy 1 pred
+    try "$1" "confusion, an accuracy that is not reached" -- fm-confusion --min-accuracy 1 pred
     try "$1" "confusion, two compared" -- fm-confusion --against pred1 pred
     try "$1" "confusion, list" -- fm-confusion --against pred1 --list first pred
     try "$1" "plot history as text" -o p.txt -- fm-plot history -o box/p.txt h h1
@@ -118,7 +118,7 @@ all_commands() {
     try "$1" "fetch --check" -- fm-fetch-tiny --check -d fetched
 }
 
-# Those that run gnuplot are slow.
+# The commands that run gnuplot, which are slow.
 drawing_commands() {
     command -v gnuplot >gnuplot.path || {
         skip "plots" "gnuplot is not installed"
@@ -129,12 +129,12 @@ drawing_commands() {
     try "$1" "plot images as PNG" -o p.png -- fm-plot images --limit 2 -o box/p.png pred
 }
 
-# Those that write files, and what is done after a kill.
+# The commands that write files, and the commands that are run after a kill.
 saving_commands() {
     try "$1" "train" -o w -o h -- fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h table
     try "$1" "train with checkpoints" -o w -o h -c ck -- \
         fm-train -q -j1 -b 4 -e 2 -m "$model" -o box/w --history box/h --checkpoint box/ck table
-    # shellcheck disable=SC2016 # the driver's shell is to expand these
+    # shellcheck disable=SC2016 # for the shell that tests/faults starts
     try "$1" "train, killed and resumed" -o w -o h -c ck -a '
         [ "$(wc -c <box/ck)" -gt 100 ] 2>/dev/null && set -- --resume box/ck
         fm-train -q -j1 -b 4 -e 2 -m "dense 4 relu | dense classes" -o box/w --history box/h \

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# fetch.sh -- what the scripts that test fm-fetch share, after lib.sh: small data sets, a server of faults
-# (httpd.c), and a loop over a table of faults. fm-fetch-tiny is fm-fetch with the sets of tiny-sources.c.
+# fetch.sh -- shared by the tests of fm-fetch, after lib.sh: small data sets, a server that misbehaves (httpd.c), and
+# a loop over a table of faults. fm-fetch-tiny is fm-fetch with the data sets of tiny-sources.c.
 
 tiny=$builddir/tests/fm-fetch-tiny
 HOME=$TMP/home
@@ -23,17 +23,17 @@ site=http://$address
 images=train-images-idx3-ubyte
 labels=train-labels-idx1-ubyte
 
-paths() { # DIR [SUFFIX]: what is printed
+paths() { # DIR [SUFFIX]: the output of fm-fetch
     for name in $images $labels t10k-images-idx3-ubyte t10k-labels-idx1-ubyte; do
         echo "$1/$name${2-.gz}"
     done
 }
 
-# What a directory holds in the end: the files as they were served, class names, and nothing else.
+# The contents of a fetched directory: the files as they were served, class names, and nothing else.
 cp -R good wanted
 printf 'one\ntwo\nthree\n' >wanted/classes.txt
 
-# whole NAME DIR
+# whole NAME DIR: the directory has these contents
 whole() {
     diff -r wanted "$2" >differences 2>&1
     ok $? "$1"
@@ -43,7 +43,7 @@ requests() { # FAULT [NAME]
     awk -v fault="$1" -v name="${2-$images.gz}" '$1 == fault && $2 == name { n++ } END { print n + 0 }' log
 }
 
-# bounded SECONDS COMMAND...: exit status 124 or 137 where it takes longer
+# bounded SECONDS COMMAND...: exit status 124 or 137 if it takes longer
 bounded() {
     if command -v timeout >/dev/null; then
         timeout -k 1 "$@"
@@ -55,8 +55,8 @@ bounded() {
 
 # --- a table of faults
 
-# try MODE FAULT SECONDS [OPTION]...: one fetch into got/MODE+FAULT. "resume": a first request breaks off, and the
-# fault is met on asking for the rest.
+# try MODE FAULT SECONDS [OPTION]...: one fetch into got/MODE+FAULT. In the mode "resume" the first request breaks off,
+# and the request for the rest meets the fault.
 try() {
     mode=$1 fault=$2 bound=$3
     at=got/$mode+$fault
@@ -71,9 +71,10 @@ try() {
     echo $? >"$at.status"
 }
 
-# judge MODE FAULT REQUESTS TEXT: "-" for a TEXT: it comes in spite of the fault, without a word. Else: exit status
-# 2, one message with TEXT in it, and nothing is left. In both cases with so many requests, one more on resuming.
-judge() {
+# verify MODE FAULT REQUESTS TEXT: if TEXT is "-", the fetch succeeded in spite of the fault, without a message.
+# Otherwise the exit status is 2, there is one message that contains TEXT, and no file is left. In both cases there were
+# this number of requests, and one more in the mode "resume".
+verify() {
     mode=$1 fault=$2 wanted=$3 text=$4 wrong=
     at=got/$mode+$fault url=$fault
     [ "$mode" = fresh ] || url=resume+$fault wanted=$((wanted + 1))
@@ -88,7 +89,7 @@ judge() {
         [ ! -s "$at.out" ] || wrong="$wrong; output"
         [ "$(grep -c '^fm-fetch: ' "$at.err") $(wc -l <"$at.err")" = '1 1' ] &&
             grep -qF -e "$text" "$at.err" || wrong="$wrong; message"
-        [ ! -e "$at" ] || wrong="$wrong; something is left"
+        [ ! -e "$at" ] || wrong="$wrong; files are left"
     fi
     [ "$(requests "$url")" -eq "$wanted" ] || wrong="$wrong; $(requests "$url") requests, not $wanted"
     [ -z "$wrong" ]
@@ -96,8 +97,8 @@ judge() {
     [ -z "$wrong" ] || { echo "# $wrong"; sed 's/^/# /' "$at.err"; }
 }
 
-# faults: the table on standard input, "FAULT MODES REQUESTS SECONDS TEXT": MODES f, r or fr, for fresh and on
-# resuming; six at a time
+# faults: fetches for each line of the table on standard input, "FAULT MODES REQUESTS SECONDS TEXT", six at a time.
+# MODES is f (fresh), r (resume) or fr.
 faults() {
     cat >table
     running=0 jobs=
@@ -115,7 +116,7 @@ faults() {
     while read -r fault modes wanted seconds text; do
         for mode in fresh resume; do
             case $mode$modes in freshr | resumef) continue ;; esac
-            judge $mode "$fault" "$wanted" "$text"
+            verify $mode "$fault" "$wanted" "$text"
         done
     done <table
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# lib.sh -- the little that the TAP scripts share; each starts with ". $srcdir/tests/lib.sh".
-# A script runs in a scratch directory of its own, $TMP; programs are found on PATH.
+# lib.sh -- shared by the TAP scripts, each of which starts with ". $srcdir/tests/lib.sh".
+# A script runs in its own scratch directory, $TMP; programs are found on PATH.
 
 set -u
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/fmnn-test.XXXXXX") || exit 99
@@ -26,7 +26,7 @@ ok() {
     return 0
 }
 
-# Whether a signal ends who does not care: what started us, nohup for one, may have it ignored.
+# heeded SIGNAL: whether the signal ends a process that does not handle it; nohup, for example, makes us ignore HUP
 # shellcheck disable=SC2016
 heeded() { ! { sh -c 'kill -"$1" $$' sh "$1"; } 2>/dev/null; }
 
@@ -35,7 +35,7 @@ skip() { # NAME WHY
     echo "ok $count - $1 # SKIP $2"
 }
 
-# is NAME GOT WANTED: two strings
+# is NAME GOT WANTED: the two strings are equal
 is() {
     if [ "$2" = "$3" ]; then ok 0 "$1"; else
         ok 1 "$1"
@@ -44,7 +44,7 @@ is() {
     fi
 }
 
-# same NAME FILE FILE
+# same NAME FILE FILE: the two files are equal
 same() {
     if cmp -s "$2" "$3"; then ok 0 "$1"; else
         ok 1 "$1"
@@ -52,7 +52,7 @@ same() {
     fi
 }
 
-# run STATUS NAME COMMAND...: the command's exit status; its output stays in out and err
+# run STATUS NAME COMMAND...: the command's exit status is STATUS; its output is left in out and err
 run() {
     wanted=$1 name=$2
     shift 2
@@ -63,9 +63,9 @@ run() {
     ok $? "$name"
 }
 
-# fails NAME TEXT COMMAND...: exit 2, nothing on standard output, and one line on standard error that
-# contains TEXT (a "Try 'x --help'." line may follow). A program that gives up frees nothing: in a build
-# with sanitizers that is not to be told as leaks.
+# fails NAME TEXT COMMAND...: exit status 2, nothing on standard output, and one line on standard error that contains
+# TEXT (a "Try 'x --help'." line may follow). A program that gives up frees nothing, so sanitizers must not report
+# leaks.
 fails() {
     name=$1 text=$2
     shift 2
@@ -79,7 +79,7 @@ fails() {
     ok $status "$name"
 }
 
-# The name of a locale with a decimal comma, if there is one (LOCPATH may name a directory of more).
+# Prints the name of a locale with a decimal comma, if there is one (LOCPATH can name a directory with more).
 comma_locale() {
     for candidate in de_DE fr_FR es_ES nl_NL it_IT pt_BR ru_RU; do
         [ "$(LC_ALL=$candidate.UTF-8 locale decimal_point 2>/dev/null)" = , ] || continue
@@ -88,16 +88,16 @@ comma_locale() {
     done
 }
 
-# contract PROGRAM: what every program must do
+# contract PROGRAM: the options and messages that all programs have in common
 contract() {
     run 0 "--help" "$1" --help
     grep -q "^Usage: $1 " out && [ "$(awk 'length > 80' out | wc -l)" -eq 0 ]
-    ok $? "--help says how to use it, within 80 columns"
+    ok $? "--help prints the usage, within 80 columns"
     run 0 "--version" "$1" --version
-    grep -q "^$1 (fmnn) " out; ok $? "--version says what it is"
-    fails "an unknown option is met with the nearest" "did you mean '--version'?" "$1" --versoin
-    fails "an unknown letter" "unknown option '-\`'" "$1" '-`'
-    fails "a colon is no option" "unknown option '-:'" "$1" -:
+    grep -q "^$1 (fmnn) " out; ok $? "--version prints name and version"
+    fails "an unknown option: the message suggests the nearest" "did you mean '--version'?" "$1" --versoin
+    fails "an unknown option letter" "unknown option '-\`'" "$1" '-`'
+    fails "a colon is not an option" "unknown option '-:'" "$1" -:
 }
 
 finish() {
