@@ -1,0 +1,83 @@
+/* fm-train.h -- what the parts of fm-train share. */
+#ifndef FM_TRAIN_H
+#define FM_TRAIN_H
+
+#include "common/common.h"
+
+/* ---- train-options.c: the command line */
+
+enum { MAX_SETTINGS = 32 };
+
+/* Options of the recipe that were given, to be set over the model's. */
+struct settings {
+    size_t count;
+    struct setting {
+        const char *name, *value;
+    } setting[MAX_SETTINGS];
+};
+
+struct arguments {
+    const char *model, *output, *history, *data, *classes, *only, *checkpoint, *resume;
+    const char *table; /* NULL: standard input */
+    bool summary;
+    struct settings settings;
+    struct fmnn_training training; /* its recipe comes from apply_recipe() */
+};
+
+extern const struct program fm_train;
+struct arguments parse_arguments(int argc, char **argv);
+
+/* ---- train-model.c: models and recipes */
+
+/* The model that --model gives: a text, a file or a preset. */
+struct fmnn_model *find_model(const char *model);
+/* Fills in the recipe: the model's, with the settings over it. */
+void apply_recipe(struct fmnn_recipe *recipe, const struct fmnn_model *model,
+                  const struct settings *settings);
+
+/* ---- train-data.c: the images that the table names */
+
+struct input {
+    struct fmnn_shape shape; /* of an image */
+    size_t classes;
+    struct fmnn_names *names; /* of the classes; or NULL */
+    struct fmnn_data *train, *valid;
+};
+
+struct input read_input(const struct arguments *a);
+/* For --summary: reads no images, and needs no table. */
+struct input read_shape(const struct arguments *a);
+void free_input(struct input *input);
+
+/* ---- train-tables.c: the tables of --summary and --profile */
+
+void print_summary(const struct fmnn_net *net);
+/* On standard error. each: a row for each job of a phase. */
+void print_profile(const struct fmnn_trainer *trainer, bool each);
+
+/* ---- train-history.c: what is shown epoch by epoch */
+
+void print_history_header(FILE *history);
+void print_epoch(FILE *history, const struct fmnn_epoch *epoch);
+
+/* A line on the terminal that is redrawn at most ten times a second. */
+struct progress {
+    bool wanted, drawn;
+    double last;
+};
+void draw_progress(struct progress *p, const struct fmnn_trainer *trainer, unsigned epochs);
+void clear_progress(struct progress *p);
+
+/* With --verbose or on a terminal: which epoch `output` contains the weights of, which was the best,
+   and whether there is overfitting. */
+void report_result(const struct fmnn_trainer *trainer, const char *output);
+
+/* ---- train-run.c: training */
+
+/* Trains the net and writes history, weights and checkpoints. If a signal interrupts the training,
+   writes them early. */
+void train(const struct arguments *a, struct fmnn_net *net, const struct input *input);
+/* If a signal interrupted the training, dies by it. */
+void die_if_interrupted(void);
+
+#endif

@@ -1,0 +1,107 @@
+/* train-history.c -- what is shown epoch by epoch: history, progress and, at the end, the result. */
+#include "train/fm-train.h"
+
+#include <math.h>
+
+#include "common/overfitting.h"
+
+/* ---- the history */
+
+void print_history_header(FILE *history)
+{
+    fputs("epoch\tloss\taccuracy\tval_loss\tval_accuracy\tlr\tseconds\n", history);
+}
+
+void print_epoch(FILE *history, const struct fmnn_epoch *e)
+{
+    char loss[32], accuracy[32], val_loss[32] = "", val_accuracy[32] = "", lr[32], seconds[32];
+    fmnn_format_number(loss, e->loss);
+    fmnn_format_number(accuracy, e->accuracy);
+    if (e->validated) {
+        fmnn_format_number(val_loss, e->val_loss);
+        fmnn_format_number(val_accuracy, e->val_accuracy);
+    }
+    fmnn_format_number(lr, e->lr);
+    fmnn_format_number(seconds, e->seconds);
+    fprintf(history, "%u\t%s\t%s\t%s\t%s\t%s\t%s\n", e->epoch, loss, accuracy, val_loss,
+            val_accuracy, lr, seconds);
+}
+
+/* ---- progress */
+
+void clear_progress(struct progress *p)
+{
+    if (p->drawn)
+        fputs("\r\033[K", stderr);
+    p->drawn = false;
+}
+
+void draw_progress(struct progress *p, const struct fmnn_trainer *trainer, unsigned epochs)
+{
+    enum { WIDTH = 24 };
+    static const char full[] = "########################", empty[] = "........................";
+    size_t done, all;
+    struct fmnn_epoch running;
+    double now = seconds_now();
+    if (!p->wanted || now - p->last < 0.1)
+        return;
+    p->last = now;
+    fmnn_trainer_progress(trainer, &done, &all, &running);
+    int marks = (int)(WIDTH * done / all);
+    double left = done ? running.seconds * (double)(all - done) / (double)done : 0;
+    fprintf(stderr, "\rEpoch %u/%u [%.*s%.*s] %zu/%zu  loss %.4f  accuracy %.4f  %.0f s left\033[K",
+            running.epoch, epochs, marks, full, WIDTH - marks, empty, done, all, running.loss,
+            running.accuracy, left);
+    p->drawn = true;
+}
+
+/* ---- the result */
+
+/* Frees the text, which may be NULL. */
+static void report(char *text)
+{
+    if (text && (verbose() || progress_wanted()))
+        note("%s", text);
+    free(text);
+}
+
+static void report_kept(const struct fmnn_trainer *trainer, unsigned kept, const char *output)
+{
+    const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, kept);
+    if (!epoch)
+        report(text_format("%s contains the weights from before the end of epoch 1", output));
+    else if (!epoch->validated)
+        report(text_format("%s contains the weights of epoch %u", output, kept));
+    else
+        report(text_format("%s contains the weights of epoch %u: validation accuracy %.4f, "
+                           "training accuracy %.4f",
+                           output, kept, epoch->val_accuracy, epoch->accuracy));
+}
+
+static void report_overfitting(const double *training, const double *validation, unsigned count,
+                               unsigned kept)
+{
+    struct course course = course_of(training, validation, count);
+    if (course.best < count && course.best + 1 != kept)
+        report(text_format("the best epoch was %zu: validation accuracy %.4f", course.best + 1,
+                           validation[course.best]));
+    report(course_text(&course, (double)course.onset + 1));
+}
+
+void report_result(const struct fmnn_trainer *trainer, const char *output)
+{
+    unsigned kept = fmnn_trainer_kept(trainer), count = 0;
+    while (fmnn_trainer_epoch(trainer, count + 1))
+        count++;
+    double *training = xcalloc(count, sizeof *training);
+    double *validation = xcalloc(count, sizeof *validation);
+    for (unsigned i = 0; i < count; i++) {
+        const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, i + 1);
+        training[i] = epoch->accuracy;
+        validation[i] = epoch->validated ? epoch->val_accuracy : (double)NAN;
+    }
+    report_kept(trainer, kept, output);
+    report_overfitting(training, validation, count, kept);
+    free(training);
+    free(validation);
+}

@@ -1,0 +1,110 @@
+/* train-model.c -- finds the model that --model gives, and the recipe for its training. */
+#include "train/fm-train.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+static char *read_text(const char *path)
+{
+    enum { LIMIT = 65536 };
+    FILE *stream = fopen(path, "rb");
+    if (!stream)
+        die_errno("%s", path);
+    char *text = xcalloc(LIMIT + 2, 1);
+    size_t length = fread(text, 1, LIMIT + 1, stream);
+    if (ferror(stream))
+        die_errno("%s", path);
+    fclose(stream);
+    if (length > LIMIT)
+        die("%s: too long for a model, whose text can have %d bytes", path, LIMIT);
+    if (memchr(text, 0, length))
+        die("%s: contains NUL bytes; a model is a text file", path);
+    return text;
+}
+
+static struct fmnn_model *read_model(const char *path, struct fmnn_error *error)
+{
+    char *text = read_text(path);
+    struct fmnn_model *model = fmnn_model_parse(text, path, error);
+    free(text);
+    return model;
+}
+
+/* The presets as they were when this program was built, in case it is not installed. */
+static const struct preset {
+    const char *name, *text;
+} built_in[] = {
+#include "presets.h"
+};
+enum { BUILT_IN = sizeof built_in / sizeof *built_in, MAX_PRESETS = 64 };
+
+static const char *built_in_text(const char *name)
+{
+    for (size_t i = 0; i < BUILT_IN; i++)
+        if (!strcmp(built_in[i].name, name))
+            return built_in[i].text;
+    return NULL;
+}
+
+/* Suggests the nearest of the presets in the directory or, if it is NULL, of those built in. */
+static _Noreturn void unknown_preset(const char *directory, const char *name)
+{
+    char *names[MAX_PRESETS] = {NULL};
+    size_t count = 0;
+    DIR *dir = directory ? opendir(directory) : NULL;
+    if (directory && !dir)
+        die_errno("cannot look for the preset '%s' in %s", name, directory);
+    for (; !dir && count < BUILT_IN; count++)
+        names[count] = text_format("%s", built_in[count].name);
+    for (struct dirent *entry; dir && count + 1 < MAX_PRESETS && (entry = readdir(dir)) != NULL;)
+        if (entry->d_name[0] != '.' && !strchr(entry->d_name, '~'))
+            names[count++] = text_format("%s", entry->d_name);
+    const char *nearest = fmnn_suggest(name, (const char *const *)names);
+    if (nearest)
+        usage_error("unknown model '%s'; did you mean '%s'?", name, nearest);
+    usage_error("unknown model '%s': no preset has this name (a file's path must contain '/' or "
+                "'.', a model's text a space or '|')",
+                name);
+}
+
+static struct fmnn_model *find_preset(const char *name, struct fmnn_error *error)
+{
+    const char *directory = getenv("FMNN_MODELS");
+    bool elsewhere = directory && directory[0];
+    if (!elsewhere)
+        directory = MODELSDIR;
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
+        die("%s: file name too long", name);
+    if (access(path, F_OK) == 0)
+        return read_model(path, error);
+    const char *text = elsewhere ? NULL : built_in_text(name);
+    if (!text)
+        unknown_preset(elsewhere || access(directory, F_OK) == 0 ? directory : NULL, name);
+    return fmnn_model_parse(text, name, error);
+}
+
+struct fmnn_model *find_model(const char *model)
+{
+    struct fmnn_error error;
+    struct fmnn_model *found = strpbrk(model, " \t\n|") ? fmnn_model_parse(model, "--model", &error)
+                               : strpbrk(model, "/.")   ? read_model(model, &error)
+                                                        : find_preset(model, &error);
+    if (!found)
+        die_error(&error);
+    return found;
+}
+
+void apply_recipe(struct fmnn_recipe *recipe, const struct fmnn_model *model,
+                  const struct settings *settings)
+{
+    struct fmnn_error error;
+    *recipe = *fmnn_model_recipe(model);
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct setting *set = &settings->setting[i];
+        if (fmnn_recipe_set(recipe, set->name, set->value, &error) != 0)
+            usage_error("--%s: %s", set->name, error.message);
+    }
+    if (option_given("momentum") && strcmp(recipe->optimizer, "sgd") != 0)
+        note("--momentum has no effect with %s", recipe->optimizer);
+}

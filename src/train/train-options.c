@@ -1,0 +1,151 @@
+/* train-options.c -- fm-train's command line. */
+#include "train/fm-train.h"
+
+#include <assert.h>
+#include <sys/stat.h>
+
+/* Keeps a setting of the recipe until the model is known; the last one of a name counts. */
+static void keep_setting(const struct option_row *row, const char *text, void *target)
+{
+    struct settings *settings = target;
+    size_t i = 0;
+    while (i < settings->count && strcmp(settings->setting[i].name, row->name) != 0)
+        i++;
+    assert(i < MAX_SETTINGS);
+    settings->setting[i] = (struct setting){row->name, text};
+    if (i == settings->count)
+        settings->count++;
+}
+
+static const char *const optimizers[] = {"adam", "sgd", NULL};
+static const char *const epochs_kept[] = {"best", "last", NULL};
+static const char *const none[] = {"none", NULL};
+
+#define TARGET(member) OPTION_TARGET(struct arguments, member)
+#define SETTING TARGET(settings), .parse = keep_setting
+
+static const struct option_row rows[] = {
+    {.help = "Model and files"},
+    {'m', "model", "MODEL", "preset, file or text, see fmnn-model(5)", OPTION_FILE, TARGET(model),
+     .initial = "fc"},
+    {'o', "output", "FILE", "write the weights to FILE", OPTION_FILE, TARGET(output),
+     .initial = "model.safetensors"},
+    {0, "history", "FILE", "write the history to FILE; -: standard output", OPTION_FILE,
+     TARGET(history), .initial = "-"},
+    {'d', "data", "DIR", "data directory, which contains train:N and test:N", OPTION_DIRECTORY,
+     TARGET(data)},
+    {0, "classes", "FILE|WEIGHTS|none", "class names", OPTION_FILE, TARGET(classes), .words = none,
+     .by_default = "those of the data set"},
+    {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},
+    {0, "summary", NULL, "print layers and sizes; do not train", OPTION_FLAG, TARGET(summary)},
+    {.help = "Training (a model can set other defaults)"},
+    {'e', "epochs", "N", "passes over the training set", OPTION_COUNT, .max = 1000000,
+     .by_default = "10", SETTING},
+    {'b', "batch", "N", "images per step", OPTION_COUNT, .min = 1, .max = 65536, .by_default = "32",
+     SETTING},
+    {0, "lr", "X", "learning rate", OPTION_REAL, .max = 1000, .by_default = "adam 1e-3, sgd 1e-2",
+     SETTING},
+    {0, "optimizer", "NAME", "optimizer", OPTION_WORD, .words = optimizers, .by_default = "adam",
+     SETTING},
+    {0, "momentum", "X", "momentum of sgd", OPTION_REAL, .max = 1, .by_default = "0", SETTING},
+    {0, "seed", "S", "seed of initial weights and order of rows", OPTION_COUNT,
+     TARGET(training.seed), .initial = "0"},
+    {0, "exact", NULL, "direct convolution, without Winograd; slower", OPTION_FLAG,
+     TARGET(training.exact)},
+    {0, "keep", NULL, "epoch whose weights are written", OPTION_WORD, TARGET(training.keep_last),
+     .words = epochs_kept, .initial = "best"},
+    {0, "patience", "N", "stop after N epochs without improvement", OPTION_COUNT,
+     TARGET(training.patience), .min = 1, .max = 1000000},
+    {'j', "threads", "N", "number of threads", OPTION_COUNT, TARGET(training.threads), .min = 1,
+     .max = 1024, .by_default = "number of processors"},
+    {0, "profile", NULL, "report on standard error where the time went", OPTION_FLAG,
+     TARGET(training.profile)},
+    {.help = "Interruption"},
+    {0, "checkpoint", "FILE", "write one after each epoch and when interrupted", OPTION_FILE,
+     TARGET(checkpoint)},
+    {0, "resume", "FILE", "continue from this checkpoint", OPTION_FILE, TARGET(resume)},
+    {0},
+};
+
+const struct program fm_train = {
+    .name = "fm-train",
+    .synopsis = "[OPTION]... [TABLE]",
+    .purpose = "Train a net on the rows of split train, and validate it on those of split valid.",
+    .options = rows,
+};
+
+/* The name within its directory, and the directory; NULL if there is no such directory. */
+static const char *split_path(const char *path, struct stat *directory)
+{
+    const char *slash = strrchr(path, '/');
+    char *head = slash ? text_format("%.*s", (int)(slash - path) + 1, path) : text_format(".");
+    bool exists = stat(head, directory) == 0;
+    free(head);
+    return !exists ? NULL : slash ? slash + 1 : path;
+}
+
+/* Two different paths can lead to one file, even to one that does not exist yet. */
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (!a || !b || !strcmp(a, "-") || !strcmp(b, "-"))
+        return false;
+    if (stat(a, &x) == 0 && stat(b, &y) == 0)
+        return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    a = split_path(a, &x);
+    b = split_path(b, &y);
+    return a && b && !strcmp(a, b) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A file written twice would lose what was written first, and the table must not be overwritten. */
+static void check_files_differ(const struct arguments *a)
+{
+    const struct {
+        const char *name, *path;
+    } file[] = {{"--checkpoint", a->checkpoint},
+                {"--history", a->history},
+                {"--output", a->output},
+                {"the table", a->table}};
+    enum { FILES = sizeof file / sizeof *file };
+    for (size_t i = 0; i < FILES; i++)
+        for (size_t k = i + 1; k < FILES; k++)
+            if (same_file(file[i].path, file[k].path))
+                usage_error("%s and %s are the same file", file[i].name, file[k].name);
+}
+
+static void check_standard_streams(const struct arguments *a)
+{
+    if (!strcmp(a->output, "-") && !strcmp(a->history, "-"))
+        usage_error("weights and history cannot both go to standard output; give --history a file");
+    if (a->checkpoint && !strcmp(a->checkpoint, "-"))
+        usage_error("--checkpoint cannot be standard output, because each epoch replaces the "
+                    "checkpoint; name a file");
+    if (a->resume && !strcmp(a->resume, "-") && (!a->table || !strcmp(a->table, "-")))
+        usage_error("checkpoint and table cannot both come from standard input");
+}
+
+/* Checks that the outputs can be written before a long table is read and hours go into training. */
+static void check_outputs(const struct arguments *a)
+{
+    if (!strcmp(a->output, "-"))
+        output_abandon(output_open(a->output, true)); /* refuses a terminal */
+    output_check(a->output);
+    output_check(a->history);
+    if (a->checkpoint)
+        output_check(a->checkpoint);
+}
+
+struct arguments parse_arguments(int argc, char **argv)
+{
+    struct arguments a = {0};
+    char **operands = parse_options(argc, argv, &a);
+    limit_operands(operands, 1);
+    a.table = operands[0];
+    a.training.kernels = kernels_wanted();
+    if (!a.summary) {
+        check_standard_streams(&a);
+        check_files_differ(&a);
+        check_outputs(&a);
+    }
+    return a;
+}

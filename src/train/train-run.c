@@ -1,0 +1,169 @@
+/* train-run.c -- trains a net, and writes what comes of it even if the training is interrupted. */
+#include "train/fm-train.h"
+
+#include <signal.h>
+
+/* ---- signals */
+
+static volatile sig_atomic_t caught; /* the signal that asks for an early end */
+
+static void on_signal(int number)
+{
+    caught = number;
+    signal(number, output_die); /* a second one ends the program at once */
+}
+
+static void catch_signals(void)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction action;
+        if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+            continue; /* nohup */
+        action = (struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART};
+        sigemptyset(&action.sa_mask);
+        sigaction(ends[i], &action, NULL);
+    }
+}
+
+void die_if_interrupted(void)
+{
+    if (!caught)
+        return;
+    fflush(stdout);
+    signal(caught, SIG_DFL);
+    raise(caught);
+}
+
+/* ---- files */
+
+static void save_weights(const char *path, const struct fmnn_net *net)
+{
+    struct fmnn_error error;
+    struct output *output = output_open(path, true);
+    if (fmnn_net_write(net, output_stream(output), &error) != 0)
+        die("%s: %s", path, error.message);
+    output_commit(output);
+}
+
+static void save_checkpoint(const char *path, const struct fmnn_trainer *trainer)
+{
+    struct fmnn_error error;
+    struct output *output = output_open(path, true);
+    if (fmnn_trainer_save(trainer, output_stream(output), &error) != 0)
+        die("%s: %s", path, error.message);
+    output_commit(output);
+}
+
+/* The checkpoint of an interrupted training, not committed yet. NULL if none is wanted, or if the
+   last step spoilt the weights: then the previous checkpoint stays. */
+static struct output *prepare_checkpoint(const char *path, const struct fmnn_trainer *trainer)
+{
+    struct fmnn_error error;
+    if (!caught || !path)
+        return NULL;
+    struct output *checkpoint = output_open(path, true);
+    if (fmnn_trainer_save(trainer, output_stream(checkpoint), &error) == 0)
+        return checkpoint;
+    if (error.status != FMNN_DATA)
+        die("%s: %s", path, error.message);
+    output_abandon(checkpoint);
+    warn("%s", error.message);
+    return NULL;
+}
+
+/* ---- training */
+
+/* Readers want to see the history grow: standard output and pipes get each line at once. A file,
+   which must be whole or not there, appears at the end. */
+static void flush_history(const char *path, FILE *history)
+{
+    if (fflush(history) == 0)
+        return;
+    if (history == stdout)
+        die_stdout();
+    die_errno("%s", path);
+}
+
+/* Prints the epochs that were trained before a checkpoint; returns their number. */
+static unsigned begin_history(const char *path, FILE *history, const struct fmnn_trainer *trainer)
+{
+    const struct fmnn_epoch *epoch;
+    unsigned printed = 0;
+    print_history_header(history);
+    while ((epoch = fmnn_trainer_epoch(trainer, printed + 1)) != NULL) {
+        print_epoch(history, epoch);
+        printed++;
+    }
+    flush_history(path, history);
+    return printed;
+}
+
+/* Trains to the end, a signal or an error; returns the last status. */
+static int run(const struct arguments *a, struct fmnn_trainer *trainer, struct output *output,
+               struct fmnn_error *error)
+{
+    FILE *history = output_stream(output);
+    struct progress progress = {.wanted = progress_wanted()};
+    int status = FMNN_BATCH;
+    unsigned printed = begin_history(a->history, history, trainer);
+    while (!caught && (status = fmnn_trainer_advance(trainer, error)) >= 0 && status != FMNN_DONE) {
+        draw_progress(&progress, trainer, a->training.recipe.epochs);
+        if (status != FMNN_EPOCH)
+            continue;
+        clear_progress(&progress);
+        print_epoch(history, fmnn_trainer_epoch(trainer, ++printed));
+        flush_history(a->history, history);
+        output_keep(output); /* even if the checkpoint cannot be written */
+        if (a->checkpoint)
+            save_checkpoint(a->checkpoint, trainer);
+    }
+    clear_progress(&progress);
+    return status;
+}
+
+/* After a training that failed because a loss or weight is not finite. */
+static _Noreturn void save_last_good(const char *path, struct fmnn_trainer *trainer,
+                                     const struct fmnn_net *net, const struct fmnn_error *error)
+{
+    unsigned kept = fmnn_trainer_kept(trainer);
+    if (error->status != FMNN_DATA || fmnn_trainer_finish(trainer, NULL) != 0)
+        die_error(error);
+    save_weights(path, net);
+    die("%s; %s contains the weights of epoch %u", error->message, path, kept);
+}
+
+static struct fmnn_trainer *make_trainer(const struct arguments *a, struct fmnn_net *net,
+                                         const struct input *input)
+{
+    struct fmnn_error error;
+    struct fmnn_trainer *trainer =
+        fmnn_trainer_new(net, input->train, input->valid, &a->training, &error);
+    if (!trainer || (a->resume && fmnn_trainer_resume(trainer, a->resume, &error) != 0))
+        die_error(&error);
+    return trainer;
+}
+
+void train(const struct arguments *a, struct fmnn_net *net, const struct input *input)
+{
+    struct fmnn_error error;
+    struct fmnn_trainer *trainer = make_trainer(a, net, input);
+    catch_signals();
+    struct output *history = output_open(a->history, false);
+    int status = run(a, trainer, history, &error);
+    output_commit(history);
+    if (status < 0)
+        save_last_good(a->output, trainer, net, &error);
+    /* A checkpoint has the weights of the last step, so it is prepared before they give way to
+       the best ones. But the weights are the first to be committed. */
+    struct output *checkpoint = prepare_checkpoint(a->checkpoint, trainer);
+    if (fmnn_trainer_finish(trainer, &error) != 0)
+        die_error(&error);
+    save_weights(a->output, net);
+    if (checkpoint)
+        output_commit(checkpoint);
+    report_result(trainer, a->output);
+    if (a->training.profile)
+        print_profile(trainer, verbose());
+    fmnn_trainer_free(trainer);
+}
