@@ -23,9 +23,4 @@
 #include "common/inputs.h"
 #include "common/output.h"
 
-/* Names of before, and tables of options without targets, until no program has them. */
-#define allocate xcalloc
-#define grow xgrow
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-
 #endif

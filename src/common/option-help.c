@@ -66,7 +66,7 @@ static void print_text(const char *text)
 static void print_row(const struct option_row *row)
 {
     char left[MAX_TEXT] = "      ", text[MAX_TEXT] = "";
-    if (row->letter && row->letter < 256)
+    if (row->letter)
         snprintf(left, sizeof left, "  -%c, ", row->letter);
     append(left, "--%s", row->name);
     append_argument(left, row);

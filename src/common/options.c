@@ -57,11 +57,6 @@ static void help(const struct option_row *row, const char *text, void *target)
 
 /* ---- the tables */
 
-static bool takes_value(const struct option_row *row)
-{
-    return row->kind == OPTION_CODE ? row->argument != NULL : row->kind != OPTION_FLAG;
-}
-
 static void add_rows(const struct option_row *row)
 {
     char *s = short_options + strlen(short_options);
@@ -73,10 +68,10 @@ static void add_rows(const struct option_row *row)
         rows[count] = row;
         names[count] = row->name;
         long_options[count++] = (struct option){
-            row->name, takes_value(row) ? required_argument : no_argument, NULL, code};
+            row->name, row->kind != OPTION_FLAG ? required_argument : no_argument, NULL, code};
         if (code < 256) {
             *s++ = (char)code;
-            if (takes_value(row))
+            if (row->kind != OPTION_FLAG)
                 *s++ = ':';
         }
     }
@@ -92,13 +87,11 @@ void options_start(const struct program *p)
     add_rows(common_rows);
 }
 
-/* The option of this name or, if it is NULL, this code of getopt's. */
-static size_t find(const char *name, int code)
+static size_t option_of(int code)
 {
     size_t i = 0;
-    while (i < count && (name ? strcmp(names[i], name) != 0 : long_options[i].val != code))
+    while (long_options[i].val != code)
         i++;
-    assert(i < count);
     return i;
 }
 
@@ -131,7 +124,7 @@ static _Noreturn void bad_option(char **argv)
 
 static void store(const struct option_row *row, const char *text, void *settings)
 {
-    void *target = settings ? (char *)settings + row->offset : NULL;
+    void *target = (char *)settings + row->offset;
     if (row->parse)
         row->parse(row, text, target);
     else
@@ -150,7 +143,7 @@ static bool next(int argc, char **argv, size_t *option)
         usage_error("option '%s' needs a value", argv[optind - 1]);
     if (code == '?')
         bad_option(argv);
-    *option = find(NULL, code);
+    *option = option_of(code);
     given[*option] = true;
     return true;
 }
@@ -167,7 +160,11 @@ char **parse_options(int argc, char **argv, void *settings)
 
 bool option_given(const char *name)
 {
-    return given[find(name, 0)];
+    size_t i = 0;
+    while (i < count && strcmp(names[i], name) != 0)
+        i++;
+    assert(i < count);
+    return given[i];
 }
 
 void limit_operands(char **operands, size_t max)
@@ -177,20 +174,4 @@ void limit_operands(char **operands, size_t max)
         i++;
     if (operands[i])
         usage_error("unexpected operand '%s'", operands[i]);
-}
-
-int next_option(int argc, char **argv)
-{
-    for (size_t option; next(argc, argv, &option);) {
-        if (rows[option]->kind == OPTION_CODE)
-            return rows[option]->letter;
-        store(rows[option], optarg, NULL);
-    }
-    return -1;
-}
-
-void at_most(int argc, char **argv, int max)
-{
-    if (argc - optind > max)
-        usage_error("unexpected operand '%s'", argv[optind + max]);
 }

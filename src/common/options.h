@@ -11,7 +11,6 @@
 
 /* What value an option takes, and the type of its target. */
 enum option_kind {
-    OPTION_CODE,  /* for next_option() below */
     OPTION_FLAG,  /* none; bool, set to true */
     OPTION_COUNT, /* a whole number, min to max; unsigned, size_t or uint64_t */
     OPTION_REAL,  /* a number, min to max; double */
@@ -73,10 +72,5 @@ void option_store(const struct option_row *row, const char *text, void *target);
 
 void print_help(const struct program *program, const struct option_row *common);
 void print_version(const struct program *program);
-
-/* The same for tables without targets: the next option's letter or code above 255, -1 at the end;
-   operands from optind on. */
-int next_option(int argc, char **argv);
-void at_most(int argc, char **argv, int max);
 
 #endif
