@@ -735,10 +735,13 @@ static const struct {
     {{.classes = "list"}, "label\tpredicted\n0\t1\n", "1 0 nan 0", ""},
     {{.top = 1}, "label\tpredicted\tp0\n0\t0\t1.0000005\n", "1 1 nan 0", ""},
     {{.top = 1}, "label\tpredicted\tp0\n1\t0\t1\n", NULL, "class 1 has no column"},
-    {{.top = 2}, "label\tpredicted\tp0\n0\t0\t1\n", NULL, "--top: 2 of 1 classes"},
+    {{.top = 2},
+     "label\tpredicted\tp0\n0\t0\t1\n",
+     NULL,
+     "--top: 2 is more than the number of classes, 1"},
     {{.top = 1}, "label\tpredicted\n0\t0\n", NULL, "p0"},
     {{.top = 1, .suffix = "x"}, "label\tpredicted_x\tp0\n0\t0\t1\n", NULL, "p0_x"},
-    {{.top = 1, .classes = "list"}, "label\tpredicted\tp0\n0\t0\t1\n", NULL, "no top 1"},
+    {{.top = 1, .classes = "list"}, "label\tpredicted\tp0\n0\t0\t1\n", NULL, "no top-1 accuracy"},
     {{.top = 1},
      "label\tpredicted\tp0\tp1\n1\t0\t.5\t.5\n1\t0\t.5\t.6\n0\t0\t.5\t.5\n",
      "3 2 nan 0",
@@ -753,7 +756,7 @@ static const struct {
     {{.entropy = true, .classes = "list"},
      "label\tpredicted\tp0\n0\t0\t1\n",
      "1 0 nan 0",
-     "no cross-entropy: there are probabilities of 1 classes, and 2 are named"},
+     "no cross-entropy: the table has probabilities of 1 classes, but 2 have names"},
     {{.entropy = true}, "label\tpredicted\tp0\n0\t0\t1\n", "1 0 0.000 0", ""},
     {{0}, "0\t0\t5\n1\t0\t2\n", "7 0 nan 0", ""},
     {{.suffix = "x"}, "0\t0\t5\n", NULL, "predicted_x"},
@@ -780,12 +783,12 @@ static const struct {
     {{.only = "test"},
      "label\tpredicted\tsplit\n0\t0\ttrain\n",
      NULL,
-     "no rows of split test: there is nothing to judge"},
-    {{0}, "label\tpredicted\n", NULL, "table: no rows: there is nothing to judge"},
+     "no rows of split test: there is nothing to evaluate"},
+    {{0}, "label\tpredicted\n", NULL, "table: no rows: there is nothing to evaluate"},
     {{0}, "label\tpredicted\n\t1\n", NULL, "no row has a label"},
     {{0}, "label\tpredicted\n\t1\n0\t0\n", "1 0 nan 0", "skipped 1 row without"},
     {{0}, "label\tpredicted\n\t1\n\t1\n0\t0\n", "1 0 nan 0", "skipped 2 rows without"},
-    {{0}, "label\tpredicted\n0\t\n", NULL, "there is a label, but no prediction"},
+    {{0}, "label\tpredicted\n0\t\n", NULL, "the row has a label, but no prediction"},
 };
 
 START_TEST(matrices)
@@ -796,7 +799,7 @@ START_TEST(matrices)
         wish = asked[i].request;
         wish.table = "table";
         wish.data = "data";
-        wish.purpose = "judge";
+        wish.purpose = "evaluate";
         put_file("table", asked[i].table, strlen(asked[i].table));
         if (!asked[i].printed) {
             check_trouble(act_matrix, asked[i].said);

@@ -1,4 +1,4 @@
-/* matrix.c -- a confusion matrix from a table of predictions, or of their counts.
+/* predictions.c -- reads a table of predictions, or of their counts, into a confusion matrix.
 
    Contents: 1. Columns  2. Rows  3. The table */
 #include "common/predictions.h"
@@ -10,20 +10,20 @@ struct reader {
     const struct matrix_request *request;
     struct fmnn_table *table;
     size_t label, predicted;
-    int image, count;     /* columns, or -1 */
-    bool headless;        /* it looks like counts that have lost their header */
+    int image, count;     /* columns; -1: missing */
+    bool headless;        /* it looks like a table of counts without a header */
     size_t *probability;  /* the columns p0, p1, ... */
-    size_t probabilities; /* how many there are without a gap */
-    bool entropy;         /* the cross-entropy can be told, so far */
-    double *p;            /* of one row, where its top classes are wanted */
-    int confidence;       /* column, or -1 */
+    size_t probabilities; /* their number, up to the first gap */
+    bool entropy;         /* the cross-entropy can still be computed */
+    double *p;            /* the probabilities of one row, for top-K */
+    int confidence;       /* column; -1: missing */
     struct matrix *matrix;
 };
 
 /* ---- 1. Columns ---- */
 
-/* Whether a table has rows or counts is not known before it is opened: three columns without a name
-   are taken for those of a sample. */
+/* A table must be opened before it is known whether it has rows or counts. fmnn_table_open() takes
+   three columns without names for those of a sample table. */
 static bool looks_headless(const struct fmnn_table *table)
 {
     return fmnn_table_columns(table) == 3 && fmnn_table_find(table, "image") == 0 &&
@@ -74,7 +74,7 @@ static void find_columns(struct reader *r)
     r->label = need_column(r->table, "label");
     r->predicted = need_column(r->table, predicted);
     free(predicted);
-    /* A table of images may well have a column `count` that means something else. */
+    /* In a table of images a column `count` means something else. */
     r->count = r->image < 0 ? fmnn_table_find(r->table, "count") : -1;
     if (r->request->entropy || r->request->top)
         find_probabilities(r);
@@ -83,7 +83,7 @@ static void find_columns(struct reader *r)
 
 /* ---- 2. Rows ---- */
 
-/* The names decide how many classes there are, so they come before the first count. */
+/* The names decide the number of classes, so they must be known before the first count. */
 static void learn_names(struct reader *r)
 {
     struct fmnn_images *images = open_images(r->request->data);
@@ -92,32 +92,34 @@ static void learn_names(struct reader *r)
     fmnn_images_free(images);
 }
 
-/* What was asked for must be possible; what is given where it can be, may be not. */
-static void look_at_probabilities(struct reader *r, size_t named)
+/* Top-K was asked for, so its lack is trouble; the cross-entropy is optional. */
+static void check_probabilities(struct reader *r, size_t named)
 {
     size_t top = r->request->top, found = r->probabilities;
     bool complete = found > 0 && (!named || found == named);
     r->entropy = r->request->entropy && complete;
     if (top && !found)
-        need_column(r->table, suffixed("p0", r->request->suffix)); /* it is missed, and said so */
+        need_column(r->table,
+                    suffixed("p0", r->request->suffix)); /* fails with the right message */
     if (top && !complete)
-        die("%s: probabilities of %zu classes, and %zu are named: no top %zu can be told",
-            fmnn_table_name(r->table), found, named, top);
+        die("%s: no top-%zu accuracy: the table has probabilities of %zu classes, but %zu have "
+            "names",
+            fmnn_table_name(r->table), top, found, named);
     if (top > found)
-        usage_error("--top: %zu of %zu classes", top, found);
+        usage_error("--top: %zu is more than the number of classes, %zu", top, found);
     r->p = top ? xcalloc(found, sizeof *r->p) : NULL;
     if (found && !complete)
-        note("no cross-entropy: there are probabilities of %zu classes, and %zu are named", found,
-             named);
+        note("no cross-entropy: the table has probabilities of %zu classes, but %zu have names",
+             found, named);
 }
 
-/* At the first row. */
+/* Called at the first row. */
 static void start(struct reader *r)
 {
     struct fmnn_error error;
     const char *first = fmnn_table_field(r->table, 0);
     if (r->headless && first[strspn(first, "0123456789")])
-        need_column(r->table, "predicted"); /* a sample it is, without predictions */
+        need_column(r->table, "predicted"); /* fails: it is a sample table, without predictions */
     learn_names(r);
     size_t named = r->matrix->names ? r->matrix->names->count : 0;
     r->matrix->counts = fmnn_confusion_new(named, &error);
@@ -126,7 +128,7 @@ static void start(struct reader *r)
     if (r->confidence >= 0 &&
         !(r->matrix->calibration = fmnn_calibration_new(r->request->bins, &error)))
         die_error(&error);
-    look_at_probabilities(r, named);
+    check_probabilities(r, named);
 }
 
 static int read_class(const struct reader *r, size_t column)
@@ -155,7 +157,7 @@ static double read_probability(const struct reader *r, size_t label)
     double p;
     if (fmnn_table_number(r->table, r->probability[label], &p, &error) != 0)
         die_error(&error);
-    if (p < 0 || p > 1.000001) /* 1 and what rounding may have added */
+    if (p < 0 || p > 1.000001) /* 1 and rounding */
         die_at_row(r->table, "a probability is not in 0..1");
     return p;
 }
@@ -170,7 +172,7 @@ static void add_probability(struct reader *r, size_t label, uint64_t count)
     r->entropy = false;
 }
 
-/* Of equal probabilities the first goes before, as in fm-predict's choice. */
+/* Of equal probabilities the first ranks first, as in fm-predict. */
 static void add_top(struct reader *r, size_t label, uint64_t count)
 {
     size_t before = 0;
@@ -189,7 +191,7 @@ static void add_confidence(struct reader *r, bool correct, uint64_t count)
     struct fmnn_error error;
     double confidence;
     if (fmnn_table_number(r->table, (size_t)r->confidence, &confidence, &error) != 0) {
-        /* error says it, with the line */
+        /* the message has the line number already */
     } else if (fmnn_calibration_add(r->matrix->calibration, confidence, correct, count, &error) !=
                0) {
         char why[sizeof error.message];
@@ -212,7 +214,7 @@ static void add_row(struct reader *r)
     uint64_t count = read_count(r);
     int label = read_class(r, r->label), predicted = -1;
     if (label >= 0 && (predicted = read_class(r, r->predicted)) < 0)
-        die_at_row(r->table, "there is a label, but no prediction");
+        die_at_row(r->table, "the row has a label, but no prediction");
     if (request->each)
         request->each(request->context, r->table, label, predicted, count);
     if (label < 0) {
@@ -241,7 +243,7 @@ static void check(const struct reader *r)
     if (!fmnn_confusion_total(r->matrix->counts))
         die("%s: no row has a label: there is nothing to %s", name, r->request->purpose);
     if (skipped)
-        note("%s: skipped %llu row%s without label", name, (unsigned long long)skipped,
+        note("%s: skipped %llu row%s without a label", name, (unsigned long long)skipped,
              skipped == 1 ? "" : "s");
 }
 

@@ -1,6 +1,6 @@
-/* matrix.h -- a confusion matrix from a table of predictions, or of their counts. */
-#ifndef MATRIX_H
-#define MATRIX_H
+/* predictions.h -- reads a table of predictions, or of their counts, into a confusion matrix. */
+#ifndef PREDICTIONS_H
+#define PREDICTIONS_H
 
 #include "common/common.h"
 
@@ -8,31 +8,31 @@ enum { DEFAULT_BINS = 10 }; /* of confidence */
 
 struct matrix_request {
     const char *table;                          /* operand; NULL: standard input */
-    const char *only, *suffix, *classes, *data; /* the options so named; NULL: not given */
-    const char *purpose; /* "judge": where there is no row, there is nothing to do that to */
-    bool entropy;        /* the cross-entropy is wanted too */
-    size_t top;          /* how many rows have their class among so many most probable; 0: no */
-    size_t bins;         /* confidences are wanted, in so many bins; 0: they are not */
-    bool must_calibrate; /* and where they are not to be had, that is trouble */
-    /* NULL, or told of each row as it is read: its class, or -1, the class predicted, or -1
-       where the row has no class, and for how many rows it stands. */
+    const char *only, *suffix, *classes, *data; /* the options of these names; NULL: not given */
+    const char *purpose; /* a verb: an empty table leaves nothing to "evaluate", "draw" */
+    bool entropy;        /* compute the cross-entropy if there are probabilities */
+    size_t top;          /* count rows whose class is among the `top` most probable; 0: do not */
+    size_t bins;         /* of confidence; 0: do not compute the calibration */
+    bool must_calibrate; /* it is trouble if the calibration cannot be computed */
+    /* NULL, or called for each row as it is read, with the row's class (-1: it has no label), the
+       predicted class (-1: there is no label) and the number of rows that it stands for. */
     void (*each)(void *context, struct fmnn_table *table, int label, int predicted, uint64_t count);
     void *context;
 };
 
 struct matrix {
     struct fmnn_confusion *counts;
-    struct fmnn_names *names; /* of the classes 0 .. classes-1; NULL: they have none */
-    uint64_t skipped;         /* rows without label */
-    double cross_entropy;     /* NaN: it cannot be told, or was not wanted */
+    struct fmnn_names *names; /* of the classes 0 .. classes-1, or NULL */
+    uint64_t skipped;         /* rows without a label */
+    double cross_entropy;     /* NaN: unknown, or not asked for */
     uint64_t top_correct;
-    struct fmnn_calibration *calibration; /* NULL: likewise */
+    struct fmnn_calibration *calibration; /* NULL: unknown, or not asked for */
 };
 
-/* Reads the whole table; there is at least one row with a label, or trouble. */
+/* Reads the whole table. It is trouble if no row has a label. */
 struct matrix matrix_read(const struct matrix_request *request);
 void matrix_free(struct matrix *matrix);
-/* The name of a class by its index, else its label; malloc'ed. */
+/* The name of the i-th class, or its number if it has no name; malloc'ed. */
 char *matrix_class(const struct matrix *matrix, size_t i);
 
 #endif
