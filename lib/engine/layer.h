@@ -95,9 +95,15 @@ struct fm_layer_type {
     int (*backward)(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err);
 };
 
+/* The layers there are: each is the const struct fm_NAME of a file in layers/. */
+#define FM_LAYERS(X) X(conv) X(avgpool) X(maxpool) X(dense) X(add)
+
+#define FM_LAYER_TYPE(name) extern const struct fm_layer_type fm_##name;
+FM_LAYERS(FM_LAYER_TYPE)
+#undef FM_LAYER_TYPE
+
 /* The layer types from 0; NULL beyond the last. */
 const struct fm_layer_type *fm_layer_type_at(size_t i);
-extern const struct fm_layer_type fm_conv, fm_dense, fm_avgpool, fm_maxpool, fm_add;
 
 /* Parsing helpers: the next word or NULL; a whole number in 1..max; "HxW". */
 const char *fm_next_word(struct fm_words *words);

@@ -1,8 +1,11 @@
-/* layer-registry.c -- the layer types and activations there are, and what their parsers share. */
+/* layer-registry.c -- all layer types and activations, and helpers for their parsers. */
 #include "engine/layer.h"
 
-static const struct fm_layer_type *const types[] = {&fm_conv, &fm_avgpool, &fm_maxpool, &fm_dense,
-                                                    &fm_add};
+static const struct fm_layer_type *const types[] = {
+#define ROW(name) &fm_##name,
+    FM_LAYERS(ROW)
+#undef ROW
+};
 
 const struct fm_layer_type *fm_layer_type_at(size_t i)
 {
