@@ -1,22 +1,21 @@
-/* course.h -- what a training's accuracies say of it: its best epoch, and where overfitting
-   begins. */
-#ifndef COURSE_H
-#define COURSE_H
+/* overfitting.h -- the best epoch of a training, and the epoch from which it overfits. */
+#ifndef OVERFITTING_H
+#define OVERFITTING_H
 
 #include "common/common.h"
 
-/* Indices of epochs in order; the number of epochs where there is none. */
-struct course {
-    size_t best;  /* the first of highest validation accuracy */
-    size_t onset; /* from it on, to the end, training accuracy is above validation accuracy */
-    size_t end;   /* the last that has both */
-    double gap;   /* there, training less validation; NaN where there is no such */
+/* Indices of epochs, in order; the number of epochs if there is no such epoch. */
+struct overfitting {
+    size_t best;  /* the first with the highest validation accuracy */
+    size_t onset; /* training accuracy is above validation accuracy from here to the end */
+    size_t end;   /* the last that has both accuracies */
+    double gap;   /* training minus validation accuracy at the end; NaN if there is no end */
 };
 
-/* Accuracies of `count` epochs; NaN where there is none. */
-struct course course_of(const double *training, const double *validation, size_t count);
-/* "training stays above validation from epoch 28, by 0.0028 at the end", or that it does not;
-   NULL where no epoch has both. onset_epoch is the number of that epoch. malloc'ed. */
-char *course_text(const struct course *course, double onset_epoch);
+/* Accuracies of `count` epochs; NaN if an epoch has none. */
+struct overfitting find_overfitting(const double *training, const double *validation, size_t count);
+/* "training stays above validation from epoch 28, by 0.0028 at the end", or that it does not; NULL
+   if no epoch has both accuracies. onset_epoch is the number of the onset. malloc'ed. */
+char *overfitting_text(const struct overfitting *overfitting, double onset_epoch);
 
 #endif

@@ -21,7 +21,7 @@ struct run {
     char *name;
     struct epoch *epochs;
     size_t count, capacity;
-    struct course course;
+    struct overfitting overfitting;
     bool has[METRICS];
 };
 
@@ -94,7 +94,7 @@ static void order_epochs(struct run *run, const char *name)
         }
 }
 
-static void find_course(struct run *run)
+static void note_overfitting(struct run *run)
 {
     double *training = xcalloc(run->count, sizeof *training);
     double *validation = xcalloc(run->count, sizeof *validation);
@@ -102,7 +102,7 @@ static void find_course(struct run *run)
         training[i] = run->epochs[i].metric[ACCURACY];
         validation[i] = run->epochs[i].metric[VAL_ACCURACY];
     }
-    run->course = course_of(training, validation, run->count);
+    run->overfitting = find_overfitting(training, validation, run->count);
     free(training);
     free(validation);
 }
@@ -146,7 +146,7 @@ static void *read_history(const struct plot_request *request)
         read_rows(table, run);
         order_epochs(run, fmnn_table_name(table));
         fmnn_table_close(table);
-        find_course(run);
+        note_overfitting(run);
         note_extent(history, run);
     }
     if (!has_accuracy(history) && !has_loss(history))
@@ -262,8 +262,8 @@ static void write_remark(FILE *script, const struct curves *curves, double epoch
 static void write_marks(FILE *script, const struct curves *curves, const struct panel *panel)
 {
     const struct run *run = &curves->history->runs[0];
-    const struct epoch *best = epoch_at(run, run->course.best),
-                       *onset = epoch_at(run, run->course.onset);
+    const struct epoch *best = epoch_at(run, run->overfitting.best),
+                       *onset = epoch_at(run, run->overfitting.onset);
     bool named = panel->training == ACCURACY;
     if (curves->history->count > 1)
         return;
@@ -284,11 +284,11 @@ static void write_marks(FILE *script, const struct curves *curves, const struct 
 
 static char *legend_of(const struct run *run)
 {
-    const struct epoch *best = epoch_at(run, run->course.best);
+    const struct epoch *best = epoch_at(run, run->overfitting.best);
     char *name = text_fit_cells(run->name, 40);
     char gap[32] = "";
-    if (!isnan(run->course.gap))
-        snprintf(gap, sizeof gap, "; gap %.4f", round(run->course.gap * 1e4) / 1e4 + 0.0);
+    if (!isnan(run->overfitting.gap))
+        snprintf(gap, sizeof gap, "; gap %.4f", round(run->overfitting.gap * 1e4) / 1e4 + 0.0);
     char *legend = best ? text_format("%s (best: %.4f, epoch %g%s)", name,
                                       best->metric[VAL_ACCURACY], best->epoch, gap)
                         : text_format("%s", name);
@@ -296,33 +296,40 @@ static char *legend_of(const struct run *run)
     return legend;
 }
 
+/* "best epoch: 8, validation 0.8000, training 0.9000"; malloc'ed. */
+static char *best_text(const struct epoch *best)
+{
+    double training = best->metric[ACCURACY];
+    char *trained = isnan(training) ? NULL : text_format(", training %.4f", training);
+    char *text = text_format("best epoch: %g, validation %.4f%s", best->epoch,
+                             best->metric[VAL_ACCURACY], trained ? trained : "");
+    free(trained);
+    return text;
+}
+
 /* For a single run: two lines of text beside the legend that explain the marks. */
 static void write_metrics(FILE *script, const struct curves *curves, double top)
 {
     const struct run *run = &curves->history->runs[0];
-    const struct epoch *best = epoch_at(run, run->course.best),
-                       *onset = epoch_at(run, run->course.onset);
+    const struct epoch *best = epoch_at(run, run->overfitting.best),
+                       *onset = epoch_at(run, run->overfitting.onset);
     struct gnuplot_label label = {curves->right, top - curves->key + 7, "", "right", 10, ink, NULL};
     if (curves->history->count > 1)
         return;
-    char *course = course_text(&run->course, onset ? onset->epoch : 0);
-    if (best) {
-        bool trained = !isnan(best->metric[ACCURACY]);
-        char *training = trained ? text_format(", training %.4f", best->metric[ACCURACY]) : NULL;
-        char *text = text_format("best epoch: %g, validation %.4f%s", best->epoch,
-                                 best->metric[VAL_ACCURACY], training ? training : "");
-        label.text = text;
+    char *first = best ? best_text(best) : NULL;
+    char *second = overfitting_text(&run->overfitting, onset ? onset->epoch : 0);
+    if (first) {
+        label.text = first;
         gnuplot_label(script, &curves->page, &label);
-        free(training);
-        free(text);
     }
-    if (course) {
+    if (second) {
         label.y += KEY_LINE;
-        label.text = course;
+        label.text = second;
         label.color = onset ? onset_ink : ink;
         gnuplot_label(script, &curves->page, &label);
-        free(course);
     }
+    free(first);
+    free(second);
 }
 
 /* A curve with some twenty marks, so that curves can be told apart without colour. Of several runs,
@@ -347,10 +354,10 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
 static void write_best(FILE *script, const struct curves *curves, size_t r)
 {
     const struct run *run = &curves->history->runs[r];
-    if (run->course.best == run->count)
+    if (run->overfitting.best == run->count)
         return;
     fprintf(script, "  $run%zu every ::%zu::%zu using 1:%d with points pointtype 6 linewidth 1.5",
-            r + 1, run->course.best, run->course.best, VAL_ACCURACY + 2);
+            r + 1, run->overfitting.best, run->overfitting.best, VAL_ACCURACY + 2);
     fprintf(script, " pointsize %.3g linecolor rgb '%s' notitle, \\\n", mark_size(curves, 1.3),
             curves->history->count == 1 ? ink : gnuplot_color(r));
 }
@@ -630,9 +637,9 @@ static void text_legend(const struct history *history, FILE *out)
               out);
     for (size_t r = 0; r < history->count; r++) {
         const struct run *run = &history->runs[r];
-        const struct epoch *best = epoch_at(run, run->course.best),
-                           *onset = epoch_at(run, run->course.onset);
-        char *course = course_text(&run->course, onset ? onset->epoch : 0);
+        const struct epoch *best = epoch_at(run, run->overfitting.best),
+                           *onset = epoch_at(run, run->overfitting.onset);
+        char *text = overfitting_text(&run->overfitting, onset ? onset->epoch : 0);
         if (history->count > 1)
             fprintf(out, "%c %s%s", (int)('a' + r % 26), run->name, best ? ": " : "\n");
         if (best) {
@@ -641,9 +648,9 @@ static void text_legend(const struct history *history, FILE *out)
                 fprintf(out, ", training %.4f", best->metric[ACCURACY]);
             putc('\n', out);
         }
-        if (course)
-            fprintf(out, "%s%s\n", history->count > 1 ? "  " : "", course);
-        free(course);
+        if (text)
+            fprintf(out, "%s%s\n", history->count > 1 ? "  " : "", text);
+        free(text);
     }
 }
 

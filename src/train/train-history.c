@@ -81,11 +81,12 @@ static void report_kept(const struct fmnn_trainer *trainer, unsigned kept, const
 static void report_overfitting(const double *training, const double *validation, unsigned count,
                                unsigned kept)
 {
-    struct course course = course_of(training, validation, count);
-    if (course.best < count && course.best + 1 != kept)
-        report(text_format("the best epoch was %zu: validation accuracy %.4f", course.best + 1,
-                           validation[course.best]));
-    report(course_text(&course, (double)course.onset + 1));
+    struct overfitting overfitting = find_overfitting(training, validation, count);
+    size_t best = overfitting.best;
+    if (best < count && best + 1 != kept)
+        report(text_format("the best epoch was %zu: validation accuracy %.4f", best + 1,
+                           validation[best]));
+    report(overfitting_text(&overfitting, (double)overfitting.onset + 1));
 }
 
 void report_result(const struct fmnn_trainer *trainer, const char *output)
