@@ -50,7 +50,7 @@ static void train(const char *path)
     need(data != NULL);
     make_images(data, 400);
 
-    struct fmnn_training training = {.recipe = *fmnn_model_recipe(model), .seed = 1};
+    struct fmnn_training training = {.recipe = fmnn_model_recipe(model), .seed = 1};
     fmnn_net_initialise(net, training.seed, training.threads);
     struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, &error);
     need(trainer != NULL);

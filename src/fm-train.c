@@ -12,10 +12,11 @@ static struct fmnn_net *make_net(const struct fmnn_model *model, const struct in
 
 int main(int argc, char **argv)
 {
-    program_start(&fm_train);
+    program_start(fm_train());
     struct arguments a = parse_arguments(argc, argv);
     struct fmnn_model *model = find_model(a.model);
-    apply_recipe(&a.training.recipe, model, &a.settings);
+    struct fmnn_recipe *recipe = make_recipe(model, &a.settings);
+    a.training.recipe = recipe;
     struct input input = a.summary ? read_shape(&a) : read_input(&a);
     struct fmnn_net *net = make_net(model, &input);
     if (a.summary) {
@@ -26,6 +27,7 @@ int main(int argc, char **argv)
     }
     fmnn_net_free(net);
     fmnn_model_free(model);
+    fmnn_recipe_free(recipe);
     free_input(&input);
     die_if_interrupted();
     return 0;

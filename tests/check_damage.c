@@ -22,8 +22,9 @@ static const struct {
     {"conv 2 3x3 relu | maxpool 2 | dense classes", 4, 4, 3},
 };
 
-static const struct fmnn_training training = {
-    .recipe = {.optimizer = "adam", .lr = 0.003, .batch = 4, .epochs = 4}, .threads = 1};
+static const struct fmnn_recipe recipe = {
+    .optimizer = "adam", .lr = 0.003, .batch = 4, .epochs = 4};
+static const struct fmnn_training training = {.recipe = &recipe, .threads = 1};
 
 static struct fmnn_net *net;
 static struct fmnn_data *train, *valid;

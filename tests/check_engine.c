@@ -495,12 +495,10 @@ static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const
                        unsigned threads, const char *optimizer)
 {
     struct fmnn_error err;
+    struct fmnn_recipe recipe = {.lr = 0.01, .batch = 7, .epochs = 2, .momentum = 0.9};
     struct fmnn_training training = {
-        .recipe = {.lr = 0.01, .batch = 7, .epochs = 2, .momentum = 0.9},
-        .threads = threads,
-        .kernels = kernels,
-        .seed = 11};
-    snprintf(training.recipe.optimizer, sizeof training.recipe.optimizer, "%s", optimizer);
+        .recipe = &recipe, .threads = threads, .kernels = kernels, .seed = 11};
+    snprintf(recipe.optimizer, sizeof recipe.optimizer, "%s", optimizer);
     struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, &err);
     ck_assert_msg(trainer != NULL, "%s", err.message);
     int status;

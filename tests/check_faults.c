@@ -314,8 +314,9 @@ static int act_names(struct fmnn_error *err)
 /* Made before calls fail. */
 static struct fmnn_net *net;
 static struct fmnn_data *images;
-static struct fmnn_training training = {
-    .recipe = {.optimizer = "adam", .lr = 0.001, .batch = 8, .epochs = 3}, .threads = 1};
+static const struct fmnn_recipe recipe = {
+    .optimizer = "adam", .lr = 0.001, .batch = 8, .epochs = 3};
+static struct fmnn_training training = {.recipe = &recipe, .threads = 1};
 static struct fmnn_trainer *trainer;
 
 static int write_by(int (*write)(FILE *stream, struct fmnn_error *err), struct fmnn_error *err)

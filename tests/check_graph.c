@@ -74,9 +74,9 @@ END_TEST
 
 static struct fmnn_training training_of(const char *optimizer)
 {
-    struct fmnn_training training = {.recipe = {.lr = 0.01, .batch = 8, .epochs = 2}, .threads = 2};
-    strcpy(training.recipe.optimizer, optimizer);
-    return training;
+    static struct fmnn_recipe recipe = {.lr = 0.01, .batch = 8, .epochs = 2};
+    strcpy(recipe.optimizer, optimizer);
+    return (struct fmnn_training){.recipe = &recipe, .threads = 2};
 }
 
 static void train(struct fmnn_trainer *trainer)

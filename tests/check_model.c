@@ -6,6 +6,7 @@
 
 #include "engine/model.h"
 #include "engine/net.h"
+#include "engine/optim/optimizer.h"
 #include "base/rng.h"
 #include "runner.h"
 
@@ -179,7 +180,7 @@ END_TEST
 START_TEST(long_texts_end)
 {
     struct fmnn_error err;
-    size_t size = FM_MOST_MODEL_TEXT + 2;
+    size_t size = FM_MAX_MODEL_TEXT + 2;
     char *text = malloc(size);
     memset(text, ' ', size);
     text[size - 1] = 0;
@@ -187,10 +188,64 @@ START_TEST(long_texts_end)
     ck_assert_str_eq(err.message, "m: a model's text has at most 65536 bytes");
     for (size_t i = 0; i + 10 < size; i += 10)
         memcpy(text + i, "dense 1 | ", 10);
-    memcpy(text + FM_MOST_MODEL_TEXT - 10, " dense 1 ", 10);
+    memcpy(text + FM_MAX_MODEL_TEXT - 10, " dense 1 ", 10);
     ck_assert_ptr_null(fmnn_model_parse(text, "m", &err));
     ck_assert_str_eq(err.message, "m:1: more than 1024 layers");
     free(text);
+}
+END_TEST
+
+/* Every row of the table: its default is a value that it accepts, and a value set is the one got. */
+START_TEST(settings_have_the_values_set)
+{
+    struct fmnn_recipe *recipe = fmnn_recipe_new(NULL, NULL);
+    const struct fmnn_setting *s;
+    size_t i = 0;
+    for (; (s = fmnn_recipe_setting(i)) != NULL; i++) {
+        ck_assert_msg(s->argument && s->help && s->fallback, "%s", s->name);
+        if (!strcmp(s->name, "lr")) /* see below */
+            continue;
+        char *value = fmnn_recipe_get(recipe, s->name, NULL);
+        ck_assert_str_eq(value, s->fallback);
+        ck_assert_int_eq(fmnn_recipe_set(recipe, s->name, value, NULL), 0);
+        free(value);
+        ck_assert_int_eq(fmnn_recipe_set(recipe, s->name, "no value", NULL), -1);
+    }
+    ck_assert_uint_ge(i, 5);
+    ck_assert_int_eq(fmnn_recipe_set(recipe, "momentum", "0.25", NULL), 0);
+    struct fmnn_recipe *copy = fmnn_recipe_new(recipe, NULL);
+    char *value = fmnn_recipe_get(copy, "momentum", NULL);
+    ck_assert_str_eq(value, "0.25");
+    free(value);
+    struct fmnn_error err;
+    ck_assert_ptr_null(fmnn_recipe_get(copy, "batches", &err));
+    ck_assert_str_eq(err.message, "unknown option 'batches'; did you mean 'batch'?");
+    ck_assert_ptr_null(fmnn_recipe_get(copy, "x", &err));
+    ck_assert_str_eq(err.message,
+                     "unknown option 'x' (known: optimizer, lr, momentum, batch, epochs)");
+    fmnn_recipe_free(recipe);
+    fmnn_recipe_free(copy);
+}
+END_TEST
+
+/* The learning rate's default is the optimizer's, and its description says so. */
+START_TEST(defaults_that_depend_on_the_optimizer)
+{
+    struct fmnn_recipe *recipe = fmnn_recipe_new(NULL, NULL);
+    const struct fmnn_setting *lr = fmnn_recipe_setting(1);
+    ck_assert_str_eq(lr->name, "lr");
+    for (size_t i = 0; fm_optimizer_at(i); i++) {
+        const char *name = fm_optimizer_at(i)->name;
+        ck_assert_int_eq(fmnn_recipe_set(recipe, "optimizer", name, NULL), 0);
+        char *rate = fmnn_recipe_get(recipe, "lr", NULL), *at = strstr(lr->fallback, name);
+        ck_assert_ptr_nonnull(at);
+        ck_assert(strtod(at + strlen(name), NULL) == strtod(rate, NULL));
+        free(rate);
+        ck_assert_int_eq(fmnn_recipe_uses(recipe, "momentum"), !strcmp(name, "sgd"));
+        ck_assert(fmnn_recipe_uses(recipe, "lr"));
+    }
+    ck_assert(!fmnn_recipe_uses(recipe, "no setting"));
+    fmnn_recipe_free(recipe);
 }
 END_TEST
 
@@ -431,6 +486,8 @@ int main(void)
     tcase_add_test(tcase, the_nearest_word);
     tcase_add_test(tcase, bounds_belong_to_it);
     tcase_add_test(tcase, long_texts_end);
+    tcase_add_test(tcase, settings_have_the_values_set);
+    tcase_add_test(tcase, defaults_that_depend_on_the_optimizer);
     tcase_add_test(tcase, recipes_come_from_the_text);
     tcase_add_test(tcase, shapes_are_those_of_keras);
     tcase_add_test(tcase, padding_is_that_of_keras);

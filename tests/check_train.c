@@ -17,6 +17,7 @@ struct set {
     struct fmnn_net *net;
     struct fmnn_data *train, *valid;
     struct fmnn_training training;
+    struct fmnn_recipe recipe;
 };
 
 static struct set make_set_with(struct fmnn_net *net)
@@ -24,8 +25,8 @@ static struct set make_set_with(struct fmnn_net *net)
     struct set set = {.net = net};
     set.train = make_data(set.net, 45, 2);
     set.valid = make_data(set.net, 18, 3);
-    set.training = (struct fmnn_training){
-        .recipe = {.optimizer = "adam", .lr = 0.003, .batch = 8, .epochs = 4}, .threads = 2};
+    set.training = (struct fmnn_training){.threads = 2};
+    set.recipe = (struct fmnn_recipe){.optimizer = "adam", .lr = 0.003, .batch = 8, .epochs = 4};
     return set;
 }
 
@@ -49,6 +50,7 @@ static void free_set(struct set *set)
 static struct fmnn_trainer *make_trainer(struct set *set)
 {
     struct fmnn_error err;
+    set->training.recipe = &set->recipe;
     struct fmnn_trainer *trainer =
         fmnn_trainer_new(set->net, set->train, set->valid, &set->training, &err);
     ck_assert_msg(trainer != NULL, "%s", err.message);
@@ -96,8 +98,8 @@ START_TEST(it_learns_and_keeps_the_first_best)
 {
     enum { LAST = 40 };
     struct set set = make_set();
-    set.training.recipe.epochs = LAST;
-    set.training.recipe.lr = 0.01;
+    set.recipe.epochs = LAST;
+    set.recipe.lr = 0.01;
     struct fmnn_trainer *trainer = make_trainer(&set);
     run_to_end(trainer);
     unsigned best = 1;
@@ -135,8 +137,8 @@ END_TEST
 START_TEST(figures_are_means_over_images)
 {
     struct set set = make_set();
-    set.training.recipe.lr = 1e-30; /* weights stand still: each epoch sees the same net */
-    set.training.recipe.epochs = 1;
+    set.recipe.lr = 1e-30; /* weights stand still: each epoch sees the same net */
+    set.recipe.epochs = 1;
     struct twin twin = make_twin(set.net);
     double loss = 0;
     for (size_t i = 0; i < 45; i++)
@@ -153,8 +155,8 @@ END_TEST
 START_TEST(patience_runs_out)
 {
     struct set set = make_set();
-    set.training.recipe.lr = 1e-30; /* nothing gets better after the first epoch */
-    set.training.recipe.epochs = 50;
+    set.recipe.lr = 1e-30; /* nothing gets better after the first epoch */
+    set.recipe.epochs = 50;
     set.training.patience = 3;
     struct fmnn_trainer *trainer = make_trainer(&set);
     run_to_end(trainer);
@@ -174,16 +176,17 @@ START_TEST(resumed_equals_uninterrupted)
     set.training.keep_last = _i == 1;
     set.training.exact = _i == 3;
     if (_i == 2)
-        set.training.recipe = (struct fmnn_recipe){
+        set.recipe = (struct fmnn_recipe){
             .optimizer = "sgd", .lr = 0.01, .momentum = 0.9, .batch = 8, .epochs = 3};
     struct fmnn_trainer *whole = make_trainer(&set);
     run_to_end(whole);
     ck_assert_int_eq(fmnn_trainer_finish(whole, NULL), 0);
     write_net(set.net, "wanted");
-    unsigned epochs = set.training.recipe.epochs;
+    unsigned epochs = set.recipe.epochs;
     for (size_t cut = 1; cut <= 6u * epochs; cut += 3) {
         struct set again = make_set();
         again.training = set.training;
+        again.recipe = set.recipe;
         struct fmnn_trainer *first = make_trainer(&again);
         first->slice_seconds = 0; /* one batch a call */
         while (first->step < cut)
@@ -261,7 +264,7 @@ START_TEST(resuming_something_else_is_refused)
                                           "made with other data"};
     for (size_t i = 0; i < FM_COUNT(reasons); i++) {
         struct set other = make_set();
-        struct fmnn_recipe *recipe = &other.training.recipe;
+        struct fmnn_recipe *recipe = &other.recipe;
         if (i == 0)
             recipe->lr = 0.1;
         else if (i == 1)
@@ -386,6 +389,53 @@ START_TEST(checkpoints_that_cannot_be_are_refused)
 }
 END_TEST
 
+/* A checkpoint's identity without one of its lines, or with another one. Returns the status of
+   resuming; *err is set. */
+static int resume_edited(struct set *set, const char *line, const char *instead,
+                         struct fmnn_error *err)
+{
+    char text[1024] = "";
+    struct fm_safetensors *file = fm_safetensors_read("checkpoint", NULL);
+    const char *identity = fm_safetensors_text(file, "fmnn.checkpoint");
+    const char *at = strstr(identity, line);
+    ck_assert_ptr_nonnull(at);
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - identity), identity, instead,
+             at + strcspn(at, "\n") + 1);
+    fm_safetensors_free(file);
+    rewrite_checkpoint(NULL, "fmnn.checkpoint", text, (size_t)-1, 0);
+    struct fmnn_trainer *trainer = make_trainer(set);
+    int status = fmnn_trainer_resume(trainer, "rewritten", err);
+    fmnn_trainer_free(trainer);
+    return status;
+}
+
+/* A setting that the checkpoint does not mention has its default. */
+START_TEST(checkpoints_without_a_setting)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    memcpy(set.recipe.optimizer, "sgd", 4);
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+    write_checkpoint(trainer);
+    fmnn_trainer_free(trainer);
+    ck_assert_int_eq(resume_edited(&set, "momentum 0", "", &err), 0);
+    ck_assert_int_eq(resume_edited(&set, "momentum 0", "momentum 0.5\n", &err), -1);
+    check_message("other", &err, "rewritten: ", "made with another momentum: '0.5', not '0'");
+    ck_assert_int_eq(resume_edited(&set, "momentum 0", "warmth 3\n", &err), -1);
+    check_message("unknown", &err, "rewritten: ", "cannot be read by this version");
+    ck_assert_int_eq(resume_edited(&set, "seed", "", &err), -1);
+    check_message("missing", &err, "rewritten: ", "cannot be read by this version");
+    set.recipe.momentum = 0.25;
+    ck_assert_int_eq(resume_edited(&set, "momentum 0", "", &err), -1);
+    check_message("default", &err, "rewritten: ", "made with another momentum: '0', not '0.25'");
+    set.recipe.momentum = 0;
+    set.recipe.epochs = 9; /* may change */
+    ck_assert_int_eq(resume_edited(&set, "momentum 0", "", &err), 0);
+    free_set(&set);
+}
+END_TEST
+
 /* Finished before its last epoch: its memory is given back, and it does nothing any more. */
 START_TEST(what_is_finished_is_at_its_end)
 {
@@ -393,7 +443,7 @@ START_TEST(what_is_finished_is_at_its_end)
     struct fmnn_trainer *trainer = make_trainer(&set);
     while (trainer->epoch_count < 1)
         ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
-    ck_assert_uint_gt(set.training.recipe.epochs, 1);
+    ck_assert_uint_gt(set.recipe.epochs, 1);
     ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
     ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_DONE);
     ck_assert_uint_eq(trainer->epoch_count, 1);
@@ -408,7 +458,7 @@ END_TEST
 static struct fmnn_trainer *train_wide(struct set *set, bool exact)
 {
     *set = make_set_of(WIDE);
-    set->training.recipe.lr = 1e-4;
+    set->recipe.lr = 1e-4;
     set->training.exact = exact;
     set->training.keep_last = true;
     struct fmnn_trainer *trainer = make_trainer(set);
@@ -516,9 +566,9 @@ START_TEST(a_loss_that_is_not_finite_ends_it)
 {
     struct fmnn_error err;
     struct set set = make_set();
-    memcpy(set.training.recipe.optimizer, "sgd", 4);
-    set.training.recipe.lr = 1e3;
-    set.training.recipe.epochs = 100;
+    memcpy(set.recipe.optimizer, "sgd", 4);
+    set.recipe.lr = 1e3;
+    set.recipe.epochs = 100;
     for (size_t i = 0; i < set.net->stored; i++)
         set.net->weights[i] *= 1e12f;
     struct fmnn_trainer *trainer = make_trainer(&set);
@@ -538,10 +588,11 @@ START_TEST(weights_that_are_not_finite_end_it)
 {
     struct fmnn_error err = {0};
     struct set set = make_set();
-    memcpy(set.training.recipe.optimizer, "sgd", 4);
-    set.training.recipe.lr = 1e38;
-    set.training.recipe.epochs = 1;
-    set.training.recipe.batch = _i == 2 ? 23 : 45;
+    memcpy(set.recipe.optimizer, "sgd", 4);
+    set.recipe.lr = 1e38;
+    set.recipe.epochs = 1;
+    set.recipe.batch = _i == 2 ? 23 : 45;
+    set.training.recipe = &set.recipe;
     set.training.keep_last = _i > 0;
     for (size_t i = 0; i < set.net->stored; i++) /* large values, so large gradients */
         set.net->weights[i] *= 100;
@@ -609,7 +660,7 @@ START_TEST(a_rate_far_too_large)
     static const char text[] = "dense 9 | dense 9 | dense 9 | dense 9 | dense 9 | dense 9 |"
                                "dense 9 | dense 9 | dense 9 | dense 9 | dense 9 | dense classes";
     struct set set = make_set_with(make_net_of(text, 6, 7, 3, 1));
-    set.training.recipe.lr = 1000;
+    set.recipe.lr = 1000;
     struct fmnn_trainer *trainer = make_trainer(&set);
     int status;
     while ((status = fmnn_trainer_advance(trainer, &err)) >= 0)
@@ -1037,6 +1088,7 @@ int main(void)
     tcase_add_test(tcase, what_is_finished_is_at_its_end);
     tcase_add_test(tcase, resuming_something_else_is_refused);
     tcase_add_test(tcase, checkpoints_that_cannot_be_are_refused);
+    tcase_add_test(tcase, checkpoints_without_a_setting);
     tcase_add_loop_test(tcase, exact_survives_a_file, 0, 2);
     tcase_add_test(tcase, bad_weights_are_not_saved);
     tcase_add_test(tcase, a_checkpoint_mends_a_failure);

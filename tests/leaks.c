@@ -34,7 +34,7 @@ static void *json_memory(size_t size)
 
 /* ---- what is tried: each returns 0, or -1 with the error set, and has freed all */
 
-static struct fmnn_net *make_net(struct fmnn_recipe *recipe)
+static struct fmnn_net *make_net(struct fmnn_recipe **recipe)
 {
     static const char *const words[] = {"coat", "bag", "boot"};
     struct fmnn_model *model =
@@ -43,11 +43,10 @@ static struct fmnn_net *make_net(struct fmnn_recipe *recipe)
         model ? fmnn_net_new(model, (struct fmnn_shape){1, 6, 6}, 3, &error) : NULL;
     struct fmnn_names *names = net ? fmnn_names_copy(words, 3, &error) : NULL;
     bool good = names && fmnn_net_set_names(net, names, &error) == 0;
-    if (model)
-        *recipe = *fmnn_model_recipe(model);
+    *recipe = good ? fmnn_recipe_new(fmnn_model_recipe(model), &error) : NULL;
     fmnn_names_free(names);
     fmnn_model_free(model);
-    if (good)
+    if (*recipe)
         return net;
     fmnn_net_free(net);
     return NULL;
@@ -55,10 +54,11 @@ static struct fmnn_net *make_net(struct fmnn_recipe *recipe)
 
 static int write_net(void)
 {
-    struct fmnn_recipe recipe;
+    struct fmnn_recipe *recipe;
     struct fmnn_net *net = make_net(&recipe);
     if (!net)
         return -1;
+    fmnn_recipe_free(recipe);
     fmnn_net_initialise(net, 1, 1);
     FILE *stream = fopen("/dev/null", "wb");
     int status = stream ? fmnn_net_write(net, stream, &error) : -1;
@@ -111,11 +111,13 @@ static int save(struct fmnn_trainer *trainer)
 
 static int train(const char *checkpoint)
 {
-    struct fmnn_training training = {.seed = 1, .threads = 1};
-    struct fmnn_net *net = make_net(&training.recipe);
+    struct fmnn_recipe *recipe;
+    struct fmnn_net *net = make_net(&recipe);
+    struct fmnn_training training = {.recipe = recipe, .seed = 1, .threads = 1};
     struct fmnn_images *images = net ? fmnn_images_new(directory, &error) : NULL;
     struct fmnn_data *data = images ? read_images(images) : NULL;
-    training.recipe.epochs = 3;
+    if (recipe)
+        fmnn_recipe_set(recipe, "epochs", "3", NULL);
     if (data)
         fmnn_net_initialise(net, 1, 1);
     struct fmnn_trainer *trainer =
@@ -127,6 +129,7 @@ static int train(const char *checkpoint)
     fmnn_data_free(data);
     fmnn_images_free(images);
     fmnn_net_free(net);
+    fmnn_recipe_free(recipe);
     return status;
 }
 

@@ -12,6 +12,7 @@ lib_libfmnn_la_SOURCES += \
 	lib/engine/layers/pool.c lib/engine/layers/add.c
 
 lib_libfmnn_la_SOURCES += \
+	lib/engine/optim/recipe.h lib/engine/optim/recipe.c \
 	lib/engine/optim/optimizer.h lib/engine/optim/optimizer-registry.c \
 	lib/engine/optim/adam.h lib/engine/optim/adam.c lib/engine/optim/sgd.h lib/engine/optim/sgd.c
 

@@ -1,69 +1,7 @@
 /* model.c -- reads a model's text (fmnn-model(5)): statements between '|', ';' and line ends. */
 #include "engine/model.h"
 
-#include <stdio.h>
-
-#include "engine/optim/optimizer.h"
-
 enum { MAX_WORDS = 16 };
-
-/* ---- the recipe */
-
-static int set_number(const char *option, const char *text, double min, double max, double *value,
-                      struct fmnn_error *err)
-{
-    double number;
-    if (!fm_parse_double(text, &number))
-        return fm_fail(err, FMNN_USAGE, "%s '%s' is not a number", option, text);
-    if (number < min || number > max)
-        return fm_fail(err, FMNN_USAGE, "%s %s is not in %g..%g", option, text, min, max);
-    *value = number;
-    return 0;
-}
-
-static int set_count(const char *option, const char *text, unsigned min, unsigned max,
-                     unsigned *value, struct fmnn_error *err)
-{
-    uint64_t number;
-    if (!fm_parse_unsigned(text, UINT64_MAX, &number))
-        return fm_fail(err, FMNN_USAGE, "%s '%s' is not a whole number", option, text);
-    if (number < min || number > max)
-        return fm_fail(err, FMNN_USAGE, "%s %s is not in %u..%u", option, text, min, max);
-    *value = (unsigned)number;
-    return 0;
-}
-
-int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, const char *value,
-                    struct fmnn_error *err)
-{
-    static const char *const options[] = {"optimizer", "lr", "momentum", "batch", "epochs", NULL};
-    if (!strcmp(option, "optimizer")) {
-        if (fm_optimizer_find(value, err) < 0)
-            return -1;
-        snprintf(recipe->optimizer, sizeof recipe->optimizer, "%s", value);
-        return 0;
-    }
-    if (!strcmp(option, "lr")) {
-        double lr;
-        if (set_number(option, value, 0, 1e3, &lr, err) != 0)
-            return -1;
-        if (!(lr > 0))
-            return fm_fail(err, FMNN_USAGE, "lr %s is not above 0", value);
-        recipe->lr = lr;
-        return 0;
-    }
-    if (!strcmp(option, "momentum"))
-        return set_number(option, value, 0, 1, &recipe->momentum, err);
-    if (!strcmp(option, "batch"))
-        return set_count(option, value, 1, 65536, &recipe->batch, err);
-    if (!strcmp(option, "epochs"))
-        return set_count(option, value, 0, 1000000, &recipe->epochs, err);
-    const char *nearest = fmnn_suggest(option, options);
-    if (nearest)
-        return fm_fail(err, FMNN_USAGE, "unknown option '%s'; did you mean '%s'?", option, nearest);
-    return fm_fail(err, FMNN_USAGE,
-                   "unknown option '%s' (known: optimizer, lr, momentum, batch, epochs)", option);
-}
 
 /* ---- statements */
 
@@ -206,13 +144,13 @@ struct fmnn_model *fmnn_model_parse(const char *text, const char *name, struct f
     char *copy = NULL;
     if (!model)
         return NULL;
-    model->recipe = (struct fmnn_recipe){.optimizer = "adam", .batch = 32, .epochs = 10};
+    fm_recipe_init(&model->recipe);
     model->name = fm_strdup(name, err);
     if (!model->name)
         goto fail;
-    if (strlen(text) > FM_MOST_MODEL_TEXT) {
+    if (strlen(text) > FM_MAX_MODEL_TEXT) {
         fm_fail(err, FMNN_USAGE, "%s: a model's text has at most %d bytes", name,
-                FM_MOST_MODEL_TEXT);
+                FM_MAX_MODEL_TEXT);
         goto fail;
     }
     copy = fm_strdup(text, err);

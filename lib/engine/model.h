@@ -3,8 +3,9 @@
 #define FM_MODEL_H
 
 #include "engine/layer.h"
+#include "engine/optim/recipe.h"
 
-enum { FM_MAX_LAYERS = 1024, FM_MOST_MODEL_TEXT = 65536 };
+enum { FM_MAX_LAYERS = 1024, FM_MAX_MODEL_TEXT = 65536 };
 
 struct fmnn_model {
     char *name; /* for errors */

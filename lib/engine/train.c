@@ -26,7 +26,7 @@ static int check_data(const struct fmnn_net *net, const struct fmnn_data *data, 
 
 static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
 {
-    size_t batch = t->options.recipe.batch;
+    size_t batch = t->recipe.batch;
     for (size_t i = 0; i < fm_optimizer_slots(t->optimizer); i++)
         if (!(t->slots[i] = fm_alloc_aligned(t->net->trained, sizeof *t->slots[i], err)))
             return -1;
@@ -43,17 +43,15 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
 
 static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
 {
-    struct fmnn_recipe *recipe = &t->options.recipe;
-    int id = fm_optimizer_find(recipe->optimizer, err);
-    if (id < 0 || check_data(t->net, t->train, "training", err) != 0)
+    struct fmnn_recipe *recipe = &t->recipe;
+    int id = fm_optimizer_find(recipe->optimizer);
+    assert(id >= 0); /* fmnn_recipe_set() accepts no other */
+    if (check_data(t->net, t->train, "training", err) != 0)
         return -1;
     if (t->valid && check_data(t->net, t->valid, "validation", err) != 0)
         return -1;
-    if (recipe->batch < 1 || recipe->batch > 65536)
-        return fm_fail(err, FMNN_USAGE, "a batch of %u is not in 1..65536", recipe->batch);
     t->optimizer = fm_optimizer_at((size_t)id);
-    if (!(recipe->lr > 0))
-        recipe->lr = t->optimizer->lr;
+    fm_recipe_resolve(recipe);
     t->options.threads = fm_threads(t->options.threads);
     for (int i = 0; i < FM_POWERS; i++)
         t->power[i] = 1;
@@ -84,8 +82,13 @@ struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_da
     t->train = train;
     t->valid = valid && valid->count ? valid : NULL;
     t->options = *training;
+    t->options.recipe = NULL;
+    if (training->recipe)
+        t->recipe = *training->recipe;
+    else
+        fm_recipe_init(&t->recipe);
     t->slice_seconds = 0.02;
-    if (train->count == 0 && training->recipe.epochs > 0) {
+    if (train->count == 0 && t->recipe.epochs > 0) {
         fm_fail(err, FMNN_USAGE, "there is no image to train on");
     } else if (prepare(t, err) == 0) {
         return t;
@@ -263,7 +266,7 @@ static bool feed(void *state, struct fm_run *run)
         return false;
     if (slice->training) {
         t->step++;
-        t->optimizer->begin(&t->options.recipe, t->step, t->power, &slice->update);
+        t->optimizer->begin(&t->recipe, t->step, t->power, &slice->update);
     }
     size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
     run->images = left < batch ? left : batch;
@@ -297,7 +300,7 @@ static void run_batches(struct slice *slice)
 static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
 {
     struct fmnn_epoch epoch = {.epoch = (unsigned)t->epoch_count + 1,
-                               .lr = t->options.recipe.lr,
+                               .lr = t->recipe.lr,
                                .seconds = t->seconds,
                                .validated = t->validation.images > 0};
     if (t->training.images) {
@@ -347,7 +350,7 @@ static unsigned best_epoch(const struct fmnn_trainer *t)
 static bool at_end(const struct fmnn_trainer *t)
 {
     unsigned best = best_epoch(t), patience = t->options.patience;
-    return !t->plan->workspace || t->epoch_count >= t->options.recipe.epochs ||
+    return !t->plan->workspace || t->epoch_count >= t->recipe.epochs ||
            (patience && best && t->epoch_count - best >= patience);
 }
 
@@ -384,13 +387,13 @@ const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *t, unsign
     return epoch >= 1 && epoch <= t->epoch_count ? &t->epoch[epoch - 1] : NULL;
 }
 
-void fmnn_trainer_progress(const struct fmnn_trainer *t, size_t *done, size_t *all,
-                           struct fmnn_epoch *running)
+const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *t, size_t *done, size_t *all)
 {
-    size_t batch = t->options.recipe.batch, valid = t->valid ? t->valid->count : 0;
+    size_t batch = t->recipe.batch, valid = t->valid ? t->valid->count : 0;
     *done = (t->trained + batch - 1) / batch + (t->validated + batch - 1) / batch;
     *all = (t->train->count + batch - 1) / batch + (valid + batch - 1) / batch;
-    *running = figures_so_far(t);
+    t->running = figures_so_far(t);
+    return &t->running;
 }
 
 unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
@@ -474,12 +477,11 @@ static void add_figure(char *text, size_t size, const char *key, double figure)
    these do not agree on how a real is printed. No string in it needs an escape. */
 char *fm_training_record(const struct fmnn_trainer *t, bool last)
 {
-    const struct fmnn_recipe *recipe = &t->options.recipe;
     unsigned epoch = last ? (unsigned)t->epoch_count : t->kept;
     bool inside = last && t->trained > 0; /* an epoch: its figures are not there yet */
     const struct fmnn_epoch *figures = inside ? NULL : fmnn_trainer_epoch(t, epoch);
     const char *exact = t->options.exact ? ",\"exact\":true" : "";
-    char result[256] = "", rates[96] = "";
+    char result[256] = "", recipe[FM_MAX_RECORD] = "";
     if (figures) {
         add_figure(result, sizeof result, "loss", figures->loss);
         add_figure(result, sizeof result, "accuracy", figures->accuracy);
@@ -491,16 +493,14 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
     if (last)
         snprintf(result + strlen(result), sizeof result - strlen(result), ",\"step\":%llu",
                  (unsigned long long)t->step);
-    add_figure(rates, sizeof rates, "lr", recipe->lr);
-    if (!strcmp(recipe->optimizer, "sgd"))
-        add_figure(rates, sizeof rates, "momentum", recipe->momentum);
+    fm_recipe_json(&t->recipe, recipe);
     return fm_format(NULL,
-                     "{\"recipe\":{\"optimizer\":\"%s\"%s,\"batch\":%u,\"epochs\":%u},"
+                     "{\"recipe\":{%s},"
                      "\"seed\":%llu%s,\"data\":\"%s\",\"train\":%zu,\"valid\":%zu,"
                      "\"keep\":\"%s\",\"epoch\":%u%s}",
-                     t->optimizer->name, rates, recipe->batch, recipe->epochs,
-                     (unsigned long long)t->options.seed, exact, t->fingerprint, t->train->count,
-                     t->valid ? t->valid->count : 0, t->best ? "best" : "last", epoch, result);
+                     recipe, (unsigned long long)t->options.seed, exact, t->fingerprint,
+                     t->train->count, t->valid ? t->valid->count : 0, t->best ? "best" : "last",
+                     epoch, result);
 }
 
 /* To the end of the last epoch, if one has ended. */

@@ -14,7 +14,9 @@ struct fm_totals {
 struct fmnn_trainer {
     struct fmnn_net *net;
     const struct fmnn_data *train, *valid; /* valid NULL: nothing is validated */
-    struct fmnn_training options;
+    struct fmnn_training options;          /* except its recipe: */
+    struct fmnn_recipe recipe;
+    struct fmnn_epoch running; /* as fmnn_trainer_progress() told it last */
     const struct fm_optimizer *optimizer;
     const struct fm_kernels *kernels;
     struct fm_plan *plan;

@@ -26,20 +26,15 @@ static double real(uint64_t u)
 
 /* ---- 1. saving */
 
-/* What a resumed training may not differ in, but for whether it is exact, as one text that is
-   compared as a whole and told line by line: "KEY VALUE". */
+/* What must not change when a training is resumed, except whether it is exact: lines "KEY VALUE". */
 static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
-    const struct fmnn_recipe *r = &t->options.recipe;
-    char lr[32], momentum[32];
-    fmnn_format_number(lr, r->lr);
-    fmnn_format_number(momentum, r->momentum);
-    return fm_format(err,
-                     "model %s\nclasses %zu\nimages %zux%zu\noptimizer %s\nlr %s\nmomentum %s\n"
-                     "batch %u\nseed %llu\nkeep %s\ndata %s\n",
+    char recipe[FM_MAX_RECORD] = "";
+    fm_recipe_identity(&t->recipe, recipe);
+    return fm_format(err, "model %s\nclasses %zu\nimages %zux%zu\n%sseed %llu\nkeep %s\ndata %s\n",
                      t->net->text, t->net->classes, t->net->shape.height, t->net->shape.width,
-                     r->optimizer, lr, momentum, r->batch, (unsigned long long)t->options.seed,
-                     t->best ? "best" : "last", t->fingerprint);
+                     recipe, (unsigned long long)t->options.seed, t->best ? "best" : "last",
+                     t->fingerprint);
 }
 
 static int add_state(struct fm_writer *file, const struct fmnn_trainer *t, struct fmnn_error *err)
@@ -113,42 +108,87 @@ int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_er
 
 /* ---- 2. resuming */
 
-/* The first line in which two identities differ, told with the words of both. */
-static int tell_difference(const char *path, const char *theirs, const char *ours,
+/* A line of an identity. */
+struct line {
+    const char *key, *value;
+    size_t key_length, length;
+};
+
+/* Takes the first line of the text; false at its end, or if the line has no value. */
+static bool next_line(const char **text, struct line *line)
+{
+    const char *end = strchr(*text, '\n'), *blank = strchr(*text, ' ');
+    if (!end || !blank || blank > end)
+        return false;
+    *line = (struct line){.key = *text,
+                          .value = blank + 1,
+                          .key_length = (size_t)(blank - *text),
+                          .length = (size_t)(end - blank) - 1};
+    *text = end + 1;
+    return true;
+}
+
+/* The value of the key in the text. A setting of the recipe that the text does not have, as it was
+   unknown when the text was written, has its default value. */
+static bool find_line(const char *text, const struct line *key, struct line *found)
+{
+    while (next_line(&text, found))
+        if (found->key_length == key->key_length && !memcmp(found->key, key->key, key->key_length))
+            return true;
+    char name[32];
+    snprintf(name, sizeof name, "%.*s", (int)key->key_length, key->key);
+    const struct fm_setting *setting = fm_setting_find(name);
+    if (!setting || setting->depends)
+        return false;
+    found->value = setting->shown.fallback;
+    found->length = strlen(found->value);
+    return true;
+}
+
+static int tell_difference(const char *path, const struct line *theirs, const struct line *ours,
                            struct fmnn_error *err)
 {
-    while (*theirs && *ours) {
-        size_t a = strcspn(theirs, "\n"), b = strcspn(ours, "\n");
-        if (a != b || memcmp(theirs, ours, a) != 0) {
-            size_t key = strcspn(ours, " \n");
-            if (key >= a || key >= b || memcmp(theirs, ours, key) != 0)
-                break;
-            if (!strncmp(ours, "data ", 5))
-                return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made with other data",
-                               path);
-            return fm_fail(err, FMNN_USAGE,
-                           "%s: the checkpoint was made with another %.*s: '%.*s', not '%.*s'",
-                           path, (int)key, ours, (int)(a - key - 1), theirs + key + 1,
-                           (int)(b - key - 1), ours + key + 1);
+    const struct line *key = ours;
+    if (key->key_length == 4 && !memcmp(key->key, "data", 4))
+        return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made with other data", path);
+    return fm_fail(err, FMNN_USAGE,
+                   "%s: the checkpoint was made with another %.*s: '%.*s', not '%.*s'", path,
+                   (int)key->key_length, key->key, (int)theirs->length, theirs->value,
+                   (int)ours->length, ours->value);
+}
+
+/* Compares the lines of one identity with those of the other; swapped: theirs with ours. */
+static int compare_lines(const char *path, const char *one, const char *other, bool swapped,
+                         struct fmnn_error *err)
+{
+    struct line line, found;
+    while (*one) {
+        if (!next_line(&one, &line) || !find_line(other, &line, &found))
+            return fm_fail(err, FMNN_DATA, "%s: this checkpoint cannot be read by this version",
+                           path);
+        if (line.length != found.length || memcmp(line.value, found.value, line.length) != 0) {
+            found.key = line.key;
+            found.key_length = line.key_length;
+            return swapped ? tell_difference(path, &line, &found, err)
+                           : tell_difference(path, &found, &line, err);
         }
-        theirs += a + (theirs[a] == '\n');
-        ours += b + (ours[b] == '\n');
     }
-    return fm_fail(err, FMNN_DATA, "%s: this checkpoint cannot be read by this version", path);
+    return 0;
 }
 
 static int check_identity(const struct fmnn_trainer *t, const struct fm_safetensors *file,
                           struct fmnn_error *err)
 {
+    const char *path = fm_safetensors_name(file);
     const char *theirs = fm_safetensors_text(file, "fmnn.checkpoint");
     if (!theirs)
-        return fm_fail(err, FMNN_DATA, "%s: weights, but not a checkpoint",
-                       fm_safetensors_name(file));
+        return fm_fail(err, FMNN_DATA, "%s: weights, but not a checkpoint", path);
     char *ours = identity(t, err);
     if (!ours)
         return -1;
-    int status =
-        strcmp(theirs, ours) ? tell_difference(fm_safetensors_name(file), theirs, ours, err) : 0;
+    int status = compare_lines(path, ours, theirs, false, err);
+    if (status == 0)
+        status = compare_lines(path, theirs, ours, true, err);
     free(ours);
     return status;
 }
@@ -208,7 +248,7 @@ static int read_state(struct fmnn_trainer *t, const struct fm_safetensors *file,
     const uint64_t *state = numbers(file, "state", STATE_SIZE, &rows, err);
     if (!state)
         return -1;
-    size_t batch = t->options.recipe.batch, count = t->train->count;
+    size_t batch = t->recipe.batch, count = t->train->count;
     bool good = rows == 1 && state[TRAINED] <= count &&
                 (state[TRAINED] % batch == 0 || state[TRAINED] == count) &&
                 state[CORRECT] <= state[TRAINED] && state[KEPT] <= t->epoch_count &&

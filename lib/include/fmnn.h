@@ -251,24 +251,48 @@ FMNN_API int fmnn_split_choose(const struct fmnn_split *split, const uint8_t *la
 /* A model is a text of layers and of defaults for training; see fmnn-model(5). */
 struct fmnn_model;
 
-struct fmnn_recipe {
-    char optimizer[16]; /* "adam", "sgd" */
-    double lr;          /* learning rate */
-    double momentum;    /* of sgd */
-    unsigned batch;     /* images a step */
-    unsigned epochs;
-};
-
 /* name stands before the errors' line numbers: "NAME:LINE: ...". */
 FMNN_API struct fmnn_model *fmnn_model_parse(const char *text, const char *name,
                                              struct fmnn_error *err);
 FMNN_API void fmnn_model_free(struct fmnn_model *model);
-/* What the model's `set` lines say, else the defaults; a learning rate that is not set is the
-   optimizer's own default. */
+
+/* The settings of a training: optimizer, learning rate and so on. */
+struct fmnn_recipe;
+
+/* The recipe of the model: its `set` lines, and defaults. It belongs to the model. */
 FMNN_API const struct fmnn_recipe *fmnn_model_recipe(const struct fmnn_model *model);
-/* Sets one of the recipe's options from text, as a `set` line does. */
-FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *option, const char *value,
+/* Returns a copy of the recipe, or the defaults if recipe is NULL. */
+FMNN_API struct fmnn_recipe *fmnn_recipe_new(const struct fmnn_recipe *recipe,
+                                             struct fmnn_error *err);
+FMNN_API void fmnn_recipe_free(struct fmnn_recipe *recipe);
+/* Sets one setting from text, like a `set` line of a model. An unknown name and a value that is not
+   allowed are FMNN_USAGE. */
+FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *name, const char *value,
                              struct fmnn_error *err);
+/* The value of a setting as text, malloc'ed. */
+FMNN_API char *fmnn_recipe_get(const struct fmnn_recipe *recipe, const char *name,
+                               struct fmnn_error *err);
+/* Whether the setting has an effect: false if it belongs to another optimizer than the recipe's. */
+FMNN_API bool fmnn_recipe_uses(const struct fmnn_recipe *recipe, const char *name);
+
+enum fmnn_setting_kind {
+    FMNN_SETTING_COUNT, /* a whole number, min to max */
+    FMNN_SETTING_REAL,  /* a number, min to max */
+    FMNN_SETTING_WORD,  /* one of words */
+};
+
+struct fmnn_setting {
+    const char *name;     /* "momentum" */
+    const char *argument; /* the value's name in a help text: "X" */
+    const char *help;     /* "momentum of sgd" */
+    enum fmnn_setting_kind kind;
+    double min, max;
+    const char *const *words; /* ends in NULL */
+    const char *fallback;     /* the default; if it depends on other settings, a description */
+    const char *optimizer;    /* the only optimizer that uses the setting; NULL: all use it */
+};
+/* The settings from 0; NULL beyond the last. They are constants. */
+FMNN_API const struct fmnn_setting *fmnn_recipe_setting(size_t i);
 
 /* ---- 9. Nets -------------------------------------------------------------------------------- */
 
@@ -328,7 +352,7 @@ FMNN_API uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct f
 FMNN_API size_t fmnn_data_count(const struct fmnn_data *data);
 
 struct fmnn_training {
-    struct fmnn_recipe recipe;
+    const struct fmnn_recipe *recipe; /* copied; NULL: the defaults */
     uint64_t seed;
     unsigned threads;    /* 0: as many as there are processors */
     const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
@@ -366,9 +390,10 @@ FMNN_API int fmnn_trainer_advance(struct fmnn_trainer *trainer, struct fmnn_erro
 /* The figures of an epoch that has ended, from 1; NULL: it has not. */
 FMNN_API const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *trainer,
                                                      unsigned epoch);
-/* Of the epoch under way: batches done and in all (training and validation), running figures. */
-FMNN_API void fmnn_trainer_progress(const struct fmnn_trainer *trainer, size_t *done, size_t *all,
-                                    struct fmnn_epoch *running);
+/* The epoch under way: its metrics so far, which stay until the next call, and how many of its
+   batches, for training and validation together, are done. */
+FMNN_API const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *trainer, size_t *done,
+                                                        size_t *all);
 /* The epoch whose weights are kept so far, 0: none has ended. */
 FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
 
@@ -376,13 +401,14 @@ FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
    `profile`: a row for each step of the work on a batch, in their order, then those of feeding
    and waiting. */
 struct fmnn_profile_row {
-    size_t layer;      /* from 1; 0: of none */
-    const char *text;  /* "conv 6 5x5 relu", or "" */
-    const char *phase; /* "forward", "backward-data" (the gradient of the layer's input), "backward-weights" (of
+    size_t layer;     /* from 1; 0: of none */
+    const char *text; /* "conv 6 5x5 relu", or "" */
+    const char *
+        phase; /* "forward", "backward-data" (the gradient of the layer's input), "backward-weights" (of
                           its weights, and their update); else "gather" (bytes to floats), "loss",
                           "feed" (choosing a batch and adding up its figures), "wait" (threads
                           without work) */
-    const char *job;   /* what the kernels call it */
+    const char *job; /* what the kernels call it */
     uint64_t runs;
     double seconds; /* the time of all threads, divided by their number: adds up to the whole */
     /* Floating-point operations, as the definition of the layer has them, zeros beyond the

@@ -21,19 +21,19 @@ struct arguments {
     const char *table; /* NULL: standard input */
     bool summary;
     struct settings settings;
-    struct fmnn_training training; /* its recipe comes from apply_recipe() */
+    struct fmnn_training training; /* its recipe comes from make_recipe() */
 };
 
-extern const struct program fm_train;
+const struct program *fm_train(void);
 struct arguments parse_arguments(int argc, char **argv);
 
 /* ---- train-model.c: models and recipes */
 
 /* The model that --model gives: a text, a file or a preset. */
 struct fmnn_model *find_model(const char *model);
-/* Fills in the recipe: the model's, with the settings over it. */
-void apply_recipe(struct fmnn_recipe *recipe, const struct fmnn_model *model,
-                  const struct settings *settings);
+/* The model's recipe with the settings over it. */
+struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct settings *settings);
+unsigned recipe_epochs(const struct fmnn_recipe *recipe);
 
 /* ---- train-data.c: the images that the table names */
 
@@ -65,7 +65,7 @@ struct progress {
     bool wanted, drawn;
     double last;
 };
-void draw_progress(struct progress *p, const struct fmnn_trainer *trainer, unsigned epochs);
+void draw_progress(struct progress *p, struct fmnn_trainer *trainer, unsigned epochs);
 void clear_progress(struct progress *p);
 
 /* With --verbose or on a terminal: which epoch `output` contains the weights of, which was the best,

@@ -36,22 +36,21 @@ void clear_progress(struct progress *p)
     p->drawn = false;
 }
 
-void draw_progress(struct progress *p, const struct fmnn_trainer *trainer, unsigned epochs)
+void draw_progress(struct progress *p, struct fmnn_trainer *trainer, unsigned epochs)
 {
     enum { WIDTH = 24 };
     static const char full[] = "########################", empty[] = "........................";
     size_t done, all;
-    struct fmnn_epoch running;
     double now = seconds_now();
     if (!p->wanted || now - p->last < 0.1)
         return;
     p->last = now;
-    fmnn_trainer_progress(trainer, &done, &all, &running);
+    const struct fmnn_epoch *running = fmnn_trainer_progress(trainer, &done, &all);
     int marks = (int)(WIDTH * done / all);
-    double left = done ? running.seconds * (double)(all - done) / (double)done : 0;
+    double left = done ? running->seconds * (double)(all - done) / (double)done : 0;
     fprintf(stderr, "\rEpoch %u/%u [%.*s%.*s] %zu/%zu  loss %.4f  accuracy %.4f  %.0f s left\033[K",
-            running.epoch, epochs, marks, full, WIDTH - marks, empty, done, all, running.loss,
-            running.accuracy, left);
+            running->epoch, epochs, marks, full, WIDTH - marks, empty, done, all, running->loss,
+            running->accuracy, left);
     p->drawn = true;
 }
 

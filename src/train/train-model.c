@@ -95,16 +95,43 @@ struct fmnn_model *find_model(const char *model)
     return found;
 }
 
-void apply_recipe(struct fmnn_recipe *recipe, const struct fmnn_model *model,
-                  const struct settings *settings)
+static char *setting_text(const struct fmnn_recipe *recipe, const char *name)
 {
     struct fmnn_error error;
-    *recipe = *fmnn_model_recipe(model);
+    char *text = fmnn_recipe_get(recipe, name, &error);
+    if (!text)
+        die_error(&error);
+    return text;
+}
+
+static void note_without_effect(const struct fmnn_recipe *recipe, const char *setting)
+{
+    char *optimizer = setting_text(recipe, "optimizer");
+    note("--%s has no effect with %s", setting, optimizer);
+    free(optimizer);
+}
+
+struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct settings *settings)
+{
+    struct fmnn_error error;
+    struct fmnn_recipe *recipe = fmnn_recipe_new(fmnn_model_recipe(model), &error);
+    if (!recipe)
+        die_error(&error);
     for (size_t i = 0; i < settings->count; i++) {
         const struct setting *set = &settings->setting[i];
         if (fmnn_recipe_set(recipe, set->name, set->value, &error) != 0)
             usage_error("--%s: %s", set->name, error.message);
     }
-    if (option_given("momentum") && strcmp(recipe->optimizer, "sgd") != 0)
-        note("--momentum has no effect with %s", recipe->optimizer);
+    for (size_t i = 0; i < settings->count; i++)
+        if (!fmnn_recipe_uses(recipe, settings->setting[i].name))
+            note_without_effect(recipe, settings->setting[i].name);
+    return recipe;
+}
+
+unsigned recipe_epochs(const struct fmnn_recipe *recipe)
+{
+    char *text = setting_text(recipe, "epochs");
+    unsigned epochs = (unsigned)strtoul(text, NULL, 10);
+    free(text);
+    return epochs;
 }

@@ -17,12 +17,12 @@ static void keep_setting(const struct option_row *row, const char *text, void *t
         settings->count++;
 }
 
-static const char *const optimizers[] = {"adam", "sgd", NULL};
 static const char *const epochs_kept[] = {"best", "last", NULL};
 static const char *const none[] = {"none", NULL};
 
 #define TARGET(member) OPTION_TARGET(struct arguments, member)
-#define SETTING TARGET(settings), .parse = keep_setting
+
+static const char training[] = "Training (a model can set other defaults)";
 
 static const struct option_row rows[] = {
     {.help = "Model and files"},
@@ -38,16 +38,7 @@ static const struct option_row rows[] = {
      .by_default = "those of the data set"},
     {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},
     {0, "summary", NULL, "print layers and sizes; do not train", OPTION_FLAG, TARGET(summary)},
-    {.help = "Training (a model can set other defaults)"},
-    {'e', "epochs", "N", "passes over the training set", OPTION_COUNT, .max = 1000000,
-     .by_default = "10", SETTING},
-    {'b', "batch", "N", "images per step", OPTION_COUNT, .min = 1, .max = 65536, .by_default = "32",
-     SETTING},
-    {0, "lr", "X", "learning rate", OPTION_REAL, .max = 1000, .by_default = "adam 1e-3, sgd 1e-2",
-     SETTING},
-    {0, "optimizer", "NAME", "optimizer", OPTION_WORD, .words = optimizers, .by_default = "adam",
-     SETTING},
-    {0, "momentum", "X", "momentum of sgd", OPTION_REAL, .max = 1, .by_default = "0", SETTING},
+    {.help = training}, /* all settings of a recipe, and: */
     {0, "seed", "S", "seed of initial weights and order of rows", OPTION_COUNT,
      TARGET(training.seed), .initial = "0"},
     {0, "exact", NULL, "direct convolution, without Winograd; slower", OPTION_FLAG,
@@ -67,12 +58,46 @@ static const struct option_row rows[] = {
     {0},
 };
 
-const struct program fm_train = {
-    .name = "fm-train",
-    .synopsis = "[OPTION]... [TABLE]",
-    .purpose = "Train a net on the rows of split train, and validate it on those of split valid.",
-    .options = rows,
-};
+static struct option_row setting_row(const struct fmnn_setting *setting)
+{
+    static const enum option_kind kinds[] = {[FMNN_SETTING_COUNT] = OPTION_COUNT,
+                                             [FMNN_SETTING_REAL] = OPTION_REAL,
+                                             [FMNN_SETTING_WORD] = OPTION_WORD};
+    int letter = 0;
+    if (!strcmp(setting->name, "epochs") || !strcmp(setting->name, "batch"))
+        letter = setting->name[0];
+    return (struct option_row){.letter = letter,
+                               .name = setting->name,
+                               .argument = setting->argument,
+                               .help = setting->help,
+                               .kind = kinds[setting->kind],
+                               .min = setting->min,
+                               .max = setting->max,
+                               .words = setting->words,
+                               .by_default = setting->fallback,
+                               TARGET(settings),
+                               .parse = keep_setting};
+}
+
+const struct program *fm_train(void)
+{
+    static struct option_row all[sizeof rows / sizeof *rows + MAX_SETTINGS];
+    static const struct program program = {
+        .name = "fm-train",
+        .synopsis = "[OPTION]... [TABLE]",
+        .purpose =
+            "Train a net on the rows of split train, and validate it on those of split valid.",
+        .options = all,
+    };
+    struct option_row *to = all;
+    const struct fmnn_setting *setting;
+    for (const struct option_row *row = rows; row->help; row++) {
+        *to++ = *row;
+        for (size_t i = 0; row->help == training && (setting = fmnn_recipe_setting(i)) != NULL; i++)
+            *to++ = setting_row(setting);
+    }
+    return &program;
+}
 
 /* The name within its directory, and the directory; NULL if there is no such directory. */
 static const char *split_path(const char *path, struct stat *directory)

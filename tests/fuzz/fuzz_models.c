@@ -17,7 +17,7 @@ enum { SMALL = 4096 };
 
 static void look_at_recipe(const struct fmnn_recipe *recipe)
 {
-    HOLDS(fm_optimizer_find(recipe->optimizer, NULL) >= 0);
+    HOLDS(fm_optimizer_find(recipe->optimizer) >= 0);
     HOLDS(recipe->lr >= 0 && recipe->lr <= 1e3);
     HOLDS(recipe->momentum >= 0 && recipe->momentum <= 1);
     HOLDS(recipe->batch >= 1 && recipe->batch <= 65536 && recipe->epochs <= 1000000);

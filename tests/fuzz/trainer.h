@@ -23,18 +23,18 @@ static inline struct fmnn_data *small_data(unsigned seed)
 /* Of weights, not threads, for a minute's run has some million of them. */
 static inline struct fmnn_trainer *small_trainer(void)
 {
-    static const struct fmnn_training training = {
-        .recipe = {.optimizer = "sgd", .lr = 0.01, .momentum = 0.5, .batch = 4, .epochs = 4},
-        .threads = 1,
-        .kernels = "generic"};
-    struct fmnn_model *model = fmnn_model_parse("dense classes", "model", NULL);
+    static const char text[] = "set optimizer sgd; set lr 0.01; set momentum 0.5\n"
+                               "set batch 4; set epochs 4; dense classes";
+    struct fmnn_model *model = fmnn_model_parse(text, "model", NULL);
+    struct fmnn_training training = {
+        .recipe = fmnn_model_recipe(model), .threads = 1, .kernels = "generic"};
     struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, SIDE, SIDE}, 2, NULL);
-    fmnn_model_free(model);
     HOLDS(net);
     fmnn_net_initialise(net, 1, 1);
     struct fmnn_trainer *trainer =
         fmnn_trainer_new(net, small_data(0), small_data(5), &training, NULL);
     HOLDS(trainer);
+    fmnn_model_free(model);
     return trainer;
 }
 

@@ -8,6 +8,7 @@
 #define FM_OPTIMIZER_H
 
 #include "base/internal.h"
+#include "engine/optim/recipe.h"
 
 enum { FM_MAX_SLOTS = 4, FM_FACTORS = 4, FM_POWERS = 2 };
 
@@ -40,8 +41,8 @@ struct fm_optimizer {
 };
 
 extern const struct fm_optimizer fm_adam, fm_sgd;
-const struct fm_optimizer *fm_optimizer_at(size_t id);           /* NULL beyond the last */
-int fm_optimizer_find(const char *name, struct fmnn_error *err); /* the id, or -1 */
+const struct fm_optimizer *fm_optimizer_at(size_t id); /* NULL beyond the last */
+int fm_optimizer_find(const char *name);               /* the id, or -1 */
 size_t fm_optimizer_slots(const struct fm_optimizer *optimizer);
 
 #endif

@@ -1,0 +1,249 @@
+/* recipe.c -- the settings of a training: their table, and what walks it. */
+#include "engine/optim/recipe.h"
+
+#include <stdio.h>
+
+#include "engine/optim/optimizer.h"
+
+/* ---- kinds of values */
+
+static int read_word(const struct fm_setting *setting, const char *text, void *value,
+                     struct fmnn_error *err)
+{
+    const struct fmnn_setting *s = &setting->shown;
+    char known[FM_MAX_RECORD] = "";
+    for (size_t i = 0; s->words[i]; i++) {
+        if (!strcmp(text, s->words[i])) {
+            snprintf(value, setting->size, "%s", text);
+            return 0;
+        }
+        strcat(strcat(known, i ? ", " : ""), s->words[i]);
+    }
+    const char *nearest = fmnn_suggest(text, s->words);
+    if (nearest)
+        return fm_fail(err, FMNN_USAGE, "unknown %s '%s'; did you mean '%s'?", s->name, text,
+                       nearest);
+    return fm_fail(err, FMNN_USAGE, "unknown %s '%s' (known: %s)", s->name, text, known);
+}
+
+static void write_word(const void *value, char text[FM_MAX_VALUE])
+{
+    snprintf(text, FM_MAX_VALUE, "%s", (const char *)value);
+}
+
+static int check_range(const struct fm_setting *setting, const char *text, double number,
+                       struct fmnn_error *err)
+{
+    const struct fmnn_setting *s = &setting->shown;
+    if (number < s->min || number > s->max)
+        return fm_fail(err, FMNN_USAGE, "%s %s is not in %.10g..%.10g", s->name, text, s->min,
+                       s->max);
+    if (setting->above_min && !(number > s->min))
+        return fm_fail(err, FMNN_USAGE, "%s %s is not above %g", s->name, text, s->min);
+    return 0;
+}
+
+static int read_real(const struct fm_setting *setting, const char *text, void *value,
+                     struct fmnn_error *err)
+{
+    double number;
+    if (!fm_parse_double(text, &number))
+        return fm_fail(err, FMNN_USAGE, "%s '%s' is not a number", setting->shown.name, text);
+    if (check_range(setting, text, number, err) != 0)
+        return -1;
+    *(double *)value = number;
+    return 0;
+}
+
+static void write_real(const void *value, char text[FM_MAX_VALUE])
+{
+    fmnn_format_number(text, *(const double *)value);
+}
+
+static int read_count(const struct fm_setting *setting, const char *text, void *value,
+                      struct fmnn_error *err)
+{
+    uint64_t number;
+    if (!fm_parse_unsigned(text, UINT64_MAX, &number))
+        return fm_fail(err, FMNN_USAGE, "%s '%s' is not a whole number", setting->shown.name, text);
+    if (check_range(setting, text, (double)number, err) != 0)
+        return -1;
+    *(unsigned *)value = (unsigned)number;
+    return 0;
+}
+
+static void write_count(const void *value, char text[FM_MAX_VALUE])
+{
+    snprintf(text, FM_MAX_VALUE, "%u", *(const unsigned *)value);
+}
+
+static const struct fm_value_kind {
+    int (*read)(const struct fm_setting *setting, const char *text, void *value,
+                struct fmnn_error *err);
+    void (*write)(const void *value, char text[FM_MAX_VALUE]);
+    bool quoted; /* in JSON */
+} kinds[] = {
+    [FMNN_SETTING_COUNT] = {read_count, write_count, .quoted = false},
+    [FMNN_SETTING_REAL] = {read_real, write_real, .quoted = false},
+    [FMNN_SETTING_WORD] = {read_word, write_word, .quoted = true},
+};
+
+/* ---- the table */
+
+#define OPTIMIZER_NAME(name) #name,
+static const char *const optimizers[] = {FM_OPTIMIZERS(OPTIMIZER_NAME) NULL};
+
+#define MEMBER(member)                                                                             \
+    .offset = offsetof(struct fmnn_recipe, member), .size = sizeof((struct fmnn_recipe *)0)->member
+
+/* In the order of records, which must not change: new rows come last. */
+static const struct fm_setting settings[] = {
+    {{"optimizer", "NAME", "optimizer", FMNN_SETTING_WORD, .words = optimizers, .fallback = "adam"},
+     MEMBER(optimizer)},
+    {{"lr", "X", "learning rate", FMNN_SETTING_REAL, 0, 1000, .fallback = "adam 1e-3, sgd 1e-2"},
+     MEMBER(lr),
+     .above_min = true,
+     .depends = true},
+    {{"momentum", "X", "momentum of sgd", FMNN_SETTING_REAL, 0, 1, .fallback = "0",
+      .optimizer = "sgd"},
+     MEMBER(momentum)},
+    {{"batch", "N", "images in a training step", FMNN_SETTING_COUNT, 1, 65536, .fallback = "32"},
+     MEMBER(batch)},
+    {{"epochs", "N", "passes over the training set", FMNN_SETTING_COUNT, 0, 1000000,
+      .fallback = "10"},
+     MEMBER(epochs),
+     .may_change = true},
+};
+
+_Static_assert(FM_COUNT(settings) * (FM_MAX_VALUE + 32) < FM_MAX_RECORD, "a record has no room");
+
+const struct fm_setting *fm_setting_find(const char *name)
+{
+    for (size_t i = 0; i < FM_COUNT(settings); i++)
+        if (!strcmp(settings[i].shown.name, name))
+            return &settings[i];
+    return NULL;
+}
+
+const struct fmnn_setting *fmnn_recipe_setting(size_t i)
+{
+    return i < FM_COUNT(settings) ? &settings[i].shown : NULL;
+}
+
+static int unknown_setting(const char *name, struct fmnn_error *err)
+{
+    const char *names[FM_COUNT(settings) + 1] = {NULL};
+    char known[FM_MAX_RECORD] = "";
+    for (size_t i = 0; i < FM_COUNT(settings); i++) {
+        names[i] = settings[i].shown.name;
+        strcat(strcat(known, i ? ", " : ""), names[i]);
+    }
+    const char *nearest = fmnn_suggest(name, names);
+    if (nearest)
+        return fm_fail(err, FMNN_USAGE, "unknown option '%s'; did you mean '%s'?", name, nearest);
+    return fm_fail(err, FMNN_USAGE, "unknown option '%s' (known: %s)", name, known);
+}
+
+/* ---- recipes */
+
+void fm_recipe_init(struct fmnn_recipe *recipe)
+{
+    memset(recipe, 0, sizeof *recipe);
+    for (size_t i = 0; i < FM_COUNT(settings); i++) {
+        const struct fm_setting *s = &settings[i];
+        if (!s->depends)
+            kinds[s->shown.kind].read(s, s->shown.fallback, (char *)recipe + s->offset, NULL);
+    }
+}
+
+void fm_recipe_resolve(struct fmnn_recipe *recipe)
+{
+    int id = fm_optimizer_find(recipe->optimizer);
+    if (!(recipe->lr > 0) && id >= 0)
+        recipe->lr = fm_optimizer_at((size_t)id)->lr;
+}
+
+struct fmnn_recipe *fmnn_recipe_new(const struct fmnn_recipe *recipe, struct fmnn_error *err)
+{
+    struct fmnn_recipe *copy = fm_alloc(1, sizeof *copy, err);
+    if (copy && recipe)
+        *copy = *recipe;
+    else if (copy)
+        fm_recipe_init(copy);
+    return copy;
+}
+
+void fmnn_recipe_free(struct fmnn_recipe *recipe)
+{
+    free(recipe);
+}
+
+int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *name, const char *value,
+                    struct fmnn_error *err)
+{
+    const struct fm_setting *s = fm_setting_find(name);
+    return s ? kinds[s->shown.kind].read(s, value, (char *)recipe + s->offset, err)
+             : unknown_setting(name, err);
+}
+
+static void write_value(const struct fmnn_recipe *recipe, const struct fm_setting *s,
+                        char text[FM_MAX_VALUE])
+{
+    kinds[s->shown.kind].write((const char *)recipe + s->offset, text);
+}
+
+char *fmnn_recipe_get(const struct fmnn_recipe *recipe, const char *name, struct fmnn_error *err)
+{
+    const struct fm_setting *s = fm_setting_find(name);
+    if (!s) {
+        unknown_setting(name, err);
+        return NULL;
+    }
+    struct fmnn_recipe resolved = *recipe;
+    char text[FM_MAX_VALUE];
+    fm_recipe_resolve(&resolved);
+    write_value(&resolved, s, text);
+    return fm_strdup(text, err);
+}
+
+bool fmnn_recipe_uses(const struct fmnn_recipe *recipe, const char *name)
+{
+    const struct fm_setting *s = fm_setting_find(name);
+    return s && (!s->shown.optimizer || !strcmp(s->shown.optimizer, recipe->optimizer));
+}
+
+/* ---- records */
+
+/* Settings that came later are recorded only if they are set, so that records of recipes without
+   them stay the same. */
+static bool is_recorded(const struct fm_setting *s, const char *text)
+{
+    return !s->only_if_set || strcmp(text, s->shown.fallback) != 0;
+}
+
+void fm_recipe_json(const struct fmnn_recipe *recipe, char json[FM_MAX_RECORD])
+{
+    char text[FM_MAX_VALUE];
+    size_t used = 0;
+    for (size_t i = 0; i < FM_COUNT(settings); i++) {
+        const struct fm_setting *s = &settings[i];
+        const char *quote = kinds[s->shown.kind].quoted ? "\"" : "";
+        write_value(recipe, s, text);
+        if (fmnn_recipe_uses(recipe, s->shown.name) && is_recorded(s, text))
+            used += (size_t)snprintf(json + used, FM_MAX_RECORD - used, "%s\"%s\":%s%s%s",
+                                     used ? "," : "", s->shown.name, quote, text, quote);
+    }
+}
+
+void fm_recipe_identity(const struct fmnn_recipe *recipe, char lines[FM_MAX_RECORD])
+{
+    char text[FM_MAX_VALUE];
+    size_t used = 0;
+    for (size_t i = 0; i < FM_COUNT(settings); i++) {
+        const struct fm_setting *s = &settings[i];
+        write_value(recipe, s, text);
+        if (!s->may_change && is_recorded(s, text))
+            used += (size_t)snprintf(lines + used, FM_MAX_RECORD - used, "%s %s\n", s->shown.name,
+                                     text);
+    }
+}

@@ -1,0 +1,41 @@
+/* recipe.h -- the recipe of a training: one table of its settings.
+
+   Everything that knows settings by name walks the table: `set` lines of models, fmnn_recipe_set(),
+   the record in weights files, the identity of checkpoints, and the options of fm-train. A new
+   setting is a member of struct fmnn_recipe and a row in recipe.c. */
+#ifndef FM_RECIPE_H
+#define FM_RECIPE_H
+
+#include "base/internal.h"
+
+struct fmnn_recipe {
+    char optimizer[16];
+    double lr; /* 0: the optimizer's default */
+    double momentum;
+    unsigned batch, epochs;
+};
+
+/* A value as text, and all values of a recipe. */
+enum { FM_MAX_VALUE = 128, FM_MAX_RECORD = 4096 };
+
+struct fm_setting {
+    struct fmnn_setting shown;
+    size_t offset, size; /* of its member in struct fmnn_recipe */
+    bool above_min;      /* the minimum itself is not allowed */
+    bool depends;        /* its default depends on other settings: see fm_recipe_resolve() */
+    bool may_change;     /* when a training is resumed */
+    bool only_if_set;    /* records leave it out while it has its default value */
+};
+
+const struct fm_setting *fm_setting_find(const char *name); /* NULL: not known */
+
+/* All settings at their defaults. */
+void fm_recipe_init(struct fmnn_recipe *recipe);
+/* Replaces defaults that depend on other settings by their values. */
+void fm_recipe_resolve(struct fmnn_recipe *recipe);
+/* The members of a JSON object, without braces: the settings that have an effect. */
+void fm_recipe_json(const struct fmnn_recipe *recipe, char json[FM_MAX_RECORD]);
+/* Lines "NAME VALUE\n": the settings that must not change when a training is resumed. */
+void fm_recipe_identity(const struct fmnn_recipe *recipe, char lines[FM_MAX_RECORD]);
+
+#endif
