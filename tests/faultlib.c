@@ -1,9 +1,9 @@
-/* faultlib.c -- loaded into a program by LD_PRELOAD, refuses it memory when it is told to.
+/* faultlib.c -- preloaded into a program by LD_PRELOAD, makes its allocations fail.
 
-     FAULT_PROGRAM  the program's name: others, its children, are left alone
-     FAULT_ALLOC=N  its Nth allocation from main() on fails; FAULT_ON=1: and all that follow
-     FAULT_COUNTS   a file where it keeps count (faultlib.h)
-     FAULT_STOP=1   it stops by SIGSTOP before main(), for who traces it
+     FAULT_PROGRAM  the program's name: other programs, its children, are not affected
+     FAULT_ALLOC=N  its Nth allocation from main() on fails; FAULT_ON=1: and all later ones
+     FAULT_COUNTS   a file for its counts (faultlib.h)
+     FAULT_STOP=1   it stops itself with SIGSTOP before main(), for a tracer
      FAULT_CLOCK=1  its clock stands still, so that tables with seconds can be compared */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -45,7 +45,7 @@ static struct {
     int (*clock_gettime)(clockid_t, struct timespec *);
 } real;
 
-/* What dlsym itself allocates, before malloc is known. */
+/* For the allocations of dlsym itself, before malloc is known. */
 static _Alignas(16) char early[65536];
 static size_t early_used;
 
@@ -71,7 +71,7 @@ static void find(void *function, const char *name)
 
 static bool ready(void)
 {
-    static int state; /* 1: looking, 2: found; one thread is there then */
+    static int state; /* 1: looking, 2: found; there is only one thread then */
     if (state == 0) {
         state = 1;
         find(&real.malloc, "malloc");
@@ -87,7 +87,7 @@ static bool ready(void)
     return state == 2;
 }
 
-/* One more allocation is asked for: is it to fail? */
+/* Counts an allocation; whether it must fail. */
 static bool refused(void)
 {
     if (!armed)

@@ -1,32 +1,32 @@
-/* faults.c -- runs a program again and again, each time with one fault, and judges what it left.
+/* faults.c -- runs a program again and again, each time with one fault, and checks its results.
 
      faults KIND [OPTION]... -- PROGRAM [ARGUMENT]...
 
    KIND is alloc (the nth allocation fails), alloc-on (and all that follow), eio, enospc, eintr,
-   emfile (the nth system call of those below fails so), full (the nth write fails for want of
-   space, and all that follow), short (the nth read or write transfers half), kill (SIGKILL before
-   the nth system call, and after it) and order (no fault: are files synced before they get their
-   names, and directories after?).
+   emfile (the nth of the system calls below fails with this error), full (the nth write and all
+   later ones fail because the disk is full), short (the nth read or write transfers half), kill
+   (SIGKILL before the nth system call, and after it) and order (no fault: are files synced before
+   they get their names, and directories after that?).
 
      -l LIBRARY     tests/faultlib.so, see there
-     -o FILE        a file in ./box that the program writes: the old one or the new one, whole
+     -o FILE        a file in ./box that the program writes: must be the old or the new one, whole
      -f FILE        the same, but there is never an old one
-     -g FILE        the same, but after a failure it may hold the first of the new one's lines
-     -s FILE=FROM   a file in ./box that is there before, as a copy of FROM
-     -c FILE        as -o, and it is written more than once: all its versions are good then
-     -x NAME        the program to harm, if not PROGRAM: a child of it (alloc, alloc-on)
+     -g FILE        the same, but after a failure it may contain the first lines of the new one
+     -s FILE=FROM   a file in ./box that exists before the run, a copy of FROM
+     -c FILE        as -o, but it is written more than once: each of its versions is correct
+     -x NAME        the program that gets the faults if not PROGRAM: a child (alloc, alloc-on)
      -i FILE        standard input
-     -a COMMAND     for the shell: what is run after a kill instead of PROGRAM again
-     -n MOST        no more points than these, evenly spread [all]
-     -e             every point that ended in a failure is told, with its message
+     -a COMMAND     shell command to run after a kill, instead of PROGRAM
+     -n MAXIMUM     try at most this number of points, evenly spread [all]
+     -e             print every point that ended in a failure, with its message
 
-   The first run is undisturbed; all that it writes is what the others are compared with. An exit
-   status of 0 asks for the same output, byte for byte; 2 for a message and for outputs that are old
-   or new; any other is wrong, as is a file in ./box that is neither. After a kill the program is
-   run once more, and must write all and leave nothing else. Every other point starts with old
-   files, as long as there are so many with these.
+   The first run is undisturbed; the others are compared with its output. After exit status 0 the
+   output must be the same, byte for byte; after 2 there must be a message, and each output must be
+   the old or the new one. Any other status is wrong, and so is any other file in ./box. After a
+   kill the program is run once more, and must write everything and leave no other file. Every
+   second point starts with old files, as long as there are enough points with old files.
 
-   Contents: 1. Options  2. Files  3. A run  4. System calls  5. Verdicts  6. All points */
+   Contents: 1. Options  2. Files  3. A run  4. System calls  5. Results  6. All points */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -56,7 +56,7 @@
 #ifndef __x86_64__
 int main(void)
 {
-    fputs("faults: system calls are known here for x86-64 only\n", stderr);
+    fputs("faults: only Linux on x86-64 is supported\n", stderr);
     return 77;
 }
 #else
@@ -211,7 +211,7 @@ static void write_file(const char *name, const void *bytes, size_t size)
         give_up(path);
 }
 
-/* How many points there are without old files, and with them. */
+/* The number of points without old files, and with them. */
 static unsigned long fresh_points, old_points;
 
 static bool is_old_there(unsigned long point)
@@ -219,7 +219,7 @@ static bool is_old_there(unsigned long point)
     return point > fresh_points || (point % 2 == 0 && point <= old_points);
 }
 
-/* Empties the box, but for what is to be there before the run. */
+/* Empties the box, except for the files that must exist before the run. */
 static void prepare_box(bool old)
 {
     char path[PATH_MAX];
@@ -248,7 +248,7 @@ static bool equal(struct blob a, struct blob b)
            (!a.size || !memcmp(a.bytes, b.bytes, a.size));
 }
 
-/* Where the line ends that is at a place. */
+/* The end of the line that contains text[at]. */
 static size_t line_end(struct blob text, size_t at)
 {
     const char *end = memchr(text.bytes + at, '\n', text.size - at);
@@ -261,7 +261,7 @@ static bool begins(struct blob whole, struct blob part)
            (!part.size || part.bytes[part.size - 1] == '\n');
 }
 
-/* Some of the lines of the whole, in their order; the last may have been broken off. */
+/* Whether part has some of the lines of whole, in order; the last one may be incomplete. */
 static bool are_lines_of(struct blob whole, struct blob part)
 {
     for (size_t w = 0, p = 0; p < part.size; w = line_end(whole, w)) {
@@ -289,7 +289,7 @@ static bool is_version(const struct file *file, struct blob blob)
     return false;
 }
 
-/* Those that files have on the way. */
+/* The versions that files have during the run. */
 static void collect_versions(void)
 {
     for (size_t i = 0; i < o.file_count; i++) {
@@ -305,7 +305,7 @@ static void collect_versions(void)
     }
 }
 
-/* Files in the box that nobody named. */
+/* Files in the box that no option names. */
 static size_t strangers(char *name, size_t size)
 {
     size_t count = 0;
@@ -422,7 +422,7 @@ static void go(struct run *run)
 
 enum use { READS = 1, WRITES = 2, HAS_FD = 4 };
 
-/* Those that are points. */
+/* The system calls that are points. */
 static const struct call {
     long number;
     const char *name;
@@ -485,7 +485,7 @@ static const struct call *find_call(long number)
     return NULL;
 }
 
-/* Not all kinds have something to do at all calls. */
+/* Not every kind of fault applies to every call. */
 static bool is_point(const struct call *call, const struct user_regs_struct *regs)
 {
     switch (o.kind) {
@@ -505,8 +505,8 @@ static int error_of(enum kind kind)
     return kind == EIO_ ? EIO : kind == EINTR_ ? EINTR : kind == EMFILE_ ? EMFILE : ENOSPC;
 }
 
-/* The order of calls, as power loss asks for: what was written is synced, then closed, then
-   renamed, and the directory is synced after that. */
+/* The order of calls that survives a power failure: a file is written, synced, closed, renamed, and
+   then its directory is synced. */
 enum state { UNSEEN, DIRTY, SYNCED, CLOSED, RENAMED, SETTLED };
 static struct track {
     char temporary[PATH_MAX], target[PATH_MAX];
@@ -607,8 +607,8 @@ static size_t settled_count(void)
     return count;
 }
 
-/* Every output has its name by a rename that the directory knows of. */
-static void judge_order(struct run *run)
+/* Every output got its name by a rename, after which its directory was synced. */
+static void check_order(struct run *run)
 {
     char wanted[PATH_MAX];
     for (size_t i = 0; i < o.file_count && !run->disorder; i++) {
@@ -621,7 +621,7 @@ static void judge_order(struct run *run)
         for (size_t k = 0; k < track_count; k++)
             settled |= tracks[k].state == SETTLED && real && !strcmp(tracks[k].target, real);
         if (!settled)
-            run->disorder = "an output was not renamed, or its directory not synced then";
+            run->disorder = "an output was not renamed, or its directory was not synced after that";
         free(real);
     }
     for (size_t k = 0; k < track_count; k++)
@@ -629,8 +629,7 @@ static void judge_order(struct run *run)
             run->disorder = "a directory is not synced after a rename";
 }
 
-/* At a call's entry: what is to become of it? 0: nothing; 1: it is refused at its exit; 2: it is
-   over. */
+/* At a call's entry. Returns 0: no fault; 1: it fails at its exit; 2: the program was killed. */
 static int enter(struct run *run, const struct call *call, struct user_regs_struct *regs)
 {
     unsigned long n = ++run->calls;
@@ -663,7 +662,7 @@ static int enter(struct run *run, const struct call *call, struct user_regs_stru
     }
 }
 
-/* At its exit. */
+/* At a call's exit. */
 static int leave(struct user_regs_struct *regs)
 {
     if (o.kind == KILL) {
@@ -683,7 +682,7 @@ static bool wait_for(struct run *run)
     return WIFSTOPPED(run->status);
 }
 
-/* To main(), where faultlib stops it. */
+/* Runs the program up to main(), where faultlib stops it. */
 static bool trace_to_main(struct run *run)
 {
     if (!wait_for(run))
@@ -727,7 +726,7 @@ static void trace(struct run *run)
     }
 }
 
-/* ---- 5. Verdicts ---- */
+/* ---- 5. Results ---- */
 
 static unsigned long wrong, refused_well, harmless;
 
@@ -744,7 +743,7 @@ static bool complain(const struct run *run, const char *format, ...)
         va_start(args, format);
         vprintf(format, args);
         va_end(args);
-        printf("%s%.*s\n", err.size ? "; it said: " : "",
+        printf("%s%.*s\n", err.size ? "; message: " : "",
                (int)(err.size ? strcspn(err.bytes, "\n") : 0), err.bytes ? err.bytes : "");
     }
     free(err.bytes);
@@ -769,7 +768,7 @@ static bool judge_file(const struct run *run, const struct file *file, bool done
     bool good = equal(now, file->good) || (!done && (equal(now, old) || is_version(file, now) ||
                                                      (file->grows && begins(file->good, now))));
     free(now.bytes);
-    return good || complain(run, "%s is %s", file->name, done ? "not as it should be" : "torn");
+    return good || complain(run, "%s is %s", file->name, done ? "wrong" : "torn");
 }
 
 static bool judge_files(const struct run *run, bool done)
@@ -789,8 +788,8 @@ static bool judge_words(const struct run *run, bool done)
     free(out.bytes);
     free(err.bytes);
     if (!good)
-        return complain(run, "standard output is not as it should be");
-    return done || spoke || complain(run, "it said nothing");
+        return complain(run, "standard output is wrong");
+    return done || spoke || complain(run, "there is no message");
 }
 
 static unsigned long points_of(const struct run *run)
@@ -804,7 +803,7 @@ static bool judge_fault(const struct run *run)
     if (run->hung)
         return complain(run, "it hangs");
     if (points_of(run) < run->point)
-        return complain(run, "it was not harmed");
+        return complain(run, "the fault was not injected");
     if (WIFSIGNALED(run->status))
         return complain(run, "it was killed by signal %d", WTERMSIG(run->status));
     bool done = WEXITSTATUS(run->status) == good_status;
@@ -815,14 +814,14 @@ static bool judge_fault(const struct run *run)
     if (strncmp(run->call, "unlink", 6) != 0 && strangers(name, sizeof name))
         return complain(run, "%s is left", name);
     if (!done && o.kind == SHORT)
-        return complain(run, "it fails, but nothing was wrong");
+        return complain(run, "it fails without a fault");
     if (o.tells && !done)
         tell(run);
     *(done ? &harmless : &refused_well) += 1;
     return true;
 }
 
-/* After a kill the old or the new is there; then the program, run again, puts all right. */
+/* After a kill each file is the old or the new one; then a second run must write all of them. */
 static bool judge_kill(const struct run *run)
 {
     char name[256];
@@ -832,17 +831,17 @@ static bool judge_kill(const struct run *run)
     if (!judge_files(run, false))
         return false;
     if (strangers(name, sizeof name) > o.file_count)
-        return complain(run, "more temporaries than files are left");
+        return complain(run, "more temporary files than output files are left");
     go(&again);
     if (!WIFEXITED(again.status) || WEXITSTATUS(again.status) != good_status)
-        return complain(run, "run again, it fails");
+        return complain(run, "the second run fails");
     again.point = run->point;
     snprintf(again.call, sizeof again.call, "%s", run->call);
     again.after = run->after;
     if (!judge_files(&again, true))
         return false;
     if (strangers(name, sizeof name))
-        return complain(run, "%s is left after the next run", name);
+        return complain(run, "%s is left after the second run", name);
     harmless++;
     return true;
 }
@@ -875,7 +874,7 @@ static unsigned long count_points(bool old)
     if (!WIFEXITED(counted.status) || !judge_files(&counted, true))
         exit(99);
     if (o.kind == ORDER) {
-        judge_order(&counted);
+        check_order(&counted);
         if (counted.disorder)
             complain(&counted, "%s", counted.disorder);
     }

@@ -1,14 +1,13 @@
-/* httpd.c -- a web server of faults for fm-fetch's tests: httpd ROOT LOG [mute]
+/* httpd.c -- a web server that misbehaves, for the tests of fm-fetch: httpd ROOT LOG [mute]
 
    Listens on a free port of 127.0.0.1, prints the port, and serves until it is killed. The first
    part of a request's path is a fault, the second a file: "/flip/train-labels...gz". A fault is a
-   row of the table in section 3, which does something with the file in ROOT/good; where there is no
-   such row, the file in ROOT/FAULT is sent. "once+FAULT" is good from the second request on,
-   "resume+FAULT" sends a first half and a tag before, so that a transfer is resumed into the fault.
-   Each request leaves a line "FAULT NAME [RANGE]" in LOG; "the first request" of a fault and name
-   is the one that finds no such line. One process a connection, one request a connection. It
-   answers as a proxy, too, whatever the host; but CONNECT is forbidden. With "mute" it never says a
-   word.
+   row of the table in section 3, which does something with the file in ROOT/good; if there is no
+   row of this name, the file in ROOT/FAULT is sent. "once+FAULT" works from the second request on;
+   "resume+FAULT" first sends a half and a tag, so that the request for the rest meets the fault.
+   Each request appends a line "FAULT NAME [RANGE]" to LOG; a request is the first one of its fault
+   and name if LOG has no line of them. Each connection has its own process and one request. The
+   server also answers as a proxy, for any host, but forbids CONNECT. With "mute" it never answers.
 
    Contents: 1. Answers  2. Faults  3. The table  4. Requests */
 #include <arpa/inet.h>
@@ -29,7 +28,7 @@ enum { MAX_REQUEST = 8192, MAX_BYTES = 1 << 20, LIFETIME = 300 };
 struct request {
     int socket;
     char fault[64], name[128];
-    const char *etag; /* what If-Range must bear */
+    const char *etag; /* the value that If-Range must have */
     long range;       /* -1: none */
     int earlier;      /* requests of this fault and name */
     const char *text; /* the table's */
@@ -47,7 +46,7 @@ static void send_bytes(struct request *r, const void *bytes, size_t size)
     while (size) {
         ssize_t sent = send(r->socket, p, size, MSG_NOSIGNAL);
         if (sent <= 0)
-            exit(0); /* the other side has had enough */
+            exit(0); /* the client closed the connection */
         p += sent;
         size -= (size_t)sent;
     }
@@ -81,14 +80,14 @@ static void ok(struct request *r)
     send_bytes(r, r->body, r->size);
 }
 
-/* The length of the whole, but only so many bytes. */
+/* The length of the whole file, but only a part of its bytes. */
 static void beginning(struct request *r, size_t size, const char *headers)
 {
     head(r, headers);
     send_bytes(r, r->body, size);
 }
 
-/* The rest, said to begin at `start` and really beginning at `from`. */
+/* The rest of the file from `from` on; the header claims that it begins at `start`. */
 static void rest(struct request *r, size_t start, size_t from)
 {
     say(r,
@@ -98,15 +97,15 @@ static void rest(struct request *r, size_t start, size_t from)
     send_bytes(r, r->body + from, r->size - from);
 }
 
-/* ---- 2. Faults. Those that say "once" behave from the second request on. ---- */
+/* ---- 2. Faults ---- */
 
-/* A status and headers, and a body of no use. */
+/* A status and headers, with a useless body. */
 static void status(struct request *r)
 {
     say(r, "HTTP/1.1 %s\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbad\n", r->text);
 }
 
-/* Whatever it is. */
+/* The text of the table, unchanged. */
 static void literally(struct request *r)
 {
     say(r, "%s", r->text);
@@ -133,14 +132,14 @@ static void beheaded(struct request *r)
     send_bytes(r, r->body, r->size);
 }
 
-/* A status, and the place of the good file. */
+/* A status, and the location of the good file. */
 static void redirect(struct request *r)
 {
     say(r, "HTTP/1.1 %s\r\nLocation: /landed/%s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
         r->text, r->name);
 }
 
-/* Elsewhere: the text, and the name. */
+/* A redirection to the text and the name. */
 static void away(struct request *r)
 {
     say(r, "HTTP/1.1 302 Found\r\nLocation: %s%s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
@@ -177,7 +176,7 @@ static void flip(struct request *r)
     ok(r);
 }
 
-static void flip_check(struct request *r) /* the data are right, but gzip's own sum is not */
+static void flip_check(struct request *r) /* the data are correct, but gzip's checksum is not */
 {
     r->body[r->size - 8] ^= 1;
     ok(r);
@@ -189,7 +188,7 @@ static void flip_length(struct request *r)
     ok(r);
 }
 
-static void hollow(struct request *r) /* whole gzip data of nothing */
+static void hollow(struct request *r) /* a valid gzip file of 0 bytes */
 {
     memcpy(r->body, "\x1f\x8b\x08\0\0\0\0\0\0\3\3\0\0\0\0\0\0\0\0\0", 20);
     r->size = 20;
@@ -243,7 +242,7 @@ static void resume(struct request *r)
         tagged_half(r);
 }
 
-/* Half of what is left, each time. */
+/* Each time half of the rest. */
 static void resume_again(struct request *r)
 {
     size_t from = r->range < 0 ? 0 : (size_t)r->range;
@@ -258,7 +257,7 @@ static void resume_again(struct request *r)
     send_bytes(r, r->body + from, (r->size - from + 1) / 2);
 }
 
-/* Those that follow are for "resume+": they answer a request for a rest, else send the file. */
+/* The next ones are for "resume+": they answer a request for the rest, or else send the file. */
 
 static void shifted(struct request *r) /* says so */
 {
@@ -284,7 +283,7 @@ static void from_start(struct request *r) /* 206, but from the start */
         ok(r);
 }
 
-static void changed(struct request *r) /* another file by now: another tag, other bytes */
+static void changed(struct request *r) /* the file has changed: another tag, other bytes */
 {
     if (r->range >= 0) {
         for (size_t i = 0; i < r->size; i++)
@@ -307,7 +306,7 @@ static void no_such_range(struct request *r)
         ok(r);
 }
 
-/* 206 with the rest, and a Content-Range of its own, or none. */
+/* 206 with the rest, and the Content-Range of the table, or none. */
 static void odd_range(struct request *r)
 {
     if (r->range >= 0) {
@@ -355,7 +354,7 @@ static void no_length_cut_late(struct request *r)
     no_length(r);
 }
 
-/* The length is another than it says, by so much. */
+/* The Content-Length is wrong by this number of bytes. */
 static void mislengthened(struct request *r, long by)
 {
     say(r, "HTTP/1.1 200 OK\r\nContent-Length: %ld\r\nConnection: close\r\n\r\n",
@@ -523,7 +522,7 @@ static void reset(struct request *r)
 static void reset_half(struct request *r)
 {
     cut(r);
-    nap(50); /* what was sent is to arrive before */
+    nap(50); /* so that the sent bytes arrive before */
     reset(r);
 }
 
@@ -683,7 +682,7 @@ static const struct fault faults[] = {
     {"multipart", odd_range, "Content-Type: multipart/byteranges; boundary=x\r\n"},
     {"other-total", other_total, ""},
 
-    /* what takes its time */
+    /* slow ones */
     {"slow", slow, ""},
     {"stall", stall, ""},
     {"stall-in-head", stall_after, "HTTP/1.1 200 OK\r\nContent-Le"},
@@ -722,7 +721,7 @@ static void write_log(const struct request *r)
     close(fd);
 }
 
-/* To a proxy, requests bear the host: "GET http://HOST/..." */
+/* A request to a proxy has the host: "GET http://HOST/..." */
 static void parse_request(struct request *r, const char *text)
 {
     if (sscanf(text, "GET /%63[^/ ]/%127[^/ ]", r->fault, r->name) != 2 &&
@@ -742,7 +741,7 @@ static void read_request(struct request *r)
         if (got <= 0)
             exit(0);
         have += (size_t)got;
-        if (text[0] == 0x16) { /* somebody who speaks TLS */
+        if (text[0] == 0x16) { /* a TLS handshake */
             say(r, "HTTP/1.1 400 Bad Request\r\n\r\n");
             exit(0);
         }
@@ -756,8 +755,8 @@ static void read_request(struct request *r)
     parse_request(r, text);
 }
 
-/* The row whose answer this is, after the first halves and good ends that prefixes stand for; NULL:
-   a folder. */
+/* The row of this request, after the first halves and good answers that the prefixes stand for;
+   NULL: a folder. */
 static const struct fault *find_fault(struct request *r, const char **name)
 {
     *name = r->fault;

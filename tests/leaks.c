@@ -1,7 +1,7 @@
-/* leaks.c -- uses the library while one allocation after the other fails, once and from then on,
-   and looks whether each call that fails says so, and frees what it had.
+/* leaks.c -- uses the library while an allocation fails, or it and all later ones, and checks that
+   each call that fails returns an error and frees its memory.
 
-     leaks DIR   (with faultlib.so loaded; DIR: of mkidx, with image.png, table and weights) */
+     leaks DIR   (faultlib.so preloaded; DIR: made by mkidx, with image.png, table, weights) */
 #include <fmnn.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static const char *in(const char *name)
     return path;
 }
 
-/* jansson's parser may end by an assertion where it has no memory: it is given some. */
+/* jansson's parser may end with an assertion if it has no memory: it always gets some. */
 static bool parsing;
 
 static void *json_memory(size_t size)
@@ -32,7 +32,7 @@ static void *json_memory(size_t size)
     return parsing ? fault_malloc(size) : malloc(size);
 }
 
-/* ---- what is tried: each returns 0, or -1 with the error set, and has freed all */
+/* ---- trials: each returns 0, or -1 with the error set, and has freed its memory */
 
 static struct fmnn_net *make_net(struct fmnn_recipe **recipe)
 {
@@ -86,7 +86,7 @@ static struct fmnn_data *read_images(struct fmnn_images *images)
     return data;
 }
 
-/* Three epochs; from the checkpoint on if there is one. */
+/* Three epochs, starting from the checkpoint if there is one. */
 static int advance(struct fmnn_trainer *trainer, const char *checkpoint)
 {
     int status;
@@ -207,7 +207,7 @@ static unsigned long failed;
 static void complain(const struct trial *trial, unsigned long n, int on, const char *what)
 {
     if (failed++ < 20)
-        printf("# %s, point %lu%s: %s\n", trial->name, n, on ? " and on" : "", what);
+        printf("# %s, point %lu%s: %s\n", trial->name, n, on ? " and all later ones" : "", what);
 }
 
 static unsigned long try_all(const struct trial *trial, int on)
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     directory = argv[1];
     json_set_alloc_funcs(json_memory, free);
     fault_arm(0, 0);
-    /* What is allocated once and stays, by stdio and threads, is there after this. */
+    /* After this, stdio and threads have allocated the memory that they keep. */
     for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
         if (trials[i].run() != 0) {
             fprintf(stderr, "leaks: %s: %s\n", trials[i].name, error.message);

@@ -1,7 +1,7 @@
-/* peak.c -- runs a command and adds a line "KIB SECONDS" to a file: the most memory that it had at
-   a time, and how long it took.
+/* peak-memory.c -- runs a command and appends a line "KIB SECONDS" to a file: its peak memory, and
+   the time that it took.
 
-     peak FILE COMMAND [ARGUMENT...] */
+     peak-memory FILE COMMAND [ARGUMENT...] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -17,7 +17,7 @@ def same(size, kernel, stride):
 
 
 def conv(layer, c, h, w):
-    """The modules of a convolution, and the shape that comes out."""
+    """The modules of a convolution, and the shape of its output."""
     units, (kh, kw), stride = layer.size, layer.kernel, layer.stride
     if layer.valid:
         shape = (units, (h - kh) // stride + 1, (w - kw) // stride + 1)
@@ -30,7 +30,7 @@ def conv(layer, c, h, w):
 
 
 def build(text, shape):
-    """The nn.Sequential whose modules fmnn's weight files are numbered by."""
+    """The nn.Sequential whose module numbers are in fmnn's weight files."""
     modules, flat = [], False
     for layer in layers(text):
         if layer.kind == "conv":
@@ -51,7 +51,7 @@ def build(text, shape):
 
 
 def he_normal_torch(module):
-    """The same distribution by PyTorch's own numbers; biases zero."""
+    """The same distribution with PyTorch's random numbers; biases zero."""
     if isinstance(module, (nn.Linear, nn.Conv2d)):
         fan_in = math.prod(module.weight.shape[1:])
         deviation = math.sqrt(2 / fan_in) / DEVIATION
@@ -60,14 +60,14 @@ def he_normal_torch(module):
 
 
 class Weights:
-    """A weight file: what it says of itself, its net, images as that takes them."""
+    """A weight file: its metadata, its net, and images as input of that net."""
 
     def __init__(self, path):
         self.path = path
         self.model, self.shape, self.scale = weights_say(path)
 
     def net(self):
-        """The contract of the files: load_file, load_state_dict, and nothing between them."""
+        """The contract of the files: load_file, load_state_dict, and nothing in between."""
         from safetensors.torch import load_file
 
         net = build(self.model, self.shape)

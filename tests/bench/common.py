@@ -46,7 +46,7 @@ def die(what):
 
 
 def use_build():
-    """The programs of $FMNN_BUILD, else of build/ in the source tree, else those on PATH."""
+    """The programs in $FMNN_BUILD, or in build/ in the source tree, or on PATH."""
     build = os.environ.get("FMNN_BUILD", os.path.join(ROOT, "build"))
     source = os.path.join(build, "src")
     if os.access(os.path.join(source, "fm-train"), os.X_OK):
@@ -94,7 +94,7 @@ def write_idx(path, array):
 
 
 def generate(directory, train=2000, test=1000, size=(28, 28)):
-    """A data set of ten classes: a smooth pattern each, its strength and noise by chance."""
+    """A data set of ten classes: each a smooth pattern, with random strength and noise."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0 : size[0], 0 : size[1]]
     wave = rng.uniform(0.05, 0.4, (10, 2, 1, 1))
@@ -102,14 +102,14 @@ def generate(directory, train=2000, test=1000, size=(28, 28)):
     for count, images, labels in (train, *FILES[:2]), (test, *FILES[2:]):
         label = rng.integers(0, 10, count).astype(np.uint8)
         pixel = pattern[label] * rng.uniform(40, 120, (count, 1, 1)) + rng.normal(0, 30, (count, *size))
-        pixel[pixel < 60] = 0  # as much of the real images is
+        pixel[pixel < 60] = 0  # like much of the real images
         write_idx(os.path.join(directory, images), np.clip(pixel, 0, 255).astype(np.uint8))
         write_idx(os.path.join(directory, labels), label)
     return directory
 
 
 class Data:
-    """A directory's images, by the names that tables have for them."""
+    """The images of a directory, under their names in tables."""
 
     def __init__(self, directory, what):
         self.directory, self.what = directory, what
@@ -127,7 +127,7 @@ def is_data(directory):
 
 
 def find_data(scratch):
-    """The real data set where fm-split finds one, else the sample, else a generated one."""
+    """The real data set, if fm-split finds one, or the sample, or a generated one."""
     share = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
     real = [
         os.environ.get("FMNN_DATA", ""),
@@ -146,7 +146,7 @@ def scratch():
     return tempfile.TemporaryDirectory(prefix="fmnn-bench.")
 
 
-# ---- 2. fmnn's random numbers, restated from the papers (lib/rng.h says which)
+# ---- 2. fmnn's random numbers, restated from the papers (named in lib/base/rng.h)
 
 INIT, SHUFFLE = 1, 2
 LOW = np.uint64(0xFFFFFFFF)
@@ -176,7 +176,7 @@ def shuffled(n, seed, epoch):
 
 
 BELOW = 0.022750131948179207  # the mass of a normal deviate below minus two
-DEVIATION = 0.87962566103423978  # that of a unit normal deviate truncated at two
+DEVIATION = 0.87962566103423978  # the deviation of a unit normal deviate truncated at two
 
 
 def he_normal(shape, fan_in, seed, tensor):
@@ -218,7 +218,7 @@ def layers(text):
 
 
 def weights_say(path):
-    """What a weight file says of itself: the model's text, the shape of an image, what a pixel is multiplied by."""
+    """The metadata of a weight file: the model's text, the shape of an image, the factor of a pixel."""
     with safe_open(path, "np") as file:
         meta = file.metadata()
     given = json.loads(meta["fmnn.input"])
@@ -226,8 +226,8 @@ def weights_say(path):
 
 
 def adam_epsilon(step):
-    """Keras (and fmnn) add epsilon to the square root of the raw second moment, PyTorch to that of the corrected
-    one: divided by the correction of the step, counted from 1, it makes the two the same."""
+    """Keras (and fmnn) add epsilon to the square root of the raw second moment, PyTorch to the root of the corrected
+    one. Epsilon divided by the correction of the step, counted from 1, makes them equal."""
     return 1e-7 / math.sqrt(1 - 0.999**step)
 
 
@@ -236,19 +236,19 @@ def report(lines, widths):
         print("  ".join(str(h).ljust(w) for h, w in zip(line, widths)).rstrip(), flush=True)
 
 
-# ---- 4. Workers: a framework in a process of its own, which a script asks for measurements
+# ---- 4. Workers: a framework in its own process, which a script asks for measurements
 
 
 def serve(**work):
-    """Does what is asked for, a JSON object a line: {"do": a name in work, ... its arguments}. Answers, a line each,
-    go to what was standard output, for frameworks print there."""
+    """Answers requests, one JSON object a line: {"do": a name in work, ... its arguments}. The answers, one line each, go to
+    a copy of standard output, because frameworks print to standard output themselves."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
         job = json.loads(line)
         try:
             answer = work[job.pop("do")](**job)
-        except Exception as error:  # whatever a framework may raise: the asker decides
+        except Exception as error:  # any error of a framework: the caller decides
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
         print(json.dumps(answer), file=answers, flush=True)

@@ -39,10 +39,10 @@ import numpy as np
 from sklearn.metrics import classification_report, confusion_matrix, log_loss
 
 np.set_printoptions(threshold=sys.maxsize)
-# Nine digits do not always sum up to one, and a matrix may have but one class: we know.
+# Rounded probabilities do not always sum up to one, and a matrix may have only one class: expected.
 warnings.simplefilter("ignore")
 
-MOST_ROWS = 3000  # of a table of predictions; larger cases are tables of counts
+MAX_ROWS = 3000  # of a table of predictions; larger cases are tables of counts
 WORDS = ["a", "Bag", "Shirt", "T-shirt/top", "Ankle boot", "été", "つ", "x" * 33, "1", "y|z", "*"]
 
 
@@ -63,8 +63,8 @@ class Case:
                                 sample_weight=self.weight, normalize=how)
 
     def report(self, **options):
-        # Weighted rows would make the supports floats, and their sums are taken in another order: so
-        # the rows are written out where there are few.
+        # Weighted rows would make the supports floats, summed in another order: so the rows are written
+        # out if there are few.
         if self.matrix.sum() <= 200000:
             truth, predicted = self.rows()
             weight = None
@@ -73,8 +73,8 @@ class Case:
         report = classification_report(truth, predicted, labels=list(self.labels),
                                        target_names=self.names, sample_weight=weight,
                                        zero_division=0.0, **options)
-        # Where not a single prediction is right, scikit-learn prints the supports as 1.0 for want of
-        # an integer array; fm-confusion prints 1 then as well.
+        # If no prediction is correct, scikit-learn prints the supports as 1.0, because it has no integer
+        # array; fm-confusion prints 1.
         if self.matrix.trace() == 0 and isinstance(report, str):
             report = re.sub(r"(\d+)\.0$", r"  \1", report, flags=re.MULTILINE)
         return report
@@ -224,7 +224,7 @@ def check(checker, case, directory, rng):
         arguments[2] = os.path.join(directory, "names.txt")
         with open(arguments[2], "w", encoding="utf-8") as f:
             f.writelines(name + "\n" for name in case.names)
-    if case.matrix.sum() <= MOST_ROWS and rng.random() < 0.8:
+    if case.matrix.sum() <= MAX_ROWS and rng.random() < 0.8:
         truth, probabilities = write_rows(case, table, rng)
         check_entropy(checker, case, arguments, truth, probabilities)
     else:

@@ -162,7 +162,7 @@ def check_reliability(checker, document, predictions, bins):
             checker.near(f"confidence of bin {i}", b["confidence"], confidence[i])
             check_interval(checker, f"bin {i}", b["interval"], correct[i], rows[i])
     full = [b for b in got["reliability"] if b["rows"]]
-    # scikit-learn's edges are rounded otherwise than i / bins for some numbers of bins, and scipy's
+    # scikit-learn rounds some edges differently from i / bins, and scipy's
     # bins contain their lower edge.
     edges = np.arange(bins + 1) / bins
     if (np.linspace(0, 1, bins + 1) == edges).all():

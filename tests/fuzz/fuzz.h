@@ -1,4 +1,4 @@
-/* fuzz.h -- what the fuzz targets share. A target is a file with LLVMFuzzerTestOneInput and a
+/* fuzz.h -- shared by the fuzz targets. A target is a file with LLVMFuzzerTestOneInput and a
    mutator that knows the format; libFuzzer drives it (tests/fuzz/run) or, in `make check`,
    replay.c. */
 #ifndef FUZZ_H
@@ -18,16 +18,15 @@
 extern const char fuzz_target[];
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
-/* Changes bytes[count], which has room for `most`, and returns how many there are then. */
+/* Changes bytes[count], which has room for `max`, and returns the new count. */
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed);
 /* The driver's own mutator, which knows no format. */
 size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t max);
 
-/* How many inputs were accepted: counted by the targets, for replay.c to see that it gets
-   through. */
+/* The number of accepted inputs: counted by the targets, checked by replay.c. */
 extern size_t fuzz_accepted;
 
-/* What must hold, whatever NDEBUG says. */
+/* An assertion that NDEBUG does not disable. */
 #define HOLDS(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
@@ -36,18 +35,18 @@ extern size_t fuzz_accepted;
         }                                                                                          \
     } while (0)
 
-/* ---- memory-file.c: a file in memory, without a system call, for the linker puts the calls of the code
-   under test (open, read, fopen ...) through to it; see the list of them in `wrapped`. */
+/* ---- memory-file.c: a file in memory. The linker redirects the calls of the code under test
+   (open, read, fopen ...) to it; tests/local.mk has the list. */
 
 #define FUZZ_PATH "input"
 
-/* The bytes, which stay the caller's, are the file of that name from now on, and no other file can
-   be opened to be read until fuzz_file_end(). */
+/* From now on the bytes, which the caller keeps, are the file of this name, and no other file can
+   be opened for reading until fuzz_file_end(). */
 void fuzz_file(const uint8_t *bytes, size_t count);
-/* A read gives so many bytes at most (0: any number), and poll() says every other time that there
-   is nothing to read yet. */
+/* A read returns at most `max` bytes (0: any number), and every second poll() finds nothing to read
+   yet. */
 void fuzz_file_pieces(size_t max);
-/* Every descriptor must have been closed; where `dropped`, the rest is forgotten. */
+/* All descriptors must be closed, unless `dropped`. */
 void fuzz_file_end(bool dropped);
 
 /* ---- random numbers, for mutators */
@@ -66,7 +65,7 @@ static inline size_t fuzz_below(uint64_t *state, size_t below)
     return fuzz_random(state) % below;
 }
 
-/* Puts new[new_count] where bytes[at .. at+old-1] were; the same without a change where there is no
+/* Puts new[new_count] where bytes[at .. at+old-1] were; no change if there is no
    room. Returns the new count. */
 static inline size_t fuzz_splice(uint8_t *bytes, size_t count, size_t max, size_t at, size_t old,
                                  const void *new, size_t new_count)
@@ -81,7 +80,7 @@ static inline size_t fuzz_splice(uint8_t *bytes, size_t count, size_t max, size_
 
 /* ---- seeds.c */
 
-/* Calls give() for each good file that a target begins with. */
+/* Calls give() for each valid file that a target starts with. */
 typedef void fuzz_give(void *state, const char *name, const uint8_t *bytes, size_t count);
 void fuzz_seeds(const char *target, fuzz_give *give, void *state);
 extern const char *const fuzz_targets[]; /* NULL after the last */

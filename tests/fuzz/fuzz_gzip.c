@@ -16,11 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     return 0;
 }
 
-/* ---- mutations: of what is compressed, which is compressed anew, and of the compressed bytes,
-   with the checksum that they now have */
+/* ---- mutations: of the plain bytes, which are then compressed, and of the compressed bytes, whose
+   checksum is corrected */
 
-/* Inflates the first member as far as that goes. *used: the bytes of its deflate data and what is
-   before; 0 where they have no end. */
+/* Inflates the first member as far as possible. *used: the end of its deflate data; 0 if they have
+   no end. */
 static size_t unpack(const uint8_t *bytes, size_t count, uint8_t *plain, size_t *used)
 {
     z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes,

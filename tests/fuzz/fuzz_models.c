@@ -1,5 +1,5 @@
-/* fuzz_models.c -- the text of models. What is accepted, made a net for some size of image, has a
-   canonical text that gives the same net again. Small nets are planned, and some of them run. */
+/* fuzz_models.c -- the text of models. An accepted model becomes a net for some size of image,
+   and its canonical text must give the same net. Small nets are planned, and some of them run. */
 #include "fuzz.h"
 
 #include <math.h>
@@ -55,14 +55,14 @@ static void same_net(const struct fmnn_net *net)
     fmnn_model_free(model);
 }
 
-/* Whether all that flows and all weights are few. */
+/* Whether values and weights are few. */
 static bool is_small(const struct fmnn_net *net)
 {
     size_t floats = net->stored;
     for (size_t i = 0; i < net->value_count && floats <= SMALL; i++) {
         struct fm_shape s = net->value[i].shape;
         floats += s.c * s.h * s.w;
-        floats += s.c; /* panels are filled up */
+        floats += s.c; /* panels are padded */
     }
     return floats <= SMALL;
 }
@@ -80,7 +80,7 @@ static void predict(struct fmnn_net *net)
     double sum = 0;
     for (size_t i = 0; i < net->classes; i++) {
         sum += (double)p[1][i];
-        HOLDS(p[1][i] == p[0][net->classes + i]); /* neighbours do not matter */
+        HOLDS(p[1][i] == p[0][net->classes + i]); /* independent of the other images */
     }
     HOLDS(fabs(sum - 1) < 1e-3);
     fmnn_predictor_free(predictor);
@@ -119,7 +119,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         size_t height, width, classes;
     } sizes[] = {{28, 28, 10}, {1, 1, 1}, {5, 7, 3}, {9, 8, 10}, {4096, 4096, 65536}};
     struct fmnn_error err = {0};
-    char *text = malloc(count + 1); /* no longer than it is, so that reading on is noticed */
+    char *text =
+        malloc(count + 1); /* exactly this long, so that the sanitizer sees reads beyond it */
     HOLDS(text);
     if (count)
         memcpy(text, bytes, count);

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
               shape.height == get_u32(bytes + 20));
         HOLDS(shape.height >= 1 && shape.height <= 4096 && shape.width >= 1 && shape.width <= 4096);
         for (size_t i = 0; i < shape.height * shape.width; i++)
-            sum += pixels[i]; /* the sanitizer looks on */
+            sum += pixels[i]; /* so that the sanitizer checks them */
         HOLDS(sum <= shape.height * shape.width * 255);
         free(pixels);
     }
@@ -35,8 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     return 0;
 }
 
-/* ---- mutations: of chunks, whose lengths and checksums are put right; of what is compressed in
-   them; of the image's form */
+/* ---- mutations: of chunks, whose lengths and checksums are corrected; of the compressed data; of
+   the image's header */
 
 enum { LIMIT = 1 << 14, MAX_CHUNKS = 64, FRAME = 12 };
 

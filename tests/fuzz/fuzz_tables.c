@@ -19,7 +19,7 @@ enum { KINDS = 3, PIECES = 4, LIBRARY = KINDS * PIECES * 2, PROGRAMS = 8 }; /* 3
 
 /* ---- the library's reader */
 
-/* What a reading came to: a digest of all rows, how many, and how it ended. */
+/* The result of a reading: a digest of all rows, their number, and the error at the end. */
 struct outcome {
     uint64_t digest;
     size_t rows, columns;
@@ -52,7 +52,7 @@ static void look_at_field(const struct fmnn_table *table, size_t column)
         return;
     HOLDS(isfinite(number));
     fmnn_format_number(text, number);
-    if (!fm_parse_double(text, &same)) { /* only what is rounded up beyond the largest */
+    if (!fm_parse_double(text, &same)) { /* only numbers that are rounded up beyond the largest */
         HOLDS(fabs(number) > 1.79e308);
         return;
     }

@@ -69,8 +69,8 @@ static void same_bytes(const struct text *a, const struct text *b)
     HOLDS(a->count == b->count && memcmp(a->bytes, b->bytes, a->count) == 0);
 }
 
-/* What is written has the tensors that were read; of the history, whose flags may be any number, as
-   many rows. */
+/* A written file has the tensors that were read, and as many rows of history, whose flags may be
+   any number. */
 static void keeps_tensors(const uint8_t *bytes, size_t count, const struct text *written)
 {
     fuzz_file(bytes, count);
@@ -88,7 +88,7 @@ static void keeps_tensors(const uint8_t *bytes, size_t count, const struct text 
     fm_safetensors_free(to);
 }
 
-/* Reads the file as a net; whether that was possible. */
+/* Reads the file as a net; whether it was accepted. */
 static bool read_net(const uint8_t *bytes, size_t count)
 {
     struct fmnn_error err = {0};
@@ -161,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     return 0;
 }
 
-/* ---- mutations: of the header's text, its numbers, the data; lengths and digest are put right */
+/* ---- mutations: of the header's text, its numbers, the data; lengths and digest are corrected */
 
 struct parts {
     size_t header, data; /* bytes of each */

@@ -1,12 +1,12 @@
-/* idx.h -- what both targets that read IDX files ask of one. */
+/* idx-mutator.h -- shared by the two targets that read IDX files. */
 #ifndef IDX_H
 #define IDX_H
 
 #include "data/idx.h"
 #include "fuzz.h"
 
-/* Opened to be read forward, a file gives the same rows as `all`. If all is NULL, the file was refused,
-   and reading it must fail at the last row at the latest. */
+/* Opened to be read forward, a file gives the same rows as `all`. If all is NULL, the file was
+   refused, and reading it must fail at the last row at the latest. */
 static inline void read_forward(const uint8_t *all)
 {
     struct fmnn_idx *idx = fm_idx_open_forward(FUZZ_PATH, NULL);
@@ -46,7 +46,7 @@ static inline void look_at_rows(struct fmnn_idx *idx)
     free(one);
 }
 
-/* gzip: what is refused is refused by the ways, too, that do not read it at once. */
+/* gzip: a file that is rejected when read as a whole is also rejected when read in parts. */
 static inline void read_idx(bool gzip)
 {
     struct fmnn_error err = {0};
@@ -72,7 +72,7 @@ static inline void put_u32(uint8_t *p, uint32_t value)
         p[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
-/* Makes the sizes of an IDX file of that rank fit its bytes, as far as that goes. */
+/* Makes the sizes of an IDX file of that rank fit its bytes, as far as possible. */
 static inline void fit_sizes(uint8_t *bytes, size_t count, unsigned rank, uint64_t *state)
 {
     size_t left = count - 4 - (size_t)4 * rank;

@@ -11,7 +11,7 @@
 
 size_t fuzz_accepted;
 
-enum { FIRST = 1 << 20, LIMIT = 8 }; /* descriptors that no system gives */
+enum { FIRST = 1 << 20, LIMIT = 8 }; /* descriptors that no system returns */
 
 static struct {
     const uint8_t *bytes;

@@ -8,7 +8,7 @@ enum { LIMIT = 4096, MUTANTS = 30000 };
 
 static uint64_t state = 1;
 
-/* Some of what libFuzzer does. */
+/* Some of libFuzzer's mutations. */
 size_t LLVMFuzzerMutate(uint8_t *bytes, size_t count, size_t max)
 {
     static const uint8_t odd[] = {0, 1, 8, 0x0a, 0x20, 0x22, 0x7f, 0x80, 0xff};
@@ -56,7 +56,7 @@ static void keep(void *list, const char *name, const uint8_t *bytes, size_t coun
     seed->count = count;
 }
 
-/* As libFuzzer does it: exactly as much memory as there are bytes. */
+/* In exactly as much memory as there are bytes, like libFuzzer. */
 static void try(const uint8_t *bytes, size_t count)
 {
     uint8_t *copy = malloc(count ? count : 1);

@@ -1,4 +1,4 @@
-/* seeds.c -- good files to begin with, for every target. */
+/* seeds.c -- valid files to start with, for every target. */
 #include "fuzz.h"
 
 #include <png.h>
@@ -19,7 +19,7 @@ static void give(const struct taker *taker, const char *name, const void *bytes,
     taker->give(taker->state, name, bytes, count);
 }
 
-/* A stream whose bytes are given when it is closed. */
+/* A stream whose bytes are passed on when it is closed. */
 struct memory {
     FILE *stream;
     char *bytes;

@@ -1,5 +1,5 @@
 /* trainer.h -- the training whose checkpoints the target reads and the generator of seeds writes:
-   as small as can be, for a checkpoint's header must not be long. */
+   as small as possible, to keep the checkpoint's header short. */
 #ifndef TRAINER_H
 #define TRAINER_H
 
