@@ -1,6 +1,6 @@
-/* fm-fetch.c -- gets the data set, and vouches for it.
+/* fm-fetch.c -- gets a data set and verifies it.
 
-   Contents: 1. Options  2. What is there  3. Filling the directory */
+   Contents: 1. Options  2. The data set  3. The directory  4. Filling the directory  5. main */
 #include "fetch/fm-fetch.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ struct arguments {
         size_t count;
     } mirrors;
     bool check, list;
-    int transpose, first_label; /* -1: as the set has it */
+    int transpose, first_label; /* -1: not given */
     struct download_settings download;
     const char *dataset;
 };
@@ -66,10 +66,10 @@ static const struct program program = {
     .negative = "--check found a file bad or missing",
 };
 
-/* What is in the data directory under one file's name. Readers prefer the plain file. */
+/* A file in the data directory, plain or compressed. Readers prefer the plain one. */
 struct place {
     char *plain, *gz;
-    struct finding plain_is, gz_is; /* gz_is only where the plain one is not good */
+    struct finding plain_is, gz_is; /* gz_is: only if the plain one is not good */
 };
 
 static void check_together(const struct arguments *a)
@@ -94,7 +94,9 @@ static struct arguments parse_arguments(int argc, char **argv)
     return a;
 }
 
-static bool is_there(const char *name)
+/* ---- 2. The data set ---- */
+
+static bool has_directory(const char *name)
 {
     char *directory = user_directory(name);
     bool found = directory && access(directory, F_OK) == 0;
@@ -102,8 +104,8 @@ static bool is_there(const char *name)
     return found;
 }
 
-/* A set that has no name here is taken by its own, where it is said whence, or where it is: its
-   structure is known, it must be as the others are. */
+/* An unknown data set is accepted under its own name if there is a source or a directory for it. Its
+   files must have the structure of the known ones. */
 static struct source own_source(const char *name, const struct arguments *a,
                                 const char *const *names)
 {
@@ -111,13 +113,13 @@ static struct source own_source(const char *name, const struct arguments *a,
     static struct fmnn_dataset set;
     const char *nearest = fmnn_suggest(name, names);
     bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
-    if (!a->from && !a->mirrors.count && !named && !is_there(name))
+    if (!a->from && !a->mirrors.count && !named && !has_directory(name))
         option_word("DATASET", name, names); /* which ends the program */
     size_t length = strcspn(name, "/\\ \t\r\n");
     if (!length || name[length] || name[0] == '.' || name[0] == '-')
-        usage_error("DATASET: '%s' is not a name that a directory can have", name);
+        usage_error("DATASET: '%s' cannot be the name of a directory", name);
     if (nearest && (a->from || a->mirrors.count))
-        note("'%s' is not '%s', and taken as a data set of its own", name, nearest);
+        note("'%s' is not known; taken as a data set of its own, not as '%s'", name, nearest);
     set.name = set.title = name;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         set.files[i].name = fmnn_dataset_at(0)->files[i].name;
@@ -134,13 +136,13 @@ static struct source find_source(const char *name, const struct arguments *a)
     return own_source(name, a, names);
 }
 
-/* The set as it is wanted, in *set, which also takes what is learnt of sizes. */
+/* Makes *set a copy of the data set, with the options applied, in which sizes can be learned. */
 static void adapt(struct source *source, struct fmnn_dataset *set, const struct arguments *a)
 {
     *set = *source->set;
     source->set = set;
-    if (set_pinned(set) && (a->transpose > 0 || a->first_label > 0))
-        usage_error("%s is pinned, and kept as it is: no --transpose, no --first-label",
+    if (dataset_pinned(set) && (a->transpose > 0 || a->first_label > 0))
+        usage_error("%s is pinned to its original files; drop --transpose and --first-label",
                     set->title);
     if (a->transpose >= 0)
         set->transposed = a->transpose;
@@ -148,14 +150,14 @@ static void adapt(struct source *source, struct fmnn_dataset *set, const struct 
         set->first_label = (unsigned)a->first_label;
 }
 
-static int list_sets(void)
+static int list_datasets(void)
 {
     struct source source;
     printf("name\ttitle\tclasses\tpinned\tmirrors\n");
     for (size_t i = 0; source_at(i, &source); i++) {
         const struct fmnn_dataset *set = source.set;
         printf("%s\t%s\t%zu\t%s\t", set->name, set->title, set->class_count,
-               set_pinned(set) ? "yes" : "no");
+               dataset_pinned(set) ? "yes" : "no");
         for (const char *const *url = source.mirrors; *url; url++)
             printf("%s%s", url == source.mirrors ? "" : " ", *url);
         printf("\n");
@@ -163,13 +165,13 @@ static int list_sets(void)
     return 0;
 }
 
-/* ---- 2. What is there ---- */
+/* ---- 3. The directory ---- */
 
-/* A set may have any sizes, but those of its good files bind the others. */
+/* A data set may have any sizes, but its files must agree with each other. */
 static void learn_sizes(struct fmnn_dataset *set, size_t file, const struct finding *is)
 {
     struct fmnn_dataset_file *images = &set->files[file & ~(size_t)1], *labels = images + 1;
-    if (is->verdict != FILE_GOOD)
+    if (is->state != FILE_GOOD)
         return;
     labels->bytes = 8 + is->rows;
     if (file % 2 == 0)
@@ -184,7 +186,7 @@ static void survey(const char *directory, struct fmnn_dataset *set, struct place
         p->gz = path_in(directory, set->files[i].name, ".gz");
         verify_path(p->plain, set, i, &p->plain_is);
         p->gz_is = p->plain_is;
-        if (p->plain_is.verdict != FILE_GOOD)
+        if (p->plain_is.state != FILE_GOOD)
             verify_path(p->gz, set, i, &p->gz_is);
         learn_sizes(set, i, &p->gz_is);
     }
@@ -198,21 +200,21 @@ static void forget(struct place places[])
     }
 }
 
-/* What a reader would open, and what that is. */
+/* The file that a reader would open, and its state. */
 static const char *read_path(const struct place *place)
 {
-    return place->plain_is.verdict == FILE_MISSING ? place->gz : place->plain;
+    return place->plain_is.state == FILE_MISSING ? place->gz : place->plain;
 }
 
 static const struct finding *read_finding(const struct place *place)
 {
-    return place->plain_is.verdict == FILE_MISSING ? &place->gz_is : &place->plain_is;
+    return place->plain_is.state == FILE_MISSING ? &place->gz_is : &place->plain_is;
 }
 
 static bool all_good(const struct place places[])
 {
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
-        if (read_finding(&places[i])->verdict != FILE_GOOD)
+        if (read_finding(&places[i])->state != FILE_GOOD)
             return false;
     return true;
 }
@@ -223,15 +225,15 @@ static int report(const struct fmnn_dataset *set, const struct place places[])
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         const char *path = read_path(&places[i]);
         const struct finding *is = read_finding(&places[i]);
-        if (is->verdict == FILE_UNREADABLE) {
+        if (is->state == FILE_UNREADABLE) {
             warn("%s: %s", path, is->why);
             status = EXIT_TROUBLE;
-        } else if (is->verdict != FILE_GOOD) {
+        } else if (is->state != FILE_GOOD) {
             printf("%s: %s\n", path, is->why);
             status = status ? status : EXIT_NEGATIVE;
         } else {
             printf("%s: OK%s\n", path,
-                   set->files[i].sha256 ? "" : ", but not pinned: its content is not known");
+                   set->files[i].sha256 ? "" : ", but not pinned: its content was not verified");
         }
     }
     return status;
@@ -239,63 +241,62 @@ static int report(const struct fmnn_dataset *set, const struct place places[])
 
 static int print_paths(const struct fmnn_dataset *set, const struct place places[])
 {
-    if (!set_pinned(set))
+    if (!dataset_pinned(set))
         note("%s is not pinned: only the structure of its files was verified", set->title);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         printf("%s\n", read_path(&places[i]));
     return 0;
 }
 
-/* ---- 3. Filling the directory ---- */
+/* ---- 4. Filling the directory ---- */
 
-/* A file of the right shape but other content may be another set's that is not known, or the wanted
-   set's with a damage: it is taken for the latter only in the company of files that are the wanted
-   set's. */
+/* A file of the right shape with other content may belong to an unknown data set, or be a damaged
+   file of the wanted one. The latter is assumed only beside other files of the wanted data set. */
 static void refuse_foreign(const struct fmnn_dataset *set, const struct place places[])
 {
     bool company = false;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
-        enum verdict plain = places[i].plain_is.verdict, gz = places[i].gz_is.verdict;
+        enum file_state plain = places[i].plain_is.state, gz = places[i].gz_is.state;
         company |= gz == FILE_GOOD || gz == FILE_OUTDATED || plain == FILE_OUTDATED;
     }
     for (size_t i = 0; i < 2 * FMNN_DATASET_FILES; i++) {
         const struct place *p = &places[i / 2];
         const struct finding *is = i % 2 ? &p->gz_is : &p->plain_is;
         const char *path = i % 2 ? p->gz : p->plain;
-        if (is->verdict == FILE_UNREADABLE)
+        if (is->state == FILE_UNREADABLE)
             die("%s: %s", path, is->why);
-        if (is->verdict == FILE_FOREIGN || (is->verdict == FILE_UNKNOWN && !company))
-            die("%s: %s; it is left alone: choose another directory for %s, or move it away", path,
+        if (is->state == FILE_FOREIGN || (is->state == FILE_UNKNOWN && !company))
+            die("%s: %s; not overwritten: move it away, or choose another directory for %s", path,
                 is->why, set->title);
     }
 }
 
-static void tell_replaced(const struct place *place)
+static void report_replaced(const struct place *place)
 {
     const struct finding *is = read_finding(place);
-    if (is->verdict != FILE_MISSING)
-        note("%s: %s; it is replaced", read_path(place), is->why);
+    if (is->state != FILE_MISSING)
+        note("%s: %s; replacing it", read_path(place), is->why);
 }
 
-/* Gets one file, unless it is only hidden by a bad plain one, which readers would open first. */
-static void mend(const char *directory, const struct source *source, struct fmnn_dataset *set,
-                 size_t file, const struct arguments *a, struct downloader *downloader,
-                 const struct place *place)
+/* Gets one file, unless a good compressed one is only hidden by a bad plain one. */
+static void replace(const char *directory, const struct source *source, struct fmnn_dataset *set,
+                    size_t file, const struct arguments *a, struct downloader *downloader,
+                    const struct place *place)
 {
     struct finding plain;
-    tell_replaced(place);
-    if (place->gz_is.verdict != FILE_GOOD) {
+    report_replaced(place);
+    if (place->gz_is.state != FILE_GOOD) {
         if (a->from)
             copy_file(a->from, directory, source, file);
         else
             download_file(downloader, directory, source, file);
     }
-    verify_path(place->plain, source->set, file, &plain); /* what came may be plain */
-    if (plain.verdict != FILE_GOOD && plain.verdict != FILE_MISSING && unlink(place->plain) != 0)
+    verify_path(place->plain, source->set, file, &plain); /* the new file may be plain */
+    if (plain.state != FILE_GOOD && plain.state != FILE_MISSING && unlink(place->plain) != 0)
         die_errno("%s", place->plain);
     if (set->files[file].bytes)
         return;
-    if (plain.verdict != FILE_GOOD)
+    if (plain.state != FILE_GOOD)
         verify_path(place->gz, set, file, &plain);
     learn_sizes(set, file, &plain);
 }
@@ -307,23 +308,23 @@ static void fill(const char *directory, const struct source *source, struct fmnn
     struct downloader *downloader = NULL;
     size_t last = 0;
     if (!a->from && !mirrors[0])
-        die("%s: no mirror is known; name one with --mirror URL, or a directory with --from",
+        die("%s: no mirror is known; name one with --mirror URL, or a directory with --from DIR",
             source->set->name);
     if (!a->from)
         downloader = downloader_new(mirrors, &a->download);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
-        if (read_finding(&places[i])->verdict != FILE_GOOD)
+        if (read_finding(&places[i])->state != FILE_GOOD)
             last = i;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
-        if (i == last) /* with it nothing is missing, even if we are killed then */
+        if (i == last) /* a complete data set has its names, even if we are killed */
             write_class_names(directory, set, a->from);
-        if (read_finding(&places[i])->verdict != FILE_GOOD)
-            mend(directory, source, set, i, a, downloader, &places[i]);
+        if (read_finding(&places[i])->state != FILE_GOOD)
+            replace(directory, source, set, i, a, downloader, &places[i]);
     }
     downloader_free(downloader);
 }
 
-/* Where the data set is put: where readers will look first. */
+/* The directory to fill: the first that readers look in. */
 static char *home_of(const char *option, const char *dataset)
 {
     const char *environment = getenv("FMNN_DATA");
@@ -331,11 +332,11 @@ static char *home_of(const char *option, const char *dataset)
         return dataset_directory(option, dataset);
     char *path = user_directory(dataset);
     if (!path)
-        die("there is no home directory to put %s in; name one with -d DIR", dataset);
+        die("there is no home directory for %s; name a directory with -d DIR", dataset);
     return path;
 }
 
-/* A directory that was made for nothing would hide the system's from readers. */
+/* Removed if it stays empty: an empty directory would hide the system's from readers. */
 static char *made;
 
 static void remove_made(void)
@@ -360,7 +361,7 @@ static int fill_home(const struct source *source, struct fmnn_dataset *set,
     forget(places);
     survey(home, set, places);
     if (!all_good(places))
-        die("%s: somebody else changes the files there", home);
+        die("%s: the files changed while they were being fetched; try again", home);
     int status = print_paths(set, places);
     forget(places);
     made = NULL;
@@ -374,7 +375,7 @@ static int fetch(const struct source *source, struct fmnn_dataset *set, const st
     char *directory = dataset_directory(a->data, source->set->name);
     if (!directory)
         directory = home_of(a->data, source->set->name);
-    struct fmnn_dataset known = *set; /* the sizes there do not bind those of another directory */
+    struct fmnn_dataset known = *set; /* its sizes do not apply to another directory */
     survey(directory, &known, places);
     free(directory);
     bool good = all_good(places);
@@ -387,13 +388,15 @@ static int fetch(const struct source *source, struct fmnn_dataset *set, const st
     return a->check || good ? status : fill_home(source, set, a);
 }
 
+/* ---- 5. main ---- */
+
 int main(int argc, char **argv)
 {
     program_start(&program);
     struct arguments arguments = parse_arguments(argc, argv);
     int status;
     if (arguments.list) {
-        status = list_sets();
+        status = list_datasets();
     } else {
         struct fmnn_dataset set;
         struct source source = find_source(arguments.dataset, &arguments);

@@ -838,17 +838,17 @@ static const char *verdict_of(const char *path, const struct fmnn_dataset *set, 
 {
     static char line[300];
     verify_path(path, set, file, &finding);
-    snprintf(line, sizeof line, "%d %s", finding.verdict, finding.why);
+    snprintf(line, sizeof line, "%d %s", finding.state, finding.why);
     return line;
 }
 
-static void check_verdict(const char *path, const struct fmnn_dataset *set, size_t file,
-                          enum verdict verdict, const char *why)
+static void check_state(const char *path, const struct fmnn_dataset *set, size_t file,
+                        enum file_state state, const char *why)
 {
     const char *got = verdict_of(path, set, file);
-    ck_assert_msg(finding.verdict == verdict && strstr(finding.why, why) &&
-                      (verdict == FILE_GOOD) == !finding.why[0],
-                  "%s: %s; wanted %d %s", path, got, verdict, why);
+    ck_assert_msg(finding.state == state && strstr(finding.why, why) &&
+                      (state == FILE_GOOD) == !finding.why[0],
+                  "%s: %s; wanted %d %s", path, got, state, why);
 }
 
 static void pack(const char *path, const char *how, const void *bytes, size_t count)
@@ -876,7 +876,7 @@ START_TEST(files_are_told_apart)
         size_t file;
         const char *bytes;
         size_t count;
-        enum verdict verdict;
+        enum file_state state;
         const char *why;
     } row[] = {
         {&any, 0, "", 0, FILE_SHORT, "empty"},
@@ -893,39 +893,39 @@ START_TEST(files_are_told_apart)
         {&any, 0, "\0\0\11\3", 4, FILE_DAMAGED, "neither"},
         {&any, 0, "\0\0\10\0", 4, FILE_DAMAGED, "neither"},
         {&any, 0, "\0\0\10\11", 4, FILE_DAMAGED, "neither"},
-        {&any, 0, "\0\0\10\1", 4, FILE_FOREIGN, "of 1 dimension, where images have 3"},
-        {&any, 1, "\0\0\10\3", 4, FILE_FOREIGN, "of 3 dimensions, where labels have 1"},
-        {&any, 0, SIZES(N1, N1, "\0\0\0"), 15, FILE_SHORT, "within its header"},
-        {&any, 1, "\0\0\10\1\0\0\0", 7, FILE_SHORT, "within its header"},
-        {&any, 1, "\0\0\10\1" N0, 8, FILE_DAMAGED, "a size of 0"},
-        {&any, 0, SIZES(N0, N1, N1), 16, FILE_DAMAGED, "a size of 0"},
-        {&any, 0, SIZES(N1, N0, N1), 16, FILE_DAMAGED, "a size of 0"},
-        {&any, 0, SIZES(N1, N1, N0), 16, FILE_DAMAGED, "a size of 0"},
-        {&any, 0, SIZES(N1, ABOVE, N1), 16, FILE_FOREIGN, "above 4096 x 4096"},
-        {&any, 0, SIZES(N1, N1, ABOVE), 16, FILE_FOREIGN, "above 4096 x 4096"},
-        {&any, 0, SIZES(HUGE, SIDE, SIDE), 16, FILE_FOREIGN, "more than 4 GiB"},
-        {&any, 0, SIZES(FULL, SIDE, N1), 16, FILE_FOREIGN, "more than 4 GiB"},
+        {&any, 0, "\0\0\10\1", 4, FILE_FOREIGN, "with 1 dimension, but images have 3"},
+        {&any, 1, "\0\0\10\3", 4, FILE_FOREIGN, "with 3 dimensions, but labels have 1"},
+        {&any, 0, SIZES(N1, N1, "\0\0\0"), 15, FILE_SHORT, "ends inside its header"},
+        {&any, 1, "\0\0\10\1\0\0\0", 7, FILE_SHORT, "ends inside its header"},
+        {&any, 1, "\0\0\10\1" N0, 8, FILE_DAMAGED, "a dimension of size 0"},
+        {&any, 0, SIZES(N0, N1, N1), 16, FILE_DAMAGED, "a dimension of size 0"},
+        {&any, 0, SIZES(N1, N0, N1), 16, FILE_DAMAGED, "a dimension of size 0"},
+        {&any, 0, SIZES(N1, N1, N0), 16, FILE_DAMAGED, "a dimension of size 0"},
+        {&any, 0, SIZES(N1, ABOVE, N1), 16, FILE_FOREIGN, "larger than 4096 x 4096"},
+        {&any, 0, SIZES(N1, N1, ABOVE), 16, FILE_FOREIGN, "larger than 4096 x 4096"},
+        {&any, 0, SIZES(HUGE, SIDE, SIDE), 16, FILE_FOREIGN, "larger than 4 GiB"},
+        {&any, 0, SIZES(FULL, SIDE, N1), 16, FILE_FOREIGN, "larger than 4 GiB"},
         {&any, 0, SIZES(N1, SIDE, SIDE), 16, FILE_SHORT, "ends after 16 of 16777232 bytes"},
         {&any, 0, SIZES(N1, N1, N2) "ab", 18, FILE_GOOD, ""},
-        {&any, 0, SIZES(N1, N1, N2) "abc", 19, FILE_DAMAGED, "goes on after the 18 bytes"},
+        {&any, 0, SIZES(N1, N1, N2) "abc", 19, FILE_DAMAGED, "longer than the expected 18 bytes"},
         {&any, 1, "\0\0\10\1" N2 "a", 9, FILE_SHORT, "ends after 9 of 10 bytes"},
-        {&labelled, 1, "\0\0\10\1" N2 "ab", 10, FILE_FOREIGN, "of 2 labels; Labelled has 3"},
+        {&labelled, 1, "\0\0\10\1" N2 "ab", 10, FILE_FOREIGN, "of 2 labels, but Labelled has 3"},
         {&labelled, 1, "\0\0\10\1" N3 "abc", 11, FILE_GOOD, ""},
-        {&labelled, 0, SIZES(N2, N1, N1) "ab", 18, FILE_FOREIGN, "Labelled has 3 labels there"},
+        {&labelled, 0, SIZES(N2, N1, N1) "ab", 18, FILE_FOREIGN, "Labelled has 3 labels"},
         {&labelled, 0, SIZES(N3, N1, N1) "abc", 19, FILE_GOOD, ""},
         {&sized, 0, SIZES(N2, N2, N2) "abcdefgh", 24, FILE_FOREIGN, "Sized has 3 of 4 pixels"},
-        {&sized, 0, SIZES(N3, N1, N2) "abcdef", 22, FILE_FOREIGN, "3 images of 1 x 2; Sized"},
+        {&sized, 0, SIZES(N3, N1, N2) "abcdef", 22, FILE_FOREIGN, "3 images of 1 x 2, but Sized"},
         {&sized, 0, SIZES(N3, N2, N2) "abcdefghijkl", 28, FILE_UNKNOWN, "its SHA-256 is"},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         put_file("file", row[i].bytes, row[i].count);
-        check_verdict("file", row[i].set, row[i].file, row[i].verdict, row[i].why);
+        check_state("file", row[i].set, row[i].file, row[i].state, row[i].why);
         if (row[i].count < 4)
             continue; /* packed, these are told in other words */
         pack("file.gz", "wb", row[i].bytes, row[i].count);
         bool plain_words = strstr(row[i].why, "neither") != NULL;
-        check_verdict("file.gz", row[i].set, row[i].file, row[i].verdict,
-                      plain_words ? "not IDX data" : row[i].why);
+        check_state("file.gz", row[i].set, row[i].file, row[i].state,
+                    plain_words ? "not IDX data" : row[i].why);
     }
 }
 END_TEST
@@ -947,48 +947,48 @@ START_TEST(wrappings)
 {
     unsigned char bytes[200];
     put_files();
-    check_verdict("plain", &any, 0, FILE_GOOD, "");
-    check_verdict("packed.gz", &any, 0, FILE_GOOD, "");
+    check_state("plain", &any, 0, FILE_GOOD, "");
+    check_state("packed.gz", &any, 0, FILE_GOOD, "");
     put_file("a.gz", small, SMALL);
-    check_verdict("a.gz", &any, 0, FILE_DAMAGED, "not gzip data, though");
+    check_state("a.gz", &any, 0, FILE_DAMAGED, "not gzip data, although");
     put_file(".gz", small, SMALL);
-    check_verdict(".gz", &any, 0, FILE_GOOD, "");
+    check_state(".gz", &any, 0, FILE_GOOD, "");
     pack("a", "wb", small, SMALL);
-    check_verdict("a", &any, 0, FILE_DAMAGED, "though its name lacks .gz");
+    check_state("a", &any, 0, FILE_DAMAGED, "although its name does not end in .gz");
     pack("a.gz", "wb", small, 0);
-    check_verdict("a.gz", &any, 0, FILE_SHORT, "compressed nothing");
+    check_state("a.gz", &any, 0, FILE_SHORT, "gzip file without content");
     pack("a.gz", "wb", small, 7);
     pack("a.gz", "ab", small + 7, SMALL - 7);
-    check_verdict("a.gz", &any, 0, FILE_GOOD, "");
+    check_state("a.gz", &any, 0, FILE_GOOD, "");
     FILE *stream = fopen("a.gz", "rb");
     size_t count = stream ? fread(bytes, 1, sizeof bytes - 1, stream) : 0;
     fclose(stream);
     bytes[count] = 'x';
     put_file("a.gz", bytes, count + 1);
-    check_verdict("a.gz", &any, 0, FILE_DAMAGED, "something follows the gzip data");
+    check_state("a.gz", &any, 0, FILE_DAMAGED, "unexpected data after the gzip data");
     put_file("a.gz", bytes, count - 1);
-    check_verdict("a.gz", &any, 0, FILE_SHORT, "truncated gzip data");
+    check_state("a.gz", &any, 0, FILE_SHORT, "truncated gzip data");
     put_file("a.gz", bytes, 5);
-    check_verdict("a.gz", &any, 0, FILE_SHORT, "truncated gzip data");
+    check_state("a.gz", &any, 0, FILE_SHORT, "truncated gzip data");
     bytes[count - 7] ^= 1;
     put_file("a.gz", bytes, count);
-    check_verdict("a.gz", &any, 0, FILE_DAMAGED, "damaged gzip data (incorrect data check)");
+    check_state("a.gz", &any, 0, FILE_DAMAGED, "damaged gzip data (incorrect data check)");
 }
 END_TEST
 
 START_TEST(paths)
 {
     put_file("file", small, SMALL);
-    check_verdict("missing", &any, 0, FILE_MISSING, "missing");
-    check_verdict("file/x", &any, 0, FILE_MISSING, "missing");
-    check_verdict(".", &any, 0, FILE_UNREADABLE, "not a regular file");
+    check_state("missing", &any, 0, FILE_MISSING, "missing");
+    check_state("file/x", &any, 0, FILE_MISSING, "missing");
+    check_state(".", &any, 0, FILE_UNREADABLE, "not a regular file");
     open_errno = EACCES;
-    check_verdict("file", &any, 0, FILE_UNREADABLE, "Permission denied");
+    check_state("file", &any, 0, FILE_UNREADABLE, "Permission denied");
     open_errno = 0;
     fstat_errno = EIO;
-    check_verdict("file", &any, 0, FILE_UNREADABLE, strerror(EIO));
+    check_state("file", &any, 0, FILE_UNREADABLE, strerror(EIO));
     fstat_errno = 0;
-    check_verdict("file", &any, 0, FILE_GOOD, "");
+    check_state("file", &any, 0, FILE_GOOD, "");
 }
 END_TEST
 
@@ -1003,18 +1003,18 @@ START_TEST(reads_that_fail)
             ck_assert_int_lt(reads, 20);
             reads_left = reads;
             read_errno = EINTR;
-            check_verdict(path[i], &any, 0, FILE_GOOD, "");
+            check_state(path[i], &any, 0, FILE_GOOD, "");
             reads_left = reads;
             read_errno = EIO;
             verify_path(path[i], &any, 0, &finding);
             if (reads_left >= 0)
                 break;
-            ck_assert_int_eq(finding.verdict, FILE_UNREADABLE);
+            ck_assert_int_eq(finding.state, FILE_UNREADABLE);
             ck_assert_str_eq(finding.why, strerror(EIO));
         }
         reads_left = -1;
         ck_assert_int_gt(reads, 3);
-        check_verdict(path[i], &any, 0, FILE_GOOD, "");
+        check_state(path[i], &any, 0, FILE_GOOD, "");
     }
 }
 END_TEST
@@ -1033,15 +1033,15 @@ START_TEST(inflation_that_fails)
     inflate_status = Z_MEM_ERROR;
     check_trouble(act_verify, "out of memory");
     inflate_status = Z_STREAM_ERROR;
-    check_verdict("packed.gz", &any, 0, FILE_DAMAGED, "damaged gzip data (stream error)");
+    check_state("packed.gz", &any, 0, FILE_DAMAGED, "damaged gzip data (stream error)");
 }
 END_TEST
 
 START_TEST(sets_are_pinned_whole)
 {
     struct source tiny;
-    ck_assert(source_at(0, &tiny) && set_pinned(tiny.set));
-    ck_assert(!set_pinned(&sized) && !set_pinned(&any));
+    ck_assert(source_at(0, &tiny) && dataset_pinned(tiny.set));
+    ck_assert(!dataset_pinned(&sized) && !dataset_pinned(&any));
 }
 END_TEST
 

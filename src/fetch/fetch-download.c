@@ -1,12 +1,10 @@
-/* fetch-download.c -- files from mirrors.
+/* fetch-download.c -- downloads files from mirrors.
 
-   A mirror is tried again where its failure may pass (no answer, broken off, overloaded), the next
-   one is taken where it will not. A transfer that broke off is resumed where the server vouches, by
-   a strong ETag, that the file is still the same; otherwise it starts over. What is kept is decided
-   by verify_stream alone.
+   A mirror is tried again if its failure may be temporary (no response, lost connection, overload);
+   otherwise the next one is tried. An interrupted transfer is resumed if a strong ETag proves that
+   the file is still the same; otherwise it starts over. verify_stream() alone decides what is kept.
 
-   Contents: 1. The answer, as it arrives  2. The request  3. What came of it
-     4. Mirrors in turn */
+   Contents: 1. The response, as it arrives  2. The request  3. The outcome  4. Mirrors in turn */
 #include "fetch/fm-fetch.h"
 
 #include <curl/curl.h>
@@ -20,30 +18,30 @@ enum {
     MAX_REASON = 320,
     MAX_TAG = 200,
     MAX_WAIT = 30,        /* seconds between two tries */
-    MAX_RETRY_AFTER = 60, /* what a server may ask for */
-    SLOWEST = 1024,       /* bytes a second */
-    MAX_HEAD = 256 << 10, /* bytes, those of redirections included */
+    MAX_RETRY_AFTER = 60, /* seconds that a server may ask for */
+    MIN_SPEED = 1024,     /* bytes per second */
+    MAX_HEAD = 256 << 10, /* bytes of all headers, with redirections */
 };
 
 struct mirror {
     const char *url;
     unsigned failures;
     bool given_up;
-    unsigned name; /* which is asked for: even NAME.gz, odd NAME, of each spelling in turn */
-    unsigned wait; /* seconds, as it asked for */
+    unsigned name; /* requested next: even NAME.gz, odd NAME, of each spelling in turn */
+    unsigned wait; /* seconds, as the server asked for */
     char reason[MAX_REASON];
 };
 
 struct downloader {
     struct download_settings settings;
     CURL *curl;
-    size_t count, current; /* the mirror that served last is asked first */
+    size_t count, current; /* the mirror that served last is tried first */
     struct mirror mirrors[];
 };
 
 enum outcome { DONE, ABSENT, AGAIN, NEVER };
 
-/* One request and its answer. */
+/* A request and its response. */
 struct request {
     struct downloader *downloader;
     struct mirror *mirror;
@@ -52,23 +50,23 @@ struct request {
     CURL *curl;
     char url[2048];
     char error[CURL_ERROR_SIZE];
-    const char *problem; /* why the callbacks broke it off */
-    uint64_t max;        /* bytes that the file may have */
+    const char *problem; /* why the callbacks aborted it */
+    uint64_t max;        /* bytes in the body */
     size_t head;         /* bytes of header lines so far */
     bool resuming, begun;
-    char tag[MAX_TAG]; /* of this answer */
+    char tag[MAX_TAG]; /* of this response */
     bool has_range;
     unsigned long long range_start;
-    double drawn; /* when the progress line was */
+    double drawn; /* when the progress line was drawn last */
     bool drew;
 };
 
-/* The answer that the staged bytes came from. */
+/* The response that the staged bytes came from. */
 struct partial {
     const struct mirror *mirror;
     unsigned name;
     char tag[MAX_TAG]; /* empty: it cannot be resumed */
-    bool cut;          /* the last try brought some, and broke off */
+    bool cut;          /* the last attempt was interrupted after some bytes */
 };
 
 struct downloader *downloader_new(const char *const *mirrors,
@@ -79,7 +77,7 @@ struct downloader *downloader_new(const char *const *mirrors,
         count++;
     struct downloader *d = xcalloc(1, sizeof *d + count * sizeof *d->mirrors);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 || !(d->curl = curl_easy_init()))
-        die("libcurl: cannot be initialised");
+        die("cannot initialise libcurl");
     d->settings = *settings;
     d->count = count;
     for (size_t i = 0; i < count; i++)
@@ -96,15 +94,15 @@ void downloader_free(struct downloader *d)
     free(d);
 }
 
-/* ---- 1. The answer, as it arrives ---- */
+/* ---- 1. The response, as it arrives ---- */
 
-static bool begins(const char *line, size_t size, const char *name)
+static bool starts_with(const char *line, size_t size, const char *name)
 {
     size_t length = strlen(name);
     return size >= length && !strncasecmp(line, name, length);
 }
 
-/* Weak tags ("W/...") do not promise the same bytes. */
+/* Ignores weak tags ("W/..."), which do not promise the same bytes. */
 static void take_tag(struct request *r, const char *value, size_t size)
 {
     while (size && (*value == ' ' || *value == '\t'))
@@ -123,17 +121,18 @@ static size_t on_header(char *line, size_t unit, size_t size, void *data)
     char text[128];
     size *= unit;
     r->head += size;
-    if (r->head > MAX_HEAD) { /* older versions of libcurl would go on for ever */
-        r->problem = "its header does not end";
+    if (r->head > MAX_HEAD) { /* older versions of libcurl have no limit */
+        r->problem = "response header too long";
         r->resuming = false;
         return 0;
     }
-    if (begins(line, size, "HTTP/")) { /* another answer: after a redirection, or 100 Continue */
+    if (starts_with(line, size,
+                    "HTTP/")) { /* another response, after a redirection or 100 Continue */
         r->tag[0] = 0;
         r->has_range = false;
-    } else if (begins(line, size, "ETag:")) {
+    } else if (starts_with(line, size, "ETag:")) {
         take_tag(r, line + 5, size - 5);
-    } else if (begins(line, size, "Content-Range:") && size < sizeof text) {
+    } else if (starts_with(line, size, "Content-Range:") && size < sizeof text) {
         memcpy(text, line, size);
         text[size] = 0;
         r->has_range = sscanf(text + 14, " bytes %llu-", &r->range_start) == 1;
@@ -141,7 +140,7 @@ static size_t on_header(char *line, size_t unit, size_t size, void *data)
     return size;
 }
 
-/* The first bytes of a body: do they continue what is there, or replace it? */
+/* Before the first bytes of a body: decides whether they continue the staged ones or replace them. */
 static bool begin_body(struct request *r)
 {
     long code = 0;
@@ -150,11 +149,11 @@ static bool begin_body(struct request *r)
     if (r->resuming && code == 206) {
         if (r->has_range && r->range_start == stage_size(r->stage))
             return true;
-        r->problem = "it sent another range of bytes than was asked for";
+        r->problem = "server sent a different byte range than requested";
         return false;
     }
     if (code == 206) {
-        r->problem = "it sent a part, where the whole was asked for";
+        r->problem = "server sent a partial file, but the whole file was requested";
         return false;
     }
     r->resuming = false;
@@ -169,7 +168,7 @@ static size_t on_body(char *bytes, size_t unit, size_t size, void *data)
     if (!r->begun && !begin_body(r))
         return 0;
     if (size > r->max - stage_size(r->stage)) {
-        r->problem = "it sends more than the file can have";
+        r->problem = "server sends more data than the file can have";
         return 0;
     }
     stage_write(r->stage, bytes, size);
@@ -197,8 +196,8 @@ static int on_progress(void *data, curl_off_t total, curl_off_t now, curl_off_t 
 
 static void set_protocols(CURL *curl, const char *url)
 {
-    /* Never from https down to http, and never to a local file. */
-    bool tls = begins(url, strlen(url), "https:");
+    /* No redirection from https to http, and none to a local file. */
+    bool tls = starts_with(url, strlen(url), "https:");
 #if LIBCURL_VERSION_NUM >= 0x075500
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https,file");
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, tls ? "https" : "http,https");
@@ -209,7 +208,7 @@ static void set_protocols(CURL *curl, const char *url)
 #endif
 }
 
-/* Of the authorities to trust in place of the system's, as for curl(1) and others. */
+/* The file of trusted certificates, if one replaces the system's, as for curl(1). */
 static const char *certificates(void)
 {
     static const char *const names[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
@@ -256,21 +255,21 @@ static void set_options(struct request *r)
     set_callbacks(r);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "fmnn/" PACKAGE_VERSION);
     set_tls(curl);
-    /* What a bad answer left in a connection is not taken for the next one. */
+    /* After a failure, the rest of a bad response must not be read as the next one. */
     curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)(r->mirror->failures > 0));
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_MAXREDIRS, 5L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, timeout);
-    /* No limit to the whole: a slow line that goes on is no fault. */
+    /* No limit for the whole transfer: a slow connection is not a failure. */
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, timeout);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)MIN_SPEED);
     curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->max);
 }
 
-/* Performs, asking for the rest only where there is a tag. A server that closes early must not kill
-   the program while something is sent to it. */
+/* Performs the request. SIGPIPE must not kill the program if a server closes the connection while
+   something is sent to it. */
 static CURLcode perform(struct request *r, const char *tag)
 {
     char text[MAX_TAG + 16], range[32];
@@ -294,7 +293,7 @@ static CURLcode perform(struct request *r, const char *tag)
     return status;
 }
 
-/* ---- 3. What came of it ---- */
+/* ---- 3. The outcome ---- */
 
 static enum outcome because(struct mirror *mirror, enum outcome outcome, const char *format, ...)
     FMNN_PRINTF(3, 4);
@@ -308,19 +307,19 @@ static enum outcome because(struct mirror *mirror, enum outcome outcome, const c
     return outcome;
 }
 
-static enum outcome refused(struct request *r, long code)
+static enum outcome http_failure(struct request *r, long code)
 {
-    static const long passing[] = {408, 429, 500, 502, 503, 504, 522, 524};
+    static const long temporary[] = {408, 429, 500, 502, 503, 504, 522, 524};
     curl_off_t wait = 0;
-    bool passes = false;
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-        passes |= passing[i] == code;
-    if (code == 0) { /* a proxy's, which was to connect */
+    bool may_pass = false;
+    for (size_t i = 0; i < sizeof temporary / sizeof *temporary; i++)
+        may_pass |= temporary[i] == code;
+    if (code == 0) { /* from a proxy that did not connect */
         curl_easy_getinfo(r->curl, CURLINFO_HTTP_CONNECTCODE, &code);
-        return because(r->mirror, NEVER, "the proxy says HTTP %ld", code);
+        return because(r->mirror, NEVER, "the proxy answered HTTP %ld", code);
     }
     if (code == 404 || code == 410)
-        return because(r->mirror, ABSENT, "HTTP %ld, not there", code);
+        return because(r->mirror, ABSENT, "HTTP %ld, not found", code);
     if (code == 416 && r->resuming) {
         r->problem = "HTTP 416, no such range";
         return because(r->mirror, AGAIN, "%s", r->problem);
@@ -328,23 +327,23 @@ static enum outcome refused(struct request *r, long code)
     curl_easy_getinfo(r->curl, CURLINFO_RETRY_AFTER, &wait);
     if (wait < 0) /* a date in the past */
         wait = 0;
-    if (passes && wait > MAX_RETRY_AFTER)
-        return because(r->mirror, NEVER, "HTTP %ld, try again after %lld seconds", code,
+    if (may_pass && wait > MAX_RETRY_AFTER)
+        return because(r->mirror, NEVER, "HTTP %ld, retry after %lld seconds", code,
                        (long long)wait);
-    if (passes)
+    if (may_pass)
         r->mirror->wait = (unsigned)wait;
-    return because(r->mirror, passes ? AGAIN : NEVER, "HTTP %ld", code);
+    return because(r->mirror, may_pass ? AGAIN : NEVER, "HTTP %ld", code);
 }
 
-static enum outcome broken(struct request *r, CURLcode status)
+static enum outcome transfer_failure(struct request *r, CURLcode status)
 {
     const char *why = r->error[0] ? r->error : curl_easy_strerror(status);
     switch (status) {
     case CURLE_FILE_COULDNT_READ_FILE:
         return because(r->mirror, ABSENT, "%s", why);
-    case CURLE_OUT_OF_MEMORY: /* so libcurl calls a header above its limit, too */
-        return because(r->mirror, NEVER, "a header that is too long, or out of memory");
-    case CURLE_WRITE_ERROR: /* ours: a range that does not fit may be mended by starting over */
+    case CURLE_OUT_OF_MEMORY: /* libcurl also reports a header above its limit so */
+        return because(r->mirror, NEVER, "response header too long, or out of memory");
+    case CURLE_WRITE_ERROR: /* from our callbacks; starting over may help with a wrong range */
         return because(r->mirror, r->resuming ? AGAIN : NEVER, "%s", r->problem ? r->problem : why);
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:
@@ -360,31 +359,31 @@ static enum outcome broken(struct request *r, CURLcode status)
     }
 }
 
-/* A length that the server did not tell can end early unnoticed, and parts may not fit together:
-   these deserve another try from the start. Wrong content does not. */
-static enum outcome judge(struct request *r, struct finding *finding)
+/* A transfer of unknown length can end early unnoticed, and resumed parts may not fit together: both
+   deserve another attempt from the start. Wrong content does not. */
+static enum outcome verify(struct request *r, struct finding *finding)
 {
     stage_verify(r->stage, finding);
-    if (finding->verdict == FILE_GOOD)
+    if (finding->state == FILE_GOOD)
         return DONE;
-    bool again = finding->verdict == FILE_SHORT || r->resuming;
+    bool again = finding->state == FILE_SHORT || r->resuming;
     return because(r->mirror, again ? AGAIN : NEVER, "%s", finding->why);
 }
 
 static enum outcome conclude(struct request *r, CURLcode status, struct finding *finding)
 {
     long code = 0;
-    bool local = begins(r->url, strlen(r->url), "file:");
+    bool local = starts_with(r->url, strlen(r->url), "file:");
     curl_easy_getinfo(r->curl, CURLINFO_RESPONSE_CODE, &code);
     if (status == CURLE_HTTP_RETURNED_ERROR)
-        return refused(r, code);
+        return http_failure(r, code);
     if (status != CURLE_OK)
-        return broken(r, status);
+        return transfer_failure(r, status);
     if (!local && code != 200 && code != 206)
         return because(r->mirror, NEVER, "HTTP %ld", code);
     if (!r->begun)
-        return because(r->mirror, local ? NEVER : AGAIN, "it sent nothing");
-    return judge(r, finding);
+        return because(r->mirror, local ? NEVER : AGAIN, "server sent nothing");
+    return verify(r, finding);
 }
 
 static bool make_url(struct request *r, const struct source *source, size_t file)
@@ -400,7 +399,7 @@ static bool make_url(struct request *r, const struct source *source, size_t file
     return made < (int)sizeof r->url;
 }
 
-/* One request to the mirror. What is staged stays only if it can be resumed. */
+/* One request to the mirror. Staged bytes stay only if the transfer can be resumed. */
 static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct stage *stage,
                             const struct source *source, size_t file_index, struct partial *partial,
                             struct finding *finding)
@@ -409,15 +408,15 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
     const struct fmnn_dataset_file *file = &source->set->files[file_index];
     uint64_t max = file->bytes ? file->bytes : UINT64_C(1) << 32;
     if (!make_url(&r, source, file_index))
-        return because(mirror, NEVER, "a URL too long");
+        return because(mirror, NEVER, "URL too long");
     r.name = file->name;
-    r.max = max + max / 256 + 1024; /* deflate never adds more than that */
+    r.max = max + max / 256 + 1024; /* deflate never adds more */
     r.resuming = stage_size(stage) && partial->tag[0] && partial->mirror == mirror &&
                  partial->name == mirror->name;
     mirror->wait = 0;
-    info("%s: %s%s", file->name, r.url, r.resuming ? ", the rest" : "");
+    info("%s: %s%s", file->name, r.url, r.resuming ? ", resumed" : "");
     set_options(&r);
-    r.drawn = seconds_now(); /* nothing is drawn of what is quick */
+    r.drawn = seconds_now(); /* a quick transfer draws nothing */
     CURLcode status = perform(&r, partial->tag);
     enum outcome outcome = conclude(&r, status, finding);
     partial->cut = status != CURLE_OK && r.begun && !r.problem;
@@ -427,14 +426,14 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
         memcpy(partial->tag, r.tag, sizeof partial->tag);
     } else if (!partial->cut && (r.begun || r.problem)) {
         partial->tag[0] = 0;
-    } /* else nothing was staged, and what is there may still be resumed */
+    } /* else nothing new was staged, and the earlier bytes can still be resumed */
     return outcome;
 }
 
 /* ---- 4. Mirrors in turn ---- */
 
-/* The delay doubles, and varies by a quarter so that those who were turned away together do not
-   come back together. */
+/* The delay doubles, and varies by a quarter so that clients that were refused at the same time do
+   not return at the same time. */
 static void wait_for(const struct downloader *d, const struct mirror *mirror)
 {
     double seconds = d->settings.retry_delay;
@@ -447,15 +446,15 @@ static void wait_for(const struct downloader *d, const struct mirror *mirror)
     seconds *= 0.75 + (double)((now.tv_nsec / 1000 + getpid()) % 1000) / 2000;
     if (seconds < mirror->wait)
         seconds = mirror->wait;
-    info("%s: %s; trying again in %.1f s", mirror->url, mirror->reason, seconds);
+    info("%s: %s; retrying in %.1f s", mirror->url, mirror->reason, seconds);
     struct timespec rest = {.tv_sec = (time_t)seconds};
     rest.tv_nsec = (long)((seconds - (double)rest.tv_sec) * 1e9);
     while (nanosleep(&rest, &rest) != 0)
         ;
 }
 
-/* The mirror to ask next, NULL when none is left: one that broke off in the midst goes on, else it
-   is the next one's turn. */
+/* The mirror to try next, NULL if none is left. stay: first the same again, as after an interrupted
+   transfer. */
 static struct mirror *next_mirror(struct downloader *d, bool stay)
 {
     for (size_t i = stay ? 0 : 1; i <= d->count; i++) {

@@ -1,16 +1,16 @@
-/* fetch-forms.c -- the forms in which data sets are handed about: how files are named, images
-   laid and labels counted, and where the classes' names are.
+/* fetch-forms.c -- the forms in which data sets are distributed: how files are named, how images are
+   oriented and labels numbered, and where the class names are.
 
-   Contents: 1. Names of files  2. What is not kept as it comes  3. Names of classes */
+   Contents: 1. File names  2. Conversion  3. Class names */
 #include "fetch/fm-fetch.h"
 
 #include <errno.h>
 #include <unistd.h>
 #include <zlib.h>
 
-/* ---- 1. Names of files ---- */
+/* ---- 1. File names ---- */
 
-/* EMNIST's files have their set's name before, and "test" in place of "t10k". */
+/* The names of EMNIST's files begin with the data set's name, and have "test" for "t10k". */
 char *file_name_variant(const struct source *source, size_t file, unsigned which)
 {
     const char *name = source->set->files[file].name, *set = source->set->name;
@@ -25,7 +25,7 @@ char *file_name_variant(const struct source *source, size_t file, unsigned which
                        test ? "test" : name, rest);
 }
 
-/* ---- 2. What is not kept as it comes ---- */
+/* ---- 2. Conversion ---- */
 
 bool converts(const struct fmnn_dataset *set, size_t file)
 {
@@ -40,7 +40,7 @@ struct conversion {
 static void get(struct conversion *c, unsigned char *bytes, size_t size)
 {
     if (gzread(c->in, bytes, (unsigned)size) != (int)size)
-        die("%s: what was fetched cannot be read back", c->path);
+        die("%s: cannot read back the fetched data", c->path);
 }
 
 static void put(struct conversion *c, const unsigned char *bytes, size_t size)
@@ -49,14 +49,14 @@ static void put(struct conversion *c, const unsigned char *bytes, size_t size)
         die_errno("%s", c->path);
 }
 
-static void turn_images(struct conversion *c)
+static void transpose_images(struct conversion *c)
 {
-    unsigned char header[16], turned[16];
+    unsigned char header[16], transposed[16];
     get(c, header, sizeof header);
-    memcpy(turned, header, 8);
-    memcpy(turned + 8, header + 12, 4);
-    memcpy(turned + 12, header + 8, 4);
-    put(c, turned, sizeof turned);
+    memcpy(transposed, header, 8);
+    memcpy(transposed + 8, header + 12, 4);
+    memcpy(transposed + 12, header + 8, 4);
+    put(c, transposed, sizeof transposed);
     size_t count = big_endian(header + 4), height = big_endian(header + 8);
     size_t width = big_endian(header + 12);
     unsigned char *from = xcalloc(height, width), *to = xcalloc(height, width);
@@ -71,7 +71,7 @@ static void turn_images(struct conversion *c)
     free(to);
 }
 
-static void lower_labels(struct conversion *c, unsigned first)
+static void shift_labels(struct conversion *c, unsigned first)
 {
     unsigned char header[8], labels[4096];
     get(c, header, sizeof header);
@@ -81,8 +81,8 @@ static void lower_labels(struct conversion *c, unsigned first)
         get(c, labels, n);
         for (size_t i = 0; i < n; i++) {
             if (labels[i] < first)
-                die("%s: label %u of row %zu is below the first, %u (see --first-label)", c->path,
-                    labels[i], done + i, first);
+                die("%s: label %u of row %zu is below the first label, %u (see --first-label)",
+                    c->path, labels[i], done + i, first);
             labels[i] = (unsigned char)(labels[i] - first);
         }
         put(c, labels, n);
@@ -90,7 +90,7 @@ static void lower_labels(struct conversion *c, unsigned first)
     }
 }
 
-/* zlib closes what it is given. */
+/* A copy of the descriptor, because zlib closes it. */
 static gzFile stream_of(int fd, const char *path, const char *mode)
 {
     int own = dup(fd);
@@ -108,17 +108,17 @@ void convert(int fd, const char *path, const struct fmnn_dataset *set, size_t fi
     struct conversion c = {path, stream_of(fd, path, "rb"),
                            stream_of(fileno(out), path, gzip ? "wb" : "wbT")};
     if (file % 2 == 0)
-        turn_images(&c);
+        transpose_images(&c);
     else
-        lower_labels(&c, set->first_label);
+        shift_labels(&c, set->first_label);
     gzclose(c.in);
     if (gzclose(c.out) != Z_OK)
         die_errno("%s", path);
 }
 
-/* ---- 3. Names of classes ---- */
+/* ---- 3. Class names ---- */
 
-/* EMNIST's list: a label, then the codes of the characters that are it. */
+/* EMNIST's list: a label, then the codes of the characters that it stands for. */
 static struct fmnn_names *read_mapping(FILE *stream, const char *path, unsigned first)
 {
     enum { LIMIT = 256 };
@@ -128,12 +128,13 @@ static struct fmnn_names *read_mapping(FILE *stream, const char *path, unsigned 
     size_t count = 0;
     for (unsigned label, code; fscanf(stream, "%u %u%*[^\n]", &label, &code) == 2; count++) {
         if (count == LIMIT || label != first + count || code <= ' ' || code > '~')
-            die("%s:%zu: not a label, from %u, and a character's code", path, count + 1, first);
+            die("%s:%zu: expected label %zu and the code of a printable character", path, count + 1,
+                first + count);
         text[count][0] = (char)code;
         name[count] = text[count];
     }
     if (ferror(stream) || !feof(stream) || count == 0)
-        die("%s:%zu: not a label and a character's code", path, count + 1);
+        die("%s:%zu: expected a label and the code of a character", path, count + 1);
     struct fmnn_names *names = fmnn_names_copy(name, count, &error);
     if (!names)
         die_error(&error);

@@ -1,10 +1,10 @@
-/* fetch-sources.c -- where the known data sets are, and how older revisions are recognised. */
+/* fetch-sources.c -- the mirrors of the known data sets, and how to recognise older revisions. */
 #include "fetch/fm-fetch.h"
 
 const char *const default_dataset = "fashion-mnist";
 
-/* Digests decide what is taken from the mirrors of a pinned set, so that plain HTTP does no harm
-   there; those of other sets are by https only. */
+/* Digests protect a pinned data set, so its mirrors may use plain HTTP. Mirrors of other data sets
+   must use HTTPS. */
 static const struct {
     const char *set;
     const char *mirrors[4];

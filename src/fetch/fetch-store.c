@@ -1,6 +1,6 @@
-/* fetch-store.c -- the data directory: files on their way into it, class names, local copies.
+/* fetch-store.c -- the data directory: staged files, class names, local copies.
 
-   Contents: 1. The directory  2. Files on their way  3. Copies */
+   Contents: 1. The directory  2. Staged files  3. Copies */
 #include "fetch/fm-fetch.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 /* ---- 1. The directory ---- */
 
-/* As mkdir -p does: what another program makes at the same time is fine. */
+/* As mkdir -p does. Another program may make the same directories at the same time. */
 void make_directories(const char *path)
 {
     char *partial = path_in(path, "", "");
@@ -18,7 +18,7 @@ void make_directories(const char *path)
         if (*p == '/') {
             *p = 0;
             if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
-                struct stat st; /* a directory on a read-only file system gives EROFS, or so */
+                struct stat st; /* an existing directory may give another error, as EROFS */
                 int why = errno;
                 if (stat(partial, &st) != 0 || !S_ISDIR(st.st_mode)) {
                     errno = why;
@@ -40,14 +40,14 @@ static bool names_differ(const char *path, const struct fmnn_names *wanted)
     return differ;
 }
 
-/* Names that are there may be the user's own, and stay. */
+/* Existing names may be the user's own, so they are kept. */
 static void write_names(const char *directory, const struct fmnn_dataset *set,
                         const struct fmnn_names *names)
 {
     char *path = path_in(directory, "classes.txt", "");
     if (access(path, F_OK) == 0) {
         if (names_differ(path, names))
-            warn("%s: kept as it is; it does not hold the names of %s's classes", path, set->title);
+            warn("%s: kept, although it does not contain the class names of %s", path, set->title);
     } else {
         struct output *output = output_open(path, false);
         for (size_t i = 0; i < names->count; i++)
@@ -71,12 +71,12 @@ void write_class_names(const char *directory, const struct fmnn_dataset *set, co
     if (names)
         write_names(directory, set, names);
     else
-        note("%s: the names of its classes are not known; classes.txt may hold them, one a line",
+        note("%s: the class names are not known; write them to classes.txt there, one per line",
              directory);
     fmnn_names_free(names);
 }
 
-/* ---- 2. Files on their way ---- */
+/* ---- 2. Staged files ---- */
 
 struct stage {
     const char *directory;
@@ -125,7 +125,7 @@ uint64_t stage_size(const struct stage *stage)
     return stage->size;
 }
 
-/* The temporary is read back: what counts is what is in the file. mkstemp opens for both. */
+/* Reads the temporary file back, because its content is what counts. */
 void stage_verify(struct stage *stage, struct finding *finding)
 {
     flush(stage);
@@ -144,7 +144,7 @@ void stage_abandon(struct stage *stage)
     stage_free(stage);
 }
 
-/* Reads the whole of a file that is open anywhere. */
+/* Appends the whole file, whatever its position. */
 static void append_file(int fd, const char *path, FILE *out, const char *out_path)
 {
     char buffer[65536];
@@ -159,7 +159,7 @@ static void append_file(int fd, const char *path, FILE *out, const char *out_pat
         die_errno("%s", path);
 }
 
-/* A server may have uncompressed what it sent: the name must tell what the file is. */
+/* The file may have arrived uncompressed; its name must not end in .gz then. */
 static void commit_plain(struct stage *stage)
 {
     char *path = path_in(stage->directory, stage->set->files[stage->file].name, "");
@@ -170,7 +170,7 @@ static void commit_plain(struct stage *stage)
     free(path);
 }
 
-/* What is not kept as it comes goes into another temporary. */
+/* The converted file is another temporary. */
 static void commit_converted(struct stage *stage, bool gzip)
 {
     char *path = path_in(stage->directory, stage->set->files[stage->file].name, gzip ? ".gz" : "");
@@ -196,7 +196,7 @@ void stage_commit(struct stage *stage, const struct finding *finding)
 
 /* ---- 3. Copies ---- */
 
-/* NAME, NAME.gz and, as some sites spell it, with a dot for the second dash from the end:
+/* NAME, NAME.gz, and both with a dot before "idx", as some sites have them:
    "train-images.idx3-ubyte". */
 static char *local_path(const char *from, const struct source *source, size_t file, unsigned which)
 {
@@ -211,7 +211,7 @@ static char *local_path(const char *from, const struct source *source, size_t fi
     return path;
 }
 
-/* 1: there, and good. 0: not there. -1: wrong, with a message. */
+/* 1: copied. 0: there is no such file. -1: not good, with a finding. */
 static int try_copy(const char *path, struct stage *stage, struct finding *finding)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -223,12 +223,12 @@ static int try_copy(const char *path, struct stage *stage, struct finding *findi
     if (!S_ISREG(st.st_mode))
         die("%s: not a regular file", path);
     verify_stream(fd, stage->set, stage->file, finding);
-    if (finding->verdict == FILE_GOOD) {
+    if (finding->state == FILE_GOOD) {
         append_file(fd, path, output_stream(stage->output), stage->path);
-        stage_verify(stage, finding); /* the source may have changed meanwhile */
+        stage_verify(stage, finding); /* the source may have changed in the meantime */
     }
     close(fd);
-    return finding->verdict == FILE_GOOD ? 1 : -1;
+    return finding->state == FILE_GOOD ? 1 : -1;
 }
 
 void copy_file(const char *from, const char *directory, const struct source *source, size_t file)
@@ -250,7 +250,7 @@ void copy_file(const char *from, const char *directory, const struct source *sou
     if (wrong[0])
         die("%s", wrong);
     const char *set = source->set->name;
-    die("%s: neither %s nor %s.gz is there%s%s%s", from, name, name,
-        source->own_names ? ", nor the same after " : "", source->own_names ? set : "",
+    die("%s: contains neither %s nor %s.gz%s%s%s", from, name, name,
+        source->own_names ? ", nor these names after " : "", source->own_names ? set : "",
         source->own_names ? "-" : "");
 }

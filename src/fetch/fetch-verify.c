@@ -1,8 +1,8 @@
-/* fetch-verify.c -- what a file is: the wanted one, a damaged one, an older one, another set's.
+/* fetch-verify.c -- decides what a file is: good, damaged, an older revision, another data set's.
 
-   The uncompressed bytes decide, since several gzip wrappings of the same data are in circulation.
-   Files may be hostile: no more is inflated than the wanted file has bytes, and nothing is held but
-   a buffer.
+   The uncompressed bytes decide, because several gzip versions of the same data are in circulation.
+   Files may be hostile: no more than the expected number of bytes is decompressed, and only a buffer
+   is kept in memory.
 
    Contents: 1. Bytes  2. The header  3. The content */
 #include "fetch/fm-fetch.h"
@@ -22,7 +22,7 @@ enum { BUFFER = 65536 };
 
 /* ---- 1. Bytes ---- */
 
-/* The uncompressed bytes of a file, in turn. */
+/* Reads the uncompressed bytes of a file in order. */
 struct bytes {
     int fd;
     off_t offset;
@@ -31,13 +31,13 @@ struct bytes {
     unsigned char input[BUFFER];
 };
 
-/* Returns -1, so that a caller can say "return found(...)". */
+/* Returns -1, so that callers can write "return found(...)". */
 FMNN_PRINTF(3, 4)
-static int found(struct finding *finding, enum verdict verdict, const char *format, ...)
+static int found(struct finding *finding, enum file_state state, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    finding->verdict = verdict;
+    finding->state = state;
     vsnprintf(finding->why, sizeof finding->why, format, args);
     va_end(args);
     return -1;
@@ -52,7 +52,7 @@ ssize_t read_at(int fd, void *bytes, size_t size, off_t offset)
     return got;
 }
 
-/* As much as there is, up to size. */
+/* Up to `size` bytes, as many as one read returns. */
 static ssize_t read_raw(struct bytes *b, void *out, size_t size)
 {
     ssize_t got = read_at(b->fd, out, size, b->offset);
@@ -61,7 +61,7 @@ static ssize_t read_raw(struct bytes *b, void *out, size_t size)
     return got;
 }
 
-/* All of size, but at the end. */
+/* `size` bytes; fewer only at the end of the file. */
 static ssize_t read_plain(struct bytes *b, unsigned char *out, size_t size, struct finding *finding)
 {
     size_t have = 0;
@@ -89,7 +89,7 @@ static int refill(struct bytes *b, struct finding *finding)
     return 0;
 }
 
-/* One step of inflation. A gzip file may have several members, one after another. */
+/* Calls inflate() once. A gzip file may have several members, one after another. */
 static int inflate_some(struct bytes *b, struct finding *finding)
 {
     if (refill(b, finding) != 0)
@@ -98,7 +98,7 @@ static int inflate_some(struct bytes *b, struct finding *finding)
         return b->member_ended ? 0 : found(finding, FILE_SHORT, "truncated gzip data");
     if (b->member_ended) {
         if (b->z.next_in[0] != 0x1f)
-            return found(finding, FILE_DAMAGED, "something follows the gzip data");
+            return found(finding, FILE_DAMAGED, "unexpected data after the gzip data");
         inflateReset(&b->z);
         b->member_ended = false;
     }
@@ -112,7 +112,7 @@ static int inflate_some(struct bytes *b, struct finding *finding)
     return 0;
 }
 
-/* Fills out, but at the end of the file; -1 with a finding. */
+/* Fills `out`; less only at the end of the file. -1 with a finding. */
 static ssize_t next_bytes(struct bytes *b, unsigned char *out, size_t size, struct finding *finding)
 {
     if (b->gzip) {
@@ -138,11 +138,11 @@ static bool holds_images(size_t file)
     return file % 2 == 0;
 }
 
-/* 0: any number. */
-static uint64_t rows_wanted(const struct fmnn_dataset *set, size_t file)
+/* The number of images or labels in the file; 0: any. */
+static uint64_t expected_rows(const struct fmnn_dataset *set, size_t file)
 {
     uint64_t bytes = set->files[file | 1].bytes;
-    return bytes ? bytes - 8 : 0; /* labels: one byte each after the header */
+    return bytes ? bytes - 8 : 0; /* a header and a byte for each label */
 }
 
 static bool looks_like_markup(const unsigned char *p, size_t size)
@@ -156,7 +156,7 @@ static int check_magic(const unsigned char *p, size_t size, size_t file, bool gz
                        struct finding *finding)
 {
     if (size == 0)
-        return found(finding, FILE_SHORT, gzip ? "compressed nothing" : "empty");
+        return found(finding, FILE_SHORT, gzip ? "gzip file without content" : "empty");
     if (looks_like_markup(p, size))
         return found(finding, FILE_DAMAGED, "an HTML or XML page, not data");
     if (size < 4)
@@ -165,49 +165,48 @@ static int check_magic(const unsigned char *p, size_t size, size_t file, bool gz
         return found(finding, FILE_DAMAGED, "%s IDX data (it begins with %02x %02x %02x %02x)",
                      gzip ? "not" : "neither gzip nor", p[0], p[1], p[2], p[3]);
     if (p[3] != (holds_images(file) ? 3 : 1))
-        return found(finding, FILE_FOREIGN, "an IDX file of %d dimension%s, where %s", p[3],
+        return found(finding, FILE_FOREIGN, "an IDX file with %d dimension%s, but %s", p[3],
                      p[3] == 1 ? "" : "s", holds_images(file) ? "images have 3" : "labels have 1");
     return 0;
 }
 
-/* Sizes that no program of fmnn takes. */
+/* Refuses sizes that no program of fmnn accepts. */
 static int check_limits(uint64_t count, uint64_t height, uint64_t width, struct finding *finding)
 {
-    const uint64_t most_side = FMNN_MAX_SIDE, most_bytes = UINT64_C(1) << 32;
+    const uint64_t max_side = FMNN_MAX_SIDE, max_bytes = UINT64_C(1) << 32;
     if (!count || !height || !width)
-        return found(finding, FILE_DAMAGED, "an IDX file of a size of 0");
-    if (height > most_side || width > most_side)
-        return found(finding, FILE_FOREIGN, "an IDX file of images above %llu x %llu",
-                     (unsigned long long)most_side, (unsigned long long)most_side);
-    if (count * height * width >= most_bytes)
-        return found(finding, FILE_FOREIGN, "an IDX file of more than 4 GiB");
+        return found(finding, FILE_DAMAGED, "an IDX file with a dimension of size 0");
+    if (height > max_side || width > max_side)
+        return found(finding, FILE_FOREIGN, "an IDX file with images larger than %llu x %llu",
+                     (unsigned long long)max_side, (unsigned long long)max_side);
+    if (count * height * width >= max_bytes)
+        return found(finding, FILE_FOREIGN, "an IDX file larger than 4 GiB");
     return 0;
 }
 
-/* A file of other sizes than the wanted one may be whole and of use to somebody: it is foreign. */
-static int check_shape(const unsigned char *p, size_t size, const struct fmnn_dataset *set,
-                       size_t file, struct finding *finding)
+static int check_labels(const unsigned char *p, uint64_t n, const struct fmnn_dataset *set,
+                        struct finding *finding)
 {
-    uint64_t n = rows_wanted(set, file), pixels = 0;
-    if (size < (holds_images(file) ? 16 : 8))
-        return found(finding, FILE_SHORT, "ends within its header");
-    if (!holds_images(file)) {
-        finding->rows = big_endian(p + 4);
-        finding->pixels = 1;
-        if (n && finding->rows != n)
-            return found(finding, FILE_FOREIGN, "an IDX file of %llu labels; %s has %llu there",
-                         (unsigned long long)finding->rows, set->title, (unsigned long long)n);
-        return check_limits(finding->rows, 1, 1, finding);
-    }
+    finding->rows = big_endian(p + 4);
+    finding->pixels = 1;
+    if (n && finding->rows != n)
+        return found(finding, FILE_FOREIGN, "an IDX file of %llu labels, but %s has %llu",
+                     (unsigned long long)finding->rows, set->title, (unsigned long long)n);
+    return check_limits(finding->rows, 1, 1, finding);
+}
+
+/* bytes: the size of the file; 0: any. */
+static int check_images(const unsigned char *p, uint64_t n, uint64_t bytes,
+                        const struct fmnn_dataset *set, struct finding *finding)
+{
     uint64_t count = big_endian(p + 4), height = big_endian(p + 8), width = big_endian(p + 12);
-    if (n && count != n && !set->files[file].bytes)
-        return found(finding, FILE_FOREIGN, "an IDX file of %llu images; %s has %llu labels there",
+    uint64_t pixels = bytes ? (bytes - 16) / n : 0;
+    if (n && count != n && !bytes)
+        return found(finding, FILE_FOREIGN, "an IDX file of %llu images, but %s has %llu labels",
                      (unsigned long long)count, set->title, (unsigned long long)n);
-    if (set->files[file].bytes)
-        pixels = (set->files[file].bytes - 16) / n;
     if (pixels && (count != n || height * width != pixels))
         return found(finding, FILE_FOREIGN,
-                     "an IDX file of %llu images of %llu x %llu; %s has %llu of %llu pixels there",
+                     "an IDX file of %llu images of %llu x %llu, but %s has %llu of %llu pixels",
                      (unsigned long long)count, (unsigned long long)height,
                      (unsigned long long)width, set->title, (unsigned long long)n,
                      (unsigned long long)pixels);
@@ -216,49 +215,67 @@ static int check_shape(const unsigned char *p, size_t size, const struct fmnn_da
     return check_limits(count, height, width, finding);
 }
 
+/* A file of the wrong shape may be whole and useful to somebody: it is foreign, not damaged. */
+static int check_shape(const unsigned char *p, size_t size, const struct fmnn_dataset *set,
+                       size_t file, struct finding *finding)
+{
+    uint64_t n = expected_rows(set, file);
+    if (size < (holds_images(file) ? 16 : 8))
+        return found(finding, FILE_SHORT, "ends inside its header");
+    if (holds_images(file))
+        return check_images(p, n, set->files[file].bytes, set, finding);
+    return check_labels(p, n, set, finding);
+}
+
 /* ---- 3. The content ---- */
 
 struct digests {
     char sha256[SHA256_DIGEST_STRING_LENGTH];
-    char md5[MD5_DIGEST_STRING_LENGTH]; /* of labels, else of nothing */
+    char md5[MD5_DIGEST_STRING_LENGTH]; /* of labels; of images it is that of nothing */
 };
+
+/* Checks the header in the first bytes, and returns the size that it promises; 0 with a finding. */
+static uint64_t size_promised(const unsigned char *p, size_t size, const struct fmnn_dataset *set,
+                              size_t file, bool gzip, struct finding *finding)
+{
+    if (check_magic(p, size, file, gzip, finding) != 0 ||
+        check_shape(p, size, set, file, finding) != 0)
+        return 0;
+    return (holds_images(file) ? 16 : 8) + finding->rows * finding->pixels;
+}
 
 static int digest(struct bytes *b, const struct fmnn_dataset *set, size_t file,
                   struct digests *digests, struct finding *finding)
 {
     SHA2_CTX sha256;
     MD5_CTX md5;
-    uint64_t total = 0, wanted = 0;
+    uint64_t total = 0, promised = 0;
     unsigned char buffer[BUFFER];
     ssize_t got;
     SHA256Init(&sha256);
     MD5Init(&md5);
-    while ((got = next_bytes(b, buffer, sizeof buffer, finding)) > 0 || total == 0) {
-        if (got < 0)
+    while ((got = next_bytes(b, buffer, sizeof buffer, finding)) > 0 || (got == 0 && !total)) {
+        if (!total && !(promised = size_promised(buffer, (size_t)got, set, file, b->gzip, finding)))
             return -1;
-        if (total == 0 && (check_magic(buffer, (size_t)got, file, b->gzip, finding) != 0 ||
-                           check_shape(buffer, (size_t)got, set, file, finding) != 0))
-            return -1;
-        wanted = (holds_images(file) ? 16 : 8) + finding->rows * finding->pixels;
         total += (uint64_t)got;
-        if (total > wanted)
-            return found(finding, FILE_DAMAGED, "goes on after the %llu bytes that it should have",
-                         (unsigned long long)wanted);
+        if (total > promised)
+            return found(finding, FILE_DAMAGED, "longer than the expected %llu bytes",
+                         (unsigned long long)promised);
         SHA256Update(&sha256, buffer, (size_t)got);
         if (!holds_images(file))
             MD5Update(&md5, buffer, (size_t)got);
     }
     if (got < 0)
         return -1;
-    if (total < wanted)
+    if (total < promised)
         return found(finding, FILE_SHORT, "ends after %llu of %llu bytes",
-                     (unsigned long long)total, (unsigned long long)wanted);
+                     (unsigned long long)total, (unsigned long long)promised);
     SHA256End(&sha256, digests->sha256);
     MD5End(&md5, digests->md5);
     return 0;
 }
 
-bool set_pinned(const struct fmnn_dataset *set)
+bool dataset_pinned(const struct fmnn_dataset *set)
 {
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         if (!set->files[i].sha256)
@@ -266,8 +283,8 @@ bool set_pinned(const struct fmnn_dataset *set)
     return true;
 }
 
-static int compare_other_sets(const struct digests *digests, const struct fmnn_dataset *set,
-                              struct finding *finding)
+static int compare_datasets(const struct digests *digests, const struct fmnn_dataset *set,
+                            struct finding *finding)
 {
     struct source other;
     for (size_t i = 0; source_at(i, &other); i++)
@@ -289,6 +306,21 @@ static int compare_revisions(const struct digests *digests, const struct fmnn_da
     return 0;
 }
 
+/* The SHA-256 and MD5 of the content decide, if the header is good. */
+static void compare_digests(const struct digests *digests, const struct fmnn_dataset *set,
+                            size_t file, struct finding *finding)
+{
+    const char *wanted = set->files[file].sha256;
+    if (wanted && !strcmp(wanted, digests->sha256))
+        return;
+    if (compare_datasets(digests, set, finding) != 0 ||
+        compare_revisions(digests, set, finding) != 0)
+        return;
+    if (wanted)
+        found(finding, FILE_UNKNOWN, "not a file of %s: its SHA-256 is %s, expected %s", set->title,
+              digests->sha256, wanted);
+}
+
 void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct finding *finding)
 {
     static struct bytes b;
@@ -305,27 +337,29 @@ void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct f
     finding->gzip = b.gzip;
     if (b.gzip && inflateInit2(&b.z, 16 + MAX_WBITS) != Z_OK)
         die("out of memory");
-    int failed = digest(&b, set, file, &digests, finding);
+    int status = digest(&b, set, file, &digests, finding);
     if (b.gzip)
         inflateEnd(&b.z);
-    if (failed)
-        return;
-    const char *wanted = set->files[file].sha256;
-    if (wanted && !strcmp(wanted, digests.sha256))
-        return;
-    if (compare_other_sets(&digests, set, finding) != 0 ||
-        compare_revisions(&digests, set, finding) != 0)
-        return;
-    if (wanted)
-        found(finding, FILE_UNKNOWN, "not %s's: its SHA-256 is %s, not %s", set->title,
-              digests.sha256, wanted);
+    if (status == 0)
+        compare_digests(&digests, set, file, finding);
+}
+
+/* What a file's name promises must be true, because readers rely on it. */
+static void check_suffix(const char *path, struct finding *finding)
+{
+    size_t length = strlen(path);
+    bool named_gz = length > 3 && !strcmp(path + length - 3, ".gz");
+    if (finding->state == FILE_GOOD && finding->gzip != named_gz)
+        found(finding, FILE_DAMAGED,
+              named_gz ? "not gzip data, although its name ends in .gz"
+                       : "gzip data, although its name does not end in .gz");
 }
 
 void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
                  struct finding *finding)
 {
     memset(finding, 0, sizeof *finding);
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe there must not block */
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* must not block on a pipe */
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         bool missing = errno == ENOENT || errno == ENOTDIR;
@@ -335,12 +369,7 @@ void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
         found(finding, FILE_UNREADABLE, "not a regular file");
     } else {
         verify_stream(fd, set, file, finding);
-        size_t length = strlen(path);
-        bool named_gz = length > 3 && !strcmp(path + length - 3, ".gz");
-        if (finding->verdict == FILE_GOOD && finding->gzip != named_gz)
-            found(finding, FILE_DAMAGED,
-                  named_gz ? "not gzip data, though its name ends in .gz"
-                           : "gzip data, though its name lacks .gz");
+        check_suffix(path, finding);
     }
     if (fd >= 0)
         close(fd);

@@ -1,106 +1,106 @@
-/* fetch.h -- what the parts of fm-fetch share. */
-#ifndef FETCH_H
-#define FETCH_H
+/* fm-fetch.h -- what the parts of fm-fetch share. */
+#ifndef FM_FETCH_H
+#define FM_FETCH_H
 
 #include "common/common.h"
 
 #include <sys/types.h>
 
-/* ---- fetch-sources.c: where the known data sets are, and their older revisions */
+/* ---- fetch-sources.c: mirrors of the known data sets, and their older revisions */
 
 struct source {
     const struct fmnn_dataset *set;
-    const char *const *mirrors; /* directories' URLs; ends in NULL */
-    bool own_names;             /* its files' names may begin with the set's */
+    const char *const *mirrors; /* URLs of directories; ends in NULL */
+    bool own_names;             /* names of its files may begin with its own */
 };
 
-/* An older revision of a known set, recognised by its labels. */
+/* An older revision of a known data set, recognised by its labels. */
 struct revision {
     const char *set;
-    const char *md5;  /* of an uncompressed file of labels */
+    const char *md5;  /* of an uncompressed label file */
     const char *what; /* "this is ..." */
 };
 
 extern const char *const default_dataset;
-bool source_at(size_t i, struct source *source); /* from 0; false beyond the last */
+bool source_at(size_t i, struct source *source); /* from 0; false after the last */
 extern const struct revision revisions[];        /* ends in a row without a set */
 
 /* ---- fetch-verify.c: what a file is */
 
-enum verdict {
+enum file_state {
     FILE_GOOD,
     FILE_MISSING,
-    FILE_UNREADABLE, /* nothing can be said: the system refused */
+    FILE_UNREADABLE, /* the system refused to read it */
     FILE_SHORT,      /* ends too early */
     FILE_DAMAGED,
-    FILE_OUTDATED, /* an older revision of the wanted file */
-    FILE_UNKNOWN,  /* of the right shape, but other content */
-    FILE_FOREIGN,  /* another set's */
+    FILE_OUTDATED, /* an older revision of the expected file */
+    FILE_UNKNOWN,  /* of the expected shape, but with other content */
+    FILE_FOREIGN,  /* another data set's */
 };
 
 struct finding {
-    enum verdict verdict;
+    enum file_state state;
     bool gzip;             /* the file is compressed */
-    uint64_t rows, pixels; /* of a good file: images or labels, pixels an image */
-    char why[240];         /* unless it is good; one line */
+    uint64_t rows, pixels; /* of a good file: images or labels, pixels per image */
+    char why[240];         /* one line; empty if it is good */
 };
 
-bool set_pinned(const struct fmnn_dataset *set);
-/* As pread does, and once more where a signal interrupts it. */
+bool dataset_pinned(const struct fmnn_dataset *set);
+/* pread(), repeated if a signal interrupts it. */
 ssize_t read_at(int fd, void *bytes, size_t size, off_t offset);
 uint64_t big_endian(const unsigned char *p); /* four bytes of a header */
-/* Reads the file from its start, wherever it is positioned, and compares it with the set's file. */
+/* Reads the file from its start, whatever its position, and compares it with the data set's file. */
 void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct finding *finding);
-/* The same of a file by its path, whose name must tell truly whether it is compressed. */
+/* The same for a path. A name that ends in .gz must mean that the file is compressed. */
 void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
                  struct finding *finding);
 
 /* ---- fetch-store.c: the data directory */
 
 void make_directories(const char *path);
-/* Of the set, or where it has none those that lie in `from`, which may be NULL. */
+/* Those of the data set or, if it has none, those in the directory `from`, which may be NULL. */
 void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from);
 
-/* A file on its way into the directory: a temporary beside the final one until it is committed. */
+/* A staged file: a temporary beside the final file until it is committed. */
 struct stage;
 struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file);
 void stage_write(struct stage *stage, const void *bytes, size_t size);
-void stage_restart(struct stage *stage); /* drops what was written */
+void stage_restart(struct stage *stage); /* discards what was written */
 uint64_t stage_size(const struct stage *stage);
 void stage_verify(struct stage *stage, struct finding *finding);
-/* Puts it in place as NAME.gz, or as NAME where it is not compressed, and frees. */
+/* Puts it in place as NAME.gz, or as NAME if it is not compressed, and frees. */
 void stage_commit(struct stage *stage, const struct finding *finding);
 void stage_abandon(struct stage *stage); /* and frees */
 
-/* Copies and verifies the set's file from a local directory; trouble where there is no good one. */
+/* Copies and verifies the data set's file from a local directory. No good file is trouble. */
 void copy_file(const char *from, const char *directory, const struct source *source, size_t file);
 
-/* ---- fetch-forms.c: the forms in which data sets are handed about */
+/* ---- fetch-forms.c: the forms in which data sets are distributed */
 
-/* The names under which a file of the set may lie, without .gz, from 0: NULL beyond the last. The
-   caller frees. */
+/* The names that a file of the data set may have, without .gz, from 0; NULL after the last.
+   malloc'ed. */
 char *file_name_variant(const struct source *source, size_t file, unsigned which);
-/* Whether files of the set are not kept as they come. */
+/* Whether the file must be converted: transposed, or its labels shifted. */
 bool converts(const struct fmnn_dataset *set, size_t file);
-/* Writes the good file in fd, named path for messages, with images upright and labels from 0. */
+/* Writes the good file in fd with images upright and labels from 0. path: for messages. */
 void convert(int fd, const char *path, const struct fmnn_dataset *set, size_t file, bool gzip,
              FILE *out);
-/* The class names that lie in a directory with the files, or NULL. */
+/* The class names in a directory of such files, or NULL. */
 struct fmnn_names *names_beside(const char *directory, const struct fmnn_dataset *set);
 
 /* ---- fetch-download.c: the network */
 
 struct download_settings {
-    unsigned timeout;   /* seconds of silence, or of less than 1 KiB each */
-    unsigned retries;   /* of each mirror and file */
-    double retry_delay; /* seconds before the first, doubled for each further one */
+    unsigned timeout;   /* seconds of silence, or of less than 1 KiB per second */
+    unsigned retries;   /* for each mirror and file */
+    double retry_delay; /* seconds before the first retry, doubled for each further one */
 };
 
 struct downloader;
 struct downloader *downloader_new(const char *const *mirrors,
                                   const struct download_settings *settings);
 void downloader_free(struct downloader *downloader);
-/* Fetches and verifies the set's file; ends the program where no mirror has it. */
+/* Fetches and verifies the data set's file. If no mirror has it, that is trouble. */
 void download_file(struct downloader *downloader, const char *directory,
                    const struct source *source, size_t file);
 
