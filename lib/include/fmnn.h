@@ -1,31 +1,33 @@
-/* fmnn.h -- libfmnn: trains, judges and uses small image classifiers.
+/* fmnn.h -- libfmnn: trains, evaluates and uses small image classifiers.
 
    Contents
      1. Errors
      2. Known data sets and class names
      3. IDX files
-     4. PNG files
+     4. Image files
      5. Images by name
      6. Tables
-     7. Choosing the rows that validate
-     8. Models (text)
+     7. Choosing the validation set
+     8. Models and recipes
      9. Nets
     10. Training
     11. Prediction
     12. Weight files
     13. Confusion matrices
     14. Calibration
-    15. Chance
+    15. Significance
 
    Conventions
-     - Functions that return int return 0 when done and -1 on error; those that return a pointer
-       return NULL on error. The last argument, struct fmnn_error *, says why; it may be NULL.
-     - An object that a _new, _open, _read or _parse function returns belongs to the caller and is
-       given back by the matching _free or _close function, which takes NULL.
-     - Images are unsigned bytes, row-major, one byte a pixel, 0 black to 255 white. Shapes are
-       always in the order (N,C,H,W): images, channels, rows, columns.
-     - The library never prints, never exits, reads no environment and keeps no global state.
-       Objects are independent of each other; one object is for one thread at a time. */
+     - A function that can fail takes a struct fmnn_error * as its last argument, which may be NULL.
+       If it returns int, it returns 0 on success and -1 on error, unless its comment says
+       otherwise. If it returns a pointer, it returns NULL on error.
+     - The caller owns an object that a _new, _open, _read, _copy or _parse function returns, and
+       frees it with the matching _free or _close function, which accepts NULL. The caller frees
+       memory described as malloc'ed with free().
+     - Pixels are unsigned bytes from 0, black, to 255, white. Images are row-major in the order
+       (N,C,H,W): images, channels, rows, columns.
+     - The library never prints, never exits, does not read environment variables and has no global
+       state. Objects are independent of each other. Only one thread at a time may use an object. */
 #ifndef FMNN_H
 #define FMNN_H
 
@@ -46,14 +48,14 @@ extern "C" {
 #define FMNN_PRINTF(text, first)
 #endif
 
-FMNN_API const char *fmnn_version(void); /* of the library in use, "0.1.0" */
+FMNN_API const char *fmnn_version(void); /* of the library at run time: "0.1.0" */
 
 /* The maximum height and width of an image. */
 enum { FMNN_MAX_SIDE = 4096 };
 
-/* The shape of one image, or of a layer's output for one image: pixels and values lie in memory in
-   this order, (C,H,W). Images are gray for now: functions that take the shape of an image refuse
-   any other number of channels than 1 with FMNN_USAGE. */
+/* The shape (C,H,W) of one image, or of a layer's output for one image. Only gray images are
+   supported yet: functions that take the shape of an image fail with FMNN_USAGE if it has more or
+   fewer channels than 1. */
 struct fmnn_shape {
     size_t channels, height, width;
 };
@@ -62,21 +64,22 @@ struct fmnn_shape {
 
 enum fmnn_status {
     FMNN_OK = 0,
-    FMNN_SYSTEM, /* the system refused: no such file, disk full; the message ends in its reason */
-    FMNN_DATA,   /* a file or table is not what it should be */
-    FMNN_USAGE,  /* an argument that cannot be: an unknown layer, a fold that does not exist */
+    FMNN_SYSTEM, /* a system call failed; the message ends in its reason */
+    FMNN_DATA,   /* a file or table is invalid, or does not fit its use */
+    FMNN_USAGE,  /* an argument is invalid: an unknown layer, a fold that does not exist */
     FMNN_MEMORY, /* out of memory */
 };
 
 struct fmnn_error {
     enum fmnn_status status;
-    char message[1024]; /* one line without a full stop, control characters masked */
+    char message[1024]; /* one line without a final full stop; control characters become '?' */
 };
 
-/* The word of the NULL-terminated list that is most like the given one, or NULL when none is. */
+/* The word of a NULL-terminated list that is most similar to the given word; NULL if none is
+   similar. */
 FMNN_API const char *fmnn_suggest(const char *word, const char *const *known);
-/* The length in bytes of the UTF-8 character at the start of text, and its code point in *code; 0 if
-   the text does not start with valid UTF-8. The terminating zero is a character of length 1. */
+/* The length in bytes of the UTF-8 character at the start of text, and its code point in *code; 0
+   if the text does not start with valid UTF-8. The terminating zero is a character of length 1. */
 FMNN_API size_t fmnn_utf8_next(const char *text, uint32_t *code);
 
 /* ---- 2. Known data sets and class names ----------------------------------------------------- */
@@ -85,25 +88,25 @@ enum { FMNN_DATASET_FILES = 4 };
 
 struct fmnn_dataset_file {
     const char *name;   /* "train-images-idx3-ubyte" */
-    uint64_t bytes;     /* of the uncompressed file; 0: any number */
-    const char *sha256; /* of the uncompressed file, 64 hexadecimal digits; NULL: not pinned */
+    uint64_t bytes;     /* size of the uncompressed file; 0: unknown */
+    const char *sha256; /* of the uncompressed file, 64 hexadecimal digits; NULL: unknown */
 };
 
 struct fmnn_dataset {
-    const char *name;  /* "fashion-mnist": also the name of its directory */
+    const char *name;  /* "fashion-mnist", which is also the name of its directory */
     const char *title; /* "Fashion-MNIST" */
     struct fmnn_dataset_file
         files[FMNN_DATASET_FILES]; /* train images, train labels, test images, test labels */
     size_t class_count;
     const char *const *classes; /* class_count names */
-    /* How it is handed about, where that differs: labels from 1, rows and columns exchanged. */
-    unsigned first_label;
-    bool transposed;
+    /* How the files as published differ from the usual form. */
+    unsigned first_label; /* the label of the first class */
+    bool transposed;      /* rows and columns of images are exchanged */
 };
 
-/* The known sets, from 0; NULL beyond the last. The strings are constants. */
+/* The known data sets, counted from 0; NULL after the last one. They are constants. */
 FMNN_API const struct fmnn_dataset *fmnn_dataset_at(size_t i);
-FMNN_API const struct fmnn_dataset *fmnn_dataset_find(const char *name); /* NULL: not known */
+FMNN_API const struct fmnn_dataset *fmnn_dataset_find(const char *name); /* NULL: unknown */
 
 /* A list of class names. */
 struct fmnn_names {
@@ -113,81 +116,87 @@ struct fmnn_names {
 FMNN_API void fmnn_names_free(struct fmnn_names *names);
 FMNN_API struct fmnn_names *fmnn_names_copy(const char *const *names, size_t count,
                                             struct fmnn_error *err);
-/* Reads a file with one name a line (UTF-8, no control characters, none empty, at most 65,536). */
+/* Reads a file with one name per line: at most 65,536 names, UTF-8 without control characters, none
+   empty. */
 FMNN_API struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err);
-/* The names for a data directory: DIR/classes.txt, else those of the known set whose name the
-   directory bears. *out is NULL, and 0 returned, where there are none. */
+/* Finds the class names for a data directory: in its file classes.txt or, if there is none, those
+   of the known data set that the directory is named after. If there are no names, *out is NULL and
+   the function returns 0. */
 FMNN_API int fmnn_names_of_directory(const char *directory, struct fmnn_names **out,
                                      struct fmnn_error *err);
 
 /* ---- 3. IDX files --------------------------------------------------------------------------- */
 
 /* An open IDX file of unsigned bytes (type 08), plain or gzip. Format:
-   00 00 08 RANK, RANK sizes of 32 bits big-endian, the data row-major. Rank 1 to 4, no size 0. */
+   00 00 08 RANK, RANK big-endian sizes of 32 bits, the data row-major. The rank is 1 to 4; no size
+   is 0. */
 struct fmnn_idx;
 
-/* Opens PATH or, where that does not exist, PATH.gz. The header, and the file's size against
-   what the header promises, are checked at once; a gzip file is inflated whole (4 GiB are the
-   most) and its checksum checked. Files only: no pipes. */
+/* Opens PATH or, if it does not exist, PATH.gz, and checks that header and size of the file agree.
+   A gzip file, of at most 4 GiB uncompressed, is decompressed into memory and its checksum checked.
+   The file must not be a pipe. */
 FMNN_API struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err);
 FMNN_API void fmnn_idx_close(struct fmnn_idx *idx);
-FMNN_API const char *fmnn_idx_path(const struct fmnn_idx *idx); /* the file in fact opened */
-FMNN_API unsigned fmnn_idx_rank(const struct fmnn_idx *idx);    /* 1 labels, 3 images */
-FMNN_API size_t fmnn_idx_size(const struct fmnn_idx *idx, unsigned dimension); /* 0 is rows */
+FMNN_API const char *
+fmnn_idx_path(const struct fmnn_idx *idx);                   /* the file opened: PATH or PATH.gz */
+FMNN_API unsigned fmnn_idx_rank(const struct fmnn_idx *idx); /* 1 labels, 3 images */
+FMNN_API size_t fmnn_idx_size(const struct fmnn_idx *idx, unsigned dimension); /* 0: rows */
 FMNN_API size_t fmnn_idx_row_bytes(const struct fmnn_idx *idx);
-/* Copies rows first .. first+count-1 into bytes. A row that does not exist is FMNN_DATA. */
+/* Copies rows first .. first+count-1 into bytes[count * fmnn_idx_row_bytes()]. If a row does not
+   exist, the error is FMNN_DATA. */
 FMNN_API int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *bytes,
                            struct fmnn_error *err);
-/* The sizes alone, without inflating more than the header; a plain file's size is checked.
-   size[] is zero beyond the rank. */
+/* Reads only rank and sizes; sizes beyond the rank are zero. Checks the size of a plain file, but
+   decompresses only the header of a gzip file. */
 FMNN_API int fmnn_idx_shape(const char *path, unsigned *rank, size_t size[4],
                             struct fmnn_error *err);
-/* The same, and a gzip file is inflated whole, though nothing of it is kept: no fault of it is left
-   to be found later. */
+/* The same, but also checks the whole contents of a gzip file, without keeping them. */
 FMNN_API int fmnn_idx_check(const char *path, unsigned *rank, size_t size[4],
                             struct fmnn_error *err);
-/* Writes an IDX file of unsigned bytes, plain: rank 1 to 4, no size 0. */
+/* Writes a plain IDX file of unsigned bytes. The rank must be 1 to 4 and no size 0. The stream is
+   not closed. */
 FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, const uint8_t *bytes,
                             struct fmnn_error *err);
 
-/* ---- 4. PNG files --------------------------------------------------------------------------- */
+/* ---- 4. Image files ------------------------------------------------------------------------- */
 
-/* Reads a PNG image as gray bytes: colour by luma (Rec. 601, integers), 16 bits scaled to 8,
-   alpha over black. *pixels is malloc'ed, (C,H,W) with one channel. Images above FMNN_MAX_SIDE in
-   either direction, and damaged ones, are refused. */
+/* Reads a PNG file as a gray image: colours become luma (Rec. 601, in integers), 16 bits become 8,
+   and transparent pixels are drawn over black. *pixels is malloc'ed, (C,H,W). Damaged files and
+   images higher or wider than FMNN_MAX_SIDE are FMNN_DATA. */
 FMNN_API int fmnn_png_read(const char *path, struct fmnn_shape *shape, uint8_t **pixels,
                            struct fmnn_error *err);
 
-/* The format of an image file by the suffix of its name, such as "PNG"; NULL if the name has no suffix
-   of a known format. */
+/* The format that the suffix of a file's name stands for, such as "PNG"; NULL if it is unknown. */
 FMNN_API const char *fmnn_image_format(const char *path);
 
 /* ---- 5. Images by name -------------------------------------------------------------------- */
 
-/* Opens what the `image` fields of tables name, and keeps it open: "train:N" or "test:N" (row N,
-   from 0, of that file in the data directory), "PATH:N" (row N of any IDX file; the last colon
-   counts), or a path that ends in ".png". */
+/* Reads images by their names in tables, and keeps files open between calls. A name is "train:N" or
+   "test:N" for row N, counted from 0, of the training or test images in the data directory;
+   "PATH:N" for row N of an IDX file (the last colon counts); or the path of an image file, whose
+   suffix tells its format. */
 struct fmnn_images;
 
-/* data_directory may be NULL: then "train:N" is an error that says what to do. */
+/* If data_directory is NULL, names such as "train:N" are errors that say how to get the data set.
+   */
 FMNN_API struct fmnn_images *fmnn_images_new(const char *data_directory, struct fmnn_error *err);
 FMNN_API void fmnn_images_free(struct fmnn_images *images);
-/* The shape of an image. */
+/* Finds the shape of an image. */
 FMNN_API int fmnn_images_shape(struct fmnn_images *images, const char *image,
                                struct fmnn_shape *shape, struct fmnn_error *err);
-/* Reads an image into pixels, (C,H,W). An image of another shape is FMNN_DATA. */
+/* Reads an image into pixels, (C,H,W). If it has another shape, the error is FMNN_DATA. */
 FMNN_API int fmnn_images_read(struct fmnn_images *images, const char *image,
                               struct fmnn_shape shape, uint8_t *pixels, struct fmnn_error *err);
-/* The directory that holds the file which an `image` field names: malloc'ed. */
+/* The directory of the file that contains the image, malloc'ed. */
 FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *image,
                                      struct fmnn_error *err);
 
 /* ---- 6. Tables ------------------------------------------------------------------------------ */
 
-/* TSV with a first line of column names; see fmnn(7). A reader finds columns by name, takes a
-   first line without any known name as data in the kind's order of columns, skips later lines
-   that equal the header, and refuses short lines, NUL bytes, carriage returns and lines above 1
-   MiB. A header alone is an empty table, zero bytes are an error. */
+/* A table in TSV whose first line names the columns; see fmnn(7). If the first line has no known
+   name, it is data, and the columns are in the order of the kind of table. Later lines that equal
+   the header are skipped. Lines that are short or longer than 1 MiB, NUL bytes, carriage returns
+   and files of zero bytes are FMNN_DATA. A header alone is an empty table. */
 struct fmnn_table;
 
 enum fmnn_table_kind {
@@ -196,7 +205,7 @@ enum fmnn_table_kind {
     FMNN_TABLE_COUNTS,  /* label predicted count */
 };
 
-/* Opens a file, or standard input for "-"; reads the first line. */
+/* Opens a file, or standard input if path is "-", and reads the first line. */
 FMNN_API struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_kind kind,
                                             struct fmnn_error *err);
 FMNN_API void fmnn_table_close(struct fmnn_table *table);
@@ -204,54 +213,55 @@ FMNN_API const char *
 fmnn_table_name(const struct fmnn_table *table); /* path, or "standard input" */
 FMNN_API size_t fmnn_table_columns(const struct fmnn_table *table);
 FMNN_API const char *fmnn_table_column(const struct fmnn_table *table, size_t column);
-/* The column of that name, or -1; with _need, a table without it is an error. */
+/* The number of the column of that name, or -1 if there is none; for _need that is an error. */
 FMNN_API int fmnn_table_find(const struct fmnn_table *table, const char *name);
 FMNN_API int fmnn_table_need(const struct fmnn_table *table, const char *name,
                              struct fmnn_error *err);
-/* Lets only rows pass whose `split` is one of the comma-separated words. */
+/* From now on, skips rows whose `split` is not one of the words, which are separated by commas. */
 FMNN_API int fmnn_table_only(struct fmnn_table *table, const char *splits, struct fmnn_error *err);
 
-/* The next row: 1, or 0 at the end, or -1. Its fields stay until the next call. */
+/* Reads the next row, whose fields stay valid until the next call. Returns 1, 0 at the end, or -1.
+   */
 FMNN_API int fmnn_table_next(struct fmnn_table *table, struct fmnn_error *err);
-FMNN_API size_t fmnn_table_line(const struct fmnn_table *table); /* of the current row, from 1 */
+FMNN_API size_t fmnn_table_line(const struct fmnn_table *table); /* of the row, from 1 */
 FMNN_API const char *fmnn_table_field(const struct fmnn_table *table, size_t column);
-/* True when the next row would have to be waited for: the writer has paused. */
+/* Whether reading the next row would have to wait for the program that writes the table. */
 FMNN_API bool fmnn_table_paused(struct fmnn_table *table);
 
-/* Typed fields; an error names file and line. An empty label is -1. class_count 0: any label up to
-   65,535. */
+/* Parse a field of the current row; errors name file and line. The label of an empty field is -1.
+   If class_count is 0, labels can be up to 65,535. */
 FMNN_API int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class_count,
                               int *label, struct fmnn_error *err);
 FMNN_API int fmnn_table_number(const struct fmnn_table *table, size_t column, double *number,
                                struct fmnn_error *err);
-/* Raises an error about the current row: "NAME:LINE: ...". Returns -1. */
+/* Sets an FMNN_DATA error about the current row, "NAME:LINE: ...", and returns -1. */
 FMNN_API int fmnn_table_fail(const struct fmnn_table *table, struct fmnn_error *err,
                              const char *format, ...) FMNN_PRINTF(3, 4);
 
-/* A double as tables have it, "%.9g" with '.', whatever the locale. text has room for 32 bytes. */
+/* Formats a number for a table: "%.9g" with '.' in every locale. */
 FMNN_API void fmnn_format_number(char text[32], double number);
 
-/* ---- 7. Choosing the rows that validate ----------------------------------------------------- */
+/* ---- 7. Choosing the validation set --------------------------------------------------------- */
 
 struct fmnn_split {
-    size_t valid;   /* so many rows validate ... */
-    double percent; /* ... or, where this is above 0, this share (rounded down) */
-    unsigned folds; /* K > 0: K-fold instead of the two above, ... */
-    unsigned fold;  /* ... and this one, 1..K, validates */
-    bool shuffle;   /* chosen at random rather than the first */
-    bool stratify;  /* the same share of every class */
+    /* The size of the validation set: one of the three. */
+    size_t valid;         /* rows */
+    double percent;       /* above 0: percent of the rows, rounded down, instead of `valid` */
+    unsigned folds, fold; /* folds above 0: fold 1..folds of a cross-validation instead */
+    bool shuffle;         /* chosen at random; else the first rows */
+    bool stratify;        /* the same fraction of every class */
     uint64_t seed;
 };
-/* Sets validates[i] to 1 for the rows chosen, else 0. labels: n bytes. */
+/* Sets validates[i] to 1 if row i of n is in the validation set, else to 0. */
 FMNN_API int fmnn_split_choose(const struct fmnn_split *split, const uint8_t *labels, size_t n,
                                uint8_t *validates, struct fmnn_error *err);
 
-/* ---- 8. Models (text) ----------------------------------------------------------------------- */
+/* ---- 8. Models and recipes ------------------------------------------------------------------ */
 
-/* A model is a text of layers and of defaults for training; see fmnn-model(5). */
+/* The layers of a net, and defaults for its training, as text; see fmnn-model(5). */
 struct fmnn_model;
 
-/* name stands before the errors' line numbers: "NAME:LINE: ...". */
+/* Errors are FMNN_USAGE and begin with name and line: "NAME:LINE: ...". */
 FMNN_API struct fmnn_model *fmnn_model_parse(const char *text, const char *name,
                                              struct fmnn_error *err);
 FMNN_API void fmnn_model_free(struct fmnn_model *model);
@@ -259,14 +269,14 @@ FMNN_API void fmnn_model_free(struct fmnn_model *model);
 /* The settings of a training: optimizer, learning rate and so on. */
 struct fmnn_recipe;
 
-/* The recipe of the model: its `set` lines, and defaults. It belongs to the model. */
+/* The recipe of the model: its `set` lines, and defaults for the rest. It belongs to the model. */
 FMNN_API const struct fmnn_recipe *fmnn_model_recipe(const struct fmnn_model *model);
 /* Returns a copy of the recipe, or the defaults if recipe is NULL. */
 FMNN_API struct fmnn_recipe *fmnn_recipe_new(const struct fmnn_recipe *recipe,
                                              struct fmnn_error *err);
 FMNN_API void fmnn_recipe_free(struct fmnn_recipe *recipe);
-/* Sets one setting from text, like a `set` line of a model. An unknown name and a value that is not
-   allowed are FMNN_USAGE. */
+/* Sets one setting from text, like a `set` line of a model. If the name is unknown or the value not
+   allowed, the error is FMNN_USAGE. */
 FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *name, const char *value,
                              struct fmnn_error *err);
 /* The value of a setting as text, malloc'ed. */
@@ -291,29 +301,29 @@ struct fmnn_setting {
     const char *fallback;     /* the default; if it depends on other settings, a description */
     const char *optimizer;    /* the only optimizer that uses the setting; NULL: all use it */
 };
-/* The settings from 0; NULL beyond the last. They are constants. */
+/* The settings, counted from 0; NULL after the last one. They are constants. */
 FMNN_API const struct fmnn_setting *fmnn_recipe_setting(size_t i);
 
 /* ---- 9. Nets -------------------------------------------------------------------------------- */
 
-/* A model with shapes, and its weights. */
+/* A model applied to images of one shape, with its weights. */
 struct fmnn_net;
 
-/* Makes a net for images of the given shape: height and width from 1 to FMNN_MAX_SIDE, 1 channel.
-   classes: 1 to 65,536. The weights are zero; more than 2^30 of them are FMNN_USAGE. */
+/* Makes a net whose weights are zero. Height and width of images are 1 to FMNN_MAX_SIDE, the number
+   of classes 1 to 65,536, and the number of weights at most 2^30; else the error is FMNN_USAGE. */
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, struct fmnn_shape shape,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
-/* Starting weights: he_normal as in Keras (normal truncated at two deviations), biases zero; the
-   same for any number of threads, 0 being all processors. */
+/* Sets the initial weights: he_normal as in Keras (a normal distribution truncated at two standard
+   deviations), biases zero. They depend on the seed only. threads 0: the number of processors. */
 FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads);
 FMNN_API struct fmnn_shape fmnn_net_shape(const struct fmnn_net *net); /* of an image */
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);
-/* Whether it computes convolutions by their definition, as it was trained (`exact`), and not by
-   fewer products, which round a little otherwise. Its file has it; a net never trained is not. */
+/* Whether the net was trained with `exact`: then it computes convolutions directly, without
+   Winograd's algorithm, whose rounding differs slightly. Weight files record this. */
 FMNN_API bool fmnn_net_exact(const struct fmnn_net *net);
-/* The names of the classes, NULL where they have none. _set_ copies; the count must fit,
-   and the names be such as fmnn_names_read takes. */
+/* The names of the classes; NULL if they have none. fmnn_net_set_names() copies the names; there
+   must be one for each class, and each must be one that fmnn_names_read() accepts. */
 FMNN_API const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net);
 FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names,
                                 struct fmnn_error *err);
@@ -324,9 +334,9 @@ struct fmnn_layer {
     const char *text;        /* "conv 6 5x5 relu" */
     struct fmnn_shape shape; /* of the output for one image */
     uint64_t parameters;
-    uint64_t multiply_adds; /* an image, forward */
+    uint64_t multiply_adds; /* for one image, forward */
 };
-/* The layers from 0; false beyond the last. */
+/* The layers, counted from 0; false after the last one. */
 FMNN_API bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *layer);
 
 struct fmnn_tensor {
@@ -334,45 +344,47 @@ struct fmnn_tensor {
     unsigned rank;
     size_t size[4]; /* conv (out,in,kh,kw), dense (out,in), bias (out) */
 };
-/* The tensors from 0; false beyond the last. */
+/* The parameter tensors, counted from 0; false after the last one. */
 FMNN_API bool fmnn_net_tensor(const struct fmnn_net *net, size_t i, struct fmnn_tensor *tensor);
-/* Copies a tensor's values out of or into the net, row-major in the order of its sizes. */
+/* Copy the values of a tensor, row-major in the order of its sizes. */
 FMNN_API void fmnn_net_get(const struct fmnn_net *net, size_t i, float *values);
 FMNN_API void fmnn_net_set(struct fmnn_net *net, size_t i, const float *values);
 
 /* ---- 10. Training --------------------------------------------------------------------------- */
 
-/* Images and labels in memory, one byte a pixel. */
+/* Images and their labels in memory. */
 struct fmnn_data;
-/* Makes an empty data set of images of a shape that fmnn_net_new accepts. */
+/* Makes an empty list of images of one shape, which must be one that fmnn_net_new() accepts. */
 FMNN_API struct fmnn_data *fmnn_data_new(struct fmnn_shape shape, struct fmnn_error *err);
 FMNN_API void fmnn_data_free(struct fmnn_data *data);
-/* Appends an image. Returns its pixels, (C,H,W), which the caller must fill in. */
+/* Appends an image. Returns its pixels, (C,H,W), which the caller must write before the next call.
+   */
 FMNN_API uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct fmnn_error *err);
 FMNN_API size_t fmnn_data_count(const struct fmnn_data *data);
 
 struct fmnn_training {
     const struct fmnn_recipe *recipe; /* copied; NULL: the defaults */
     uint64_t seed;
-    unsigned threads;    /* 0: as many as there are processors */
+    unsigned threads;    /* 0: the number of processors */
     const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
-    bool exact;          /* convolutions by their definition; the net keeps that, see below */
-    bool keep_last;      /* rather than the first epoch of highest validation accuracy */
-    unsigned patience;   /* stop after so many epochs without a better one; 0: never */
-    bool profile;        /* measure where the time goes; changes no bit */
+    bool exact;          /* direct convolution, without Winograd; see fmnn_net_exact() */
+    bool keep_last;      /* the last weights instead of those of highest validation accuracy */
+    unsigned patience;   /* stop after this number of epochs without a better one; 0: never */
+    bool profile;        /* measure where the time goes; see fmnn_trainer_profile() */
 };
 
 struct fmnn_epoch {
     unsigned epoch;                /* from 1 */
-    double loss, accuracy;         /* running means over the epoch's batches */
-    double val_loss, val_accuracy; /* after the epoch; where validated */
+    double loss, accuracy;         /* means over the images as they were trained */
+    double val_loss, val_accuracy; /* on the validation set after the epoch, if validated */
     double lr, seconds;
     bool validated;
 };
 
 struct fmnn_trainer;
-/* net, train and valid are borrowed until the trainer is freed. valid may be empty or NULL. The
-   net is trained from the weights it has; whether it is exact from now on, `training` says. */
+/* Makes a trainer that continues from the net's weights and makes the net exact if the training is.
+   It borrows net, train and valid until it is freed, and copies *training. valid may be empty or
+   NULL. Zero in each member of *training is its default. */
 FMNN_API struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_data *train,
                                                const struct fmnn_data *valid,
                                                const struct fmnn_training *training,
@@ -380,58 +392,59 @@ FMNN_API struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struc
 FMNN_API void fmnn_trainer_free(struct fmnn_trainer *trainer);
 
 enum fmnn_progress {
-    FMNN_BATCH, /* a batch was trained or validated */
-    FMNN_EPOCH, /* that ended an epoch: fmnn_trainer_epoch tells its figures */
-    FMNN_DONE,  /* nothing is left to do: all epochs, or out of patience */
+    FMNN_BATCH, /* at least one batch was trained or validated; the epoch is not at its end */
+    FMNN_EPOCH, /* the epoch has ended: see fmnn_trainer_epoch() */
+    FMNN_DONE,  /* nothing was done: all epochs have ended, or patience has run out */
 };
-/* Does the next batch. -1 on error (a loss or weights that are not finite: FMNN_DATA, with the
-   step, the epoch and the layer); nothing can be done then but to finish. */
+/* Trains or validates for about 20 ms, but at least one batch and at most to the end of the epoch.
+   Returns an enum fmnn_progress, or -1 on error. If the loss or a weight is not finite, the error
+   is FMNN_DATA and names step, epoch and layer. After an error, fmnn_trainer_finish() or
+   fmnn_trainer_resume() can still succeed, but no further call of this function. */
 FMNN_API int fmnn_trainer_advance(struct fmnn_trainer *trainer, struct fmnn_error *err);
-/* The figures of an epoch that has ended, from 1; NULL: it has not. */
+/* The metrics of an epoch, counted from 1; NULL if it has not ended. */
 FMNN_API const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *trainer,
                                                      unsigned epoch);
-/* The epoch under way: its metrics so far, which stay until the next call, and how many of its
-   batches, for training and validation together, are done. */
+/* The metrics of the current epoch so far, valid until the next call. *done of *all batches of the
+   epoch, for training and validation together, are done. */
 FMNN_API const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *trainer, size_t *done,
                                                         size_t *all);
-/* The epoch whose weights are kept so far, 0: none has ended. */
+/* The epoch whose weights fmnn_trainer_finish() would restore; 0 if no epoch has ended. */
 FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
 
-/* Where the time of the calls of fmnn_trainer_advance went, if the trainer was made with
-   `profile`: a row for each step of the work on a batch, in their order, then those of feeding
-   and waiting. */
+/* Where the time of fmnn_trainer_advance() went, if the training has `profile` set: a row for each
+   operation on a batch in the order in which they run, then the rows "feed" and "wait". */
 struct fmnn_profile_row {
-    size_t layer;     /* from 1; 0: of none */
-    const char *text; /* "conv 6 5x5 relu", or "" */
-    const char *
-        phase; /* "forward", "backward-data" (the gradient of the layer's input), "backward-weights" (of
-                          its weights, and their update); else "gather" (bytes to floats), "loss",
-                          "feed" (choosing a batch and adding up its figures), "wait" (threads
-                          without work) */
-    const char *job; /* what the kernels call it */
+    size_t layer;     /* from 1; 0: none */
+    const char *text; /* of the layer: "conv 6 5x5 relu"; or "" */
+    /* "forward"; "backward-data", the gradient of the layer's input; "backward-weights", the
+       gradient of its weights, and their update; "gather", bytes to floats; "loss"; "feed",
+       choosing a batch and adding up its metrics; "wait", threads without work. */
+    const char *phase;
+    const char *job; /* the kernels' name of the operation */
     uint64_t runs;
-    double seconds; /* the time of all threads, divided by their number: adds up to the whole */
-    /* Floating-point operations, as the definition of the layer has them, zeros beyond the
-       image's edge included, and as they were done, which may be fewer. 0: not counted. */
+    double seconds; /* summed over threads and divided by their number: the rows add up */
+    /* Floating-point operations of direct convolution, padding included, and those actually done;
+       0 if they are not counted. */
     double flops, flops_done;
-    /* Of weights, and of the optimizer's numbers beside them, read and written. */
-    double bytes;
+    double bytes; /* of weights and optimizer state read and written */
 };
-/* The rows from 0; false beyond the last, and where nothing was measured. */
+/* The rows, counted from 0; false after the last one, or if nothing was measured. */
 FMNN_API bool fmnn_trainer_profile(const struct fmnn_trainer *trainer, size_t i,
                                    struct fmnn_profile_row *row);
-/* The most floating-point operations a second that the trainer's threads and kernels can do,
-   measured now, in some hundredths of a second. */
+/* The maximum number of floating-point operations per second of the trainer's threads and kernels,
+   which the function measures. That takes some hundredths of a second. */
 FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
 
-/* Puts the weights to keep into the net, with the record of the training that its file will
-   bear. The trainer is at its end then. Of a training that failed these are those of the epoch that
-   fmnn_trainer_kept tells; -1 where it tells none, or where a checkpoint was read since that was
-   made inside an epoch and has no weights but those of its last step. */
+/* Ends the training: restores the weights to keep into the net, together with the record of the
+   training for its file. If training failed, restores the weights of epoch fmnn_trainer_kept().
+   Returns -1 if there is no such epoch, or if the trainer was resumed from a mid-epoch checkpoint,
+   which holds only its latest weights. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
-/* Writes a checkpoint; reads one back into a trainer made with the same net, data and recipe. A
-   trainer that has failed goes on from there; a checkpoint that turns out to be bad after a part of
-   it was read leaves one that has failed. */
+/* Write a checkpoint, and continue from one. The trainer that reads it must have been made with the
+   same model, data, recipe, seed, `exact` and `keep_last`, but can have another number of epochs;
+   else the error is FMNN_USAGE and names the difference. A trainer that has failed can continue
+   from a checkpoint. If the file turns out to be damaged after it was read in part, the trainer has
+   failed. */
 FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
                                struct fmnn_error *err);
 FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
@@ -440,148 +453,149 @@ FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
 /* ---- 11. Prediction ------------------------------------------------------------------------- */
 
 struct fmnn_predictor;
-/* The net is borrowed and must not change. batch: how many images are worked on at once; 0: as
-   many as suit the net's size. */
+/* Makes a predictor, which borrows the net until it is freed; the net must not change. batch is the
+   number of images computed at once; 0: chosen by the net's size. threads 0: the number of
+   processors. kernels NULL: the best for this CPU. */
 FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
                                                    unsigned threads, const char *kernels,
                                                    struct fmnn_error *err);
 FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
 FMNN_API size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor);
-/* pixels (n,h,w) to probabilities (n,classes); any n. An image's result depends on nothing but its
-   pixels and the weights. */
+/* Computes probabilities (n,classes) from pixels (n,C,H,W), for any n. The result for an image
+   depends only on its pixels and the weights. */
 FMNN_API void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
                                  float *probabilities);
-/* The class of highest probability, the first of equals. */
+/* The class of highest probability; the first one if several are equal. */
 FMNN_API size_t fmnn_best_class(const float *probabilities, size_t classes);
 
-/* The names of the kernel sets that this CPU can run, best first; NULL beyond the last. */
+/* The names of the kernels that this CPU can run, the best first; NULL after the last one. */
 FMNN_API const char *fmnn_kernels_at(size_t i);
 
 /* ---- 12. Weight files ----------------------------------------------------------------------- */
 
-/* Reads weights, or a checkpoint's. See fmnn-weights(5). */
+/* Read and write a weights file; see fmnn-weights(5). A checkpoint can be read as well. */
 FMNN_API struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err);
 FMNN_API int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err);
 
 /* ---- 13. Confusion matrices ----------------------------------------------------------------- */
 
-/* Counts of rows by their true class and the class predicted. The matrix has the classes 0 ..
-   K-1 or, where K is not known beforehand, those that occur, in the order of their labels. Rows
-   of the matrix are the truth, columns the predictions. */
+/* The number of images for each pair of true class (row) and predicted class (column). The classes
+   are 0 .. K-1 or, if K is unknown, those that occur, in the order of their labels. */
 struct fmnn_confusion;
 
-enum { FMNN_CONFUSION_MAX_CLASSES = 4096 }; /* at most: labels are below it */
+enum { FMNN_CONFUSION_MAX_CLASSES = 4096 }; /* labels must be below this */
 
-/* classes: K, or 0 for those that occur. */
+/* classes: K, or 0 for the classes that occur. */
 FMNN_API struct fmnn_confusion *fmnn_confusion_new(size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_confusion_free(struct fmnn_confusion *confusion);
-/* Counts `count` rows, also none: then the classes occur. A label that the matrix cannot have,
-   and a total above 2^63 - 1, are FMNN_DATA. */
+/* Adds `count` images; even if count is 0, both classes occur. If a label is too large or the total
+   exceeds 2^63 - 1, the error is FMNN_DATA. */
 FMNN_API int fmnn_confusion_add(struct fmnn_confusion *confusion, size_t truth, size_t predicted,
                                 uint64_t count, struct fmnn_error *err);
-/* Adds to the cross-entropy: the probability that `count` rows gave their true class. It is
-   clipped to [eps, 1 - eps], eps that of double, so that a zero does not make the sum infinite. */
+/* Adds to the cross-entropy the probability that was predicted for the true class of `count`
+   images. It is clipped to [eps, 1 - eps] with the epsilon of double, so that zero does not give
+   infinity. */
 FMNN_API void fmnn_confusion_add_probability(struct fmnn_confusion *confusion, double probability,
                                              uint64_t count);
 
-/* How many classes the matrix has, and their labels, ascending; classes are known by their index
-   0 .. classes-1 from here on. */
+/* The number of classes of the matrix, and their labels in ascending order. The functions below
+   take the index of a class, 0 .. classes-1. */
 FMNN_API size_t fmnn_confusion_classes(const struct fmnn_confusion *confusion);
 FMNN_API size_t fmnn_confusion_label(const struct fmnn_confusion *confusion, size_t i);
 FMNN_API uint64_t fmnn_confusion_count(const struct fmnn_confusion *confusion, size_t truth,
                                        size_t predicted);
 FMNN_API uint64_t fmnn_confusion_total(const struct fmnn_confusion *confusion);
 FMNN_API uint64_t fmnn_confusion_correct(const struct fmnn_confusion *confusion); /* the diagonal */
-/* The share that is right; 0 for an empty matrix. */
+/* The fraction of correct predictions; 0 if the matrix is empty. */
 FMNN_API double fmnn_confusion_accuracy(const struct fmnn_confusion *confusion);
-/* The mean over the rows whose probabilities were added; NaN where none were. */
+/* The mean over the images whose probabilities were added; NaN if there are none. */
 FMNN_API double fmnn_confusion_cross_entropy(const struct fmnn_confusion *confusion);
 
 enum fmnn_normalize {
-    FMNN_NORMALIZE_TRUE, /* each row of the matrix by its sum: recall is on the diagonal */
-    FMNN_NORMALIZE_PRED, /* each column by its sum: precision is on the diagonal */
-    FMNN_NORMALIZE_ALL,  /* all by the total */
+    FMNN_NORMALIZE_TRUE, /* divide rows by their sums: the diagonal is recall */
+    FMNN_NORMALIZE_PRED, /* divide columns by their sums: the diagonal is precision */
+    FMNN_NORMALIZE_ALL,  /* divide all by the total */
 };
-/* The matrix as shares, (classes,classes) row-major, malloc'ed; 0 where a sum is 0. */
+/* The matrix as fractions (classes,classes), row-major, malloc'ed; 0 if the divisor is 0. */
 FMNN_API double *fmnn_confusion_fractions(const struct fmnn_confusion *confusion,
                                           enum fmnn_normalize by, struct fmnn_error *err);
 
 struct fmnn_score {
     double precision, recall, f1; /* 0 where the division is by zero */
-    uint64_t support;             /* rows of that true class */
+    uint64_t support;             /* images of the class */
 };
-/* Figures a class and their means, computed in the order in which scikit-learn's
-   classification_report computes them, so that they round alike. */
+/* Metrics of each class and their means, computed in the same order as in scikit-learn's
+   classification_report, so that they are rounded alike. */
 struct fmnn_report {
     size_t classes;
     struct fmnn_score macro;    /* plain means over all classes; support is the total */
     struct fmnn_score weighted; /* means weighted by support */
     double accuracy;
-    size_t unpredicted; /* classes never predicted: their precision is 0 for want of a divisor */
-    size_t unsupported; /* classes without a row: so is their recall */
-    struct fmnn_score *score; /* one a class; part of the report's own memory */
+    size_t unpredicted;       /* number of classes never predicted: precision undefined, set to 0 */
+    size_t unsupported;       /* number of classes without images: recall undefined, set to 0 */
+    struct fmnn_score *score; /* (classes); freed with the report */
 };
-/* malloc'ed: free() gives it back. */
+/* The report is malloc'ed. */
 FMNN_API struct fmnn_report *fmnn_confusion_report(const struct fmnn_confusion *confusion,
                                                    struct fmnn_error *err);
 
 struct fmnn_pair {
-    size_t truth, predicted; /* indices of classes; (a,b) and (b,a) are two pairs */
+    size_t truth, predicted; /* indices of classes; (a,b) and (b,a) are different pairs */
     uint64_t count;          /* above 0 */
 };
-/* The pairs that were confused, most frequent first, equals by truth, then prediction. *pairs is
-   malloc'ed; NULL where nothing was confused. */
+/* The pairs of classes that were confused, the most frequent first; pairs of equal counts in the
+   order of truth, then prediction. *pairs is malloc'ed; NULL if nothing was confused. */
 FMNN_API int fmnn_confusion_pairs(const struct fmnn_confusion *confusion, struct fmnn_pair **pairs,
                                   size_t *count, struct fmnn_error *err);
 
 /* ---- 14. Calibration ------------------------------------------------------------------------ */
 
-/* Whether confidence can be believed: rows in bins of equal width by the confidence that their
-   prediction had. */
+/* Compares the confidence of predictions with their accuracy, in bins of equal width of confidence.
+   */
 struct fmnn_calibration;
 
-enum { FMNN_CALIBRATION_MAX_BINS = 1000 }; /* at most */
+enum { FMNN_CALIBRATION_MAX_BINS = 1000 };
 
 struct fmnn_bin {
-    double from, to;        /* confidence: above `from`, but for the first bin, and up to `to` */
-    uint64_t rows, correct; /* how many there are, how many were predicted rightly */
-    double confidence;      /* the mean; NaN where there is no row, */
-    double accuracy;        /* and so is the share that is right */
+    double from, to; /* confidence above `from` and up to `to`; the first bin includes `from` */
+    uint64_t rows, correct; /* predictions, and correct predictions */
+    double confidence;      /* mean confidence; NaN if rows is 0 */
+    double accuracy;        /* correct / rows; NaN if rows is 0 */
 };
 
 FMNN_API struct fmnn_calibration *fmnn_calibration_new(size_t bins, struct fmnn_error *err);
 FMNN_API void fmnn_calibration_free(struct fmnn_calibration *calibration);
-/* Adds `count` rows of one confidence, all predicted rightly or all wrongly. A confidence that is
-   not in 0..1, by more than rounding, and a total above 2^63 - 1, are FMNN_DATA. */
+/* Adds `count` predictions of the same confidence, all correct or all incorrect. If the confidence
+   is not in 0..1, apart from rounding, or the total exceeds 2^63 - 1, the error is FMNN_DATA. */
 FMNN_API int fmnn_calibration_add(struct fmnn_calibration *calibration, double confidence,
                                   bool correct, uint64_t count, struct fmnn_error *err);
 FMNN_API size_t fmnn_calibration_bins(const struct fmnn_calibration *calibration);
 FMNN_API struct fmnn_bin fmnn_calibration_bin(const struct fmnn_calibration *calibration, size_t i);
 FMNN_API struct fmnn_bin fmnn_calibration_total(const struct fmnn_calibration *calibration);
-/* The expected calibration error: the mean over the rows of how far accuracy and mean confidence of
-   their bin lie apart. NaN where there is no row. */
+/* The expected calibration error: the mean over all predictions of |accuracy - mean confidence| of
+   their bins; NaN if there are none. */
 FMNN_API double fmnn_calibration_error(const struct fmnn_calibration *calibration);
-/* The same of the worst bin that has a row. */
+/* The maximum of |accuracy - mean confidence| over the bins that are not empty. */
 FMNN_API double fmnn_calibration_max_error(const struct fmnn_calibration *calibration);
 
-/* ---- 15. Chance ----------------------------------------------------------------------------- */
+/* ---- 15. Significance ----------------------------------------------------------------------- */
 
 struct fmnn_interval {
     double low, high;
 };
-/* Between what shares the true one lies where `right` of `total` were seen, with 95 % confidence:
-   Wilson's score interval. 0..1 where total is 0. */
+/* The 95 % confidence interval of an accuracy of correct / total: Wilson's score interval. It is
+   0..1 if total is 0. */
 FMNN_API struct fmnn_interval fmnn_wilson(uint64_t correct, uint64_t total);
 
-/* McNemar's test of two classifiers that were given the same images. */
+/* McNemar's test of two classifiers on the same images. */
 struct fmnn_mcnemar {
-    double exact; /* p, two-sided, by the binomial distribution; above 2^40 rows that differ the
-                     same as p */
-    double chi2;  /* the statistic (|first - second| - 1)^2 / (first + second), not below 0 */
-    double p;     /* that chi-square with one degree of freedom is so large or larger */
+    double exact; /* two-sided p-value of the binomial distribution; equals p if
+                     first + second > 2^40 */
+    double chi2;  /* the statistic (|first - second| - 1)^2 / (first + second), at least 0 */
+    double p;     /* p-value of chi2 for one degree of freedom */
 };
-/* Of the rows that one classifier alone predicts rightly: how many the first, how many the second.
-   Without any, both p are 1. */
+/* first and second are the numbers of images that only the first, or only the second classifier
+   predicts correctly. If both are 0, both p-values are 1. */
 FMNN_API struct fmnn_mcnemar fmnn_mcnemar(uint64_t first, uint64_t second);
 
 #ifdef __cplusplus
