@@ -6,7 +6,9 @@
 
 #include "data/samples.h"
 #include "engine/train.h"
+#include "files/safetensors.h"
 #include "runner.h"
+#include "scratch.h"
 
 /* ---- 1. Parameters ---- */
 
@@ -103,6 +105,36 @@ START_TEST(untrained_parameters_are_left_alone)
     fmnn_trainer_free(trainer);
     fmnn_data_free(data);
     fmnn_net_free(net);
+}
+END_TEST
+
+/* A checkpoint holds all parameters, and the optimizer's slots of the trained ones. */
+START_TEST(checkpoints_hold_untrained_parameters_once)
+{
+    struct fmnn_net *net = make_net_with_statistics(), *other = make_net_with_statistics();
+    struct fmnn_data *data = make_data(net, 20, 6);
+    struct fmnn_training training = training_of("adam");
+    struct fmnn_error err = {0};
+    struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, NULL);
+    net->weights[net->parameter[2].offset] = 0.25f; /* as a layer would */
+    train(trainer);
+    FILE *file = fopen("checkpoint", "wb");
+    ck_assert_int_eq(fmnn_trainer_save(trainer, file, NULL), 0);
+    fclose(file);
+    struct fm_safetensors *tensors = fm_safetensors_open("checkpoint", &err);
+    ck_assert_msg(tensors != NULL, "%s", err.message);
+    ck_assert_ptr_nonnull(fm_safetensors_find(tensors, "0.running_mean"));
+    ck_assert_ptr_nonnull(fm_safetensors_find(tensors, "optimizer.m.0.weight"));
+    ck_assert_ptr_null(fm_safetensors_find(tensors, "optimizer.m.0.running_mean"));
+    fm_safetensors_free(tensors);
+    struct fmnn_trainer *resumed = fmnn_trainer_new(other, data, NULL, &training, NULL);
+    ck_assert_msg(fmnn_trainer_resume(resumed, "checkpoint", &err) == 0, "%s", err.message);
+    ck_assert_int_eq(memcmp(net->weights, other->weights, net->stored * sizeof(float)), 0);
+    fmnn_trainer_free(trainer);
+    fmnn_trainer_free(resumed);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+    fmnn_net_free(other);
 }
 END_TEST
 
@@ -340,6 +372,7 @@ int main(void)
     tcase_add_test(tcase, untrained_parameters_lie_behind_the_trained);
     tcase_add_test(tcase, parameters_start_as_declared);
     tcase_add_test(tcase, untrained_parameters_are_left_alone);
+    tcase_add_test(tcase, checkpoints_hold_untrained_parameters_once);
     tcase_add_loop_test(tcase, stored_gradients_update_alike, 0, NETS);
     tcase_add_loop_test(tcase, added_gradients_are_sums, 0, NETS);
     tcase_add_test(tcase, runs_carry_mode_epoch_and_images);
@@ -347,5 +380,8 @@ int main(void)
     tcase_add_test(tcase, no_gradient_for_what_is_not_trained);
     tcase_add_test(tcase, readers_are_listed_in_order);
     tcase_add_test(tcase, shapes_that_differ_cannot_be_added);
-    return run_tests("graph", tcase);
+    scratch_enter();
+    int status = run_tests("graph", tcase);
+    scratch_leave();
+    return status;
 }

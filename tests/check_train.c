@@ -575,7 +575,7 @@ START_TEST(a_loss_that_is_not_finite_ends_it)
     int status;
     while ((status = fmnn_trainer_advance(trainer, &err)) >= 0)
         ck_assert_int_ne(status, FMNN_DONE);
-    ck_assert_msg(strstr(err.message, "the loss is not finite any more at step") != NULL, "%s",
+    ck_assert_msg(strstr(err.message, "the loss is no longer finite at step") != NULL, "%s",
                   err.message);
     fmnn_trainer_free(trainer);
     free_set(&set);
@@ -605,7 +605,7 @@ START_TEST(weights_that_are_not_finite_end_it)
     if (_i == 2)
         status = fmnn_trainer_finish(trainer, &err);
     ck_assert_int_eq(status, -1);
-    ck_assert_msg(strstr(err.message, " not finite any more at step 1, in epoch 1") != NULL, "%s",
+    ck_assert_msg(strstr(err.message, " no longer finite at step 1, in epoch 1") != NULL, "%s",
                   err.message);
     fmnn_trainer_free(trainer);
     free_set(&set);
@@ -620,7 +620,7 @@ START_TEST(the_layer_is_told)
         float value;
         const char *message;
     } cases[] = {
-        {3e38f, "the loss is not finite any more at step 2, in epoch 1, from the output of"},
+        {3e38f, "the loss is no longer finite at step 2, in epoch 1, from the output of"},
         {INFINITY, "at step 2, in epoch 1, with the weights of"},
         {NAN, "at step 2, in epoch 1, with the weights of"},
     };
@@ -699,10 +699,10 @@ START_TEST(the_last_good_weights_are_kept)
         ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
     set.net->weights[0] = NAN;
     ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), -1);
-    ck_assert_msg(strstr(err.message, "the loss is not finite any more") != NULL, "%s",
+    ck_assert_msg(strstr(err.message, "the loss is no longer finite") != NULL, "%s",
                   err.message);
     ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), -1);
-    ck_assert_str_eq(err.message, "this training has failed");
+    ck_assert_str_eq(err.message, "this training has failed and cannot continue");
     FILE *stream = fopen("failed", "wb");
     ck_assert_int_eq(fmnn_trainer_save(trainer, stream, &err), -1);
     ck_assert_int_eq(err.status, FMNN_DATA);
@@ -737,7 +737,7 @@ START_TEST(bad_weights_are_not_saved)
         set.net->weights[3] = INFINITY;
         FILE *stream = fopen("bad", "wb");
         ck_assert_int_eq(fmnn_trainer_save(trainer, stream, &err), -1);
-        ck_assert_msg(strstr(err.message, "the weights are not finite any more at step") &&
+        ck_assert_msg(strstr(err.message, "the weights are no longer finite at step") &&
                           strstr(err.message, ", in layer 1, 'conv 9 3x3"),
                       "%s", err.message);
         ck_assert_int_eq(ftell(stream), 0);
@@ -910,7 +910,7 @@ START_TEST(files_of_other_shape_are_refused)
             }
         if (!found)
             fm_writer_text(&file, cases[i].key, strdup(cases[i].value));
-        ck_assert_int_eq(fm_writer_parameters(&file, net, "", net->weights, &err), 0);
+        ck_assert_int_eq(fm_writer_parameters(&file, net, "", false, net->weights, &err), 0);
         FILE *stream = fopen("other", "wb");
         ck_assert_msg(fm_writer_write(&file, stream, &err) == 0, "%s", err.message);
         fclose(stream);
@@ -945,7 +945,7 @@ START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
         file.pair[k].value = strdup(model ? "dense 1048576 | dense 3"
                                           : "{\"scale\":0.00392156862745098,\"shape\":[1,28,28]}");
     }
-    ck_assert_int_eq(fm_writer_parameters(&file, net, "", net->weights, &err), 0);
+    ck_assert_int_eq(fm_writer_parameters(&file, net, "", false, net->weights, &err), 0);
     FILE *stream = fopen("huge", "wb");
     ck_assert_int_eq(fm_writer_write(&file, stream, &err), 0);
     fclose(stream);
@@ -982,10 +982,10 @@ START_TEST(data_must_fit_the_net)
     ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, other, &set.training, &err));
     ck_assert_str_eq(err.message, "validation images are 3x3, but the net takes 9x11");
     ck_assert_ptr_null(fmnn_trainer_new(set.net, none, NULL, &set.training, &err));
-    ck_assert_str_eq(err.message, "there is no image to train on");
+    ck_assert_str_eq(err.message, "there are no images to train on");
     set.train->labels[3] = 10;
     ck_assert_ptr_null(fmnn_trainer_new(set.net, set.train, NULL, &set.training, &err));
-    ck_assert_str_eq(err.message, "label 10 is not 0..9");
+    ck_assert_str_eq(err.message, "label 10 is not a number from 0 to 9");
     ck_assert_ptr_null(fmnn_data_new((struct fmnn_shape){1, SIZE_MAX / 2 + 1, 2}, &err));
     ck_assert_ptr_null(fmnn_data_new((struct fmnn_shape){1, 0, 3}, &err));
     ck_assert_str_eq(err.message, "images of 0x3 are not in 1x1..4096x4096");

@@ -19,8 +19,8 @@ static int check_data(const struct fmnn_net *net, const struct fmnn_data *data, 
                        data->shape.height, data->shape.width, net->shape.height, net->shape.width);
     for (size_t i = 0; i < data->count; i++)
         if (data->labels[i] >= net->classes)
-            return fm_fail(err, FMNN_USAGE, "label %u is not 0..%zu", data->labels[i],
-                           net->classes - 1);
+            return fm_fail(err, FMNN_USAGE, "label %u is not a number from 0 to %zu",
+                           data->labels[i], net->classes - 1);
     return 0;
 }
 
@@ -89,7 +89,7 @@ struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_da
         fm_recipe_init(&t->recipe);
     t->slice_seconds = 0.02;
     if (train->count == 0 && t->recipe.epochs > 0) {
-        fm_fail(err, FMNN_USAGE, "there is no image to train on");
+        fm_fail(err, FMNN_USAGE, "there are no images to train on");
     } else if (prepare(t, err) == 0) {
         return t;
     }
@@ -132,118 +132,31 @@ void fm_trainer_note_good(struct fmnn_trainer *t)
     t->good_step = t->step;
 }
 
-/* ---- 2. what is not finite any more */
+/* ---- 2. an epoch */
 
-static bool finite_block(const float *block, size_t count)
-{
-    bool good = true;
-    for (size_t i = 0; block && i < count; i++)
-        good &= isfinite(block[i]) != 0;
-    return good;
-}
-
-/* The parameter, and what the optimizer keeps beside it. */
-static bool finite_parameter(const struct fmnn_trainer *t, const struct fm_parameter *p)
-{
-    bool good = finite_block(t->net->weights + p->offset, p->stored);
-    for (size_t s = 0; s < t->plan->slots && p->trained; s++)
-        good &= finite_block(t->slots[s] + p->offset, p->stored);
-    return good;
-}
-
-/* The first node with parameters that are not finite; NULL: none. */
-static const struct fm_node *first_bad_weights(const struct fmnn_trainer *t)
-{
-    for (size_t i = 0; i < t->net->node_count; i++) {
-        const struct fm_node *node = &t->net->node[i];
-        for (size_t k = 0; k < node->parameters; k++)
-            if (!finite_parameter(t, &t->net->parameter[node->parameter + k]))
-                return node;
-    }
-    return NULL;
-}
-
-static bool finite_view(const struct fmnn_trainer *t, const struct fm_view *view, struct fm_shape s,
-                        size_t images)
-{
-    bool good = true;
-    for (size_t n = 0; n < images; n++)
-        for (size_t y = 0; y < s.h; y++)
-            for (size_t x = 0; x < s.w; x++)
-                good &= finite_block(t->plan->workspace + view->offset + n * view->stride_n +
-                                         y * view->stride_h + x * view->stride_w,
-                                     s.c);
-    return good;
-}
-
-/* The first node whose output is not finite, after a run without backward ops, which overwrite
-   some outputs. Forward ops are in the order of the nodes. */
-static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t images)
-{
-    const struct fm_plan *plan = t->plan;
-    for (size_t k = 0; k < plan->forward_ops; k++) {
-        const struct fm_op *op = &plan->op[k];
-        if (op->node && op->writes & FM_OUT && !finite_view(t, &op->out, op->out_shape, images))
-            return op->node;
-    }
-    return NULL;
-}
-
-static int fail_not_finite(const struct fmnn_trainer *t, const char *what,
-                           const struct fm_node *node, const char *where, struct fmnn_error *err)
-{
-    char layer[160] = "";
-    if (node)
-        snprintf(layer, sizeof layer, ", %s layer %zu, '%.100s'", where,
-                 (size_t)(node - t->net->node) + 1, node->text);
-    return fm_fail(err, FMNN_DATA,
-                   "%s not finite any more at step %llu, in epoch %zu%s; "
-                   "a smaller learning rate may help",
-                   what, (unsigned long long)t->step, t->epoch_count + 1, layer);
-}
-
-int fm_trainer_check_finite(const struct fmnn_trainer *t, struct fmnn_error *err)
-{
-    const struct fm_node *bad = first_bad_weights(t);
-    return bad ? fail_not_finite(t, "the weights are", bad, "in", err) : 0;
-}
-
-/* outputs: of so many images the outputs of all layers are there. */
-static int fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_error *err)
-{
-    const struct fm_node *bad = first_bad_weights(t);
-    const char *where = "with the weights of";
-    if (!bad) {
-        bad = first_bad_output(t, outputs);
-        where = "from the output of";
-    }
-    return fail_not_finite(t, "the loss is", bad, where, err);
-}
-
-/* ---- 3. an epoch */
-
-/* The batches of one call: of training or, after them, of validation. They are run in one go for so
-   long that waking the threads does not count, but not so long that a signal would have to wait. */
+/* The batches of one call: of training or, after the last of these, of validation. A slice lasts
+   long enough that waking the threads costs little, and is short enough that a signal need not
+   wait. */
 struct slice {
     struct fmnn_trainer *t;
     bool training, bad; /* bad: the loss was not finite */
-    size_t outputs;     /* images of which the outputs of all layers are there */
+    size_t outputs;     /* images of which all layers' outputs are in the workspace */
     double until;
     struct fm_update update;
 };
 
-/* Adds up what the last batch gave, in the order of its images. */
+/* Adds up the results of the last batch, in the order of its images. */
 static void take_batch(struct slice *slice, const struct fm_run *run)
 {
     struct fmnn_trainer *t = slice->t;
-    struct fm_totals *figures = slice->training ? &t->training : &t->validation;
+    struct fm_totals *totals = slice->training ? &t->training : &t->validation;
     for (size_t i = 0; i < run->images; i++) {
-        figures->loss += t->loss[i];
-        figures->correct += t->correct[i];
+        totals->loss += t->loss[i];
+        totals->correct += t->correct[i];
     }
-    figures->images += run->images;
+    totals->images += run->images;
     *(slice->training ? &t->trained : &t->validated) += run->images;
-    slice->bad = !isfinite(figures->loss);
+    slice->bad = !isfinite(totals->loss);
 }
 
 static bool feed(void *state, struct fm_run *run)
@@ -256,7 +169,7 @@ static bool feed(void *state, struct fm_run *run)
     }
     if (run->images)
         take_batch(slice, run);
-    if (slice->bad) { /* once more, so that it can be told which layer went wrong */
+    if (slice->bad) { /* once more, forward only, to find the layer */
         run->backward = false;
         return true;
     }
@@ -277,7 +190,7 @@ static bool feed(void *state, struct fm_run *run)
     return true;
 }
 
-/* fm_run's images are 0 before the first batch. */
+/* run.images is 0 before the first batch: there are no results yet. */
 static void run_batches(struct slice *slice)
 {
     struct fmnn_trainer *t = slice->t;
@@ -297,7 +210,7 @@ static void run_batches(struct slice *slice)
     fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, slice);
 }
 
-static struct fmnn_epoch figures_so_far(const struct fmnn_trainer *t)
+static struct fmnn_epoch metrics_so_far(const struct fmnn_trainer *t)
 {
     struct fmnn_epoch epoch = {.epoch = (unsigned)t->epoch_count + 1,
                                .lr = t->recipe.lr,
@@ -321,7 +234,7 @@ static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
     if (fm_grow(&array, &t->epoch_capacity, t->epoch_count + 1, sizeof *t->epoch, err) != 0)
         return -1;
     t->epoch = array;
-    t->epoch[t->epoch_count] = figures_so_far(t);
+    t->epoch[t->epoch_count] = metrics_so_far(t);
     double accuracy = t->epoch[t->epoch_count].val_accuracy;
     t->epoch_count++;
     if (t->best && (!t->kept || accuracy > t->epoch[t->kept - 1].val_accuracy)) {
@@ -357,7 +270,7 @@ static bool at_end(const struct fmnn_trainer *t)
 int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     if (t->failed)
-        return fm_fail(err, FMNN_DATA, "this training has failed");
+        return fm_fail(err, FMNN_DATA, "this training has failed and cannot continue");
     if (at_end(t))
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
@@ -370,7 +283,7 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
     bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
     int status = 0;
     if (slice.bad)
-        status = fail_loss(t, slice.outputs, err);
+        status = fm_trainer_fail_loss(t, slice.outputs, err);
     else if (ended)
         status = fm_trainer_check_finite(t, err);
     t->failed = status != 0;
@@ -380,7 +293,7 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
     return status != 0 ? -1 : ended ? FMNN_EPOCH : FMNN_BATCH;
 }
 
-/* ---- 4. looking at it */
+/* ---- 3. looking at it */
 
 const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *t, unsigned epoch)
 {
@@ -392,7 +305,7 @@ const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *t, size_t *d
     size_t batch = t->recipe.batch, valid = t->valid ? t->valid->count : 0;
     *done = (t->trained + batch - 1) / batch + (t->validated + batch - 1) / batch;
     *all = (t->train->count + batch - 1) / batch + (valid + batch - 1) / batch;
-    t->running = figures_so_far(t);
+    t->running = metrics_so_far(t);
     return &t->running;
 }
 
@@ -401,94 +314,33 @@ unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
     return t->best ? t->kept : (unsigned)t->epoch_count;
 }
 
-/* The time in which no job was done: between ops, and while threads start and stop. */
-static void waiting_row(const struct fm_profile *profile, struct fmnn_profile_row *row)
-{
-    double busy = 0;
-    for (size_t k = 0; k <= profile->ops; k++)
-        busy += fm_profile_seconds(profile, k);
-    *row = (struct fmnn_profile_row){
-        .text = "", .phase = "wait", .job = "", .seconds = profile->wall - busy / profile->threads};
-}
+/* ---- 4. the end */
 
-static void op_row(const struct fmnn_trainer *t, const struct fm_op *op, size_t i,
-                   struct fmnn_profile_row *row)
-{
-    static const char *const jobs[FM_OP_COUNT] = {
-#define NAME(name) [FM_OP_##name] = #name,
-        FM_OPS(NAME) FM_BLOCK_OPS(NAME)
-#undef NAME
-    };
-    static const char *const phases[FM_PHASES] = {[FM_FORWARD] = "forward",
-                                                  [FM_BACKWARD_DATA] = "backward-data",
-                                                  [FM_BACKWARD_WEIGHTS] = "backward-weights"};
-    double images = (double)t->profile->images[i], runs = (double)t->profile->runs[i];
-    *row = (struct fmnn_profile_row){.text = "",
-                                     .phase = jobs[op->kind],
-                                     .job = jobs[op->kind],
-                                     .flops = (double)op->flops * images,
-                                     .flops_done = (double)op->flops_done * images,
-                                     .bytes = (double)op->bytes * runs};
-    if (!op->node)
-        return;
-    row->layer = fm_node_number(t->net, op->node) + 1;
-    row->text = op->node->text;
-    row->phase = phases[op->phase];
-}
-
-bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_profile_row *row)
-{
-    const struct fm_profile *profile = t->profile;
-    /* The op that updates from stored gradients is no part of it unless they are stored. */
-    size_t ops = t->sink == FM_SINK_UPDATE ? t->plan->run_ops : t->plan->op_count;
-    if (!profile || i > ops + 1)
-        return false;
-    if (i == ops + 1)
-        waiting_row(profile, row);
-    else if (i == ops)
-        *row = (struct fmnn_profile_row){.text = "", .phase = "feed", .job = ""};
-    else
-        op_row(t, &t->plan->op[i], i, row);
-    if (i <= ops) {
-        size_t at = i < ops ? i : profile->ops;
-        row->runs = profile->runs[at];
-        row->seconds = fm_profile_seconds(profile, at) / profile->threads;
-    }
-    return true;
-}
-
-double fmnn_trainer_peak(const struct fmnn_trainer *t)
-{
-    return fm_peak(t->kernels, t->options.threads);
-}
-
-/* ---- 5. the end */
-
-/* ",\"key\":number" at the end of the text. */
-static void add_figure(char *text, size_t size, const char *key, double figure)
+/* Appends ",\"key\":number" to the text. */
+static void add_number(char *text, size_t size, const char *key, double value)
 {
     char number[32];
     size_t used = strlen(text);
-    fmnn_format_number(number, figure);
+    fmnn_format_number(number, value);
     snprintf(text + used, size - used, ",\"%s\":%s", key, number);
 }
 
-/* Written by hand, for the bytes have to be the same with every version of every JSON library, and
-   these do not agree on how a real is printed. No string in it needs an escape. */
+/* Written by hand, because JSON libraries print reals differently, and the bytes must be the same
+   with every version of every library. No string in it needs an escape. */
 char *fm_training_record(const struct fmnn_trainer *t, bool last)
 {
     unsigned epoch = last ? (unsigned)t->epoch_count : t->kept;
-    bool inside = last && t->trained > 0; /* an epoch: its figures are not there yet */
-    const struct fmnn_epoch *figures = inside ? NULL : fmnn_trainer_epoch(t, epoch);
+    bool inside = last && t->trained > 0; /* an epoch, whose metrics are not known yet */
+    const struct fmnn_epoch *metrics = inside ? NULL : fmnn_trainer_epoch(t, epoch);
     const char *exact = t->options.exact ? ",\"exact\":true" : "";
     char result[256] = "", recipe[FM_MAX_RECORD] = "";
-    if (figures) {
-        add_figure(result, sizeof result, "loss", figures->loss);
-        add_figure(result, sizeof result, "accuracy", figures->accuracy);
+    if (metrics) {
+        add_number(result, sizeof result, "loss", metrics->loss);
+        add_number(result, sizeof result, "accuracy", metrics->accuracy);
     }
-    if (figures && figures->validated) {
-        add_figure(result, sizeof result, "val_loss", figures->val_loss);
-        add_figure(result, sizeof result, "val_accuracy", figures->val_accuracy);
+    if (metrics && metrics->validated) {
+        add_number(result, sizeof result, "val_loss", metrics->val_loss);
+        add_number(result, sizeof result, "val_accuracy", metrics->val_accuracy);
     }
     if (last)
         snprintf(result + strlen(result), sizeof result - strlen(result), ",\"step\":%llu",
@@ -503,7 +355,7 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
                      epoch, result);
 }
 
-/* To the end of the last epoch, if one has ended. */
+/* Goes back to the end of the last epoch, if one has ended. */
 static bool fall_back(struct fmnn_trainer *t)
 {
     if (!t->good_step)
@@ -518,12 +370,12 @@ int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     bool best = t->best && t->kept;
     if (!best && t->failed && !fall_back(t))
-        return fm_fail(err, FMNN_DATA, "no epoch has ended whose weights could be kept");
+        return fm_fail(err, FMNN_DATA, "no epoch has ended, so there are no weights to keep");
     if (!best && !t->failed && fm_trainer_check_finite(t, err) != 0 && !fall_back(t))
         return -1;
     if (best)
         memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);
-    fm_plan_end(t->plan); /* writing the weights wants memory, too */
+    fm_plan_end(t->plan); /* writing the weights needs memory, too */
     free(t->net->training);
     t->net->training = fm_training_record(t, !best);
     return t->net->training ? 0 : fm_fail(err, FMNN_MEMORY, "out of memory");

@@ -1,11 +1,11 @@
-/* train.h -- the state of a training under way. */
+/* train.h -- the state of a training. */
 #ifndef FM_TRAIN_H
 #define FM_TRAIN_H
 
 #include "data/samples.h"
 #include "engine/kernels.h"
 
-/* Sums over the images of an epoch so far, in the order in which they were seen. */
+/* Sums over the images of an epoch so far, in the order of training. */
 struct fm_totals {
     double loss;
     uint64_t correct, images;
@@ -13,7 +13,7 @@ struct fm_totals {
 
 struct fmnn_trainer {
     struct fmnn_net *net;
-    const struct fmnn_data *train, *valid; /* valid NULL: nothing is validated */
+    const struct fmnn_data *train, *valid; /* valid NULL: no validation set */
     struct fmnn_training options;          /* except its recipe: */
     struct fmnn_recipe recipe;
     struct fmnn_epoch running; /* as fmnn_trainer_progress() told it last */
@@ -26,39 +26,43 @@ struct fmnn_trainer {
     /* What a checkpoint keeps. */
     float *slots[FM_MAX_SLOTS];
     double power[FM_POWERS];
-    uint64_t step;  /* batches trained in all */
-    size_t trained; /* images trained in the epoch under way */
+    uint64_t step;  /* batches trained since the start */
+    size_t trained; /* images trained in the current epoch */
     struct fm_totals training;
-    double seconds;           /* of the epoch under way */
-    struct fmnn_epoch *epoch; /* those that have ended */
+    double seconds;           /* of the current epoch */
+    struct fmnn_epoch *epoch; /* the epochs that have ended */
     size_t epoch_count, epoch_capacity;
-    unsigned kept; /* the best epoch, from 1; 0: none yet, or not asked for */
+    unsigned kept; /* the best epoch, from 1; 0: none yet, or the last is kept */
     float *best;   /* its weights */
 
-    /* What it does not. */
-    float *good;        /* where the last epoch is kept: the weights at its end */
+    /* What it does not keep. */
+    float *good;        /* if the last epoch is kept: the weights at the end of the last one */
     uint64_t good_step; /* 0: there are none yet */
-    bool failed;        /* for what is not finite any more */
-    uint32_t *order;    /* of the epoch under way */
+    bool failed;        /* a loss or weight is no longer finite */
+    uint32_t *order;    /* of the images in the current epoch */
     size_t validated;   /* images validated after it */
     struct fm_totals validation;
     enum fm_sink sink;      /* FM_SINK_UPDATE; tests store gradients to compare */
     float *gradients;       /* for the other sinks */
-    double slice_seconds;   /* seconds that one call of advance may take, but for its last batch */
-    const uint8_t **pixels; /* [2 * batch]: those of the next batch, too */
+    double slice_seconds;   /* a call of advance starts no batch after this time */
+    const uint8_t **pixels; /* [2 * batch]: of this batch and the next */
     uint16_t *labels;
     double *loss;
     uint8_t *correct;
 };
 
-/* Puts trainer->order into the order of the epoch under way. */
+/* Puts the images into the order of the current epoch. */
 void fm_trainer_shuffle(struct fmnn_trainer *trainer);
-/* At the end of an epoch: what a training that fails later can fall back on. */
+/* At the end of an epoch: saves the weights for a training that fails later. */
 void fm_trainer_note_good(struct fmnn_trainer *trainer);
-/* No file could be read that holds values which are not finite. */
+/* Fails if a weight or a slot is not finite: no reader would accept the file. */
 int fm_trainer_check_finite(const struct fmnn_trainer *trainer, struct fmnn_error *err);
-/* The record of a training, for the file's metadata: JSON of only what determines the weights.
-   last: of the weights after the last step; else of those that were kept. malloc'ed. */
+/* The error of a loss that is not finite, naming the layer. outputs: the number of images of which
+   the outputs of all layers are in the workspace. Returns -1. */
+int fm_trainer_fail_loss(const struct fmnn_trainer *trainer, size_t outputs,
+                         struct fmnn_error *err);
+/* The record of a training for a file's metadata: JSON of only what determines the weights. last:
+   describes the weights after the last step, else the weights that were kept. malloc'ed. */
 char *fm_training_record(const struct fmnn_trainer *trainer, bool last);
 
 #endif

@@ -73,15 +73,15 @@ static int add_history(struct fm_writer *file, const struct fmnn_trainer *t, str
 
 static int add_tensors(struct fm_writer *file, const struct fmnn_trainer *t, struct fmnn_error *err)
 {
-    if (fm_writer_parameters(file, t->net, "", t->net->weights, err) != 0)
+    if (fm_writer_parameters(file, t->net, "", false, t->net->weights, err) != 0)
         return -1;
     for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "optimizer.%s.", t->optimizer->slot_names[i]);
-        if (fm_writer_parameters(file, t->net, prefix, t->slots[i], err) != 0)
+        if (fm_writer_parameters(file, t->net, prefix, true, t->slots[i], err) != 0)
             return -1;
     }
-    return t->kept ? fm_writer_parameters(file, t->net, "best.", t->best, err) : 0;
+    return t->kept ? fm_writer_parameters(file, t->net, "best.", false, t->best, err) : 0;
 }
 
 int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_error *err)
@@ -272,14 +272,14 @@ static int read_tensors(struct fmnn_trainer *t, struct fm_safetensors *file, boo
                         struct fmnn_error *err)
 {
     char prefix[FM_MAX_SLOTS][64];
-    struct fm_part part[FM_MAX_SLOTS + 2] = {{"", t->net->weights}};
+    struct fm_part part[FM_MAX_SLOTS + 2] = {{"", t->net->weights, false}};
     size_t parts = 1;
     for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
         snprintf(prefix[i], sizeof prefix[i], "optimizer.%s.", t->optimizer->slot_names[i]);
-        part[parts++] = (struct fm_part){prefix[i], t->slots[i]};
+        part[parts++] = (struct fm_part){prefix[i], t->slots[i], true};
     }
     if (best)
-        part[parts++] = (struct fm_part){"best.", t->best};
+        part[parts++] = (struct fm_part){"best.", t->best, false};
     return fm_read_parameters(file, t->net, part, parts, err);
 }
 

@@ -91,11 +91,13 @@ static void give_units(const struct fm_tensor *entry, size_t row, size_t rows, f
 }
 
 int fm_writer_parameters(struct fm_writer *file, const struct fmnn_net *net, const char *prefix,
-                         const float *block, struct fmnn_error *err)
+                         bool trained, const float *block, struct fmnn_error *err)
 {
     for (size_t i = 0; i < net->parameter_count; i++) {
         const struct fm_parameter *p = &net->parameter[i];
         struct fmnn_tensor tensor;
+        if (trained && !p->trained)
+            continue;
         fmnn_net_tensor(net, i, &tensor);
         struct fm_tensor entry = {.name = fm_format(err, "%s%s", prefix, p->name),
                                   .dtype = FM_F32,
@@ -145,7 +147,7 @@ int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *
     struct fm_writer file = {0};
     int status = fm_writer_net(&file, net, net->training, err);
     if (status == 0)
-        status = fm_writer_parameters(&file, net, "", net->weights, err);
+        status = fm_writer_parameters(&file, net, "", false, net->weights, err);
     if (status == 0)
         status = fm_writer_write(&file, stream, err);
     fm_writer_free(&file);
@@ -301,7 +303,8 @@ static void find_place(struct filling *f, const struct fm_tensor *entry)
         if (strncmp(entry->name, f->part[i].prefix, length) != 0)
             continue;
         for (size_t k = 0; k < f->net->parameter_count; k++)
-            if (!strcmp(entry->name + length, f->net->parameter[k].name)) {
+            if (!strcmp(entry->name + length, f->net->parameter[k].name) &&
+                (f->net->parameter[k].trained || !f->part[i].trained)) {
                 f->parameter = &f->net->parameter[k];
                 f->block = f->part[i].block;
                 return;
@@ -331,7 +334,8 @@ int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
     struct filling f = {.file = file, .net = net, .part = part, .parts = parts};
     for (size_t k = 0; k < parts; k++)
         for (size_t i = 0; i < net->parameter_count; i++)
-            if (!find_parameter(file, net, part[k].prefix, i, err))
+            if ((net->parameter[i].trained || !part[k].trained) &&
+                !find_parameter(file, net, part[k].prefix, i, err))
                 return fm_damage_first(file, err);
     if (fm_safetensors_load(file, take_rows, &f, err) != 0)
         return -1;
@@ -435,7 +439,7 @@ static struct fmnn_net *read_net(struct fm_safetensors *file, struct fmnn_error 
         return NULL;
     }
     if (fm_net_allocate(net, false, err) == 0) {
-        struct fm_part part = {"", net->weights};
+        struct fm_part part = {"", net->weights, false};
         if (fm_read_parameters(file, net, &part, 1, err) == 0)
             return net;
     }

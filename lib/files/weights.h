@@ -17,9 +17,10 @@ int fm_writer_text(struct fm_writer *file, const char *key,
 /* The net's metadata; training (JSON) may be NULL. */
 int fm_writer_net(struct fm_writer *file, const struct fmnn_net *net, const char *training,
                   struct fmnn_error *err);
-/* All parameters as tensors PREFIX NAME; block is laid out like net->weights. */
+/* The parameters, all or only the trained ones, as tensors PREFIX NAME; block is laid out like
+   net->weights. */
 int fm_writer_parameters(struct fm_writer *file, const struct fmnn_net *net, const char *prefix,
-                         const float *block, struct fmnn_error *err);
+                         bool trained, const float *block, struct fmnn_error *err);
 /* A copy of U64 numbers as a tensor (rows, columns). */
 int fm_writer_numbers(struct fm_writer *file, const char *name, const uint64_t *numbers,
                       size_t rows, size_t columns, struct fmnn_error *err);
@@ -33,6 +34,7 @@ int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_er
 struct fm_part {
     const char *prefix;
     float *block;
+    bool trained; /* the trained parameters only */
 };
 int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
                        const struct fm_part *part, size_t parts, struct fmnn_error *err);
