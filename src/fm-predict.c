@@ -1,11 +1,9 @@
-/* fm-predict.c -- adds predictions to the rows of a table.
+/* fm-predict.c -- adds a net's predictions to the rows of a table.
 
-   Rows are held until a batch is full or the input pauses, then predicted and printed: so the
-   program can stand in a pipe that somebody types into, and an image's result does not depend on
-   it.
+   Rows wait until a batch is full or the input pauses; then they are predicted and printed. So the
+   program works in an interactive pipe. The result for an image does not depend on its batch.
 
-   Contents: 1. Options  2. Rows that wait for their prediction  3. The header
-     4. The two kinds of input  5. main */
+   Contents: 1. Options  2. The batch  3. The header  4. The two kinds of input  5. main */
 #include "common/common.h"
 
 /* ---- 1. Options ---- */
@@ -54,15 +52,15 @@ static struct arguments parse_arguments(int argc, char **argv)
     return a;
 }
 
-/* ---- 2. Rows that wait for their prediction ---- */
+/* ---- 2. The batch ---- */
 
 struct batch {
     struct fmnn_net *net;
     struct fmnn_images *images;
     struct fmnn_predictor *predictor;
     bool all;             /* print all probabilities */
-    size_t size, count;   /* rows it holds at most, and now */
-    char **row;           /* [size] the fields, tabs between */
+    size_t size, count;   /* maximum and current number of rows */
+    char **row;           /* [size] fields, separated by tabs */
     uint8_t *pixels;      /* (size,C,H,W) */
     float *probabilities; /* (size, classes) */
 };
@@ -73,17 +71,17 @@ static size_t image_bytes(const struct fmnn_net *net)
     return shape.channels * shape.height * shape.width;
 }
 
-/* How many rows to hold: a batch, or so many batches as are done in some milliseconds, for it takes
-   a while to set threads to work. */
-static size_t rows_to_hold(const struct arguments *a, const struct batch *b)
+/* The number of rows to collect: a batch, or as many batches as take some milliseconds, because
+   waking threads takes time. */
+static size_t rows_to_collect(const struct arguments *a, const struct batch *b)
 {
-    const uint64_t most_work = 1 << 29, most_bytes = 16 << 20;
+    const uint64_t max_work = 1 << 29, max_bytes = 16 << 20;
     uint64_t batch = fmnn_predictor_batch(b->predictor), work = 1;
     uint64_t bytes = image_bytes(b->net);
     struct fmnn_layer layer;
     for (size_t i = 0; fmnn_net_layer(b->net, i, &layer); i++)
         work += layer.multiply_adds;
-    uint64_t hold = most_work / work < most_bytes / bytes ? most_work / work : most_bytes / bytes;
+    uint64_t hold = max_work / work < max_bytes / bytes ? max_work / work : max_bytes / bytes;
     return (size_t)(a->batch || hold < batch ? batch : hold - hold % batch);
 }
 
@@ -95,7 +93,7 @@ static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
     b.predictor = fmnn_predictor_new(net, a->batch, a->threads, kernels_wanted(), &error);
     if (!b.predictor)
         die_error(&error);
-    b.size = rows_to_hold(a, &b);
+    b.size = rows_to_collect(a, &b);
     b.row = xcalloc(b.size, sizeof *b.row);
     b.pixels = xcalloc(b.size, image_bytes(net));
     b.probabilities = xcalloc(b.size, fmnn_net_classes(net) * sizeof *b.probabilities);
@@ -139,7 +137,7 @@ static void finish_batch(struct batch *b)
         die_stdout();
 }
 
-/* Takes row. NULL, or an error about the image. */
+/* Takes ownership of the row. False with an error if the image cannot be read. */
 static bool add_row(struct batch *b, char *row, const char *image, struct fmnn_error *error)
 {
     uint8_t *pixels = b->pixels + b->count * image_bytes(b->net);
@@ -162,13 +160,13 @@ static void print_header(const struct arguments *a, size_t classes)
     putchar('\n');
 }
 
-/* A second prediction under the same name would hide the first. */
+/* A second column of the same name would hide the first. */
 static void check_column(const struct arguments *a, const struct fmnn_table *table,
                          const char *word)
 {
     char *name = suffixed(word, a->suffix);
     if (fmnn_table_find(table, name) >= 0)
-        die("%s: there is a column '%s' already; give the new ones another name by --suffix WORD",
+        die("%s: already has a column '%s'; use --suffix WORD to write other columns",
             fmnn_table_name(table), name);
     free(name);
 }
@@ -226,7 +224,7 @@ static void predict_table(const struct arguments *a, struct batch *b, const char
             good = false;
         }
         if (!good) {
-            finish_batch(b); /* the rows before the bad one are good */
+            finish_batch(b); /* the rows before the bad one */
             die_error(&error);
         }
     }

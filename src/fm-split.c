@@ -1,4 +1,4 @@
-/* fm-split.c -- writes the table of a data set's images and decides which of them validate.
+/* fm-split.c -- writes the table of a data set's images and chooses the validation set.
 
    Contents: 1. Options  2. The files  3. The table */
 #include "common/common.h"
@@ -10,7 +10,7 @@
 
 /* ---- 1. Options ---- */
 
-enum { TRAIN, VALIDATE, TEST, SPLITS };
+enum { TRAIN, VALID, TEST, SPLITS };
 
 static const char *const split_names[] = {"train", "valid", "test", NULL};
 
@@ -81,16 +81,16 @@ static const struct program program = {
 static void check_together(const struct settings *settings)
 {
     if (settings->split.folds && option_given("valid"))
-        usage_error("--valid and --folds cannot go together");
+        usage_error("--valid and --folds exclude each other");
     if (settings->split.folds && !settings->split.fold)
-        usage_error("--folds needs --fold, which says which of them validates");
+        usage_error("--folds needs --fold, the number of the fold that is the validation set");
     if (settings->split.fold && !settings->split.folds)
-        usage_error("--fold needs --folds, which says how many there are");
+        usage_error("--fold needs --folds, the number of folds");
     if (settings->split.fold && settings->split.fold > settings->split.folds)
-        usage_error("--fold: there is no fold %u of %u", settings->split.fold,
-                    settings->split.folds);
+        usage_error("--fold: %u is not in 1..%u, the folds that --folds makes",
+                    settings->split.fold, settings->split.folds);
     if (option_given("seed") && !settings->split.shuffle)
-        note("--seed changes nothing without --shuffle");
+        note("--seed has no effect without --shuffle");
 }
 
 static struct settings read_options(int argc, char **argv)
@@ -129,14 +129,14 @@ static void name_files(struct pair *pair, const char *directory)
     pair->exists = exists(pair->images) || exists(pair->labels);
 }
 
-/* Which of NAME and NAME.gz is there, for messages. */
+/* NAME or NAME.gz, whichever exists; for messages. */
 static char *on_disk(const char *path)
 {
     struct stat st;
     return text_format("%s%s", path, stat(path, &st) == 0 ? "" : ".gz");
 }
 
-/* The headers come before the data: a small gzip file can hold gigabytes that nobody wants. */
+/* Headers are checked before any data is read: a small gzip file can expand to gigabytes. */
 static void read_header(const char *path, unsigned *rank, size_t size[4])
 {
     struct fmnn_error error;
@@ -144,32 +144,32 @@ static void read_header(const char *path, unsigned *rank, size_t size[4])
         die_error(&error);
 }
 
-static void look_at_images(struct pair *pair)
+static void check_images(struct pair *pair)
 {
     unsigned rank;
     size_t size[4];
     read_header(pair->images, &rank, size);
     if (rank == 1)
-        die("%s: is a label file, not images", on_disk(pair->images));
+        die("%s: is a label file, not an image file", on_disk(pair->images));
     if (rank != 3)
-        die("%s: has rank %u, but gray images have rank 3", on_disk(pair->images), rank);
+        die("%s: has rank %u, but gray images need rank 3", on_disk(pair->images), rank);
     pair->count = size[0];
     pair->height = size[1];
     pair->width = size[2];
     if (pair->height > FMNN_MAX_SIDE || pair->width > FMNN_MAX_SIDE)
-        die("%s: has images of %zux%zu, more than %d in a direction", on_disk(pair->images),
+        die("%s: has images of %zux%zu, but the maximum side is %d", on_disk(pair->images),
             pair->height, pair->width, FMNN_MAX_SIDE);
 }
 
-static void look_at_labels(const struct pair *pair)
+static void check_labels_file(const struct pair *pair)
 {
     unsigned rank;
     size_t size[4];
     read_header(pair->labels, &rank, size);
     if (rank == 3)
-        die("%s: is an image file, not labels", on_disk(pair->labels));
+        die("%s: is an image file, not a label file", on_disk(pair->labels));
     if (rank != 1)
-        die("%s: has rank %u, but labels have rank 1", on_disk(pair->labels), rank);
+        die("%s: has rank %u, but labels need rank 1", on_disk(pair->labels), rank);
     if (size[0] != pair->count)
         die("%s: has %zu images, but %s has %zu labels", on_disk(pair->images), pair->count,
             on_disk(pair->labels), size[0]);
@@ -187,39 +187,40 @@ static void read_labels(struct pair *pair)
     fmnn_idx_close(idx);
 }
 
-/* Only sizes are wanted, but of a gzip file it takes inflating all to know that it is whole, and a
-   table of images that cannot be read helps nobody. */
+/* Only the sizes are needed. But a gzip file must be decompressed completely to know that it is whole,
+   and a table of images that cannot be read is useless. */
 static void read_pair(struct pair *pair)
 {
     struct fmnn_error error;
     unsigned rank;
     size_t size[4];
-    look_at_images(pair);
+    check_images(pair);
     if (fmnn_idx_check(pair->images, &rank, size, &error) != 0)
         die_error(&error);
-    look_at_labels(pair);
+    check_labels_file(pair);
     read_labels(pair);
 }
 
-/* The directory that was found or named; its name goes into the table where it was named. */
+/* The data directory. If --data names it, the name appears in the table. */
 static char *find_directory(const struct settings *settings)
 {
     struct stat st;
     for (const char *c = settings->data; c && *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            die("-d: control characters in a directory's name cannot stand in a table");
+            die("--data: the directory's name contains control characters, which a table cannot "
+                "contain");
     char *directory = data_directory(settings->data);
     if (!directory)
-        die("there is no data directory: fm-fetch gets the data set, -d or FMNN_DATA name where it "
-            "is");
+        die("no data directory found: get the data set with fm-fetch, or name its directory with "
+            "-d or FMNN_DATA");
     if (stat(directory, &st) != 0)
-        die("%s: %s (fm-fetch gets the data set)", directory, strerror(errno));
+        die("%s: %s (fm-fetch gets a data set)", directory, strerror(errno));
     if (!S_ISDIR(st.st_mode))
-        die("%s: is not a directory", directory);
+        die("%s: not a directory", directory);
     return directory;
 }
 
-/* Files of images under other names, as EMNIST has them: the name of one, malloc'ed, or NULL. */
+/* The name of an image file with another name, as EMNIST has them; malloc'ed, or NULL. */
 static char *other_images(const char *directory)
 {
     char *name = NULL;
@@ -237,20 +238,19 @@ static _Noreturn void no_data_set(const char *directory)
 {
     char *other = other_images(directory);
     if (other)
-        die("%s: no data set is here, neither train- nor t10k-images-idx3-ubyte[.gz], but there is "
-            "%s: fm-fetch --from makes a data set of such files",
+        die("%s: no data set found: neither train- nor t10k-images-idx3-ubyte[.gz], but there is "
+            "%s; "
+            "fm-fetch --from makes a data set of such files",
             directory, other);
-    die("%s: no data set is here, neither train- nor t10k-images-idx3-ubyte[.gz] (fm-fetch gets "
-        "one)",
+    die("%s: no data set found: neither train- nor t10k-images-idx3-ubyte[.gz] (fm-fetch gets one)",
         directory);
 }
 
-/* A data set without its test pair, or without its training pair, is a data set as long as nobody
-   asks for what is not there. */
+/* A data set may lack its test pair or its training pair, unless --only asks for it. */
 static void read_pairs(const struct settings *settings, const char *directory, struct pair *train,
                        struct pair *test)
 {
-    bool want_train = settings->wanted[TRAIN] || settings->wanted[VALIDATE];
+    bool want_train = settings->wanted[TRAIN] || settings->wanted[VALID];
     bool want_test = settings->wanted[TEST];
     name_files(train, directory);
     name_files(test, directory);
@@ -259,11 +259,11 @@ static void read_pairs(const struct settings *settings, const char *directory, s
     if (want_train && (train->exists || option_given("only")))
         read_pair(train);
     else if (want_train)
-        note("%s: no training pair, only test rows", directory);
+        note("%s: no training files, so there are only test rows", directory);
     if (want_test && (test->exists || option_given("only")))
         read_pair(test);
     else if (want_test)
-        note("%s: no test pair, only training rows", directory);
+        note("%s: no test files, so there are only training rows", directory);
     if (train->count && test->count &&
         (train->height != test->height || train->width != test->width))
         die("%s: has images of %zux%zu, but %s of %zux%zu", on_disk(train->images), train->height,
@@ -278,7 +278,7 @@ static void widen(const struct pair *pair, unsigned *min, unsigned *max)
     }
 }
 
-/* The table says what the files say; but who reads it would refuse a label without a name. */
+/* The table contains any label, but its readers will refuse a label without a name. */
 static void check_labels(const char *directory, const struct pair *train, const struct pair *test)
 {
     struct fmnn_error error;
@@ -289,9 +289,10 @@ static void check_labels(const char *directory, const struct pair *train, const 
     widen(train, &min, &max);
     widen(test, &min, &max);
     if (names && min <= max && max >= names->count)
-        note("%s: labels are %u..%u, but %zu classes are named, 0..%zu%s", directory, min, max,
-             names->count, names->count - 1,
-             min == 1 && max == names->count ? " (fm-fetch --first-label 1 counts from 0)" : "");
+        note("%s: labels are %u..%u, but there are names for the %zu classes 0..%zu%s", directory,
+             min, max, names->count, names->count - 1,
+             min == 1 && max == names->count ? " (fm-fetch --first-label 1 makes labels start at 0)"
+                                             : "");
     fmnn_names_free(names);
 }
 
@@ -313,7 +314,7 @@ static void write_rows(const struct settings *settings, const struct pair *pair,
                        const uint8_t *validates, uint64_t written[SPLITS])
 {
     for (size_t i = 0; i < pair->count; i++) {
-        int split = !validates ? TEST : validates[i] ? VALIDATE : TRAIN;
+        int split = !validates ? TEST : validates[i] ? VALID : TRAIN;
         if (!settings->wanted[split] || written[split] >= settings->limit)
             continue;
         written[split]++;
@@ -345,7 +346,7 @@ int main(int argc, char **argv)
     write_rows(&settings, &train, settings.data ? train.images : "train", validates, written);
     write_rows(&settings, &test, settings.data ? test.images : "test", NULL, written);
     info("%s: %llu train, %llu valid, %llu test", directory, (unsigned long long)written[TRAIN],
-         (unsigned long long)written[VALIDATE], (unsigned long long)written[TEST]);
+         (unsigned long long)written[VALID], (unsigned long long)written[TEST]);
 
     free(validates);
     free_pair(&train);

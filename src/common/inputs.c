@@ -14,8 +14,7 @@ struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, co
     struct fmnn_error error;
     const char *path = operand ? operand : "-";
     if (!strcmp(path, "-") && isatty(STDIN_FILENO))
-        usage_error("standard input is a terminal; %s was expected there, or a file as operand",
-                    what[kind]);
+        usage_error("standard input is a terminal; redirect %s to it, or name a file", what[kind]);
     struct fmnn_table *table = fmnn_table_open(path, kind, &error);
     if (!table || (only && fmnn_table_only(table, only, &error) != 0))
         die_error(&error);
@@ -103,8 +102,7 @@ char *path_in(const char *directory, const char *name, const char *suffix)
     return text_format("%s%s%s%s", directory, slash, name, suffix);
 }
 
-/* A directory that holds none of a data set's files, as a fetch that was killed leaves behind, must
-   not hide another that does. */
+/* A directory without files of a data set, as a killed fetch may leave, must not hide another one. */
 static bool holds_data(const char *directory)
 {
     static const char *const files[] = {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz",
@@ -121,7 +119,7 @@ static bool holds_data(const char *directory)
 char *user_directory(const char *dataset)
 {
     const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-    if (xdg && xdg[0] == '/') /* others are to be ignored, says the XDG specification */
+    if (xdg && xdg[0] == '/') /* the XDG specification: ignore relative paths */
         return text_format("%s/fmnn/%s", xdg, dataset);
     return home && home[0] ? text_format("%s/.local/share/fmnn/%s", home, dataset) : NULL;
 }
@@ -129,8 +127,6 @@ char *user_directory(const char *dataset)
 char *dataset_directory(const char *option, const char *dataset)
 {
     const char *environment = getenv("FMNN_DATA");
-    if (option && !option[0])
-        usage_error("--data: the directory's name is empty");
     if (option)
         return text_format("%s", option);
     if (environment && environment[0])
@@ -153,7 +149,7 @@ char *data_directory(const char *option)
 
 /* ---- 4. Class names ---- */
 
-/* Weight files begin with the length of their header: a zero byte among the first eight. */
+/* Weight files begin with the length of their header: one of the first eight bytes is zero. */
 static bool is_weights(const char *path)
 {
     char head[9] = "";
@@ -198,7 +194,7 @@ struct fmnn_names *class_names(const char *option, struct fmnn_images *images, c
         return NULL;
     char *directory = fmnn_images_directory(images, image, &error);
     if (!directory && (error.status == FMNN_MEMORY || error.status == FMNN_SYSTEM))
-        die_error(&error); /* a name that is wrong is told when it is read */
+        die_error(&error); /* a wrong name is reported when the image is read */
     if (directory && fmnn_names_of_directory(directory, &names, &error) != 0)
         die_error(&error);
     free(directory);

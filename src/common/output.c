@@ -1,9 +1,8 @@
-/* output.c -- output files that are whole and new, or not there.
+/* output.c -- output files that are written atomically.
 
-   A temporary file beside the target is written, synced and renamed over it. What is open is kept
-   in a list whose names a signal handler and atexit remove, so that nothing but SIGKILL leaves a
-   temporary. What that leaves is removed by whoever next writes the same file: a temporary is
-   locked as long as somebody is at it. */
+   A temporary file beside the target is written, synced and renamed over it. A signal handler and
+   atexit() remove the temporaries that are open, so only SIGKILL leaves one. The next program that
+   writes the same file removes it: a temporary is locked as long as its program runs. */
 #include "common/common.h"
 
 #include <dirent.h>
@@ -22,7 +21,7 @@ struct output {
     char *temporary; /* NULL: written directly */
     char *directory; /* of both */
     int lock;        /* the temporary's, which must outlive the stream */
-    bool kept;       /* committed at exit, too; not by a signal */
+    bool kept;       /* also committed by exit(), but not by a signal */
 };
 
 enum { MAX_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */ };
@@ -53,8 +52,7 @@ void output_die(int number)
     raise(number);
 }
 
-/* A program that wants to finish something first sets its own handlers, before or after: one that
-   is already set, and a signal that was ignored from the start (nohup), is left alone. */
+/* Leaves alone signals that the program handles itself, and those ignored from the start (nohup). */
 static void arrange_removal(void)
 {
     static const int fatal[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGXCPU};
@@ -97,7 +95,7 @@ static void forget(struct output *output)
     free(output);
 }
 
-/* Where a path leads, symlinks followed even if the last one dangles. */
+/* Follows symlinks, even if the last one dangles. */
 static char *resolve(const char *path)
 {
     char *real = realpath(path, NULL);
@@ -121,7 +119,7 @@ static void open_directly(struct output *output)
         die_errno("%s", output->path);
 }
 
-/* Removes a temporary whose writer is gone, as its lock is. */
+/* Removes a temporary that is not locked, because its writer has ended. */
 static void remove_orphan(const char *path)
 {
     int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -132,7 +130,7 @@ static void remove_orphan(const char *path)
     close(fd);
 }
 
-/* Those that were to become the same file, whose names begin alike. */
+/* Temporaries for the same file have names that differ only in the random letters. */
 static void remove_orphans(const char *directory, const char *temporary)
 {
     const char *slash = strrchr(temporary, '/'), *name = slash ? slash + 1 : temporary;
@@ -140,7 +138,7 @@ static void remove_orphans(const char *directory, const char *temporary)
     size_t length = strlen(name) - RANDOM;
     DIR *dir = opendir(directory);
     if (!dir)
-        return; /* what cannot be read may still be written to */
+        return; /* a directory that cannot be read may still be writable */
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
         if (!strncmp(entry->d_name, name, length) && strlen(entry->d_name) == length + RANDOM) {
             char *path = text_format("%.*s%s", head, temporary, entry->d_name);
@@ -150,15 +148,15 @@ static void remove_orphans(const char *directory, const char *temporary)
     closedir(dir);
 }
 
-/* Another program may take it for an orphan before it is locked, and remove it: then once more.
-   Where there are no locks, none are removed. */
+/* Before the lock is taken, another program may remove the file as an orphan; then another one is
+   made. If the file system has no locks, nothing is removed. */
 static int make_locked(char *temporary)
 {
     for (;;) {
         struct stat st;
         int fd = mkstemp(temporary);
         if (fd >= 0)
-            fcntl(fd, F_SETFD, FD_CLOEXEC); /* a child that lives on would keep the lock */
+            fcntl(fd, F_SETFD, FD_CLOEXEC); /* a surviving child would keep the lock */
         if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &st) != 0 || st.st_nlink)
             return fd;
         close(fd);
@@ -166,8 +164,8 @@ static int make_locked(char *temporary)
     }
 }
 
-/* ".NAME.fmnn-XXXXXX" in the target's directory, with the permissions a plain creat would give, or
-   those of the file that is replaced. */
+/* Makes ".NAME.fmnn-XXXXXX" in the target's directory, with the permissions that creat() would give,
+   or those of the file that is replaced. */
 static void open_temporary(struct output *output, const struct stat *old)
 {
     const char *slash = strrchr(output->target, '/');
@@ -179,7 +177,7 @@ static void open_temporary(struct output *output, const struct stat *old)
     remove_orphans(output->directory, output->temporary);
     sigset_t all, before;
     sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before); /* made and enlisted, or neither */
+    sigprocmask(SIG_BLOCK, &all, &before); /* both made and enlisted, or neither */
     int fd = make_locked(output->temporary);
     int why = errno;
     if (fd >= 0)
@@ -205,7 +203,7 @@ struct output *output_open(const char *path, bool binary)
     output->lock = -1;
     if (!strcmp(path, "-")) {
         if (binary && isatty(STDOUT_FILENO))
-            die("standard output is a terminal; binary data is not written there");
+            die("standard output is a terminal; redirect it, because the output is binary");
         output->stream = stdout;
         return output;
     }
@@ -219,7 +217,7 @@ struct output *output_open(const char *path, bool binary)
         open_directly(output);
         return output;
     }
-    if (exists && access(path, W_OK) != 0) /* a file one may not write is not replaced either */
+    if (exists && access(path, W_OK) != 0) /* a read-only file is not replaced either */
         die_errno("%s", path);
     arrange_removal();
     output->target = resolve(path);
@@ -245,12 +243,12 @@ static int sync_file(int fd)
     return status;
 }
 
-/* Not all file systems can sync a directory, which is no failure; that they tried and failed is. */
+/* Some file systems cannot sync a directory; only a sync that was tried and failed is a failure. */
 static bool sync_directory(const char *directory)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return true; /* a directory that cannot be read cannot be synced: the file itself was */
+        return true; /* it cannot be read; the file itself is synced */
     bool failed = sync_file(fd) != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT);
     int why = errno;
     close(fd);
@@ -258,12 +256,12 @@ static bool sync_directory(const char *directory)
     return !failed;
 }
 
-/* All that can fail, and without memory, the want of which may be why the program ends; errno says
-   why it did. What a close that is interrupted closes stays closed. */
+/* Everything that can fail; errno says why it did. Allocates nothing, because the program may be
+   ending for lack of memory. After EINTR the stream is closed. */
 static bool finish(struct output *output)
 {
     FILE *stream = output->stream;
-    output->kept = false; /* there is no second try */
+    output->kept = false; /* no second attempt */
     bool failed = ferror(stream) != 0;
     failed |= fflush(stream) != 0;
     if (output->temporary)
@@ -300,7 +298,7 @@ void output_abandon(struct output *output)
     forget(output);
 }
 
-/* A device or pipe is not opened for a try: that could block, or tell its reader of an end. */
+/* Does not open devices and pipes: that could block, or signal an end to the reader. */
 void output_check(const char *path)
 {
     struct stat st;
