@@ -26,5 +26,6 @@ lib_libfmnn_la_SOURCES += lib/metrics/confusion.c lib/metrics/calibration.c lib/
 # From a model's text to trained weights.
 include lib/engine/local.mk
 # Weights and checkpoints.
-lib_libfmnn_la_SOURCES += lib/files/safetensors.h lib/files/safetensors.c \
+lib_libfmnn_la_SOURCES += lib/files/safetensors.h lib/files/safetensors-format.h lib/files/safetensors-format.c \
+	lib/files/safetensors-writer.c lib/files/safetensors-reader.c \
 	lib/files/weights.h lib/files/weights.c lib/files/checkpoint.c

@@ -900,12 +900,12 @@ START_TEST(files_of_other_shape_are_refused)
         struct fm_writer file = {0};
         ck_assert_int_eq(fm_writer_net(&file, net, NULL, &err), 0);
         bool found = false;
-        for (size_t k = 0; k < file.pair_count; k++)
-            if (!strcmp(file.pair[k].key, cases[i].key)) {
-                free((char *)(uintptr_t)file.pair[k].value);
-                file.pair[k].value = cases[i].value ? strdup(cases[i].value) : NULL;
+        for (size_t k = 0; k < file.metadata_count; k++)
+            if (!strcmp(file.metadata[k].key, cases[i].key)) {
+                free((char *)(uintptr_t)file.metadata[k].value);
+                file.metadata[k].value = cases[i].value ? strdup(cases[i].value) : NULL;
                 if (!cases[i].value)
-                    file.pair[k] = file.pair[--file.pair_count];
+                    file.metadata[k] = file.metadata[--file.metadata_count];
                 found = true;
             }
         if (!found)
@@ -937,13 +937,14 @@ START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
     struct fmnn_net *net = make_net(1, 1);
     struct fm_writer file = {0};
     ck_assert_int_eq(fm_writer_net(&file, net, NULL, &err), 0);
-    for (size_t k = 0; k < file.pair_count; k++) {
-        bool model = !strcmp(file.pair[k].key, "fmnn.model");
-        if (!model && strcmp(file.pair[k].key, "fmnn.input") != 0)
+    for (size_t k = 0; k < file.metadata_count; k++) {
+        bool model = !strcmp(file.metadata[k].key, "fmnn.model");
+        if (!model && strcmp(file.metadata[k].key, "fmnn.input") != 0)
             continue;
-        free((char *)(uintptr_t)file.pair[k].value);
-        file.pair[k].value = strdup(model ? "dense 1048576 | dense 3"
-                                          : "{\"scale\":0.00392156862745098,\"shape\":[1,28,28]}");
+        free((char *)(uintptr_t)file.metadata[k].value);
+        file.metadata[k].value =
+            strdup(model ? "dense 1048576 | dense 3"
+                         : "{\"scale\":0.00392156862745098,\"shape\":[1,28,28]}");
     }
     ck_assert_int_eq(fm_writer_parameters(&file, net, "", false, net->weights, &err), 0);
     FILE *stream = fopen("huge", "wb");

@@ -26,7 +26,8 @@ static double real(uint64_t u)
 
 /* ---- 1. saving */
 
-/* What must not change when a training is resumed, except whether it is exact: lines "KEY VALUE". */
+/* What must not change when a training is resumed, except whether it is exact: lines "KEY VALUE".
+   */
 static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     char recipe[FM_MAX_RECORD] = "";
@@ -37,7 +38,7 @@ static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
                      t->fingerprint);
 }
 
-static int add_state(struct fm_writer *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+static int add_state(struct fm_writer *writer, const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     uint64_t state[STATE_SIZE] = {[STEP] = t->step,
                                   [TRAINED] = t->trained,
@@ -47,10 +48,11 @@ static int add_state(struct fm_writer *file, const struct fmnn_trainer *t, struc
                                   [KEPT] = t->kept};
     for (int i = 0; i < FM_POWERS; i++)
         state[POWER + i] = bits(t->power[i]);
-    return fm_writer_numbers(file, "state", state, 1, STATE_SIZE, err);
+    return fm_writer_numbers(writer, "state", state, 1, STATE_SIZE, err);
 }
 
-static int add_history(struct fm_writer *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+static int add_history(struct fm_writer *writer, const struct fmnn_trainer *t,
+                       struct fmnn_error *err)
 {
     uint64_t *rows = fm_alloc(t->epoch_count, H_SIZE * sizeof *rows, err);
     if (!rows)
@@ -66,43 +68,44 @@ static int add_history(struct fm_writer *file, const struct fmnn_trainer *t, str
         row[H_SECONDS] = bits(e->seconds);
         row[H_VALIDATED] = e->validated;
     }
-    int status = fm_writer_numbers(file, "history", rows, t->epoch_count, H_SIZE, err);
+    int status = fm_writer_numbers(writer, "history", rows, t->epoch_count, H_SIZE, err);
     free(rows);
     return status;
 }
 
-static int add_tensors(struct fm_writer *file, const struct fmnn_trainer *t, struct fmnn_error *err)
+static int add_tensors(struct fm_writer *writer, const struct fmnn_trainer *t,
+                       struct fmnn_error *err)
 {
-    if (fm_writer_parameters(file, t->net, "", false, t->net->weights, err) != 0)
+    if (fm_writer_parameters(writer, t->net, "", false, t->net->weights, err) != 0)
         return -1;
     for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
         char prefix[64];
         snprintf(prefix, sizeof prefix, "optimizer.%s.", t->optimizer->slot_names[i]);
-        if (fm_writer_parameters(file, t->net, prefix, true, t->slots[i], err) != 0)
+        if (fm_writer_parameters(writer, t->net, prefix, true, t->slots[i], err) != 0)
             return -1;
     }
-    return t->kept ? fm_writer_parameters(file, t->net, "best.", false, t->best, err) : 0;
+    return t->kept ? fm_writer_parameters(writer, t->net, "best.", false, t->best, err) : 0;
 }
 
 int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_error *err)
 {
-    struct fm_writer file = {0};
+    struct fm_writer writer = {0};
     if (t->failed)
         return fm_fail(err, FMNN_DATA, "a training that has failed is not to be resumed");
     if (t->trained > 0 && fm_trainer_check_finite(t, err) != 0) /* else the epoch's end saw to it */
         return -1;
     char *training = fm_training_record(t, true);
-    int status = training ? fm_writer_net(&file, t->net, training, err)
+    int status = training ? fm_writer_net(&writer, t->net, training, err)
                           : fm_fail(err, FMNN_MEMORY, "out of memory");
     free(training);
     if (status == 0)
-        status = fm_writer_text(&file, "fmnn.checkpoint", identity(t, err));
-    if (status == 0 && (add_state(&file, t, err) != 0 || add_history(&file, t, err) != 0 ||
-                        add_tensors(&file, t, err) != 0))
+        status = fm_writer_text(&writer, "fmnn.checkpoint", identity(t, err));
+    if (status == 0 && (add_state(&writer, t, err) != 0 || add_history(&writer, t, err) != 0 ||
+                        add_tensors(&writer, t, err) != 0))
         status = -1;
     if (status == 0)
-        status = fm_writer_write(&file, stream, err);
-    fm_writer_free(&file);
+        status = fm_writer_write(&writer, stream, err);
+    fm_writer_free(&writer);
     return status;
 }
 
@@ -209,10 +212,10 @@ static const uint64_t *numbers(const struct fm_safetensors *file, const char *na
                                size_t *rows, struct fmnn_error *err)
 {
     static const uint64_t nothing[1];
-    const struct fm_tensor *entry = fm_safetensors_find(file, name);
-    if (entry && entry->dtype == FM_U64 && entry->rank == 2 && entry->size[1] == columns) {
-        *rows = entry->size[0];
-        return *rows ? entry->data : nothing;
+    const struct fm_tensor *tensor = fm_safetensors_find(file, name);
+    if (tensor && tensor->dtype == FM_U64 && tensor->rank == 2 && tensor->size[1] == columns) {
+        *rows = tensor->size[0];
+        return *rows ? tensor->data : nothing;
     }
     fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing or of another shape",
             fm_safetensors_name(file), name);

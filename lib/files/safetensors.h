@@ -1,9 +1,9 @@
 /* safetensors.h -- the container of weights and checkpoints: named tensors and named strings in one
-   file, with a digest. It knows nothing of nets; see fmnn-weights(5) for what they put into it.
+   file, with a digest. It does not know nets; fmnn-weights(5) describes their files.
 
    Format: N, 64 bits little-endian; N bytes of JSON, padded with spaces; the tensors' data, little-
-   endian, row-major, without gaps. This is a strict profile of safetensors: what is written is read
-   by any safetensors reader; what is read has to be right in every respect. */
+   endian, row-major, without gaps. This is a strict profile of safetensors: any safetensors reader
+   can read the files, but files that do not follow the profile exactly are refused. */
 #ifndef FM_SAFETENSORS_H
 #define FM_SAFETENSORS_H
 
@@ -11,7 +11,7 @@
 
 #include "base/internal.h"
 
-/* The header's limit is for names and descriptions: what grows with use belongs into a tensor. */
+/* The header contains only names and descriptions; data of any length belong in tensors. */
 enum { FM_MAX_RANK = 8, FM_MAX_TENSORS = 65536, FM_MAX_NAME = 255, FM_MAX_HEADER = 1 << 20 };
 
 enum fm_dtype { FM_F32, FM_U64 };
@@ -23,8 +23,9 @@ struct fm_tensor {
     size_t size[FM_MAX_RANK];
     const void *data; /* float or uint64_t, in the host's byte order; may be NULL without bytes */
     size_t bytes;     /* set by the reader; the writer goes by the sizes */
-    /* Or, where the writer is to be given F32 a few rows of the first size at a time, and twice: */
-    void (*give)(const struct fm_tensor *entry, size_t row, size_t rows, float *values);
+    /* Instead of data, for F32: called by the writer for some rows of the first size at a time,
+       twice for each row. */
+    void (*give)(const struct fm_tensor *tensor, size_t row, size_t rows, float *values);
     const void *giver; /* for give */
 };
 
@@ -32,42 +33,42 @@ struct fm_metadata {
     const char *key, *value; /* UTF-8 */
 };
 
-/* JSON as text, malloc'ed, or NULL; json NULL is want of memory, too. json_dumps() can lose a key
-   and not tell, where there is no memory to copy it; here every failure is seen. */
+/* JSON as text, malloc'ed. If json is NULL, the error is FMNN_MEMORY. json_dumps() can silently
+   lose a key if memory is short; this function notices. */
 struct json_t;
 char *fm_json_text(const struct json_t *json, size_t flags, struct fmnn_error *err);
 
-/* Writes a file. The same arguments give the same bytes: the metadata are sorted by key, the
-   tensors stand in the order given, but those of U64 before those of F32 (so that all are aligned).
-   The writer adds the metadata `format` (fmnn) and `fmnn.xxh128`; the pairs must not hold these.
-   The stream may be a pipe; it is neither flushed nor closed. Nothing is copied whole. */
+/* Writes a file. The same arguments give the same bytes: metadata are sorted by key; tensors keep
+   their order, but U64 tensors precede F32 tensors, so that all are aligned. The function adds the
+   metadata `format` (fmnn) and `fmnn.xxh128`, which must not be given. The stream can be a pipe; it
+   is neither flushed nor closed. */
 int fm_safetensors_write(FILE *stream, const struct fm_metadata *pairs, size_t pair_count,
                          const struct fm_tensor *entries, size_t entry_count,
                          struct fmnn_error *err);
 
-/* A file whose header and, where it is not a pipe, length have been found right; its data have not
-   been read yet. "-" is standard input. */
+/* An open file, whose header has been checked, but whose data have not been read. "-" is standard
+   input. */
 struct fm_safetensors;
 struct fm_safetensors *fm_safetensors_open(const char *path, struct fmnn_error *err);
-/* Takes some rows of a tensor of F32: of its first size; a tensor of rank 0 is one row. */
-typedef int fm_take(void *state, const struct fm_tensor *entry, size_t row, size_t rows,
+/* Receives some rows (of the first size) of an F32 tensor. A tensor of rank 0 is one row. */
+typedef int fm_take(void *state, const struct fm_tensor *tensor, size_t row, size_t rows,
                     const float *values, struct fmnn_error *err);
-/* Reads all data, once. Tensors of F32 are handed to take() row by row, in the order of the file;
-   those of U64 are held. Only when it returns 0 is it known that the data are those that were
-   written. take NULL: all tensors are held. */
+/* Reads all data; can be called once. F32 tensors are passed to take() row by row, in the order of
+   the file; U64 tensors, or all tensors if take is NULL, are kept in memory. The data are known to
+   be undamaged only when the function has returned 0. */
 int fm_safetensors_load(struct fm_safetensors *file, fm_take *take, void *state,
                         struct fmnn_error *err);
-/* Both: a file read whole and found right. */
+/* Opens a file and loads all its tensors. */
 struct fm_safetensors *fm_safetensors_read(const char *path, struct fmnn_error *err);
 void fm_safetensors_free(struct fm_safetensors *file);
-/* The path, or "standard input": for messages. */
+/* The path, or "standard input", for messages. */
 const char *fm_safetensors_name(const struct fm_safetensors *file);
-/* The value of a metadata key; NULL: not there. */
+/* The value of a metadata key; NULL if there is none. */
 const char *fm_safetensors_text(const struct fm_safetensors *file, const char *key);
-/* The tensors in the order of the file; NULL beyond the last. Names and data live as long as the
-   file; data that are held are aligned to 64 bytes. */
+/* The tensors in the order of the file; NULL after the last one. Names and data are valid until the
+   file is freed; data in memory are aligned to 64 bytes. */
 const struct fm_tensor *fm_safetensors_at(const struct fm_safetensors *file, size_t i);
-/* The tensor of that name; NULL: not there. */
+/* The tensor of that name; NULL if there is none. */
 const struct fm_tensor *fm_safetensors_find(const struct fm_safetensors *file, const char *name);
 
 #endif

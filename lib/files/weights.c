@@ -8,7 +8,7 @@
 #include "data/class-names.h"
 #include "engine/model.h"
 
-/* 1/255, as it stands in the files: JSON libraries do not agree on how a real is printed. */
+/* 1/255 as text, because JSON libraries print real numbers differently. */
 #define PIXEL_SCALE "0.00392156862745098"
 
 /* ---- 1. writing */
@@ -37,120 +37,121 @@ static char *names_text(const struct fmnn_names *names)
     return dump(list);
 }
 
-int fm_writer_text(struct fm_writer *file, const char *key, char *value)
+int fm_writer_text(struct fm_writer *writer, const char *key, char *value)
 {
-    assert(file->pair_count < FM_COUNT(file->pair));
+    assert(writer->metadata_count < FM_COUNT(writer->metadata));
     if (!value)
         return -1;
-    file->pair[file->pair_count++] = (struct fm_metadata){key, value};
+    writer->metadata[writer->metadata_count++] = (struct fm_metadata){key, value};
     return 0;
 }
 
-int fm_writer_net(struct fm_writer *file, const struct fmnn_net *net, const char *training,
+int fm_writer_net(struct fm_writer *writer, const struct fmnn_net *net, const char *training,
                   struct fmnn_error *err)
 {
     char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[1,%zu,%zu]}",
                             net->shape.height, net->shape.width);
-    if (fm_writer_text(file, "fmnn.input", input) != 0 ||
-        fm_writer_text(file, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
-        fm_writer_text(file, "fmnn.model", fm_strdup(net->text, err)) != 0)
+    if (fm_writer_text(writer, "fmnn.input", input) != 0 ||
+        fm_writer_text(writer, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
+        fm_writer_text(writer, "fmnn.model", fm_strdup(net->text, err)) != 0)
         return no_memory(err);
-    if (net->exact && fm_writer_text(file, "fmnn.exact", fm_strdup("true", err)) != 0)
+    if (net->exact && fm_writer_text(writer, "fmnn.exact", fm_strdup("true", err)) != 0)
         return no_memory(err);
-    if (net->names && fm_writer_text(file, "fmnn.classes", names_text(net->names)) != 0)
+    if (net->names && fm_writer_text(writer, "fmnn.classes", names_text(net->names)) != 0)
         return no_memory(err);
-    if (training && fm_writer_text(file, "fmnn.training", fm_strdup(training, err)) != 0)
+    if (training && fm_writer_text(writer, "fmnn.training", fm_strdup(training, err)) != 0)
         return no_memory(err);
     return 0;
 }
 
-static void free_entry(const struct fm_tensor *entry)
+static void free_tensor(const struct fm_tensor *tensor)
 {
-    free((void *)(uintptr_t)entry->name);
-    if (!entry->give)
-        free((void *)(uintptr_t)entry->data);
+    free((void *)(uintptr_t)tensor->name);
+    if (!tensor->give)
+        free((void *)(uintptr_t)tensor->data);
 }
 
-/* Takes name, and data unless they are given by pieces. */
-static int add_entry(struct fm_writer *file, struct fm_tensor entry, struct fmnn_error *err)
+/* Takes ownership of the name, and of the data unless they are given row by row. */
+static int add_tensor(struct fm_writer *writer, struct fm_tensor tensor, struct fmnn_error *err)
 {
-    void *array = file->entry;
-    if (!entry.data || !entry.name ||
-        fm_grow(&array, &file->entry_capacity, file->entry_count + 1, sizeof entry, err) != 0) {
-        free_entry(&entry);
+    void *array = writer->tensor;
+    if (!tensor.data || !tensor.name ||
+        fm_grow(&array, &writer->tensor_capacity, writer->tensor_count + 1, sizeof tensor, err) !=
+            0) {
+        free_tensor(&tensor);
         return no_memory(err);
     }
-    file->entry = array;
-    file->entry[file->entry_count++] = entry;
+    writer->tensor = array;
+    writer->tensor[writer->tensor_count++] = tensor;
     return 0;
 }
 
-static void give_units(const struct fm_tensor *entry, size_t row, size_t rows, float *values)
+static void give_units(const struct fm_tensor *tensor, size_t row, size_t rows, float *values)
 {
-    fm_parameter_get_units(entry->giver, entry->data, row, rows, values);
+    fm_parameter_get_units(tensor->giver, tensor->data, row, rows, values);
 }
 
-int fm_writer_parameters(struct fm_writer *file, const struct fmnn_net *net, const char *prefix,
+int fm_writer_parameters(struct fm_writer *writer, const struct fmnn_net *net, const char *prefix,
                          bool trained, const float *block, struct fmnn_error *err)
 {
     for (size_t i = 0; i < net->parameter_count; i++) {
         const struct fm_parameter *p = &net->parameter[i];
-        struct fmnn_tensor tensor;
+        struct fmnn_tensor wanted;
         if (trained && !p->trained)
             continue;
-        fmnn_net_tensor(net, i, &tensor);
-        struct fm_tensor entry = {.name = fm_format(err, "%s%s", prefix, p->name),
-                                  .dtype = FM_F32,
-                                  .rank = tensor.rank,
-                                  .data = block,
-                                  .give = give_units,
-                                  .giver = p};
-        memcpy(entry.size, tensor.size, sizeof tensor.size);
-        if (add_entry(file, entry, err) != 0)
+        fmnn_net_tensor(net, i, &wanted);
+        struct fm_tensor tensor = {.name = fm_format(err, "%s%s", prefix, p->name),
+                                   .dtype = FM_F32,
+                                   .rank = wanted.rank,
+                                   .data = block,
+                                   .give = give_units,
+                                   .giver = p};
+        memcpy(tensor.size, wanted.size, sizeof wanted.size);
+        if (add_tensor(writer, tensor, err) != 0)
             return -1;
     }
     return 0;
 }
 
-int fm_writer_numbers(struct fm_writer *file, const char *name, const uint64_t *numbers,
+int fm_writer_numbers(struct fm_writer *writer, const char *name, const uint64_t *numbers,
                       size_t rows, size_t columns, struct fmnn_error *err)
 {
     uint64_t *copy = fm_alloc(rows * columns, sizeof *copy, err);
     if (copy && rows)
         memcpy(copy, numbers, rows * columns * sizeof *copy);
-    return add_entry(file,
-                     (struct fm_tensor){.name = fm_strdup(name, err),
-                                        .dtype = FM_U64,
-                                        .rank = 2,
-                                        .size = {rows, columns},
-                                        .data = copy},
-                     err);
+    return add_tensor(writer,
+                      (struct fm_tensor){.name = fm_strdup(name, err),
+                                         .dtype = FM_U64,
+                                         .rank = 2,
+                                         .size = {rows, columns},
+                                         .data = copy},
+                      err);
 }
 
-int fm_writer_write(const struct fm_writer *file, FILE *stream, struct fmnn_error *err)
+int fm_writer_write(const struct fm_writer *writer, FILE *stream, struct fmnn_error *err)
 {
-    return fm_safetensors_write(stream, file->pair, file->pair_count, file->entry,
-                                file->entry_count, err);
+    return fm_safetensors_write(stream, writer->metadata, writer->metadata_count, writer->tensor,
+                                writer->tensor_count, err);
 }
 
-void fm_writer_free(struct fm_writer *file)
+void fm_writer_free(struct fm_writer *writer)
 {
-    for (size_t i = 0; i < file->pair_count; i++)
-        free((void *)(uintptr_t)file->pair[i].value);
-    for (size_t i = 0; i < file->entry_count; i++)
-        free_entry(&file->entry[i]);
-    free(file->entry);
+    for (size_t i = 0; i < writer->metadata_count; i++)
+        free((void *)(uintptr_t)writer->metadata[i].value);
+    for (size_t i = 0; i < writer->tensor_count; i++)
+        free_tensor(&writer->tensor[i]);
+    free(writer->tensor);
 }
 
 int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err)
 {
-    struct fm_writer file = {0};
-    int status = fm_writer_net(&file, net, net->training, err);
+    struct fm_writer writer = {0};
+    int status = fm_writer_net(&writer, net, net->training, err);
     if (status == 0)
-        status = fm_writer_parameters(&file, net, "", false, net->weights, err);
+        status = fm_writer_parameters(&writer, net, "", false, net->weights, err);
     if (status == 0)
-        status = fm_writer_write(&file, stream, err);
-    fm_writer_free(&file);
+        status = fm_writer_write(&writer, stream, err);
+    fm_writer_free(&writer);
     return status;
 }
 
@@ -221,7 +222,7 @@ static int read_names(const struct fm_safetensors *file, struct fmnn_net *net,
     return net->names ? 0 : -1;
 }
 
-/* It is there, or it is not: so that a file says it in one way only. */
+/* The only value is 'true', so that files have one form only. */
 int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_error *err)
 {
     const char *text = fm_safetensors_text(file, "fmnn.exact");
@@ -231,22 +232,22 @@ int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_er
     return 0;
 }
 
-static int check_sizes(const struct fm_safetensors *file, const struct fm_tensor *entry,
-                       const struct fmnn_tensor *tensor, struct fmnn_error *err)
+static int check_sizes(const struct fm_safetensors *file, const struct fm_tensor *tensor,
+                       const struct fmnn_tensor *wanted, struct fmnn_error *err)
 {
-    bool good = entry->dtype == FM_F32 && entry->rank == tensor->rank;
-    for (unsigned i = 0; good && i < tensor->rank; i++)
-        good = entry->size[i] == tensor->size[i];
+    bool good = tensor->dtype == FM_F32 && tensor->rank == wanted->rank;
+    for (unsigned i = 0; good && i < wanted->rank; i++)
+        good = tensor->size[i] == wanted->size[i];
     if (good)
         return 0;
     char is[160] = "", want[160] = "";
-    for (unsigned i = 0; i < entry->rank; i++)
-        snprintf(is + strlen(is), sizeof is - strlen(is), "%s%zu", i ? "," : "", entry->size[i]);
     for (unsigned i = 0; i < tensor->rank; i++)
+        snprintf(is + strlen(is), sizeof is - strlen(is), "%s%zu", i ? "," : "", tensor->size[i]);
+    for (unsigned i = 0; i < wanted->rank; i++)
         snprintf(want + strlen(want), sizeof want - strlen(want), "%s%zu", i ? "," : "",
-                 tensor->size[i]);
+                 wanted->size[i]);
     return fm_fail(err, FMNN_DATA, "%s: tensor '%s' is %s (%s), but the model wants F32 (%s)",
-                   fm_safetensors_name(file), entry->name, entry->dtype == FM_F32 ? "F32" : "U64",
+                   fm_safetensors_name(file), tensor->name, tensor->dtype == FM_F32 ? "F32" : "U64",
                    is, want);
 }
 
@@ -255,16 +256,16 @@ static const struct fm_tensor *find_parameter(const struct fm_safetensors *file,
                                               const struct fmnn_net *net, const char *prefix,
                                               size_t i, struct fmnn_error *err)
 {
-    struct fmnn_tensor tensor;
-    fmnn_net_tensor(net, i, &tensor);
-    char *name = fm_format(err, "%s%s", prefix, tensor.name);
+    struct fmnn_tensor wanted;
+    fmnn_net_tensor(net, i, &wanted);
+    char *name = fm_format(err, "%s%s", prefix, wanted.name);
     if (!name)
         return NULL;
-    const struct fm_tensor *entry = fm_safetensors_find(file, name);
-    if (!entry)
+    const struct fm_tensor *tensor = fm_safetensors_find(file, name);
+    if (!tensor)
         fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing", fm_safetensors_name(file), name);
     free(name);
-    return entry && check_sizes(file, entry, &tensor, err) == 0 ? entry : NULL;
+    return tensor && check_sizes(file, tensor, &wanted, err) == 0 ? tensor : NULL;
 }
 
 static bool all_finite(const float *values, size_t count)
@@ -282,28 +283,28 @@ static bool all_finite(const float *values, size_t count)
     return !bad;
 }
 
-/* What the tensors of a file go into. */
+/* Where the tensors of a file are copied to. */
 struct filling {
     const struct fm_safetensors *file;
     const struct fmnn_net *net;
     const struct fm_part *part;
     size_t parts;
-    const struct fm_tensor *entry; /* the tensor under way, and where it goes */
+    const struct fm_tensor *tensor; /* the current tensor, and its destination */
     const struct fm_parameter *parameter;
     float *block;
     const struct fm_tensor *not_finite; /* the first such tensor */
 };
 
-static void find_place(struct filling *f, const struct fm_tensor *entry)
+static void find_place(struct filling *f, const struct fm_tensor *tensor)
 {
-    f->entry = entry;
+    f->tensor = tensor;
     f->parameter = NULL;
     for (size_t i = 0; i < f->parts; i++) {
         size_t length = strlen(f->part[i].prefix);
-        if (strncmp(entry->name, f->part[i].prefix, length) != 0)
+        if (strncmp(tensor->name, f->part[i].prefix, length) != 0)
             continue;
         for (size_t k = 0; k < f->net->parameter_count; k++)
-            if (!strcmp(entry->name + length, f->net->parameter[k].name) &&
+            if (!strcmp(tensor->name + length, f->net->parameter[k].name) &&
                 (f->net->parameter[k].trained || !f->part[i].trained)) {
                 f->parameter = &f->net->parameter[k];
                 f->block = f->part[i].block;
@@ -312,18 +313,18 @@ static void find_place(struct filling *f, const struct fm_tensor *entry)
     }
 }
 
-static int take_rows(void *state, const struct fm_tensor *entry, size_t row, size_t rows,
+static int take_rows(void *state, const struct fm_tensor *tensor, size_t row, size_t rows,
                      const float *values, struct fmnn_error *err)
 {
     struct filling *f = state;
     (void)err;
-    if (f->entry != entry)
-        find_place(f, entry);
+    if (f->tensor != tensor)
+        find_place(f, tensor);
     if (!f->parameter)
         return 0;
     const struct fm_parameter *p = f->parameter;
     if (!f->not_finite && !all_finite(values, rows * p->c * p->h * p->w))
-        f->not_finite = entry;
+        f->not_finite = tensor;
     fm_parameter_set_units(p, f->block, row, rows, values);
     return 0;
 }
@@ -345,10 +346,10 @@ int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
     return 0;
 }
 
-static int take_nothing(void *state, const struct fm_tensor *entry, size_t row, size_t rows,
+static int take_nothing(void *state, const struct fm_tensor *tensor, size_t row, size_t rows,
                         const float *values, struct fmnn_error *err)
 {
-    (void)state, (void)entry, (void)row, (void)rows, (void)values, (void)err;
+    (void)state, (void)tensor, (void)row, (void)rows, (void)values, (void)err;
     return 0;
 }
 
@@ -378,7 +379,7 @@ static int check_tensors(const struct fm_safetensors *file, const struct fmnn_ne
     return 0;
 }
 
-/* The model as the file says it, and how many classes it tells apart. */
+/* The model in the file, and its number of classes. */
 static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *classes,
                                      struct fmnn_error *err)
 {
@@ -399,8 +400,7 @@ static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *
     return NULL;
 }
 
-/* The net that the file's texts describe, without weights. What is wrong with a text is the
-   file's fault. */
+/* The net that the metadata describe, without weights. Errors in them are FMNN_DATA. */
 static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     struct fmnn_shape shape;
@@ -418,7 +418,7 @@ static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmn
     return net;
 }
 
-/* All but the weights. */
+/* Everything except the weights. */
 static struct fmnn_net *read_texts(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     struct fmnn_net *net = read_shape(file, err);
