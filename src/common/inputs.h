@@ -26,7 +26,7 @@ char *suffixed(const char *name, const char *suffix);
 /* ---- nets and images */
 
 struct fmnn_net *open_net(const char *path);
-/* Images by name; train:N and test:N lie in the data directory (-d, or NULL). */
+/* Images by name; train:N and test:N are in the data directory (-d, or NULL). */
 struct fmnn_images *open_images(const char *data);
 const char *kernels_wanted(void); /* $FMNN_KERNELS; NULL if unset or empty: the CPU's best */
 

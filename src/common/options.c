@@ -82,7 +82,7 @@ void options_start(const struct program *p)
 {
     program = p;
     count = 0;
-    strcpy(short_options, ":"); /* a value that is missing is told from an unknown option */
+    strcpy(short_options, ":"); /* getopt then reports a missing value as such */
     add_rows(program->options);
     add_rows(common_rows);
 }

@@ -33,7 +33,7 @@ struct option_row {
     double min, max;          /* max 0: whatever the target can hold */
     const char *const *words; /* ends in NULL */
     const char *initial;      /* the default, stored before parsing; or NULL */
-    const char *by_default;   /* how --help describes a default that is not such a value; or NULL */
+    const char *by_default;   /* a default that only --help describes, in words; or NULL */
     /* Parses a value instead of what `kind` says, which still says how the value is completed;
        or NULL. */
     void (*parse)(const struct option_row *row, const char *text, void *target);

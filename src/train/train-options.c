@@ -32,7 +32,7 @@ static const struct option_row rows[] = {
      .initial = "model.safetensors"},
     {0, "history", "FILE", "write the history to FILE; -: standard output", OPTION_FILE,
      TARGET(history), .initial = "-"},
-    {'d', "data", "DIR", "data directory, which contains train:N and test:N", OPTION_DIRECTORY,
+    {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
      TARGET(data)},
     {0, "classes", "FILE|WEIGHTS|none", "class names", OPTION_FILE, TARGET(classes), .words = none,
      .by_default = "those of the data set"},
