@@ -150,7 +150,7 @@ static void check_images(struct pair *pair)
     size_t size[4];
     read_header(pair->images, &rank, size);
     if (rank == 1)
-        die("%s: is a label file, not an image file", on_disk(pair->images));
+        die("%s: is a label file, not images", on_disk(pair->images));
     if (rank != 3)
         die("%s: has rank %u, but gray images need rank 3", on_disk(pair->images), rank);
     pair->count = size[0];
@@ -167,7 +167,7 @@ static void check_labels_file(const struct pair *pair)
     size_t size[4];
     read_header(pair->labels, &rank, size);
     if (rank == 3)
-        die("%s: is an image file, not a label file", on_disk(pair->labels));
+        die("%s: is an image file, not labels", on_disk(pair->labels));
     if (rank != 1)
         die("%s: has rank %u, but labels need rank 1", on_disk(pair->labels), rank);
     if (size[0] != pair->count)

@@ -51,7 +51,7 @@ static const struct {
      S P ":0\t0\ttest\nidx/type-07/train-images-idx3-ubyte:0\t0\ttest\n"},
     {"predict", "p-bad-png", BAD, ":2: png/crc-idat.png: ", "a bad image",
      S "png/crc-idat.png\t0\ttest\n"},
-    {"predict", "p-predicted", BAD, "there is a column 'predicted' already", "a column predicted",
+    {"predict", "p-predicted", BAD, "already has a column 'predicted'", "a column predicted",
      "image\tpredicted\n" P ":0\t0\n"},
     {"train", "t-good", GOOD, "", "a table", S TRAIN},
     {"train", "t-valid", GOOD, "", "a validation set", S TRAIN P ":0\t0\tvalid\n"},
