@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes configure in a git checkout; a release tarball needs none of this.
+# Makes configure in a git checkout. A release tarball already has it.
 set -e
 cd "$(dirname "$0")"
 mkdir -p m4 build-aux
