@@ -391,7 +391,8 @@ START_TEST(invalid_tensors_not_written)
         big[i].size[0] = (size_t)INT64_MAX / 2 / 4;
     }
     write_refused(NULL, big, 3, "too large");
-    write_refused(&(struct fm_metadata){"k", huge}, NULL, 0, "too much for the header");
+    write_refused(&(struct fm_metadata){"k", huge}, NULL, 0,
+                  "the header of the weights file would have");
     FILE *full = fopen("/dev/full", "wb");
     struct fmnn_error err;
     if (full) {
@@ -492,7 +493,7 @@ static const struct {
     {"{" META "}\t ", "does not end with '}' and spaces", 0},
     {"{" META "}x", "does not end with '}' and spaces", 0},
     {"{" META "}{}", "damaged header: ", 0},
-    {"{" META "} }", "has a bracket too many", 0},
+    {"{" META "} }", "has an unmatched bracket", 0},
     {"{" META, "damaged header: ", 0},
     {"{" META ",}", "damaged header: ", 0},
     {"{", "does not end with '}'", 0},
@@ -514,12 +515,12 @@ static const struct {
     {"{\"__metadata__\":{\"format\":\"pt\"}," A "}", "not written by fmnn", 8},
     {"{\"__metadata__\":[\"format\"]}", "not written by fmnn", 0},
     {"{\"__metadata__\":{\"format\":1}}", "not written by fmnn", 0},
-    {"{\"__metadata__\":{\"format\":\"fmnn\"}}", "no checksum in it", 0},
+    {"{\"__metadata__\":{\"format\":\"fmnn\"}}", "it has no checksum", 0},
     {"{\"__metadata__\":{\"format\":\"fmnn\",\"x\":1," DIGEST "}}", "'x' is not a string", 0},
     {"{\"__metadata__\":{\"format\":\"fmnn\",\"x\":{}," DIGEST "}}", "'x' is not a string", 0},
-    {"{\"__metadata__\":{\"format\":\"fmnn\",\"fmnn.xxh128\":\"0\"}}", "its checksum is not one",
+    {"{\"__metadata__\":{\"format\":\"fmnn\",\"fmnn.xxh128\":\"0\"}}", "its checksum is malformed",
      0},
-    {"{\"__metadata__\":{\"format\":\"fmnn\",\"fmnn.xxh128\":\"G" ZEROS "\"}}", "is not one", 0},
+    {"{\"__metadata__\":{\"format\":\"fmnn\",\"fmnn.xxh128\":\"G" ZEROS "\"}}", "is malformed", 0},
     {"{\"__metadata__\":{\"format\":\"fmnn\",\"fmnn.xxh128\": \"" ZEROS "\"}}", "no checksum", 0},
     {"{\"__metadata__\":{\"format\":\"fmnn\",\"fmnn.xxh128\":\"0123456789abcdef0123456789abcdef\"}"
      "}",
@@ -546,15 +547,16 @@ static const struct {
     {"{" META ",\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", "no shape", 8},
     {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}", "no shape", 8},
     {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":{},\"data_offsets\":[0,8]}}", "no shape", 8},
-    {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", "no two data_offsets", 8},
-    {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", "no two data_", 8},
-    {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}", "no two data_",
+    {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", "no pair of data_offsets", 8},
+    {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", "no pair of data_",
      8},
+    {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}",
+     "no pair of data_", 8},
     {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,\"8\"]}}",
-     "no two data_", 8},
+     "no pair of data_", 8},
     {"{" META ",\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":[]}}",
-     "members that are unknown", 8},
-    {"{" META "," T("", "F32", "[2]", "0", "8") "}", "a tensor's name of 0 bytes", 8},
+     "unknown members", 8},
+    {"{" META "," T("", "F32", "[2]", "0", "8") "}", "a tensor's name has 0 bytes", 8},
     {"{" META "," T("a", "F16", "[4]", "0", "8") "}", "unsupported dtype F16", 8},
     {"{" META "," T("a", "BF16", "[4]", "0", "8") "}", "unsupported dtype BF16", 8},
     {"{" META "," T("a", "F64", "[1]", "0", "8") "}", "unsupported dtype F64", 8},
@@ -582,25 +584,25 @@ static const struct {
     {"{" META "," T("a", "F32", "[2]", "0", "12") "}", "do not agree with its shape", 12},
     {"{" META "," T("a", "F32", "[2]", "8", "0") "}", "do not agree with its shape", 8},
     {"{" META "," T("a", "F32", "[0]", "0", "8") "}", "do not agree with its shape", 8},
-    {"{" META "," T("a", "F32", "[2]", "4", "12") "}", "a hole before its data", 12},
-    {"{" META "," A "," T("b", "F32", "[1]", "12", "16") "}", "tensor 'b': a hole before its data",
+    {"{" META "," T("a", "F32", "[2]", "4", "12") "}", "a gap before its data", 12},
+    {"{" META "," A "," T("b", "F32", "[1]", "12", "16") "}", "tensor 'b': a gap before its data",
      16},
     {"{" META "," A "," T("b", "F32", "[1]", "4", "8") "}", "tensor 'b': its data overlap", 8},
     {"{" META "," A "," T("b", "F32", "[2]", "0", "8") "}", "tensor 'b': its data overlap", 8},
     {"{" META "," A "," T("b", "F32", "[1]", "0", "4") "}", "tensor 'a': its data overlap", 8},
     {"{" META "," T("b", "F32", "[1]", "0", "4") "," A "}", "tensor 'a': its data overlap", 8},
     {"{" META "," A "," T("b", "F32", "[0]", "4", "4") "}", "tensor 'b': its data overlap", 8},
-    {"{" META "," A "," T("b", "F32", "[0]", "12", "12") "}", "tensor 'b': a hole", 8},
+    {"{" META "," A "," T("b", "F32", "[0]", "12", "12") "}", "tensor 'b': a gap", 8},
     {"{" META "," T("a", "F32", "[1]", "0", "4") "," T("b", "U64", "[1]", "4", "12") "}",
      "tensor 'b': its data are not aligned", 12},
-    {"{" META "," A "}", "truncated: 7 bytes of tensors, but its header means 8", 7},
+    {"{" META "," A "}", "truncated: 7 bytes of tensors, but its header announces 8", 7},
     {"{" META "," A "}", "truncated: 0 bytes of tensors", 0},
-    {"{" META "," A "}", "too long: it goes on after the 8 bytes", 9},
-    {"{" META "}", "too long: it goes on after the 0 bytes", 1},
+    {"{" META "," A "}", "too long: data follow the 8 bytes", 9},
+    {"{" META "}", "too long: data follow the 0 bytes", 1},
     {"{" META "," T("a", "F32", "[1152921504606846975]", "0", "4611686018427387900") "," T(
          "b", "F32", "[1]", "4611686018427387900", "4611686018427387904") "}",
      "its tensors are too large", 0},
-    {"{" META "," T("a", "F32", "[2]", "\"0\"", "8") "}", "no two data_", 8},
+    {"{" META "," T("a", "F32", "[2]", "\"0\"", "8") "}", "no pair of data_", 8},
     {"{\"__metadata__\":{\"format\":\"fmnn\",\"k\":7," DIGEST "}}", "is not a string", 0},
     {"{" META "," T("a", "F32", "[1000000000000]", "0", "4000000000000") "}", "truncated: 8 bytes",
      8},
@@ -618,15 +620,15 @@ START_TEST(bad_lengths)
     static const char header[] = "{" META "," A "}";
     const size_t length = sizeof header - 1;
     put_header(length + 8 + 1, header, length, 8);
-    refused("N beyond the end", "truncated: it ends within its header");
+    refused("N beyond the end", "truncated: it ends inside its header");
     put_header(length + 8, header, length, 8);
     refused("N to the end", "does not end with '}'");
     put_header(length - 1, header, length, 8);
     refused("N one less", "damaged header");
     put_header(FM_MAX_HEADER, header, length, 8);
-    refused("N at the limit", "truncated: it ends within its header");
+    refused("N at the limit", "truncated: it ends inside its header");
     put_header(FM_MAX_HEADER + 1, header, length, 8);
-    refused("N above the limit", "its header would have 1048577 bytes, 1048576 are the most");
+    refused("N above the limit", "its header would have 1048577 bytes; the maximum is 1048576");
     put_header(SIZE_MAX, header, length, 8);
     refused("N of ones", "not a weights file: its header would have ");
     put_header(SIZE_MAX - 7, header, length, 8);
@@ -667,7 +669,7 @@ START_TEST(limits)
             snprintf(text, sizeof text, "{" META "," T("%s", "F32", "[2]", "0", "8") "}", name);
         put_header((size_t)bytes, text, (size_t)bytes, 8);
         if (length > FM_MAX_NAME)
-            refused("a long name", "a tensor's name of 256 bytes: it may have 1 to 255");
+            refused("a long name", "a tensor's name has 256 bytes; expected 1 to 255");
         got = fm_safetensors_read("hand", NULL);
         ck_assert_int_eq(got != NULL, length == FM_MAX_NAME);
         fm_safetensors_free(got);
@@ -680,7 +682,7 @@ START_TEST(limits)
     q += sprintf(q, "}");
     ck_assert_int_lt(q - crowd, FM_MAX_HEADER);
     put_header((size_t)(q - crowd), crowd, (size_t)(q - crowd), 0);
-    refused("too many", "65537 tensors, 65536 are the most");
+    refused("too many", "65537 tensors; the maximum is 65536");
 
     char *p = text + sprintf(text, "{" META);
     for (int i = 0; i <= 21000; i++)

@@ -349,15 +349,17 @@ START_TEST(checkpoints_that_cannot_be_are_refused)
         {"best.", NULL, NULL, NONE, 0, "the best weights are missing"},
         {"best.0.weight", NULL, NULL, NONE, 0, "the best weights are missing"},
         {"best.0.bias", NULL, NULL, NONE, 0, "tensor 'best.0.bias' is missing"},
-        {"state", NULL, NULL, NONE, 0, "tensor 'state' is missing or of another shape"},
-        {"history", NULL, NULL, NONE, 0, "tensor 'history' is missing or of another shape"},
+        {"state", NULL, NULL, NONE, 0, "tensor 'state' is missing or has another shape"},
+        {"history", NULL, NULL, NONE, 0, "tensor 'history' is missing or has another shape"},
         {"optimizer.", NULL, NULL, NONE, 0, "tensor 'optimizer."},
         {NULL, "fmnn.exact", "no", NONE, 0, "fmnn.exact is not 'true'"},
         {NULL, "fmnn.checkpoint", NULL, NONE, 0, "weights, but not a checkpoint"},
-        {NULL, "fmnn.checkpoint", "", NONE, 0, "cannot be read by this version"},
-        {NULL, "fmnn.checkpoint", "colour red\n", NONE, 0, "cannot be read by this version"},
-        {NULL, "fmnn.checkpoint", "model", NONE, 0, "cannot be read by this version"},
-        {NULL, "fmnn.checkpoint", "mo", NONE, 0, "cannot be read by this version"},
+        {NULL, "fmnn.checkpoint", "", NONE, 0, "this version of fmnn cannot read the checkpoint"},
+        {NULL, "fmnn.checkpoint", "colour red\n", NONE, 0,
+         "this version of fmnn cannot read the checkpoint"},
+        {NULL, "fmnn.checkpoint", "model", NONE, 0,
+         "this version of fmnn cannot read the checkpoint"},
+        {NULL, "fmnn.checkpoint", "mo", NONE, 0, "this version of fmnn cannot read the checkpoint"},
         {NULL, "fmnn.checkpoint", "model x\n", NONE, 0, "made with another model: 'x', not '"},
     };
     struct set set = make_set();
@@ -423,9 +425,11 @@ START_TEST(checkpoints_without_a_setting)
     ck_assert_int_eq(resume_edited(&set, "momentum 0", "momentum 0.5\n", &err), -1);
     check_message("other", &err, "rewritten: ", "made with another momentum: '0.5', not '0'");
     ck_assert_int_eq(resume_edited(&set, "momentum 0", "warmth 3\n", &err), -1);
-    check_message("unknown", &err, "rewritten: ", "cannot be read by this version");
+    check_message("unknown", &err,
+                  "rewritten: ", "this version of fmnn cannot read the checkpoint");
     ck_assert_int_eq(resume_edited(&set, "seed", "", &err), -1);
-    check_message("missing", &err, "rewritten: ", "cannot be read by this version");
+    check_message("missing", &err,
+                  "rewritten: ", "this version of fmnn cannot read the checkpoint");
     set.recipe.momentum = 0.25;
     ck_assert_int_eq(resume_edited(&set, "momentum 0", "", &err), -1);
     check_message("default", &err, "rewritten: ", "made with another momentum: '0', not '0.25'");
@@ -699,8 +703,7 @@ START_TEST(the_last_good_weights_are_kept)
         ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
     set.net->weights[0] = NAN;
     ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), -1);
-    ck_assert_msg(strstr(err.message, "the loss is no longer finite") != NULL, "%s",
-                  err.message);
+    ck_assert_msg(strstr(err.message, "the loss is no longer finite") != NULL, "%s", err.message);
     ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), -1);
     ck_assert_str_eq(err.message, "this training has failed and cannot continue");
     FILE *stream = fopen("failed", "wb");
@@ -872,16 +875,18 @@ START_TEST(files_of_other_shape_are_refused)
         {"fmnn.model", NULL, "the metadata 'fmnn.model' is missing"},
         {"fmnn.input", NULL, "the metadata 'fmnn.input' is missing"},
         {"fmnn.model", "dense 7 relu | dense 4",
-         "tensor '3.weight' is F32 (3,7), but the model wants F32 (4,7)"},
+         "tensor '3.weight' is F32 (3,7), but the model needs F32 (4,7)"},
         {"fmnn.model", "dense 7 relu | dense 3 | dense 3", "4 tensors, but the model has 6"},
         {"fmnn.model", "dense 3", "4 tensors, but the model has 2"},
         {"fmnn.model", "dense classes", "fmnn.model does not say how many classes there are"},
         {"fmnn.model", "dense 70000", "fmnn.model: 70000 classes are not in 1..65536"},
         {"fmnn.model", "dence 3", "fmnn.model:1: unknown layer 'dence'"},
-        {"fmnn.input", "{}", "fmnn.input is not that of gray images"},
-        {"fmnn.input", "{\"shape\":[3,5,3],\"scale\":0.0039215686274509803}", "fmnn.input is not"},
-        {"fmnn.input", "{\"shape\":[1,5,3],\"scale\":1.0}", "fmnn.input is not that of gray"},
-        {"fmnn.input", "{\"shape\":[1,5,-3],\"scale\":0.0039215686274509803}", "fmnn.input is not"},
+        {"fmnn.input", "{}", "fmnn.input does not describe gray images"},
+        {"fmnn.input", "{\"shape\":[3,5,3],\"scale\":0.0039215686274509803}",
+         "fmnn.input does not describe"},
+        {"fmnn.input", "{\"shape\":[1,5,3],\"scale\":1.0}", "fmnn.input does not describe gray"},
+        {"fmnn.input", "{\"shape\":[1,5,-3],\"scale\":0.0039215686274509803}",
+         "fmnn.input does not describe"},
         {"fmnn.input", "[", "fmnn.input: "},
         {"fmnn.classes", "[\"a\",\"b\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",3]", "fmnn.classes is not a list of 3 names"},
@@ -952,7 +957,7 @@ START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
     fclose(stream);
     size_t before = most_memory();
     ck_assert_ptr_null(fmnn_net_read("huge", &err));
-    check_message("huge", &err, "huge", "tensor '1.weight' is F32 (7,15), but the model wants");
+    check_message("huge", &err, "huge", "tensor '1.weight' is F32 (7,15), but the model needs");
     ck_assert_uint_lt(most_memory() - before, 100000);
     fm_writer_free(&file);
     fmnn_net_free(net);

@@ -167,7 +167,7 @@ static int compare_lines(const char *path, const char *one, const char *other, b
     struct line line, found;
     while (*one) {
         if (!next_line(&one, &line) || !find_line(other, &line, &found))
-            return fm_fail(err, FMNN_DATA, "%s: this checkpoint cannot be read by this version",
+            return fm_fail(err, FMNN_DATA, "%s: this version of fmnn cannot read the checkpoint",
                            path);
         if (line.length != found.length || memcmp(line.value, found.value, line.length) != 0) {
             found.key = line.key;
@@ -217,7 +217,7 @@ static const uint64_t *numbers(const struct fm_safetensors *file, const char *na
         *rows = tensor->size[0];
         return *rows ? tensor->data : nothing;
     }
-    fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing or of another shape",
+    fm_fail(err, FMNN_DATA, "%s: tensor '%s' is missing or has another shape",
             fm_safetensors_name(file), name);
     return NULL;
 }

@@ -63,7 +63,7 @@ static int read_bytes(struct input *input, void *bytes, size_t count, size_t *go
 
 static int truncated(const struct input *input, struct fmnn_error *err)
 {
-    return fm_fail(err, FMNN_DATA, "%s: truncated: it ends within its header", input->name);
+    return fm_fail(err, FMNN_DATA, "%s: truncated: it ends inside its header", input->name);
 }
 
 /* Reads the header's text into *header, malloc'ed and terminated. */
@@ -81,7 +81,7 @@ static int read_header(struct input *input, char **header, size_t *bytes, struct
     if (length > FM_MAX_HEADER)
         return fm_fail(err, FMNN_DATA,
                        "%s: not a weights file: its header would have %" PRIu64
-                       " bytes, %d are the most",
+                       " bytes; the maximum is %d",
                        input->name, length, FM_MAX_HEADER);
     if (input->sized && input->left < length)
         return truncated(input, err);
@@ -97,10 +97,10 @@ static int wrong_length(const struct input *input, uint64_t wanted, uint64_t got
 {
     if (got > wanted)
         return fm_fail(err, FMNN_DATA,
-                       "%s: too long: it goes on after the %" PRIu64 " bytes of its tensors",
+                       "%s: too long: data follow the %" PRIu64 " bytes of its tensors",
                        input->name, wanted);
     return fm_fail(err, FMNN_DATA,
-                   "%s: truncated: %" PRIu64 " bytes of tensors, but its header means %" PRIu64,
+                   "%s: truncated: %" PRIu64 " bytes of tensors, but its header announces %" PRIu64,
                    input->name, got, wanted);
 }
 
@@ -115,13 +115,13 @@ static const char *refuse_character(char c, unsigned *depth)
         return ++*depth > MAX_DEPTH ? "is nested too deeply" : NULL;
     case '}':
     case ']':
-        return (*depth)-- == 0 ? "has a bracket too many" : NULL;
+        return (*depth)-- == 0 ? "has an unmatched bracket" : NULL;
     case '-':
     case '+':
     case '.':
     case 'e':
     case 'E':
-        return "has something other than strings and whole numbers in it";
+        return "contains something other than strings and whole numbers";
     }
     return c && strchr("0123456789:, \t\r\n", c) ? NULL : "is not JSON of strings and numbers";
 }
@@ -213,13 +213,13 @@ static const char *get_members(const json_t *object, struct placed_tensor *place
     for (unsigned i = 0; i < placed->tensor.rank; i++) {
         uint64_t size;
         if (!get_size(json_array_get(shape, i), &size))
-            return "a size in its shape is not a number that can be";
+            return "a size in its shape is out of range";
         placed->tensor.size[i] = (size_t)size;
     }
     if (json_array_size(offsets) != 2 || !get_size(json_array_get(offsets, 0), &placed->begin) ||
         !get_size(json_array_get(offsets, 1), &placed->end))
-        return "no two data_offsets";
-    return json_object_size(object) == 3 ? NULL : "members that are unknown";
+        return "no pair of data_offsets";
+    return json_object_size(object) == 3 ? NULL : "unknown members";
 }
 
 static int get_tensor(const struct fm_safetensors *file, const char *name, const json_t *object,
@@ -228,7 +228,7 @@ static int get_tensor(const struct fm_safetensors *file, const char *name, const
     const char *dtype;
     size_t length = strlen(name);
     if (length < 1 || length > FM_MAX_NAME)
-        return fm_fail(err, FMNN_DATA, "%s: a tensor's name of %zu bytes: it may have 1 to %d",
+        return fm_fail(err, FMNN_DATA, "%s: a tensor's name has %zu bytes; expected 1 to %d",
                        file->name, length, FM_MAX_NAME);
     if (!json_is_object(object))
         return bad_tensor(file, name, "not an object", err);
@@ -239,9 +239,8 @@ static int get_tensor(const struct fm_safetensors *file, const char *name, const
     while (type < FM_COUNT(fm_dtypes) && strcmp(dtype, fm_dtypes[type].name) != 0)
         type++;
     if (type == FM_COUNT(fm_dtypes))
-        return fm_fail(err, FMNN_DATA,
-                       "%s: tensor '%s': unsupported dtype %s: it may be F32 or U64", file->name,
-                       name, dtype);
+        return fm_fail(err, FMNN_DATA, "%s: tensor '%s': unsupported dtype %s; expected F32 or U64",
+                       file->name, name, dtype);
     placed->tensor.name = name;
     placed->tensor.dtype = (enum fm_dtype)type;
     uint64_t bytes;
@@ -270,9 +269,10 @@ static int check_places(struct fm_safetensors *file, struct fmnn_error *err)
     for (size_t i = 0; i < file->count; i++) {
         const struct placed_tensor *placed = &file->tensors[i];
         if (placed->begin != end)
-            return bad_tensor(
-                file, placed->tensor.name,
-                placed->begin > end ? "a hole before its data" : "its data overlap another's", err);
+            return bad_tensor(file, placed->tensor.name,
+                              placed->begin > end ? "a gap before its data"
+                                                  : "its data overlap those of another tensor",
+                              err);
         if (placed->begin % fm_dtypes[placed->tensor.dtype].bytes)
             return bad_tensor(file, placed->tensor.name, "its data are not aligned", err);
         end = placed->end;
@@ -295,7 +295,7 @@ static int get_tensors(struct fm_safetensors *file, struct fmnn_error *err)
     json_t *object;
     size_t max = json_object_size(file->root) - 1; /* the metadata are there */
     if (max > FM_MAX_TENSORS)
-        return fm_fail(err, FMNN_DATA, "%s: %zu tensors, %d are the most", file->name, max,
+        return fm_fail(err, FMNN_DATA, "%s: %zu tensors; the maximum is %d", file->name, max,
                        FM_MAX_TENSORS);
     file->tensors = fm_alloc(max, sizeof *file->tensors, err);
     file->by_name = fm_alloc(max, sizeof *file->by_name, err);
@@ -434,12 +434,12 @@ static const char *begin_digest(struct pass *pass, struct fmnn_error *err)
     const char *said = fm_safetensors_text(file, DIGEST_KEY);
     char *digits = fm_find_digits(file->header);
     if (!said || !digits) {
-        fm_fail(err, FMNN_DATA, "%s: no checksum in it (metadata " DIGEST_KEY ")", file->name);
+        fm_fail(err, FMNN_DATA, "%s: it has no checksum (metadata " DIGEST_KEY ")", file->name);
         return NULL;
     }
     if (strlen(said) != DIGITS || strspn(said, "0123456789abcdef") != DIGITS ||
         memcmp(said, digits, DIGITS) != 0) {
-        fm_fail(err, FMNN_DATA, "%s: damaged: its checksum is not one", file->name);
+        fm_fail(err, FMNN_DATA, "%s: damaged: its checksum is malformed", file->name);
         return NULL;
     }
     uint8_t prefix[PREFIX];

@@ -211,8 +211,7 @@ static char *make_header(const struct fm_metadata *metadata, size_t metadata_cou
         *bytes = (PREFIX + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - PREFIX;
         if (*bytes > FM_MAX_HEADER)
             fm_fail(err, FMNN_USAGE,
-                    "too much for the header of a weights file: %zu bytes, %d are "
-                    "the most",
+                    "the header of the weights file would have %zu bytes; the maximum is %d",
                     *bytes, FM_MAX_HEADER);
         else
             header = fm_alloc(*bytes + 1, 1, err);

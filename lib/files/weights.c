@@ -191,7 +191,8 @@ static int read_input(const struct fm_safetensors *file, struct fmnn_shape *shap
     *shape = (struct fmnn_shape){(size_t)c, (size_t)h, (size_t)w};
     good = good && fm_check_shape(*shape, NULL) == 0 && fabs(scale - 1.0 / 255) < 1e-15;
     if (!good)
-        return fm_fail(err, FMNN_DATA, "%s: fmnn.input is not that of gray images, scaled by 1/255",
+        return fm_fail(err, FMNN_DATA,
+                       "%s: fmnn.input does not describe gray images scaled by 1/255",
                        fm_safetensors_name(file));
     return 0;
 }
@@ -246,7 +247,7 @@ static int check_sizes(const struct fm_safetensors *file, const struct fm_tensor
     for (unsigned i = 0; i < wanted->rank; i++)
         snprintf(want + strlen(want), sizeof want - strlen(want), "%s%zu", i ? "," : "",
                  wanted->size[i]);
-    return fm_fail(err, FMNN_DATA, "%s: tensor '%s' is %s (%s), but the model wants F32 (%s)",
+    return fm_fail(err, FMNN_DATA, "%s: tensor '%s' is %s (%s), but the model needs F32 (%s)",
                    fm_safetensors_name(file), tensor->name, tensor->dtype == FM_F32 ? "F32" : "U64",
                    is, want);
 }

@@ -96,7 +96,7 @@ static const struct row {
      H(W "," B "," T("x", "F8_E4M3", "[4]", "204", "208")), 4, PLAIN},
     {"rank-9", UNSUPPORTED, "unsupported shape: more than 8 sizes", "nine dimensions",
      H(T("1.weight", "F32", "[1,1,1,1,1,1,1,3,16]", "0", "192") "," B), 0, PLAIN},
-    {"colour", UNSUPPORTED, "not that of gray images", "a net for colour images",
+    {"colour", UNSUPPORTED, "does not describe gray images", "a net for colour images",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[3,4,4]}\"", MODEL) "," W "," B "}", 0,
      PLAIN},
     {"scale", UNSUPPORTED, "scaled by 1/255", "another scale of pixels",
@@ -115,7 +115,8 @@ static const struct row {
     {"garbage-last", BAD, "does not end with '}' and spaces", "garbage at the end", H(W "," B) "x ",
      0, PLAIN},
     {"two-values", BAD, "damaged header", "two objects", H(W "," B) "{}", 0, PLAIN},
-    {"bracket-more", BAD, "has a bracket too many", "a bracket too many", H(W "," B) "}", 0, PLAIN},
+    {"bracket-more", BAD, "has an unmatched bracket", "a bracket too many", H(W "," B) "}", 0,
+     PLAIN},
     {"bracket-less", BAD, "damaged header", "a bracket too few", "{" META "," W "," B, 0, PLAIN},
     {"comma-last", BAD, "damaged header", "a comma too many", H(W "," B ","), 0, PLAIN},
     {"no-comma", BAD, "damaged header", "a comma too few", H(W " " B), 0, PLAIN},
@@ -136,9 +137,9 @@ static const struct row {
      H(W "," T("1.bias\\u0000x", "F32", "[3]", "192", "204")), 0, PLAIN},
     {"line-in-name", BAD, "damaged header", "a line feed in a name",
      H(W "," B "," T("a\nb", "F32", "[0]", "204", "204")), 0, PLAIN},
-    {"empty-name", BAD, "a tensor's name of 0 bytes", "a name of no bytes",
+    {"empty-name", BAD, "a tensor's name has 0 bytes", "a name of no bytes",
      H(W "," B "," T("", "F32", "[0]", "204", "204")), 0, PLAIN},
-    {"name-256", BAD, "a tensor's name of 256 bytes", "a name of 256 bytes",
+    {"name-256", BAD, "a tensor's name has 256 bytes", "a name of 256 bytes",
      H(W "," B "," T(NAME_256, "F32", "[0]", "204", "204")), 0, PLAIN},
 
     /* the metadata */
@@ -150,10 +151,10 @@ static const struct row {
      "{\"__metadata__\":[\"format\",\"fmnn\"]," W "," B "}", 0, PLAIN},
     {"no-digest", BAD, "no checksum", "no checksum",
      "{" M(INPUT "," MODEL "," VERSION "," FORMAT) "," W "," B "}", 0, PLAIN},
-    {"digest-short", BAD, "its checksum is not one", "a checksum of three digits",
+    {"digest-short", BAD, "its checksum is malformed", "a checksum of three digits",
      "{" M(INPUT "," MODEL "," VERSION ",\"fmnn.xxh128\":\"123\"," FORMAT) "," W "," B "}", 0,
      PLAIN},
-    {"digest-letters", BAD, "its checksum is not one", "a checksum of other letters",
+    {"digest-letters", BAD, "its checksum is malformed", "a checksum of other letters",
      "{" M(INPUT "," MODEL "," VERSION
                  ",\"fmnn.xxh128\":\"x0000000000000000000000000000000\"," FORMAT) "," W "," B "}",
      0, PLAIN},
@@ -169,14 +170,14 @@ static const struct row {
      "{" M(INPUT "," MODEL "," DIGEST "," FORMAT) "," W "," B "}", 0, PLAIN},
     {"input-json", BAD, "fmnn.input: ", "an input that is not JSON",
      "{" SAYS("\"fmnn.input\":\"{\"", MODEL) "," W "," B "}", 0, PLAIN},
-    {"input-huge", BAD, "fmnn.input is not", "images of 10^6 x 10^6",
+    {"input-huge", BAD, "fmnn.input does not describe", "images of 10^6 x 10^6",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[1,1000000,1000000]}\"", MODEL) "," W "," B
                                                                                          "}",
      0, PLAIN},
-    {"input-negative", BAD, "fmnn.input is not", "images of -4 x 4",
+    {"input-negative", BAD, "fmnn.input does not describe", "images of -4 x 4",
      "{" SAYS("\"fmnn.input\":\"{" SCALE ",\\\"shape\\\":[1,-4,4]}\"", MODEL) "," W "," B "}", 0,
      PLAIN},
-    {"input-more", BAD, "fmnn.input is not", "an input with an unknown member",
+    {"input-more", BAD, "fmnn.input does not describe", "an input with an unknown member",
      "{" SAYS("\"fmnn.input\":\"{" SCALE "," SHAPE ",\\\"x\\\":1}\"", MODEL) "," W "," B "}", 0,
      PLAIN},
     {"model-empty", BAD, "fmnn.model", "a model without layers",
@@ -187,7 +188,7 @@ static const struct row {
     {"model-huge", BAD, "", "a model of 10^12 weights",
      "{" SAYS(INPUT, "\"fmnn.model\":\"dense 1000000 | dense 1000000 | dense 3\"") "," W "," B "}",
      0, PLAIN},
-    {"model-other", BAD, "the model wants F32 (4,16)", "a model of four classes",
+    {"model-other", BAD, "the model needs F32 (4,16)", "a model of four classes",
      "{" SAYS(INPUT, "\"fmnn.model\":\"dense 4\"") "," W "," B "}", 0, PLAIN},
     {"classes-few", BAD, "fmnn.classes is not a list of 3 names", "two names for three classes",
      "{" PLUS("\"fmnn.classes\":\"[\\\"a\\\",\\\"b\\\"]\"") "," W "," B "}", 0, PLAIN},
@@ -216,16 +217,16 @@ static const struct row {
      H(W ",\"1.bias\":{\"shape\":[3],\"data_offsets\":[192,204]}"), 0, PLAIN},
     {"no-shape", BAD, "tensor '1.bias': no shape", "no shape",
      H(W ",\"1.bias\":{\"dtype\":\"F32\",\"data_offsets\":[192,204]}"), 0, PLAIN},
-    {"no-offsets", BAD, "tensor '1.bias': no two data_offsets", "no offsets",
+    {"no-offsets", BAD, "tensor '1.bias': no pair of data_offsets", "no offsets",
      H(W ",\"1.bias\":{\"dtype\":\"F32\",\"shape\":[3]}"), 0, PLAIN},
-    {"three-offsets", BAD, "no two data_offsets", "three offsets",
+    {"three-offsets", BAD, "no pair of data_offsets", "three offsets",
      H(W ",\"1.bias\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[192,204,204]}"), 0, PLAIN},
-    {"text-offset", BAD, "no two data_offsets", "an offset in quotes",
+    {"text-offset", BAD, "no pair of data_offsets", "an offset in quotes",
      H(W "," T("1.bias", "F32", "[3]", "192", "\"204\"")), 0, PLAIN},
-    {"unknown-member", BAD, "members that are unknown", "an unknown member",
+    {"unknown-member", BAD, "unknown members", "an unknown member",
      H(W ",\"1.bias\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[192,204],\"x\":1}"), 0,
      PLAIN},
-    {"text-size", BAD, "a size in its shape is not a number", "a size in quotes",
+    {"text-size", BAD, "a size in its shape is out of range", "a size in quotes",
      H(W "," T("1.bias", "F32", "[\"3\"]", "192", "204")), 0, PLAIN},
     {"fraction", BAD, "other than strings and whole numbers", "a size of 3.0",
      H(W "," T("1.bias", "F32", "[3.0]", "192", "204")), 0, PLAIN},
@@ -253,10 +254,10 @@ static const struct row {
      H(W "," T("1.bias", "F32", "[3]", "192", "200")), -4, PLAIN},
     {"offset-far", BAD, "do not agree with its shape", "offsets too far",
      H(W "," T("1.bias", "F32", "[3]", "192", "208")), 4, PLAIN},
-    {"hole-first", BAD, "a hole before its data", "a hole at the beginning",
+    {"hole-first", BAD, "a gap before its data", "a hole at the beginning",
      H(T("1.weight", "F32", "[3,16]", "4", "196") "," T("1.bias", "F32", "[3]", "196", "208")), 4,
      PLAIN},
-    {"hole", BAD, "tensor '1.bias': a hole before its data", "a hole between",
+    {"hole", BAD, "tensor '1.bias': a gap before its data", "a hole between",
      H(W "," T("1.bias", "F32", "[3]", "196", "208")), 4, PLAIN},
     {"overlap", BAD, "tensor '1.bias': its data overlap", "data that overlap",
      H(W "," T("1.bias", "F32", "[3]", "188", "200")), -4, PLAIN},
@@ -269,11 +270,11 @@ static const struct row {
      H(W "," T("2.bias", "F32", "[3]", "192", "204")), 0, PLAIN},
     {"too-many", BAD, "3 tensors, but the model has 2", "a tensor too many",
      H(W "," B "," T("2.bias", "F32", "[3]", "204", "216")), 12, PLAIN},
-    {"transposed", BAD, "tensor '1.weight' is F32 (16,3), but the model wants F32 (3,16)",
+    {"transposed", BAD, "tensor '1.weight' is F32 (16,3), but the model needs F32 (3,16)",
      "a transposed matrix", H(T("1.weight", "F32", "[16,3]", "0", "192") "," B), 0, PLAIN},
     {"flat", BAD, "tensor '1.weight' is F32 (48)", "a flattened matrix",
      H(T("1.weight", "F32", "[48]", "0", "192") "," B), 0, PLAIN},
-    {"wrong-type", BAD, "is U64 (3), but the model wants F32 (3)", "a bias of integers",
+    {"wrong-type", BAD, "is U64 (3), but the model needs F32 (3)", "a bias of integers",
      H(T("1.bias", "U64", "[3]", "0", "24") "," T("1.weight", "F32", "[3,16]", "24", "216")), 12,
      PLAIN},
 
@@ -367,14 +368,14 @@ static void make_lengths(void)
     other_length("n-minus-1", "damaged header", "a header length one too small", length - 1);
     other_length("n-to-the-end", "does not end with '}'", "a header length up to the end",
                  length + DATA);
-    other_length("n-beyond", "ends within its header", "a header length beyond the end",
+    other_length("n-beyond", "ends inside its header", "a header length beyond the end",
                  length + DATA + 1);
-    other_length("n-max", "ends within its header", "a header length of 1 MiB", MAX_HEADER);
-    other_length("n-above", "1048576 are the most", "a header length of 1 MiB and a byte",
+    other_length("n-max", "ends inside its header", "a header length of 1 MiB", MAX_HEADER);
+    other_length("n-above", "the maximum is 1048576", "a header length of 1 MiB and a byte",
                  MAX_HEADER + 1);
-    other_length("n-ones", "are the most", "a header length of 2^64 - 1", UINT64_MAX);
-    other_length("n-wraps", "are the most", "a header length of 2^64 - 8", UINT64_MAX - 7);
-    other_length("n-backwards", "are the most", "a big-endian header length",
+    other_length("n-ones", "the maximum is", "a header length of 2^64 - 1", UINT64_MAX);
+    other_length("n-wraps", "the maximum is", "a header length of 2^64 - 8", UINT64_MAX - 7);
+    other_length("n-backwards", "the maximum is", "a big-endian header length",
                  length << 56 | length >> 8 << 48);
 }
 
