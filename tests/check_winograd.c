@@ -93,8 +93,8 @@ START_TEST(products_are_those_of_the_sizes)
         ck_assert_uint_eq(w.x.large, known[i].large);
         ck_assert_uint_eq(w.y.size, known[i].size);
         ck_assert_uint_eq(w.products, known[i].products);
-        ck_assert_uint_eq(w.group, known[i].group);
-        ck_assert_uint_eq(fm_winograd_blocks(&w, 33), (33 + w.group - 1) / w.group);
+        ck_assert_uint_eq(w.block, known[i].group);
+        ck_assert_uint_eq(fm_winograd_blocks(&w, 33), (33 + w.block - 1) / w.block);
     }
 }
 END_TEST

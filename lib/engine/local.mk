@@ -19,9 +19,10 @@ lib_libfmnn_la_SOURCES += \
 # A kernel set is a library of its own, so that its flags reach nothing else.
 kernel_headers = \
 	lib/engine/kernels/kernel-set.h lib/engine/kernels/vector.h lib/engine/kernels/activation.h \
+	lib/engine/kernels/pixels.h \
 	lib/engine/kernels/gemm.h lib/engine/kernels/stream.h lib/engine/kernels/sink.h \
 	lib/engine/kernels/conv-forward.h lib/engine/kernels/conv-backward.h \
-	lib/engine/kernels/dense-products.h lib/engine/kernels/dense-backward.h \
+	lib/engine/kernels/dense-forward.h lib/engine/kernels/dense-gradients.h lib/engine/kernels/dense-fused.h \
 	lib/engine/kernels/winograd-transform.h lib/engine/kernels/winograd-products.h \
 	lib/engine/kernels/pooling.h lib/engine/kernels/addition.h lib/engine/kernels/input.h lib/engine/kernels/loss.h lib/engine/kernels/peak.h
 lib_libfmnn_la_SOURCES += lib/engine/kernels/dispatch.c lib/engine/kernels/generic.c $(kernel_headers)

@@ -1,4 +1,4 @@
-/* profile.c -- counters of time, and what the machine could do at best. */
+/* profile.c -- time counters for each op, and the machine's peak. */
 #include "engine/profile.h"
 
 #include <time.h>
@@ -50,13 +50,13 @@ double fm_now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* One thread's peak: the best of many short looks, so that a thread which is put aside for a moment
-   does not spoil it. Those at the beginning and the end do not count, for the other threads may
-   not have begun then, or have ended, and share what this one has. Where none was whole in that
-   time, it goes on until one is. */
+/* One thread's peak: the best of many short samples, so that it does not matter if the thread is
+   preempted for a moment. Samples in the first and last third do not count: other threads may not
+   have started then, or may have ended, and leave this one more of the machine. If no sample was
+   complete in the middle third, sampling goes on until one is. */
 static double peak_of_one(const struct fm_kernels *kernels)
 {
-    const double all = 0.03, look = 0.0003;
+    const double all = 0.03, sample = 0.0003; /* seconds */
     const double begin = fm_now();
     double best = 0, end = begin;
     float sum = 1;
@@ -65,7 +65,7 @@ static double peak_of_one(const struct fm_kernels *kernels)
     while ((end < begin + all || best == 0) && sum > 0) {
         double start = end, flops = kernels->peak(rounds, &sum);
         end = fm_now();
-        if (end - start < look)
+        if (end - start < sample)
             rounds *= 2;
         else if (start > begin + all / 3 && (best == 0 || end < begin + all * 2 / 3) &&
                  flops / (end - start) > best)
@@ -75,26 +75,26 @@ static double peak_of_one(const struct fm_kernels *kernels)
     return best;
 }
 
-struct looks {
+struct peaks {
     const struct fm_kernels *kernels;
     double one[FM_MAX_THREADS];
 };
 
-static void look(void *state, unsigned thread, size_t job)
+static void measure(void *state, unsigned thread, size_t job)
 {
-    struct looks *looks = state;
+    struct peaks *peaks = state;
     (void)thread;
-    looks->one[job] = peak_of_one(looks->kernels);
+    peaks->one[job] = peak_of_one(peaks->kernels);
 }
 
 double fm_peak(const struct fm_kernels *kernels, unsigned threads)
 {
     if (threads > fm_threads(0)) /* they take turns */
         threads = fm_threads(0);
-    struct looks looks = {.kernels = kernels};
-    fm_team_do(look, &looks, threads, threads);
+    struct peaks peaks = {.kernels = kernels};
+    fm_team_do(measure, &peaks, threads, threads);
     double sum = 0;
     for (unsigned i = 0; i < threads; i++)
-        sum += looks.one[i];
+        sum += peaks.one[i];
     return sum;
 }

@@ -1,22 +1,23 @@
-/* winograd.c -- tiles, points and matrices; see winograd.h.
+/* winograd.c -- the tiles and matrices of Winograd's algorithm; see winograd.h.
 
-   The product of polynomials a of m and g of r coefficients is had from its values at n = m + r - 1
-   points: s = V^-1 ((V_m a) . (V_r g)), V being matrices of the points' powers. A convolution is
-   the transpose of that product in a:
+   The product s of two polynomials, a with m and g with r coefficients, is determined by its values
+   at n = m + r - 1 points (Toom-Cook): s = V_n^-1 ((V_m a) . (V_r g)), where V_k has the powers
+   0 .. k - 1 of the points. For a given g, s is a linear function of a; its transpose is a tile of a
+   convolution:
 
        y = A' ((G g) . (B' d)),   A = V_m, G = V_r, B' = V_n^-T
 
-   in two dimensions by rows and by columns. G holds no denominators, so that a filter's points do
-   not depend on m. */
+   In two dimensions, the matrices are applied to columns and to rows. G has no denominators, so a
+   transformed filter does not depend on m. */
 #include "engine/winograd.h"
 
 #include "engine/net.h"
 
-/* Infinity, and the others. This order kept the errors smallest of those tried;
-   tests/check_winograd.c holds them. */
+/* The points: infinity, which is point 0, then these. This order had the smallest errors of those
+   tried; tests/check_winograd.c checks the errors. */
 static const double finite_point[FM_MAX_POINTS - 1] = {0, 1, -1, 2, -0.5, 0.5};
 
-/* The powers of the points: at infinity only the last counts. */
+/* V (points, terms): the powers of the points. Of the point at infinity, only the last counts. */
 static void powers(struct fm_matrix *v, size_t points, size_t terms)
 {
     *v = (struct fm_matrix){.rows = points, .columns = terms};
@@ -36,9 +37,9 @@ static void transpose(struct fm_matrix *to, const struct fm_matrix *from)
             to->at[i][k] = from->at[k][i];
 }
 
-/* The inverse of the powers, transposed: row i has the coefficients of the polynomial that is 1 at
-   point i and 0 at the others, row 0 those of the one that is 0 at all and grows as its last
-   power. */
+/* B' (points, points), the transposed inverse of V: row i has the coefficients of the polynomial that
+   is 1 at point i and 0 at the other points. Row 0, for infinity: of the monic polynomial that is 0
+   at all finite points. */
 static void interpolation(struct fm_matrix *b, size_t points)
 {
     *b = (struct fm_matrix){.rows = points, .columns = points};
@@ -58,7 +59,8 @@ static void interpolation(struct fm_matrix *b, size_t points)
     }
 }
 
-/* As few tiles as can be, as equal as can be. */
+/* Cuts a side into the fewest tiles possible, whose sizes differ by one at most. Returns false if the
+   kernel is too large. */
 static bool tile_side(struct fm_tiling *tiling, size_t outputs, size_t kernel)
 {
     if (kernel >= FM_MAX_POINTS)
@@ -78,6 +80,7 @@ static bool tile_side(struct fm_tiling *tiling, size_t outputs, size_t kernel)
     return true;
 }
 
+/* The number of tiles that have the point. */
 static size_t tiles_with(const struct fm_tiling *tiling, size_t point)
 {
     return point + 1 < tiling->points ? tiling->tiles : tiling->large;
@@ -96,21 +99,27 @@ static void list_points(struct fm_winograd *w)
         }
 }
 
-/* What products save must be more than what the transforms cost: these go with the channels in and
-   out, each as dear as so many multiplications and additions. */
-static bool is_cheaper(size_t products, size_t plain, size_t in, size_t out)
+/* Whether the multiplications saved outweigh the transforms, whose cost is proportional to the number
+   of channels, not to the number of pairs. direct: multiplications of the direct convolution for a
+   pair of channels. */
+static bool is_cheaper(size_t products, size_t direct, size_t in, size_t out)
 {
+    /* Multiply-adds that take as long as the transform of a point and channel. Chosen by measurement
+       on AVX2 and AVX-512 machines; it decides which algorithm runs, so another value would change
+       bits. */
     enum { TRANSFORM = 40 };
     double rounded = (double)(fm_panels(in) * FM_PANEL);
-    return (double)plain * (double)in * (double)out >
+    return (double)direct * (double)in * (double)out >
            (double)products * (rounded * (double)out + TRANSFORM * (rounded + (double)out));
 }
 
 bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, struct fm_shape in,
                       struct fm_shape out, size_t batch)
 {
-    enum { MAX_PIXELS = 128 * 128, ROWS = 2048 }; /* 4096 rows of a panel: 512 KB */
-    *w = (struct fm_winograd){.group = 1};
+    /* Output pixels of an image; rows of a block's GEMM, so that two panels of products (512 KB) stay
+       in a second-level cache. Chosen by measurement on AVX2 and AVX-512 machines. */
+    enum { MAX_PIXELS = 128 * 128, ROWS = 2048 };
+    *w = (struct fm_winograd){.block = 1};
     if (window->stride != 1 || out.h * out.w > MAX_PIXELS ||
         !tile_side(&w->y, out.h, window->kernel_h) || !tile_side(&w->x, out.w, window->kernel_w))
         return false;
@@ -118,7 +127,7 @@ bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, str
     if (w->products > 4 * ROWS ||
         !is_cheaper(w->products, window->kernel_h * window->kernel_w * out.h * out.w, in.c, out.c))
         return false;
-    while (2 * w->group * w->products <= ROWS && w->group < batch)
-        w->group *= 2;
+    while (2 * w->block * w->products <= ROWS && w->block < batch)
+        w->block *= 2;
     return true;
 }

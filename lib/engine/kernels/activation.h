@@ -1,4 +1,4 @@
-/* activation.h -- activations, and their derivatives by the value that came out. */
+/* activation.h -- activations, and their derivatives in terms of the activation's output. */
 #include "base/internal.h"
 
 static inline vec activate(enum fm_activation activation, vec x)
@@ -6,7 +6,7 @@ static inline vec activate(enum fm_activation activation, vec x)
     const vec zero = v_splat(0), one = v_splat(1);
     switch (activation) {
     case FM_RELU:
-        return v_select(v_greater(zero, x), zero, x); /* so that NaN comes through */
+        return v_select(v_greater(zero, x), zero, x); /* NaN stays NaN */
     case FM_SIGMOID:
         return v_div(one, v_add(one, v_exp(v_sub(zero, x))));
     case FM_TANH: /* 1 - 2 / (e^2x + 1) */
@@ -16,7 +16,7 @@ static inline vec activate(enum fm_activation activation, vec x)
     }
 }
 
-/* The gradient g of an output y becomes that of what went into the activation. */
+/* The gradient by the activation's input, from the gradient g by its output y. */
 static inline vec activate_backward(enum fm_activation activation, vec g, vec y)
 {
     const vec zero = v_splat(0), one = v_splat(1);

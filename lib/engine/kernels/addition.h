@@ -1,7 +1,9 @@
-/* addition.h -- sums of two values of one shape, (n,c,h,w). Jobs: images. */
+/* addition.h -- sums of two values of the same shape. Jobs: images.
+
+   Values and gradients are (n,h,w,c), each by the strides of its own view. */
 #include "base/internal.h"
 
-/* Channels [0, channels) of a pixel. */
+/* out = activation(a + b), all (channels): one pixel. */
 static inline void add_pixel(float *out, const float *a, const float *b, size_t channels,
                              enum fm_activation activation)
 {
@@ -12,6 +14,7 @@ static inline void add_pixel(float *out, const float *a, const float *b, size_t 
     }
 }
 
+/* out = activation(in + other), by op->out, op->in and op->other. */
 static void job_add_forward(const struct fm_plan *plan, const struct fm_op *op,
                             const struct fm_run *run, size_t job)
 {
@@ -25,6 +28,7 @@ static void job_add_forward(const struct fm_plan *plan, const struct fm_op *op,
                   run->workspace + offset_of(&op->other, &at, 1), op->out_shape.c, op->activation);
 }
 
+/* grad_in (+)= grad_out, for one of the two inputs, whose values are at op->in. */
 static void job_add_backward(const struct fm_plan *plan, const struct fm_op *op,
                              const struct fm_run *run, size_t job)
 {

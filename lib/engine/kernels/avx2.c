@@ -1,4 +1,4 @@
-/* avx2.c -- the kernel set 'avx2': the same text as every other, with its flags and vectors. */
+/* avx2.c -- the kernel set 'avx2': kernel-set.h compiled for AVX2 and FMA. */
 #define FM_KERNELS_AVX2
 #define FM_KERNEL_SET fm_kernels_avx2
 #define FM_KERNEL_SET_NAME "avx2"

@@ -1,4 +1,4 @@
-/* avx512.c -- the kernel set 'avx512': the same text as every other, with its flags and vectors. */
+/* avx512.c -- the kernel set 'avx512': kernel-set.h compiled for AVX-512 F, VL, DQ and BW. */
 #define FM_KERNELS_AVX512
 #define FM_KERNEL_SET fm_kernels_avx512
 #define FM_KERNEL_SET_NAME "avx512"

@@ -1,34 +1,108 @@
-/* affine-back.h -- convolutions: the gradient of their input.
+/* conv-backward.h -- direct convolution, backward weights and backward data.
 
-   It is another convolution: the output's gradient, spread out by the stride and with zeros around
-   it, under the kernel turned round, channels in and out exchanged. */
+   Backward weights sums over the output pixels of all images. Backward data is a convolution of
+   the output's gradient, dilated by the stride and padded with zeros, with the kernel rotated by
+   180 degrees and input and output channels exchanged. */
 #include "base/internal.h"
 
-/* Part of a gradient, g[0..lanes), to where it belongs: stored or, after other readers of the value
-   y, added; the last reader takes the sum through the value's activation. */
-static inline void store_backward(const struct fm_op *op, float *to, const float *g, const float *y,
-                                  size_t lanes)
+/* ---- backward weights, and the gradient of the bias */
+
+/* Rows of pixels that one GEMM is given at most; their offsets lie on the stack. It ends a group of
+   k, so another value would change the order of sums. */
+enum { MAX_GEMM_TAPS = 256 };
+
+/* tile (rows,32) += sum over n, y, x of a[row(r) + pixel(n,y,x)] * grad_out(n,y,x)[lane], the
+   pixels as seen by op->in with the window's stride. p: a, b, row and lanes are given.
+   k of the GEMM: the taps are rows of pixels, each of out_shape.w inner elements. If an image has
+   one output pixel, there is a single tap, whose inner elements are the images. */
+static void sum_over_pixels(const struct fm_op *op, const struct fm_run *run, struct gemm *p,
+                            size_t rows, float *tile)
 {
-    const enum fm_activation activation = op->last ? op->activation : FM_LINEAR;
-    const bool add = op->add;
-    size_t l = 0;
-    for (; l + VL <= lanes; l += VL) {
-        vec sum = v_load(g + l);
-        if (add)
-            sum = v_add(v_load(to + l), sum);
-        v_store(to + l, activate_backward(activation, sum, v_load(y + l)));
+    size_t a_tap[MAX_GEMM_TAPS] = {0}, b_tap[MAX_GEMM_TAPS] = {0};
+    struct fm_shape shape = op->out_shape;
+    p->a_tap = a_tap;
+    p->b_tap = b_tap;
+    if (shape.h * shape.w == 1) {
+        p->taps = 1;
+        p->inner = run->images;
+        p->a_stride = op->in.stride_n;
+        p->b_stride = op->grad_out.stride_n;
+        gemm(p, rows, tile);
+        return;
     }
-    if (l < lanes) {
-        vec sum = v_load_part(g + l, lanes - l, 0);
-        if (add)
-            sum = v_add(v_load_part(to + l, lanes - l, 0), sum);
-        v_store_part(to + l, activate_backward(activation, sum, v_load_part(y + l, lanes - l, 0)),
-                     lanes - l);
+    p->inner = shape.w;
+    p->a_stride = op->window.stride * op->in.stride_w;
+    p->b_stride = op->grad_out.stride_w;
+    struct walk walk = walk_from(shape, 0);
+    for (size_t left = run->images * shape.h; left > 0; left -= p->taps) {
+        p->taps = left < MAX_GEMM_TAPS ? left : MAX_GEMM_TAPS;
+        for (size_t t = 0; t < p->taps; t++) {
+            a_tap[t] = walk.n * op->in.stride_n + walk.y * op->window.stride * op->in.stride_h;
+            b_tap[t] = walk.n * op->grad_out.stride_n + walk.y * op->grad_out.stride_h;
+            walk.x = shape.w - 1;
+            walk_on(&walk);
+        }
+        gemm(p, rows, tile);
     }
 }
 
-/* Jobs: panels of input channels. rotated: (panel, kernel_h, kernel_w, units, 32), the kernel
-   turned. */
+/* The gradient of a panel of the bias, for convolutions and dense layers: that of a weight whose
+   input is 1 at every pixel. grad_out (n,h,w,units) by op->grad_out; the sums (32) go to the
+   sink. */
+static void bias_gradient(const struct fm_plan *plan, const struct fm_op *op,
+                          const struct fm_run *run, size_t panel)
+{
+    static const float one = 1;
+    float sum[FM_PANEL] = {0};
+    size_t row[1] = {0};
+    struct fm_op ones = *op; /* its input is one element, read again and again */
+    ones.in.stride_n = ones.in.stride_h = ones.in.stride_w = 0;
+    struct gemm p = {.a = &one,
+                     .b = run->workspace + op->grad_out.offset + panel * FM_PANEL,
+                     .row = row,
+                     .lanes = lanes_of_panel(op->units, panel)};
+    sum_over_pixels(&ones, run, &p, 1, sum);
+    clear_spare(sum, 1, p.lanes);
+    sink(plan, run, op->bias, panel * FM_PANEL, sum, FM_PANEL);
+}
+
+/* The gradient of a convolution's weight and bias.
+   in         (n,h,w,c) by op->in, which points at the corner of the padding
+   grad_out   (n,h,w,units) by op->grad_out
+   Gradients go to the sink, in the weight's order: (panel of outputs, kernel_h, kernel_w, c, 32).
+   Jobs: (block of FM_MC taps of the weight, panel of outputs), panels fastest; the first block also
+   does the bias. */
+static void job_conv_backward_weights(const struct fm_plan *plan, const struct fm_op *op,
+                                      const struct fm_run *run, size_t job)
+{
+    float tile[FM_MC * FM_PANEL] = {0};
+    size_t row[FM_MC], first, rows;
+    size_t panels = fm_panels(op->units), panel = job % panels;
+    size_t lanes = lanes_of_panel(op->units, panel);
+    if (!rows_of_block(op->taps, job / panels, &first, &rows))
+        return;
+    struct fm_shape kernel = {
+        .c = op->in_shape.c, .h = op->window.kernel_h, .w = op->window.kernel_w * op->in_shape.c};
+    struct walk walk = walk_from(kernel, first); /* x runs over (kernel_w, c) */
+    for (size_t r = 0; r < rows; r++, walk_on(&walk))
+        row[r] = op->in.offset + walk.y * op->in.stride_h + walk.x;
+    struct gemm p = {.a = run->workspace,
+                     .b = run->workspace + op->grad_out.offset + panel * FM_PANEL,
+                     .row = row,
+                     .lanes = lanes};
+    sum_over_pixels(op, run, &p, rows, tile);
+    clear_spare(tile, rows, lanes);
+    sink(plan, run, op->weight, (panel * op->taps + first) * FM_PANEL, tile, rows * FM_PANEL);
+    if (first == 0)
+        bias_gradient(plan, op, run, panel);
+}
+
+/* ---- backward data */
+
+/* Rotates the weights by 180 degrees and exchanges inputs and outputs.
+   weight    (panel of outputs, kernel_h, kernel_w, c, 32)
+   rotated   (panel of inputs, kernel_h, kernel_w, units, 32); lanes beyond c are not written
+   Jobs: panels of inputs. */
 static void job_conv_rotate_weights(const struct fm_plan *plan, const struct fm_op *op,
                                     const struct fm_run *run, size_t job)
 {
@@ -47,7 +121,13 @@ static void job_conv_rotate_weights(const struct fm_plan *plan, const struct fm_
         }
 }
 
-/* Jobs: (panel of input channels, block of input pixels). */
+/* grad_in = grad_out * rotated, then through the derivative of the input's activation.
+   grad_out   (n,h,w,units) by op->grad_out, dilated by the stride and padded, see
+              fm_affine_gradient_layout(): its strides are from pixel to pixel of the output
+   rotated    (panel of inputs, kernel_h, kernel_w, units, 32)
+   in         (n,h,w,c) by op->in: the values, for the derivative
+   grad_in    (n,h,w,c) by op->grad_in
+   Jobs: (block of FM_MC input pixels of the batch, panel of inputs), panels fastest. */
 static void job_conv_backward_data(const struct fm_plan *plan, const struct fm_op *op,
                                    const struct fm_run *run, size_t job)
 {
@@ -57,11 +137,11 @@ static void job_conv_backward_data(const struct fm_plan *plan, const struct fm_o
     struct fm_shape shape = op->in_shape;
     size_t panels = fm_panels(shape.c), panel = job % panels;
     size_t kernel = op->window.kernel_h * op->window.kernel_w;
-    if (!rows_of_part(run->images * shape.h * shape.w, job / panels, &first, &rows))
+    if (!rows_of_block(run->images * shape.h * shape.w, job / panels, &first, &rows))
         return;
     struct walk walk = walk_from(shape, first);
-    struct fm_view from =
-        op->grad_out; /* its pixels one by one, from the corner of the zeros around */
+    /* grad_out without the dilation: pixel by pixel, zeros too, from the corner of the padding. */
+    struct fm_view from = op->grad_out;
     from.offset -=
         (op->window.kernel_h - 1 - op->window.top) * op->grad_out.stride_h / op->window.stride +
         (op->window.kernel_w - 1 - op->window.left) * op->units;

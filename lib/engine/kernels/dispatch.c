@@ -1,4 +1,5 @@
-/* kernels.c -- the one place that asks the CPU. Compiled without any instruction set's flags. */
+/* dispatch.c -- finds the kernel sets that this CPU can run. Compiled without the flags of any
+   instruction set. */
 #include "engine/kernels.h"
 
 static bool always(void)
@@ -24,7 +25,7 @@ static bool has_avx512(void)
 }
 #endif
 
-/* Best first. */
+/* The fastest first. */
 static const struct {
     const struct fm_kernels *kernels;
     bool (*runs_here)(void);
@@ -41,6 +42,7 @@ static const struct {
     {&fm_kernels_generic, always},
 };
 
+/* The i-th set that this CPU can run, or NULL. */
 static const struct fm_kernels *runnable(size_t i)
 {
     for (size_t k = 0; k < FM_COUNT(sets); k++)

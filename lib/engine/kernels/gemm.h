@@ -1,14 +1,19 @@
-/* product.h -- the panel product, on which every convolution and dense layer runs:
+/* gemm.h -- the panel GEMM, on which every direct convolution and dense layer runs:
 
      tile(r, lane) += sum over k of a[row(r) + tap(k)] * b[k][lane]
 
-   for up to FM_MC rows and the 32 lanes of a panel. k runs over (tap, inner): a table of
-   offsets, and within each tap evenly spaced elements. It is cut into groups of up to FM_KC; a
-   group is summed from zero, k ascending, one fused multiply-add each, and the groups are added
-   up in order. That is the only order there is, and the shape alone decides it, so that the tile
-   in registers does not show in the bits. Groups keep the rounding errors of long sums down
-   (100,352 terms in the largest layer of cnn), and while one is worked on its part of the panel
-   stays in the first cache. */
+   for up to MC = FM_MC rows and the 32 lanes of a panel. k runs over (tap, inner): a table of
+   offsets, and within each tap evenly spaced elements. The names are those of BLIS (F. Van Zee and
+   R. van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", 2015; K. Goto
+   and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008): the
+   micro-kernel keeps a register tile of up to MR rows by NR = two vectors; k is cut into groups of
+   up to KC = FM_KC. Weights are stored in panels, so b needs no packing; a is not packed.
+
+   A group is summed from zero, k ascending, one fused multiply-add per term, and the groups are
+   added in order. The shape alone decides this order, not the register tile, so every kernel set
+   gives the same bits. Groups keep the rounding errors of long sums small (100,352 terms in the
+   largest layer of cnn), and a group's part of the panel stays in the first-level cache while all
+   rows use it. */
 #include "base/internal.h"
 
 struct gemm {
@@ -17,17 +22,18 @@ struct gemm {
     const size_t *a_tap, *b_tap; /* [taps] offsets into a and b */
     size_t taps, inner;
     size_t a_stride, b_stride; /* from one inner element to the next */
-    size_t lanes;              /* that are wanted, of 32; the others hold anything */
+    size_t lanes;              /* of the 32 that are needed; the others hold anything */
     bool fresh;                /* the sums start from zero, whatever the tile holds */
 };
 
+/* A group of up to KC terms. */
 struct group {
     size_t tap_from, tap_to, from, to; /* taps, and inner elements of each */
-    bool fresh;                        /* the first of a fresh product */
-    size_t ahead;                      /* floats of b to what is fetched meanwhile; 0: nothing */
+    bool fresh;                        /* the first of a fresh GEMM */
+    size_t ahead;                      /* prefetch b this number of floats ahead; 0: do not */
 };
 
-enum { LINE = 16 }; /* floats of a cache's line */
+enum { LINE = 16 }; /* floats of a cache line */
 
 #define ROWS_1(X) X(0)
 #define ROWS_2(X) ROWS_1(X) X(1)
@@ -54,7 +60,8 @@ enum { LINE = 16 }; /* floats of a cache's line */
     v_store(c + (i)*FM_PANEL, v_add(v_splat(0), low##i));                                          \
     v_store(c + (i)*FM_PANEL + VL, v_add(v_splat(0), high##i));
 
-/* A tile of so many rows by two vectors, in registers over a group of k. */
+/* The micro-kernel for a register tile of `rows` rows by NR lanes: adds a group of k to c, whose
+   rows are FM_PANEL apart. row [rows]: offsets into a; lane: the first of the NR. */
 #define DEFINE_TILE(rows)                                                                          \
     static void tile_##rows(const struct gemm *p, const size_t *row, struct group k, size_t lane,  \
                             float *c)                                                              \
@@ -89,7 +96,7 @@ DEFINE_TILE(8)
 DEFINE_TILE(10)
 DEFINE_TILE(12)
 
-/* The tile of so many rows, of those that the registers hold. */
+/* Calls the micro-kernel for this number of rows, MR at most. */
 #define CALL_TILE(name, rows, ...)                                                                 \
     if (MR >= 12 && rows == 12)                                                                    \
         name##_12(__VA_ARGS__);                                                                    \
@@ -106,8 +113,8 @@ DEFINE_TILE(12)
     else                                                                                           \
         name##_1(__VA_ARGS__);
 
-/* Rows of the next tile: so that the last ones, too, are no less than half of what there are
-   registers for, since a small tile has to wait for each sum before it can go on with it. */
+/* The number of rows of the next register tile. The last two tiles share their rows evenly: a small
+   tile is slow, because each fused multiply-add must wait for the one before. */
 static inline size_t tile_rows(size_t left)
 {
     if (left >= 2 * MR)
@@ -117,21 +124,24 @@ static inline size_t tile_rows(size_t left)
     return left == 1 ? 1 : left & ~(size_t)1;
 }
 
-/* Where b is read once, from far away, the next group's is fetched in even shares: a line for each
-   k of each tile. */
+/* If b is read once and from memory, the register tiles of a group prefetch the next group's part of
+   it, one cache line for each k. Returns the distance in floats; 0: no prefetch. tiles: the number
+   of register tiles of this group that came before. */
 static size_t prefetch_distance(const struct gemm *p, struct group k, size_t tiles)
 {
-    enum { MANY = 1 << 17 }; /* floats: less stays in the cache */
+    /* Floats of b that stay in a cache; chosen by measurement on AVX2 and AVX-512 machines. */
+    enum { MANY = 1 << 17 };
     size_t count = k.to - k.from, on = tiles * count * LINE;
     return p->taps == 1 && p->inner * p->b_stride > MANY && on < count * p->b_stride
                ? count * p->b_stride + on
                : 0;
 }
 
+/* One group of k for all rows; tile (rows,32). */
 static void gemm_group(const struct gemm *p, size_t rows, struct group k, float *tile)
 {
     size_t tiles = 0;
-    for (size_t lane = 0; lane < p->lanes; lane += 2 * VL)
+    for (size_t lane = 0; lane < p->lanes; lane += NR)
         for (size_t r = 0, n; r < rows; r += n) {
             const size_t *row = p->row + r;
             float *c = tile + r * FM_PANEL;
@@ -141,9 +151,9 @@ static void gemm_group(const struct gemm *p, size_t rows, struct group k, float 
         }
 }
 
-/* So many products of the same rows, side by side: a group of k of all of them before the next, so
-   that the rows are still in the cache. tile (rows,32) holds where the sums start, and then the
-   sums; the next product's is FM_MC rows further on. */
+/* `count` GEMMs with the same a, row, taps and inner. Each group of k is done for all of them before
+   the next group, so that the rows of a are still in the cache. tile (count, FM_MC, 32), of which
+   `rows` rows are used: the start of the sums, then the sums. */
 static void gemm_batch(const struct gemm *p, size_t count, size_t rows, float *tile)
 {
     size_t taps_at_once = p->inner < FM_KC ? FM_KC / p->inner : 1;
@@ -159,6 +169,7 @@ static void gemm_batch(const struct gemm *p, size_t count, size_t rows, float *t
     }
 }
 
+/* tile (rows,32). */
 static inline void gemm(const struct gemm *p, size_t rows, float *tile)
 {
     gemm_batch(p, 1, rows, tile);

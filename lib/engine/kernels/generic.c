@@ -1,5 +1,4 @@
-/* generic.c -- the kernel set 'generic': the same text as every other, with its flags and
-   vectors. */
+/* generic.c -- the kernel set 'generic': kernel-set.h compiled for plain C. */
 #define FM_KERNELS_GENERIC
 #define FM_KERNEL_SET fm_kernels_generic
 #define FM_KERNEL_SET_NAME "generic"

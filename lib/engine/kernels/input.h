@@ -1,8 +1,16 @@
-/* input.h -- where images come in: bytes to floats, and where they are not zero. */
+/* input.h -- the batch's images: bytes to floats, and masks of the non-zero pixels.
+
+   If the first layer is dense, it leaves out terms whose pixel is zero; they would not change the
+   sum. Two masks say which pixels are non-zero:
+   nonzero_pairs    for forward: (pair of images, words of 64 pixels), uint64_t; the bit of a pixel
+                    is set if it is non-zero in either image
+   nonzero_groups   for backward weights: (block of FM_BLOCK images, groups of FM_MASK_PIXELS
+                    pixels), uint16_t; the bit of an image is set if any pixel of the group is
+                    non-zero in it */
 #include "base/internal.h"
 
-/* Bytes to floats in 0..1: x / 255 by the reciprocal and what is left over, which gives the same
-   for all 256. */
+/* to[i] = from[i] / 255, both (n): by the reciprocal and a correction with the remainder, which is
+   exact for all 256 values. */
 static inline void gather_row(float *to, const uint8_t *from, size_t n)
 {
     const vec reciprocal = v_splat(1 / 255.0f), minus = v_splat(-255);
@@ -15,9 +23,7 @@ static inline void gather_row(float *to, const uint8_t *from, size_t n)
         to[i] = (float)from[i] / 255.0f;
 }
 
-/* Where images are not dark, since what is multiplied by zero can be left out of a sum. For the
-   gradient: which images of the block are not dark in each FM_MASK_PIXELS pixels side by side, 16 bits
-   for each such group, block after block. */
+/* The masks of a block of images first .. first + count - 1, FM_BLOCK at most. */
 static void mask_groups(const struct fm_op *op, const struct fm_run *run, size_t first,
                         size_t count)
 {
@@ -37,7 +43,7 @@ static void mask_groups(const struct fm_op *op, const struct fm_run *run, size_t
     }
 }
 
-/* Eight bytes, the first lowest. */
+/* Eight bytes as a number; the first byte is the lowest. */
 static inline uint64_t eight_bytes(const uint8_t *p)
 {
     uint64_t x;
@@ -48,7 +54,8 @@ static inline uint64_t eight_bytes(const uint8_t *p)
     return x;
 }
 
-/* One bit for each of up to eight bytes that is not zero in a or b, the first byte's lowest. */
+/* One bit for each of the first eight bytes of a and b, or of `count`: set if the byte is non-zero
+   in a or in b. The first byte has the lowest bit. */
 static inline uint64_t bits_of_bytes(const uint8_t *a, const uint8_t *b, size_t count)
 {
     const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
@@ -62,8 +69,8 @@ static inline uint64_t bits_of_bytes(const uint8_t *a, const uint8_t *b, size_t 
     return (x >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
-/* For the way forward: the pixels that are not dark in an image or the next, as bits, for every
-   other image. */
+/* The masks of the pairs of images first .. first + count - 1; an image without a partner is its own
+   partner. first is even. */
 static void mask_pairs(const struct fm_op *op, const struct fm_run *run, size_t first, size_t count)
 {
     size_t pixels = op->out_shape.h * op->out_shape.w, words = (pixels + 63) / 64;
@@ -79,12 +86,17 @@ static void mask_pairs(const struct fm_op *op, const struct fm_run *run, size_t 
     }
 }
 
+/* Copies images of the run into the workspace.
+   pixels         run->pixels[n], each (h,w) bytes
+   out            (n,h,w,1) by op->out
+   nonzero_*      the masks above, if the op has them
+   Blocks: images first .. first + count - 1. */
 static void block_gather(const struct fm_plan *plan, const struct fm_op *op,
                          const struct fm_run *run, size_t first, size_t count)
 {
     (void)plan;
     size_t h = op->out_shape.h, w = op->out_shape.w;
-    if (op->out.stride_h == w) {
+    if (op->out.stride_h == w) { /* no padding: the image is a single row */
         w *= h;
         h = 1;
     }

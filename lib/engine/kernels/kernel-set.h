@@ -1,5 +1,10 @@
-/* set.h -- the whole text of a kernel set; generic.c, avx2.c ... each include it once, with
-   their flags. */
+/* kernel-set.h -- the source of a kernel set. generic.c, avx2.c ... each include it once and are
+   compiled with the flags of their instruction set.
+
+   A kernel is a function job_NAME or block_NAME for an op of kind NAME. Its comment gives the shape
+   and layout of each array, the slowest dimension first, and what its jobs are. "by op->in" means
+   with the strides of that view. A panel is 32 (FM_PANEL) units or channels side by side; the last
+   one may have spare lanes. Array names are those of struct fm_op. */
 #include "engine/kernels.h"
 #include "base/float.h"
 
@@ -9,13 +14,15 @@
 #include "engine/optim/sgd.h"
 
 #include "engine/kernels/activation.h"
+#include "engine/kernels/pixels.h"
 #include "engine/kernels/gemm.h"
 #include "engine/kernels/stream.h"
 #include "engine/kernels/sink.h"
 #include "engine/kernels/conv-forward.h"
 #include "engine/kernels/conv-backward.h"
-#include "engine/kernels/dense-products.h"
-#include "engine/kernels/dense-backward.h"
+#include "engine/kernels/dense-forward.h"
+#include "engine/kernels/dense-gradients.h"
+#include "engine/kernels/dense-fused.h"
 #include "engine/kernels/winograd-transform.h"
 #include "engine/kernels/winograd-products.h"
 #include "engine/kernels/pooling.h"

@@ -1,7 +1,8 @@
-/* loss.h -- softmax, cross-entropy, and the gradient of the loss. */
+/* loss.h -- softmax, cross-entropy, and the gradient of the loss by the logits. */
 #include "base/internal.h"
 
-static float greatest(const float *row, size_t classes)
+/* row (classes). */
+static float max_of(const float *row, size_t classes)
 {
     float max = row[0];
     for (size_t c = 1; c < classes; c++)
@@ -9,8 +10,8 @@ static float greatest(const float *row, size_t classes)
     return max;
 }
 
-/* e^(x - most) of a row to e, and their sum. The row is filled up to sixteens with huge negative
-   numbers: e^that is nothing. */
+/* e[c] = e^(row[c] - max), and returns their sum. row (classes), e (classes rounded up to 16): the
+   row is padded with large negative numbers, whose exponential is 0. */
 static float exponentials(const float *row, size_t classes, float max, float *e)
 {
     float sums[16] = {0}, f[16];
@@ -29,13 +30,17 @@ static float exponentials(const float *row, size_t classes, float max, float *e)
     return sum16(sums);
 }
 
-/* Softmax, cross-entropy against the label, and the gradient of the batch's mean. */
+/* Softmax, cross-entropy against the label, and the gradient of the batch's mean loss, for image n.
+   in        (n, classes) by op->in: the logits
+   softmax   (n, classes rounded up to 16)
+   grad_in   (n, classes) by op->grad_in: (softmax - one-hot label) / images
+   run->probabilities (n, classes), run->loss (n) and run->correct (n) if there are labels. */
 static void one_loss(const struct fm_op *op, const struct fm_run *run, size_t n)
 {
-    size_t classes = op->in_shape.c, room = (classes + 15) / 16 * 16;
+    size_t classes = op->in_shape.c, padded = (classes + 15) / 16 * 16;
     const float *row = run->workspace + op->in.offset + n * op->in.stride_n;
-    float *e = run->workspace + op->softmax + n * room;
-    float max = greatest(row, classes);
+    float *e = run->workspace + op->softmax + n * padded;
+    float max = max_of(row, classes);
     float sum = exponentials(row, classes, max, e);
     for (size_t c = 0; c < classes; c += VL)
         v_store(e + c, v_div(v_load(e + c), v_splat(sum)));
@@ -48,12 +53,13 @@ static void one_loss(const struct fm_op *op, const struct fm_run *run, size_t n)
     run->correct[n] = fmnn_best_class(e, classes) == label;
     if (!run->backward)
         return;
-    float *grad_out = run->workspace + op->grad_in.offset + n * op->grad_in.stride_n;
-    float share = 1.0f / (float)run->images;
+    float *gradient = run->workspace + op->grad_in.offset + n * op->grad_in.stride_n;
+    float factor = 1.0f / (float)run->images;
     for (size_t c = 0; c < classes; c++)
-        grad_out[c] = (e[c] - (c == label ? 1.0f : 0.0f)) * share;
+        gradient[c] = (e[c] - (c == label ? 1.0f : 0.0f)) * factor;
 }
 
+/* Blocks: images first .. first + count - 1. */
 static void block_loss(const struct fm_plan *plan, const struct fm_op *op, const struct fm_run *run,
                        size_t first, size_t count)
 {

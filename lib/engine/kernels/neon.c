@@ -1,4 +1,4 @@
-/* neon.c -- the kernel set 'neon': the same text as every other, with its flags and vectors. */
+/* neon.c -- the kernel set 'neon': kernel-set.h compiled for AArch64. */
 #define FM_KERNELS_NEON
 #define FM_KERNEL_SET fm_kernels_neon
 #define FM_KERNEL_SET_NAME "neon"

@@ -1,12 +1,14 @@
-/* peak.h -- fused multiply-adds and nothing else: the yardstick of a profile. */
+/* peak.h -- only fused multiply-adds, in registers: the peak that a profile compares with. */
 #include "base/internal.h"
 
-/* Two for each lane and fma: as many chains, none of which waits for another, as fit into
-   sixteen registers and hide the latency. They run towards 1. */
+/* 12 independent chains of fused multiply-adds hide the latency and fit into sixteen registers.
+   Their values converge to 1. */
 #define CHAIN_START(i) vec c##i = v_splat((float)(i));
 #define CHAIN_STEP(i) c##i = v_fma(c##i, half, half);
 #define CHAIN_END(i) all = v_add(all, c##i);
 
+/* Returns the floating-point operations of `rounds` rounds, two for each lane of a fused
+   multiply-add. *sum depends on all chains, so that the compiler keeps them. */
 static double peak(size_t rounds, float *sum)
 {
     enum { CHAINS = 12, STEPS = 4 };

@@ -1,31 +1,37 @@
-/* sink.h -- where the gradients of parameters go: straight into the optimizer, or into a block of
-   their own, stored or added up, from which an op of its own updates the parameters. Updating at
-   once and updating later give the same bits, since the optimizer gets the same gradient.
+/* sink.h -- where the gradients of parameters go (enum fm_sink): straight into the optimizer (a fused
+   optimizer step), or into run->gradients, stored or added, from which the op `update` updates the
+   parameters. Both ways give the same bits, because the optimizer gets the same gradient.
 
-   The optimizer waits for memory and for divisions, a GEMM for neither: so the optimizer's work
-   can be done vector by vector in the midst of the next GEMM (struct pending). */
+   The optimizer waits for memory and for divisions, a GEMM for neither. So an update can be
+   deferred and done vector by vector between the terms of the next GEMM: a pending update.
+
+   Gradients, parameters and slots are all in stored order, (panel of outputs, h, w, c, 32). */
 #include "base/internal.h"
 
-enum { PREFETCHED = 2 }; /* slots that are prefetched */
+/* Slots that are prefetched: all that adam has. */
+enum { PREFETCHED = 2 };
 
-/* An update that is still to be done: by the gradient [at, end), in vectors, of weights w. */
+/* A pending update: of w and slots, by gradient, elements [at, end), all from the same element on. */
 struct pending {
     enum fm_optimizer_id optimizer;
     struct fm_update update;
     const struct fm_parameter *parameter; /* whose gradient it is */
     float *w, *slots[FM_MAX_SLOTS];
     const float *gradient;
-    const float *next[PREFETCHED]; /* what to prefetch meanwhile */
+    const float *next[PREFETCHED]; /* prefetched beside the update: next[i][at .. end) */
     size_t at, end;
 };
 
+/* to += gradient, both (n), n a multiple of 16. */
 static void add_gradient(float *to, const float *gradient, size_t n)
 {
     for (size_t i = 0; i < n; i += VL)
         v_store(to + i, v_add(v_load(to + i), v_load(gradient + i)));
 }
 
-/* gradient: n floats (a multiple of 16) for the parameter's floats from `offset` on. */
+/* Takes the gradient (n), n a multiple of 16, of the parameter's elements offset .. offset + n - 1.
+   Stores or adds it, or returns the update as pending: then the gradient must stay in place until
+   sink_rest(). An update that is not pending has end == 0. */
 static struct pending sink_pending(const struct fm_plan *plan, const struct fm_run *run,
                                    const struct fm_parameter *parameter, size_t offset,
                                    const float *gradient, size_t n)
@@ -47,7 +53,7 @@ static struct pending sink_pending(const struct fm_plan *plan, const struct fm_r
     return pending;
 }
 
-/* One vector of it. */
+/* Updates one vector. */
 static inline void sink_next(struct pending *pending)
 {
     vec g = v_load(pending->gradient + pending->at);
@@ -64,12 +70,14 @@ static inline void sink_next(struct pending *pending)
     pending->at += VL;
 }
 
+/* Does what is left of a pending update. */
 static void sink_rest(struct pending pending)
 {
     while (pending.at < pending.end)
         sink_next(&pending);
 }
 
+/* Takes a gradient, as sink_pending(), and updates at once. */
 static void sink(const struct fm_plan *plan, const struct fm_run *run,
                  const struct fm_parameter *parameter, size_t offset, const float *gradient,
                  size_t n)
@@ -77,7 +85,7 @@ static void sink(const struct fm_plan *plan, const struct fm_run *run,
     sink_rest(sink_pending(plan, run, parameter, offset, gradient, n));
 }
 
-/* Jobs: FM_UPDATE floats of the trained parameters, by run->gradients. */
+/* Updates the trained parameters by run->gradients (trained). Jobs: blocks of FM_UPDATE floats. */
 static void job_update(const struct fm_plan *plan, const struct fm_op *op, const struct fm_run *run,
                        size_t job)
 {

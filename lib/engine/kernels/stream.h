@@ -1,8 +1,9 @@
-/* stream.h -- products of what is read once, c (rows,32) += a b, where b is (k,32).
+/* stream.h -- GEMMs over arrays that are read once: c (rows,32) += a b, b (k,32).
 
-   The rows of a are 32 elements of k apart at a constant distance, or the other way round for
-   gradients, so that a tile needs no table of rows. What comes next is fetched while a tile is
-   under way, two lines for each k. The order of summation is that of product.h. */
+   row_tile() takes a as (rows,32) with k = the 32 columns of one or more panels, column_tile() as
+   (k,32) with the rows of c = the columns of a. The rows are at constant distances, so no table of
+   rows is needed. While a register tile is computed, the data of the next one are prefetched, two
+   cache lines for each k. The order of summation is that of gemm.h. */
 #include "base/internal.h"
 
 #define STREAM_ROW(i)                                                                              \
@@ -18,14 +19,16 @@
         high##i = v_fma(x, b1, high##i);                                                           \
     }
 
-/* k is (tap, so many): taps of a are `tap` apart, the rest of it `step`; b has no gaps. */
+/* k is (taps, inner). b (taps, inner, 32) has no gaps; taps of a are `tap` floats apart. */
 struct stream {
     const float *a, *b;
     size_t taps, tap, inner;
-    const float *next_a, *next_b;
-    size_t next_tap; /* next_a's taps */
+    const float *next_a, *next_b; /* to be prefetched */
+    size_t next_tap;              /* from one tap of next_a to the next */
 };
 
+/* c, with rows FM_PANEL apart, += a b for a group of k. ROW: a term of each row; op: from one k of a
+   to the next. */
 #define DEFINE_STREAM_TILE(name, rows, ROW, op)                                                    \
     static void name##_##rows(const struct stream *s, size_t lane, float *c)                       \
     {                                                                                              \
@@ -45,7 +48,7 @@ struct stream {
         ROWS_##rows(TILE_END)                                                                      \
     }
 
-/* All sizes up to the largest that the registers hold. */
+/* Register tiles of all sizes, and name(), which calls the one for this number of rows. */
 #define DEFINE_STREAM_TILES(name, ROW, op)                                                         \
     DEFINE_STREAM_TILE(name, 1, ROW, op)                                                           \
     DEFINE_STREAM_TILE(name, 2, ROW, op)                                                           \
@@ -62,12 +65,15 @@ struct stream {
 DEFINE_STREAM_TILES(row_tile, STREAM_ROW, 1)
 DEFINE_STREAM_TILES(column_tile, STREAM_COLUMN, FM_PANEL)
 
-/* Rows of inputs, in panels of 32, times (inputs,32). in: of the first of so many panels, which are
-   `panel` apart; next: where the next rows will be read. */
+/* out = in b.
+   in     (panels, rows, 32), panels `panel` floats apart: k is (panel, 32)
+   next   laid out like `in`: the rows of the next call, which are prefetched
+   b      (panels, 32, 32)
+   out    (rows,32), of which the first `lanes` lanes are needed */
 static void multiply_rows(const float *in, const float *next, size_t panel, size_t panels,
                           size_t rows, const float *b, size_t lanes, float *out)
 {
-    enum { AT_ONCE = FM_KC / FM_PANEL };
+    enum { AT_ONCE = FM_KC / FM_PANEL }; /* panels of a group of k */
     memset(out, 0, rows * FM_PANEL * sizeof *out);
     for (size_t from = 0; from < panels; from += AT_ONCE) {
         size_t taps = panels - from < AT_ONCE ? panels - from : AT_ONCE, n, lines = 0;
@@ -82,7 +88,7 @@ static void multiply_rows(const float *in, const float *next, size_t panel, size
             s.a = in + from * panel + r * FM_PANEL;
             s.next_a = r + n < rows ? s.a + n * FM_PANEL : next + from * panel;
             s.next_b = lines < floats ? s.b + floats + lines : s.b;
-            for (size_t lane = 0; lane < lanes; lane += 2 * VL)
+            for (size_t lane = 0; lane < lanes; lane += NR)
                 row_tile(&s, n, lane, out + r * FM_PANEL);
         }
     }

@@ -1,9 +1,11 @@
-/* vector.h -- a vector of VL floats per instruction set, and the few operations that kernels
-   use.
+/* vector.h -- a vector of VL floats for each instruction set, and the operations that kernels use.
 
-   What is not here is not used, for these give the same bits on every set: no min or max (they
-   differ for zeros and NaN), no approximate reciprocals, and no sum across lanes but sum16
-   below. A product and a sum become one operation only where v_fma says so. */
+   Kernels use no other vector operations, because these give the same bits on every instruction
+   set. There is no min or max (they differ for zeros and NaN), no approximate reciprocal, and no
+   sum across lanes except sum16() below. Only v_fma() fuses a product and a sum.
+
+   MR: the maximum number of rows of a register tile of the GEMM micro-kernel, see gemm.h. Two
+   vectors a row fill most of the registers: 24 of 32, 12 of 16 with AVX2. */
 #ifndef FM_VECTOR_H
 #define FM_VECTOR_H
 
@@ -31,7 +33,7 @@ typedef __mmask16 mask;
 #define v_greater(a, b) _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
 #define v_select(m, a, b) _mm512_mask_blend_ps(m, b, a)
 #define v_bytes(p) _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)(p))))
-static inline vec v_pow2(vec n) /* 2^n for whole n in -126..127 */
+static inline vec v_pow2(vec n) /* 2^n for integers n in -126..127 */
 {
     __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
     return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
@@ -165,7 +167,7 @@ static inline vec v_pow2(vec n)
     V_EACH
     {
         if (!(n.f[l] >= -126 && n.f[l] <= 127))
-            continue; /* NaN, and stays it */
+            continue; /* NaN stays NaN */
         uint32_t bits = (uint32_t)((int)n.f[l] + 127) << 23;
         memcpy(&n.f[l], &bits, sizeof bits);
     }
@@ -174,7 +176,9 @@ static inline vec v_pow2(vec n)
 #undef V_EACH
 #endif
 
-/* That what lies there will be read soon. */
+enum { NR = 2 * VL }; /* lanes of a register tile */
+
+/* The data at p will be read soon. */
 #define v_prefetch(p) __builtin_prefetch(p)
 
 /* Keeps the compiler from loading a vector from memory again for each use. */
@@ -188,7 +192,7 @@ static inline vec v_pow2(vec n)
 #define v_keep(a) ((void)(a))
 #endif
 
-/* The first count < VL floats of a vector, for the end of a row. */
+/* The first count < VL floats of a vector, for the end of a row; the other lanes are `rest`. */
 static inline vec v_load_part(const float *p, size_t count, float rest)
 {
     float f[VL];
@@ -205,7 +209,7 @@ static inline void v_store_part(float *p, vec a, size_t count)
         p[l] = f[l];
 }
 
-/* The sum of 16 lanes by one fixed tree. */
+/* The sum of f[16] by one fixed tree. */
 static inline float sum16(const float *f)
 {
     float s[8];
@@ -221,7 +225,7 @@ static inline float sum16(const float *f)
 static inline vec v_exp(vec x)
 {
     const vec max = v_splat(88.0f), min = v_splat(-87.0f);
-    const vec shift = v_splat(12582912.0f); /* 1.5 2^23: adding it rounds to a whole number */
+    const vec shift = v_splat(12582912.0f); /* 1.5 2^23: adding it rounds to an integer */
     x = v_select(v_greater(x, max), max, x);
     x = v_select(v_greater(min, x), min, x);
     vec n = v_sub(v_fma(x, v_splat(1.44269504088896341f), shift), shift);

@@ -1,58 +1,69 @@
-/* winograd.h -- convolutions by their values at points (lib/winograd.h has the mathematics):
+/* winograd-products.h -- convolutions by Winograd's algorithm; engine/winograd.h has the matrices.
 
-       input     tiles of the input to points           V = B' d B
-       filter    filters to points                      U = G g G'
-       product   for each point, V U; back to outputs   Y = A' (V U) A
-       spread    tiles of a gradient to points          W = A dY A'
-       gradient  for each point, V' W; to filters       dg = G' (V' W) G
+     winograd_input              input transform              V = B' d B
+     winograd_filter             filter transform             U = G g G'
+     winograd_forward            GEMM for each point, then
+                                 output transform             Y = A' (V U) A
+     winograd_output_gradient    output-gradient transform    W = A dY A'
+     winograd_backward_weights   GEMM for each point, then
+                                 filter-gradient transform    dg = G' (V' W) G
 
-   The gradient of the input is the same convolution of the output's gradient, with the filters
-   turned round. Points of images lie as (panel of channels, point, image, tile, 32), those of a
-   product likewise but for a block of images, those of filters as (panel of outputs, point,
-   input, 32), inputs rounded up to 32 with zeros. */
+   Backward data is the forward convolution of the output's gradient with the rotated filters
+   (winograd_rotated_filter, winograd_input, winograd_backward_data).
+
+   A transformed tile is a value for each of the n x n points of the Toom-Cook algorithm. Arrays in
+   the Winograd domain, t being the tiles of an image that have the point, rows of tiles first:
+
+     inputs, gradients   (panel of channels, point, n, t, 32) for the plan's batch
+     filters             (panel of outputs, point, inputs rounded up to 32, 32)
+     products            (panel of outputs, point, n, t, 32) for a block of images, per-thread
+                         scratch
+
+   After each point there is a spare row of 32, see fm_winograd_rows() and fm_filter_point(). */
 #include "base/internal.h"
 
-/* Where the points of the first tile of the first of so many images lie in a panel. */
-static struct spots points_of_first(const struct fm_winograd *w, size_t images)
+/* Offsets in a panel of (point, images, t, 32): of the points of the first image's first tile. */
+static struct tile_offsets offsets_of_first_tile(const struct fm_winograd *w, size_t images)
 {
-    struct spots spots;
+    struct tile_offsets offsets;
     for (size_t i = 0; i < w->y.points; i++)
         for (size_t k = 0; k < w->x.points; k++)
-            spots.at[i * FM_MAX_POINTS + k] =
+            offsets.at[i * FM_MAX_POINTS + k] =
                 fm_point_row(w, images, i * w->x.points + k) * FM_PANEL;
-    return spots;
+    return offsets;
 }
 
-/* The same for tile (y,x) of image n. Only the last points are had by fewer tiles. */
-static struct spots points_of_tile(const struct fm_winograd *w, const struct spots *first, size_t n,
-                                   size_t y, size_t x)
+/* The same for tile (y,x) of image n. Small tiles do not have the last points. */
+static struct tile_offsets offsets_of_tile(const struct fm_winograd *w,
+                                           const struct tile_offsets *first, size_t n, size_t y,
+                                           size_t x)
 {
-    struct spots spots;
+    struct tile_offsets offsets;
     size_t last = w->x.points - 1;
     for (size_t i = 0; i < w->y.points; i++) {
         size_t row = n * (i + 1 < w->y.points ? w->y.tiles : w->y.large) + y;
         size_t on = (row * w->x.tiles + x) * FM_PANEL;
         for (size_t k = 0; k < last; k++)
-            spots.at[i * FM_MAX_POINTS + k] = first->at[i * FM_MAX_POINTS + k] + on;
-        spots.at[i * FM_MAX_POINTS + last] =
+            offsets.at[i * FM_MAX_POINTS + k] = first->at[i * FM_MAX_POINTS + k] + on;
+        offsets.at[i * FM_MAX_POINTS + last] =
             first->at[i * FM_MAX_POINTS + last] + (row * w->x.large + x) * FM_PANEL;
     }
-    return spots;
+    return offsets;
 }
 
-/* The images of a block that are at hand. */
-static inline size_t images_of_block(const struct fm_winograd *w, const struct fm_run *run,
+/* The number of images of a block in this run. */
+static inline size_t images_in_block(const struct fm_winograd *w, const struct fm_run *run,
                                      size_t block)
 {
-    size_t first = block * w->group;
+    size_t first = block * w->block;
     if (first >= run->images)
         return 0;
-    return run->images - first < w->group ? run->images - first : w->group;
+    return run->images - first < w->block ? run->images - first : w->block;
 }
 
-/* Calls for a panel of so many pixels: they will be read, or be written, when they are due. */
-static inline void fetch_pixels(const float *at, const struct fm_view *view, size_t rows,
-                                size_t columns)
+/* Prefetches a panel of rows x columns pixels, the first one at `at`. */
+static inline void prefetch_pixels(const float *at, const struct fm_view *view, size_t rows,
+                                   size_t columns)
 {
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < columns; k++)
@@ -60,59 +71,81 @@ static inline void fetch_pixels(const float *at, const struct fm_view *view, siz
                 v_prefetch(at + i * view->stride_h + k * view->stride_w + l);
 }
 
-/* Tiles of what lies at `place` to points, all channels of a tile together, as they lie. Jobs: rows
-   of tiles of the images. */
+/* A transform of tiles to the Winograd domain. */
+struct tile_transform {
+    const struct fm_view *view; /* from: (n,h,w,channels) by this view */
+    size_t to;                  /* (panel of channels, point, n, t, 32) */
+    size_t channels;
+    const struct fm_matrix *y, *x; /* [2]: of large tiles, of small ones */
+};
+
+/* Transforms a row of tiles, tile by tile with all its channels, in the order in which they are
+   stored. Jobs: (n, row of tiles). */
 static void transform_tiles(const struct fm_plan *plan, const struct fm_op *op,
-                            const struct fm_run *run, size_t job, const struct fm_view *view,
-                            size_t to_room, size_t channels, const struct fm_matrix *y_matrix,
-                            const struct fm_matrix *x_matrix)
+                            const struct fm_run *run, size_t job, const struct tile_transform *t)
 {
-    enum { AHEAD = 2 }; /* panels: the first cache has room for so many tiles */
+    /* Panels to prefetch ahead: the first-level cache has room for the tiles of two more. Chosen by
+       measurement on AVX2 and AVX-512 machines. */
+    enum { AHEAD = 2 };
     const struct fm_winograd *w = op->winograd;
+    const struct fm_view *view = t->view;
     size_t y = job % w->y.tiles, n = job / w->y.tiles;
     if (n >= run->images)
         return;
-    const struct spots first = points_of_first(w, plan->batch);
-    const struct spots in_at = even_spots(view->stride_h, view->stride_w);
+    const struct tile_offsets first = offsets_of_first_tile(w, plan->batch);
+    const struct tile_offsets in_at = even_offsets(view->stride_h, view->stride_w);
     const float *in = run->workspace + view->offset + n * view->stride_n +
                       fm_tile_start(&w->y, y) * view->stride_h;
     for (size_t x = 0; x < w->x.tiles; x++) {
-        const struct spots out_at = points_of_tile(w, &first, n, y, x);
+        const struct tile_offsets out_at = offsets_of_tile(w, &first, n, y, x);
         const float *tile = in + fm_tile_start(&w->x, x) * view->stride_w;
-        float *points = run->workspace + to_room;
-        for (size_t panel = 0; panel < fm_panels(channels); panel++) {
-            fetch_pixels(tile + (panel + AHEAD) * FM_PANEL, view, y_matrix->columns,
-                         x_matrix->columns);
-            transform_panel(&y_matrix[fm_tile_is_small(&w->y, y)],
-                            &x_matrix[fm_tile_is_small(&w->x, x)], tile + panel * FM_PANEL, &in_at,
-                            lanes_of_panel(channels, panel), points, &out_at, op->stream);
-            points += fm_winograd_rows(w, plan->batch) * FM_PANEL;
+        float *out = run->workspace + t->to;
+        for (size_t panel = 0; panel < fm_panels(t->channels); panel++) {
+            prefetch_pixels(tile + (panel + AHEAD) * FM_PANEL, view, t->y->columns, t->x->columns);
+            transform_panel(&t->y[fm_tile_is_small(&w->y, y)], &t->x[fm_tile_is_small(&w->x, x)],
+                            tile + panel * FM_PANEL, &in_at, lanes_of_panel(t->channels, panel),
+                            out, &out_at, op->stream);
+            out += fm_winograd_rows(w, plan->batch) * FM_PANEL;
         }
     }
     v_stream_end();
 }
 
+/* in (n,h,w,c) by op->in, from the corner of the padding, to inputs. For backward data, op->in is
+   the output's gradient. Jobs: (n, row of tiles). */
 static void job_winograd_input(const struct fm_plan *plan, const struct fm_op *op,
                                const struct fm_run *run, size_t job)
 {
-    transform_tiles(plan, op, run, job, &op->in, op->inputs, op->in_shape.c, op->winograd->y.input,
-                    op->winograd->x.input);
+    const struct tile_transform t = {.view = &op->in,
+                                     .to = op->inputs,
+                                     .channels = op->in_shape.c,
+                                     .y = op->winograd->y.input,
+                                     .x = op->winograd->x.input};
+    transform_tiles(plan, op, run, job, &t);
 }
 
+/* grad_out (n,h,w,units) by op->grad_out to gradients. Jobs: (n, row of tiles). */
 static void job_winograd_output_gradient(const struct fm_plan *plan, const struct fm_op *op,
                                          const struct fm_run *run, size_t job)
 {
-    transform_tiles(plan, op, run, job, &op->grad_out, op->gradients, op->units,
-                    op->winograd->y.output_gradient, op->winograd->x.output_gradient);
+    const struct tile_transform t = {.view = &op->grad_out,
+                                     .to = op->gradients,
+                                     .channels = op->units,
+                                     .y = op->winograd->y.output_gradient,
+                                     .x = op->winograd->x.output_gradient};
+    transform_tiles(plan, op, run, job, &t);
 }
 
-/* Filters (kernel_h, kernel_w, 32 inputs, 32 outputs), of which so many inputs are there, to
-   points. tap, point: how far apart the taps and points are. */
+/* Filters of a panel of inputs and a panel of outputs to the Winograd domain.
+   in    (kernel_h, kernel_w, 32 inputs, 32 outputs), taps `tap` floats apart; has the first `inputs`
+         inputs
+   out   (point, 32 inputs, 32 outputs), points `point` floats apart; the other inputs become
+         zero */
 static void transform_filters(const struct fm_winograd *w, const float *in, size_t tap,
                               size_t inputs, float *out, size_t point, bool stream)
 {
-    struct spots in_at = even_spots(w->x.filter.columns * tap, tap);
-    struct spots out_at = even_spots(w->x.points * point, point);
+    struct tile_offsets in_at = even_offsets(w->x.filter.columns * tap, tap);
+    struct tile_offsets out_at = even_offsets(w->x.points * point, point);
     for (size_t i = 0; i < FM_PANEL; i++)
         if (i < inputs)
             transform_panel(&w->y.filter, &w->x.filter, in + i * FM_PANEL, &in_at, FM_PANEL,
@@ -123,7 +156,8 @@ static void transform_filters(const struct fm_winograd *w, const float *in, size
     v_stream_end();
 }
 
-/* Jobs: (panel of outputs, from step->panel on, panel of inputs). */
+/* weight (panel of outputs, kernel_h, kernel_w, c, 32) to filters, which hold the panels of outputs
+   from op->panel on. Jobs: (panel of outputs, panel of inputs), inputs fastest. */
 static void job_winograd_filter(const struct fm_plan *plan, const struct fm_op *op,
                                 const struct fm_run *run, size_t job)
 {
@@ -140,8 +174,9 @@ static void job_winograd_filter(const struct fm_plan *plan, const struct fm_op *
                       point, op->stream);
 }
 
-/* The filters of a panel of outputs and one of inputs turned round: (kernel_h, kernel_w, 32
-   outputs, 32 inputs). */
+/* Rotates the filters of a panel of outputs and a panel of inputs by 180 degrees.
+   weight   (kernel_h, kernel_w, c, 32 outputs), from the panel's first input on, `lanes` inputs
+   to       (kernel_h, kernel_w, 32 outputs, 32 inputs), spare inputs zero */
 static void rotate_filters(const struct fm_op *op, const float *weight, size_t lanes, float *to)
 {
     size_t taps = op->window.kernel_h * op->window.kernel_w;
@@ -153,8 +188,8 @@ static void rotate_filters(const struct fm_op *op, const float *weight, size_t l
     }
 }
 
-/* The same for the gradient of the input, where outputs come in and inputs go out. Jobs: (panel of
-   inputs, from step->panel on, panel of outputs). */
+/* The filters of backward data, rotated: (panel of inputs, point, outputs rounded up to 32, 32), the
+   panels of inputs from op->panel on. Jobs: (panel of inputs, panel of outputs), outputs fastest. */
 static void job_winograd_rotated_filter(const struct fm_plan *plan, const struct fm_op *op,
                                         const struct fm_run *run, size_t job)
 {
@@ -172,16 +207,18 @@ static void job_winograd_rotated_filter(const struct fm_plan *plan, const struct
         op->stream);
 }
 
-/* For each point the product of a block's rows, of so many channels, with two panels of filters, or
-   the last one, to own memory: the second finds the rows in the cache. */
+/* products = V U for each point: of a block of images, (point, n, t, channels) of inputs, with panels
+   panel and panel + 1 of the filters, or the last one. The second panel finds the rows in the
+   cache. units: the channels that come out. products is in per-thread scratch,
+   (FM_PANELS_PER_JOB, point, n, t, 32). */
 static void winograd_gemm(const struct fm_plan *plan, const struct fm_op *op,
                           const struct fm_run *run, size_t block, size_t channels, size_t panel,
                           size_t units)
 {
     const struct fm_winograd *w = op->winograd;
     size_t panels = fm_panels(channels), points = w->y.points * w->x.points;
-    size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, first = block * w->group;
-    size_t images = images_of_block(w, run, block), point = fm_filter_point(panels);
+    size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, first = block * w->block;
+    size_t images = images_in_block(w, run, block), point = fm_filter_point(panels);
     const float *in = run->workspace + op->inputs;
     for (size_t i = 0; i < points; i++) {
         size_t tiles = w->point[i].tiles, next = i + 1 < points ? i + 1 : 0;
@@ -194,62 +231,79 @@ static void winograd_gemm(const struct fm_plan *plan, const struct fm_op *op,
                 run->workspace + op->filters + ((panel + p - op->panel) * points + i) * point,
                 lanes_of_panel(units, panel + p),
                 run->scratch +
-                    (p * fm_winograd_rows(w, w->group) + fm_point_row(w, w->group, i)) * FM_PANEL);
+                    (p * fm_winograd_rows(w, w->block) + fm_point_row(w, w->block, i)) * FM_PANEL);
     }
 }
 
-/* What becomes of a pixel's 32 channels: to, where they go; value, of the input there. */
+/* What becomes of the 32 channels of an output pixel, of which `lanes` exist. bias (32); to, value
+   (lanes): where they are stored, and the value that is there in the forward pass. */
 typedef void finish_pixel(const struct fm_op *op, const float *bias, float *pixel, size_t lanes,
                           float *to, const float *value);
 
-/* The outputs of a tile, from the points of a panel's product: `to`, where its first pixel goes,
-   and the value beside it. */
-static inline void finish_tile(const struct fm_op *op, const struct fm_run *run,
-                               const float *points, const struct spots *in_at, size_t tile_y,
-                               size_t tile_x, size_t panel, size_t lanes,
-                               const struct fm_view *to_view, float *to,
-                               const struct fm_view *value_view, const float *value,
-                               finish_pixel *finish)
+/* Where the outputs of a convolution go: (n,h,w,units) by a view. */
+struct output {
+    const struct fm_op *op;
+    const struct fm_run *run;
+    size_t units;
+    const struct fm_view *to, *value;
+    finish_pixel *finish;
+};
+
+/* A tile of the output. */
+struct output_tile {
+    size_t y, x;                /* which tile of the image */
+    struct tile_offsets points; /* its points in a panel of products */
+    size_t to, value;           /* offsets of its first pixel in the workspace */
+};
+
+/* The output transform of a tile and a panel. products (point, n, t, 32): the panel's. */
+static inline void finish_tile(const struct output *output, const struct output_tile *t,
+                               const float *products, size_t panel)
 {
+    const struct fm_op *op = output->op;
     const struct fm_winograd *w = op->winograd;
     _Alignas(64) float tile[POINTS * FM_PANEL];
-    const struct spots tile_at = even_spots(FM_MAX_POINTS * FM_PANEL, FM_PANEL);
-    const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, tile_y)];
-    const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, tile_x)];
-    const float *bias = run->weights + op->bias->offset + panel * FM_PANEL;
-    fetch_pixels(value, value_view, rows->rows, columns->rows);
-    transform_panel(rows, columns, points, in_at, FM_PANEL, tile, &tile_at, false);
+    const struct tile_offsets tile_at = even_offsets(FM_MAX_POINTS * FM_PANEL, FM_PANEL);
+    const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, t->y)];
+    const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, t->x)];
+    const float *bias = output->run->weights + op->bias->offset + panel * FM_PANEL;
+    float *to = output->run->workspace + t->to + panel * FM_PANEL;
+    const float *value = output->run->workspace + t->value + panel * FM_PANEL;
+    size_t lanes = lanes_of_panel(output->units, panel);
+    prefetch_pixels(value, output->value, rows->rows, columns->rows);
+    transform_panel(rows, columns, products, &t->points, FM_PANEL, tile, &tile_at, false);
     for (size_t i = 0; i < rows->rows; i++)
         for (size_t k = 0; k < columns->rows; k++)
-            finish(op, bias, tile + tile_at.at[i * FM_MAX_POINTS + k], lanes,
-                   to + i * to_view->stride_h + k * to_view->stride_w,
-                   value + i * value_view->stride_h + k * value_view->stride_w);
+            output->finish(op, bias, tile + tile_at.at[i * FM_MAX_POINTS + k], lanes,
+                           to + i * output->to->stride_h + k * output->to->stride_w,
+                           value + i * output->value->stride_h + k * output->value->stride_w);
 }
 
-/* The same for all tiles of a block and the panels of a job. */
-static inline void finish_block(const struct fm_op *op, const struct fm_run *run, size_t block,
-                                size_t panel, size_t units, const struct fm_view *to,
-                                const struct fm_view *value, finish_pixel *finish)
+/* The same for all tiles of a block of images and the panels of a job, from `panel` on. */
+static inline void finish_block(const struct output *output, size_t block, size_t panel)
 {
-    const struct fm_winograd *w = op->winograd;
-    size_t images = images_of_block(w, run, block), points = fm_winograd_rows(w, w->group);
-    const struct spots first = points_of_first(w, w->group);
-    for (size_t g = 0; g < images; g++)
+    const struct fm_winograd *w = output->op->winograd;
+    const struct fm_run *run = output->run;
+    size_t images = images_in_block(w, run, block), rows = fm_winograd_rows(w, w->block);
+    const struct tile_offsets first = offsets_of_first_tile(w, w->block);
+    for (size_t n = 0; n < images; n++)
         for (size_t y = 0; y < w->y.tiles; y++)
             for (size_t x = 0; x < w->x.tiles; x++) {
-                const struct spots in_at = points_of_tile(w, &first, g, y, x);
-                const struct walk at = {.n = block * w->group + g,
+                const struct walk at = {.n = block * w->block + n,
                                         .y = fm_tile_start(&w->y, y),
                                         .x = fm_tile_start(&w->x, x)};
-                size_t to_at = offset_of(to, &at, 1), value_at = offset_of(value, &at, 1);
-                for (size_t p = panel; p < panel + FM_PANELS_PER_JOB && p < fm_panels(units); p++)
-                    finish_tile(op, run, run->scratch + (p - panel) * points * FM_PANEL, &in_at, y,
-                                x, p, lanes_of_panel(units, p), to,
-                                run->workspace + to_at + p * FM_PANEL, value,
-                                run->workspace + value_at + p * FM_PANEL, finish);
+                const struct output_tile t = {.y = y,
+                                              .x = x,
+                                              .points = offsets_of_tile(w, &first, n, y, x),
+                                              .to = offset_of(output->to, &at, 1),
+                                              .value = offset_of(output->value, &at, 1)};
+                for (size_t p = panel;
+                     p < panel + FM_PANELS_PER_JOB && p < fm_panels(output->units); p++)
+                    finish_tile(output, &t, run->scratch + (p - panel) * rows * FM_PANEL, p);
             }
 }
 
+/* to = activation(pixel + bias). */
 static inline void finish_forward(const struct fm_op *op, const float *bias, float *pixel,
                                   size_t lanes, float *to, const float *value)
 {
@@ -263,6 +317,7 @@ static inline void finish_forward(const struct fm_op *op, const float *bias, flo
     }
 }
 
+/* The gradient of the input. */
 static inline void finish_backward(const struct fm_op *op, const float *bias, float *pixel,
                                    size_t lanes, float *to, const float *value)
 {
@@ -270,32 +325,48 @@ static inline void finish_backward(const struct fm_op *op, const float *bias, fl
     store_backward(op, to, pixel, value, lanes);
 }
 
-/* Jobs: (FM_PANELS_PER_JOB panels of output channels, block of images). */
+/* out (n,h,w,units) by op->out, from inputs and filters, which hold the panels from op->panel on.
+   Jobs: (FM_PANELS_PER_JOB panels of outputs, block of images), blocks fastest. */
 static void job_winograd_forward(const struct fm_plan *plan, const struct fm_op *op,
                                  const struct fm_run *run, size_t job)
 {
     size_t blocks = fm_winograd_blocks(op->winograd, plan->batch);
     size_t block = job % blocks, panel = op->panel + job / blocks * FM_PANELS_PER_JOB;
     winograd_gemm(plan, op, run, block, op->in_shape.c, panel, op->units);
-    finish_block(op, run, block, panel, op->units, &op->out, &op->out, finish_forward);
+    const struct output output = {.op = op,
+                                  .run = run,
+                                  .units = op->units,
+                                  .to = &op->out,
+                                  .value = &op->out,
+                                  .finish = finish_forward};
+    finish_block(&output, block, panel);
 }
 
-/* The gradient of the input. Jobs: (FM_PANELS_PER_JOB panels of
-   input channels, block of images). */
+/* grad_in (n,h,w,c) by op->grad_in, from inputs, which hold the transformed output gradient, and
+   the rotated filters. in (n,h,w,c) by op->in: the values, for the activation's derivative.
+   Jobs: (FM_PANELS_PER_JOB panels of inputs, block of images), blocks fastest. */
 static void job_winograd_backward_data(const struct fm_plan *plan, const struct fm_op *op,
                                        const struct fm_run *run, size_t job)
 {
     size_t blocks = fm_winograd_blocks(op->winograd, plan->batch);
     size_t block = job % blocks, panel = op->panel + job / blocks * FM_PANELS_PER_JOB;
     winograd_gemm(plan, op, run, block, op->units, panel, op->in_shape.c);
-    finish_block(op, run, block, panel, op->in_shape.c, &op->grad_in, &op->in, finish_backward);
+    const struct output output = {.op = op,
+                                  .run = run,
+                                  .units = op->in_shape.c,
+                                  .to = &op->grad_in,
+                                  .value = &op->in,
+                                  .finish = finish_backward};
+    finish_block(&output, block, panel);
 }
 
-/* Own memory of a gradient: for each point (32 inputs, 32 outputs), and a little more, so that the
-   points of an input do not all compete for the same lines of the cache. */
+/* Floats of a point of a filter's gradient in per-thread scratch, (32 inputs, 32 outputs), and a
+   spare row: at distances of a power of two, points would compete for the same cache lines. */
 enum { GRADIENT_POINT = (FM_PANEL + 1) * FM_PANEL };
 
-/* V' W of a point, (inputs, outputs) of a panel each. next: how far it is to the next point. */
+/* sums = V' W for a point, a panel of inputs and a panel of outputs.
+   inputs, gradients   (rows,32): k is the tiles of all images; `next` floats before the next point's
+   sums                (32 inputs, 32 outputs), of which the first `lanes` outputs are needed */
 static void multiply_gradient(const float *inputs, const float *gradients, size_t rows, size_t next,
                               size_t lanes, float *sums)
 {
@@ -308,17 +379,18 @@ static void multiply_gradient(const float *inputs, const float *gradients, size_
         for (size_t r = 0, lines = 0; r < FM_PANEL; r += n, lines += count * LINE) {
             n = tile_rows(FM_PANEL - r);
             s.a = a + r;
-            bool more = lines < count * FM_PANEL; /* what is not under way yet */
+            bool more = lines < count * FM_PANEL; /* not prefetched yet */
             s.next_a = more ? a + next + lines : a;
             s.next_b = more ? s.b + next + lines : s.b;
-            for (size_t lane = 0; lane < lanes; lane += 2 * VL)
+            for (size_t lane = 0; lane < lanes; lane += NR)
                 column_tile(&s, n, lane, sums + r * FM_PANEL);
         }
     }
 }
 
-/* The gradient of a panel of outputs and one of inputs, from its points: to filters, and on to the
-   sink. */
+/* The filter-gradient transform of a panel of inputs and a panel of outputs, and on to the sink.
+   sums     (point, 32 inputs, 32 outputs), points GRADIENT_POINT floats apart
+   filter   (kernel_h, kernel_w, 32 inputs, 32 outputs), in scratch */
 static void sink_filters(const struct fm_plan *plan, const struct fm_op *op,
                          const struct fm_run *run, size_t in, size_t out, const float *sums,
                          float *filter)
@@ -326,23 +398,24 @@ static void sink_filters(const struct fm_plan *plan, const struct fm_op *op,
     const struct fm_winograd *w = op->winograd;
     size_t c = op->in_shape.c, lanes = lanes_of_panel(op->units, out);
     size_t inputs = lanes_of_panel(c, in), taps = op->window.kernel_h * op->window.kernel_w;
-    const struct spots in_at = even_spots(w->x.points * GRADIENT_POINT, GRADIENT_POINT);
-    const struct spots out_at =
-        even_spots(op->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
+    const struct tile_offsets in_at = even_offsets(w->x.points * GRADIENT_POINT, GRADIENT_POINT);
+    const struct tile_offsets out_at =
+        even_offsets(op->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
     for (size_t i = 0; i < inputs; i++) {
         transform_panel(&w->y.gradient, &w->x.gradient, sums + i * FM_PANEL, &in_at, FM_PANEL,
                         filter + i * FM_PANEL, &out_at, false);
-        for (size_t t = 0; t < taps && lanes < FM_PANEL; t++)
-            for (size_t l = lanes; l < FM_PANEL; l++)
-                filter[(t * FM_PANEL + i) * FM_PANEL + l] = 0;
+        for (size_t t = 0; t < taps; t++)
+            clear_spare(filter + (t * FM_PANEL + i) * FM_PANEL, 1, lanes);
     }
     for (size_t t = 0; t < taps; t++)
         sink(plan, run, op->weight, (out * op->taps + t * c + in * FM_PANEL) * FM_PANEL,
              filter + t * FM_PANEL * FM_PANEL, inputs * FM_PANEL);
 }
 
-/* Jobs: (FM_PANELS_PER_JOB panels of outputs, panel of inputs); those of the first panel of inputs
-   also do the bias. */
+/* The gradient of weight and bias to the sink, from inputs, which the forward pass has kept, and
+   gradients. grad_out (n,h,w,units) by op->grad_out: for the bias.
+   Jobs: (FM_PANELS_PER_JOB panels of outputs, panel of inputs), inputs fastest; the first panel of
+   inputs also does the bias. */
 static void job_winograd_backward_weights(const struct fm_plan *plan, const struct fm_op *op,
                                           const struct fm_run *run, size_t job)
 {
@@ -364,6 +437,6 @@ static void job_winograd_backward_weights(const struct fm_plan *plan, const stru
         sink_filters(plan, op, run, in, p, run->scratch + (p - out) * points * GRADIENT_POINT,
                      run->scratch + FM_PANELS_PER_JOB * points * GRADIENT_POINT);
         if (in == 0)
-            bias_gradient(plan, op, run, p, lanes_of_panel(op->units, p));
+            bias_gradient(plan, op, run, p);
     }
 }

@@ -1,20 +1,22 @@
-/* transform.h -- small matrices on both sides of a tile of vectors, for winograd.h. */
+/* winograd-transform.h -- small matrices on both sides of a tile, for all channels of a panel: the
+   transforms of winograd-products.h. */
 #include "base/internal.h"
 
 enum { POINTS = FM_MAX_POINTS * FM_MAX_POINTS };
 
-/* Where the elements of a tile lie, (y,x) at [y * FM_MAX_POINTS + x]. */
-struct spots {
+/* Offsets of the elements of a tile: of (y,x) at [y * FM_MAX_POINTS + x]. An element is a pixel, or
+   a point of the Winograd domain, with its channels side by side. */
+struct tile_offsets {
     size_t at[POINTS];
 };
 
-static inline struct spots even_spots(size_t row, size_t pixel)
+static inline struct tile_offsets even_offsets(size_t stride_h, size_t stride_w)
 {
-    struct spots spots;
+    struct tile_offsets offsets;
     for (size_t y = 0; y < FM_MAX_POINTS; y++)
         for (size_t x = 0; x < FM_MAX_POINTS; x++)
-            spots.at[y * FM_MAX_POINTS + x] = y * row + x * pixel;
-    return spots;
+            offsets.at[y * FM_MAX_POINTS + x] = y * stride_h + x * stride_w;
+    return offsets;
 }
 
 #define EACH_1(X) X(0)
@@ -55,7 +57,8 @@ static inline struct spots even_spots(size_t row, size_t pixel)
         break;                                                                                     \
     }
 
-/* out[i] = sum over k of m[i][k] in[k], for pairs of vectors; past the caches where it streams. */
+/* out[i] = sum over k of m[i][k] in[k], where in[k] and out[i] are pairs of vectors at offsets
+   in_at[k * in_stride] and out_at[i * out_stride]. stream: write past the caches. */
 static inline void combine(const struct fm_matrix *m, const float *in, const size_t *in_at,
                            size_t in_stride, float *out, const size_t *out_at, size_t out_stride,
                            bool stream)
@@ -72,12 +75,13 @@ static inline void combine(const struct fm_matrix *m, const float *in, const siz
     }
 }
 
-enum { PAIR = 2 * VL };
+enum { PAIR = 2 * VL }; /* floats of a pair of vectors */
 
-/* out = y in x', for tiles of pairs of vectors. */
+/* out = y in x' for a tile of pairs of vectors: y (rows of out, rows of in), x (columns of out,
+   columns of in). */
 static void transform(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
-                      const struct spots *in_at, float *out, const struct spots *out_at,
-                      bool stream)
+                      const struct tile_offsets *in_at, float *out,
+                      const struct tile_offsets *out_at, bool stream)
 {
     _Alignas(64) float middle[POINTS * PAIR];
     size_t middle_at[POINTS];
@@ -90,10 +94,11 @@ static void transform(const struct fm_matrix *y, const struct fm_matrix *x, cons
                 stream);
 }
 
-/* The same for 32 channels, of which the input has so many; the others are zero. */
+/* The same for the 32 channels of a panel. in has the first `lanes` of them; the others count as
+   zero. */
 static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
-                            const struct spots *in_at, size_t lanes, float *out,
-                            const struct spots *out_at, bool stream)
+                            const struct tile_offsets *in_at, size_t lanes, float *out,
+                            const struct tile_offsets *out_at, bool stream)
 {
     for (size_t l = 0; l < FM_PANEL; l += PAIR) {
         if (l + PAIR <= lanes) {
@@ -101,7 +106,7 @@ static void transform_panel(const struct fm_matrix *y, const struct fm_matrix *x
             continue;
         }
         _Alignas(64) float part[POINTS * PAIR] = {0};
-        const struct spots part_at = even_spots(FM_MAX_POINTS * PAIR, PAIR);
+        const struct tile_offsets part_at = even_offsets(FM_MAX_POINTS * PAIR, PAIR);
         for (size_t i = 0; i < y->columns && l < lanes; i++)
             for (size_t k = 0; k < x->columns; k++)
                 memcpy(part + part_at.at[i * FM_MAX_POINTS + k],

@@ -121,7 +121,7 @@ static int add_winograd(struct fm_builder *builder, const struct fm_op *op,
         !fm_mul(part.filter, fm_panels(part.out), &filters))
         return fm_too_large(builder, err);
     fm_raise_to(&builder->plan->scratch_floats,
-                FM_PANELS_PER_JOB * fm_winograd_rows(w, w->group) * FM_PANEL);
+                FM_PANELS_PER_JOB * fm_winograd_rows(w, w->block) * FM_PANEL);
     struct fm_op input = *op;
     input.kind = FM_OP_winograd_input;
     input.in = *source;

@@ -1,13 +1,13 @@
-/* adam.c -- Adam as Keras has it: D. P. Kingma and J. Ba, "Adam: a method for stochastic
+/* adam.c -- Adam as in Keras: D. P. Kingma and J. Ba, "Adam: a method for stochastic
    optimization" (ICLR 2015), in the form before its section 2.1, with epsilon added to the
    square root. */
 #include "engine/optim/optimizer.h"
 
 #include <math.h>
 
-/* Moments of pixels that are hardly ever set would sink into denormals, which cost tens of
-   cycles each. They are flushed by comparison (see adam.h) on every 16th step: 0.9^16 is far
-   from the distance between the threshold and the denormals. */
+/* The moments of weights whose input is hardly ever non-zero would become denormal, and operations on
+   denormals take tens of cycles. Every 16th step sets moments below a threshold to zero (see adam.h).
+   The threshold, 1e-30, is far enough above the denormals: 0.9^16 is 0.19. */
 enum { FLUSH_EVERY = 16 };
 
 static void begin(const struct fmnn_recipe *recipe, uint64_t t, double power[FM_POWERS],

@@ -1,5 +1,6 @@
 /* adam.h -- Adam's update of a vector of parameters w with gradients g and moments m, v:
-   m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2); w -= m alpha / (sqrt(v) + epsilon). */
+   m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2); w -= m alpha / (sqrt(v) + epsilon).
+   factor: 1 - beta1, 1 - beta2, alpha, epsilon. The vector is elements at .. at + VL - 1. */
 #include "base/internal.h"
 
 static inline void update_adam(const struct fm_update *u, float *w,

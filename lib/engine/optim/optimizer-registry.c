@@ -1,4 +1,4 @@
-/* registry.c -- the optimizers there are. */
+/* optimizer-registry.c -- the list of all optimizers. */
 #include "engine/optim/optimizer.h"
 
 static const struct fm_optimizer *const optimizers[] = {

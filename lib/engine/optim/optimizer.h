@@ -1,9 +1,9 @@
-/* optimizer.h -- what an optimizer is: slots beside each parameter, a few numbers a step, and an
+/* optimizer.h -- what an optimizer is: slots for each parameter, a few numbers for each step, and an
    update.
 
-   The update itself, of a row of parameters, stands as an inline function over vectors in NAME.h
-   and is compiled into every kernel set; the struct here, in NAME.c, is all that the rest of the
-   library sees. */
+   A step is one batch of training. The update of a vector of parameters is an inline function in
+   NAME.h, which is compiled into every kernel set. The rest of the library sees only the struct
+   below, which is in NAME.c. */
 #ifndef FM_OPTIMIZER_H
 #define FM_OPTIMIZER_H
 
@@ -12,7 +12,7 @@
 
 enum { FM_MAX_SLOTS = 4, FM_FACTORS = 4, FM_POWERS = 2 };
 
-/* The optimizers there are. A new one: NAME.c, NAME.h, and a row here. */
+/* All optimizers. A new one needs NAME.c, NAME.h, and a row here. */
 #define FM_OPTIMIZERS(X) X(adam) X(sgd)
 
 enum fm_optimizer_id {
@@ -25,17 +25,17 @@ enum fm_optimizer_id {
 /* The numbers of one step, the same for all parameters. */
 struct fm_update {
     float factor[FM_FACTORS];
-    bool flush; /* on some steps, slots that have sunk near the denormals become zero */
+    bool flush; /* in this step, slots that are nearly denormal become zero */
 };
 
 struct fm_optimizer {
     const char *name;
     double lr; /* the default */
-    const char *slot_names[FM_MAX_SLOTS +
-                           1]; /* as in the names of a checkpoint's tensors; NULL ends them */
-    /* Readies step t (from 1). power[] is 1.0 before the first step and is kept from step to
-       step, and in checkpoints: powers of the betas by repeated product, for pow() differs
-       between libraries. */
+    /* As in the names of a checkpoint's tensors; ends in NULL. */
+    const char *slot_names[FM_MAX_SLOTS + 1];
+    /* Fills in *update for step t, from 1. power[] is 1.0 before the first step and is kept from step
+       to step, and in checkpoints: powers of the betas by repeated multiplication, because pow()
+       differs between C libraries. */
     void (*begin)(const struct fmnn_recipe *recipe, uint64_t t, double power[FM_POWERS],
                   struct fm_update *update);
 };

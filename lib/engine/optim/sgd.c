@@ -1,4 +1,4 @@
-/* sgd.c -- stochastic gradient descent with momentum as Keras has it. */
+/* sgd.c -- stochastic gradient descent with momentum as in Keras. */
 #include "engine/optim/optimizer.h"
 
 static void begin(const struct fmnn_recipe *recipe, uint64_t t, double power[FM_POWERS],

@@ -1,5 +1,5 @@
 /* sgd.h -- the update of a vector of parameters w with gradients g and velocities u:
-   u = momentum u - lr g; w += u. */
+   u = momentum u - lr g; w += u. factor: momentum, lr. The vector is elements at .. at + VL - 1. */
 #include "base/internal.h"
 
 static inline void update_sgd(const struct fm_update *u, float *w, float *const slots[FM_MAX_SLOTS],

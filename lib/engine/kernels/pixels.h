@@ -1,0 +1,114 @@
+/* pixels.h -- pixels of a batch in the workspace, and stores of their channels.
+
+   Values and gradients are (n,h,w,c) with the strides of a struct fm_view, channels side by side.
+   `lanes` is the number of elements that exist, where a panel has room for 32. */
+#include "base/internal.h"
+
+/* Walks over the pixels of all images in order, (n,y,x), without a division per pixel. */
+struct walk {
+    size_t h, w, n, y, x;
+};
+
+/* row: the number of the first pixel, counted over (n,h,w). */
+static inline struct walk walk_from(struct fm_shape shape, size_t row)
+{
+    return (struct walk){.h = shape.h,
+                         .w = shape.w,
+                         .n = row / (shape.h * shape.w),
+                         .y = row / shape.w % shape.h,
+                         .x = row % shape.w};
+}
+
+static inline void walk_on(struct walk *walk)
+{
+    if (++walk->x == walk->w) {
+        walk->x = 0;
+        if (++walk->y == walk->h) {
+            walk->y = 0;
+            walk->n++;
+        }
+    }
+}
+
+/* The offset in the workspace of pixel (n, y*stride, x*stride). */
+static inline size_t offset_of(const struct fm_view *view, const struct walk *at, size_t stride)
+{
+    return view->offset + at->n * view->stride_n + at->y * stride * view->stride_h +
+           at->x * stride * view->stride_w;
+}
+
+/* The rows of a block of FM_MC: first .. first + rows - 1 of `all`. False if the block is empty. */
+static inline bool rows_of_block(size_t all, size_t block, size_t *first, size_t *rows)
+{
+    *first = block * FM_MC;
+    if (*first >= all)
+        return false;
+    *rows = all - *first < FM_MC ? all - *first : FM_MC;
+    return true;
+}
+
+static inline size_t lanes_of_panel(size_t units, size_t panel)
+{
+    size_t left = units - panel * FM_PANEL;
+    return left < FM_PANEL ? left : FM_PANEL;
+}
+
+/* tile (rows,32): the lanes from `lanes` on become zero. Spare weights stay zero because their
+   gradients are. */
+static inline void clear_spare(float *tile, size_t rows, size_t lanes)
+{
+    for (size_t r = 0; r < rows && lanes < FM_PANEL; r++)
+        for (size_t l = lanes; l < FM_PANEL; l++)
+            tile[r * FM_PANEL + l] = 0;
+}
+
+/* ---- channels */
+
+/* Channels c .. c+VL-1 of a pixel (channels); 0 beyond the last. */
+static inline vec load_channels(const float *pixel, size_t c, size_t channels)
+{
+    return c + VL <= channels ? v_load(pixel + c) : v_load_part(pixel + c, channels - c, 0);
+}
+
+static inline void store_channels(float *pixel, size_t c, size_t channels, vec a)
+{
+    if (c + VL <= channels)
+        v_store(pixel + c, a);
+    else
+        v_store_part(pixel + c, a, channels - c);
+}
+
+/* y[l] = activation(x[l]); y (lanes), x readable up to a multiple of VL. */
+static inline void store_lanes(float *y, const float *x, size_t lanes,
+                               enum fm_activation activation)
+{
+    size_t l = 0;
+    for (; l + VL <= lanes; l += VL)
+        v_store(y + l, activate(activation, v_load(x + l)));
+    if (l < lanes)
+        v_store_part(y + l, activate(activation, v_load(x + l)), lanes - l);
+}
+
+/* Stores a part of grad_in, or adds it after other readers of the value. g, to, y (lanes): the
+   gradient, its place in grad_in, and the value there. The last reader multiplies the sum by the
+   derivative of the value's activation. */
+static inline void store_backward(const struct fm_op *op, float *to, const float *g, const float *y,
+                                  size_t lanes)
+{
+    const enum fm_activation activation = op->last ? op->activation : FM_LINEAR;
+    const bool add = op->add;
+    size_t l = 0;
+    for (; l + VL <= lanes; l += VL) {
+        vec sum = v_load(g + l);
+        if (add)
+            sum = v_add(v_load(to + l), sum);
+        v_store(to + l, activate_backward(activation, sum, v_load(y + l)));
+    }
+    if (l < lanes) {
+        vec sum = v_load_part(g + l, lanes - l, 0);
+        if (add)
+            sum = v_add(v_load_part(to + l, lanes - l, 0), sum);
+        v_store_part(to + l, activate_backward(activation, sum, v_load_part(y + l, lanes - l, 0)),
+                     lanes - l);
+    }
+}
