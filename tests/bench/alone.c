@@ -71,7 +71,8 @@ static uint64_t train(size_t model, const struct fm_kernels *kernels, unsigned t
                          .power = {1, 1},
                          .optimizer = fm_optimizer_at(id),
                          .recipe = {.lr = 0.01, .momentum = 0.9}};
-    struct fm_run run = {.pixels = t.pixels,
+    struct fm_run run = {.mode = FM_TRAIN,
+                         .pixels = t.pixels,
                          .labels = t.labels,
                          .weights = net->weights,
                          .slots = {slots, slots + net->stored},
@@ -102,11 +103,11 @@ int main(int argc, char **argv)
     }
     const struct fm_kernels *kernels = fm_kernels_find(argv[1], NULL);
     unsigned threads = (unsigned)strtoul(argv[2], NULL, 10);
-    for (size_t m = 0; kernels && m < FM_COUNT(models); m++)
+    for (size_t m = 0; kernels && m < NETS; m++)
         for (int i = 0; i < FM_OPTIMIZER_COUNT; i++) {
             enum fm_optimizer_id id = (enum fm_optimizer_id)i;
             printf("%016llx %s %s\n", (unsigned long long)train(m, kernels, threads, id),
-                   fm_optimizer_at((size_t)i)->name, models[m].text);
+                   fm_optimizer_at((size_t)i)->name, net_text(m));
         }
     return kernels ? 0 : 2;
 }

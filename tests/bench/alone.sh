@@ -19,6 +19,7 @@ cat >"$dir/include/check.h" <<'END'
 #include <stdlib.h>
 #define ck_assert_msg(expr, ...) ((expr) ? (void)0 : (printf(__VA_ARGS__), abort()))
 #define ck_assert_ptr_nonnull(p) ck_assert_msg((p) != NULL, "NULL\n")
+#define ck_assert_int_eq(a, b) ck_assert_msg((a) == (b), "%lld\n", (long long)(a))
 END
 cat >"$dir/include/xxhash.h" <<'END'
 #include <stdlib.h>
@@ -30,7 +31,7 @@ typedef struct { unsigned long long low64, high64; } XXH128_hash_t;
 #define XXH3_128bits_digest(state) ((void)(state), (XXH128_hash_t){0, 0})
 #define XXH3_freeState(state) ((void)(state))
 END
-sources="tests/bench/alone.c lib/data/samples.c lib/data/datasets.c
+sources="tests/bench/alone.c lib/data/samples.c lib/data/datasets.c lib/data/class-names.c
     $(find lib/base lib/engine -name '*.c' ! -path '*/kernels/avx*' ! -path '*/kernels/neon.c' ! -name version.c)"
 flags="-std=gnu11 -D_GNU_SOURCE -DFM_BUILDING -ffp-contract=off
     -Ilib/include -Ilib -Itests -I$dir/include ${CFLAGS--O2}"
