@@ -109,7 +109,7 @@ static const struct {
     {"dense -3", "m:1: the number of units '-3' is not a number in 1..1048576"},
     {"dense 1.5", "m:1: the number of units '1.5' is not a number in 1..1048576"},
     {"dense 5 rleu | dense classes", "m:1: unknown word 'rleu'; did you mean 'relu'?"},
-    {"dense 5 relu relu", "m:1: 'relu' does not belong there (dense UNITS|classes [ACTIVATION])"},
+    {"dense 5 relu relu", "m:1: unexpected 'relu' (expected: dense UNITS|classes [ACTIVATION])"},
     {"dense clases", "m:1: the number of units 'clases' is not a number in 1..1048576"},
     {"conv 5", "m:1: the kernel's size, such as 3x3, is missing"},
     {"conv 5 3", "m:1: '3' is not a kernel's size, such as 3x3"},
@@ -120,7 +120,7 @@ static const struct {
     {"conv 5 3x3 stride 0", "m:1: the stride '0' is not a number in 1..255"},
     {"conv 5 3x3 vaild | dense classes", "m:1: unknown word 'vaild'; did you mean 'valid'?"},
     {"avgpool", "m:1: the side of the pool is missing"},
-    {"avgpool 2 relu", "m:1: 'relu' does not belong there (avgpool N)"},
+    {"avgpool 2 relu", "m:1: unexpected 'relu' (expected: avgpool N)"},
     {"set", "m:1: 'set' takes an option and a value"},
     {"set lr", "m:1: 'set' takes an option and a value"},
     {"set lr 1 2", "m:1: 'set' takes an option and a value"},
@@ -198,12 +198,12 @@ START_TEST(long_texts_end)
     memset(text, ' ', size);
     text[size - 1] = 0;
     ck_assert_ptr_null(fmnn_model_parse(text, "m", &err));
-    ck_assert_str_eq(err.message, "m: a model's text has at most 65536 bytes");
+    ck_assert_str_eq(err.message, "m: the text of a model has at most 65536 bytes");
     for (size_t i = 0; i + 10 < size; i += 10)
         memcpy(text + i, "dense 1 | ", 10);
     memcpy(text + FM_MAX_MODEL_TEXT - 10, " dense 1 ", 10);
     ck_assert_ptr_null(fmnn_model_parse(text, "m", &err));
-    ck_assert_str_eq(err.message, "m:1: more than 1024 layers");
+    ck_assert_str_eq(err.message, "m:1: a model has at most 1024 layers");
     free(text);
 }
 END_TEST

@@ -35,7 +35,7 @@ static int left_over(const struct fm_layer_type *type, const char *word, struct 
     const char *nearest = fmnn_suggest(word, known);
     if (nearest && strcmp(nearest, word) != 0)
         return fm_fail(err, FMNN_USAGE, "unknown word '%s'; did you mean '%s'?", word, nearest);
-    return fm_fail(err, FMNN_USAGE, "'%s' does not belong there (%s)", word, type->synopsis);
+    return fm_fail(err, FMNN_USAGE, "unexpected '%s' (expected: %s)", word, type->synopsis);
 }
 
 static int parse_set(struct fmnn_model *model, struct fm_words *words, struct fmnn_error *err)
@@ -58,7 +58,7 @@ static int parse_layer(struct fmnn_model *model, struct fm_words *words, unsigne
     if (words->next < words->count)
         return left_over(layer.type, words->word[words->next], err);
     if (model->layer_count == FM_MAX_LAYERS)
-        return fm_fail(err, FMNN_USAGE, "more than %d layers", FM_MAX_LAYERS);
+        return fm_fail(err, FMNN_USAGE, "a model has at most %d layers", FM_MAX_LAYERS);
     void *array = model->layer;
     if (fm_grow(&array, &model->layer_capacity, model->layer_count + 1, sizeof layer, err) != 0)
         return -1;
@@ -67,7 +67,7 @@ static int parse_layer(struct fmnn_model *model, struct fm_words *words, unsigne
     return 0;
 }
 
-/* Splits one statement, which it overwrites, into words, and parses it. *empty: there was none. */
+/* Splits a statement, which it overwrites, into words and parses it. *empty: it has no words. */
 static int parse_statement(struct fmnn_model *model, char *text, unsigned line, bool *empty,
                            struct fmnn_error *err)
 {
@@ -98,72 +98,75 @@ static int locate(const struct fmnn_model *model, unsigned line, struct fmnn_err
     return fm_fail(err, inner.status, "%s:%u: %s", model->name, line, inner.message);
 }
 
+/* Cuts a statement off *text, up to '|', ';', the end of the line or of the text, without its
+   comment. Returns what ended it; 0: the end of the text. */
+static char cut_statement(char **text)
+{
+    char *end = *text + strcspn(*text, "|;\n#");
+    if (*end == '#') {
+        size_t comment = strcspn(end, "\n");
+        *end = 0;
+        end += comment;
+    }
+    char separator = *end;
+    *end = 0;
+    *text = end + 1;
+    return separator;
+}
+
+static int no_layer(const struct fmnn_model *model, unsigned line, const char *where,
+                    struct fmnn_error *err)
+{
+    fm_fail(err, FMNN_USAGE, "there is no layer %s the '|'", where);
+    return locate(model, line, err);
+}
+
 static int parse_text(struct fmnn_model *model, char *text, struct fmnn_error *err)
 {
-    unsigned line = 1, pipe_line = 0; /* pipe_line: where an open '|' waits for its layer */
-    bool any = false;                 /* there was a statement before */
-    for (char *start = text;;) {
-        char *end = start + strcspn(start, "|;\n#");
-        char separator = *end;
-        if (separator == '#') {
-            size_t comment = strcspn(end, "\n");
-            separator = end[comment] ? '\n' : 0;
-            *end = 0;
-            end += comment;
-        }
-        *end = 0;
-        bool empty;
-        if (parse_statement(model, start, line, &empty, err) != 0)
+    unsigned line = 1, open = 0; /* the line of a '|' whose layer has not come yet */
+    bool any = false, empty = true;
+    char separator;
+    do {
+        char *statement = text;
+        separator = cut_statement(&text);
+        if (parse_statement(model, statement, line, &empty, err) != 0)
             return locate(model, line, err);
-        if (!empty) {
-            pipe_line = 0;
-            any = true;
-        }
-        if (separator == '|') {
-            if (pipe_line || !any) {
-                fm_fail(err, FMNN_USAGE, "there is no layer before the '|'");
-                return locate(model, line, err);
-            }
-            pipe_line = line;
-        }
-        if (!separator)
-            break;
+        any |= !empty;
+        open = empty ? open : 0;
+        if (separator == '|' && (open || !any))
+            return no_layer(model, line, "before", err);
+        if (separator == '|')
+            open = line;
         line += separator == '\n';
-        start = end + 1;
-    }
-    if (pipe_line) {
-        fm_fail(err, FMNN_USAGE, "there is no layer after the '|'");
-        return locate(model, pipe_line, err);
-    }
-    return 0;
+    } while (separator);
+    return open ? no_layer(model, open, "after", err) : 0;
+}
+
+static int read_model(struct fmnn_model *model, const char *text, const char *name,
+                      struct fmnn_error *err)
+{
+    model->name = fm_strdup(name, err);
+    if (!model->name)
+        return -1;
+    if (strlen(text) > FM_MAX_MODEL_TEXT)
+        return fm_fail(err, FMNN_USAGE, "%s: the text of a model has at most %d bytes", name,
+                       FM_MAX_MODEL_TEXT);
+    char *copy = fm_strdup(text, err);
+    int status = copy ? parse_text(model, copy, err) : -1;
+    free(copy);
+    if (status == 0 && model->layer_count == 0)
+        return fm_fail(err, FMNN_USAGE, "%s: there is no layer", name);
+    return status;
 }
 
 struct fmnn_model *fmnn_model_parse(const char *text, const char *name, struct fmnn_error *err)
 {
     struct fmnn_model *model = fm_alloc(1, sizeof *model, err);
-    char *copy = NULL;
     if (!model)
         return NULL;
     fm_recipe_init(&model->recipe);
-    model->name = fm_strdup(name, err);
-    if (!model->name)
-        goto fail;
-    if (strlen(text) > FM_MAX_MODEL_TEXT) {
-        fm_fail(err, FMNN_USAGE, "%s: a model's text has at most %d bytes", name,
-                FM_MAX_MODEL_TEXT);
-        goto fail;
-    }
-    copy = fm_strdup(text, err);
-    if (!copy || parse_text(model, copy, err) != 0)
-        goto fail;
-    if (model->layer_count == 0) {
-        fm_fail(err, FMNN_USAGE, "%s: there is no layer", name);
-        goto fail;
-    }
-    free(copy);
-    return model;
-fail:
-    free(copy);
+    if (read_model(model, text, name, err) == 0)
+        return model;
     fmnn_model_free(model);
     return NULL;
 }
