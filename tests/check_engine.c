@@ -51,7 +51,7 @@ static const struct fm_kernels *kernels_at(size_t i)
 
 /* ---- 1. Against a net in double ---- */
 
-START_TEST(probabilities_are_right)
+START_TEST(probabilities_match_a_net_in_double)
 {
     struct fmnn_net *net = make_net((size_t)_i, 1);
     struct twin twin = make_twin(net);
@@ -90,12 +90,12 @@ static double difference(struct twin *twin, const struct fmnn_data *data, size_t
     return sum / (2 * h) / (double)n;
 }
 
-/* Every parameter's stored gradient, at up to 40 places each, spread over it. */
-START_TEST(gradients_are_those_of_finite_differences)
+/* Up to 40 elements of each parameter's gradient, evenly spaced. */
+START_TEST(gradients_match_finite_differences)
 {
     enum { N = 5 };
     struct fmnn_net *net = make_net((size_t)_i, 3);
-    for (size_t i = 0; i < net->parameter_count; i++) /* biases other than zero, off the kinks */
+    for (size_t i = 0; i < net->parameter_count; i++) /* non-zero biases, away from the kinks */
         if (net->parameter[i].rank == 1)
             for (size_t u = 0; u < net->parameter[i].units; u++)
                 net->weights[net->parameter[i].offset + u] = 0.05f * (float)((u % 7) + 1) - 0.18f;
@@ -133,9 +133,9 @@ START_TEST(gradients_are_those_of_finite_differences)
 }
 END_TEST
 
-/* A pool over four equal values, made so by a weight of zero, over pixels that differ: the first
-   pixel gets the gradient, or for the average all of them. */
-START_TEST(the_first_of_equals_gets_the_gradient)
+/* Pools four values that are equal, because the weight is zero, though their pixels differ. The
+   first pixel gets the gradient of the maximum; all four get that of the average. */
+START_TEST(maxpool_gradient_goes_to_first_of_equals)
 {
     const char *text =
         _i ? "conv 1 1x1 | avgpool 2 | dense classes" : "conv 1 1x1 | maxpool 2 | dense classes";
@@ -168,8 +168,8 @@ START_TEST(the_first_of_equals_gets_the_gradient)
 }
 END_TEST
 
-/* A layer or optimizer that is listed is tested above and below. */
-START_TEST(every_layer_type_is_among_the_models)
+/* Layer types, activations and optimizers are tested above and below because they are listed. */
+START_TEST(models_have_every_layer_type_and_activation)
 {
     const struct fm_layer_type *type;
     for (size_t i = 0; (type = fm_layer_type_at(i)) != NULL; i++) {
@@ -216,7 +216,7 @@ static float plain_affine(const struct fmnn_net *net, const float *x, size_t uni
     return sum < 0 ? 0 : sum;
 }
 
-START_TEST(convolution_is_that_of_plain_loops)
+START_TEST(convolution_matches_plain_loops)
 {
     static const char *const texts[] = {
         "conv 1 1x1 relu | dense classes", "conv 7 3x3 relu | dense classes",
@@ -237,12 +237,12 @@ START_TEST(convolution_is_that_of_plain_loops)
         struct fm_run run = run_of(&once, net);
         fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
         struct fm_shape out = net->value[1].shape;
-        const struct fm_view *place = &plan->op[1].out;
+        const struct fm_view *view = &plan->op[1].out;
         for (size_t u = 0; u < out.c; u++)
             for (size_t y = 0; y < out.h; y++)
                 for (size_t c = 0; c < out.w; c++) {
-                    float got = plan->workspace[place->offset + y * place->stride_h +
-                                                c * place->stride_w + u];
+                    float got =
+                        plan->workspace[view->offset + y * view->stride_h + c * view->stride_w + u];
                     float wanted = plain_affine(net, x, u, y, c);
                     ck_assert_msg(memcmp(&got, &wanted, sizeof got) == 0, "%s: %.9g, wanted %.9g",
                                   kernels->name, (double)got, (double)wanted);
@@ -255,9 +255,9 @@ START_TEST(convolution_is_that_of_plain_loops)
 }
 END_TEST
 
-/* The first dense layer leaves out dark pixels; plain loops do not. Forward and the weight's
-   gradient, for numbers of images, pixels and units that fill nothing. */
-START_TEST(dark_pixels_left_out_do_not_show)
+/* The first dense layer leaves out zero pixels; plain loops do not. Forward and backward weights,
+   for numbers of images, pixels and units that fill no block, word or panel. */
+START_TEST(leaving_out_zero_pixels_changes_no_bit)
 {
     enum { H = 11, W = 13, UNITS = 69 };
     static const size_t counts[] = {1, 7, 16, 19, 67};
@@ -317,8 +317,8 @@ START_TEST(dark_pixels_left_out_do_not_show)
 }
 END_TEST
 
-/* A long sum goes in groups of 512: a dense layer of 41 x 50 pixels, bit for bit. */
-START_TEST(long_sums_go_in_groups)
+/* Long sums are cut into groups of 512 terms: a dense layer over 41 x 50 pixels, bit for bit. */
+START_TEST(long_sums_are_cut_into_groups)
 {
     enum { H = 41, W = 50, UNITS = 3 };
     struct fmnn_model *model = fmnn_model_parse("dense 3 | dense classes", "text", NULL);
@@ -354,8 +354,8 @@ START_TEST(long_sums_go_in_groups)
 }
 END_TEST
 
-/* The numbers of a step, by the papers' and Keras' own. */
-START_TEST(steps_have_the_known_numbers)
+/* The numbers of a step are those of the papers and of Keras. */
+START_TEST(optimizer_steps_have_known_factors)
 {
     const struct fmnn_recipe recipe = {.lr = 0.01, .momentum = 0.75};
     double power[FM_POWERS] = {1, 1};
@@ -376,7 +376,7 @@ START_TEST(steps_have_the_known_numbers)
 }
 END_TEST
 
-/* Adam and SGD by the element, in the kernels' order of operations. */
+/* Adam and SGD for one element, in the kernels' order of operations. */
 static void plain_update(enum fm_optimizer_id id, const struct fm_update *u, float *w, float *s0,
                          float *s1, float g)
 {
@@ -423,7 +423,7 @@ static struct steps make_steps(enum fm_optimizer_id id, const struct fmnn_data *
                           .last = last};
 }
 
-/* So many steps with the gradients going into the optimizer at once, by a team. */
+/* Trains for this number of steps with fused updates, by several threads. */
 static void fused_steps(struct fmnn_net *net, const struct fmnn_data *data, size_t n,
                         unsigned steps, const struct fm_plan *plan,
                         const struct fm_kernels *kernels, unsigned threads, float *slots)
@@ -437,7 +437,7 @@ static void fused_steps(struct fmnn_net *net, const struct fmnn_data *data, size
     fm_plan_loop(plan, kernels, threads, &run, feed_steps, &fused);
 }
 
-/* The same with gradients that are stored, and applied by plain loops. */
+/* The same with stored gradients, and updates by plain loops. */
 static void stored_steps(struct fmnn_net *net, const struct fmnn_data *data, size_t n,
                          unsigned steps, const struct fm_plan *plan, float *slots)
 {
@@ -456,9 +456,9 @@ static void stored_steps(struct fmnn_net *net, const struct fmnn_data *data, siz
     free(gradients);
 }
 
-/* Gradients that go into the optimizer at once, on every set, against those that are stored: the
-   same bits, over enough steps to meet a flush. */
-START_TEST(fused_updates_equal_stored_gradients)
+/* On every kernel set, fused updates give the same bits as stored gradients, for enough steps to
+   include a flush. */
+START_TEST(fused_updates_match_stored_gradients)
 {
     enum { N = 6, STEPS = 17 };
     for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
@@ -472,13 +472,13 @@ START_TEST(fused_updates_equal_stored_gradients)
         for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++)
             for (unsigned threads = 1; threads <= 3; threads += 2) {
                 struct fmnn_net *fused = make_net((size_t)_i, 7);
-                float *own = fm_alloc_aligned(2, bytes, NULL);
-                fused_steps(fused, data, N, STEPS, plan, kernels, threads, own);
+                float *fused_slots = fm_alloc_aligned(2, bytes, NULL);
+                fused_steps(fused, data, N, STEPS, plan, kernels, threads, fused_slots);
                 ck_assert_msg(memcmp(fused->weights, stored->weights, bytes) == 0 &&
-                                  memcmp(own, slots, 2 * bytes) == 0,
+                                  memcmp(fused_slots, slots, 2 * bytes) == 0,
                               "%s, %s, %u threads, %s", net_text((size_t)_i), kernels->name,
                               threads, fm_optimizer_at((size_t)id)->name);
-                free(own);
+                free(fused_slots);
                 fmnn_net_free(fused);
             }
         free(slots);
@@ -508,8 +508,8 @@ static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const
     fmnn_trainer_free(trainer);
 }
 
-/* Every kernel set, any number of threads, a last short batch: bit for bit. */
-START_TEST(sets_and_threads_give_the_same_bits)
+/* Every kernel set and number of threads gives the same bits, also for a short last batch. */
+START_TEST(kernel_sets_and_threads_give_the_same_bits)
 {
     static const unsigned threads[] = {1, 2, 3, 4, 8};
     for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
@@ -533,8 +533,8 @@ START_TEST(sets_and_threads_give_the_same_bits)
 }
 END_TEST
 
-/* What a caller may have set: results and inputs that are denormal flushed to zero, and besides
-   another rounding. */
+/* Floating-point modes that a caller may have set: denormal results and inputs are flushed to zero,
+   and in the second mode rounding differs, too. */
 #if defined __SSE2__
 #include <xmmintrin.h>
 #define HAVE_ODD_ARITHMETIC
@@ -563,8 +563,7 @@ static uint64_t get_arithmetic(void)
 #endif
 
 #ifdef HAVE_ODD_ARITHMETIC
-/* Trains a net, its weights so tiny at the start that they and what comes of them are denormal, or
-   as they are. */
+/* Trains a net. tiny: from weights so small that they and the values they produce are denormal. */
 static struct fmnn_net *train_tiny(size_t model, bool tiny, const struct fmnn_data *data,
                                    const char *kernels, const char *optimizer, uint64_t arithmetic)
 {
@@ -579,8 +578,8 @@ static struct fmnn_net *train_tiny(size_t model, bool tiny, const struct fmnn_da
     return net;
 }
 
-/* A caller gets the same whatever it has set, and keeps that. */
-START_TEST(the_callers_arithmetic_does_not_show)
+/* The caller's floating-point mode does not change results, and is restored. */
+START_TEST(callers_floating_point_mode_does_not_matter)
 {
     const char *set;
     struct fmnn_net *shape = make_net((size_t)_i, 12);
@@ -603,7 +602,7 @@ START_TEST(the_callers_arithmetic_does_not_show)
 END_TEST
 #endif
 
-/* Seconds that some hundred small batches take, the least of three times. */
+/* The seconds that some hundred small batches take, the minimum of three runs. */
 static double time_of_threads(const struct fmnn_data *data, unsigned threads)
 {
     double min = HUGE_VAL;
@@ -618,31 +617,32 @@ static double time_of_threads(const struct fmnn_data *data, unsigned threads)
     return min;
 }
 
-/* Threads that take the processor from one another do not wait by keeping it busy: they would need
-   a thousand times as long as one. */
-START_TEST(threads_above_the_processors_do_not_crawl)
+/* Threads that share a processor do not wait by spinning, which would take a thousand times as long
+   as one thread. */
+START_TEST(more_threads_than_processors_are_not_slow)
 {
     struct fmnn_net *net = make_net(8, 19);
     struct fmnn_data *data = make_data(net, 35, 20);
     double one = time_of_threads(data, 1);
     double many = time_of_threads(data, 32 * fm_threads(0) > 256 ? 256 : 32 * fm_threads(0));
-    ck_assert_msg(many <= 20 * one + 0.5, "%g s, and by one thread %g s", many, one);
+    ck_assert_msg(many <= 20 * one + 0.5, "%g s, but %g s with one thread", many, one);
     fmnn_data_free(data);
     fmnn_net_free(net);
 }
 END_TEST
 
-/* An image's result does not depend on its neighbours, its row, the batch, threads or kernels. */
-START_TEST(predictions_stand_alone)
+/* An image's prediction does not depend on the other images, its row, the batch size, the threads
+   or the kernels. */
+START_TEST(predictions_are_independent_of_each_other)
 {
     enum { N = 37 };
     static const size_t batches[] = {1, 7, 32, 33, 256};
     struct fmnn_net *net = make_net((size_t)_i, 14);
     struct fmnn_data *data = make_data(net, N, 15);
     size_t size = fm_elements(net->shape);
-    uint8_t *turned = malloc(N * size); /* the last image first */
+    uint8_t *reversed = malloc(N * size); /* the last image first */
     for (size_t n = 0; n < N; n++)
-        memcpy(turned + (N - 1 - n) * size, data->pixels + n * size, size);
+        memcpy(reversed + (N - 1 - n) * size, data->pixels + n * size, size);
     float *one = calloc(N * net->classes, sizeof *one), *p = calloc(N * net->classes, sizeof *p);
     struct fmnn_predictor *single = fmnn_predictor_new(net, 1, 1, "generic", NULL);
     for (size_t n = N; n-- > 0;)
@@ -655,7 +655,7 @@ START_TEST(predictions_stand_alone)
                 fmnn_predictor_new(net, batches[b], (unsigned)b % 3 + 1, set, NULL);
             fmnn_predictor_run(many, data->pixels, N, p);
             ck_assert_int_eq(memcmp(one, p, N * net->classes * sizeof *p), 0);
-            fmnn_predictor_run(many, turned, N, p);
+            fmnn_predictor_run(many, reversed, N, p);
             for (size_t n = 0; n < N; n++)
                 ck_assert_int_eq(memcmp(one + n * net->classes, p + (N - 1 - n) * net->classes,
                                         net->classes * sizeof *p),
@@ -664,14 +664,15 @@ START_TEST(predictions_stand_alone)
         }
     free(one);
     free(p);
-    free(turned);
+    free(reversed);
     fmnn_data_free(data);
     fmnn_net_free(net);
 }
 END_TEST
 
-/* What is laid out for an image that never comes costs next to no memory: a gigabyte here. */
-START_TEST(a_workspace_costs_what_is_used)
+/* Memory is only used when an image needs it: the workspace here has a gigabyte, and no image
+   comes. */
+START_TEST(unused_workspace_takes_no_memory)
 {
     struct fmnn_model *model =
         fmnn_model_parse("conv 16 1x1 | maxpool 255 | dense classes", "text", NULL);
@@ -680,7 +681,7 @@ START_TEST(a_workspace_costs_what_is_used)
     struct rusage usage;
     ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
     ck_assert_int_lt(usage.ru_maxrss, 400000); /* KiB */
-    fmnn_predictor_free(predictor);            /* NULL where memory is promised sparingly */
+    fmnn_predictor_free(predictor);            /* NULL if the system does not overcommit memory */
     fmnn_net_free(net);
     fmnn_model_free(model);
 }
@@ -690,21 +691,21 @@ int main(void)
 {
     int count = NETS;
     TCase *tcase = tcase_create("engine");
-    tcase_add_loop_test(tcase, probabilities_are_right, 0, count);
-    tcase_add_loop_test(tcase, gradients_are_those_of_finite_differences, 0, count);
-    tcase_add_loop_test(tcase, the_first_of_equals_gets_the_gradient, 0, 2);
-    tcase_add_test(tcase, every_layer_type_is_among_the_models);
-    tcase_add_loop_test(tcase, convolution_is_that_of_plain_loops, 0, 5);
-    tcase_add_loop_test(tcase, dark_pixels_left_out_do_not_show, 0, 5);
-    tcase_add_test(tcase, long_sums_go_in_groups);
-    tcase_add_test(tcase, steps_have_the_known_numbers);
-    tcase_add_loop_test(tcase, fused_updates_equal_stored_gradients, 0, count);
-    tcase_add_loop_test(tcase, sets_and_threads_give_the_same_bits, 0, count);
+    tcase_add_loop_test(tcase, probabilities_match_a_net_in_double, 0, count);
+    tcase_add_loop_test(tcase, gradients_match_finite_differences, 0, count);
+    tcase_add_loop_test(tcase, maxpool_gradient_goes_to_first_of_equals, 0, 2);
+    tcase_add_test(tcase, models_have_every_layer_type_and_activation);
+    tcase_add_loop_test(tcase, convolution_matches_plain_loops, 0, 5);
+    tcase_add_loop_test(tcase, leaving_out_zero_pixels_changes_no_bit, 0, 5);
+    tcase_add_test(tcase, long_sums_are_cut_into_groups);
+    tcase_add_test(tcase, optimizer_steps_have_known_factors);
+    tcase_add_loop_test(tcase, fused_updates_match_stored_gradients, 0, count);
+    tcase_add_loop_test(tcase, kernel_sets_and_threads_give_the_same_bits, 0, count);
 #ifdef HAVE_ODD_ARITHMETIC
-    tcase_add_loop_test(tcase, the_callers_arithmetic_does_not_show, 0, count);
+    tcase_add_loop_test(tcase, callers_floating_point_mode_does_not_matter, 0, count);
 #endif
-    tcase_add_test(tcase, threads_above_the_processors_do_not_crawl);
-    tcase_add_loop_test(tcase, predictions_stand_alone, 0, count);
-    tcase_add_test(tcase, a_workspace_costs_what_is_used);
+    tcase_add_test(tcase, more_threads_than_processors_are_not_slow);
+    tcase_add_loop_test(tcase, predictions_are_independent_of_each_other, 0, count);
+    tcase_add_test(tcase, unused_workspace_takes_no_memory);
     return run_tests("engine", tcase);
 }

@@ -10,7 +10,7 @@
 #include "engine/train.h"
 #include "files/weights.h"
 
-/* Of the models: convolutions, both pools, dense layers; convolutions that go by points. */
+/* Numbers of models: convolutions, both pools and dense layers; Winograd convolutions. */
 enum { NET = 8, WIDE = 16 };
 
 struct set {
@@ -94,7 +94,7 @@ static bool same_files(const char *a, const char *b)
     return c == d;
 }
 
-START_TEST(it_learns_and_keeps_the_first_best)
+START_TEST(training_learns_and_keeps_the_first_best_epoch)
 {
     enum { LAST = 40 };
     struct set set = make_set();
@@ -117,15 +117,15 @@ START_TEST(it_learns_and_keeps_the_first_best)
     ck_assert_double_lt(fmnn_trainer_epoch(trainer, LAST)->loss,
                         fmnn_trainer_epoch(trainer, 1)->loss);
     ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
-    /* The weights it hands over are those that gave that accuracy. */
+    /* These are the weights that gave that accuracy. */
     struct fmnn_predictor *predictor = fmnn_predictor_new(set.net, 8, 1, NULL, NULL);
-    size_t right = 0;
+    size_t correct = 0;
     for (size_t i = 0; i < 18; i++) {
         float p[10];
         fmnn_predictor_run(predictor, set.valid->pixels + i * 99, 1, p);
-        right += fmnn_best_class(p, 10) == set.valid->labels[i];
+        correct += fmnn_best_class(p, 10) == set.valid->labels[i];
     }
-    ck_assert_double_eq_tol((double)right / 18, fmnn_trainer_epoch(trainer, best)->val_accuracy,
+    ck_assert_double_eq_tol((double)correct / 18, fmnn_trainer_epoch(trainer, best)->val_accuracy,
                             1e-12);
     fmnn_predictor_free(predictor);
     fmnn_trainer_free(trainer);
@@ -133,11 +133,11 @@ START_TEST(it_learns_and_keeps_the_first_best)
 }
 END_TEST
 
-/* Figures are means over the images as they were seen, the last short batch included. */
-START_TEST(figures_are_means_over_images)
+/* Loss and accuracy are means over the images when they were seen, with the short last batch. */
+START_TEST(metrics_are_means_over_images)
 {
     struct set set = make_set();
-    set.recipe.lr = 1e-30; /* weights stand still: each epoch sees the same net */
+    set.recipe.lr = 1e-30; /* weights do not change: each epoch has the same net */
     set.recipe.epochs = 1;
     struct twin twin = make_twin(set.net);
     double loss = 0;
@@ -152,7 +152,7 @@ START_TEST(figures_are_means_over_images)
 }
 END_TEST
 
-START_TEST(patience_runs_out)
+START_TEST(training_stops_when_patience_runs_out)
 {
     struct set set = make_set();
     set.recipe.lr = 1e-30; /* nothing gets better after the first epoch */
@@ -168,8 +168,8 @@ START_TEST(patience_runs_out)
 }
 END_TEST
 
-/* Interrupted after every possible number of batches, and resumed by another number of threads. */
-START_TEST(resumed_equals_uninterrupted)
+/* Interrupted after various numbers of batches, and resumed with another number of threads. */
+START_TEST(resumed_training_matches_uninterrupted)
 {
     struct fmnn_error err;
     struct set set = make_set();
@@ -193,12 +193,12 @@ START_TEST(resumed_equals_uninterrupted)
             ck_assert_int_ge(fmnn_trainer_advance(first, NULL), 0);
         write_checkpoint(first);
         fmnn_trainer_free(first);
-        fmnn_net_initialise(again.net, 99, 0); /* all comes from the checkpoint */
+        fmnn_net_initialise(again.net, 99, 0); /* everything must come from the checkpoint */
         again.training.threads = 1;
         struct fmnn_trainer *second = make_trainer(&again);
         double longest = second->slice_seconds;
         second->slice_seconds = 0;
-        while (cut == 1 && second->validated == 0) /* one that has something to forget */
+        while (cut == 1 && second->validated == 0) /* it must forget this epoch */
             ck_assert_int_ge(fmnn_trainer_advance(second, NULL), 0);
         second->slice_seconds = longest;
         ck_assert_msg(fmnn_trainer_resume(second, "checkpoint", &err) == 0, "%s", err.message);
@@ -219,8 +219,8 @@ START_TEST(resumed_equals_uninterrupted)
 }
 END_TEST
 
-/* Also where no later epoch is better. */
-START_TEST(the_best_weights_survive_a_checkpoint)
+/* Even if no later epoch is better. */
+START_TEST(best_weights_survive_a_checkpoint)
 {
     struct set set = make_set();
     struct fmnn_trainer *first = make_trainer(&set);
@@ -246,7 +246,7 @@ START_TEST(the_best_weights_survive_a_checkpoint)
 }
 END_TEST
 
-START_TEST(resuming_something_else_is_refused)
+START_TEST(resuming_another_training_is_refused)
 {
     struct fmnn_error err;
     struct set set = make_set();
@@ -293,7 +293,7 @@ START_TEST(resuming_something_else_is_refused)
 }
 END_TEST
 
-/* A checkpoint that is a sound file, of a training that cannot be. */
+/* Writes a valid file with a checkpoint of an impossible training. */
 static void rewrite_checkpoint(const char *without, const char *key, const char *text, size_t state,
                                uint64_t number)
 {
@@ -329,7 +329,7 @@ static void rewrite_checkpoint(const char *without, const char *key, const char 
     fm_safetensors_free(file);
 }
 
-START_TEST(checkpoints_that_cannot_be_are_refused)
+START_TEST(impossible_checkpoints_are_refused)
 {
     enum { STEP, TRAINED, LOSS, CORRECT, SECONDS, KEPT, NONE = -1 };
     static const struct {
@@ -380,7 +380,7 @@ START_TEST(checkpoints_that_cannot_be_are_refused)
         fmnn_trainer_free(trainer);
     }
     set.training.keep_last = true;
-    trainer = make_trainer(&set); /* where the last is kept, there is no best */
+    trainer = make_trainer(&set); /* if the last is kept, there is no best */
     while (trainer->epoch_count < 1)
         ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
     write_checkpoint(trainer);
@@ -440,8 +440,8 @@ START_TEST(checkpoints_without_a_setting)
 }
 END_TEST
 
-/* Finished before its last epoch: its memory is given back, and it does nothing any more. */
-START_TEST(what_is_finished_is_at_its_end)
+/* After finish, before the last epoch: memory is freed, and advance does nothing. */
+START_TEST(finished_training_does_not_continue)
 {
     struct set set = make_set();
     struct fmnn_trainer *trainer = make_trainer(&set);
@@ -456,9 +456,9 @@ START_TEST(what_is_finished_is_at_its_end)
 }
 END_TEST
 
-/* ---- convolutions by their definition */
+/* ---- direct convolution instead of Winograd */
 
-/* Trained for some epochs, but not so well that losses are all but 0; its last weights finished. */
+/* Trains for some epochs, slowly, so that losses stay away from 0, and keeps the last weights. */
 static struct fmnn_trainer *train_wide(struct set *set, bool exact)
 {
     *set = make_set_of(WIDE);
@@ -471,7 +471,7 @@ static struct fmnn_trainer *train_wide(struct set *set, bool exact)
     return trainer;
 }
 
-START_TEST(exact_or_not_is_nearly_the_same)
+START_TEST(direct_and_winograd_losses_are_close)
 {
     struct set plain, exact;
     struct fmnn_trainer *first = train_wide(&plain, false), *second = train_wide(&exact, true);
@@ -505,7 +505,7 @@ static bool feed_valid(void *state, struct fm_run *run)
     return first;
 }
 
-/* The loss of a net that was read, by a plan for prediction. */
+/* The loss of a net from a file, by a plan for prediction. */
 static double loss_of(const struct fmnn_net *net, const struct fmnn_data *data)
 {
     const uint8_t *pixels[VALID];
@@ -527,8 +527,8 @@ static double loss_of(const struct fmnn_net *net, const struct fmnn_data *data)
     return sum / VALID;
 }
 
-/* A net that was read goes the way it was trained by: what training found in validation comes out
-   to the last bit, and does not where it goes the other way. */
+/* A net from a file uses the algorithm it was trained with: its validation loss is that of
+   training, bit for bit, and differs with the other algorithm. */
 START_TEST(exact_survives_a_file)
 {
     struct fmnn_error err;
@@ -555,7 +555,7 @@ START_TEST(exact_survives_a_file)
     fmnn_trainer_free(trainer);
     set.training.exact = !set.training.exact;
     trainer = make_trainer(&set);
-    ck_assert_int_eq(fmnn_net_exact(set.net), _i == 0); /* the training says */
+    ck_assert_int_eq(fmnn_net_exact(set.net), _i == 0); /* the trainer sets it */
     ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", &err), -1);
     check_message("resume", &err, "checkpoint",
                   _i > 0 ? "the checkpoint was made with exact convolutions"
@@ -566,7 +566,7 @@ START_TEST(exact_survives_a_file)
 }
 END_TEST
 
-START_TEST(a_loss_that_is_not_finite_ends_it)
+START_TEST(non_finite_loss_ends_training)
 {
     struct fmnn_error err;
     struct set set = make_set();
@@ -586,9 +586,9 @@ START_TEST(a_loss_that_is_not_finite_ends_it)
 }
 END_TEST
 
-/* The loss of the last step is finite, what it makes of the weights is not: with and without
-   validation to see it, and for who stops inside an epoch. */
-START_TEST(weights_that_are_not_finite_end_it)
+/* The loss of the last step is finite, but its weights are not: with and without a validation set,
+   and if the caller stops within an epoch. */
+START_TEST(non_finite_weights_end_training)
 {
     struct fmnn_error err = {0};
     struct set set = make_set();
@@ -616,9 +616,9 @@ START_TEST(weights_that_are_not_finite_end_it)
 }
 END_TEST
 
-/* Bad weights, or weights that give an output beyond all bounds: the layer is told, and that step
-   changes nothing. */
-START_TEST(the_layer_is_told)
+/* If weights or an output are not finite, the message names the layer, and the step changes
+   nothing. */
+START_TEST(error_names_the_layer)
 {
     static const struct {
         float value;
@@ -629,7 +629,7 @@ START_TEST(the_layer_is_told)
         {NAN, "at step 2, in epoch 1, with the weights of"},
     };
     struct fmnn_error err;
-    for (size_t layer = 0; layer < 4; layer += 2) /* a convolution, and the one behind the pool */
+    for (size_t layer = 0; layer < 4; layer += 2) /* a convolution, and the one after the pool */
         for (size_t i = 0; i < FM_COUNT(cases); i++) {
             struct set set = make_set();
             struct fmnn_trainer *trainer = make_trainer(&set);
@@ -656,9 +656,9 @@ START_TEST(the_layer_is_told)
 }
 END_TEST
 
-/* A rate far too large: the first step makes weights of which the second can make nothing, layer
-   after layer more of it. */
-START_TEST(a_rate_far_too_large)
+/* The learning rate is far too large: after the first step, outputs grow from layer to layer, until
+   they are not finite. */
+START_TEST(error_names_the_layer_if_lr_is_too_large)
 {
     struct fmnn_error err;
     static const char text[] = "dense 9 | dense 9 | dense 9 | dense 9 | dense 9 | dense 9 |"
@@ -677,9 +677,9 @@ START_TEST(a_rate_far_too_large)
 }
 END_TEST
 
-/* What a training that failed gives is what it had at the end of an epoch, and its record says so:
-   the best, or where the last is kept, the last, of this run or of the checkpoint. */
-START_TEST(the_last_good_weights_are_kept)
+/* A training that fails keeps the weights of the end of an epoch, and its record says so: the best
+   epoch or, if the last is kept, the last one, of this run or of the checkpoint. */
+START_TEST(last_good_weights_are_kept)
 {
     struct fmnn_error err;
     struct set set = make_set();
@@ -723,7 +723,7 @@ START_TEST(the_last_good_weights_are_kept)
 }
 END_TEST
 
-/* Stopped inside an epoch by who does not know that the weights are bad since the last step. */
+/* The caller stops within an epoch, but the last step has made weights that are not finite. */
 START_TEST(bad_weights_are_not_saved)
 {
     struct fmnn_error err;
@@ -758,8 +758,8 @@ START_TEST(bad_weights_are_not_saved)
 }
 END_TEST
 
-/* A training that has failed, and what it would have kept, is forgotten. */
-START_TEST(a_checkpoint_mends_a_failure)
+/* Resuming forgets a failure and the weights that were kept. */
+START_TEST(resuming_clears_a_failure)
 {
     struct fmnn_error err;
     struct set set = make_set();
@@ -786,15 +786,15 @@ START_TEST(a_checkpoint_mends_a_failure)
     ck_assert(same_files("begun", "again"));
     trainer->slice_seconds = 0;
     ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
-    set.net->weights[3] = NAN; /* and no epoch has ended now */
+    set.net->weights[3] = NAN; /* no epoch has ended since */
     ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), -1);
     fmnn_trainer_free(trainer);
     free_set(&set);
 }
 END_TEST
 
-/* What is found to be bad after a part of it was read has overwritten the best weights, too. */
-START_TEST(a_bad_checkpoint_leaves_nothing)
+/* The damage is found only after a part was read, which has overwritten the best weights, too. */
+START_TEST(damaged_checkpoint_leaves_training_failed)
 {
     struct fmnn_error err;
     struct set set = make_set();
@@ -856,7 +856,7 @@ START_TEST(class_names_survive_a_file)
     names->count = 3;
     ck_assert_int_eq(fmnn_net_set_names(net, names, &err), -1);
     names->count = 4;
-    names->name[1][0] = '\033'; /* what could not be read back */
+    names->name[1][0] = '\033'; /* could not be read back */
     ck_assert_int_eq(fmnn_net_set_names(net, names, &err), -1);
     ck_assert_str_eq(err.message, "class 1: the class name contains a control character");
     fmnn_names_free(names);
@@ -865,8 +865,8 @@ START_TEST(class_names_survive_a_file)
 }
 END_TEST
 
-/* Files that are sound containers, but not of a net. */
-START_TEST(files_of_other_shape_are_refused)
+/* Valid files that do not contain a net. */
+START_TEST(files_without_a_net_are_refused)
 {
     static const struct {
         const char *key, *value, *message;
@@ -928,7 +928,7 @@ START_TEST(files_of_other_shape_are_refused)
 }
 END_TEST
 
-static size_t most_memory(void) /* that this process has used so far, in KiB */
+static size_t max_memory(void) /* that this process has used so far, in KiB */
 {
     struct rusage usage;
     ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
@@ -936,7 +936,7 @@ static size_t most_memory(void) /* that this process has used so far, in KiB */
 }
 
 /* A file of a few hundred bytes whose model has nearly 2^30 weights. */
-START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
+START_TEST(huge_net_in_a_small_file_is_refused_cheaply)
 {
     struct fmnn_error err = {0};
     struct fmnn_net *net = make_net(1, 1);
@@ -955,16 +955,16 @@ START_TEST(a_huge_net_in_a_small_file_is_refused_cheaply)
     FILE *stream = fopen("huge", "wb");
     ck_assert_int_eq(fm_writer_write(&file, stream, &err), 0);
     fclose(stream);
-    size_t before = most_memory();
+    size_t before = max_memory();
     ck_assert_ptr_null(fmnn_net_read("huge", &err));
     check_message("huge", &err, "huge", "tensor '1.weight' is F32 (7,15), but the model needs");
-    ck_assert_uint_lt(most_memory() - before, 100000);
+    ck_assert_uint_lt(max_memory() - before, 100000);
     fm_writer_free(&file);
     fmnn_net_free(net);
 }
 END_TEST
 
-START_TEST(values_that_are_not_finite_are_refused)
+START_TEST(non_finite_values_are_refused)
 {
     struct fmnn_error err;
     struct fmnn_net *net = make_net(1, 1);
@@ -1008,7 +1008,7 @@ START_TEST(data_must_fit_the_net)
 }
 END_TEST
 
-/* The operations of a phase of a layer, by the profile's rows of it. */
+/* The operations of a layer's phase: the sum of its rows in the profile. */
 static double flops_of(const struct fmnn_trainer *trainer, size_t layer, const char *phase)
 {
     struct fmnn_profile_row row;
@@ -1023,8 +1023,8 @@ static double flops_of(const struct fmnn_trainer *trainer, size_t layer, const c
     return flops;
 }
 
-/* A profile has the operations of all images and all of the time, and changes no bit. */
-START_TEST(a_profile_counts_and_changes_nothing)
+/* A profile counts the operations of all images and all of the time, and changes no bit. */
+START_TEST(profile_is_complete_and_changes_nothing)
 {
     const double trained = 4 * 45, all = 4 * (45 + 18);
     struct set plain = make_set(), set = make_set();
@@ -1073,37 +1073,37 @@ END_TEST
 
 static void add_training(TCase *tcase)
 {
-    tcase_add_test(tcase, it_learns_and_keeps_the_first_best);
-    tcase_add_test(tcase, figures_are_means_over_images);
-    tcase_add_loop_test(tcase, a_profile_counts_and_changes_nothing, 1, 4);
-    tcase_add_test(tcase, patience_runs_out);
-    tcase_add_test(tcase, exact_or_not_is_nearly_the_same);
-    tcase_add_test(tcase, a_loss_that_is_not_finite_ends_it);
-    tcase_add_loop_test(tcase, weights_that_are_not_finite_end_it, 0, 3);
-    tcase_add_test(tcase, the_layer_is_told);
-    tcase_add_test(tcase, a_rate_far_too_large);
-    tcase_add_loop_test(tcase, the_last_good_weights_are_kept, 0, 3);
+    tcase_add_test(tcase, training_learns_and_keeps_the_first_best_epoch);
+    tcase_add_test(tcase, metrics_are_means_over_images);
+    tcase_add_loop_test(tcase, profile_is_complete_and_changes_nothing, 1, 4);
+    tcase_add_test(tcase, training_stops_when_patience_runs_out);
+    tcase_add_test(tcase, direct_and_winograd_losses_are_close);
+    tcase_add_test(tcase, non_finite_loss_ends_training);
+    tcase_add_loop_test(tcase, non_finite_weights_end_training, 0, 3);
+    tcase_add_test(tcase, error_names_the_layer);
+    tcase_add_test(tcase, error_names_the_layer_if_lr_is_too_large);
+    tcase_add_loop_test(tcase, last_good_weights_are_kept, 0, 3);
     tcase_add_test(tcase, data_must_fit_the_net);
 }
 
 int main(void)
 {
     TCase *tcase = tcase_create("train");
-    tcase_add_loop_test(tcase, resumed_equals_uninterrupted, 0, 4);
-    tcase_add_test(tcase, the_best_weights_survive_a_checkpoint);
-    tcase_add_test(tcase, what_is_finished_is_at_its_end);
-    tcase_add_test(tcase, resuming_something_else_is_refused);
-    tcase_add_test(tcase, checkpoints_that_cannot_be_are_refused);
+    tcase_add_loop_test(tcase, resumed_training_matches_uninterrupted, 0, 4);
+    tcase_add_test(tcase, best_weights_survive_a_checkpoint);
+    tcase_add_test(tcase, finished_training_does_not_continue);
+    tcase_add_test(tcase, resuming_another_training_is_refused);
+    tcase_add_test(tcase, impossible_checkpoints_are_refused);
     tcase_add_test(tcase, checkpoints_without_a_setting);
     tcase_add_loop_test(tcase, exact_survives_a_file, 0, 2);
     tcase_add_test(tcase, bad_weights_are_not_saved);
-    tcase_add_test(tcase, a_checkpoint_mends_a_failure);
-    tcase_add_test(tcase, a_bad_checkpoint_leaves_nothing);
+    tcase_add_test(tcase, resuming_clears_a_failure);
+    tcase_add_test(tcase, damaged_checkpoint_leaves_training_failed);
     tcase_add_test(tcase, weights_survive_a_file);
     tcase_add_test(tcase, class_names_survive_a_file);
-    tcase_add_test(tcase, files_of_other_shape_are_refused);
-    tcase_add_test(tcase, a_huge_net_in_a_small_file_is_refused_cheaply);
-    tcase_add_test(tcase, values_that_are_not_finite_are_refused);
+    tcase_add_test(tcase, files_without_a_net_are_refused);
+    tcase_add_test(tcase, huge_net_in_a_small_file_is_refused_cheaply);
+    tcase_add_test(tcase, non_finite_values_are_refused);
     if (!if_quick(1, 0))
         add_training(tcase);
     scratch_enter();

@@ -1,6 +1,6 @@
-/* check_winograd.c -- convolutions by points, and the way back through large dense layers.
+/* check_winograd.c -- Winograd convolutions, and the fused backward pass of large dense layers.
 
-   Contents: 1. Tiles and matrices  2. Which layers go by points  3. One layer by itself  4. Against
+   Contents: 1. Tiles and matrices  2. Which layers use Winograd  3. One layer by itself  4. Against
    plain loops in the same order  5. Errors against double */
 #include "engine.h"
 
@@ -9,9 +9,9 @@
 
 /* ---- 1. Tiles and matrices ---- */
 
-enum { SPOTS = FM_MAX_POINTS * FM_MAX_POINTS, MAX_KERNEL = FM_MAX_POINTS - 1 };
+enum { POINTS = FM_MAX_POINTS * FM_MAX_POINTS, MAX_KERNEL = FM_MAX_POINTS - 1 };
 
-/* The convolution of h x w outputs, with so many channels that it goes by points in any case. */
+/* A convolution with h x w outputs, and enough channels that Winograd is always chosen. */
 static struct fm_winograd plan_of(size_t h, size_t w, size_t kernel_h, size_t kernel_w)
 {
     struct fm_winograd winograd;
@@ -21,8 +21,8 @@ static struct fm_winograd plan_of(size_t h, size_t w, size_t kernel_h, size_t ke
     return winograd;
 }
 
-/* So many outputs, whatever the kernel: no fewer tiles would do, their sizes differ by one at most,
-   the large ones come first, each begins where the last one ends. */
+/* The number of tiles is the minimum, their sizes differ by one at most, the large ones come first,
+   and each begins where the one before ends. */
 START_TEST(tiles_cover_all_outputs)
 {
     size_t kernel = (size_t)_i, max = kernel == 1 ? 1 : FM_MAX_POINTS + 1 - kernel;
@@ -49,9 +49,9 @@ START_TEST(tiles_cover_all_outputs)
 }
 END_TEST
 
-/* The same number of products by the tiles and by the points; points lie one after the other with a
-   row to spare. */
-START_TEST(points_follow_each_other)
+/* Counting by tiles and counting by points give the same number of products. Points follow each
+   other with a spare row. */
+START_TEST(points_are_laid_out_with_spare_rows)
 {
     for (size_t h = 1; h <= 30; h += 3)
         for (size_t width = 2; width <= 30; width++) {
@@ -74,12 +74,12 @@ START_TEST(points_follow_each_other)
 }
 END_TEST
 
-/* Known counts of products; group: the images of a block, 2,048 rows or a power of two that is
-   not below the batch. */
-START_TEST(products_are_those_of_the_sizes)
+/* Known numbers of products. block: the images of a block, by 2,048 rows, or a power of two not
+   below the batch. */
+START_TEST(known_sizes_have_known_products)
 {
     static const struct {
-        size_t side, kernel, tiles, large, size, products, group;
+        size_t side, kernel, tiles, large, size, products, block;
     } known[] = {{28, 3, 6, 4, 5, 1600, 1}, {14, 3, 3, 2, 5, 400, 4}, {7, 3, 2, 1, 4, 121, 16},
                  {2, 3, 1, 1, 2, 16, 32},   {5, 3, 1, 1, 5, 49, 32},  {9, 5, 3, 3, 3, 441, 4},
                  {6, 2, 1, 1, 6, 49, 32},   {8, 4, 2, 2, 4, 196, 8}};
@@ -93,7 +93,7 @@ START_TEST(products_are_those_of_the_sizes)
         ck_assert_uint_eq(w.x.large, known[i].large);
         ck_assert_uint_eq(w.y.size, known[i].size);
         ck_assert_uint_eq(w.products, known[i].products);
-        ck_assert_uint_eq(w.block, known[i].group);
+        ck_assert_uint_eq(w.block, known[i].block);
         ck_assert_uint_eq(fm_winograd_blocks(&w, 33), (33 + w.block - 1) / w.block);
     }
 }
@@ -107,8 +107,8 @@ static double times(const struct fm_matrix *m, size_t row, const int *values)
     return sum;
 }
 
-/* y = A' ((G g) . (B' d)) and dg = G' ((A dy) . (B' d)) for whole numbers, up to the rounding of
-   what cannot be had in a float: thirds and fifths in B'. */
+/* y = A' ((G g) . (B' d)) and dg = G' ((A dy) . (B' d)) for integers, except for the rounding of
+   thirds and fifths in B', which are no floats. */
 static void check_tile(const struct fm_tiling *t, size_t kernel, bool small, uint64_t seed)
 {
     size_t points = t->points - small, size = t->size - small;
@@ -142,7 +142,7 @@ static void check_tile(const struct fm_tiling *t, size_t kernel, bool small, uin
     }
 }
 
-START_TEST(matrices_convolve)
+START_TEST(matrices_compute_convolutions)
 {
     size_t kernel = (size_t)_i;
     for (size_t outputs = 1; outputs <= 11; outputs++) {
@@ -156,15 +156,15 @@ START_TEST(matrices_convolve)
 }
 END_TEST
 
-/* ---- 2. Which layers go by points ---- */
+/* ---- 2. Which layers use Winograd ---- */
 
-/* Pinned, so that a change of the rule is noticed: it changes bits. The first rows are cnn's layers
-   and those of the usual pyramid, forward and backward. */
-START_TEST(the_rule_chooses_as_it_did)
+/* A change of the rule changes bits, so it must be noticed. The first rows are the layers of cnn
+   and of a usual pyramid, forward and backward. */
+START_TEST(choice_of_algorithm_is_unchanged)
 {
     static const struct {
         size_t in, out, side, kernel, stride;
-        bool points;
+        bool winograd;
     } known[] = {
         {1, 6, 28, 5, 1, false},    {6, 32, 14, 3, 1, false},    {32, 6, 14, 3, 1, false},
         {32, 64, 14, 3, 1, true},   {64, 32, 14, 3, 1, true},    {64, 128, 14, 3, 1, true},
@@ -182,10 +182,10 @@ START_TEST(the_rule_chooses_as_it_did)
         struct fm_window window = {
             .kernel_h = known[i].kernel, .kernel_w = known[i].kernel, .stride = stride};
         struct fm_winograd w;
-        bool points = fm_winograd_plan(&w, &window,
+        bool chosen = fm_winograd_plan(&w, &window,
                                        (struct fm_shape){known[i].in, side * stride, side * stride},
                                        (struct fm_shape){known[i].out, side, side}, 32);
-        ck_assert_msg(points == known[i].points, "row %zu: %zu to %zu, %zu pixels, kernel %zu", i,
+        ck_assert_msg(chosen == known[i].winograd, "row %zu: %zu to %zu, %zu pixels, kernel %zu", i,
                       known[i].in, known[i].out, side, known[i].kernel);
     }
 }
@@ -193,8 +193,8 @@ END_TEST
 
 /* ---- 3. One layer by itself ---- */
 
-/* The last layer but the classes: its input and its output's gradient are given, its steps done,
-   and what they make is read from where it lies. Arrays are (image, row, column, channel). */
+/* The layer before the last: the test sets its input and its output's gradient, runs its ops, and
+   reads their results from the workspace. Arrays are (n,h,w,c). */
 struct layer {
     struct fmnn_net *net;
     struct fm_plan *plan;
@@ -202,9 +202,9 @@ struct layer {
     struct fm_shape in, out;
     struct fm_window window;
     size_t images;
-    float *x, *dy;   /* given */
-    float *y, *dx;   /* made */
-    float *weight;   /* (unit, channel, row, column) */
+    float *x, *dy;   /* set */
+    float *y, *dx;   /* computed */
+    float *weight;   /* (units,c,h,w) */
     float *gradient; /* the same */
     float *all;      /* gradients, stored order */
     struct fm_view at_x, at_y, at_dx, at_dy;
@@ -222,7 +222,7 @@ static size_t size_of(struct fm_shape shape)
     return shape.c * shape.h * shape.w;
 }
 
-static const struct fm_op *find_step(const struct layer *layer, enum fm_op_kind kind)
+static const struct fm_op *find_op(const struct layer *layer, enum fm_op_kind kind)
 {
     for (size_t i = 0; i < layer->plan->op_count; i++)
         if (layer->plan->op[i].node == layer->node && layer->plan->op[i].kind == kind)
@@ -230,24 +230,24 @@ static const struct fm_op *find_step(const struct layer *layer, enum fm_op_kind 
     return NULL;
 }
 
-/* The places of values and gradients are those of the node's first and last step. */
-static void find_places(struct layer *layer)
+/* Values have the views of the node's first op, gradients those of its last one. */
+static void find_views(struct layer *layer)
 {
-    const struct fm_op *step = layer->plan->op;
+    const struct fm_op *op = layer->plan->op;
     bool begun = false;
     for (size_t i = 0; i < layer->plan->op_count; i++) {
-        if (step[i].node != layer->node)
+        if (op[i].node != layer->node)
             continue;
         if (!begun) {
-            layer->window = step[i].window;
-            layer->at_x = step[i].in;
-            layer->at_x.offset += step[i].window.top * step[i].in.stride_h +
-                                  step[i].window.left * step[i].in.stride_w;
-            layer->at_y = step[i].out;
+            layer->window = op[i].window;
+            layer->at_x = op[i].in;
+            layer->at_x.offset +=
+                op[i].window.top * op[i].in.stride_h + op[i].window.left * op[i].in.stride_w;
+            layer->at_y = op[i].out;
         }
         begun = true;
-        layer->at_dy = step[i].grad_out;
-        layer->at_dx = step[i].grad_in;
+        layer->at_dy = op[i].grad_out;
+        layer->at_dx = op[i].grad_in;
     }
     ck_assert(begun);
 }
@@ -269,7 +269,7 @@ static struct layer make_layer(const char *text, size_t height, size_t width, si
     layer.out = layer.net->value[layer.node->output].shape;
     layer.plan = fm_plan_new(layer.net, batch, 1, true, FM_OPTIMIZER_sgd, &err);
     ck_assert_msg(layer.plan != NULL, "%s", err.message);
-    find_places(&layer);
+    find_views(&layer);
     size_t in = images * size_of(layer.in), out = images * size_of(layer.out);
     size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->parameter]);
     layer.x = floats(in);
@@ -300,28 +300,28 @@ static void free_layer(struct layer *layer)
     fmnn_net_free(layer->net);
 }
 
-/* Between an array and where it lies in the workspace. */
-static void copy(const struct layer *layer, struct fm_shape shape, const struct fm_view *place,
+/* Copies an array into the workspace (in), or from it. */
+static void copy(const struct layer *layer, struct fm_shape shape, const struct fm_view *view,
                  float *array, bool in)
 {
     for (size_t n = 0; n < layer->images; n++)
         for (size_t y = 0; y < shape.h; y++)
             for (size_t x = 0; x < shape.w; x++, array += shape.c) {
-                float *at = layer->plan->workspace + place->offset + n * place->stride_n +
-                            y * place->stride_h + x * place->stride_w;
+                float *at = layer->plan->workspace + view->offset + n * view->stride_n +
+                            y * view->stride_h + x * view->stride_w;
                 memcpy(in ? at : array, in ? array : at, shape.c * sizeof *at);
             }
 }
 
-static void run_step(const struct layer *layer, const struct fm_kernels *kernels,
-                     const struct fm_op *step, const struct fm_run *run)
+static void run_op(const struct layer *layer, const struct fm_kernels *kernels,
+                   const struct fm_op *op, const struct fm_run *run)
 {
     size_t count;
-    for (size_t job = 0; job < step->jobs && !step->block; job++)
-        kernels->job[step->kind](layer->plan, step, run, job);
-    for (size_t first = 0; first < run->images && step->block; first += count) {
-        count = run->images - first < step->block ? run->images - first : step->block;
-        kernels->block[step->kind](layer->plan, step, run, first, count);
+    for (size_t job = 0; job < op->jobs && !op->block; job++)
+        kernels->job[op->kind](layer->plan, op, run, job);
+    for (size_t first = 0; first < run->images && op->block; first += count) {
+        count = run->images - first < op->block ? run->images - first : op->block;
+        kernels->block[op->kind](layer->plan, op, run, first, count);
     }
 }
 
@@ -330,10 +330,10 @@ static void run_phase(const struct layer *layer, const struct fm_kernels *kernel
 {
     for (size_t i = 0; i < layer->plan->op_count; i++)
         if (layer->plan->op[i].node == layer->node && (i >= layer->plan->forward_ops) == backward)
-            run_step(layer, kernels, &layer->plan->op[i], run);
+            run_op(layer, kernels, &layer->plan->op[i], run);
 }
 
-/* On the way back, gradients may take the place of values. */
+/* In the backward pass, gradients may overwrite values. */
 static void run_layer(struct layer *layer, const struct fm_kernels *kernels)
 {
     struct fm_plan *plan = layer->plan;
@@ -359,7 +359,7 @@ static const struct fm_kernels *kernels_at(size_t i)
     return name ? fm_kernels_find(name, NULL) : NULL;
 }
 
-/* An assertion a float would take longer than the sums. */
+/* Not one assertion for each float: that would take longer than the sums. */
 static void same_bits(const char *text, const char *set, const char *what, const float *got,
                       const float *wanted, size_t n)
 {
@@ -371,7 +371,8 @@ static void same_bits(const char *text, const char *set, const char *what, const
 
 /* ---- 4. Against plain loops in the same order ---- */
 
-/* A product of the kernels: terms in groups of 512, each from zero, the groups from zero. */
+/* A sum in the order of the kernels' GEMM: groups of 512 terms, each summed from zero, then the
+   groups from zero. */
 struct sum {
     float group, all;
     size_t terms;
@@ -397,7 +398,7 @@ static float total(const struct sum *sum)
 static void plain_transform(const struct fm_matrix *y, const struct fm_matrix *x, const float *in,
                             float *out)
 {
-    float middle[SPOTS];
+    float middle[POINTS];
     for (size_t i = 0; i < y->rows; i++)
         for (size_t k = 0; k < x->columns; k++) {
             float sum = 0;
@@ -414,32 +415,33 @@ static void plain_transform(const struct fm_matrix *y, const struct fm_matrix *x
         }
 }
 
-/* For each point (y,x), at [y * FM_MAX_POINTS + x], a matrix of so many columns. */
-struct points {
+/* Values in the Winograd domain: for each point (y,x), at [y * FM_MAX_POINTS + x], a matrix with
+   this number of columns. */
+struct domain {
     size_t columns;
-    float *at[SPOTS];
+    float *at[POINTS];
 };
 
-static struct points make_points(const struct fm_winograd *w, size_t rows, size_t columns)
+static struct domain make_domain(const struct fm_winograd *w, size_t rows, size_t columns)
 {
-    struct points points = {.columns = columns};
+    struct domain domain = {.columns = columns};
     for (size_t y = 0; y < w->y.points; y++)
         for (size_t x = 0; x < w->x.points; x++)
-            points.at[y * FM_MAX_POINTS + x] = floats(rows * columns);
-    return points;
+            domain.at[y * FM_MAX_POINTS + x] = floats(rows * columns);
+    return domain;
 }
 
-static void free_points(struct points *points)
+static void free_domain(struct domain *domain)
 {
-    for (size_t p = 0; p < SPOTS; p++)
-        free(points->at[p]);
+    for (size_t p = 0; p < POINTS; p++)
+        free(domain->at[p]);
 }
 
 struct image_set {
     const float *at;
     struct fm_shape shape;
     size_t count;
-    long top, left; /* of the first tile's corner, above and left of the image */
+    long top, left; /* how far the first tile's corner is above and left of the image */
 };
 
 static float pixel_at(const struct image_set *set, size_t n, size_t y, size_t x, size_t c)
@@ -453,19 +455,20 @@ static float pixel_at(const struct image_set *set, size_t n, size_t y, size_t x,
                   : 0;
 }
 
-/* (tiles that have the point, channels rounded up to 32). */
-static struct points plain_points(const struct fm_winograd *w, const struct image_set *set,
-                                  const struct fm_matrix *y_matrix,
-                                  const struct fm_matrix *x_matrix)
+/* The images in the Winograd domain: (tiles that have the point, channels rounded up to 32). */
+static struct domain plain_transform_images(const struct fm_winograd *w,
+                                            const struct image_set *set,
+                                            const struct fm_matrix *y_matrix,
+                                            const struct fm_matrix *x_matrix)
 {
-    size_t tiles = w->y.tiles * w->x.tiles, row[SPOTS] = {0};
-    struct points points = make_points(w, set->count * tiles, fm_panels(set->shape.c) * FM_PANEL);
+    size_t tiles = w->y.tiles * w->x.tiles, row[POINTS] = {0};
+    struct domain domain = make_domain(w, set->count * tiles, fm_panels(set->shape.c) * FM_PANEL);
     for (size_t i = 0; i < set->count * tiles; i++) {
         size_t tile_y = i % tiles / w->x.tiles, tile_x = i % w->x.tiles;
         const struct fm_matrix *y = &y_matrix[fm_tile_is_small(&w->y, tile_y)];
         const struct fm_matrix *x = &x_matrix[fm_tile_is_small(&w->x, tile_x)];
-        for (size_t c = 0; c < points.columns; c++) {
-            float in[SPOTS] = {0}, out[SPOTS];
+        for (size_t c = 0; c < domain.columns; c++) {
+            float in[POINTS] = {0}, out[POINTS];
             for (size_t a = 0; a < y->columns; a++)
                 for (size_t b = 0; b < x->columns; b++)
                     in[a * FM_MAX_POINTS + b] =
@@ -475,55 +478,56 @@ static struct points plain_points(const struct fm_winograd *w, const struct imag
             for (size_t a = 0; a < y->rows; a++)
                 for (size_t b = 0; b < x->rows; b++) {
                     size_t p = a * FM_MAX_POINTS + b;
-                    points.at[p][row[p] * points.columns + c] = out[p];
+                    domain.at[p][row[p] * domain.columns + c] = out[p];
                 }
         }
         for (size_t a = 0; a < y->rows; a++)
             for (size_t b = 0; b < x->rows; b++)
                 row[a * FM_MAX_POINTS + b]++;
     }
-    return points;
+    return domain;
 }
 
-/* (channels in rounded up to 32, channels out); turned round for the gradient of the input. */
-static struct points plain_filters(const struct layer *layer, const struct fm_winograd *w,
-                                   bool turned)
+/* The filters in the Winograd domain: (channels in rounded up to 32, channels out); rotated for
+   backward data. */
+static struct domain plain_filters(const struct layer *layer, const struct fm_winograd *w,
+                                   bool rotated)
 {
-    size_t in = turned ? layer->out.c : layer->in.c, out = turned ? layer->in.c : layer->out.c;
+    size_t in = rotated ? layer->out.c : layer->in.c, out = rotated ? layer->in.c : layer->out.c;
     size_t kernel_h = layer->window.kernel_h, kernel_w = layer->window.kernel_w;
     size_t taps = kernel_h * kernel_w;
-    struct points points = make_points(w, fm_panels(in) * FM_PANEL, out);
+    struct domain domain = make_domain(w, fm_panels(in) * FM_PANEL, out);
     for (size_t i = 0; i < in; i++)
         for (size_t o = 0; o < out; o++) {
-            size_t unit = turned ? i : o, channel = turned ? o : i;
+            size_t unit = rotated ? i : o, channel = rotated ? o : i;
             const float *weight = layer->weight + (unit * layer->in.c + channel) * taps;
-            float filter[SPOTS] = {0}, to[SPOTS];
+            float filter[POINTS] = {0}, to[POINTS];
             for (size_t t = 0; t < taps; t++)
                 filter[t / kernel_w * FM_MAX_POINTS + t % kernel_w] =
-                    weight[turned ? taps - 1 - t : t];
+                    weight[rotated ? taps - 1 - t : t];
             plain_transform(&w->y.filter, &w->x.filter, filter, to);
             for (size_t y = 0; y < w->y.points; y++)
                 for (size_t x = 0; x < w->x.points; x++)
-                    points.at[y * FM_MAX_POINTS + x][i * out + o] = to[y * FM_MAX_POINTS + x];
+                    domain.at[y * FM_MAX_POINTS + x][i * out + o] = to[y * FM_MAX_POINTS + x];
         }
-    return points;
+    return domain;
 }
 
-/* The convolution of images, before bias and activation, to (image, h, w, channels out). */
+/* The convolution of images, without bias and activation, to (n,h,w,channels out). */
 static void plain_convolution(const struct layer *layer, const struct fm_winograd *w,
-                              const struct image_set *set, bool turned, struct fm_shape shape,
+                              const struct image_set *set, bool rotated, struct fm_shape shape,
                               float *to)
 {
-    struct points in = plain_points(w, set, w->y.input, w->x.input);
-    struct points filter = plain_filters(layer, w, turned);
-    size_t tiles = w->y.tiles * w->x.tiles, row[SPOTS] = {0};
+    struct domain in = plain_transform_images(w, set, w->y.input, w->x.input);
+    struct domain filter = plain_filters(layer, w, rotated);
+    size_t tiles = w->y.tiles * w->x.tiles, row[POINTS] = {0};
     for (size_t i = 0; i < set->count * tiles; i++) {
         size_t tile_y = i % tiles / w->x.tiles, tile_x = i % w->x.tiles;
         const struct fm_matrix *y = &w->y.output[fm_tile_is_small(&w->y, tile_y)];
         const struct fm_matrix *x = &w->x.output[fm_tile_is_small(&w->x, tile_x)];
         for (size_t o = 0; o < shape.c; o++) {
-            float product[SPOTS] = {0}, out[SPOTS];
-            for (size_t p = 0; p < SPOTS; p++) {
+            float product[POINTS] = {0}, out[POINTS];
+            for (size_t p = 0; p < POINTS; p++) {
                 if (p / FM_MAX_POINTS >= y->columns || p % FM_MAX_POINTS >= x->columns)
                     continue;
                 struct sum sum = {0};
@@ -544,39 +548,41 @@ static void plain_convolution(const struct layer *layer, const struct fm_winogra
             for (size_t b = 0; b < x->columns; b++)
                 row[a * FM_MAX_POINTS + b]++;
     }
-    free_points(&in);
-    free_points(&filter);
+    free_domain(&in);
+    free_domain(&filter);
 }
 
-/* The gradient of the weights, (unit, channel, row, column). */
-static void plain_gradient(const struct layer *layer, const struct fm_winograd *w, float *to)
+/* Backward weights, (units,c,h,w). */
+static void plain_backward_weights(const struct layer *layer, const struct fm_winograd *w,
+                                   float *to)
 {
     size_t kernel_h = layer->window.kernel_h, kernel_w = layer->window.kernel_w;
     struct image_set x = {layer->x, layer->in, layer->images, (long)layer->window.top,
                           (long)layer->window.left};
     struct image_set dy = {layer->dy, layer->out, layer->images, 0, 0};
-    struct points in = plain_points(w, &x, w->y.input, w->x.input);
-    struct points back = plain_points(w, &dy, w->y.output_gradient, w->x.output_gradient);
+    struct domain in = plain_transform_images(w, &x, w->y.input, w->x.input);
+    struct domain gradients =
+        plain_transform_images(w, &dy, w->y.output_gradient, w->x.output_gradient);
     for (size_t unit = 0; unit < layer->out.c; unit++)
         for (size_t c = 0; c < layer->in.c; c++) {
-            float product[SPOTS] = {0}, out[SPOTS];
+            float product[POINTS] = {0}, out[POINTS];
             for (size_t i = 0; i < w->y.points * w->x.points; i++) {
                 size_t p = i / w->x.points * FM_MAX_POINTS + i % w->x.points;
                 struct sum sum = {0};
                 for (size_t r = 0; r < layer->images * w->point[i].tiles; r++)
                     add_term(&sum, in.at[p][r * in.columns + c],
-                             back.at[p][r * back.columns + unit]);
+                             gradients.at[p][r * gradients.columns + unit]);
                 product[p] = total(&sum);
             }
             plain_transform(&w->y.gradient, &w->x.gradient, product, out);
             for (size_t t = 0; t < kernel_h * kernel_w; t++)
                 *to++ = out[t / kernel_w * FM_MAX_POINTS + t % kernel_w];
         }
-    free_points(&in);
-    free_points(&back);
+    free_domain(&in);
+    free_domain(&gradients);
 }
 
-/* Sets biases that are not zero. */
+/* Sets non-zero biases. */
 static float *set_bias(struct layer *layer)
 {
     float *bias = layer->net->weights + layer->net->parameter[layer->node->parameter + 1].offset;
@@ -596,7 +602,7 @@ static void plain_forward(const struct layer *layer, const struct fm_winograd *w
     }
 }
 
-static void plain_back(const struct layer *layer, const struct fm_winograd *w, float *dx)
+static void plain_backward_data(const struct layer *layer, const struct fm_winograd *w, float *dx)
 {
     struct image_set dy = {layer->dy, layer->out, layer->images,
                            (long)layer->window.kernel_h - 1 - (long)layer->window.top,
@@ -606,14 +612,14 @@ static void plain_back(const struct layer *layer, const struct fm_winograd *w, f
         dx[i] = layer->x[i] > 0 ? dx[i] : 0;
 }
 
-/* Channels about a panel and a pair of vectors, small tiles in either direction, a single row, both
-   paddings, kernels that are not square, blocks that are larger than the batch and batches that are
-   not full; sums of more than 512 channels in and out, and of more than 512 tiles. back: whether
-   the gradient of the input goes by points, too. */
+/* Channels around a panel and a pair of vectors, small tiles in either direction, a single row,
+   both paddings, kernels that are not square, blocks larger than the batch, and batches that are
+   not full; sums of more than 512 channels in and out, and of more than 512 tiles. backward_data:
+   whether backward data uses Winograd, too. */
 static const struct {
     const char *text;
     size_t height, width, batch, images;
-    bool back;
+    bool backward_data;
 } layers[] = {
     {"conv 31 1x1 relu | conv 65 3x3 relu | dense classes", 13, 9, 3, 3, true},
     {"conv 32 1x1 relu | conv 33 3x3 relu | dense classes", 7, 7, 7, 7, false},
@@ -626,29 +632,29 @@ static const struct {
     {"conv 32 1x1 relu | conv 32 3x3 relu | dense classes", 20, 20, 33, 33, true},
 };
 
-START_TEST(points_are_those_of_plain_loops)
+START_TEST(winograd_matches_plain_loops)
 {
     const char *text = layers[_i].text;
     struct layer layer = make_layer(text, layers[_i].height, layers[_i].width, layers[_i].batch,
                                     layers[_i].images, false);
     const float *bias = set_bias(&layer);
-    const struct fm_op *forward = find_step(&layer, FM_OP_winograd_forward);
-    const struct fm_op *back = find_step(&layer, FM_OP_winograd_backward_data);
-    ck_assert_msg(forward && find_step(&layer, FM_OP_winograd_backward_weights), "%s", text);
-    ck_assert_msg((back != NULL) == layers[_i].back, "%s", text);
+    const struct fm_op *forward = find_op(&layer, FM_OP_winograd_forward);
+    const struct fm_op *backward = find_op(&layer, FM_OP_winograd_backward_data);
+    ck_assert_msg(forward && find_op(&layer, FM_OP_winograd_backward_weights), "%s", text);
+    ck_assert_msg((backward != NULL) == layers[_i].backward_data, "%s", text);
     size_t in = layer.images * size_of(layer.in), out = layer.images * size_of(layer.out);
     size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->parameter]);
     float *y = floats(out), *dx = floats(in), *gradient = floats(weights);
     plain_forward(&layer, forward->winograd, bias, y);
-    plain_gradient(&layer, forward->winograd, gradient);
-    if (back)
-        plain_back(&layer, back->winograd, dx);
+    plain_backward_weights(&layer, forward->winograd, gradient);
+    if (backward)
+        plain_backward_data(&layer, backward->winograd, dx);
     const struct fm_kernels *kernels;
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
         run_layer(&layer, kernels);
         same_bits(text, kernels->name, "y", layer.y, y, out);
         same_bits(text, kernels->name, "gradient", layer.gradient, gradient, weights);
-        if (back)
+        if (backward)
             same_bits(text, kernels->name, "dx", layer.dx, dx, in);
     }
     free(y);
@@ -658,10 +664,10 @@ START_TEST(points_are_those_of_plain_loops)
 }
 END_TEST
 
-/* A dense layer's gradients: (image, input) and (unit, input); units are rounded up to 32 in the
-   first's sums. The weight of (unit, channel, row, column) is met by the input of (row, column,
-   channel). */
-static void plain_dense_back(const struct layer *layer, float *dx, float *gradient)
+/* A dense layer's gradients: dx (n, inputs), whose sums run over units rounded up to 32, and
+   gradient (units, inputs). The inputs of dx are in the order (h,w,c), those of the gradient
+   (c,h,w). */
+static void plain_dense_backward(const struct layer *layer, float *dx, float *gradient)
 {
     size_t c = layer->in.c, pixels = layer->in.h * layer->in.w, units = layer->out.c;
     size_t inputs = c * pixels;
@@ -697,9 +703,9 @@ static void check_bias_gradient(const struct layer *layer, const char *text, con
     }
 }
 
-/* Inputs, units and images one past a panel, more than 512 units and images; an input with
-   zeros around its gradient. */
-START_TEST(both_gradients_are_those_of_plain_loops)
+/* Inputs, units and images one beyond a panel, more than 512 units and images; an input whose
+   gradient is padded with zeros. */
+START_TEST(fused_dense_gradients_match_plain_loops)
 {
     static const struct {
         const char *text;
@@ -716,11 +722,11 @@ START_TEST(both_gradients_are_those_of_plain_loops)
     const char *text = dense[_i].text;
     struct layer layer = make_layer(text, dense[_i].height, dense[_i].width, dense[_i].batch,
                                     dense[_i].images, false);
-    ck_assert_ptr_nonnull(find_step(&layer, FM_OP_dense_backward));
+    ck_assert_ptr_nonnull(find_op(&layer, FM_OP_dense_backward));
     size_t in = layer.images * size_of(layer.in);
     size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->parameter]);
     float *dx = floats(in), *gradient = floats(weights);
-    plain_dense_back(&layer, dx, gradient);
+    plain_dense_backward(&layer, dx, gradient);
     const struct fm_kernels *kernels;
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
         run_layer(&layer, kernels);
@@ -736,7 +742,7 @@ END_TEST
 
 /* ---- 5. Errors against double ---- */
 
-/* Output, gradient of the input and gradient of the weights by their definition. */
+/* Forward, backward data and backward weights by their definition. */
 static void definition(const struct layer *layer, double *y, double *dx, double *gradient)
 {
     const struct fm_window *w = &layer->window;
@@ -751,7 +757,7 @@ static void definition(const struct layer *layer, double *y, double *dx, double 
                     row[c] = (double)layer->weight[(u * in.c + c) * taps + tap];
                 for (size_t p = 0; p < out.h * out.w; p++) {
                     size_t iy = p / out.w + ky - w->top, ix = p % out.w + kx - w->left;
-                    if (iy >= in.h || ix >= in.w) /* below zero, too */
+                    if (iy >= in.h || ix >= in.w) /* also if negative */
                         continue;
                     size_t at = ((n * in.h + iy) * in.w + ix) * in.c;
                     size_t to = (n * out.h * out.w + p) * out.c + u;
@@ -788,24 +794,24 @@ static struct errors errors_of(const char *text, size_t height, size_t width, si
                                bool exact)
 {
     struct layer layer = make_layer(text, height, width, images, images, exact);
-    ck_assert_int_eq(find_step(&layer, FM_OP_winograd_forward) == NULL, exact);
-    ck_assert_int_eq(find_step(&layer, FM_OP_winograd_backward_data) == NULL, exact);
+    ck_assert_int_eq(find_op(&layer, FM_OP_winograd_forward) == NULL, exact);
+    ck_assert_int_eq(find_op(&layer, FM_OP_winograd_backward_data) == NULL, exact);
     run_layer(&layer, fm_kernels_find(NULL, NULL));
     size_t in = images * size_of(layer.in), out = images * size_of(layer.out);
     size_t taps = layer.window.kernel_h * layer.window.kernel_w, c = layer.in.c;
     size_t weights = layer.out.c * c * taps;
     double *y = calloc(out, sizeof *y), *dx = calloc(in, sizeof *dx);
     double *gradient = calloc(weights, sizeof *gradient);
-    float *turned = floats(weights);
+    float *reordered = floats(weights);
     definition(&layer, y, dx, gradient);
     for (size_t i = 0; i < weights; i++) /* (unit, row, column, channel) */
-        turned[(i / (taps * c) * taps + i % taps) * c + i / taps % c] = layer.gradient[i];
+        reordered[(i / (taps * c) * taps + i % taps) * c + i / taps % c] = layer.gradient[i];
     struct errors errors = {error_of(layer.y, y, out), error_of(layer.dx, dx, in),
-                            error_of(turned, gradient, weights)};
+                            error_of(reordered, gradient, weights)};
     free(y);
     free(dx);
     free(gradient);
-    free(turned);
+    free(reordered);
     free_layer(&layer);
     return errors;
 }
@@ -819,7 +825,7 @@ static struct errors errors_of(const char *text, size_t height, size_t width, si
 static const struct {
     const char *layer; /* behind 256 channels */
     size_t height, width, images;
-    struct errors max, exact; /* by points, by the definition */
+    struct errors max, exact; /* with Winograd, with direct convolution */
 } known_errors[] = {
     /* 5+5+4; 4 x 5 + 2 x 4; 4+3; 5; 4+4; 3+3; 2 */
     {"conv 32 3x3", 14, 14, 1, {4.2e-6, 2.1e-6, 1.25e-6}, {3e-7, 3.5e-7, 2.1e-7}},
@@ -841,7 +847,7 @@ static void check_errors(const char *text, struct errors got, struct errors max)
                   "%s: %.3g, %.3g and %.3g", text, got.y, got.dx, got.gradient);
 }
 
-START_TEST(errors_stay_small)
+START_TEST(errors_are_within_known_bounds)
 {
     char text[80];
     snprintf(text, sizeof text, "conv 256 1x1 | %s | dense classes", known_errors[_i].layer);
@@ -855,12 +861,12 @@ int main(void)
 {
     TCase *tcase = tcase_create("winograd");
     tcase_add_loop_test(tcase, tiles_cover_all_outputs, 1, MAX_KERNEL + 1);
-    tcase_add_test(tcase, points_follow_each_other);
-    tcase_add_test(tcase, products_are_those_of_the_sizes);
-    tcase_add_loop_test(tcase, matrices_convolve, 1, MAX_KERNEL + 1);
-    tcase_add_test(tcase, the_rule_chooses_as_it_did);
-    tcase_add_loop_test(tcase, points_are_those_of_plain_loops, 0, FM_COUNT(layers));
-    tcase_add_loop_test(tcase, both_gradients_are_those_of_plain_loops, 0, 7);
-    tcase_add_loop_test(tcase, errors_stay_small, 0, FM_COUNT(known_errors));
+    tcase_add_test(tcase, points_are_laid_out_with_spare_rows);
+    tcase_add_test(tcase, known_sizes_have_known_products);
+    tcase_add_loop_test(tcase, matrices_compute_convolutions, 1, MAX_KERNEL + 1);
+    tcase_add_test(tcase, choice_of_algorithm_is_unchanged);
+    tcase_add_loop_test(tcase, winograd_matches_plain_loops, 0, FM_COUNT(layers));
+    tcase_add_loop_test(tcase, fused_dense_gradients_match_plain_loops, 0, 7);
+    tcase_add_loop_test(tcase, errors_are_within_known_bounds, 0, FM_COUNT(known_errors));
     return run_tests("winograd", tcase);
 }

@@ -1,5 +1,5 @@
-/* engine.h -- what the tests of the engine share: small nets, images, and a net in plain
-   double loops. */
+/* engine.h -- shared by the tests of the engine: small nets, images, and a net in plain double
+   loops. */
 #ifndef ENGINE_H
 #define ENGINE_H
 
@@ -16,11 +16,10 @@
 #include "base/rng.h"
 #include "base/threads.h"
 
-/* Models that between them have every layer type and activation, strides, both paddings, even
-   and odd kernels, dropped rows, sizes one past the vector, one output pixel, more than one
-   panel, sums longer than what the product is handed at once (MAX_GEMM_TAPS rows of five
-   images, AT_ONCE panels of units), convolutions by points, and a dense layer with more than
-   FM_SMALL weights. */
+/* Models that together have every layer type and activation, strides, both paddings, even and odd
+   kernels, dropped rows, sizes one beyond a vector, one output pixel, more than one panel, sums
+   longer than a GEMM is given at once (MAX_GEMM_TAPS rows of five images, AT_ONCE panels of units),
+   Winograd convolutions, and a dense layer with more than SMALL weights (dense-ops.c). */
 static const struct {
     const char *text;
     size_t height, width, classes;
@@ -155,7 +154,7 @@ static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
     return make_net_of(models[i].text, models[i].height, models[i].width, models[i].classes, seed);
 }
 
-/* n images of noise with labels in turn, a few pixels always black. */
+/* n images of noise with labels in turn; some pixels are zero. */
 static inline struct fmnn_data *make_data(const struct fmnn_net *net, size_t n, uint64_t seed)
 {
     struct fmnn_data *data = fmnn_data_new(net->shape, NULL);
@@ -165,15 +164,15 @@ static inline struct fmnn_data *make_data(const struct fmnn_net *net, size_t n, 
         ck_assert_ptr_nonnull(pixels);
         for (size_t p = 0; p < size; p++) {
             uint64_t bits = fm_random(seed, FM_RNG_SPLIT, (uint32_t)i, p);
-            bool dark =
+            bool zero =
                 p % 5 == 3 || (p / 9 + i) % 4 == 0; /* single pixels, and many side by side */
-            pixels[p] = dark ? 0 : (uint8_t)((bits & 127) + 128 * (p % net->classes == label));
+            pixels[p] = zero ? 0 : (uint8_t)((bits & 127) + 128 * (p % net->classes == label));
         }
     }
     return data;
 }
 
-/* ---- a net in double, channel by channel as in a textbook: values are (c,h,w) of one image */
+/* ---- a net in double, channel by channel as in a textbook; values are (c,h,w), of one image */
 
 struct twin {
     const struct fmnn_net *net;
@@ -291,7 +290,7 @@ static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, 
     free(value);
 }
 
-/* Cross-entropy of one image; probabilities where they are wanted. */
+/* The cross-entropy of one image. probabilities (classes), or NULL. */
 static inline double twin_loss(const struct twin *twin, const uint8_t *pixels, size_t label,
                                double *probabilities)
 {

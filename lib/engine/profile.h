@@ -4,8 +4,8 @@
 
 #include "base/internal.h"
 
-/* Counters for each op and, as the last one, for feeding the next run. runs and images (ops + 1) are
-   counted by the thread that starts an op, while no other thread works. Each thread has its own
+/* Counters for each op and, as the last one, for feeding the next run. runs and images (ops + 1)
+   are counted by the thread that starts an op, while no other thread works. Each thread has its own
    seconds, some cache lines apart from the next thread's: seconds (threads, stride). */
 struct fm_profile {
     unsigned threads;
@@ -37,8 +37,8 @@ double fm_profile_seconds(const struct fm_profile *profile, size_t op);
 double fm_now(void);
 struct fm_kernels;
 /* Measures the maximum number of floating-point operations per second that this number of threads
-   does with these kernels, by fused multiply-adds in registers, which count as two operations. Takes
-   some hundredths of a second. */
+   does with these kernels, by fused multiply-adds in registers, which count as two operations.
+   Takes some hundredths of a second. */
 double fm_peak(const struct fm_kernels *kernels, unsigned threads);
 
 #endif

@@ -1,9 +1,9 @@
 /* winograd.c -- the tiles and matrices of Winograd's algorithm; see winograd.h.
 
    The product s of two polynomials, a with m and g with r coefficients, is determined by its values
-   at n = m + r - 1 points (Toom-Cook): s = V_n^-1 ((V_m a) . (V_r g)), where V_k has the powers
-   0 .. k - 1 of the points. For a given g, s is a linear function of a; its transpose is a tile of a
-   convolution:
+   at n = m + r - 1 points (Toom-Cook): s = V_n^-1 ((V_m a) . (V_r g)), where row i of V_k has the
+   powers 0 .. k - 1 of point i. For a given g, s is a linear function of a; its transpose is a tile
+   of a convolution:
 
        y = A' ((G g) . (B' d)),   A = V_m, G = V_r, B' = V_n^-T
 
@@ -37,9 +37,9 @@ static void transpose(struct fm_matrix *to, const struct fm_matrix *from)
             to->at[i][k] = from->at[k][i];
 }
 
-/* B' (points, points), the transposed inverse of V: row i has the coefficients of the polynomial that
-   is 1 at point i and 0 at the other points. Row 0, for infinity: of the monic polynomial that is 0
-   at all finite points. */
+/* B' (points, points), the transposed inverse of V: row i has the coefficients of the polynomial
+   that is 1 at point i and 0 at the other points. Row 0, for infinity: of the monic polynomial that
+   is 0 at all finite points. */
 static void interpolation(struct fm_matrix *b, size_t points)
 {
     *b = (struct fm_matrix){.rows = points, .columns = points};
@@ -59,8 +59,8 @@ static void interpolation(struct fm_matrix *b, size_t points)
     }
 }
 
-/* Cuts a side into the fewest tiles possible, whose sizes differ by one at most. Returns false if the
-   kernel is too large. */
+/* Cuts a side into the fewest tiles possible, whose sizes differ by one at most. Returns false if
+   the kernel is too large. */
 static bool tile_side(struct fm_tiling *tiling, size_t outputs, size_t kernel)
 {
     if (kernel >= FM_MAX_POINTS)
@@ -99,14 +99,14 @@ static void list_points(struct fm_winograd *w)
         }
 }
 
-/* Whether the multiplications saved outweigh the transforms, whose cost is proportional to the number
-   of channels, not to the number of pairs. direct: multiplications of the direct convolution for a
-   pair of channels. */
+/* Whether the multiplications saved outweigh the transforms, whose cost is proportional to the
+   number of channels, not to the number of pairs. direct: multiplications of the direct convolution
+   for a pair of channels. */
 static bool is_cheaper(size_t products, size_t direct, size_t in, size_t out)
 {
-    /* Multiply-adds that take as long as the transform of a point and channel. Chosen by measurement
-       on AVX2 and AVX-512 machines; it decides which algorithm runs, so another value would change
-       bits. */
+    /* Multiply-adds that take as long as the transform of a point and channel. Chosen by
+       measurement on AVX2 and AVX-512 machines; it decides which algorithm runs, so another value
+       would change bits. */
     enum { TRANSFORM = 40 };
     double rounded = (double)(fm_panels(in) * FM_PANEL);
     return (double)direct * (double)in * (double)out >
@@ -116,8 +116,8 @@ static bool is_cheaper(size_t products, size_t direct, size_t in, size_t out)
 bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, struct fm_shape in,
                       struct fm_shape out, size_t batch)
 {
-    /* Output pixels of an image; rows of a block's GEMM, so that two panels of products (512 KB) stay
-       in a second-level cache. Chosen by measurement on AVX2 and AVX-512 machines. */
+    /* Output pixels of an image; rows of a block's GEMM, so that two panels of products (512 KB)
+       stay in a second-level cache. Chosen by measurement on AVX2 and AVX-512 machines. */
     enum { MAX_PIXELS = 128 * 128, ROWS = 2048 };
     *w = (struct fm_winograd){.block = 1};
     if (window->stride != 1 || out.h * out.w > MAX_PIXELS ||

@@ -1,5 +1,5 @@
-/* winograd.h -- Winograd's algorithm, which convolves with stride 1 by fewer multiplications: how an
-   image is cut into tiles, and the matrices that transform tiles, filters and gradients to the
+/* winograd.h -- Winograd's algorithm, which convolves with stride 1 by fewer multiplications: how
+   an image is cut into tiles, and the matrices that transform tiles, filters and gradients to the
    Winograd domain and back.
 
    A transformed tile has a value for each point, in the sense of the Toom-Cook algorithm: a number
@@ -20,10 +20,10 @@ struct fm_matrix {
     float at[FM_MAX_POINTS][FM_MAX_POINTS];
 };
 
-/* One side cut into tiles: the first `large` of them have `size` outputs, the others one less. A tile
-   of m outputs under a kernel of r has m + r - 1 inputs and the same number of points. The points of
-   a small tile are the first points of a large one, so that all tiles share the transformed
-   filters. */
+/* One side cut into tiles: the first `large` of them have `size` outputs, the others one less. A
+   tile of m outputs under a kernel of r has m + r - 1 inputs and the same number of points. The
+   points of a small tile are the first points of a large one, so that all tiles share the
+   transformed filters. */
 struct fm_tiling {
     size_t tiles, large, size, points;
     struct fm_matrix filter;             /* G (points, kernel): filter transform */

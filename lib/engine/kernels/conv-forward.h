@@ -6,8 +6,8 @@
 #include "base/internal.h"
 
 /* Offsets of the kernel's rows from the first pixel of a window: a in the image, b in a panel of
-   weights (kernel_h, kernel_w, c, 32). Each is `inner` elements of (kernel_w, c). If the rows follow
-   each other in the image without a gap, they count as a single one. */
+   weights (kernel_h, kernel_w, c, 32). Each is `inner` elements of (kernel_w, c). If the rows
+   follow each other in the image without a gap, they count as a single one. */
 struct window_taps {
     size_t count, inner, a[4096], b[4096]; /* 4096: the maximum height of an image */
 };

@@ -21,8 +21,8 @@ struct fused {
     a += t->in_image;                                                                              \
     b += t->grad_image;
 
-/* c (rows,32), NR lanes from `lane` on, += the sum over the images; one vector of the pending update
-   after each image's term. */
+/* c (rows,32), NR lanes from `lane` on, += the sum over the images; one vector of the pending
+   update after each image's term. */
 #define DEFINE_FUSED_TILE(rows)                                                                    \
     static void fused_tile_##rows(const struct fused *t, size_t lane, struct pending *work,        \
                                   float *c)                                                        \

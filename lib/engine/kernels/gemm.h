@@ -124,9 +124,9 @@ static inline size_t tile_rows(size_t left)
     return left == 1 ? 1 : left & ~(size_t)1;
 }
 
-/* If b is read once and from memory, the register tiles of a group prefetch the next group's part of
-   it, one cache line for each k. Returns the distance in floats; 0: no prefetch. tiles: the number
-   of register tiles of this group that came before. */
+/* If b is read once and from memory, the register tiles of a group prefetch the next group's part
+   of it, one cache line for each k. Returns the distance in floats; 0: no prefetch. tiles: the
+   number of register tiles of this group that came before. */
 static size_t prefetch_distance(const struct gemm *p, struct group k, size_t tiles)
 {
     /* Floats of b that stay in a cache; chosen by measurement on AVX2 and AVX-512 machines. */
@@ -151,9 +151,9 @@ static void gemm_group(const struct gemm *p, size_t rows, struct group k, float 
         }
 }
 
-/* `count` GEMMs with the same a, row, taps and inner. Each group of k is done for all of them before
-   the next group, so that the rows of a are still in the cache. tile (count, FM_MC, 32), of which
-   `rows` rows are used: the start of the sums, then the sums. */
+/* `count` GEMMs with the same a, row, taps and inner. Each group of k is done for all of them
+   before the next group, so that the rows of a are still in the cache. tile (count, FM_MC, 32), of
+   which `rows` rows are used: the start of the sums, then the sums. */
 static void gemm_batch(const struct gemm *p, size_t count, size_t rows, float *tile)
 {
     size_t taps_at_once = p->inner < FM_KC ? FM_KC / p->inner : 1;

@@ -69,8 +69,8 @@ static inline uint64_t bits_of_bytes(const uint8_t *a, const uint8_t *b, size_t 
     return (x >> 7) * UINT64_C(0x0102040810204080) >> 56;
 }
 
-/* The masks of the pairs of images first .. first + count - 1; an image without a partner is its own
-   partner. first is even. */
+/* The masks of the pairs of images first .. first + count - 1; an image without a partner is its
+   own partner. first is even. */
 static void mask_pairs(const struct fm_op *op, const struct fm_run *run, size_t first, size_t count)
 {
     size_t pixels = op->out_shape.h * op->out_shape.w, words = (pixels + 63) / 64;

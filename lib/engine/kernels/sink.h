@@ -1,6 +1,7 @@
-/* sink.h -- where the gradients of parameters go (enum fm_sink): straight into the optimizer (a fused
-   optimizer step), or into run->gradients, stored or added, from which the op `update` updates the
-   parameters. Both ways give the same bits, because the optimizer gets the same gradient.
+/* sink.h -- where the gradients of parameters go (enum fm_sink): straight into the optimizer (a
+   fused optimizer step), or into run->gradients, stored or added, from which the op `update`
+   updates the parameters. Both ways give the same bits, because the optimizer gets the same
+   gradient.
 
    The optimizer waits for memory and for divisions, a GEMM for neither. So an update can be
    deferred and done vector by vector between the terms of the next GEMM: a pending update.
@@ -11,7 +12,7 @@
 /* Slots that are prefetched: all that adam has. */
 enum { PREFETCHED = 2 };
 
-/* A pending update: of w and slots, by gradient, elements [at, end), all from the same element on. */
+/* A pending update of w and slots by gradient, elements [at, end). */
 struct pending {
     enum fm_optimizer_id optimizer;
     struct fm_update update;

@@ -27,8 +27,8 @@ struct stream {
     size_t next_tap;              /* from one tap of next_a to the next */
 };
 
-/* c, with rows FM_PANEL apart, += a b for a group of k. ROW: a term of each row; op: from one k of a
-   to the next. */
+/* c, with rows FM_PANEL apart, += a b for a group of k. ROW: a term of each row; op: from one k of
+   a to the next. */
 #define DEFINE_STREAM_TILE(name, rows, ROW, op)                                                    \
     static void name##_##rows(const struct stream *s, size_t lane, float *c)                       \
     {                                                                                              \

@@ -137,8 +137,8 @@ static void job_winograd_output_gradient(const struct fm_plan *plan, const struc
 }
 
 /* Filters of a panel of inputs and a panel of outputs to the Winograd domain.
-   in    (kernel_h, kernel_w, 32 inputs, 32 outputs), taps `tap` floats apart; has the first `inputs`
-         inputs
+   in    (kernel_h, kernel_w, 32 inputs, 32 outputs), taps `tap` floats apart, with the first
+         `inputs` inputs
    out   (point, 32 inputs, 32 outputs), points `point` floats apart; the other inputs become
          zero */
 static void transform_filters(const struct fm_winograd *w, const float *in, size_t tap,
@@ -188,8 +188,9 @@ static void rotate_filters(const struct fm_op *op, const float *weight, size_t l
     }
 }
 
-/* The filters of backward data, rotated: (panel of inputs, point, outputs rounded up to 32, 32), the
-   panels of inputs from op->panel on. Jobs: (panel of inputs, panel of outputs), outputs fastest. */
+/* The filters of backward data, rotated: (panel of inputs, point, outputs rounded up to 32, 32),
+   the panels of inputs from op->panel on. Jobs: (panel of inputs, panel of outputs), outputs
+   fastest. */
 static void job_winograd_rotated_filter(const struct fm_plan *plan, const struct fm_op *op,
                                         const struct fm_run *run, size_t job)
 {
@@ -207,9 +208,9 @@ static void job_winograd_rotated_filter(const struct fm_plan *plan, const struct
         op->stream);
 }
 
-/* products = V U for each point: of a block of images, (point, n, t, channels) of inputs, with panels
-   panel and panel + 1 of the filters, or the last one. The second panel finds the rows in the
-   cache. units: the channels that come out. products is in per-thread scratch,
+/* products = V U for each point: of a block of images, (point, n, t, channels) of inputs, with
+   panels panel and panel + 1 of the filters, or the last one. The second panel finds the rows in
+   the cache. units: the channels that come out. products is in per-thread scratch,
    (FM_PANELS_PER_JOB, point, n, t, 32). */
 static void winograd_gemm(const struct fm_plan *plan, const struct fm_op *op,
                           const struct fm_run *run, size_t block, size_t channels, size_t panel,
@@ -365,7 +366,8 @@ static void job_winograd_backward_data(const struct fm_plan *plan, const struct 
 enum { GRADIENT_POINT = (FM_PANEL + 1) * FM_PANEL };
 
 /* sums = V' W for a point, a panel of inputs and a panel of outputs.
-   inputs, gradients   (rows,32): k is the tiles of all images; `next` floats before the next point's
+   inputs, gradients   (rows,32), k being the tiles of all images. The next point's are `next`
+                       floats further on; they are prefetched
    sums                (32 inputs, 32 outputs), of which the first `lanes` outputs are needed */
 static void multiply_gradient(const float *inputs, const float *gradients, size_t rows, size_t next,
                               size_t lanes, float *sums)

@@ -5,9 +5,9 @@
 
 #include <math.h>
 
-/* The moments of weights whose input is hardly ever non-zero would become denormal, and operations on
-   denormals take tens of cycles. Every 16th step sets moments below a threshold to zero (see adam.h).
-   The threshold, 1e-30, is far enough above the denormals: 0.9^16 is 0.19. */
+/* The moments of weights whose input is hardly ever non-zero would become denormal, and operations
+   on denormals take tens of cycles. Every 16th step sets moments below a threshold to zero (see
+   adam.h). The threshold, 1e-30, is far enough above the denormals: 0.9^16 is 0.19. */
 enum { FLUSH_EVERY = 16 };
 
 static void begin(const struct fmnn_recipe *recipe, uint64_t t, double power[FM_POWERS],

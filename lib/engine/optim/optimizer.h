@@ -1,5 +1,5 @@
-/* optimizer.h -- what an optimizer is: slots for each parameter, a few numbers for each step, and an
-   update.
+/* optimizer.h -- what an optimizer is: slots for each parameter, a few numbers for each step, and
+   an update.
 
    A step is one batch of training. The update of a vector of parameters is an inline function in
    NAME.h, which is compiled into every kernel set. The rest of the library sees only the struct
@@ -33,9 +33,9 @@ struct fm_optimizer {
     double lr; /* the default */
     /* As in the names of a checkpoint's tensors; ends in NULL. */
     const char *slot_names[FM_MAX_SLOTS + 1];
-    /* Fills in *update for step t, from 1. power[] is 1.0 before the first step and is kept from step
-       to step, and in checkpoints: powers of the betas by repeated multiplication, because pow()
-       differs between C libraries. */
+    /* Fills in *update for step t, from 1. power[] is 1.0 before the first step and is kept from
+       step to step, and in checkpoints: powers of the betas by repeated multiplication, because
+       pow() differs between C libraries. */
     void (*begin)(const struct fmnn_recipe *recipe, uint64_t t, double power[FM_POWERS],
                   struct fm_update *update);
 };
