@@ -7,7 +7,7 @@ lib_libfmnn_la_SOURCES += \
 	lib/engine/train.h lib/engine/train.c lib/engine/train-finite.c lib/engine/train-profile.c lib/engine/predict.c
 
 lib_libfmnn_la_SOURCES += \
-	lib/engine/layers/layer-registry.c lib/engine/layers/affine.h lib/engine/layers/affine.c \
+	lib/engine/layers/layer-registry.c lib/engine/layers/affine.h lib/engine/layers/affine.c lib/engine/layers/conv-ops.c \
 	lib/engine/layers/winograd-ops.c lib/engine/layers/dense-ops.c lib/engine/layers/conv.c lib/engine/layers/dense.c \
 	lib/engine/layers/pool.c lib/engine/layers/add.c
 

@@ -4,7 +4,7 @@
 
 #include "engine/builder.h"
 
-/* Hooks of struct fm_layer_type. */
+/* Hooks of struct fm_layer_type: in affine.c, and from prepare on in conv-ops.c. */
 size_t fm_affine_parameters(const struct fm_layer *, struct fm_shape in,
                             struct fm_parameter_spec spec[FM_MAX_PARAMETERS]);
 struct fm_layout fm_affine_gradient_layout(const struct fm_layer *, struct fm_shape in);

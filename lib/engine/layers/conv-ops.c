@@ -1,0 +1,61 @@
+/* conv-ops.c -- the ops of layers with a weight: convolutions done directly, and the choice between
+   these, Winograd's algorithm and dense layers. */
+#include "engine/layers/affine.h"
+
+int fm_affine_prepare(struct fm_builder *builder, const struct fm_node *node,
+                      struct fmnn_error *err)
+{
+    return builder->plan->net->exact ? 0 : fm_winograd_choose(builder, node, err);
+}
+
+int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
+                      struct fmnn_error *err)
+{
+    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_conv_forward);
+    if (fm_is_dense(&op))
+        return fm_dense_forward(builder, &op, err);
+    fm_from_corner(&op.window, &op.in);
+    if (fm_choice_of(builder, &op)->forward)
+        return fm_winograd_forward(builder, &op, err);
+    size_t pixels = builder->plan->batch * op.out_shape.h * op.out_shape.w;
+    op.jobs = fm_panels(op.units) * fm_row_blocks(pixels);
+    fm_count_work(builder, &op);
+    return fm_add_op(builder, &op, FM_IN, FM_OUT, err);
+}
+
+/* The gradient of the input: the weights are rotated, then convolved with. */
+static int conv_backward_data(struct fm_builder *builder, struct fm_op op, struct fmnn_error *err)
+{
+    size_t batch = builder->plan->batch, panels = fm_panels(op.in_shape.c), row;
+    if (fm_choice_of(builder, &op)->backward)
+        return fm_winograd_backward_data(builder, &op, err);
+    if (!fm_mul(panels * FM_PANEL, op.window.kernel_h * op.window.kernel_w, &row))
+        return fm_too_large(builder, err);
+    op.kind = FM_OP_conv_rotate_weights;
+    op.jobs = panels;
+    if (fm_new_buffer(builder, row, op.units, &op.rotated, err) != 0 ||
+        fm_add_op(builder, &op, 0, FM_ROTATED, err) != 0)
+        return -1;
+    fm_count_work(builder, &op);
+    op.kind = FM_OP_conv_backward_data;
+    op.jobs = panels * fm_row_blocks(batch * op.in_shape.h * op.in_shape.w);
+    return fm_add_op(builder, &op, FM_ROTATED | FM_GRAD_OUT, FM_GRAD_IN, err);
+}
+
+/* The weights' gradient comes last, since its op may change them. */
+int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
+                       struct fmnn_error *err)
+{
+    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_conv_backward_weights);
+    if (fm_is_dense(&op))
+        return fm_dense_backward(builder, &op, err);
+    if (fm_wants_gradient(builder, node, 0) && conv_backward_data(builder, op, err) != 0)
+        return -1;
+    op.phase = FM_BACKWARD_WEIGHTS;
+    if (fm_choice_of(builder, &op)->forward)
+        return fm_winograd_backward_weights(builder, &op, err);
+    fm_from_corner(&op.window, &op.in);
+    op.jobs = fm_panels(op.units) * fm_row_blocks(op.taps);
+    fm_count_work(builder, &op);
+    return fm_add_op(builder, &op, FM_IN | FM_GRAD_OUT, 0, err);
+}
