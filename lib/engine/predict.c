@@ -94,8 +94,8 @@ static bool feed(void *state, struct fm_run *run)
     return n > 0;
 }
 
-/* Starting a thread, or waking it, takes as long as some million multiply-adds (4 million, chosen
-   by measurement on AVX2 and AVX-512 machines), so few images are predicted by few threads. */
+/* Starting a thread, or waking it, takes as long as some million multiply-adds, so few images
+   are predicted by few threads. 2^22 was found by experiment; the machine is not on record. */
 static unsigned threads_for(const struct fmnn_predictor *predictor, size_t n)
 {
     double worth = 1 + predictor->work * (double)n / (1 << 22);

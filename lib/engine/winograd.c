@@ -104,9 +104,9 @@ static void list_points(struct fm_winograd *w)
    for a pair of channels. */
 static bool is_cheaper(size_t products, size_t direct, size_t in, size_t out)
 {
-    /* Multiply-adds that take as long as the transform of a point and channel. Chosen by
-       measurement on AVX2 and AVX-512 machines; it decides which algorithm runs, so another value
-       would change bits. */
+    /* Multiply-adds that take as long as the transform of a point and channel. Found by experiment;
+       the machine is not on record. It decides which algorithm runs, so another value would change
+       bits. */
     enum { TRANSFORM = 40 };
     double rounded = (double)(fm_panels(in) * FM_PANEL);
     return (double)direct * (double)in * (double)out >
@@ -116,8 +116,9 @@ static bool is_cheaper(size_t products, size_t direct, size_t in, size_t out)
 bool fm_winograd_plan(struct fm_winograd *w, const struct fm_window *window, struct fm_shape in,
                       struct fm_shape out, size_t batch)
 {
-    /* Output pixels of an image; rows of a block's GEMM, so that two panels of products (512 KB)
-       stay in a second-level cache. Chosen by measurement on AVX2 and AVX-512 machines. */
+    /* MAX_PIXELS, of the output, and 4 * ROWS products limit the memory of an image. ROWS: of a
+       block's GEMM, 512 KB of products for two panels, so that they stay in a cache. Found by
+       experiment; the machine is not on record. */
     enum { MAX_PIXELS = 128 * 128, ROWS = 2048 };
     *w = (struct fm_winograd){.block = 1};
     if (window->stride != 1 || out.h * out.w > MAX_PIXELS ||

@@ -45,7 +45,7 @@ enum { LINE = 16 }; /* floats of a cache line */
 
 #define TILE_ZERO(i) vec low##i = v_splat(0), high##i = v_splat(0);
 #define TILE_START(i) TILE_ZERO(i) const float *a##i = p->a + row[i];
-#define TILE_STEP(i)                                                                               \
+#define TILE_TERM(i)                                                                               \
     {                                                                                              \
         vec x = v_splat(a##i[o]);                                                                  \
         low##i = v_fma(x, b0, low##i);                                                             \
@@ -78,7 +78,7 @@ enum { LINE = 16 }; /* floats of a cache line */
                 vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
                 v_prefetch(next);                                                                  \
                 next += next_stride;                                                               \
-                ROWS_##rows(TILE_STEP)                                                             \
+                ROWS_##rows(TILE_TERM)                                                             \
             }                                                                                      \
         }                                                                                          \
         if (k.fresh) {                                                                             \
@@ -129,7 +129,7 @@ static inline size_t tile_rows(size_t left)
    number of register tiles of this group that came before. */
 static size_t prefetch_distance(const struct gemm *p, struct group k, size_t tiles)
 {
-    /* Floats of b that stay in a cache; chosen by measurement on AVX2 and AVX-512 machines. */
+    /* Floats of b that stay in a cache. Found by experiment; the machine is not on record. */
     enum { MANY = 1 << 17 };
     size_t count = k.to - k.from, on = tiles * count * LINE;
     return p->taps == 1 && p->inner * p->b_stride > MANY && on < count * p->b_stride

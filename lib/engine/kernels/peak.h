@@ -4,7 +4,7 @@
 /* 12 independent chains of fused multiply-adds hide the latency and fit into sixteen registers.
    Their values converge to 1. */
 #define CHAIN_START(i) vec c##i = v_splat((float)(i));
-#define CHAIN_STEP(i) c##i = v_fma(c##i, half, half);
+#define CHAIN_TERM(i) c##i = v_fma(c##i, half, half);
 #define CHAIN_END(i) all = v_add(all, c##i);
 
 /* Returns the floating-point operations of `rounds` rounds, two for each lane of a fused
@@ -15,10 +15,10 @@ static double peak(size_t rounds, float *sum)
     const vec half = v_splat(0.5f);
     ROWS_12(CHAIN_START)
     for (size_t i = 0; i < rounds; i++) {
-        ROWS_12(CHAIN_STEP)
-        ROWS_12(CHAIN_STEP)
-        ROWS_12(CHAIN_STEP)
-        ROWS_12(CHAIN_STEP)
+        ROWS_12(CHAIN_TERM)
+        ROWS_12(CHAIN_TERM)
+        ROWS_12(CHAIN_TERM)
+        ROWS_12(CHAIN_TERM)
     }
     vec all = v_splat(0);
     ROWS_12(CHAIN_END)

@@ -118,6 +118,7 @@ static inline vec mean_gradient(const struct fm_op *op, vec which, size_t i, vec
     return v_mul(g, mean_factor(op));
 }
 
+/* out = the mean of each window. Jobs: images. */
 static void job_avgpool_forward(const struct fm_plan *plan, const struct fm_op *op,
                                 const struct fm_run *run, size_t job)
 {
@@ -125,6 +126,7 @@ static void job_avgpool_forward(const struct fm_plan *plan, const struct fm_op *
     pool(op, run, job, window_mean);
 }
 
+/* grad_in (+)= the mean gradient: each pixel of a window gets an equal part. Jobs: images. */
 static void job_avgpool_backward(const struct fm_plan *plan, const struct fm_op *op,
                                  const struct fm_run *run, size_t job)
 {
@@ -170,6 +172,7 @@ static inline vec max_gradient(const struct fm_op *op, vec which, size_t i, vec 
     return v_select(v_greater(which, mine), zero, g);
 }
 
+/* out = the maximum of each window. Jobs: images. */
 static void job_maxpool_forward(const struct fm_plan *plan, const struct fm_op *op,
                                 const struct fm_run *run, size_t job)
 {
@@ -177,6 +180,7 @@ static void job_maxpool_forward(const struct fm_plan *plan, const struct fm_op *
     pool(op, run, job, window_max);
 }
 
+/* grad_in (+)= the gradient of each window, to its first maximum. Jobs: images. */
 static void job_maxpool_backward(const struct fm_plan *plan, const struct fm_op *op,
                                  const struct fm_run *run, size_t job)
 {

@@ -27,9 +27,9 @@ struct stream {
     size_t next_tap;              /* from one tap of next_a to the next */
 };
 
-/* c, with rows FM_PANEL apart, += a b for a group of k. ROW: a term of each row; op: from one k of
-   a to the next. */
-#define DEFINE_STREAM_TILE(name, rows, ROW, op)                                                    \
+/* c, with rows FM_PANEL apart, += a b for a group of k. ROW: a term of each row; k_stride: from one
+   k of a to the next. */
+#define DEFINE_STREAM_TILE(name, rows, ROW, k_stride)                                              \
     static void name##_##rows(const struct stream *s, size_t lane, float *c)                       \
     {                                                                                              \
         const float *b = s->b + lane, *next_b = s->next_b;                                         \
@@ -41,7 +41,7 @@ struct stream {
                 vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
                 v_prefetch(next_a);                                                                \
                 v_prefetch(next_b);                                                                \
-                ROWS_##rows(ROW) a += op;                                                          \
+                ROWS_##rows(ROW) a += k_stride;                                                    \
                 b += FM_PANEL, next_a += LINE, next_b += LINE;                                     \
             }                                                                                      \
         }                                                                                          \
@@ -49,14 +49,14 @@ struct stream {
     }
 
 /* Register tiles of all sizes, and name(), which calls the one for this number of rows. */
-#define DEFINE_STREAM_TILES(name, ROW, op)                                                         \
-    DEFINE_STREAM_TILE(name, 1, ROW, op)                                                           \
-    DEFINE_STREAM_TILE(name, 2, ROW, op)                                                           \
-    DEFINE_STREAM_TILE(name, 4, ROW, op)                                                           \
-    DEFINE_STREAM_TILE(name, 6, ROW, op)                                                           \
-    DEFINE_STREAM_TILE(name, 8, ROW, op)                                                           \
-    DEFINE_STREAM_TILE(name, 10, ROW, op)                                                          \
-    DEFINE_STREAM_TILE(name, 12, ROW, op)                                                          \
+#define DEFINE_STREAM_TILES(name, ROW, k_stride)                                                   \
+    DEFINE_STREAM_TILE(name, 1, ROW, k_stride)                                                     \
+    DEFINE_STREAM_TILE(name, 2, ROW, k_stride)                                                     \
+    DEFINE_STREAM_TILE(name, 4, ROW, k_stride)                                                     \
+    DEFINE_STREAM_TILE(name, 6, ROW, k_stride)                                                     \
+    DEFINE_STREAM_TILE(name, 8, ROW, k_stride)                                                     \
+    DEFINE_STREAM_TILE(name, 10, ROW, k_stride)                                                    \
+    DEFINE_STREAM_TILE(name, 12, ROW, k_stride)                                                    \
     static inline void name(const struct stream *s, size_t rows, size_t lane, float *c)            \
     {                                                                                              \
         CALL_TILE(name, rows, s, lane, c)                                                          \

@@ -84,8 +84,8 @@ struct tile_transform {
 static void transform_tiles(const struct fm_plan *plan, const struct fm_op *op,
                             const struct fm_run *run, size_t job, const struct tile_transform *t)
 {
-    /* Panels to prefetch ahead: the first-level cache has room for the tiles of two more. Chosen by
-       measurement on AVX2 and AVX-512 machines. */
+    /* Panels to prefetch ahead: the first-level cache has room for the tiles of two more.
+       Found by experiment; the machine is not on record. */
     enum { AHEAD = 2 };
     const struct fm_winograd *w = op->winograd;
     const struct fm_view *view = t->view;
@@ -318,7 +318,7 @@ static inline void finish_forward(const struct fm_op *op, const float *bias, flo
     }
 }
 
-/* The gradient of the input. */
+/* to = pixel, the gradient of value, through the derivative of its activation. */
 static inline void finish_backward(const struct fm_op *op, const float *bias, float *pixel,
                                    size_t lanes, float *to, const float *value)
 {

@@ -60,7 +60,7 @@ static int backward_data(struct fm_builder *builder, struct fm_op op, struct fmn
    smaller parts if there are few inputs, so that there are jobs for many threads. */
 static int backward_both(struct fm_builder *builder, struct fm_op op, struct fmnn_error *err)
 {
-    enum { MANY = 64 * FM_MC };
+    enum { MANY = 64 * FM_MC }; /* inputs that give 64 jobs of FM_MC */
     if (add_transpose(builder, &op, err) != 0)
         return -1;
     op.phase = FM_BACKWARD_WEIGHTS;

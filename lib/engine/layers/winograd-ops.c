@@ -2,7 +2,8 @@
    kernels/winograd-products.h. */
 #include "engine/layers/affine.h"
 
-/* Floats above which transformed values do not stay in a cache until they are read. */
+/* Floats above which transformed values do not stay in a cache until they are read. This and CACHE
+   below were found by experiment; the machine is not on record. */
 enum { STREAM = 1 << 20 };
 
 static size_t points_of(const struct fm_winograd *w)
@@ -14,7 +15,7 @@ static size_t points_of(const struct fm_winograd *w)
    cache until they are used, large enough to keep many threads busy. */
 static size_t panels_of_part(size_t filter, size_t blocks)
 {
-    enum { CACHE = 1 << 21, JOBS = 16 };
+    enum { CACHE = 1 << 21, JOBS = 16 }; /* floats; jobs at least */
     size_t panels = CACHE / filter / FM_PANELS_PER_JOB * FM_PANELS_PER_JOB;
     size_t min = (JOBS + blocks - 1) / blocks * FM_PANELS_PER_JOB;
     return panels > min ? panels : min;
