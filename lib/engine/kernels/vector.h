@@ -142,7 +142,8 @@ static inline vec v_sqrt(vec a)
     V_EACH a.f[l] = sqrtf(a.f[l]);
     return a;
 }
-static inline vec v_fma(vec a, vec b, vec c)
+/* Called so often that gcc would stop inlining it. */
+__attribute__((always_inline)) static inline vec v_fma(vec a, vec b, vec c)
 {
     V_EACH c.f[l] = fmaf(a.f[l], b.f[l], c.f[l]);
     return c;
