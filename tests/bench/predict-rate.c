@@ -84,7 +84,7 @@ static void rate_of_file(char **argument)
     struct fmnn_idx *idx = need(fmnn_idx_open(argument[1], &error));
     size_t count = strtoul(argument[2], NULL, 10), classes = fmnn_net_classes(net);
     if (count == 0 || count > fmnn_idx_size(idx, 0))
-        give_up("the file has not so many images");
+        give_up("the file has fewer images");
     uint8_t *pixels = need(malloc(count * fmnn_idx_row_bytes(idx)));
     float *probabilities = need(malloc(count * classes * sizeof *probabilities));
     if (fmnn_idx_read(idx, 0, count, pixels, &error) != 0)
