@@ -144,7 +144,7 @@ static struct fmnn_net *train_by(size_t model, enum fm_sink sink, const char *ke
                                  unsigned threads, const char *optimizer)
 {
     struct fmnn_net *net = make_net(model, 7);
-    struct fmnn_data *data = make_data(net, 35, 8);
+    struct fmnn_data *data = make_data(net, 11, 8);
     struct fmnn_training training = training_of(optimizer);
     training.kernels = kernels;
     training.threads = threads;
@@ -353,6 +353,20 @@ START_TEST(readers_are_listed_in_order)
 }
 END_TEST
 
+START_TEST(winograd_is_used_beside_other_readers)
+{
+    struct fmnn_net *net = make_graph(2, 17);
+    struct fm_plan *plan = fm_plan_new(net, 4, 1, true, FM_OPTIMIZER_adam, NULL);
+    size_t found = 0;
+    for (size_t i = 0; i < plan->op_count; i++)
+        found += plan->op[i].kind == FM_OP_winograd_forward ||
+                 plan->op[i].kind == FM_OP_winograd_backward_data;
+    ck_assert_uint_eq(found, 4); /* of the second and third convolution */
+    fm_plan_free(plan);
+    fmnn_net_free(net);
+}
+END_TEST
+
 START_TEST(shapes_that_differ_cannot_be_added)
 {
     struct fmnn_net *net = fm_net_begin((struct fmnn_shape){1, 5, 5}, 2, 2, NULL);
@@ -379,6 +393,7 @@ int main(void)
     tcase_add_test(tcase, buffers_share_memory);
     tcase_add_test(tcase, no_gradient_for_what_is_not_trained);
     tcase_add_test(tcase, readers_are_listed_in_order);
+    tcase_add_test(tcase, winograd_is_used_beside_other_readers);
     tcase_add_test(tcase, shapes_that_differ_cannot_be_added);
     scratch_enter();
     int status = run_tests("graph", tcase);

@@ -75,8 +75,8 @@ static const struct {
      4,
      {{0}, {1}, {1}, {2, 3}, {4, 1}, {5}, {6}}},
     {"conv 40 3x3 relu | conv 40 3x3 relu | conv 40 3x3 | add relu | maxpool 2 | dense classes",
-     10,
-     7,
+     5,
+     5,
      3,
      {{0}, {1}, {2}, {3, 1}, {4}, {5}}},
     {"conv 3 3x3 tanh | add sigmoid | dense 9 relu | dense classes",
@@ -120,9 +120,8 @@ static inline struct fm_layer layer_of(const char *text)
 
 static inline struct fmnn_net *make_graph(size_t i, uint64_t seed)
 {
-    struct fmnn_net *net =
-        fm_net_begin((struct fmnn_shape){1, graphs[i].height, graphs[i].width},
-                                         graphs[i].classes, 8, NULL);
+    struct fmnn_net *net = fm_net_begin((struct fmnn_shape){1, graphs[i].height, graphs[i].width},
+                                        graphs[i].classes, 8, NULL);
     const char *text = graphs[i].text;
     for (size_t node = 0; text; node++) {
         char statement[64];
