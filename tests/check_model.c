@@ -123,7 +123,7 @@ static const struct {
     {"avgpool 2 relu", "m:1: unexpected 'relu' (expected: avgpool N)"},
     {"set", "m:1: 'set' takes an option and a value"},
     {"set lr", "m:1: 'set' takes an option and a value"},
-    {"set lr 1 2", "m:1: 'set' takes an option and a value"},
+    {"set lr 1 2", "m:1: lr '1 2' is not a number"},
     {"set lr nan", "m:1: lr 'nan' is not a number"},
     {"set lr 1e999", "m:1: lr '1e999' is not a number"},
     {"set batsh 3", "m:1: unknown option 'batsh'; did you mean 'batch'?"},

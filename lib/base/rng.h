@@ -11,6 +11,12 @@ enum fm_purpose {
     FM_RNG_SHUFFLE = 2, /* the order of the images in an epoch */
     FM_RNG_SPLIT = 3,   /* the choice of the validation set */
     FM_RNG_FOLD = 4,    /* the assignment of rows to folds */
+    FM_RNG_FLIP = 5,    /* augmentation: epoch, index = row of the table */
+    FM_RNG_SHIFT = 6,
+    FM_RNG_CUTOUT = 7,
+    FM_RNG_ERASE = 8,
+    FM_RNG_MIX = 9,
+    FM_RNG_DROPOUT = 16, /* and on, one a layer: epoch, index = row << 32 | unit */
 };
 
 /* 64 random bits that depend on the four arguments only. Philox4x32-10: Salmon, Moraes, Dror and

@@ -12,7 +12,9 @@ struct fm_shape {
     size_t c, h, w;
 };
 
-enum fm_activation { FM_LINEAR, FM_RELU, FM_SIGMOID, FM_TANH, FM_ACTIVATIONS };
+/* The derivatives of the first four follow from their outputs, so they are done in place by the
+   layer before. Those from FM_SILU on need their input: each is a node of its own (activate.c). */
+enum fm_activation { FM_LINEAR, FM_RELU, FM_SIGMOID, FM_TANH, FM_SILU, FM_GELU, FM_ACTIVATIONS };
 extern const char *const fm_activation_names[FM_ACTIVATIONS + 1]; /* ends in NULL */
 
 enum { FM_CLASSES = 0 }; /* units: the number of classes, which the net fills in */
@@ -23,7 +25,10 @@ struct fm_layer {
     unsigned line; /* of the text, for errors */
     size_t units;  /* filters, units, or the side of a pool */
     size_t kernel_h, kernel_w, stride;
-    bool valid; /* no padding; else "same" */
+    bool valid;  /* no padding; else "same" */
+    bool nobias; /* conv, dense: has no bias, because 'nobias' or 'bn' says so */
+    bool all;    /* a pool: one square over the whole map; units is then unused */
+    double rate; /* dropout: the probability with which a value becomes zero */
     enum fm_activation activation;
 };
 

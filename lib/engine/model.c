@@ -1,6 +1,8 @@
 /* model.c -- reads a model's text (fmnn-model(5)): statements between '|', ';' and line ends. */
 #include "engine/model.h"
 
+#include <stdio.h>
+
 enum { MAX_WORDS = 16 };
 
 /* ---- statements */
@@ -40,9 +42,17 @@ static int left_over(const struct fm_layer_type *type, const char *word, struct 
 
 static int parse_set(struct fmnn_model *model, struct fm_words *words, struct fmnn_error *err)
 {
-    const char *option = fm_next_word(words), *value = fm_next_word(words);
-    if (!value || words->next < words->count)
+    const char *option = fm_next_word(words), *word = fm_next_word(words);
+    if (!word)
         return fm_fail(err, FMNN_USAGE, "'set' takes an option and a value");
+    char value[FM_MAX_VALUE] = "";
+    for (size_t used = 0; word; word = fm_next_word(words)) {
+        int more = snprintf(value + used, sizeof value - used, "%s%s", used ? " " : "", word);
+        used += (size_t)more;
+        if (used >= sizeof value)
+            return fm_fail(err, FMNN_USAGE, "the value of '%s' has more than %d bytes", option,
+                           FM_MAX_VALUE - 1);
+    }
     return fmnn_recipe_set(&model->recipe, option, value, err);
 }
 

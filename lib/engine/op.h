@@ -201,8 +201,9 @@ struct fm_run {
     float *scratch;               /* of the thread that does the job: plan->scratch_floats */
     const uint8_t *const *pixels; /* [images + ahead], each (h,w) bytes */
     size_t ahead;                 /* images of the next run, to be prefetched */
-    /* What random numbers are formed from, with the seed: the epoch, from 1, and each image's
-       number, its row in the table. Prediction has neither: 0, NULL. */
+    /* What random numbers are formed from: the seed, the epoch, from 1, and each image's number, its
+       row in the table. Prediction has none of them: 0, 0, NULL. */
+    uint64_t seed;
     uint32_t epoch;
     const uint32_t *index;      /* [images] */
     const uint16_t *labels;     /* [images], or NULL: no loss */

@@ -196,6 +196,7 @@ static void run_batches(struct slice *slice)
     struct fmnn_trainer *t = slice->t;
     struct fm_run run = {.mode = slice->training ? FM_TRAIN : FM_PREDICT,
                          .pixels = t->pixels,
+                         .seed = t->options.seed,
                          .labels = t->labels,
                          .weights = t->net->weights,
                          .update = &slice->update,

@@ -289,6 +289,7 @@ enum fmnn_setting_kind {
     FMNN_SETTING_COUNT, /* a whole number, min to max */
     FMNN_SETTING_REAL,  /* a number, min to max */
     FMNN_SETTING_WORD,  /* one of words */
+    FMNN_SETTING_TEXT,  /* words between blanks, as its manual page says */
 };
 
 struct fmnn_setting {

@@ -62,7 +62,8 @@ static struct option_row setting_row(const struct fmnn_setting *setting)
 {
     static const enum option_kind kinds[] = {[FMNN_SETTING_COUNT] = OPTION_COUNT,
                                              [FMNN_SETTING_REAL] = OPTION_REAL,
-                                             [FMNN_SETTING_WORD] = OPTION_WORD};
+                                             [FMNN_SETTING_WORD] = OPTION_WORD,
+                                             [FMNN_SETTING_TEXT] = OPTION_TEXT};
     int letter = 0;
     if (!strcmp(setting->name, "epochs") || !strcmp(setting->name, "batch"))
         letter = setting->name[0];

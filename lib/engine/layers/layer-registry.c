@@ -13,7 +13,8 @@ const struct fm_layer_type *fm_layer_type_at(size_t i)
 }
 
 const char *const fm_activation_names[FM_ACTIVATIONS + 1] = {
-    [FM_LINEAR] = "linear", [FM_RELU] = "relu", [FM_SIGMOID] = "sigmoid", [FM_TANH] = "tanh"};
+    [FM_LINEAR] = "linear", [FM_RELU] = "relu", [FM_SIGMOID] = "sigmoid",
+    [FM_TANH] = "tanh",     [FM_SILU] = "silu", [FM_GELU] = "gelu"};
 
 const char *fm_next_word(struct fm_words *words)
 {

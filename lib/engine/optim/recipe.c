@@ -72,6 +72,15 @@ static int read_count(const struct fm_setting *setting, const char *text, void *
     return 0;
 }
 
+static int read_text(const struct fm_setting *setting, const char *text, void *value,
+                     struct fmnn_error *err)
+{
+    if (strlen(text) >= FM_MAX_VALUE)
+        return fm_fail(err, FMNN_USAGE, "%s: the text has more than %d bytes", setting->shown.name,
+                       FM_MAX_VALUE - 1);
+    return setting->read_text(text, value, err);
+}
+
 static void write_count(const void *value, char text[FM_MAX_VALUE])
 {
     snprintf(text, FM_MAX_VALUE, "%u", *(const unsigned *)value);
@@ -86,6 +95,7 @@ static const struct fm_value_kind {
     [FMNN_SETTING_COUNT] = {read_count, write_count, .quoted = false},
     [FMNN_SETTING_REAL] = {read_real, write_real, .quoted = false},
     [FMNN_SETTING_WORD] = {read_word, write_word, .quoted = true},
+    [FMNN_SETTING_TEXT] = {read_text, write_word, .quoted = true},
 };
 
 /* ---- the table */

@@ -21,10 +21,13 @@ enum { FM_MAX_VALUE = 128, FM_MAX_RECORD = 4096 };
 struct fm_setting {
     struct fmnn_setting shown;
     size_t offset, size; /* of its member in struct fmnn_recipe */
-    bool above_min;      /* the minimum itself is not allowed */
-    bool depends;        /* its default depends on other settings: see fm_recipe_resolve() */
-    bool may_change;     /* when a training is resumed */
-    bool only_if_set;    /* records leave it out while it has its default value */
+    /* Of a FMNN_SETTING_TEXT: reads the text, and writes it in canonical form into value, the
+       setting's member, a char[FM_MAX_VALUE]. */
+    int (*read_text)(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err);
+    bool above_min;   /* the minimum itself is not allowed */
+    bool depends;     /* its default depends on other settings: see fm_recipe_resolve() */
+    bool may_change;  /* when a training is resumed */
+    bool only_if_set; /* records leave it out while it has its default value */
 };
 
 const struct fm_setting *fm_setting_find(const char *name); /* NULL: not known */
