@@ -4,7 +4,7 @@ lib_libfmnn_la_SOURCES += \
 	lib/engine/layer.h lib/engine/kernels.h lib/engine/winograd.h lib/engine/winograd.c \
 	lib/engine/op.h lib/engine/plan.h lib/engine/plan.c lib/engine/execute.c \
 	lib/engine/builder.h lib/engine/emit.c lib/engine/layout.c lib/engine/profile.h lib/engine/profile.c \
-	lib/engine/train.h lib/engine/train.c lib/engine/train-finite.c lib/engine/train-profile.c lib/engine/predict.c
+	lib/engine/train.h lib/engine/train.c lib/engine/train-finite.c lib/engine/train-images.c lib/engine/train-profile.c lib/engine/predict.c
 
 lib_libfmnn_la_SOURCES += \
 	lib/engine/layers/layer-registry.c lib/engine/layers/affine.h lib/engine/layers/affine.c lib/engine/layers/conv-ops.c \
@@ -12,7 +12,12 @@ lib_libfmnn_la_SOURCES += \
 	lib/engine/layers/pool.c lib/engine/layers/add.c
 
 lib_libfmnn_la_SOURCES += \
+	lib/engine/augment/augment.h lib/engine/augment/augment.c \
+	lib/engine/augment/augment-kind.h lib/engine/augment/augment-kinds.c
+
+lib_libfmnn_la_SOURCES += \
 	lib/engine/optim/recipe.h lib/engine/optim/recipe.c \
+	lib/engine/optim/class-weights.h lib/engine/optim/class-weights.c \
 	lib/engine/optim/optimizer.h lib/engine/optim/optimizer-registry.c \
 	lib/engine/optim/adam.h lib/engine/optim/adam.c lib/engine/optim/sgd.h lib/engine/optim/sgd.c
 

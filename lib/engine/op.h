@@ -5,6 +5,7 @@
 #ifndef FM_OP_H
 #define FM_OP_H
 
+#include "engine/augment/augment.h"
 #include "engine/net.h"
 #include "engine/optim/optimizer.h"
 #include "engine/winograd.h"
@@ -205,8 +206,12 @@ struct fm_run {
        row in the table. Prediction has none of them: 0, 0, NULL. */
     uint64_t seed;
     uint32_t epoch;
-    const uint32_t *index;      /* [images] */
-    const uint16_t *labels;     /* [images], or NULL: no loss */
+    const uint32_t *index;  /* [images] */
+    const uint16_t *labels; /* [images], or NULL: no loss */
+    /* Of training only. The images are changed in its memory; NULL: they are not. */
+    const struct fm_augment_batch *augmented;
+    double smooth;              /* label smoothing, 0 .. 1 */
+    const float *class_weights; /* [classes], or NULL: all are 1 */
     float *weights;             /* the parameters, stored order */
     float *slots[FM_MAX_SLOTS]; /* the optimizer's, beside the trained parameters */
     enum fm_sink sink;

@@ -61,7 +61,7 @@ static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
     t->net->exact = t->options.exact;
     t->plan =
         fm_plan_new(t->net, recipe->batch, t->options.threads, true, (enum fm_optimizer_id)id, err);
-    if (!t->plan || allocate(t, err) != 0 ||
+    if (!t->plan || allocate(t, err) != 0 || fm_trainer_prepare_images(t, err) != 0 ||
         fm_data_fingerprint(t->train, t->valid, t->fingerprint, err) != 0)
         return -1;
     if (t->options.profile &&
@@ -110,6 +110,7 @@ void fmnn_trainer_free(struct fmnn_trainer *t)
     free(t->good);
     free(t->order);
     free(t->pixels);
+    fm_trainer_free_images(t);
     free(t->labels);
     free(t->loss);
     free(t->correct);
@@ -207,6 +208,8 @@ static void run_batches(struct slice *slice)
                          .apply = t->sink != FM_SINK_UPDATE,
                          .backward = slice->training,
                          .profile = t->profile};
+    if (slice->training)
+        fm_trainer_use_images(t, &run);
     memcpy(run.slots, t->slots, sizeof run.slots);
     fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, slice);
 }

@@ -3,6 +3,7 @@
 #define FM_TRAIN_H
 
 #include "data/samples.h"
+#include "engine/augment/augment.h"
 #include "engine/kernels.h"
 
 /* Sums over the images of an epoch so far, in the order of training. */
@@ -22,6 +23,9 @@ struct fmnn_trainer {
     struct fm_plan *plan;
     struct fm_profile *profile; /* or NULL */
     char fingerprint[33];       /* of the data */
+    struct fm_augment augment;
+    struct fm_augment_batch augmented;
+    float *class_weights; /* [classes], or NULL */
 
     /* What a checkpoint keeps. */
     float *slots[FM_MAX_SLOTS];
@@ -53,6 +57,11 @@ struct fmnn_trainer {
 
 /* Puts the images into the order of the current epoch. */
 void fm_trainer_shuffle(struct fmnn_trainer *trainer);
+/* Makes what augmentation, label smoothing and class weights need; frees it; gives it to a run of
+   training. */
+int fm_trainer_prepare_images(struct fmnn_trainer *trainer, struct fmnn_error *err);
+void fm_trainer_free_images(struct fmnn_trainer *trainer);
+void fm_trainer_use_images(const struct fmnn_trainer *trainer, struct fm_run *run);
 /* At the end of an epoch: saves the weights for a training that fails later. */
 void fm_trainer_note_good(struct fmnn_trainer *trainer);
 /* Fails if a weight or a slot is not finite: no reader would accept the file. */

@@ -363,6 +363,14 @@ FMNN_API void fmnn_data_free(struct fmnn_data *data);
 FMNN_API uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct fmnn_error *err);
 FMNN_API size_t fmnn_data_count(const struct fmnn_data *data);
 
+/* Writes pixels (n,C,H,W) of the rows first .. first + n - 1 as a training on this data sees them
+   in an epoch, counted from 1, by the recipe's `augment`. Rows count from 0. What becomes of a row
+   depends on its number, not on first and n; but images are mixed as if these rows were one batch,
+   so that a row's partner is the one at the same distance from the other end. */
+FMNN_API int fmnn_data_augment(const struct fmnn_data *data, const struct fmnn_recipe *recipe,
+                               uint64_t seed, unsigned epoch, size_t first, size_t n,
+                               uint8_t *pixels, struct fmnn_error *err);
+
 struct fmnn_training {
     const struct fmnn_recipe *recipe; /* copied; NULL: the defaults */
     uint64_t seed;

@@ -9,6 +9,13 @@
                     non-zero in it */
 #include "base/internal.h"
 
+/* The pixels of image n: in training perhaps changed ones, which are made by the op itself. */
+static inline const uint8_t *pixels_of(const struct fm_op *op, const struct fm_run *run, size_t n)
+{
+    struct fm_shape s = op->out_shape;
+    return run->augmented ? run->augmented->pixels + n * s.c * s.h * s.w : run->pixels[n];
+}
+
 /* to[i] = from[i] / 255, both (n): by the reciprocal and a correction with the remainder, which is
    exact for all 256 values. */
 static inline void gather_row(float *to, const uint8_t *from, size_t n)
@@ -32,7 +39,7 @@ static void mask_groups(const struct fm_op *op, const struct fm_run *run, size_t
         (uint16_t *)(run->workspace + op->nonzero_groups) + first / FM_BLOCK * groups;
     memset(mask_bits, 0, groups * sizeof *mask_bits);
     for (size_t n = 0; n < count; n++) {
-        const uint8_t *pixel = run->pixels[first + n];
+        const uint8_t *pixel = pixels_of(op, run, first + n);
         for (size_t i = 0; i < groups; i++, pixel += FM_MASK_PIXELS) {
             uint32_t four;
             uint16_t two;
@@ -75,7 +82,8 @@ static void mask_pairs(const struct fm_op *op, const struct fm_run *run, size_t 
 {
     size_t pixels = op->out_shape.h * op->out_shape.w, words = (pixels + 63) / 64;
     for (size_t n = first; n < first + count; n += 2) {
-        const uint8_t *a = run->pixels[n], *b = run->pixels[n + 1 < first + count ? n + 1 : n];
+        const uint8_t *a = pixels_of(op, run, n);
+        const uint8_t *b = pixels_of(op, run, n + 1 < first + count ? n + 1 : n);
         float *to = run->workspace + op->nonzero_pairs + n / 2 * words * 2;
         for (size_t w = 0; w < words; w++) {
             uint64_t bits = 0;
@@ -86,7 +94,7 @@ static void mask_pairs(const struct fm_op *op, const struct fm_run *run, size_t 
     }
 }
 
-/* Copies images of the run into the workspace.
+/* Copies images of the run into the workspace; before that, changes them if they are augmented.
    pixels         run->pixels[n], each (h,w) bytes
    out            (n,h,w,1) by op->out
    nonzero_*      the masks above, if the op has them
@@ -100,11 +108,14 @@ static void block_gather(const struct fm_plan *plan, const struct fm_op *op,
         w *= h;
         h = 1;
     }
+    for (size_t n = first; run->augmented && n < first + count; n++)
+        fm_augment_one(run->augmented, run->seed, run->epoch, run->pixels, run->index, run->images,
+                       n);
     for (size_t n = first; n < first + count; n++)
         for (size_t y = 0; y < h; y++)
             gather_row(run->workspace + op->out.offset + n * op->out.stride_n +
                            y * op->out.stride_h,
-                       run->pixels[n] + y * w, w);
+                       pixels_of(op, run, n) + y * w, w);
     if (op->nonzero_groups)
         mask_groups(op, run, first, count);
     if (op->nonzero_pairs)

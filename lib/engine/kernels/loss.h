@@ -30,10 +30,62 @@ static float exponentials(const float *row, size_t classes, float max, float *e)
     return sum16(sums);
 }
 
+/* An image's own label and its partner's, with their parts of the loss: shares times class weights.
+   Without a partner the second part is 0. */
+struct targets {
+    size_t label[2];
+    double part[2];
+};
+
+static struct targets targets_of(const struct fm_run *run, size_t n)
+{
+    const double *share = run->augmented ? run->augmented->share : NULL;
+    size_t other = share ? fm_augment_partner(run->images, n) : n;
+    struct targets t = {{run->labels[n], run->labels[other]},
+                        {share ? share[n] : 1, share ? 1 - share[n] : 0}};
+    for (int i = 0; i < 2 && run->class_weights; i++)
+        t.part[i] *= (double)run->class_weights[t.label[i]];
+    return t;
+}
+
+/* The label of greater share. */
+static size_t heavier_label(const struct fm_run *run, size_t n)
+{
+    const double *share = run->augmented ? run->augmented->share : NULL;
+    return run->labels[share && share[n] < 0.5 ? fm_augment_partner(run->images, n) : n];
+}
+
+/* The loss and its gradient for targets that are mixed, smoothed or weighted: the sum over i of
+   part[i] * ((1 - smooth) * CE(label[i]) + smooth * mean over all classes of CE). e: the softmax;
+   log_sum: the logarithm of its denominator. */
+static void soft_loss(const struct fm_op *op, const struct fm_run *run, size_t n, const float *row,
+                      const float *e, float max, double log_sum)
+{
+    size_t classes = op->in_shape.c;
+    struct targets t = targets_of(run, n);
+    double all = t.part[0] + t.part[1], sharp = 1 - run->smooth, sum = 0;
+    for (size_t c = 0; c < classes; c++)
+        sum += (double)row[c] - (double)max;
+    double loss = run->smooth * all * (log_sum - sum / (double)classes);
+    for (int i = 0; i < 2; i++)
+        loss += sharp * t.part[i] * (log_sum - ((double)row[t.label[i]] - (double)max));
+    run->loss[n] = loss;
+    if (!run->backward)
+        return;
+    float *gradient = run->workspace + op->grad_in.offset + n * op->grad_in.stride_n;
+    double factor = 1 / (double)run->images, even = all * run->smooth / (double)classes;
+    for (size_t c = 0; c < classes; c++) {
+        double target = even + (c == t.label[0] ? sharp * t.part[0] : 0) +
+                        (c == t.label[1] ? sharp * t.part[1] : 0);
+        gradient[c] = (float)((all * (double)e[c] - target) * factor);
+    }
+}
+
 /* Softmax, cross-entropy against the label, and the gradient of the batch's mean loss, for image n.
    in        (n, classes) by op->in: the logits
    softmax   (n, classes rounded up to 16)
-   grad_in   (n, classes) by op->grad_in: (softmax - one-hot label) / images
+   grad_in   (n, classes) by op->grad_in: (softmax - target) / images, the target being the one-hot
+             label, or in training what soft_loss() says
    run->probabilities (n, classes), run->loss (n) and run->correct (n) if there are labels. */
 static void one_loss(const struct fm_op *op, const struct fm_run *run, size_t n)
 {
@@ -49,8 +101,12 @@ static void one_loss(const struct fm_op *op, const struct fm_run *run, size_t n)
     if (!run->labels)
         return;
     size_t label = run->labels[n];
+    run->correct[n] = fmnn_best_class(e, classes) == heavier_label(run, n);
+    if (run->smooth > 0 || run->class_weights || (run->augmented && run->augmented->share)) {
+        soft_loss(op, run, n, row, e, max, fm_log((double)sum));
+        return;
+    }
     run->loss[n] = fm_log((double)sum) - ((double)row[label] - (double)max);
-    run->correct[n] = fmnn_best_class(e, classes) == label;
     if (!run->backward)
         return;
     float *gradient = run->workspace + op->grad_in.offset + n * op->grad_in.stride_n;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "engine/augment/augment.h"
+#include "engine/optim/class-weights.h"
 #include "engine/optim/optimizer.h"
 
 /* ---- kinds of values */
@@ -40,6 +42,8 @@ static int check_range(const struct fm_setting *setting, const char *text, doubl
                        s->max);
     if (setting->above_min && !(number > s->min))
         return fm_fail(err, FMNN_USAGE, "%s %s is not above %g", s->name, text, s->min);
+    if (setting->below_max && !(number < s->max))
+        return fm_fail(err, FMNN_USAGE, "%s %s is not below %g", s->name, text, s->max);
     return 0;
 }
 
@@ -79,6 +83,15 @@ static int read_text(const struct fm_setting *setting, const char *text, void *v
         return fm_fail(err, FMNN_USAGE, "%s: the text has more than %d bytes", setting->shown.name,
                        FM_MAX_VALUE - 1);
     return setting->read_text(text, value, err);
+}
+
+static int read_augment(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err)
+{
+    struct fm_augment augment;
+    if (fm_augment_parse(&augment, text, err) != 0)
+        return -1;
+    fm_augment_print(&augment, value, FM_MAX_VALUE);
+    return 0;
 }
 
 static void write_count(const void *value, char text[FM_MAX_VALUE])
@@ -123,6 +136,20 @@ static const struct fm_setting settings[] = {
       .fallback = "10"},
      MEMBER(epochs),
      .may_change = true},
+    {{"augment", "KIND...", "random changes of training images", FMNN_SETTING_TEXT,
+      .fallback = "none"},
+     MEMBER(augment),
+     .read_text = read_augment,
+     .only_if_set = true},
+    {{"smooth", "X", "label smoothing", FMNN_SETTING_REAL, 0, 1, .fallback = "0"},
+     MEMBER(smooth),
+     .below_max = true,
+     .only_if_set = true},
+    {{"class-weights", "balanced|W,W...", "weights of the classes in the loss", FMNN_SETTING_TEXT,
+      .fallback = "none"},
+     MEMBER(class_weights),
+     .read_text = fm_class_weights_read,
+     .only_if_set = true},
 };
 
 _Static_assert(FM_COUNT(settings) * (FM_MAX_VALUE + 32) < FM_MAX_RECORD, "a record has no room");
@@ -228,7 +255,7 @@ bool fmnn_recipe_uses(const struct fmnn_recipe *recipe, const char *name)
    them stay the same. */
 static bool is_recorded(const struct fm_setting *s, const char *text)
 {
-    return !s->only_if_set || strcmp(text, s->shown.fallback) != 0;
+    return !s->only_if_set || (*text && strcmp(text, s->shown.fallback) != 0);
 }
 
 void fm_recipe_json(const struct fmnn_recipe *recipe, char json[FM_MAX_RECORD])

@@ -8,15 +8,18 @@
 
 #include "base/internal.h"
 
+/* A value as text, and all values of a recipe. */
+enum { FM_MAX_VALUE = 128, FM_MAX_RECORD = 4096 };
+
 struct fmnn_recipe {
     char optimizer[16];
     double lr; /* 0: the optimizer's default */
     double momentum;
     unsigned batch, epochs;
+    char augment[FM_MAX_VALUE]; /* "": none */
+    double smooth;
+    char class_weights[FM_MAX_VALUE]; /* "": none */
 };
-
-/* A value as text, and all values of a recipe. */
-enum { FM_MAX_VALUE = 128, FM_MAX_RECORD = 4096 };
 
 struct fm_setting {
     struct fmnn_setting shown;
@@ -25,6 +28,7 @@ struct fm_setting {
        setting's member, a char[FM_MAX_VALUE]. */
     int (*read_text)(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err);
     bool above_min;   /* the minimum itself is not allowed */
+    bool below_max;   /* the maximum itself is not allowed */
     bool depends;     /* its default depends on other settings: see fm_recipe_resolve() */
     bool may_change;  /* when a training is resumed */
     bool only_if_set; /* records leave it out while it has its default value */
