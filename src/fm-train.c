@@ -20,7 +20,7 @@ int main(int argc, char **argv)
     struct input input = a.summary ? read_shape(&a) : read_input(&a);
     struct fmnn_net *net = make_net(model, &input);
     if (a.summary) {
-        print_summary(net);
+        print_summary(net, a.training.exact);
     } else {
         fmnn_net_initialise(net, a.training.seed, a.training.threads);
         train(&a, net, &input);

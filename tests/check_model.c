@@ -20,6 +20,18 @@ static struct fmnn_net *net_of(const char *text, size_t h, size_t w, size_t clas
     return net;
 }
 
+/* Whether the layers of the text are there. */
+static bool is_known(const char *text)
+{
+    bool bn = false, activate = false;
+    for (size_t i = 0; fm_layer_type_at(i); i++) {
+        bn |= !strcmp(fm_layer_type_at(i)->name, "bn");
+        activate |= !strcmp(fm_layer_type_at(i)->name, "activate");
+    }
+    return (bn || !(strstr(text, "bn") || strstr(text, "project"))) &&
+           (activate || !(strstr(text, "silu") || strstr(text, "gelu")));
+}
+
 static const char cnn[] =
     "set lr 1e-4; set epochs 10\n"
     "conv 6 5x5 relu | avgpool 2 | conv 32 3x3 relu | conv 64 3x3 relu | conv 128 3x3 relu\n"
@@ -63,9 +75,41 @@ START_TEST(texts_are_read_and_written_canonically)
          "conv 2 3x3 stride 2 valid sigmoid | dense 3"},
         {"conv 2 3x3 stride 1 | maxpool 2\r\ndense classes\r\n",
          "conv 2 3x3 | maxpool 2 | dense 3"},
+        {"conv 2 3x3 stride 2 bn relu | dense 5 nobias | dense classes nobias",
+         "conv 2 3x3 stride 2 bn relu | dense 5 nobias | dense 3 nobias"},
+        {"conv 2 3x3 nobias bn linear;bn|bn tanh|dense classes",
+         "conv 2 3x3 bn | bn | bn tanh | dense 3"},
+        {"conv 2 3x3 silu | dense 4 bn gelu | dense classes",
+         "conv 2 3x3 silu | dense 4 bn gelu | dense 3"},
+        {"residual{conv 1 3x3}dense classes", "residual { conv 1 3x3 } | dense 3"},
+        {"residual { | conv 1 3x3 | } relu | dense classes",
+         "residual { conv 1 3x3 } relu | dense 3"},
+        {"residual # here\n\n # there\n{\nconv 1 3x3;;\n}relu\ndense classes",
+         "residual { conv 1 3x3 } relu | dense 3"},
+        {"residual { conv 1 3x3 } linear; dense classes", "residual { conv 1 3x3 } | dense 3"},
+        {"residual project { conv 4 3x3 stride 2 bn gelu | conv 4 3x3 } silu | dense classes",
+         "residual project { conv 4 3x3 stride 2 bn gelu | conv 4 3x3 } silu | dense 3"},
+        {"repeat 2 { conv 4 3x3 relu } dense classes",
+         "conv 4 3x3 relu | conv 4 3x3 relu | dense 3"},
+        {"conv 2 3x3\nrepeat 2 {\n residual { conv 2 3x3 bn }\n}\ndense classes",
+         "conv 2 3x3 | residual { conv 2 3x3 bn } | residual { conv 2 3x3 bn } | dense 3"},
+        {"residual { residual { conv 1 3x3 } residual { conv 1 1x1 } relu } dense classes",
+         "residual { residual { conv 1 3x3 } | residual { conv 1 1x1 } relu } | dense 3"},
+        {"repeat 2 { residual { repeat 2 { conv 1 3x3 } conv 1 1x1 } tanh } dense classes",
+         "residual { conv 1 3x3 | conv 1 3x3 | conv 1 1x1 } tanh | "
+         "residual { conv 1 3x3 | conv 1 3x3 | conv 1 1x1 } tanh | dense 3"},
+        {"repeat 1 { repeat 1 { residual { residual { residual { conv 1 2x2 } relu } } } }"
+         "| dense classes",
+         "residual { residual { residual { conv 1 2x2 } relu } } | dense 3"},
+        {"dense 3 | residual { dense 3 relu | dense classes } residual project { dense 7 bn relu | "
+         "bn } dense 3",
+         "dense 3 | residual { dense 3 relu | dense 3 } | residual project { dense 7 bn relu | bn "
+         "} | dense 3"},
     };
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
         struct fmnn_error err = {0};
+        if (!is_known(cases[i].text))
+            continue;
         struct fmnn_net *net = net_of(cases[i].text, 8, 8, 3, &err);
         ck_assert_msg(net != NULL, "%s: %s", cases[i].text, err.message);
         ck_assert_str_eq(fmnn_net_text(net), cases[i].canonical);
@@ -109,7 +153,8 @@ static const struct {
     {"dense -3", "m:1: the number of units '-3' is not a number in 1..1048576"},
     {"dense 1.5", "m:1: the number of units '1.5' is not a number in 1..1048576"},
     {"dense 5 rleu | dense classes", "m:1: unknown word 'rleu'; did you mean 'relu'?"},
-    {"dense 5 relu relu", "m:1: unexpected 'relu' (expected: dense UNITS|classes [ACTIVATION])"},
+    {"dense 5 relu relu", "m:1: unexpected 'relu' (expected: dense UNITS|classes [nobias] "
+                          "[bn] [ACTIVATION])"},
     {"dense clases", "m:1: the number of units 'clases' is not a number in 1..1048576"},
     {"conv 5", "m:1: the kernel's size, such as 3x3, is missing"},
     {"conv 5 3", "m:1: '3' is not a kernel's size, such as 3x3"},
@@ -140,6 +185,94 @@ static const struct {
     {"dense 1048576 | dense 1048576 | dense classes",
      "m:1: the net has more than 1073741824 parameters"},
     {"dense 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6", "m:1: 'dense': too many words for one layer"},
+    {"conv 5 3x3 bn nobias",
+     "m:1: unexpected 'nobias' (expected: conv FILTERS HxW [stride S] [valid] [nobias] [bn] "
+     "[ACTIVATION])"},
+    {"conv 5 3x3 nobais", "m:1: unknown word 'nobais'; did you mean 'nobias'?"},
+    {"conv 5 3x3 | relu | dense classes",
+     "m:1: 'relu' is an activation, which belongs at the end of a layer's statement"},
+    {"residul { dense 3 }", "m:1: unknown layer 'residul'; did you mean 'residual'?"},
+    {"repaet 3 { dense 3 }", "m:1: unknown layer 'repaet'; did you mean 'repeat'?"},
+};
+
+/* Of blocks: each names the line of the block, or of what is wrong in it. */
+static const struct {
+    const char *text, *message;
+} block_mistakes[] = {
+    {"residual { conv 1 3x3\ndense classes", "m:1: the '{' of 'residual' is never closed"},
+    {"\nresidual {\nrepeat 2\n\n{ conv 1 3x3\n", "m:3: the '{' of 'repeat' is never closed"},
+    {"conv 1 3x3 }\ndense classes", "m:1: there is no '{' for this '}'"},
+    {"residual { conv 1 3x3 }\n}", "m:2: there is no '{' for this '}'"},
+    {"\nresidual\n{\n}", "m:2: there is no layer between the braces of 'residual'"},
+    {"repeat 2 { | }", "m:1: there is no layer between the braces of 'repeat'"},
+    {"repeat 2 { residual { } }", "m:1: there is no layer between the braces of 'residual'"},
+    {"{ dense 3 }", "m:1: '{' can only follow 'residual' or 'repeat'"},
+    {"dense 3 {", "m:1: '{' can only follow 'residual' or 'repeat'"},
+    {"residual { dense 3 } {", "m:1: '{' can only follow 'residual' or 'repeat'"},
+    {"residual { dense 3 } relu {", "m:1: '{' can only follow 'residual' or 'repeat'"},
+    {"set lr 1 {", "m:1: '{' can only follow 'residual' or 'repeat'"},
+    {"residual", "m:1: the '{' of 'residual' is missing (expected: residual [project] { LAYERS } "
+                 "[ACTIVATION])"},
+    {"residual\n# no brace",
+     "m:1: the '{' of 'residual' is missing (expected: residual [project] { LAYERS } "
+     "[ACTIVATION])"},
+    {"repeat 3 | dense 3", "m:1: the '{' of 'repeat' is missing (expected: repeat N { LAYERS })"},
+    {"repeat { dense 3 }", "m:1: the number of repetitions is missing"},
+    {"repeat 0 { dense 3 }", "m:1: the number of repetitions '0' is not a number in 1..1024"},
+    {"repeat 1025 { dense 3 }", "m:1: the number of repetitions '1025' is not a number in 1..1024"},
+    {"repeat 2 3 { dense 3 }", "m:1: unexpected '3' (expected: repeat N { LAYERS })"},
+    {"residual projct { dense 3 }", "m:1: unknown word 'projct'; did you mean 'project'?"},
+    {"residual { dense 3 } rleu", "m:1: unknown layer 'rleu'; did you mean 'relu'?"},
+    {"residual { dense 3 } relu dense 3",
+     "m:1: unexpected 'dense' (expected: residual [project] { LAYERS } [ACTIVATION])"},
+    {"residual { dense 3 }\nrelu",
+     "m:2: 'relu' is an activation, which belongs at the end of a layer's statement"},
+    {"repeat 2 { dense 3 } relu",
+     "m:1: 'relu' is an activation, which belongs at the end of a layer's statement"},
+    {"residual { dense 3 | | dense 3 }", "m:1: there is no layer before the '|'"},
+    {"residual { dense 3 } |", "m:1: there is no layer after the '|'"},
+    {"residual { dense 3 }\n|\n|", "m:3: there is no layer before the '|'"},
+    {"\nresidual {\nset lr 1\n dense 3 }",
+     "m:3: 'set' cannot be inside a block ('residual' at line 2)"},
+    {"repeat 2 { set lr 1 }", "m:1: 'set' cannot be inside a block ('repeat' at line 1)"},
+    {"repeat 1 { repeat 1 { repeat 1 { repeat 1 { repeat 1 { repeat 1 { repeat 1 { repeat 1 {\n"
+     "residual { dense 3",
+     "m:2: blocks are more than 8 deep"},
+    {"conv 4 3x3\nresidual {\n conv 8 3x3\n}\ndense classes",
+     "m:4: residual at line 2: its layers make 8x8x8 of 4x8x8; 'residual project' would add a 1x1 "
+     "convolution"},
+    {"residual { conv 1 3x3 stride 2 }\ndense classes",
+     "m:1: residual at line 1: its layers make 1x4x4 of 1x8x8; 'residual project' would add a 1x1 "
+     "convolution"},
+    {"residual { conv 1 3x3 valid }\ndense classes",
+     "m:1: residual at line 1: its layers make 1x6x6 of 1x8x8; without 'project', they must be "
+     "equal"},
+    {"residual { dense 5 }\ndense classes",
+     "m:1: residual at line 1: its layers make 5x1x1 of 1x8x8; 'residual project' would add a "
+     "dense layer"},
+    {"residual project {\nconv 1 3x3 }\ndense classes",
+     "m:2: residual project at line 1: its layers make 1x8x8 of 1x8x8, so 'project' would change "
+     "nothing but add weights: write 'residual'"},
+    {"residual project { maxpool 3 }\ndense classes",
+     "m:1: residual project at line 1: its layers make 1x2x2 of 1x8x8, which a 1x1 convolution "
+     "with the strides of the block does not"},
+    {"residual { conv 4 3x3 | dense 5 }\ndense classes",
+     "m:1: 'conv 4 3x3' and a dense layer cannot be in the same residual"},
+    {"conv 4 3x3 | residual project {\nbn | dense 5 }\ndense classes",
+     "m:2: 'bn' and a dense layer cannot be in the same residual"},
+    {"dense 5 | residual {\nconv 4 3x3 }\ndense classes",
+     "m:2: 'conv 4 3x3' cannot follow a dense layer"},
+    {"conv 1 3x3\nrepeat 2 { residual {\n conv 2 3x3 } }\ndense classes",
+     "m:3: residual at line 2: its layers make 2x8x8 of 1x8x8; 'residual project' would add a 1x1 "
+     "convolution"},
+    {"residual { residual project {\nconv 4 9x9 valid } }\ndense classes",
+     "m:2: conv 4 9x9 valid: a kernel of 9x9 does not fit into 8x8"},
+    {"dense 3 | residual { dense 3 }", "m:1: the last layer, a residual, is not a dense layer"},
+    {"dense classes bn", "m:1: the last layer, 'dense 3 bn', gives the logits and takes no bn"},
+    {"dense classes | bn", "m:1: the last layer, 'bn', is not a dense layer"},
+    {"repeat 600 { dense 3 | dense 3 }", "m:1: a model has at most 1024 layers"},
+    {"\nrepeat 1024 {\nrepeat 1024 { dense 1 } }", "m:2: a model has at most 1024 layers"},
+    {"repeat 512 { residual { dense 3 } dense 3 }", "m:1: a model has at most 1024 layers"},
 };
 
 /* The message with the names of all settings in place of SETTINGS. */
@@ -155,15 +288,27 @@ static const char *with_settings(const char *message, char text[1024])
     return strcat(text, at + strlen("SETTINGS"));
 }
 
+static void is_mistake(const char *text, const char *message)
+{
+    struct fmnn_error err = {0};
+    struct fmnn_net *net = net_of(text, 8, 8, 3, &err);
+    ck_assert_msg(net == NULL, "%s", text);
+    char wanted[1024];
+    ck_assert_str_eq(err.message, with_settings(message, wanted));
+}
+
 START_TEST(mistakes_are_met_with_one_line)
 {
-    for (size_t i = 0; i < FM_COUNT(mistakes); i++) {
-        struct fmnn_error err = {0};
-        struct fmnn_net *net = net_of(mistakes[i].text, 8, 8, 3, &err);
-        ck_assert_msg(net == NULL, "%s", mistakes[i].text);
-        char wanted[1024];
-        ck_assert_str_eq(err.message, with_settings(mistakes[i].message, wanted));
-    }
+    for (size_t i = 0; i < FM_COUNT(mistakes); i++)
+        is_mistake(mistakes[i].text, mistakes[i].message);
+}
+END_TEST
+
+START_TEST(mistakes_in_blocks_are_met_with_one_line)
+{
+    for (size_t i = 0; i < FM_COUNT(block_mistakes); i++)
+        if (is_known(block_mistakes[i].text))
+            is_mistake(block_mistakes[i].text, block_mistakes[i].message);
 }
 END_TEST
 
@@ -205,6 +350,61 @@ START_TEST(long_texts_end)
     ck_assert_ptr_null(fmnn_model_parse(text, "m", &err));
     ck_assert_str_eq(err.message, "m:1: a model has at most 1024 layers");
     free(text);
+}
+END_TEST
+
+/* `part` as often as it fits, refused with this message. */
+static void hostile(const char *part, const char *end, const char *message)
+{
+    struct fmnn_error err = {0};
+    size_t length = strlen(part), n = (FM_MAX_MODEL_TEXT - strlen(end)) / length;
+    char *text = calloc(FM_MAX_MODEL_TEXT + 1, 1);
+    for (size_t i = 0; i < n; i++)
+        memcpy(text + i * length, part, length);
+    strcpy(text + n * length, end);
+    struct fmnn_model *model = fmnn_model_parse(text, "m", &err);
+    ck_assert_msg(model == NULL, "%s", part);
+    ck_assert_str_eq(err.message, message);
+    free(text);
+}
+
+START_TEST(hostile_texts_end)
+{
+    hostile("{", "", "m:1: '{' can only follow 'residual' or 'repeat'");
+    hostile("}", "", "m:1: there is no '{' for this '}'");
+    hostile("residual{", "", "m:1: blocks are more than 8 deep");
+    hostile("residual\n{", "", "m:9: blocks are more than 8 deep");
+    hostile("repeat 1024 {", "", "m:1: blocks are more than 8 deep");
+    hostile("residual ", "", "m:1: 'residual': too many words for one layer");
+    hostile("repeat 1{dense 1}", "", "m:1: a model has at most 1024 layers");
+    hostile("residual{dense 1}", "", "m:1: a model has at most 1024 layers");
+    hostile("repeat 2{", "", "m:1: blocks are more than 8 deep");
+    hostile("#{\n", "repeat 1024{dense 1}dense 1", "m:21837: a model has at most 1024 layers");
+    hostile("\n", "residual",
+            "m:65529: the '{' of 'residual' is missing (expected: residual "
+            "[project] { LAYERS } [ACTIVATION])");
+    hostile(" ",
+            "repeat 1024{repeat 1024{repeat 1024{repeat 1024{repeat 1024{repeat 1024{repeat 1024{"
+            "repeat 1024{dense 1}}}}}}}}",
+            "m:1: a model has at most 1024 layers");
+}
+END_TEST
+
+/* The longest layers are written in no more bytes than a model may have. */
+START_TEST(longest_canonical_text)
+{
+    char text[256] = "repeat 1023 { conv 65536 255x255 stride 255 valid nobias sigmoid } dense 1";
+    struct fmnn_model *model = fmnn_model_parse(text, "m", NULL);
+    ck_assert_ptr_nonnull(model);
+    ck_assert_uint_eq(model->layer_count, FM_MAX_LAYERS);
+    char *canonical = fm_model_text(model, 1, NULL);
+    ck_assert_uint_lt(strlen(canonical), FM_MAX_MODEL_TEXT);
+    struct fmnn_model *again = fmnn_model_parse(canonical, "m", NULL);
+    ck_assert_ptr_nonnull(again);
+    ck_assert_uint_eq(again->layer_count, FM_MAX_LAYERS);
+    free(canonical);
+    fmnn_model_free(model);
+    fmnn_model_free(again);
 }
 END_TEST
 
@@ -371,6 +571,124 @@ START_TEST(tensors_bear_pytorchs_names)
 }
 END_TEST
 
+/* A residual is one module with a body and, if it projects, a skip. The Flatten before the first
+   dense layer stands before the residual that contains this layer. */
+START_TEST(tensors_in_residuals_bear_pytorchs_names)
+{
+    static const struct {
+        const char *text, *names;
+    } cases[] = {
+        {"conv 4 3x3 bn relu | bn silu | conv 4 3x3 nobias gelu | dense classes",
+         "0.weight 1.weight 1.bias 1.running_mean 1.running_var 3.weight 3.bias 3.running_mean "
+         "3.running_var 5.weight 8.weight 8.bias "},
+        {"conv 4 3x3 relu | residual { conv 4 3x3 relu | conv 4 3x3 } relu | conv 2 1x1 | dense "
+         "classes",
+         "0.weight 0.bias 2.body.0.weight 2.body.0.bias 2.body.2.weight 2.body.2.bias 4.weight "
+         "4.bias 6.weight 6.bias "},
+        {"residual project { conv 4 3x3 stride 2 bn relu | conv 4 3x3 bn } | dense classes",
+         "0.body.1.weight 0.body.2.weight 0.body.2.bias 0.body.2.running_mean "
+         "0.body.2.running_var 0.body.4.weight 0.body.5.weight 0.body.5.bias "
+         "0.body.5.running_mean 0.body.5.running_var 0.skip.0.weight 0.skip.1.weight "
+         "0.skip.1.bias 0.skip.1.running_mean 0.skip.1.running_var 2.weight 2.bias "},
+        {"conv 2 3x3 | residual { residual { conv 2 1x1 } silu | residual project { conv 3 3x3 } "
+         "| conv 2 3x3 } tanh | dense classes",
+         "0.weight 0.bias 1.body.0.body.0.weight 1.body.0.body.0.bias 1.body.2.body.0.weight "
+         "1.body.2.body.0.bias 1.body.2.skip.0.weight 1.body.2.skip.1.weight 1.body.2.skip.1.bias "
+         "1.body.2.skip.1.running_mean 1.body.2.skip.1.running_var 1.body.3.weight 1.body.3.bias "
+         "4.weight 4.bias "},
+        {"conv 2 3x3 | residual project { dense 4 relu | dense 5 } relu | residual { dense 5 } | "
+         "dense classes",
+         "0.weight 0.bias 2.body.0.weight 2.body.0.bias 2.body.2.weight 2.body.2.bias "
+         "2.skip.0.weight 2.skip.1.weight 2.skip.1.bias 2.skip.1.running_mean "
+         "2.skip.1.running_var 4.body.0.weight 4.body.0.bias 5.weight 5.bias "},
+    };
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct fmnn_error err = {0};
+        if (!is_known(cases[i].text))
+            continue;
+        struct fmnn_net *net = net_of(cases[i].text, 8, 8, 3, &err);
+        ck_assert_msg(net != NULL, "%s", err.message);
+        struct fmnn_tensor tensor;
+        char names[1024] = "";
+        for (size_t k = 0; fmnn_net_tensor(net, k, &tensor); k++)
+            strcat(strcat(names, tensor.name), " ");
+        ck_assert_str_eq(names, cases[i].names);
+        fmnn_net_free(net);
+    }
+}
+END_TEST
+
+/* The input of the last node, a dense layer, after a projection. */
+START_TEST(projections_have_the_stride_of_the_block)
+{
+    static const struct {
+        const char *layers;
+        size_t h, w, c, oh, ow;
+    } cases[] = {
+        {"conv 4 3x3 stride 2", 9, 8, 4, 5, 4},
+        {"conv 4 3x3 stride 2 | maxpool 2", 8, 16, 4, 2, 4},
+        {"conv 4 3x3 stride 3 | conv 5 1x1 stride 2", 14, 7, 5, 3, 2},
+        {"avgpool 2 | conv 3 3x3", 8, 8, 3, 4, 4},
+        {"conv 6 5x5", 3, 3, 6, 3, 3},
+        {"residual project { conv 4 3x3 stride 2 } conv 7 3x3 stride 2", 8, 8, 7, 2, 2},
+        {"conv 2 1x1 stride 255 | conv 2 1x1 stride 255 | conv 2 1x1 stride 255 | conv 2 1x1 "
+         "stride 255",
+         3, 300, 2, 1, 1},
+    };
+    for (size_t i = 0; is_known("project") && i < FM_COUNT(cases); i++) {
+        char text[256];
+        struct fmnn_error err = {0};
+        struct fmnn_layer layer;
+        snprintf(text, sizeof text, "residual project { %s } relu | dense classes",
+                 cases[i].layers);
+        struct fmnn_net *net = net_of(text, cases[i].h, cases[i].w, 2, &err);
+        ck_assert_msg(net != NULL, "%s", err.message);
+        ck_assert(fmnn_net_layer(net, net->node_count - 2, &layer));
+        ck_assert_str_eq(layer.text, "add relu");
+        ck_assert_uint_eq(layer.shape.channels, cases[i].c);
+        ck_assert_uint_eq(layer.shape.height, cases[i].oh);
+        ck_assert_uint_eq(layer.shape.width, cases[i].ow);
+        fmnn_net_free(net);
+    }
+}
+END_TEST
+
+/* Depths and the residuals that begin, as --summary prints them. */
+START_TEST(layers_tell_their_blocks)
+{
+    struct fmnn_net *net = net_of("residual { residual project { conv 64 3x3 bn relu } conv 1 3x3 "
+                                  "} relu | dense classes",
+                                  8, 8, 3, NULL);
+    static const struct {
+        const char *text, *opens;
+        unsigned depth;
+        bool winograd;
+        uint64_t parameters;
+    } wanted[] = {{"conv 64 3x3 nobias", "residual { residual project {", 2, false, 576},
+                  {"bn relu", NULL, 2, false, 128},
+                  {"project: conv 64 1x1 valid nobias", NULL, 2, false, 64},
+                  {"project: bn", NULL, 2, false, 128},
+                  {"add", NULL, 1, false, 0},
+                  {"conv 1 3x3", NULL, 1, false, 577},
+                  {"add relu", NULL, 0, false, 0},
+                  {"dense 3", NULL, 0, false, 195}};
+    struct fmnn_layer layer;
+    if (!is_known("bn"))
+        return;
+    ck_assert_ptr_nonnull(net);
+    ck_assert_uint_eq(net->node_count, FM_COUNT(wanted));
+    for (size_t i = 0; i < FM_COUNT(wanted); i++) {
+        ck_assert(fmnn_net_layer(net, i, &layer));
+        ck_assert_str_eq(layer.text, wanted[i].text);
+        ck_assert_pstr_eq(layer.opens, wanted[i].opens);
+        ck_assert_uint_eq(layer.depth, wanted[i].depth);
+        ck_assert_int_eq(layer.winograd, wanted[i].winograd);
+        ck_assert_uint_eq(layer.parameters, wanted[i].parameters);
+    }
+    fmnn_net_free(net);
+}
+END_TEST
+
 START_TEST(values_survive_the_stored_order)
 {
     struct fmnn_net *net = net_of("conv 35 3x2 relu | dense 33 | dense classes", 4, 5, 7, NULL);
@@ -496,6 +814,9 @@ int main(void)
     tcase_add_test(tcase, presets_have_the_known_sizes);
     tcase_add_test(tcase, texts_are_read_and_written_canonically);
     tcase_add_test(tcase, mistakes_are_met_with_one_line);
+    tcase_add_test(tcase, mistakes_in_blocks_are_met_with_one_line);
+    tcase_add_test(tcase, hostile_texts_end);
+    tcase_add_test(tcase, longest_canonical_text);
     tcase_add_test(tcase, the_nearest_word);
     tcase_add_test(tcase, bounds_belong_to_it);
     tcase_add_test(tcase, long_texts_end);
@@ -505,6 +826,9 @@ int main(void)
     tcase_add_test(tcase, shapes_are_those_of_keras);
     tcase_add_test(tcase, padding_is_that_of_keras);
     tcase_add_test(tcase, tensors_bear_pytorchs_names);
+    tcase_add_test(tcase, tensors_in_residuals_bear_pytorchs_names);
+    tcase_add_test(tcase, projections_have_the_stride_of_the_block);
+    tcase_add_test(tcase, layers_tell_their_blocks);
     tcase_add_loop_test(tcase, parameters_lie_in_panels, 0, FM_COUNT(odd_models));
     tcase_add_loop_test(tcase, starting_weights_go_by_their_place, 0, FM_COUNT(odd_models));
     tcase_add_test(tcase, values_survive_the_stored_order);

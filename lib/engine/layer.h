@@ -26,7 +26,9 @@ struct fm_layer {
     size_t units;  /* filters, units, or the side of a pool */
     size_t kernel_h, kernel_w, stride;
     bool valid;  /* no padding; else "same" */
-    bool nobias; /* conv, dense: has no bias, because 'nobias' or 'bn' says so */
+    bool nobias; /* conv, dense: has no bias */
+    bool bn;     /* conv, dense: 'bn' follows, before the activation, in the same statement. The net
+                    makes nodes of their own of the two, and takes away the bias */
     bool all;    /* a pool: one square over the whole map; units is then unused */
     double rate; /* dropout: the probability with which a value becomes zero */
     enum fm_activation activation;
@@ -90,6 +92,9 @@ struct fm_layer_type {
     size_t (*parameters)(const struct fm_layer *layer, struct fm_shape in,
                          struct fm_parameter_spec spec[FM_MAX_PARAMETERS]);
     bool flattens; /* PyTorch needs a Flatten module before the first such layer */
+    /* By what the layer divides rows and columns; 0: no number says it. NULL: 1. */
+    size_t (*stride)(const struct fm_layer *layer);
+    bool spatial; /* needs rows and columns, so it cannot follow a layer that flattens */
     /* PyTorch modules before this one, apart from Flatten; NULL: none. */
     size_t (*modules_before)(const struct fm_layer *layer);
     /* Chooses the node's algorithms, for all nodes before any op is added; NULL: no choice. */
@@ -107,6 +112,13 @@ struct fm_layer_type {
 FM_LAYERS(FM_LAYER_TYPE)
 #undef FM_LAYER_TYPE
 
+/* Puts the number in place of the word 'classes'. */
+static inline void fm_layer_fill_in(struct fm_layer *layer, size_t classes)
+{
+    if (layer->type->flattens && layer->units == FM_CLASSES)
+        layer->units = classes;
+}
+
 /* The layer types from 0; NULL beyond the last. */
 const struct fm_layer_type *fm_layer_type_at(size_t i);
 
@@ -115,6 +127,8 @@ const char *fm_next_word(struct fm_words *words);
 int fm_word_count(struct fm_words *words, const char *what, size_t max, size_t *value,
                   struct fmnn_error *err);
 int fm_word_size(struct fm_words *words, size_t max, size_t *h, size_t *w, struct fmnn_error *err);
+/* Takes the next word if it is `wanted`. */
+bool fm_take_word(struct fm_words *words, const char *wanted);
 /* Takes an activation's name if the next word is one. */
 void fm_word_activation(struct fm_words *words, enum fm_activation *activation);
 

@@ -1,6 +1,7 @@
 # The engine, from a model's text to trained weights.
 lib_libfmnn_la_SOURCES += \
-	lib/engine/model.h lib/engine/model.c lib/engine/net.h lib/engine/net.c lib/engine/parameters.c \
+	lib/engine/model.h lib/engine/model.c lib/engine/net.h lib/engine/net.c \
+	lib/engine/net-model.c lib/engine/parameters.c \
 	lib/engine/layer.h lib/engine/kernels.h lib/engine/winograd.h lib/engine/winograd.c \
 	lib/engine/op.h lib/engine/plan.h lib/engine/plan.c lib/engine/execute.c \
 	lib/engine/builder.h lib/engine/emit.c lib/engine/layout.c lib/engine/profile.h lib/engine/profile.c \

@@ -1,17 +1,18 @@
-/* net.c -- builds a net from a model: the graph, its shapes, parameters and names. */
+/* net.c -- a net: the graph, its shapes, parameters and names. */
 #include "engine/net.h"
 
 #include <stdio.h>
 
 #include "data/class-names.h"
-#include "data/samples.h"
 #include "engine/model.h"
+#include "engine/winograd.h"
 
 /* ---- building */
 
 /* 4 GiB of weights; each of the optimizer's slots takes as much again. */
-enum { MAX_FLOATS = 1 << 30, MAX_CLASSES = 65536 };
+enum { MAX_FLOATS = 1 << 30 };
 
+/* The text of a net that has been built node by node. */
 static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
 {
     size_t size = 1;
@@ -26,8 +27,8 @@ static char *join_texts(const struct fmnn_net *net, struct fmnn_error *err)
 }
 
 /* Offsets come later: trained parameters lie before the others. */
-static int add_parameter(struct fmnn_net *net, size_t module, const struct fm_parameter_spec *spec,
-                         struct fmnn_error *err)
+static int add_parameter(struct fmnn_net *net, const char *module,
+                         const struct fm_parameter_spec *spec, struct fmnn_error *err)
 {
     struct fm_parameter p = {.units = spec->units,
                              .c = spec->c,
@@ -40,7 +41,7 @@ static int add_parameter(struct fmnn_net *net, size_t module, const struct fm_pa
     if (!fm_mul(p.c * p.h, p.w, &taps) || !fm_mul(taps, fm_panels(p.units) * FM_PANEL, &p.stored) ||
         p.stored > (size_t)MAX_FLOATS - net->stored)
         return fm_fail(err, FMNN_USAGE, "the net has more than %d parameters", MAX_FLOATS);
-    p.name = fm_format(err, "%zu.%s", module, spec->name);
+    p.name = fm_format(err, "%s.%s", module, spec->name);
     if (!p.name)
         return -1;
     net->stored += p.stored;
@@ -48,7 +49,7 @@ static int add_parameter(struct fmnn_net *net, size_t module, const struct fm_pa
     return 0;
 }
 
-static int add_parameters(struct fmnn_net *net, struct fm_node *node, size_t module,
+static int add_parameters(struct fmnn_net *net, struct fm_node *node, const char *module,
                           struct fmnn_error *err)
 {
     struct fm_parameter_spec spec[FM_MAX_PARAMETERS];
@@ -78,17 +79,6 @@ static void place_parameters(struct fmnn_net *net)
     }
 }
 
-static char *node_text(const struct fm_layer *layer, struct fmnn_error *err)
-{
-    char words[128] = "";
-    if (layer->type->print)
-        layer->type->print(layer, words, sizeof words);
-    const char *activation =
-        layer->activation == FM_LINEAR ? "" : fm_activation_names[layer->activation];
-    return fm_format(err, "%s%s%s%s%s", layer->type->name, *words ? " " : "", words,
-                     *activation ? " " : "", activation);
-}
-
 static int add_value(struct fmnn_net *net, const struct fm_node *node, struct fmnn_error *err)
 {
     const struct fm_layer *layer = &node->layer;
@@ -105,13 +95,12 @@ static int add_value(struct fmnn_net *net, const struct fm_node *node, struct fm
     return 0;
 }
 
-int fm_net_add(struct fmnn_net *net, const struct fm_layer *layer, const size_t *input,
-               size_t module, struct fmnn_error *err)
+int fm_net_add_module(struct fmnn_net *net, const struct fm_layer *layer, const size_t *input,
+                      const char *module, struct fmnn_error *err)
 {
     struct fm_node *node = &net->node[net->node_count];
     node->layer = *layer;
-    if (layer->type->flattens && layer->units == FM_CLASSES)
-        node->layer.units = net->classes;
+    fm_layer_fill_in(&node->layer, net->classes);
     node->inputs = layer->type->inputs ? layer->type->inputs : 1;
     for (size_t i = 0; i < node->inputs; i++) {
         assert(input[i] < net->value_count);
@@ -119,10 +108,18 @@ int fm_net_add(struct fmnn_net *net, const struct fm_layer *layer, const size_t 
     }
     node->output = net->value_count;
     net->node_count++;
-    node->text = node_text(&node->layer, err);
+    node->text = fm_layer_text(&node->layer, err);
     if (!node->text || add_value(net, node, err) != 0)
         return -1;
     return add_parameters(net, node, module, err);
+}
+
+int fm_net_add(struct fmnn_net *net, const struct fm_layer *layer, const size_t *input,
+               size_t module, struct fmnn_error *err)
+{
+    char name[24];
+    snprintf(name, sizeof name, "%zu", module);
+    return fm_net_add_module(net, layer, input, name, err);
 }
 
 /* Who reads each value, in the order of the nodes. */
@@ -171,8 +168,8 @@ struct fmnn_net *fm_net_begin(struct fmnn_shape shape, size_t classes, size_t no
         fmnn_net_free(net);
         return NULL;
     }
-    net->value[FM_IMAGE] = (struct fm_value){
-        .shape = {shape.channels, shape.height, shape.width}, .producer = SIZE_MAX};
+    net->value[FM_IMAGE] = (struct fm_value){.shape = {shape.channels, shape.height, shape.width},
+                                             .producer = SIZE_MAX};
     net->value_count = 1;
     return net;
 }
@@ -183,93 +180,9 @@ int fm_net_end(struct fmnn_net *net, struct fmnn_error *err)
     list_readers(net);
     mark_differentiable(net);
     place_parameters(net);
-    net->text = join_texts(net, err);
+    if (!net->text)
+        net->text = join_texts(net, err);
     return net->text ? 0 : -1;
-}
-
-/* The modules of PyTorch's nn.Sequential so far; flat after the first dense layer. */
-struct modules {
-    size_t count;
-    bool flat;
-};
-
-/* The number of the layer's own module. Modules before it, and an activation after it, count. */
-static size_t next_module(struct modules *modules, const struct fm_layer *layer)
-{
-    size_t before = layer->type->modules_before ? layer->type->modules_before(layer) : 0;
-    size_t module = modules->count + before + (layer->type->flattens && !modules->flat);
-    modules->flat |= layer->type->flattens;
-    modules->count = module + 1 + (layer->activation != FM_LINEAR);
-    return module;
-}
-
-static int check_order(const struct fm_layer *layer, const struct modules *modules,
-                       struct fmnn_error *err)
-{
-    if (layer->type->flattens || !modules->flat)
-        return 0;
-    char *text = node_text(layer, err);
-    if (text)
-        fm_fail(err, FMNN_USAGE, "'%s' cannot follow a dense layer", text);
-    free(text);
-    return -1;
-}
-
-/* Each layer reads the output of the one before. */
-static int add_sequence(struct fmnn_net *net, const struct fmnn_model *model,
-                        struct fmnn_error *err)
-{
-    struct modules modules = {0};
-    size_t input = FM_IMAGE;
-    for (size_t i = 0; i < model->layer_count; i++) {
-        const struct fm_layer *layer = &model->layer[i];
-        struct fmnn_error inner = {0};
-        if (check_order(layer, &modules, &inner) != 0 ||
-            fm_net_add(net, layer, &input, next_module(&modules, layer), &inner) != 0)
-            return fm_fail(err, inner.status, "%s:%u: %s", model->name, layer->line, inner.message);
-        input = net->value_count - 1;
-    }
-    return 0;
-}
-
-static int check_output(const struct fmnn_net *net, const struct fmnn_model *model,
-                        struct fmnn_error *err)
-{
-    const struct fm_node *last = &net->node[net->value[net->output].producer];
-    unsigned line = last->layer.line;
-    if (!last->layer.type->flattens)
-        return fm_fail(err, FMNN_USAGE, "%s:%u: the last layer, '%s', is not a dense layer",
-                       model->name, line, last->text);
-    if (last->layer.activation != FM_LINEAR)
-        return fm_fail(err, FMNN_USAGE,
-                       "%s:%u: the last layer, '%s', gives the logits and takes no activation",
-                       model->name, line, last->text);
-    if (last->layer.units != net->classes)
-        return fm_fail(err, FMNN_USAGE,
-                       "%s:%u: the last layer has %zu units, but there are %zu classes "
-                       "('dense classes' always fits)",
-                       model->name, line, last->layer.units, net->classes);
-    return 0;
-}
-
-struct fmnn_net *fm_net_build(const struct fmnn_model *model, struct fmnn_shape shape,
-                              size_t classes, struct fmnn_error *err)
-{
-    if (fm_check_shape(shape, err) != 0)
-        return NULL;
-    if (classes < 1 || classes > MAX_CLASSES) {
-        fm_fail(err, FMNN_USAGE, "%s: %zu classes are not in 1..%d", model->name, classes,
-                MAX_CLASSES);
-        return NULL;
-    }
-    struct fmnn_net *net = fm_net_begin(shape, classes, model->layer_count, err);
-    if (!net)
-        return NULL;
-    if (add_sequence(net, model, err) == 0 && fm_net_end(net, err) == 0 &&
-        check_output(net, model, err) == 0)
-        return net;
-    fmnn_net_free(net);
-    return NULL;
 }
 
 int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err)
@@ -300,8 +213,10 @@ void fmnn_net_free(struct fmnn_net *net)
 {
     if (!net)
         return;
-    for (size_t i = 0; i < net->node_count; i++)
+    for (size_t i = 0; i < net->node_count; i++) {
         free(net->node[i].text);
+        free(net->node[i].opens);
+    }
     for (size_t i = 0; i < net->parameter_count; i++)
         free(net->parameter[i].name);
     fmnn_names_free(net->names);
@@ -360,19 +275,33 @@ const char *fmnn_net_text(const struct fmnn_net *net)
     return net->text;
 }
 
+/* As the layer itself decides when it is planned. */
+static bool uses_winograd(const struct fmnn_net *net, const struct fm_node *node)
+{
+    struct fm_winograd winograd;
+    struct fm_shape in = net->value[node->input[0]].shape, out = net->value[node->output].shape;
+    struct fm_window window = node->layer.type->window(&node->layer, in);
+    return !net->exact && fm_winograd_plan(&winograd, &window, in, out, 1);
+}
+
 bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *layer)
 {
     if (i >= net->node_count)
         return false;
     const struct fm_node *node = &net->node[i];
     struct fm_shape out = net->value[node->output].shape;
-    *layer = (struct fmnn_layer){.text = node->text, .shape = {out.c, out.h, out.w}};
+    *layer = (struct fmnn_layer){.text = node->text,
+                                 .shape = {out.c, out.h, out.w},
+                                 .depth = node->depth,
+                                 .opens = node->opens};
     for (size_t k = 0; k < node->parameters; k++) {
         const struct fm_parameter *p = &net->parameter[node->parameter + k];
-        layer->parameters += fm_parameter_count(p);
+        if (p->trained)
+            layer->parameters += fm_parameter_count(p);
         if (p->rank > 1) /* a bias is added */
             layer->multiply_adds += fm_parameter_count(p) * out.h * out.w;
     }
+    layer->winograd = layer->multiply_adds > 0 && uses_winograd(net, node);
     return true;
 }
 

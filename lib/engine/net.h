@@ -49,6 +49,8 @@ struct fm_node {
     size_t output;                       /* a value */
     size_t parameter, parameters;        /* the first, and their number */
     char *text;                          /* "conv 6 5x5 relu" */
+    unsigned depth;                      /* residuals around it */
+    char *opens;                         /* those that begin with it: "residual {"; or NULL */
 };
 
 struct fmnn_net {
@@ -75,11 +77,14 @@ struct fmnn_net *fm_net_build(const struct fmnn_model *model, struct fmnn_shape 
                               size_t classes, struct fmnn_error *err);
 /* The same, node by node: a net with no node and room for `nodes`; a node that reads the values
    input[0 .. type->inputs - 1] and whose output is the next value; the end, after which the value
-   that was added last holds the logits. */
+   that was added last holds the logits. Parameters are named after the PyTorch module: its number,
+   or its name, "5.body.0". */
 struct fmnn_net *fm_net_begin(struct fmnn_shape shape, size_t classes, size_t nodes,
                               struct fmnn_error *err);
 int fm_net_add(struct fmnn_net *net, const struct fm_layer *layer, const size_t *input,
                size_t module, struct fmnn_error *err);
+int fm_net_add_module(struct fmnn_net *net, const struct fm_layer *layer, const size_t *input,
+                      const char *module, struct fmnn_error *err);
 int fm_net_end(struct fmnn_net *net, struct fmnn_error *err);
 /* Makes room for the weights: zero, or only the lanes that belong to no unit. */
 int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err);

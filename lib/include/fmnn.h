@@ -334,10 +334,16 @@ FMNN_API const char *fmnn_net_text(const struct fmnn_net *net);
 struct fmnn_layer {
     const char *text;        /* "conv 6 5x5 relu" */
     struct fmnn_shape shape; /* of the output for one image */
-    uint64_t parameters;
-    uint64_t multiply_adds; /* for one image, forward */
+    uint64_t parameters;     /* those that are trained, as PyTorch counts: no running statistics */
+    uint64_t multiply_adds;  /* of convolutions and dense layers, for one image, forward */
+    bool winograd;           /* done by Winograd's algorithm, with fewer multiplications */
+    unsigned depth;          /* residuals around the layer */
+    const char *opens;       /* those that begin with it: "residual {"; or NULL */
 };
-/* The layers, counted from 0; false after the last one. */
+/* The layers, counted from 0; false after the last one. A convolution or dense layer with `bn` is
+   two layers, and so is a layer with the activation silu or gelu. A residual's layers have one more
+   depth than the sum, "add relu", which comes after them. Before it come the layers of the
+   projection, if there is one: "project: conv 32 1x1". */
 FMNN_API bool fmnn_net_layer(const struct fmnn_net *net, size_t i, struct fmnn_layer *layer);
 
 struct fmnn_tensor {

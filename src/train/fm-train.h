@@ -51,7 +51,8 @@ void free_input(struct input *input);
 
 /* ---- train-tables.c: the tables of --summary and --profile */
 
-void print_summary(const struct fmnn_net *net);
+/* exact: as if the training did without Winograd's algorithm. */
+void print_summary(const struct fmnn_net *net, bool exact);
 /* On standard error. each: a row for each job of a phase. */
 void print_profile(const struct fmnn_trainer *trainer, bool each);
 

@@ -3,22 +3,43 @@
 
 /* ---- --summary */
 
-void print_summary(const struct fmnn_net *net)
+static void indent(unsigned depth)
+{
+    printf("%*s", 2 * (int)depth, "");
+}
+
+static void print_layer(const struct fmnn_layer *layer, unsigned depth_before)
+{
+    if (layer->opens) {
+        indent(depth_before);
+        printf("%s\t\t\t\t\n", layer->opens);
+    }
+    indent(layer->depth);
+    printf("%s%s\t%zux%zux%zu\t%llu\t%llu\t%d\n", layer->depth < depth_before ? "} " : "",
+           layer->text, layer->shape.channels, layer->shape.height, layer->shape.width,
+           (unsigned long long)layer->parameters, (unsigned long long)layer->multiply_adds,
+           layer->winograd);
+}
+
+void print_summary(const struct fmnn_net *net, bool exact)
 {
     struct fmnn_layer layer;
-    uint64_t parameters = 0, multiply_adds = 0;
-    printf("layer\toutput\tparameters\tmultiply_adds\n");
+    uint64_t parameters = 0, multiply_adds = 0, winograd = 0;
+    unsigned depth = 0;
+    printf("layer\toutput\tparameters\tmultiply_adds\twinograd\n");
     struct fmnn_shape shape = fmnn_net_shape(net);
-    printf("input\t%zux%zux%zu\t0\t0\n", shape.channels, shape.height, shape.width);
+    printf("input\t%zux%zux%zu\t0\t0\t0\n", shape.channels, shape.height, shape.width);
     for (size_t i = 0; fmnn_net_layer(net, i, &layer); i++) {
-        printf("%s\t%zux%zux%zu\t%llu\t%llu\n", layer.text, layer.shape.channels,
-               layer.shape.height, layer.shape.width, (unsigned long long)layer.parameters,
-               (unsigned long long)layer.multiply_adds);
+        layer.winograd &= !exact;
+        print_layer(&layer, depth);
         parameters += layer.parameters;
         multiply_adds += layer.multiply_adds;
+        winograd += layer.winograd ? layer.multiply_adds : 0;
+        depth = layer.depth;
     }
-    printf("total\t\t%llu\t%llu\n", (unsigned long long)parameters,
-           (unsigned long long)multiply_adds);
+    printf("total\t\t%llu\t%llu\t%.4g\n", (unsigned long long)parameters,
+           (unsigned long long)multiply_adds,
+           multiply_adds ? (double)winograd / (double)multiply_adds : 0);
 }
 
 /* ---- --profile */

@@ -2,6 +2,21 @@
    whose kernel is the whole image. */
 #include "engine/layers/affine.h"
 
+#include <stdio.h>
+
+void fm_affine_words(struct fm_layer *layer, struct fm_words *words)
+{
+    layer->nobias = fm_take_word(words, "nobias");
+    layer->bn = fm_take_word(words, "bn");
+    fm_word_activation(words, &layer->activation);
+}
+
+/* 'bn' implies 'nobias'. */
+void fm_affine_print(const struct fm_layer *layer, char *text, size_t size)
+{
+    snprintf(text, size, "%s", layer->bn ? " bn" : layer->nobias ? " nobias" : "");
+}
+
 bool fm_is_dense(const struct fm_op *op)
 {
     const struct fm_window *w = &op->window;

@@ -4,6 +4,10 @@
 
 #include "engine/builder.h"
 
+/* The last words of both: [nobias] [bn] [ACTIVATION], the activation not printed. */
+void fm_affine_words(struct fm_layer *, struct fm_words *);
+void fm_affine_print(const struct fm_layer *, char *text, size_t size);
+
 /* Hooks of struct fm_layer_type: in affine.c, and from prepare on in conv-ops.c. */
 size_t fm_affine_parameters(const struct fm_layer *, struct fm_shape in,
                             struct fm_parameter_spec spec[FM_MAX_PARAMETERS]);

@@ -1,4 +1,4 @@
-/* conv.c -- convolution: conv FILTERS HxW [stride S] [valid] [ACTIVATION] */
+/* conv.c -- convolution: conv FILTERS HxW [stride S] [valid] [nobias] [bn] [ACTIVATION] */
 #include "engine/layers/affine.h"
 
 #include <stdio.h>
@@ -10,19 +10,15 @@ static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_err
     if (fm_word_count(words, "the number of filters", MAX_FILTERS, &layer->units, err) != 0 ||
         fm_word_size(words, MAX_KERNEL, &layer->kernel_h, &layer->kernel_w, err) != 0)
         return -1;
-    for (; words->next < words->count; words->next++) {
-        if (!strcmp(words->word[words->next], "valid")) {
+    for (;;) {
+        if (fm_take_word(words, "valid"))
             layer->valid = true;
-        } else if (!strcmp(words->word[words->next], "stride")) {
-            words->next++;
-            if (fm_word_count(words, "the stride", MAX_KERNEL, &layer->stride, err) != 0)
-                return -1;
-            words->next--;
-        } else {
+        else if (!fm_take_word(words, "stride"))
             break;
-        }
+        else if (fm_word_count(words, "the stride", MAX_KERNEL, &layer->stride, err) != 0)
+            return -1;
     }
-    fm_word_activation(words, &layer->activation);
+    fm_affine_words(layer, words);
     return 0;
 }
 
@@ -32,7 +28,8 @@ static void print(const struct fm_layer *layer, char *text, size_t size)
     if (layer->stride > 1)
         used += snprintf(text + used, size - (size_t)used, " stride %zu", layer->stride);
     if (layer->valid)
-        snprintf(text + used, size - (size_t)used, " valid");
+        used += snprintf(text + used, size - (size_t)used, " valid");
+    fm_affine_print(layer, text + used, size - (size_t)used);
 }
 
 /* What "same" pads along one side, as Keras defines it: ceil(size / stride) outputs, the odd row or
@@ -69,6 +66,11 @@ static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
                               .right = h - h / 2};
 }
 
+static size_t stride(const struct fm_layer *layer)
+{
+    return layer->stride;
+}
+
 /* PyTorch's Conv2d pads "same" by itself, but not where it strides: a ZeroPad2d stands before
    it, even one that happens to pad nothing, so that the names do not depend on the image's
    size. */
@@ -79,13 +81,15 @@ static size_t modules_before(const struct fm_layer *layer)
 
 const struct fm_layer_type fm_conv = {
     .name = "conv",
-    .synopsis = "conv FILTERS HxW [stride S] [valid] [ACTIVATION]",
+    .synopsis = "conv FILTERS HxW [stride S] [valid] [nobias] [bn] [ACTIVATION]",
     .parse = parse,
     .print = print,
     .shape = shape,
     .window = window,
     .gradient_layout = fm_affine_gradient_layout,
     .parameters = fm_affine_parameters,
+    .stride = stride,
+    .spatial = true,
     .modules_before = modules_before,
     .prepare = fm_affine_prepare,
     .forward = fm_affine_forward,

@@ -1,4 +1,4 @@
-/* dense.c -- fully connected: dense UNITS|classes [ACTIVATION]
+/* dense.c -- fully connected: dense UNITS|classes [nobias] [bn] [ACTIVATION]
 
    A convolution whose kernel is the whole input, so that it gives one pixel: its weight (units,
    c*h*w), as PyTorch has it, is (units, c, h, w) in the same order. */
@@ -10,19 +10,18 @@ enum { MAX_UNITS = 1048576 };
 
 static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {
-    if (words->next < words->count && !strcmp(words->word[words->next], "classes")) {
-        words->next++;
+    if (fm_take_word(words, "classes"))
         layer->units = FM_CLASSES;
-    } else if (fm_word_count(words, "the number of units", MAX_UNITS, &layer->units, err) != 0) {
+    else if (fm_word_count(words, "the number of units", MAX_UNITS, &layer->units, err) != 0)
         return -1;
-    }
-    fm_word_activation(words, &layer->activation);
+    fm_affine_words(layer, words);
     return 0;
 }
 
 static void print(const struct fm_layer *layer, char *text, size_t size)
 {
-    snprintf(text, size, "%zu", layer->units);
+    int used = snprintf(text, size, "%zu", layer->units);
+    fm_affine_print(layer, text + used, size - (size_t)used);
 }
 
 static int shape(const struct fm_layer *layer, const struct fm_shape *in, struct fm_shape *out,
@@ -41,7 +40,7 @@ static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
 
 const struct fm_layer_type fm_dense = {
     .name = "dense",
-    .synopsis = "dense UNITS|classes [ACTIVATION]",
+    .synopsis = "dense UNITS|classes [nobias] [bn] [ACTIVATION]",
     .parse = parse,
     .print = print,
     .shape = shape,

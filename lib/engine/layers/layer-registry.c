@@ -21,6 +21,13 @@ const char *fm_next_word(struct fm_words *words)
     return words->next < words->count ? words->word[words->next++] : NULL;
 }
 
+bool fm_take_word(struct fm_words *words, const char *wanted)
+{
+    bool is = words->next < words->count && !strcmp(words->word[words->next], wanted);
+    words->next += is;
+    return is;
+}
+
 int fm_word_count(struct fm_words *words, const char *what, size_t max, size_t *value,
                   struct fmnn_error *err)
 {
@@ -58,9 +65,7 @@ int fm_word_size(struct fm_words *words, size_t max, size_t *h, size_t *w, struc
 void fm_word_activation(struct fm_words *words, enum fm_activation *activation)
 {
     for (int i = 0; i < FM_ACTIVATIONS; i++)
-        if (words->next < words->count &&
-            !strcmp(words->word[words->next], fm_activation_names[i])) {
-            words->next++;
+        if (fm_take_word(words, fm_activation_names[i])) {
             *activation = (enum fm_activation)i;
             return;
         }

@@ -35,6 +35,11 @@ static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
         .kernel_h = layer->units, .kernel_w = layer->units, .stride = layer->units};
 }
 
+static size_t stride(const struct fm_layer *layer)
+{
+    return layer->all ? 0 : layer->units;
+}
+
 static int add_forward(struct fm_builder *builder, const struct fm_node *node, enum fm_op_kind kind,
                        struct fmnn_error *err)
 {
@@ -85,6 +90,8 @@ const struct fm_layer_type fm_avgpool = {
     .print = print,
     .shape = shape,
     .window = window,
+    .stride = stride,
+    .spatial = true,
     .forward = avgpool_forward,
     .backward = avgpool_backward,
 };
@@ -96,6 +103,8 @@ const struct fm_layer_type fm_maxpool = {
     .print = print,
     .shape = shape,
     .window = window,
+    .stride = stride,
+    .spatial = true,
     .forward = maxpool_forward,
     .backward = maxpool_backward,
 };
