@@ -66,6 +66,12 @@ static const struct option_row rows[] = {
      .max = 1000, .by_default = "nearly square"},
     {0, "limit", "N", "draw only the first N", OPTION_COUNT, TARGET(request.limit), .min = 1,
      .max = 10000, .initial = "100"},
+    {0, "augment", "KIND...", "draw images as fm-train --augment trains on them", OPTION_TEXT,
+     TARGET(request.augment)},
+    {0, "epoch", "N", "the epoch, with --augment", OPTION_COUNT, TARGET(request.epoch), .min = 1,
+     .max = 1000000, .initial = "1"},
+    {0, "seed", "S", "the seed, with --augment", OPTION_COUNT, TARGET(request.seed),
+     .initial = "0"},
     {.help = "Tables of images and predictions"},
     {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS,
      TARGET(request.only)},
@@ -93,7 +99,8 @@ static const struct {
     const char *name;
 } limited[] = {{TAKES_ONLY, "only"},      {TAKES_SUFFIX, "suffix"},   {TAKES_CLASSES, "classes"},
                {TAKES_DIRECTORY, "data"}, {TAKES_COLUMNS, "columns"}, {TAKES_LIMIT, "limit"},
-               {TAKES_BINS, "bins"}};
+               {TAKES_BINS, "bins"},      {TAKES_AUGMENT, "augment"}, {TAKES_AUGMENT, "epoch"},
+               {TAKES_AUGMENT, "seed"}};
 
 static const struct plot_kind *find_kind(const char *word)
 {
@@ -165,6 +172,8 @@ static void check(const struct settings *settings)
     for (size_t i = 0; i < sizeof limited / sizeof *limited; i++)
         if (option_given(limited[i].name) && !(kind->takes & limited[i].bit))
             usage_error("--%s does not apply to %s", limited[i].name, kind->name);
+    if (!settings->request.augment && (option_given("epoch") || option_given("seed")))
+        usage_error("--epoch and --seed have no effect without --augment");
     if (settings->request.file_count > kind->max_files)
         usage_error("%s draws one file; unexpected operand '%s'", kind->name,
                     settings->request.files[kind->max_files]);

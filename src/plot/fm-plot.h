@@ -19,6 +19,7 @@ enum {
     TAKES_LIMIT = 16,
     TAKES_SUFFIX = 32,
     TAKES_BINS = 64,
+    TAKES_AUGMENT = 128,
 };
 
 /* What the command line asks for. */
@@ -35,6 +36,9 @@ struct plot_request {
     unsigned width, height;
     unsigned columns; /* 0: the kind's own */
     size_t limit;
+    const char *augment; /* --augment, or NULL */
+    unsigned epoch;      /* of the augmentation */
+    uint64_t seed;
     size_t bins;   /* of confidence; 0: the default */
     bool terminal; /* text goes to a terminal */
     bool utf8;     /* text may use block characters */

@@ -12,6 +12,10 @@ struct reader {
     size_t image;         /* column */
     int label, predicted; /* columns; -1: missing */
     size_t max;           /* of an image's larger side; larger images are reduced */
+    /* With --augment; else NULL. */
+    struct fmnn_recipe *recipe;
+    struct fmnn_data *data; /* all images, of the shape of the first */
+    struct fmnn_shape shape;
 };
 
 /* Limits the plot to some ten megabytes, however large the images are. */
@@ -56,24 +60,94 @@ static void set_titles(const struct reader *reader, const char *image, struct ti
     }
 }
 
-static void add_image(const struct reader *reader, struct grid *grid)
+static const char *image_name(const struct reader *reader)
+{
+    return fmnn_table_field(reader->table, reader->image);
+}
+
+static struct fmnn_shape image_shape(const struct reader *reader)
 {
     struct fmnn_error error;
-    struct tile tile = {0};
-    const char *image = fmnn_table_field(reader->table, reader->image);
     struct fmnn_shape shape;
-    if (fmnn_images_shape(reader->images, image, &shape, &error) != 0)
+    if (fmnn_images_shape(reader->images, image_name(reader), &shape, &error) != 0)
         die_at_row(reader->table, "%s", error.message);
-    uint8_t *pixels = xcalloc(shape.channels * shape.height * shape.width, 1);
-    if (fmnn_images_read(reader->images, image, shape, pixels, &error) != 0)
+    return shape;
+}
+
+static void read_pixels(const struct reader *reader, struct fmnn_shape shape, uint8_t *pixels)
+{
+    struct fmnn_error error;
+    if (fmnn_images_read(reader->images, image_name(reader), shape, pixels, &error) != 0)
         die_at_row(reader->table, "%s", error.message);
+}
+
+static void set_values(const struct reader *reader, struct fmnn_shape shape, const uint8_t *pixels,
+                       struct tile *tile)
+{
     size_t height = shape.height, width = shape.width;
-    tile.values = grid_reduce(pixels, reader->max, &height, &width);
-    tile.height = height;
-    tile.width = width;
+    tile->values = grid_reduce(pixels, reader->max, &height, &width);
+    tile->height = height;
+    tile->width = width;
+}
+
+static void add_image(const struct reader *reader, struct grid *grid)
+{
+    struct tile tile = {0};
+    struct fmnn_shape shape = image_shape(reader);
+    uint8_t *pixels = xcalloc(shape.channels * shape.height * shape.width, 1);
+    read_pixels(reader, shape, pixels);
+    set_values(reader, shape, pixels, &tile);
     free(pixels);
-    set_titles(reader, image, &tile);
+    set_titles(reader, image_name(reader), &tile);
     grid_add(grid, &tile);
+}
+
+/* ---- augmented images: all are read, as a training reads them, before the first is drawn */
+
+static struct fmnn_recipe *read_recipe(const char *augment)
+{
+    struct fmnn_error error;
+    struct fmnn_recipe *recipe = fmnn_recipe_new(NULL, &error);
+    if (!recipe || fmnn_recipe_set(recipe, "augment", augment, &error) != 0)
+        die("%s", error.message);
+    return recipe;
+}
+
+static void keep_image(struct reader *reader)
+{
+    struct fmnn_error error;
+    if (!reader->data) {
+        reader->shape = image_shape(reader);
+        reader->data = fmnn_data_new(reader->shape, &error);
+        if (!reader->data)
+            die_at_row(reader->table, "%s", error.message);
+    }
+    uint8_t *pixels = fmnn_data_add(reader->data, 0, &error);
+    if (!pixels)
+        die_at_row(reader->table, "%s", error.message);
+    read_pixels(reader, reader->shape, pixels);
+}
+
+static void add_title(const struct reader *reader, struct grid *grid)
+{
+    struct tile tile = {0};
+    set_titles(reader, image_name(reader), &tile);
+    grid_add(grid, &tile);
+}
+
+/* The images of the tiles, which have only titles so far. */
+static void draw_augmented(const struct reader *reader, struct grid *grid)
+{
+    struct fmnn_error error;
+    const struct plot_request *request = reader->request;
+    size_t size = reader->shape.channels * reader->shape.height * reader->shape.width;
+    uint8_t *pixels = xcalloc(grid->count, size);
+    if (fmnn_data_augment(reader->data, reader->recipe, request->seed, request->epoch, 0,
+                          grid->count, pixels, &error) != 0)
+        die("%s", error.message);
+    for (size_t i = 0; i < grid->count; i++)
+        set_values(reader, reader->shape, pixels + i * size, &grid->tiles[i]);
+    free(pixels);
 }
 
 static void open_reader(struct reader *reader)
@@ -92,6 +166,8 @@ static void open_reader(struct reader *reader)
 
 static void close_reader(struct reader *reader)
 {
+    fmnn_recipe_free(reader->recipe);
+    fmnn_data_free(reader->data);
     fmnn_names_free(reader->names);
     fmnn_images_free(reader->images);
     fmnn_table_close(reader->table);
@@ -111,15 +187,24 @@ static void *read_images(const struct plot_request *request)
     struct reader reader = {.request = request, .max = largest_side(request->limit)};
     struct grid *grid = xcalloc(1, sizeof *grid);
     size_t rows = 0;
+    if (request->augment)
+        reader.recipe = read_recipe(request->augment);
     open_reader(&reader);
     while (next_row(reader.table)) {
         if (rows == 0)
             learn_names(&reader);
-        if (rows++ < request->limit)
+        bool drawn = rows++ < request->limit;
+        if (request->augment)
+            keep_image(&reader);
+        if (drawn && request->augment)
+            add_title(&reader, grid);
+        else if (drawn)
             add_image(&reader, grid);
     }
     if (rows == 0)
         die("%s: no images to draw", fmnn_table_name(reader.table));
+    if (request->augment)
+        draw_augmented(&reader, grid);
     if (rows > request->limit)
         note("%zu of %zu images left out (see --limit)", rows - request->limit, rows);
     close_reader(&reader);
@@ -128,8 +213,8 @@ static void *read_images(const struct plot_request *request)
 
 const struct plot_kind plot_images = {
     .name = "images",
-    .takes =
-        TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS | TAKES_LIMIT,
+    .takes = TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS |
+             TAKES_LIMIT | TAKES_AUGMENT,
     .max_files = 1,
     .read = read_images,
     .gnuplot = grid_gnuplot,
