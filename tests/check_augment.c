@@ -335,6 +335,30 @@ START_TEST(images_do_not_depend_on_their_batch)
 }
 END_TEST
 
+/* Streams of different purposes, epochs and draws have no number in common. */
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+START_TEST(streams_are_distinct)
+{
+    enum { ROWS_OF_STREAM = 20000, ALL = 5 * 2 * 5 * ROWS_OF_STREAM };
+    uint64_t *bits = malloc(ALL * sizeof *bits);
+    size_t n = 0;
+    for (unsigned purpose = FM_RNG_FLIP; purpose <= FM_RNG_MIX; purpose++)
+        for (uint32_t epoch = 1; epoch <= 2; epoch++)
+            for (uint64_t draw = 0; draw < 5; draw++)
+                for (uint64_t row = 0; row < ROWS_OF_STREAM; row++)
+                    bits[n++] = fm_random(0, (enum fm_purpose)purpose, epoch, draw << 32 | row);
+    qsort(bits, ALL, sizeof *bits, by_value);
+    for (size_t i = 1; i < ALL; i++)
+        ck_assert(bits[i] != bits[i - 1]);
+    free(bits);
+}
+END_TEST
+
 /* ---- distributions */
 
 START_TEST(half_of_the_images_are_flipped)
@@ -897,6 +921,7 @@ int main(void)
     tcase_add_test(tc, parts_are_applied_in_their_order);
     tcase_add_loop_test(tc, equal_images_differ_by_row_and_epoch, 0, 5);
     tcase_add_test(tc, images_do_not_depend_on_their_batch);
+    tcase_add_test(tc, streams_are_distinct);
     tcase_add_loop_test(tc, half_of_the_images_are_flipped, 0, 2);
     tcase_add_test(tc, all_shifts_are_equally_likely);
     tcase_add_test(tc, cutout_has_its_area);

@@ -314,8 +314,13 @@ static int act_names(struct fmnn_error *err)
 /* Made before calls fail. */
 static struct fmnn_net *net;
 static struct fmnn_data *images;
-static const struct fmnn_recipe recipe = {
-    .optimizer = "adam", .lr = 0.001, .batch = 8, .epochs = 3};
+static const struct fmnn_recipe recipe = {.optimizer = "adam",
+                                          .lr = 0.001,
+                                          .batch = 8,
+                                          .epochs = 3,
+                                          .augment = "cutout 2 cutmix 1",
+                                          .smooth = 0.1,
+                                          .class_weights = "balanced"};
 static struct fmnn_training training = {.recipe = &recipe, .threads = 1};
 static struct fmnn_trainer *trainer;
 

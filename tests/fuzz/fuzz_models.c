@@ -203,7 +203,9 @@ static const char *const words[] = {"conv",
                                     "18446744073709551616",
                                     "conv 2 3x3 relu |",
                                     "maxpool 2 |",
-                                    "set lr 1e-3;"};
+                                    "set lr 1e-3;",
+                                    "set augment mixup 0.2 flip",
+                                    "set class-weights balanced;"};
 
 static bool blank(uint8_t c)
 {

@@ -242,6 +242,8 @@ static void models(const struct taker *taker)
         "set optimizer sgd; set momentum 0.9; set batch 64\n"
         "conv 4 3x3 stride 2 valid tanh | maxpool 2\n\ndense 7 sigmoid | dense classes",
         "dense 3 | dense classes",
+        "set augment flip random shift 2 cutout 8 erase 0.5 cutmix 1\nset smooth 0.1\n"
+        "set class-weights 1,0.5,2 | dense classes",
         "conv 2 1x1 linear | dense classes",
         "set lr 0.001;dense classes;",
         "123456.789e-3"};
