@@ -1071,8 +1071,52 @@ START_TEST(profile_is_complete_and_changes_nothing)
 }
 END_TEST
 
+/* A residual whose layers give zero is the identity, and so is its gradient: after a step, the
+   other layers are those of the net without it. */
+START_TEST(residual_of_zeros_is_the_identity)
+{
+    static const char *const texts[] = {
+        "conv 4 3x3 relu | maxpool 2 | conv 3 3x3 tanh | dense classes",
+        "conv 4 3x3 relu | residual { conv 4 3x3 } | maxpool 2 | conv 3 3x3 tanh | dense classes"};
+    enum { BODY = 2, TENSORS = 2 }; /* the first tensor of the residual, their number */
+    struct set set[2];
+    for (size_t i = 0; i < 2; i++) {
+        set[i] = make_set_with(make_net_of(texts[i], 9, 8, 3, 1));
+        set[i].training.seed = 1;
+        set[i].recipe =
+            (struct fmnn_recipe){.optimizer = "sgd", .lr = 0.1, .batch = 45, .epochs = 1};
+    }
+    struct fmnn_net *plain = set[0].net, *net = set[1].net;
+    for (size_t i = 0; i < net->parameter_count; i++) {
+        float *values = calloc(fm_parameter_count(&net->parameter[i]), sizeof *values);
+        bool body = i >= BODY && i < BODY + TENSORS;
+        if (!body)
+            fmnn_net_get(plain, i < BODY ? i : i - TENSORS, values);
+        fmnn_net_set(net, i, values);
+        free(values);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct fmnn_trainer *trainer = make_trainer(&set[i]);
+        run_to_end(trainer);
+        fmnn_trainer_free(trainer);
+    }
+    for (size_t i = 0; i < plain->parameter_count; i++) {
+        size_t count = fm_parameter_count(&plain->parameter[i]);
+        float *want = calloc(count, sizeof *want), *got = calloc(count, sizeof *got);
+        fmnn_net_get(plain, i, want);
+        fmnn_net_get(net, i < BODY ? i : i + TENSORS, got);
+        ck_assert_int_eq(memcmp(want, got, count * sizeof *want), 0);
+        free(want);
+        free(got);
+    }
+    free_set(&set[0]);
+    free_set(&set[1]);
+}
+END_TEST
+
 static void add_training(TCase *tcase)
 {
+    tcase_add_test(tcase, residual_of_zeros_is_the_identity);
     tcase_add_test(tcase, training_learns_and_keeps_the_first_best_epoch);
     tcase_add_test(tcase, metrics_are_means_over_images);
     tcase_add_loop_test(tcase, profile_is_complete_and_changes_nothing, 1, 4);

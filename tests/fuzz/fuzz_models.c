@@ -27,16 +27,16 @@ static void look_at_net(const struct fmnn_net *net)
 {
     struct fmnn_layer layer;
     struct fmnn_tensor tensor;
-    size_t layers = 0, tensors = 0, end = 0;
+    size_t layers = 0, tensors = 0, end[2] = {net->trained, 0}; /* of statistics, of weights */
     for (; fmnn_net_layer(net, layers, &layer); layers++)
         HOLDS(layer.shape.channels && layer.shape.height && layer.shape.width && layer.text[0]);
-    HOLDS(layers == net->node_count && layer.shape.channels == net->classes);
+    HOLDS(layer.depth == 0 && layers == net->node_count && layer.shape.channels == net->classes);
     for (; fmnn_net_tensor(net, tensors, &tensor); tensors++) {
         const struct fm_parameter *p = &net->parameter[tensors];
-        HOLDS(p->offset == end && p->stored >= fm_parameter_count(p));
-        end += p->stored;
+        HOLDS(p->offset == end[p->trained] && p->stored >= fm_parameter_count(p));
+        end[p->trained] += p->stored;
     }
-    HOLDS(end == net->stored && end <= 1 << 30);
+    HOLDS(end[1] == net->trained && end[0] == net->stored && net->stored <= 1 << 30);
 }
 
 /* The canonical text, read again. */
@@ -133,7 +133,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     } else {
         size_t size = digest % FM_COUNT(sizes);
         look_at_recipe(fmnn_model_recipe(model));
-        HOLDS(model->layer_count >= 1 && model->layer_count <= FM_MAX_LAYERS);
+        HOLDS(model->layer_count >= 1);
+        HOLDS(model->layer_count + model->block_count <= FM_MAX_LAYERS);
         struct fmnn_net *net =
             fm_net_build(model, (struct fmnn_shape){1, sizes[size].height, sizes[size].width},
                          sizes[size].classes, &err);
@@ -203,13 +204,33 @@ static const char *const words[] = {"conv",
                                     "18446744073709551616",
                                     "conv 2 3x3 relu |",
                                     "maxpool 2 |",
+                                    "residual",
+                                    "residual {",
+                                    "project {",
+                                    "repeat 2 {",
+                                    "repeat",
+                                    "1024 {",
+                                    "{",
+                                    "}",
+                                    "} relu",
+                                    "bn",
+                                    "bn relu |",
+                                    "nobias",
+                                    "all",
+                                    "avgpool all |",
+                                    "dropout",
+                                    "dropout 0.5 |",
+                                    "silu",
+                                    "gelu",
+                                    "residual { conv 2 3x3 bn }",
+                                    "residual project { conv 3 1x1 } relu",
                                     "set lr 1e-3;",
                                     "set augment mixup 0.2 flip",
                                     "set class-weights balanced;"};
 
 static bool blank(uint8_t c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '|' || c == ';';
+    return c && strchr(" \t\n|;{}", c);
 }
 
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed)

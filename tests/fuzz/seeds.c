@@ -246,6 +246,12 @@ static void models(const struct taker *taker)
         "set class-weights 1,0.5,2 | dense classes",
         "conv 2 1x1 linear | dense classes",
         "set lr 0.001;dense classes;",
+        "conv 2 3x3 bn relu\nresidual { conv 2 3x3 bn relu | conv 2 3x3 bn } relu\n"
+        "residual project { conv 3 3x3 stride 2 bn silu | conv 3 3x3 bn } gelu\n"
+        "avgpool all | dropout 0.25 | dense classes nobias",
+        "repeat 2 { residual { conv 1 3x3 nobias | bn tanh } }\nresidual project # skip\n"
+        "{ repeat 3 { dense 4 relu } dropout 0 } | maxpool all | dense classes",
+        "residual { residual { residual { conv 1 1x1 } relu } } dense classes",
         "123456.789e-3"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char name[16];
