@@ -191,30 +191,61 @@ def he_normal(shape, fan_in, seed, tensor):
 # ---- 3. Models and weight files
 
 
+ACTIVATION_NAMES = ("linear", "relu", "sigmoid", "tanh", "silu", "gelu")
+
+
 class Layer:
-    """A layer of a model's text: kind, size (filters, units, or the pool's side), kernel, stride, valid, activation."""
+    """A layer of a model's text: kind, size (filters, units, the pool's side or None for `all`, dropout's probability),
+    kernel, stride, valid, bias, bn, activation; of a residual also body (layers) and project."""
 
     def __init__(self, text):
         self.text = text
         self.kind, *words = text.split()
-        if self.kind not in ("conv", "dense", "avgpool", "maxpool"):
+        if self.kind not in ("conv", "dense", "avgpool", "maxpool", "bn", "dropout", "residual"):
             die(f"layer '{text}' is not known here")
-        self.size = int(words.pop(0))
-        self.kernel, self.stride, self.valid = None, 1, False
+        self.size, self.kernel, self.body = None, None, []
+        if self.kind in ("conv", "dense", "avgpool", "maxpool"):
+            size = words.pop(0)
+            self.size = None if size == "all" else int(size)
+        if self.kind == "dropout":
+            self.size = float(words.pop(0))
         if self.kind == "conv":
             self.kernel = tuple(map(int, words.pop(0).split("x")))
-        while words and words[0] in ("stride", "valid"):
-            if words.pop(0) == "valid":
-                self.valid = True
-            else:
-                self.stride = int(words.pop(0))
+        self.stride = self.take(words, "stride") or 1
+        self.valid = self.take(words, "valid")
+        self.bias, self.bn, self.project = (not self.take(words, "nobias"), self.take(words, "bn"), self.take(words, "project"))
+        self.bias &= not self.bn
+        self.activate(words)
+
+    def take(self, words, word):
+        """Takes the word if it comes next; the number after `stride`."""
+        if not words or words[0] != word:
+            return False
+        words.pop(0)
+        return int(words.pop(0)) if word == "stride" else True
+
+    def activate(self, words):
         self.activation = words.pop(0) if words else "linear"
-        if words or self.activation not in ("linear", "relu", "sigmoid", "tanh"):
-            die(f"layer '{text}' is not known here")
+        if words or self.activation not in ACTIVATION_NAMES:
+            die(f"layer '{self.text}' is not known here")
 
 
 def layers(text):
-    return [Layer(layer) for layer in re.split(r"[|\n]", text)]
+    """The layers of a model's text as weight files have it: without `repeat`, `set` and comments."""
+    outer, stack, closed = [], [], None
+    for part in re.findall(r"[{}|\n]|[^{}|\n]+", text):
+        inner = stack[-1].body if stack else outer
+        if part == "{":
+            stack.append(inner[-1])
+        elif part == "}":
+            closed = stack.pop()
+        elif part in "|\n":
+            closed = None
+        elif part.strip() and closed:
+            closed.activate(part.split())
+        elif part.strip():
+            inner.append(Layer(part.strip()))
+    return outer
 
 
 def weights_say(path):
