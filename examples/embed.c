@@ -79,7 +79,7 @@ static void predict(const char *weights, char **image)
 {
     struct fmnn_net *net = fmnn_net_read(weights, &error);
     need(net != NULL);
-    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 0, 0, NULL, &error);
+    struct fmnn_predictor *predictor = fmnn_predictor_new(net, NULL, &error);
     need(predictor != NULL);
     struct fmnn_images *images = fmnn_images_new(NULL, &error);
     need(images != NULL);

@@ -1,4 +1,4 @@
-/* fm-predict.c -- adds a net's predictions to the rows of a table.
+/* fm-predict.c -- adds the predictions of one or more nets to the rows of a table.
 
    Rows wait until a batch is full or the input pauses; then they are predicted and printed. So the
    program works in an interactive pipe. The result for an image does not depend on its batch.
@@ -8,29 +8,47 @@
 
 /* ---- 1. Options ---- */
 
+/* The weights files: the operand, and then those of --ensemble. */
+struct weights {
+    size_t count;
+    const char **path;
+};
+
 struct arguments {
     bool probabilities;
     const char *suffix, *only, *data;
-    size_t batch;
-    unsigned threads;
-    const char *weights;
-    char **files; /* the operands after it */
+    struct fmnn_prediction prediction;
+    struct weights weights;
+    char **files; /* the operands after the weights */
 };
+
+static void add_weights(const struct option_row *row, const char *path, void *target)
+{
+    struct weights *weights = target;
+    option_store(row, path, &weights->path[weights->count++]);
+}
+
+static const char *const tta[] = {
+    [FMNN_TTA_NONE] = "none", [FMNN_TTA_FLIP] = "flip", [FMNN_TTA_FLIP_SHIFT] = "flip,shift", NULL};
 
 #define TARGET(member) OPTION_TARGET(struct arguments, member)
 
 static const struct option_row rows[] = {
     {'p', "probabilities", NULL, "add the probability of every class, p0 p1 ...", OPTION_FLAG,
      TARGET(probabilities)},
+    {0, "tta", NULL, "average over variants of each image", OPTION_WORD, TARGET(prediction.tta),
+     .words = tta, .initial = "none"},
+    {0, "ensemble", "WEIGHTS", "average with the net of WEIGHTS; repeatable", OPTION_FILE,
+     TARGET(weights), .parse = add_weights},
     {0, "suffix", "WORD", "write columns predicted_WORD, confidence_WORD ...", OPTION_SUFFIX,
      TARGET(suffix)},
     {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},
     {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
      TARGET(data)},
-    {'b', "batch", "N", "images per batch", OPTION_COUNT, TARGET(batch), .min = 1, .max = 65536,
-     .by_default = "by the net's size"},
-    {'j', "threads", "N", "number of threads", OPTION_COUNT, TARGET(threads), .min = 1, .max = 1024,
-     .by_default = "number of processors"},
+    {'b', "batch", "N", "images per batch", OPTION_COUNT, TARGET(prediction.batch), .min = 1,
+     .max = 65536, .by_default = "by the net's size"},
+    {'j', "threads", "N", "number of threads", OPTION_COUNT, TARGET(prediction.threads), .min = 1,
+     .max = 1024, .by_default = "number of processors"},
     {0},
 };
 
@@ -43,11 +61,12 @@ static const struct program program = {
 
 static struct arguments parse_arguments(int argc, char **argv)
 {
-    struct arguments a = {0};
+    struct arguments a = {.weights = {1, xcalloc((size_t)argc + 1, sizeof *a.weights.path)}};
     char **operands = parse_options(argc, argv, &a);
     if (!operands[0])
         usage_error("no weights file given");
-    a.weights = operands[0];
+    a.weights.path[0] = operands[0];
+    a.prediction.kernels = kernels_wanted();
     a.files = operands + 1;
     return a;
 }
@@ -55,14 +74,16 @@ static struct arguments parse_arguments(int argc, char **argv)
 /* ---- 2. The batch ---- */
 
 struct batch {
-    struct fmnn_net *net;
     struct fmnn_images *images;
-    struct fmnn_predictor *predictor;
+    size_t nets;
+    struct fmnn_net **net; /* they agree in images and classes */
+    struct fmnn_predictor **predictor;
     bool all;             /* print all probabilities */
     size_t size, count;   /* maximum and current number of rows */
     char **row;           /* [size] fields, separated by tabs */
     uint8_t *pixels;      /* (size,C,H,W) */
     float *probabilities; /* (size, classes) */
+    double *sum;          /* the same, added up over the nets; if there are several */
 };
 
 static size_t image_bytes(const struct fmnn_net *net)
@@ -76,37 +97,76 @@ static size_t image_bytes(const struct fmnn_net *net)
 static size_t rows_to_collect(const struct arguments *a, const struct batch *b)
 {
     const uint64_t max_work = 1 << 29, max_bytes = 16 << 20;
-    uint64_t batch = fmnn_predictor_batch(b->predictor), work = 1;
-    uint64_t bytes = image_bytes(b->net);
+    uint64_t batch = 1, work = 1, bytes = image_bytes(b->net[0]);
     struct fmnn_layer layer;
-    for (size_t i = 0; fmnn_net_layer(b->net, i, &layer); i++)
-        work += layer.multiply_adds;
+    for (size_t i = 0; i < b->nets; i++) {
+        size_t size = fmnn_predictor_batch(b->predictor[i]);
+        batch = size > batch ? size : batch;
+        for (size_t k = 0; fmnn_net_layer(b->net[i], k, &layer); k++)
+            work += layer.multiply_adds;
+    }
     uint64_t hold = max_work / work < max_bytes / bytes ? max_work / work : max_bytes / bytes;
-    return (size_t)(a->batch || hold < batch ? batch : hold - hold % batch);
+    return (size_t)(a->prediction.batch || hold < batch ? batch : hold - hold % batch);
 }
 
-static struct batch make_batch(const struct arguments *a, struct fmnn_net *net)
+static void add_net(const struct arguments *a, struct batch *b, size_t i)
 {
     struct fmnn_error error;
-    struct batch b = {.net = net, .all = a->probabilities};
-    b.images = open_images(a->data);
-    b.predictor = fmnn_predictor_new(net, a->batch, a->threads, kernels_wanted(), &error);
-    if (!b.predictor)
+    const char *path = a->weights.path[i];
+    struct fmnn_net *net = b->net[i] = open_net(path);
+    struct fmnn_shape shape = fmnn_net_shape(net);
+    info("%s: %s, for images of %zux%zu%s", path, fmnn_net_text(net), shape.height, shape.width,
+         fmnn_net_exact(net) ? ", exact" : "");
+    if (fmnn_net_agree(net, b->net[0], &error) != 0)
+        die("%s: cannot be averaged with %s: %s", path, a->weights.path[0], error.message);
+    b->predictor[i] = fmnn_predictor_new(net, &a->prediction, &error);
+    if (!b->predictor[i])
         die_error(&error);
+}
+
+static struct batch make_batch(const struct arguments *a)
+{
+    struct batch b = {.nets = a->weights.count, .all = a->probabilities};
+    b.net = xcalloc(b.nets, sizeof *b.net);
+    b.predictor = xcalloc(b.nets, sizeof *b.predictor);
+    for (size_t i = 0; i < b.nets; i++)
+        add_net(a, &b, i);
+    b.images = open_images(a->data);
+    size_t classes = fmnn_net_classes(b.net[0]);
     b.size = rows_to_collect(a, &b);
     b.row = xcalloc(b.size, sizeof *b.row);
-    b.pixels = xcalloc(b.size, image_bytes(net));
-    b.probabilities = xcalloc(b.size, fmnn_net_classes(net) * sizeof *b.probabilities);
+    b.pixels = xcalloc(b.size, image_bytes(b.net[0]));
+    b.probabilities = xcalloc(b.size, classes * sizeof *b.probabilities);
+    b.sum = b.nets > 1 ? xcalloc(b.size, classes * sizeof *b.sum) : NULL;
     return b;
 }
 
 static void free_batch(struct batch *b)
 {
-    fmnn_predictor_free(b->predictor);
+    for (size_t i = 0; i < b->nets; i++) {
+        fmnn_predictor_free(b->predictor[i]);
+        fmnn_net_free(b->net[i]);
+    }
     fmnn_images_free(b->images);
+    free(b->net);
+    free(b->predictor);
     free(b->row);
     free(b->pixels);
     free(b->probabilities);
+    free(b->sum);
+}
+
+/* The probabilities of the rows: of the only net, or the mean over all nets, in their order. */
+static void predict(struct batch *b)
+{
+    size_t numbers = b->count * fmnn_net_classes(b->net[0]);
+    for (size_t i = 0; i < b->nets; i++) {
+        fmnn_predictor_run(b->predictor[i], b->pixels, b->count, b->probabilities);
+        for (size_t k = 0; b->sum && k < numbers; k++)
+            b->sum[k] = (i ? b->sum[k] : 0) + (double)b->probabilities[k];
+    }
+    for (size_t k = 0; b->sum && k < numbers; k++)
+        b->probabilities[k] = (float)(b->sum[k] / (double)b->nets);
 }
 
 static void print_number(double number)
@@ -119,9 +179,9 @@ static void print_number(double number)
 
 static void finish_batch(struct batch *b)
 {
-    size_t classes = fmnn_net_classes(b->net);
+    size_t classes = fmnn_net_classes(b->net[0]);
     if (b->count)
-        fmnn_predictor_run(b->predictor, b->pixels, b->count, b->probabilities);
+        predict(b);
     for (size_t i = 0; i < b->count; i++) {
         const float *p = b->probabilities + i * classes;
         size_t best = fmnn_best_class(p, classes);
@@ -140,8 +200,8 @@ static void finish_batch(struct batch *b)
 /* Takes ownership of the row. False with an error if the image cannot be read. */
 static bool add_row(struct batch *b, char *row, const char *image, struct fmnn_error *error)
 {
-    uint8_t *pixels = b->pixels + b->count * image_bytes(b->net);
-    if (fmnn_images_read(b->images, image, fmnn_net_shape(b->net), pixels, error) != 0) {
+    uint8_t *pixels = b->pixels + b->count * image_bytes(b->net[0]);
+    if (fmnn_images_read(b->images, image, fmnn_net_shape(b->net[0]), pixels, error) != 0) {
         free(row);
         return false;
     }
@@ -207,10 +267,10 @@ static void predict_table(const struct arguments *a, struct batch *b, const char
     struct fmnn_error error;
     struct fmnn_table *table = open_table(operand, FMNN_TABLE_ROWS, a->only);
     size_t image = need_column(table, "image");
-    check_columns(a, table, fmnn_net_classes(b->net));
+    check_columns(a, table, fmnn_net_classes(b->net[0]));
     for (size_t c = 0; c < fmnn_table_columns(table); c++)
         printf("%s%s", c ? "\t" : "", fmnn_table_column(table, c));
-    print_header(a, fmnn_net_classes(b->net));
+    print_header(a, fmnn_net_classes(b->net[0]));
     for (;;) {
         if (b->count == b->size || fmnn_table_paused(table))
             finish_batch(b);
@@ -246,7 +306,7 @@ static void predict_files(const struct arguments *a, struct batch *b)
         usage_error("--only: image files have no split");
     check_file_names(a->files);
     printf("image\tlabel\tsplit");
-    print_header(a, fmnn_net_classes(b->net));
+    print_header(a, fmnn_net_classes(b->net[0]));
     for (char **file = a->files; *file; file++) {
         if (!add_row(b, text_format("%s\t\t", *file), *file, &error)) {
             finish_batch(b);
@@ -273,10 +333,15 @@ static bool are_images(char **files)
 static void check_operands(const struct arguments *a, bool images)
 {
     const char *table = a->files[0];
+    size_t piped = 0; /* weights files that come from standard input */
+    for (size_t i = 0; i < a->weights.count; i++)
+        piped += !strcmp(a->weights.path[i], "-");
+    if (piped > 1)
+        usage_error("only one weights file can come from standard input");
     if (images)
         return;
     limit_operands(a->files, 1);
-    if (!strcmp(a->weights, "-") && (!table || !strcmp(table, "-")))
+    if (piped && (!table || !strcmp(table, "-")))
         usage_error("weights and table cannot both come from standard input");
 }
 
@@ -286,16 +351,12 @@ int main(int argc, char **argv)
     struct arguments a = parse_arguments(argc, argv);
     bool images = are_images(a.files);
     check_operands(&a, images);
-    struct fmnn_net *net = open_net(a.weights);
-    struct fmnn_shape shape = fmnn_net_shape(net);
-    info("%s: %s, for images of %zux%zu%s", a.weights, fmnn_net_text(net), shape.height,
-         shape.width, fmnn_net_exact(net) ? ", exact" : "");
-    struct batch batch = make_batch(&a, net);
+    struct batch batch = make_batch(&a);
     if (images)
         predict_files(&a, &batch);
     else
         predict_table(&a, &batch, a.files[0]);
     free_batch(&batch);
-    fmnn_net_free(net);
+    free(a.weights.path);
     return 0;
 }

@@ -56,7 +56,7 @@ START_TEST(probabilities_match_a_net_in_double)
     struct fmnn_net *net = make_net((size_t)_i, 1);
     struct twin twin = make_twin(net);
     struct fmnn_data *data = make_data(net, 35, 2);
-    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 16, 1, NULL, NULL);
+    struct fmnn_predictor *predictor = predictor_of(net, 16, 1, NULL);
     float *p = calloc(35 * net->classes, sizeof *p);
     fmnn_predictor_run(predictor, data->pixels, 35, p);
     for (size_t n = 0; n < 35; n++) {
@@ -644,15 +644,14 @@ START_TEST(predictions_are_independent_of_each_other)
     for (size_t n = 0; n < N; n++)
         memcpy(reversed + (N - 1 - n) * size, data->pixels + n * size, size);
     float *one = calloc(N * net->classes, sizeof *one), *p = calloc(N * net->classes, sizeof *p);
-    struct fmnn_predictor *single = fmnn_predictor_new(net, 1, 1, "generic", NULL);
+    struct fmnn_predictor *single = predictor_of(net, 1, 1, "generic");
     for (size_t n = N; n-- > 0;)
         fmnn_predictor_run(single, data->pixels + n * size, 1, one + n * net->classes);
     fmnn_predictor_free(single);
     const char *set;
     for (size_t k = 0; (set = fmnn_kernels_at(k)) != NULL; k++)
         for (size_t b = 0; b < FM_COUNT(batches); b++) {
-            struct fmnn_predictor *many =
-                fmnn_predictor_new(net, batches[b], (unsigned)b % 3 + 1, set, NULL);
+            struct fmnn_predictor *many = predictor_of(net, batches[b], (unsigned)b % 3 + 1, set);
             fmnn_predictor_run(many, data->pixels, N, p);
             ck_assert_int_eq(memcmp(one, p, N * net->classes * sizeof *p), 0);
             fmnn_predictor_run(many, reversed, N, p);
@@ -670,6 +669,118 @@ START_TEST(predictions_are_independent_of_each_other)
 }
 END_TEST
 
+/* ---- Test-time augmentation ---- */
+
+/* to = from, mirrored or not, after it was moved by `shift` rows and columns. */
+static void draw_plainly(struct fmnn_shape s, int shift, bool mirrored, const uint8_t *from,
+                         uint8_t *to)
+{
+    int h = (int)s.height, w = (int)s.width;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            int row = y - shift, column = (mirrored ? w - 1 - x : x) - shift;
+            bool inside = row >= 0 && row < h && column >= 0 && column < w;
+            to[y * w + x] = inside ? from[row * w + column] : 0;
+        }
+}
+
+/* The logarithms of a variant's probabilities are its logits but for a constant, which the softmax
+   of the mean leaves out. */
+static void add_logits(const struct twin *twin, const uint8_t *image, int shift, bool mirrored,
+                       double weight, double *logits)
+{
+    const struct fmnn_net *net = twin->net;
+    double p[64];
+    uint8_t *variant = malloc(fm_elements(net->shape));
+    draw_plainly(net->shape, shift, mirrored, image, variant);
+    twin_loss(twin, variant, 0, p);
+    for (size_t c = 0; c < net->classes; c++)
+        logits[c] += weight * log(p[c]);
+    free(variant);
+}
+
+static void augmented_twin(const struct twin *twin, enum fmnn_tta tta, const uint8_t *image,
+                           double *p)
+{
+    size_t classes = twin->net->classes;
+    bool shifts = tta == FMNN_TTA_FLIP_SHIFT;
+    double logits[64] = {0}, sum = 0;
+    for (int mirrored = 0; mirrored < 2; mirrored++) {
+        add_logits(twin, image, 0, mirrored, shifts ? 0.25 : 0.5, logits);
+        if (shifts) {
+            add_logits(twin, image, 1, mirrored, 0.125, logits);
+            add_logits(twin, image, -1, mirrored, 0.125, logits);
+        }
+    }
+    for (size_t c = 0; c < classes; c++)
+        sum += p[c] = exp(logits[c]);
+    for (size_t c = 0; c < classes; c++)
+        p[c] /= sum;
+}
+
+START_TEST(augmented_predictions_match_a_net_in_double)
+{
+    enum { N = 9 };
+    struct fmnn_net *net = make_net((size_t)_i, 1);
+    struct twin twin = make_twin(net);
+    struct fmnn_data *data = make_data(net, N, 2);
+    float *p = calloc(N * net->classes, sizeof *p);
+    for (enum fmnn_tta tta = FMNN_TTA_FLIP; tta <= FMNN_TTA_FLIP_SHIFT; tta++) {
+        struct fmnn_prediction prediction = {.batch = 16, .threads = 2, .tta = tta};
+        struct fmnn_predictor *predictor = fmnn_predictor_new(net, &prediction, NULL);
+        fmnn_predictor_run(predictor, data->pixels, N, p);
+        for (size_t n = 0; n < N; n++) {
+            double wanted[64];
+            augmented_twin(&twin, tta, data->pixels + n * fm_elements(net->shape), wanted);
+            for (size_t c = 0; c < net->classes; c++)
+                ck_assert_double_le(fabs(wanted[c] - (double)p[n * net->classes + c]), 2e-6);
+        }
+        fmnn_predictor_free(predictor);
+    }
+    free(p);
+    fmnn_data_free(data);
+    free_twin(&twin);
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(augmented_predictions_are_independent_of_each_other)
+{
+    enum { N = 20 };
+    static const size_t batches[] = {0, 1, 7, 64};
+    struct fmnn_net *net = make_net((size_t)_i, 14);
+    struct fmnn_data *data = make_data(net, N, 15);
+    size_t bytes = N * net->classes * sizeof(float);
+    float *one = malloc(bytes), *p = malloc(bytes);
+    const char *set;
+    for (enum fmnn_tta tta = FMNN_TTA_FLIP; tta <= FMNN_TTA_FLIP_SHIFT; tta++)
+        for (size_t k = 0; (set = fmnn_kernels_at(k)) != NULL; k++)
+            for (size_t b = 0; b < FM_COUNT(batches); b++) {
+                struct fmnn_prediction prediction = {batches[b], (unsigned)b + 1, set, tta};
+                struct fmnn_predictor *many = fmnn_predictor_new(net, &prediction, NULL);
+                bool first = k == 0 && b == 0;
+                fmnn_predictor_run(many, data->pixels, N, first ? one : p);
+                ck_assert(first || !memcmp(one, p, bytes));
+                fmnn_predictor_free(many);
+            }
+    free(one);
+    free(p);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(unknown_augmentation_is_an_error)
+{
+    struct fmnn_error err;
+    struct fmnn_net *net = make_net(0, 1);
+    struct fmnn_prediction prediction = {.tta = (enum fmnn_tta)3};
+    ck_assert_ptr_null(fmnn_predictor_new(net, &prediction, &err));
+    ck_assert_int_eq(err.status, FMNN_USAGE);
+    fmnn_net_free(net);
+}
+END_TEST
+
 /* Memory is only used when an image needs it: the workspace here has a gigabyte, and no image
    comes. */
 START_TEST(unused_workspace_takes_no_memory)
@@ -677,7 +788,7 @@ START_TEST(unused_workspace_takes_no_memory)
     struct fmnn_model *model =
         fmnn_model_parse("conv 16 1x1 | maxpool 255 | dense classes", "text", NULL);
     struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, 4096, 4096}, 2, NULL);
-    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 1, 1, NULL, NULL);
+    struct fmnn_predictor *predictor = predictor_of(net, 1, 1, NULL);
     struct rusage usage;
     ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
     ck_assert_int_lt(usage.ru_maxrss, 400000); /* KiB */
@@ -706,6 +817,9 @@ int main(void)
 #endif
     tcase_add_test(tcase, more_threads_than_processors_are_not_slow);
     tcase_add_loop_test(tcase, predictions_are_independent_of_each_other, 0, count);
+    tcase_add_loop_test(tcase, augmented_predictions_match_a_net_in_double, 0, count);
+    tcase_add_loop_test(tcase, augmented_predictions_are_independent_of_each_other, 0, count);
+    tcase_add_test(tcase, unknown_augmentation_is_an_error);
     tcase_add_test(tcase, unused_workspace_takes_no_memory);
     return run_tests("engine", tcase);
 }

@@ -368,7 +368,9 @@ static int act_read_net(struct fmnn_error *err)
         return -1;
     note_bytes(other->weights, other->stored * sizeof *other->weights);
     note_text(fmnn_net_names(other)->name[1]);
-    struct fmnn_predictor *predictor = fmnn_predictor_new(other, 4, 1, NULL, err);
+    struct fmnn_predictor *predictor = fmnn_predictor_new(
+        other, &(struct fmnn_prediction){.batch = 6, .threads = 1, .tta = FMNN_TTA_FLIP_SHIFT},
+        err);
     int status = predictor ? 0 : -1;
     fmnn_predictor_free(predictor);
     fmnn_net_free(other);

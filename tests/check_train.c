@@ -118,7 +118,7 @@ START_TEST(training_learns_and_keeps_the_first_best_epoch)
                         fmnn_trainer_epoch(trainer, 1)->loss);
     ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
     /* These are the weights that gave that accuracy. */
-    struct fmnn_predictor *predictor = fmnn_predictor_new(set.net, 8, 1, NULL, NULL);
+    struct fmnn_predictor *predictor = predictor_of(set.net, 8, 1, NULL);
     size_t correct = 0;
     for (size_t i = 0; i < 18; i++) {
         float p[10];

@@ -138,6 +138,13 @@ static inline struct fmnn_net *make_graph(size_t i, uint64_t seed)
     return net;
 }
 
+static inline struct fmnn_predictor *predictor_of(const struct fmnn_net *net, size_t batch,
+                                                  unsigned threads, const char *kernels)
+{
+    struct fmnn_prediction prediction = {.batch = batch, .threads = threads, .kernels = kernels};
+    return fmnn_predictor_new(net, &prediction, NULL);
+}
+
 /* The models and then the graphs. */
 enum { NETS = FM_COUNT(models) + FM_COUNT(graphs) };
 

@@ -153,7 +153,10 @@ static int predict(void)
     parsing = true;
     struct fmnn_net *net = fmnn_net_read(in("weights"), &error);
     parsing = false;
-    struct fmnn_predictor *predictor = net ? fmnn_predictor_new(net, 2, 1, NULL, &error) : NULL;
+    struct fmnn_predictor *predictor =
+        net ? fmnn_predictor_new(net, &(struct fmnn_prediction){.threads = 1, .tta = FMNN_TTA_FLIP},
+                                 &error)
+            : NULL;
     if (predictor)
         fmnn_predictor_run(predictor, pixels, 1, probabilities);
     fmnn_predictor_free(predictor);

@@ -12,6 +12,8 @@ struct fm_kernels {
     /* A job that is a block: images first .. first + count - 1. NULL for other kinds. */
     void (*block[FM_OP_COUNT])(const struct fm_plan *plan, const struct fm_op *op,
                                const struct fm_run *run, size_t first, size_t count);
+    /* logits (classes); softmax (classes rounded up to 16). */
+    void (*softmax)(const float *logits, size_t classes, float *softmax);
     /* Computes for `rounds` rounds and returns the floating-point operations done. See peak.h. */
     double (*peak)(size_t rounds, float *sum);
 };

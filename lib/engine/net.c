@@ -270,6 +270,29 @@ int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names, str
     return 0;
 }
 
+static int compare_names(const struct fmnn_names *a, const struct fmnn_names *b,
+                         struct fmnn_error *err)
+{
+    if (!a != !b)
+        return fm_fail(err, FMNN_USAGE, a ? "names of classes, not none" : "no names of classes");
+    for (size_t i = 0; a && i < a->count; i++)
+        if (strcmp(a->name[i], b->name[i]) != 0)
+            return fm_fail(err, FMNN_USAGE, "class %zu named '%s', not '%s'", i, a->name[i],
+                           b->name[i]);
+    return 0;
+}
+
+int fmnn_net_agree(const struct fmnn_net *net, const struct fmnn_net *other, struct fmnn_error *err)
+{
+    struct fmnn_shape a = net->shape, b = other->shape;
+    if (!fm_same_shape(a, b))
+        return fm_fail(err, FMNN_USAGE, "images of %zux%zu, not %zux%zu", a.height, a.width,
+                       b.height, b.width);
+    if (net->classes != other->classes)
+        return fm_fail(err, FMNN_USAGE, "%zu classes, not %zu", net->classes, other->classes);
+    return compare_names(net->names, other->names, err);
+}
+
 const char *fmnn_net_text(const struct fmnn_net *net)
 {
     return net->text;

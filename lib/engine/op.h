@@ -218,9 +218,9 @@ struct fm_run {
     float *gradients; /* for FM_SINK_STORE and _ADD: laid out like the trained parameters */
     bool apply;       /* then update the parameters by the gradients, in an op of its own */
     const struct fm_update *update;
-    double *loss;         /* [images] */
-    uint8_t *correct;     /* [images] */
-    float *probabilities; /* (images, classes), or NULL */
+    double *loss;                  /* [images] */
+    uint8_t *correct;              /* [images] */
+    float *logits, *probabilities; /* (images, classes), or NULL */
     bool backward;
     struct fm_profile *profile; /* that is added to, or NULL */
 };

@@ -1,6 +1,7 @@
 /* predict.c -- images to probabilities. */
 #include "engine/kernels.h"
 #include "engine/plan.h"
+#include "engine/variants.h"
 #include "base/threads.h"
 
 struct fmnn_predictor {
@@ -10,7 +11,14 @@ struct fmnn_predictor {
     size_t batch;
     struct fm_plan *plan;
     const uint8_t **pixels; /* [batch] */
-    double work;            /* multiply-adds per image */
+    double work;            /* multiply-adds per image, of all its variants */
+
+    /* Test-time augmentation: a batch holds all variants of its images. */
+    enum fmnn_tta tta;
+    size_t variants;
+    uint8_t *drawn;        /* (batch,C,H,W): the variants that are not the image itself */
+    float *logits;         /* (batch, classes) */
+    float *mean, *softmax; /* (classes rounded up to 16) */
 };
 
 /* The largest batch whose values take no more than 2^24 floats: a power of two, 256 at most. */
@@ -34,24 +42,51 @@ static double work_of(const struct fmnn_net *net)
     return work;
 }
 
-struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
-                                          unsigned threads, const char *kernels,
+static int allocate(struct fmnn_predictor *predictor, struct fmnn_error *err)
+{
+    const struct fmnn_net *net = predictor->net;
+    size_t batch = predictor->batch, classes = (net->classes + 15) / 16 * 16;
+    predictor->pixels = fm_alloc(batch, sizeof *predictor->pixels, err);
+    if (!predictor->pixels || predictor->variants == 1)
+        return predictor->pixels ? 0 : -1;
+    predictor->drawn = fm_alloc(batch, fm_elements(net->shape), err);
+    predictor->logits = fm_alloc(batch, net->classes * sizeof *predictor->logits, err);
+    predictor->mean = fm_alloc(classes, sizeof *predictor->mean, err);
+    predictor->softmax = fm_alloc(classes, sizeof *predictor->softmax, err);
+    return predictor->drawn && predictor->logits && predictor->mean && predictor->softmax ? 0 : -1;
+}
+
+static int prepare(struct fmnn_predictor *predictor, const struct fmnn_prediction *prediction,
+                   struct fmnn_error *err)
+{
+    const struct fmnn_net *net = predictor->net;
+    size_t batch = prediction->batch ? prediction->batch : fitting_batch(net);
+    if ((unsigned)prediction->tta > FMNN_TTA_FLIP_SHIFT)
+        return fm_fail(err, FMNN_USAGE, "unknown test-time augmentation");
+    predictor->tta = prediction->tta;
+    predictor->variants = fm_variants(prediction->tta);
+    predictor->threads = fm_threads(prediction->threads);
+    predictor->work = work_of(net) * (double)predictor->variants;
+    batch -= batch % predictor->variants;
+    predictor->batch = batch ? batch : predictor->variants;
+    predictor->kernels = fm_kernels_find(prediction->kernels, err);
+    if (!predictor->kernels)
+        return -1;
+    predictor->plan =
+        fm_plan_new(net, predictor->batch, predictor->threads, false, FM_OPTIMIZER_adam, err);
+    return predictor->plan ? allocate(predictor, err) : -1;
+}
+
+struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
+                                          const struct fmnn_prediction *prediction,
                                           struct fmnn_error *err)
 {
+    static const struct fmnn_prediction defaults = {0};
     struct fmnn_predictor *predictor = fm_alloc(1, sizeof *predictor, err);
     if (!predictor)
         return NULL;
     predictor->net = net;
-    predictor->threads = fm_threads(threads);
-    predictor->work = work_of(net);
-    predictor->batch = batch ? batch : fitting_batch(net);
-    predictor->kernels = fm_kernels_find(kernels, err);
-    if (predictor->kernels)
-        predictor->plan =
-            fm_plan_new(net, predictor->batch, predictor->threads, false, FM_OPTIMIZER_adam, err);
-    if (predictor->plan)
-        predictor->pixels = fm_alloc(predictor->batch, sizeof *predictor->pixels, err);
-    if (predictor->pixels)
+    if (prepare(predictor, prediction ? prediction : &defaults, err) == 0)
         return predictor;
     fmnn_predictor_free(predictor);
     return NULL;
@@ -63,6 +98,10 @@ void fmnn_predictor_free(struct fmnn_predictor *predictor)
         return;
     fm_plan_free(predictor->plan);
     free(predictor->pixels);
+    free(predictor->drawn);
+    free(predictor->logits);
+    free(predictor->mean);
+    free(predictor->softmax);
     free(predictor);
 }
 
@@ -76,21 +115,52 @@ struct rest {
     struct fmnn_predictor *predictor;
     const uint8_t *pixels;
     size_t count;
-    float *probabilities;
+    float *probabilities; /* of the run at hand; between runs, of the next one */
 };
+
+/* Puts the variants of an image into the batch from place n on. */
+static void add_variants(struct fmnn_predictor *predictor, const uint8_t *image, size_t n)
+{
+    size_t size = fm_elements(predictor->net->shape);
+    predictor->pixels[n] = image;
+    for (size_t v = 1; v < predictor->variants; v++) {
+        uint8_t *drawn = predictor->drawn + (n + v) * size;
+        fm_variant_draw(predictor->tta, v, predictor->net->shape, image, drawn);
+        predictor->pixels[n + v] = drawn;
+    }
+}
+
+/* The probabilities of an image whose variants lie from place n on. */
+static void average(const struct fmnn_predictor *predictor, size_t n, float *probabilities)
+{
+    size_t classes = predictor->net->classes;
+    fm_variants_mean(predictor->tta, predictor->logits + n * classes, classes, predictor->mean);
+    predictor->kernels->softmax(predictor->mean, classes, predictor->softmax);
+    memcpy(probabilities, predictor->softmax, classes * sizeof *probabilities);
+}
+
+static void take_results(struct rest *rest, size_t images)
+{
+    const struct fmnn_predictor *predictor = rest->predictor;
+    size_t classes = predictor->net->classes;
+    for (size_t n = 0; n < images; n += predictor->variants, rest->probabilities += classes)
+        if (predictor->variants > 1)
+            average(predictor, n, rest->probabilities);
+}
 
 static bool feed(void *state, struct fm_run *run)
 {
     struct rest *rest = state;
     struct fmnn_predictor *predictor = rest->predictor;
-    const struct fmnn_net *net = predictor->net;
-    size_t n = rest->count < predictor->batch ? rest->count : predictor->batch;
-    for (size_t i = 0; i < n; i++, rest->pixels += fm_elements(net->shape))
-        predictor->pixels[i] = rest->pixels;
-    run->images = n;
-    run->probabilities = rest->probabilities;
+    size_t variants = predictor->variants, room = predictor->batch / variants;
+    size_t n = rest->count < room ? rest->count : room;
+    take_results(rest, run->images);
+    for (size_t i = 0; i < n; i++, rest->pixels += fm_elements(predictor->net->shape))
+        add_variants(predictor, rest->pixels, i * variants);
+    run->images = n * variants;
+    run->logits = predictor->logits;
+    run->probabilities = variants > 1 ? NULL : rest->probabilities;
     rest->count -= n;
-    rest->probabilities += n * net->classes;
     return n > 0;
 }
 

@@ -328,6 +328,11 @@ FMNN_API bool fmnn_net_exact(const struct fmnn_net *net);
 FMNN_API const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net);
 FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names,
                                 struct fmnn_error *err);
+/* Whether the predictions of two nets can be averaged: the images have the same shape and scale, and
+   there are the same classes, with the same names in the same order. If not, the error is
+   FMNN_USAGE and says what is different: "images of 28x28, not 32x32". */
+FMNN_API int fmnn_net_agree(const struct fmnn_net *net, const struct fmnn_net *other,
+                            struct fmnn_error *err);
 /* The canonical text of the layers: "dense 128 relu | dense 10". */
 FMNN_API const char *fmnn_net_text(const struct fmnn_net *net);
 
@@ -467,14 +472,32 @@ FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
 
 /* ---- 11. Prediction ------------------------------------------------------------------------- */
 
+/* Test-time augmentation: the net sees an image in several variants, and the mean of their logits
+   counts. */
+enum fmnn_tta {
+    FMNN_TTA_NONE,      /* the image alone */
+    FMNN_TTA_FLIP,      /* the image and its mirror image */
+    FMNN_TTA_FLIP_SHIFT /* half of the mean is these two; the other half is the image moved by one
+                           pixel up and left, and down and right, and the mirror images of both */
+};
+
+struct fmnn_prediction {
+    /* The number of images that are computed at once, of which each variant is one; 0: chosen by
+       the net's size. */
+    size_t batch;
+    unsigned threads;    /* 0: the number of processors */
+    const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
+    enum fmnn_tta tta;
+};
+
 struct fmnn_predictor;
-/* Makes a predictor, which borrows the net until it is freed; the net must not change. batch is the
-   number of images computed at once; 0: chosen by the net's size. threads 0: the number of
-   processors. kernels NULL: the best for this CPU. */
-FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net, size_t batch,
-                                                   unsigned threads, const char *kernels,
+/* Makes a predictor, which borrows the net until it is freed; the net must not change. Zero in each
+   member of *prediction is its default; NULL: all defaults. */
+FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
+                                                   const struct fmnn_prediction *prediction,
                                                    struct fmnn_error *err);
 FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
+/* The number of images, all their variants included, that are computed at once. */
 FMNN_API size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor);
 /* Computes probabilities (n,classes) from pixels (n,C,H,W), for any n. The result for an image
    depends only on its pixels and the weights. */

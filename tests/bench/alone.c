@@ -50,7 +50,8 @@ static uint64_t predict(uint64_t hash, const struct fmnn_net *net, const char *k
 {
     enum { IMAGES = 5000 };
     struct fmnn_data *data = make_data(net, IMAGES, 33);
-    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 0, threads, kernels, NULL);
+    struct fmnn_prediction prediction = {.threads = threads, .kernels = kernels};
+    struct fmnn_predictor *predictor = fmnn_predictor_new(net, &prediction, NULL);
     float *probabilities = malloc(IMAGES * net->classes * sizeof *probabilities);
     fmnn_predictor_run(predictor, data->pixels, IMAGES, probabilities);
     hash = digest(hash, probabilities, IMAGES * net->classes);

@@ -39,7 +39,9 @@ static struct fmnn_predictor *predictor_of(const struct fmnn_net *net, const cha
     const char *kernels = getenv("FMNN_KERNELS");
     if (kernels && !*kernels)
         kernels = NULL;
-    return need(fmnn_predictor_new(net, 0, (unsigned)strtoul(threads, NULL, 10), kernels, &error));
+    struct fmnn_prediction prediction = {.threads = (unsigned)strtoul(threads, NULL, 10),
+                                         .kernels = kernels};
+    return need(fmnn_predictor_new(net, &prediction, &error));
 }
 
 /* Images a second, all of them over and over for so long; once before the clock starts. */

@@ -71,7 +71,8 @@ static void predict(struct fmnn_net *net)
 {
     static uint8_t pixels[SMALL];
     static float p[2][SMALL];
-    struct fmnn_predictor *predictor = fmnn_predictor_new(net, 2, 1, "generic", NULL);
+    struct fmnn_predictor *predictor = fmnn_predictor_new(
+        net, &(struct fmnn_prediction){.batch = 2, .threads = 1, .kernels = "generic"}, NULL);
     HOLDS(predictor && fm_elements(net->shape) * 2 <= SMALL && net->classes <= SMALL / 2);
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 7);

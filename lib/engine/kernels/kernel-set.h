@@ -34,6 +34,7 @@
 extern const struct fm_kernels FM_KERNEL_SET;
 const struct fm_kernels FM_KERNEL_SET = {
     .name = FM_KERNEL_SET_NAME,
+    .softmax = softmax_of,
     .peak = peak,
     .job =
         {

@@ -30,6 +30,22 @@ static float exponentials(const float *row, size_t classes, float max, float *e)
     return sum16(sums);
 }
 
+/* The softmax of a row: row (classes), softmax (classes rounded up to 16). Returns its denominator,
+   the sum of e^(row[c] - max). */
+static float softmax_row(const float *row, size_t classes, float max, float *softmax)
+{
+    float sum = exponentials(row, classes, max, softmax);
+    for (size_t c = 0; c < classes; c += VL)
+        v_store(softmax + c, v_div(v_load(softmax + c), v_splat(sum)));
+    return sum;
+}
+
+/* The same for logits that were computed outside of a plan. */
+static void softmax_of(const float *logits, size_t classes, float *softmax)
+{
+    softmax_row(logits, classes, max_of(logits, classes), softmax);
+}
+
 /* An image's own label and its partner's, with their parts of the loss: shares times class weights.
    Without a partner the second part is 0. */
 struct targets {
@@ -86,16 +102,16 @@ static void soft_loss(const struct fm_op *op, const struct fm_run *run, size_t n
    softmax   (n, classes rounded up to 16)
    grad_in   (n, classes) by op->grad_in: (softmax - target) / images, the target being the one-hot
              label, or in training what soft_loss() says
-   run->probabilities (n, classes), run->loss (n) and run->correct (n) if there are labels. */
+   run->logits, run->probabilities (n, classes), run->loss (n) and run->correct (n) if there are labels. */
 static void one_loss(const struct fm_op *op, const struct fm_run *run, size_t n)
 {
     size_t classes = op->in_shape.c, padded = (classes + 15) / 16 * 16;
     const float *row = run->workspace + op->in.offset + n * op->in.stride_n;
     float *e = run->workspace + op->softmax + n * padded;
     float max = max_of(row, classes);
-    float sum = exponentials(row, classes, max, e);
-    for (size_t c = 0; c < classes; c += VL)
-        v_store(e + c, v_div(v_load(e + c), v_splat(sum)));
+    float sum = softmax_row(row, classes, max, e);
+    if (run->logits)
+        memcpy(run->logits + n * classes, row, classes * sizeof *row);
     if (run->probabilities)
         memcpy(run->probabilities + n * classes, e, classes * sizeof *e);
     if (!run->labels)
