@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "data/samples.h"
 #include "engine/kernels.h"
 #include "engine/model.h"
 #include "engine/net.h"
@@ -44,6 +45,10 @@ static const struct {
     {"conv 31 2x3 tanh | conv 65 5x4 tanh | conv 32 3x3 valid | avgpool 2 | dense classes", 10, 7,
      4},
     {"conv 4 1x1 | conv 9 3x3 relu | dense 33 tanh | dense classes", 13, 9, 3},
+    {"conv 5 3x3 | bn relu | dense classes", 6, 5, 4},
+    {"conv 33 3x3 relu | bn | conv 40 3x3 | maxpool 2 | bn relu | avgpool 2 | dense classes", 9, 8,
+     3},
+    {"bn | dense 7 | bn tanh | dense 9 relu | bn | dense classes", 3, 3, 3},
 };
 
 static inline struct fmnn_net *make_net_of(const char *text, size_t height, size_t width,
@@ -95,6 +100,11 @@ static const struct {
      9,
      4,
      {{0}, {0}, {1, 2}, {3}, {4}}},
+    {"conv 6 3x3 | bn relu | conv 6 3x3 | bn relu | conv 6 3x3 | bn | add relu | dense classes",
+     5,
+     6,
+     3,
+     {{0}, {1}, {2}, {3}, {4}, {5}, {6, 2}, {7}}},
     {"dense 20 relu | dense 20 tanh | add | dense 2100 relu | dense 20 | add relu | dense classes",
      3,
      4,
@@ -255,7 +265,7 @@ static inline double twin_pool(bool average, const double *x, struct fm_shape in
     return average ? sum / (double)(side * side) : max;
 }
 
-/* One element of a node's output, from its inputs x[], before the activation. */
+/* One element of a node's output, from its inputs x[], before the activation; not for bn. */
 static inline double twin_element(const struct twin *twin, const struct fm_node *node,
                                   double *const *x, size_t c, size_t oy, size_t ox)
 {
@@ -269,40 +279,81 @@ static inline double twin_element(const struct twin *twin, const struct fm_node 
     return twin_pool(node->layer.type == &fm_avgpool, x[0], in, node->layer.units, c, oy, ox);
 }
 
-/* The logits of one image. */
-static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, double *logits)
+/* Batch normalisation of n images in training, by their own statistics, or with the running ones.
+   x, y (n,c,h,w). */
+static inline void twin_bn(const struct twin *twin, const struct fm_node *node, const double *x,
+                           double *y, size_t n, bool training)
+{
+    struct fm_shape s = twin->net->value[node->input[0]].shape;
+    double *const *p = &twin->parameter[node->parameter];
+    size_t size = s.h * s.w;
+    for (size_t c = 0; c < s.c; c++) {
+        double mean = 0, variance = 0, m = (double)(n * size);
+        for (size_t i = 0; i < n * size; i++)
+            mean += x[(i / size * s.c + c) * size + i % size] / m;
+        for (size_t i = 0; i < n * size; i++)
+            variance += pow(x[(i / size * s.c + c) * size + i % size] - mean, 2) / m;
+        mean = training ? mean : p[2][c];
+        variance = training ? variance : p[3][c];
+        for (size_t i = 0; i < n * size; i++) {
+            size_t at = (i / size * s.c + c) * size + i % size;
+            y[at] = (x[at] - mean) / sqrt(variance + 1e-5) * p[0][c] + p[1][c];
+        }
+    }
+}
+
+/* A node's output for image n, before the activation. x[]: the inputs of all images. */
+static inline void twin_image(const struct twin *twin, const struct fm_node *node, double *const *x,
+                              size_t n, double *y)
+{
+    struct fm_shape out = twin->net->value[node->output].shape;
+    double *own[FM_MAX_INPUTS];
+    for (size_t i = 0; i < node->inputs; i++) {
+        struct fm_shape in = twin->net->value[node->input[i]].shape;
+        own[i] = x[i] + n * in.c * in.h * in.w;
+    }
+    for (size_t c = 0; c < out.c; c++)
+        for (size_t oy = 0; oy < out.h; oy++)
+            for (size_t ox = 0; ox < out.w; ox++)
+                *y++ = twin_element(twin, node, own, c, oy, ox);
+}
+
+/* The logits (n, classes) of n images (n, h, w). */
+static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, size_t n,
+                                bool training, double *logits)
 {
     const struct fmnn_net *net = twin->net;
     double **value = calloc(net->value_count, sizeof *value);
-    value[FM_IMAGE] = calloc(fm_elements(net->shape), sizeof **value);
-    for (size_t i = 0; i < fm_elements(net->shape); i++)
+    value[FM_IMAGE] = calloc(n * fm_elements(net->shape), sizeof **value);
+    for (size_t i = 0; i < n * fm_elements(net->shape); i++)
         value[FM_IMAGE][i] = pixels[i] / 255.0;
     for (size_t k = 0; k < net->node_count; k++) {
         const struct fm_node *node = &net->node[k];
         struct fm_shape out = net->value[node->output].shape;
+        size_t size = out.c * out.h * out.w;
         double *x[FM_MAX_INPUTS] = {NULL};
-        double *next = value[node->output] = calloc(out.c * out.h * out.w, sizeof *next);
+        double *y = value[node->output] = calloc(n * size, sizeof *y);
         for (size_t i = 0; i < node->inputs; i++)
             x[i] = value[node->input[i]];
-        for (size_t c = 0; c < out.c; c++)
-            for (size_t oy = 0; oy < out.h; oy++)
-                for (size_t ox = 0; ox < out.w; ox++)
-                    *next++ = twin_activate(node->layer.activation,
-                                            twin_element(twin, node, x, c, oy, ox));
+        if (node->layer.type == &fm_bn)
+            twin_bn(twin, node, x[0], y, n, training);
+        else
+            for (size_t i = 0; i < n; i++)
+                twin_image(twin, node, x, i, y + i * size);
+        for (size_t i = 0; i < n * size; i++)
+            y[i] = twin_activate(node->layer.activation, y[i]);
     }
-    memcpy(logits, value[net->output], net->classes * sizeof *logits);
+    memcpy(logits, value[net->output], n * net->classes * sizeof *logits);
     for (size_t i = 0; i < net->value_count; i++)
         free(value[i]);
     free(value);
 }
 
-/* The cross-entropy of one image. probabilities (classes), or NULL. */
-static inline double twin_loss(const struct twin *twin, const uint8_t *pixels, size_t label,
-                               double *probabilities)
+/* The cross-entropy of one image's logits. probabilities (classes), or NULL. */
+static inline double twin_cross_entropy(const double *logits, size_t classes, size_t label,
+                                        double *probabilities)
 {
-    double logits[64], sum = 0, max = -HUGE_VAL;
-    size_t classes = twin->net->classes;
-    twin_forward(twin, pixels, logits);
+    double sum = 0, max = -HUGE_VAL;
     for (size_t c = 0; c < classes; c++)
         max = fmax(max, logits[c]);
     for (size_t c = 0; c < classes; c++)
@@ -310,6 +361,28 @@ static inline double twin_loss(const struct twin *twin, const uint8_t *pixels, s
     for (size_t c = 0; probabilities && c < classes; c++)
         probabilities[c] = exp(logits[c] - max) / sum;
     return log(sum) - (logits[label] - max);
+}
+
+/* The cross-entropy of one image in prediction. */
+static inline double twin_loss(const struct twin *twin, const uint8_t *pixels, size_t label,
+                               double *probabilities)
+{
+    double logits[64];
+    twin_forward(twin, pixels, 1, false, logits);
+    return twin_cross_entropy(logits, twin->net->classes, label, probabilities);
+}
+
+/* The mean cross-entropy of n images in training. */
+static inline double twin_batch_loss(const struct twin *twin, const struct fmnn_data *data,
+                                     size_t n)
+{
+    size_t classes = twin->net->classes;
+    double *logits = calloc(n * classes, sizeof *logits), sum = 0;
+    twin_forward(twin, data->pixels, n, true, logits);
+    for (size_t i = 0; i < n; i++)
+        sum += twin_cross_entropy(logits + i * classes, classes, data->labels[i], NULL);
+    free(logits);
+    return sum / (double)n;
 }
 
 #endif

@@ -106,7 +106,7 @@ struct fm_layer_type {
 };
 
 /* The layers there are: each is the const struct fm_NAME of a file in layers/. */
-#define FM_LAYERS(X) X(conv) X(avgpool) X(maxpool) X(dense) X(add)
+#define FM_LAYERS(X) X(conv) X(avgpool) X(maxpool) X(dense) X(add) X(bn)
 
 #define FM_LAYER_TYPE(name) extern const struct fm_layer_type fm_##name;
 FM_LAYERS(FM_LAYER_TYPE)

@@ -43,6 +43,12 @@ struct fm_view {
     X(maxpool_backward)                                                                            \
     X(add_forward)                                                                                 \
     X(add_backward)                                                                                \
+    X(norm_moments)                                                                                \
+    X(norm_finish)                                                                                 \
+    X(norm_forward)                                                                                \
+    X(norm_gradient_moments)                                                                       \
+    X(norm_gradient_finish)                                                                        \
+    X(norm_backward)                                                                               \
     X(update)
 /* A job of the kinds in FM_OPS_BY_BLOCK can be a block of images, so that several ops can follow
    each other in one job: a function block_NAME each. Those in FM_BLOCK_OPS have no other form. */
@@ -86,7 +92,9 @@ enum {
     FM_FILTERS = FM_ROOM_0,
     FM_INPUTS = FM_ROOM_1,
     FM_GRADIENTS = FM_ROOM_2,
-    FM_SOFTMAX = FM_ROOM_0
+    FM_SOFTMAX = FM_ROOM_0,
+    FM_MOMENTS = FM_ROOM_0,
+    FM_CHANNELS = FM_ROOM_1
 };
 
 /* Ops that follow each other and whose jobs are blocks of images can become one chain. */
@@ -111,6 +119,10 @@ enum { FM_MC = 96, FM_KC = 512 };
 enum { FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
 /* Pixels that share a bit of a mask of non-zero pixels. */
 enum { FM_MASK_PIXELS = 6 };
+/* bn: rows of its values per channel; its parameters behind weight and bias; what is added to a
+   variance, as in PyTorch. */
+enum { FM_NORM_ROWS = 6, FM_RUNNING_MEAN = 2, FM_RUNNING_VARIANCE = 3 };
+#define FM_NORM_EPSILON 1e-5
 /* Floats of a job of an update of stored gradients. */
 enum { FM_UPDATE = 1 << 14 };
 
@@ -166,6 +178,9 @@ struct fm_op {
             size_t gradients; /* W, likewise */
         };
         struct {
+            size_t moments, channels; /* bn: see norm.h */
+        };
+        struct {
             size_t softmax; /* loss: (image, classes rounded up to 16) */
         };
     };
@@ -212,6 +227,7 @@ struct fm_run {
     const struct fm_augment_batch *augmented;
     double smooth;              /* label smoothing, 0 .. 1 */
     const float *class_weights; /* [classes], or NULL: all are 1 */
+    double share;               /* of this batch in running statistics; 0: they stay */
     float *weights;             /* the parameters, stored order */
     float *slots[FM_MAX_SLOTS]; /* the optimizer's, beside the trained parameters */
     enum fm_sink sink;

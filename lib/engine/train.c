@@ -172,6 +172,7 @@ static bool feed(void *state, struct fm_run *run)
         take_batch(slice, run);
     if (slice->bad) { /* once more, forward only, to find the layer */
         run->backward = false;
+        run->share = 0;
         return true;
     }
     const struct fmnn_data *data = slice->training ? t->train : t->valid;
@@ -198,6 +199,7 @@ static void run_batches(struct slice *slice)
     struct fm_run run = {.mode = slice->training ? FM_TRAIN : FM_PREDICT,
                          .pixels = t->pixels,
                          .seed = t->options.seed,
+                         .share = t->recipe.bn,
                          .labels = t->labels,
                          .weights = t->net->weights,
                          .update = &slice->update,

@@ -6,6 +6,9 @@
    with the strides of that view. A panel is 32 (FM_PANEL) units or channels side by side; the last
    one may have spare lanes. Array names are those of struct fm_op. */
 #include "engine/kernels.h"
+
+#include <math.h>
+
 #include "base/float.h"
 
 #include "engine/kernels/vector.h"
@@ -27,6 +30,7 @@
 #include "engine/kernels/winograd-products.h"
 #include "engine/kernels/pooling.h"
 #include "engine/kernels/addition.h"
+#include "engine/kernels/norm.h"
 #include "engine/kernels/input.h"
 #include "engine/kernels/loss.h"
 #include "engine/kernels/peak.h"

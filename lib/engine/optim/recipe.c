@@ -150,6 +150,10 @@ static const struct fm_setting settings[] = {
      MEMBER(class_weights),
      .read_text = fm_class_weights_read,
      .only_if_set = true},
+    {{"bn", "X", "weight of a batch in the running statistics of bn", FMNN_SETTING_REAL, 0, 1,
+      .fallback = "0.1"},
+     MEMBER(bn),
+     .only_if_set = true},
 };
 
 _Static_assert(FM_COUNT(settings) * (FM_MAX_VALUE + 32) < FM_MAX_RECORD, "a record has no room");

@@ -19,6 +19,7 @@ struct fmnn_recipe {
     char augment[FM_MAX_VALUE]; /* "": none */
     double smooth;
     char class_weights[FM_MAX_VALUE]; /* "": none */
+    double bn; /* weight of a batch in running statistics */
 };
 
 struct fm_setting {

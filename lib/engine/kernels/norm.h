@@ -1,0 +1,301 @@
+/* norm.h -- batch normalisation: statistics over the images at hand, and their use.
+
+   S. Ioffe and C. Szegedy, "Batch Normalization" (2015), in PyTorch's form. With m = images * h * w
+   values of a channel, their mean and their variance (the sum of squares divided by m):
+       xh = (x - mean) / sqrt(variance + epsilon)          y = weight xh + bias
+       running mean += share (mean - running mean)
+       running variance += share (variance m / (m - 1) - running variance)
+   Prediction uses the running values in place of the batch's. From one value there is no variance:
+   y = bias, the input has no gradient, and the running variance stays.
+
+   The order of all sums is fixed: over a row of pixels, over the rows of an image, in float; then
+   over the images, in double. The first two are of differences from a value of the image, so that
+   they lose nothing if the mean is large. Lanes are channels, so no sum goes across lanes.
+
+   moments    (image, 2, panels * 32): sums of differences, and of their squares; backward: of the
+              output's gradient dy, and of dy xh
+   channels   (FM_NORM_ROWS, panels * 32): see enum below
+   Values and gradients are (n,h,w,c), each by the strides of its own view. */
+#include "base/internal.h"
+
+/* The rows of `channels`. */
+enum {
+    NORM_MEAN,
+    NORM_INVERSE, /* 1 / sqrt(variance + epsilon) */
+    NORM_FACTOR,  /* weight times that */
+    NORM_BIAS,
+    NORM_GRADIENT, /* mean of dy */
+    NORM_SLOPE     /* mean of dy xh, times NORM_INVERSE */
+};
+
+enum { NORM_VECTORS = FM_PANEL / VL };
+
+static inline float *norm_channels(const struct fm_op *op, const struct fm_run *run, int row)
+{
+    return run->workspace + op->channels + (size_t)row * fm_panels(op->units) * FM_PANEL;
+}
+
+static inline float *norm_moments(const struct fm_op *op, const struct fm_run *run, size_t image,
+                                  size_t which)
+{
+    return run->workspace + op->moments + (2 * image + which) * fm_panels(op->units) * FM_PANEL;
+}
+
+/* The channels of a panel at a pixel (lanes); 0 beyond. */
+static inline void load_panel(vec v[NORM_VECTORS], const float *pixel, size_t lanes)
+{
+    for (size_t i = 0; i < NORM_VECTORS; i++)
+        v[i] = i * VL < lanes ? load_channels(pixel, i * VL, lanes) : v_splat(0);
+}
+
+/* The pixel whose value the others are compared with. */
+static inline const float *norm_origin(const struct fm_op *op, const struct fm_run *run,
+                                       size_t image)
+{
+    return run->workspace + op->in.offset + image * op->in.stride_n +
+           op->in_shape.h / 2 * op->in.stride_h + op->in_shape.w / 2 * op->in.stride_w;
+}
+
+/* The two sums of a panel over one image. origin: of the differences. */
+static inline void norm_sums(const struct fm_op *op, const struct fm_run *run, size_t image,
+                             size_t panel)
+{
+    size_t first = panel * FM_PANEL, lanes = lanes_of_panel(op->units, panel);
+    const float *in = run->workspace + op->in.offset + image * op->in.stride_n + first;
+    vec origin[NORM_VECTORS], sum[NORM_VECTORS], square[NORM_VECTORS];
+    load_panel(origin, norm_origin(op, run, image) + first, lanes);
+    for (size_t i = 0; i < NORM_VECTORS; i++)
+        sum[i] = square[i] = v_splat(0);
+    for (size_t y = 0; y < op->in_shape.h; y++) {
+        vec row[NORM_VECTORS], row_square[NORM_VECTORS];
+        const float *pixel = in + y * op->in.stride_h;
+        for (size_t i = 0; i < NORM_VECTORS; i++)
+            row[i] = row_square[i] = v_splat(0);
+        for (size_t x = 0; x < op->in_shape.w; x++, pixel += op->in.stride_w) {
+            vec v[NORM_VECTORS];
+            load_panel(v, pixel, lanes);
+            for (size_t i = 0; i < NORM_VECTORS; i++) {
+                v[i] = v_sub(v[i], origin[i]);
+                row[i] = v_add(row[i], v[i]);
+                row_square[i] = v_fma(v[i], v[i], row_square[i]);
+            }
+        }
+        for (size_t i = 0; i < NORM_VECTORS; i++) {
+            sum[i] = v_add(sum[i], row[i]);
+            square[i] = v_add(square[i], row_square[i]);
+        }
+    }
+    for (size_t i = 0; i < NORM_VECTORS; i++) {
+        v_store(norm_moments(op, run, image, 0) + first + i * VL, sum[i]);
+        v_store(norm_moments(op, run, image, 1) + first + i * VL, square[i]);
+    }
+}
+
+/* Jobs: images. */
+static void job_norm_moments(const struct fm_plan *plan, const struct fm_op *op,
+                             const struct fm_run *run, size_t job)
+{
+    (void)plan;
+    if (run->mode != FM_TRAIN || job >= run->images)
+        return;
+    for (size_t panel = 0; panel < fm_panels(op->units); panel++)
+        norm_sums(op, run, job, panel);
+}
+
+/* Mean and variance of channel c over the batch. The sums of squares about each image's mean are
+   put together as T. Chan, G. Golub and R. LeVeque have it ("Updating formulae and a pairwise
+   algorithm for computing sample variances", 1979). */
+static void norm_batch(const struct fm_op *op, const struct fm_run *run, size_t c, double *mean,
+                       double *variance)
+{
+    double pixels = (double)(op->in_shape.h * op->in_shape.w), sum = 0, squares = 0;
+    for (size_t n = 0; n < run->images; n++)
+        sum += (double)norm_origin(op, run, n)[c] + (double)norm_moments(op, run, n, 0)[c] / pixels;
+    *mean = sum / (double)run->images;
+    for (size_t n = 0; n < run->images; n++) {
+        double difference = (double)norm_moments(op, run, n, 0)[c];
+        double own = (double)norm_origin(op, run, n)[c] + difference / pixels - *mean;
+        squares += (double)norm_moments(op, run, n, 1)[c] - difference * difference / pixels;
+        squares += pixels * own * own;
+    }
+    *variance = squares > 0 ? squares / (pixels * (double)run->images) : 0;
+}
+
+/* Moves the running statistics of channel c, of m values. */
+static void norm_running(const struct fm_op *op, const struct fm_run *run, size_t c, double m,
+                         double mean, double variance)
+{
+    float *running_mean = run->weights + op->weight[FM_RUNNING_MEAN].offset + c;
+    float *running_variance = run->weights + op->weight[FM_RUNNING_VARIANCE].offset + c;
+    double old_mean = (double)*running_mean, old_variance = (double)*running_variance;
+    *running_mean = (float)(old_mean + run->share * (mean - old_mean));
+    if (m > 1)
+        *running_variance =
+            (float)(old_variance + run->share * (variance * m / (m - 1) - old_variance));
+}
+
+/* Sums the moments up and moves the running statistics. Jobs: panels. */
+static void job_norm_finish(const struct fm_plan *plan, const struct fm_op *op,
+                            const struct fm_run *run, size_t job)
+{
+    (void)plan;
+    double m = (double)(op->in_shape.h * op->in_shape.w) * (double)run->images;
+    for (size_t l = 0; l < lanes_of_panel(op->units, job); l++) {
+        size_t c = job * FM_PANEL + l;
+        double mean = (double)run->weights[op->weight[FM_RUNNING_MEAN].offset + c];
+        double variance = (double)run->weights[op->weight[FM_RUNNING_VARIANCE].offset + c];
+        if (run->mode == FM_TRAIN) {
+            norm_batch(op, run, c, &mean, &variance);
+            norm_running(op, run, c, m, mean, variance);
+        }
+        double inverse = 1 / sqrt(variance + FM_NORM_EPSILON);
+        if (run->mode == FM_TRAIN && !(m > 1))
+            inverse = 0;
+        norm_channels(op, run, NORM_MEAN)[c] = (float)mean;
+        norm_channels(op, run, NORM_INVERSE)[c] = (float)inverse;
+        norm_channels(op, run, NORM_FACTOR)[c] =
+            (float)(inverse * (double)run->weights[op->weight->offset + c]);
+        norm_channels(op, run, NORM_BIAS)[c] = run->weights[op->bias->offset + c];
+    }
+}
+
+/* out = activation((in - mean) factor + bias): one pixel. */
+static inline void norm_pixel(float *out, const float *in, const float *channels, size_t stride,
+                              size_t count, enum fm_activation activation)
+{
+    for (size_t c = 0; c < count; c += VL) {
+        vec x = v_sub(load_channels(in, c, count), v_load(channels + NORM_MEAN * stride + c));
+        x = v_fma(x, v_load(channels + NORM_FACTOR * stride + c),
+                  v_load(channels + NORM_BIAS * stride + c));
+        store_channels(out, c, count, activate(activation, x));
+    }
+}
+
+/* Jobs: images. */
+static void job_norm_forward(const struct fm_plan *plan, const struct fm_op *op,
+                             const struct fm_run *run, size_t job)
+{
+    (void)plan;
+    if (job >= run->images)
+        return;
+    const float *channels = norm_channels(op, run, 0);
+    size_t stride = fm_panels(op->units) * FM_PANEL;
+    struct walk at = walk_from(op->out_shape, job * op->out_shape.h * op->out_shape.w);
+    for (; at.n == job; walk_on(&at))
+        norm_pixel(run->workspace + offset_of(&op->out, &at, 1),
+                   run->workspace + offset_of(&op->in, &at, 1), channels, stride, op->units,
+                   op->activation);
+}
+
+/* ---- backward */
+
+/* The sums of dy and of dy xh of a panel over one image. */
+static inline void norm_gradient_sums(const struct fm_op *op, const struct fm_run *run,
+                                      size_t image, size_t panel)
+{
+    size_t first = panel * FM_PANEL, lanes = lanes_of_panel(op->units, panel);
+    const float *in = run->workspace + op->in.offset + image * op->in.stride_n + first;
+    const float *gradient =
+        run->workspace + op->grad_out.offset + image * op->grad_out.stride_n + first;
+    vec mean[NORM_VECTORS], sum[NORM_VECTORS], product[NORM_VECTORS];
+    load_panel(mean, norm_channels(op, run, NORM_MEAN) + first, FM_PANEL);
+    for (size_t i = 0; i < NORM_VECTORS; i++)
+        sum[i] = product[i] = v_splat(0);
+    for (size_t y = 0; y < op->in_shape.h; y++) {
+        vec row[NORM_VECTORS], row_product[NORM_VECTORS];
+        const float *pixel = in + y * op->in.stride_h;
+        const float *g = gradient + y * op->grad_out.stride_h;
+        for (size_t i = 0; i < NORM_VECTORS; i++)
+            row[i] = row_product[i] = v_splat(0);
+        for (size_t x = 0; x < op->in_shape.w; x++) {
+            vec v[NORM_VECTORS], dy[NORM_VECTORS];
+            load_panel(v, pixel, lanes);
+            load_panel(dy, g, lanes);
+            for (size_t i = 0; i < NORM_VECTORS; i++) {
+                row[i] = v_add(row[i], dy[i]);
+                row_product[i] = v_fma(dy[i], v_sub(v[i], mean[i]), row_product[i]);
+            }
+            pixel += op->in.stride_w;
+            g += op->grad_out.stride_w;
+        }
+        for (size_t i = 0; i < NORM_VECTORS; i++) {
+            sum[i] = v_add(sum[i], row[i]);
+            product[i] = v_add(product[i], row_product[i]);
+        }
+    }
+    for (size_t i = 0; i < NORM_VECTORS; i++) {
+        vec inverse = v_load(norm_channels(op, run, NORM_INVERSE) + first + i * VL);
+        v_store(norm_moments(op, run, image, 0) + first + i * VL, sum[i]);
+        v_store(norm_moments(op, run, image, 1) + first + i * VL, v_mul(product[i], inverse));
+    }
+}
+
+/* Jobs: images. */
+static void job_norm_gradient_moments(const struct fm_plan *plan, const struct fm_op *op,
+                                      const struct fm_run *run, size_t job)
+{
+    (void)plan;
+    if (job >= run->images)
+        return;
+    for (size_t panel = 0; panel < fm_panels(op->units); panel++)
+        norm_gradient_sums(op, run, job, panel);
+}
+
+/* The gradients of weight and bias, and what job_norm_backward() needs. Jobs: panels. */
+static void job_norm_gradient_finish(const struct fm_plan *plan, const struct fm_op *op,
+                                     const struct fm_run *run, size_t job)
+{
+    double m = (double)(op->in_shape.h * op->in_shape.w) * (double)run->images;
+    float bias[FM_PANEL] = {0}, weight[FM_PANEL] = {0};
+    for (size_t l = 0; l < lanes_of_panel(op->units, job); l++) {
+        size_t c = job * FM_PANEL + l;
+        double sum = 0, product = 0;
+        for (size_t n = 0; n < run->images; n++) {
+            sum += (double)norm_moments(op, run, n, 0)[c];
+            product += (double)norm_moments(op, run, n, 1)[c];
+        }
+        bias[l] = (float)sum;
+        weight[l] = (float)product;
+        norm_channels(op, run, NORM_GRADIENT)[c] = (float)(sum / m);
+        norm_channels(op, run, NORM_SLOPE)[c] =
+            (float)(product / m * (double)norm_channels(op, run, NORM_INVERSE)[c]);
+    }
+    sink(plan, run, op->weight, job * FM_PANEL, weight, FM_PANEL);
+    sink(plan, run, op->bias, job * FM_PANEL, bias, FM_PANEL);
+}
+
+/* grad_in (+)= factor (dy - mean of dy - xh mean of (dy xh)): a panel of one pixel. */
+static inline void norm_backward_panel(const struct fm_op *op, float *to, const float *in,
+                                       const float *dy, const float *channels, size_t stride,
+                                       size_t lanes)
+{
+    float g[FM_PANEL];
+    for (size_t l = 0; l < lanes; l += VL) {
+        vec x = v_sub(load_channels(in, l, lanes), v_load(channels + NORM_MEAN * stride + l));
+        vec d = v_sub(load_channels(dy, l, lanes), v_load(channels + NORM_GRADIENT * stride + l));
+        vec slope = v_load(channels + NORM_SLOPE * stride + l);
+        d = v_fma(v_sub(v_splat(0), x), slope, d);
+        v_store(g + l, v_mul(d, v_load(channels + NORM_FACTOR * stride + l)));
+    }
+    store_backward(op, to, g, in, lanes);
+}
+
+/* Jobs: images. */
+static void job_norm_backward(const struct fm_plan *plan, const struct fm_op *op,
+                              const struct fm_run *run, size_t job)
+{
+    (void)plan;
+    if (job >= run->images)
+        return;
+    const float *channels = norm_channels(op, run, 0);
+    size_t stride = fm_panels(op->units) * FM_PANEL;
+    struct walk at = walk_from(op->in_shape, job * op->in_shape.h * op->in_shape.w);
+    for (; at.n == job; walk_on(&at)) {
+        float *to = run->workspace + offset_of(&op->grad_in, &at, 1);
+        const float *in = run->workspace + offset_of(&op->in, &at, 1);
+        const float *dy = run->workspace + offset_of(&op->grad_out, &at, 1);
+        for (size_t c = 0; c < op->units; c += FM_PANEL)
+            norm_backward_panel(op, to + c, in + c, dy + c, channels + c, stride,
+                                lanes_of_panel(op->units, c / FM_PANEL));
+    }
+}

@@ -1,0 +1,112 @@
+/* bn.c -- batch normalisation: bn [ACTIVATION]; kernels/norm.h has the formulas. */
+#include "engine/builder.h"
+
+static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
+{
+    (void)err;
+    fm_word_activation(words, &layer->activation);
+    return 0;
+}
+
+static int shape(const struct fm_layer *layer, const struct fm_shape *in, struct fm_shape *out,
+                 struct fmnn_error *err)
+{
+    (void)layer, (void)err;
+    *out = *in;
+    return 0;
+}
+
+static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
+{
+    (void)layer, (void)in;
+    return (struct fm_window){.kernel_h = 1, .kernel_w = 1, .stride = 1};
+}
+
+static size_t parameters(const struct fm_layer *layer, struct fm_shape in,
+                         struct fm_parameter_spec spec[FM_MAX_PARAMETERS])
+{
+    static const struct {
+        const char *name;
+        enum fm_init init;
+        bool trained;
+    } rows[] = {[0] = {"weight", FM_INIT_ONE, true},
+                [1] = {"bias", FM_INIT_ZERO, true},
+                [FM_RUNNING_MEAN] = {"running_mean", FM_INIT_ZERO, false},
+                [FM_RUNNING_VARIANCE] = {"running_var", FM_INIT_ONE, false}};
+    (void)layer;
+    for (size_t i = 0; i < FM_COUNT(rows); i++)
+        spec[i] = (struct fm_parameter_spec){.name = rows[i].name,
+                                             .units = in.c,
+                                             .c = 1,
+                                             .h = 1,
+                                             .w = 1,
+                                             .rank = 1,
+                                             .init = rows[i].init,
+                                             .trained = rows[i].trained};
+    return FM_COUNT(rows);
+}
+
+/* The node's values per channel are kept from forward to backward. */
+static size_t *kept(struct fm_builder *builder, const struct fm_node *node)
+{
+    return &builder->choice[fm_node_number(builder->plan->net, node)].inputs;
+}
+
+static int add_moments(struct fm_builder *builder, struct fm_op *op, enum fm_op_kind kind,
+                       unsigned reads, struct fmnn_error *err)
+{
+    op->kind = kind;
+    op->jobs = builder->plan->batch;
+    if (fm_new_buffer(builder, builder->plan->batch, 2 * fm_panels(op->units) * FM_PANEL,
+                      &op->moments, err) != 0)
+        return -1;
+    return fm_add_op(builder, op, reads, FM_MOMENTS, err);
+}
+
+static int forward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+{
+    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_norm_forward);
+    if (fm_new_buffer(builder, FM_NORM_ROWS, fm_panels(op.units) * FM_PANEL, &op.channels, err) !=
+        0)
+        return -1;
+    *kept(builder, node) = op.channels;
+    if (builder->training && add_moments(builder, &op, FM_OP_norm_moments, FM_IN, err) != 0)
+        return -1;
+    op.kind = FM_OP_norm_finish;
+    op.jobs = fm_panels(op.units);
+    if (fm_add_op(builder, &op, builder->training ? FM_IN | FM_MOMENTS : 0, FM_CHANNELS, err) != 0)
+        return -1;
+    op.kind = FM_OP_norm_forward;
+    op.jobs = builder->plan->batch;
+    return fm_add_op(builder, &op, FM_IN | FM_CHANNELS, FM_OUT, err);
+}
+
+static int backward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+{
+    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_norm_backward);
+    op.channels = *kept(builder, node);
+    if (add_moments(builder, &op, FM_OP_norm_gradient_moments, FM_IN | FM_GRAD_OUT | FM_CHANNELS,
+                    err) != 0)
+        return -1;
+    op.kind = FM_OP_norm_gradient_finish;
+    op.jobs = fm_panels(op.units);
+    if (fm_add_op(builder, &op, FM_MOMENTS | FM_CHANNELS, FM_CHANNELS, err) != 0)
+        return -1;
+    op.kind = FM_OP_norm_backward;
+    op.jobs = builder->plan->batch;
+    op.in_place = true;
+    if (!fm_wants_gradient(builder, node, 0))
+        return 0;
+    return fm_add_op(builder, &op, FM_IN | FM_GRAD_OUT | FM_CHANNELS, FM_GRAD_IN, err);
+}
+
+const struct fm_layer_type fm_bn = {
+    .name = "bn",
+    .synopsis = "bn [ACTIVATION]",
+    .parse = parse,
+    .shape = shape,
+    .window = window,
+    .parameters = parameters,
+    .forward = forward,
+    .backward = backward,
+};
