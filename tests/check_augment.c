@@ -813,7 +813,7 @@ START_TEST(losses_and_gradients_by_definition)
         size_t label = set.train->labels[b.index[n]];
         size_t other = set.train->labels[b.index[ROWS - 1 - n]], best = 0;
         struct twin_target t = target_of((size_t)_i, b.out.share[n], label, other);
-        twin_forward(&twin, result(&b, n), logits);
+        twin_forward(&twin, result(&b, n), 1, false, logits);
         loss += loss_of(&t, logits, p) / ROWS;
         double total = 0;
         for (size_t c = 0; c < 4; c++) {

@@ -165,7 +165,7 @@ static const struct {
     {"conv 5 3x3 stride 0", "m:1: the stride '0' is not a number in 1..255"},
     {"conv 5 3x3 vaild | dense classes", "m:1: unknown word 'vaild'; did you mean 'valid'?"},
     {"avgpool", "m:1: the side of the pool is missing"},
-    {"avgpool 2 relu", "m:1: unexpected 'relu' (expected: avgpool N)"},
+    {"avgpool 2 relu", "m:1: unexpected 'relu' (expected: avgpool N [same] | avgpool all)"},
     {"set", "m:1: 'set' takes an option and a value"},
     {"set lr", "m:1: 'set' takes an option and a value"},
     {"set lr 1 2", "m:1: lr '1 2' is not a number"},

@@ -48,6 +48,13 @@ static const struct {
     {"conv 5 3x3 | bn relu | dense classes", 6, 5, 4},
     {"conv 33 3x3 relu | bn | conv 40 3x3 | maxpool 2 | bn relu | avgpool 2 | dense classes", 9, 8,
      3},
+    {"conv 9 3x3 nobias relu | maxpool 2 same | conv 40 3x3 nobias silu | avgpool all | dense 8 "
+     "nobias gelu | dense classes",
+     9, 7, 5},
+    {"conv 35 2x2 gelu | avgpool 4 same | conv 33 1x1 silu | maxpool all | dense 40 silu | dense "
+     "classes",
+     10, 9, 3},
+    {"conv 5 3x3 bn silu | dropout 0 | maxpool 2 same | dense 9 bn relu | dense classes", 1, 1, 3},
     {"bn | dense 7 | bn tanh | dense 9 relu | bn | dense classes", 3, 3, 3},
 };
 
@@ -226,6 +233,10 @@ static inline double twin_activate(enum fm_activation activation, double x)
         return 1 / (1 + exp(-x));
     case FM_TANH:
         return tanh(x);
+    case FM_SILU:
+        return x / (1 + exp(-x));
+    case FM_GELU:
+        return x * 0.5 * erfc(-x / sqrt(2));
     default:
         return x;
     }
@@ -243,7 +254,7 @@ static inline double twin_affine(const struct twin *twin, const struct fm_node *
 {
     const double *weight =
         twin->parameter[node->parameter] + unit * in.c * w->kernel_h * w->kernel_w;
-    double sum = twin->parameter[node->parameter + 1][unit];
+    double sum = node->parameters > 1 ? twin->parameter[node->parameter + 1][unit] : 0;
     for (size_t c = 0; c < in.c; c++)
         for (size_t ky = 0; ky < w->kernel_h; ky++)
             for (size_t kx = 0; kx < w->kernel_w; kx++)
@@ -252,17 +263,18 @@ static inline double twin_affine(const struct twin *twin, const struct fm_node *
     return sum;
 }
 
-static inline double twin_pool(bool average, const double *x, struct fm_shape in, size_t side,
-                               size_t c, size_t oy, size_t ox)
+static inline double twin_pool(bool average, const double *x, struct fm_shape in,
+                               const struct fm_window *w, size_t c, size_t oy, size_t ox)
 {
-    double sum = 0, max = -HUGE_VAL;
-    for (size_t y = 0; y < side; y++)
-        for (size_t col = 0; col < side; col++) {
-            double v = twin_pixel(x, in, c, (long)(oy * side + y), (long)(ox * side + col));
+    double sum = 0, max = -HUGE_VAL, count = 0;
+    for (size_t y = oy * w->kernel_h; y < (oy + 1) * w->kernel_h && y < in.h; y++)
+        for (size_t col = ox * w->kernel_w; col < (ox + 1) * w->kernel_w && col < in.w; col++) {
+            double v = twin_pixel(x, in, c, (long)y, (long)col);
             sum += v;
+            count++;
             max = v > max ? v : max;
         }
-    return average ? sum / (double)(side * side) : max;
+    return average ? sum / count : max;
 }
 
 /* One element of a node's output, from its inputs x[], before the activation; not for bn. */
@@ -276,7 +288,9 @@ static inline double twin_element(const struct twin *twin, const struct fm_node 
                twin_pixel(x[1], in, c, (long)oy, (long)ox);
     if (node->parameters)
         return twin_affine(twin, node, &window, x[0], in, c, oy, ox);
-    return twin_pool(node->layer.type == &fm_avgpool, x[0], in, node->layer.units, c, oy, ox);
+    if (node->layer.type == &fm_activate || node->layer.type == &fm_dropout)
+        return twin_pixel(x[0], in, c, (long)oy, (long)ox);
+    return twin_pool(node->layer.type == &fm_avgpool, x[0], in, &window, c, oy, ox);
 }
 
 /* Batch normalisation of n images in training, by their own statistics, or with the running ones.

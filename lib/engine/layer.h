@@ -30,6 +30,7 @@ struct fm_layer {
     bool bn;     /* conv, dense: 'bn' follows, before the activation, in the same statement. The net
                     makes nodes of their own of the two, and takes away the bias */
     bool all;    /* a pool: one square over the whole map; units is then unused */
+    bool same;   /* a pool: windows at the edge may be smaller */
     double rate; /* dropout: the probability with which a value becomes zero */
     enum fm_activation activation;
 };
@@ -106,7 +107,7 @@ struct fm_layer_type {
 };
 
 /* The layers there are: each is the const struct fm_NAME of a file in layers/. */
-#define FM_LAYERS(X) X(conv) X(avgpool) X(maxpool) X(dense) X(add) X(bn)
+#define FM_LAYERS(X) X(conv) X(avgpool) X(maxpool) X(dense) X(add) X(bn) X(activate) X(dropout)
 
 #define FM_LAYER_TYPE(name) extern const struct fm_layer_type fm_##name;
 FM_LAYERS(FM_LAYER_TYPE)

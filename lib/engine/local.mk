@@ -11,7 +11,7 @@ lib_libfmnn_la_SOURCES += \
 lib_libfmnn_la_SOURCES += \
 	lib/engine/layers/layer-registry.c lib/engine/layers/affine.h lib/engine/layers/affine.c lib/engine/layers/conv-ops.c \
 	lib/engine/layers/winograd-ops.c lib/engine/layers/dense-ops.c lib/engine/layers/conv.c lib/engine/layers/dense.c \
-	lib/engine/layers/pool.c lib/engine/layers/add.c lib/engine/layers/bn.c
+	lib/engine/layers/pool.c lib/engine/layers/add.c lib/engine/layers/bn.c lib/engine/layers/pointwise.c lib/engine/layers/pointwise.h
 
 lib_libfmnn_la_SOURCES += \
 	lib/engine/augment/augment.h lib/engine/augment/augment.c \
@@ -31,7 +31,7 @@ kernel_headers = \
 	lib/engine/kernels/conv-forward.h lib/engine/kernels/conv-backward.h \
 	lib/engine/kernels/dense-forward.h lib/engine/kernels/dense-gradients.h lib/engine/kernels/dense-fused.h \
 	lib/engine/kernels/winograd-transform.h lib/engine/kernels/winograd-products.h \
-	lib/engine/kernels/pooling.h lib/engine/kernels/addition.h lib/engine/kernels/norm.h lib/engine/kernels/input.h lib/engine/kernels/loss.h lib/engine/kernels/peak.h
+	lib/engine/kernels/pooling.h lib/engine/kernels/addition.h lib/engine/kernels/norm.h lib/engine/kernels/pointwise.h lib/engine/kernels/input.h lib/engine/kernels/loss.h lib/engine/kernels/peak.h
 lib_libfmnn_la_SOURCES += lib/engine/kernels/dispatch.c lib/engine/kernels/generic.c $(kernel_headers)
 if KERNELS_AVX2
 noinst_LTLIBRARIES += lib/engine/kernels/libavx2.la

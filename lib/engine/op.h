@@ -49,6 +49,10 @@ struct fm_view {
     X(norm_gradient_moments)                                                                       \
     X(norm_gradient_finish)                                                                        \
     X(norm_backward)                                                                               \
+    X(activate_forward)                                                                            \
+    X(activate_backward)                                                                           \
+    X(dropout_forward)                                                                             \
+    X(dropout_backward)                                                                            \
     X(update)
 /* A job of the kinds in FM_OPS_BY_BLOCK can be a block of images, so that several ops can follow
    each other in one job: a function block_NAME each. Those in FM_BLOCK_OPS have no other form. */

@@ -55,6 +55,8 @@ static void bias_gradient(const struct fm_plan *plan, const struct fm_op *op,
     static const float one = 1;
     float sum[FM_PANEL] = {0};
     size_t row[1] = {0};
+    if (!op->bias)
+        return;
     struct fm_op ones = *op; /* its input is one element, read again and again */
     ones.in.stride_n = ones.in.stride_h = ones.in.stride_w = 0;
     struct gemm p = {.a = &one,

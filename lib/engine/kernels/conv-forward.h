@@ -44,7 +44,7 @@ static void job_conv_forward(const struct fm_plan *plan, const struct fm_op *op,
     if (!rows_of_block(run->images * shape.h * shape.w, job / panels, &first, &rows))
         return;
     struct walk walk = walk_from(shape, first);
-    const float *bias = run->weights + op->bias->offset + panel * FM_PANEL;
+    const float *bias = bias_of(op, run, panel);
     for (size_t r = 0; r < rows; r++, walk_on(&walk)) {
         row[r] = offset_of(&op->in, &walk, op->window.stride);
         out[r] = offset_of(&op->out, &walk, 1);

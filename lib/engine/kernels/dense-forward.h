@@ -25,7 +25,7 @@ static void dense_panels(const struct fm_op *op, const struct fm_run *run, size_
     for (size_t r = 0; r < count; r++)
         row[r] = r * op->in.stride_n;
     for (size_t i = 0; i < panels; i++) {
-        const float *bias = run->weights + op->bias->offset + (panel + i) * FM_PANEL;
+        const float *bias = bias_of(op, run, panel + i);
         for (size_t r = 0; r < count; r++)
             memcpy(tiles + i * TILE_FLOATS + r * FM_PANEL, bias, FM_PANEL * sizeof *bias);
         p[i] = (struct gemm){.a = run->workspace + op->in.offset + first * op->in.stride_n,
@@ -129,7 +129,7 @@ static void sparse_panels(const struct fm_op *op, const struct fm_run *run, size
     float tile[FM_BLOCK * 4 * VL], rows[FM_BLOCK * 2 * FM_PANEL]; /* rows: (image, 64) */
     size_t size = op->taps * FM_PANEL, panels = fm_panels(op->units) - panel;
     size_t lanes = panels > 1 ? 2 * FM_PANEL : FM_PANEL;
-    const float *bias = run->weights + op->bias->offset + panel * FM_PANEL;
+    const float *bias = bias_of(op, run, panel);
     const float *weight = run->weights + op->weight->offset + panel * size;
     for (size_t lane = 0; lane < lanes; lane += 4 * VL) {
         size_t half = lane + 2 * VL < lanes ? lane + 2 * VL : lane;

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "base/float.h"
+#include "base/rng.h"
 
 #include "engine/kernels/vector.h"
 
@@ -31,6 +32,7 @@
 #include "engine/kernels/pooling.h"
 #include "engine/kernels/addition.h"
 #include "engine/kernels/norm.h"
+#include "engine/kernels/pointwise.h"
 #include "engine/kernels/input.h"
 #include "engine/kernels/loss.h"
 #include "engine/kernels/peak.h"

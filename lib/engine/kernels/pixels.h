@@ -53,6 +53,13 @@ static inline size_t lanes_of_panel(size_t units, size_t panel)
     return left < FM_PANEL ? left : FM_PANEL;
 }
 
+/* The bias (32) of a panel; a layer without one has zeros. */
+static inline const float *bias_of(const struct fm_op *op, const struct fm_run *run, size_t panel)
+{
+    static const float none[FM_PANEL];
+    return op->bias ? run->weights + op->bias->offset + panel * FM_PANEL : none;
+}
+
 /* tile (rows,32): the lanes from `lanes` on become zero. Spare weights stay zero because their
    gradients are. */
 static inline void clear_spare(float *tile, size_t rows, size_t lanes)

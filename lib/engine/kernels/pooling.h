@@ -1,13 +1,22 @@
-/* pooling.h -- average and maximum pooling over square windows that do not overlap.
+/* pooling.h -- average and maximum pooling over windows that do not overlap.
 
      in         (n,h,w,c) by op->in
-     out        (n, h/side, w/side, c) by op->out
+     out        (n, rows of windows, columns of windows, c) by op->out
      grad_out   like out, by op->grad_out
      grad_in    like in, by op->grad_in
 
-   side is op->window.stride. Rows and columns of the input that fill no window are dropped; their
-   gradient is zero. Jobs of all kernels here: images. */
+   A window has op->window.kernel_h x kernel_w pixels, or fewer at the edge if out has a pixel for
+   it. Rows and columns of the input without a pixel of out are dropped; their gradient is zero.
+   Jobs of all kernels here: images. */
 #include "base/internal.h"
+
+/* A window of rows x columns pixels. */
+struct pool_window {
+    const float *in;       /* its first pixel */
+    const float *grad_out; /* the output pixel's gradient (c); NULL: none, the window is dropped */
+    float *grad_in;        /* the first pixel's */
+    size_t rows, columns;
+};
 
 /* Pixel (y,x) of an image, or of a window, whose first pixel is at origin. */
 static inline const float *pixel_at(const float *origin, const struct fm_view *view, size_t y,
@@ -18,10 +27,21 @@ static inline const float *pixel_at(const float *origin, const struct fm_view *v
 
 /* A result for channels c .. c+VL-1 of a window, whose first pixel is `window`: the pool's output,
    or the pixel that gets the gradient. */
-typedef vec pool_reduce(const struct fm_op *op, const float *window, size_t c);
+typedef vec pool_reduce(const struct fm_op *op, const struct pool_window *window, size_t c);
 /* The part of the window's gradient g that pixel i of the window gets; which: the result of a
    pool_reduce. */
-typedef vec pool_gradient(const struct fm_op *op, vec which, size_t i, vec g);
+typedef vec pool_gradient(const struct pool_window *window, vec which, size_t i, vec g);
+
+/* The window at window row y and column x. */
+static inline struct pool_window window_at(const struct fm_op *op, const float *in, size_t y,
+                                           size_t x)
+{
+    size_t h = op->window.kernel_h, w = op->window.kernel_w;
+    size_t rows = op->in_shape.h - y * h, columns = op->in_shape.w - x * w;
+    return (struct pool_window){.in = pixel_at(in, &op->in, y * h, x * w),
+                                .rows = rows < h ? rows : h,
+                                .columns = columns < w ? columns : w};
+}
 
 static inline void pool(const struct fm_op *op, const struct fm_run *run, size_t image,
                         pool_reduce *reduce)
@@ -30,33 +50,27 @@ static inline void pool(const struct fm_op *op, const struct fm_run *run, size_t
         return;
     const float *in = run->workspace + op->in.offset + image * op->in.stride_n;
     float *out = run->workspace + op->out.offset + image * op->out.stride_n;
-    size_t side = op->window.stride, channels = op->in_shape.c;
+    size_t channels = op->in_shape.c;
     for (size_t y = 0; y < op->out_shape.h; y++)
-        for (size_t x = 0; x < op->out_shape.w; x++)
+        for (size_t x = 0; x < op->out_shape.w; x++) {
+            struct pool_window window = window_at(op, in, y, x);
             for (size_t c = 0; c < channels; c += VL)
                 store_channels(out + y * op->out.stride_h + x * op->out.stride_w, c, channels,
-                               reduce(op, pixel_at(in, &op->in, y * side, x * side), c));
+                               reduce(op, &window, c));
+        }
 }
-
-/* A window of rows x columns pixels, smaller than side x side only at the edge. */
-struct pool_window {
-    const float *in;       /* its first pixel */
-    const float *grad_out; /* the output pixel's gradient (c); NULL: none, the window is dropped */
-    float *grad_in;        /* the first pixel's */
-    size_t rows, columns;
-};
 
 /* The gradient of channels c .. c+VL-1 of a window to its pixels. */
 static inline void scatter_gradient(const struct fm_op *op, const struct pool_window *window,
                                     size_t c, pool_reduce *choose, pool_gradient *part_of)
 {
-    size_t side = op->window.stride, channels = op->in_shape.c;
-    vec which = window->grad_out ? choose(op, window->in, c) : v_splat(0);
+    size_t channels = op->in_shape.c;
+    vec which = window->grad_out ? choose(op, window, c) : v_splat(0);
     vec g = window->grad_out ? load_channels(window->grad_out, c, channels) : v_splat(0);
     for (size_t y = 0; y < window->rows; y++)
         for (size_t x = 0; x < window->columns; x++) {
             vec value = load_channels(pixel_at(window->in, &op->in, y, x), c, channels);
-            vec part = part_of(op, which, y * side + x, g);
+            vec part = part_of(window, which, y * window->columns + x, g);
             float *to = window->grad_in + y * op->grad_in.stride_h + x * op->grad_in.stride_w;
             if (op->add)
                 part = v_add(load_channels(to, c, channels), part);
@@ -74,16 +88,14 @@ static inline void pool_backward(const struct fm_op *op, const struct fm_run *ru
     const float *in = run->workspace + op->in.offset + image * op->in.stride_n;
     const float *grad_out = run->workspace + op->grad_out.offset + image * op->grad_out.stride_n;
     float *grad_in = run->workspace + op->grad_in.offset + image * op->grad_in.stride_n;
-    size_t side = op->window.stride, h = op->in_shape.h, w = op->in_shape.w;
-    for (size_t y = 0; y < h; y += side)
-        for (size_t x = 0; x < w; x += side) {
-            bool whole = y + side <= h && x + side <= w;
-            struct pool_window window = {
-                .in = pixel_at(in, &op->in, y, x),
-                .grad_out = whole ? pixel_at(grad_out, &op->grad_out, y / side, x / side) : NULL,
-                .grad_in = grad_in + y * op->grad_in.stride_h + x * op->grad_in.stride_w,
-                .rows = h - y < side ? h - y : side,
-                .columns = w - x < side ? w - x : side};
+    size_t height = op->window.kernel_h, width = op->window.kernel_w;
+    for (size_t y = 0; y * height < op->in_shape.h; y++)
+        for (size_t x = 0; x * width < op->in_shape.w; x++) {
+            struct pool_window window = window_at(op, in, y, x);
+            if (y < op->out_shape.h && x < op->out_shape.w)
+                window.grad_out = pixel_at(grad_out, &op->grad_out, y, x);
+            window.grad_in =
+                grad_in + y * height * op->grad_in.stride_h + x * width * op->grad_in.stride_w;
             for (size_t c = 0; c < op->in_shape.c; c += VL)
                 scatter_gradient(op, &window, c, choose, part_of);
         }
@@ -91,31 +103,31 @@ static inline void pool_backward(const struct fm_op *op, const struct fm_run *ru
 
 /* ---- average */
 
-/* 1 / (side * side). */
-static inline vec mean_factor(const struct fm_op *op)
+/* 1 / pixels. */
+static inline vec mean_factor(const struct pool_window *window)
 {
-    return v_splat(1.0f / (float)(op->window.stride * op->window.stride));
+    return v_splat(1.0f / (float)(window->rows * window->columns));
 }
 
-static inline vec window_mean(const struct fm_op *op, const float *window, size_t c)
+static inline vec window_mean(const struct fm_op *op, const struct pool_window *window, size_t c)
 {
     vec sum = v_splat(0);
-    for (size_t y = 0; y < op->window.stride; y++)
-        for (size_t x = 0; x < op->window.stride; x++)
-            sum = v_add(sum, load_channels(pixel_at(window, &op->in, y, x), c, op->in_shape.c));
-    return v_mul(sum, mean_factor(op));
+    for (size_t y = 0; y < window->rows; y++)
+        for (size_t x = 0; x < window->columns; x++)
+            sum = v_add(sum, load_channels(pixel_at(window->in, &op->in, y, x), c, op->in_shape.c));
+    return v_mul(sum, mean_factor(window));
 }
 
-static inline vec no_choice(const struct fm_op *op, const float *window, size_t c)
+static inline vec no_choice(const struct fm_op *op, const struct pool_window *window, size_t c)
 {
     (void)op, (void)window, (void)c;
     return v_splat(0);
 }
 
-static inline vec mean_gradient(const struct fm_op *op, vec which, size_t i, vec g)
+static inline vec mean_gradient(const struct pool_window *window, vec which, size_t i, vec g)
 {
     (void)which, (void)i;
-    return v_mul(g, mean_factor(op));
+    return v_mul(g, mean_factor(window));
 }
 
 /* out = the mean of each window. Jobs: images. */
@@ -137,37 +149,38 @@ static void job_avgpool_backward(const struct fm_plan *plan, const struct fm_op 
 /* ---- maximum; of equal pixels, the first one gets the gradient */
 
 /* *argmax: the number of the first pixel that has the maximum. */
-static inline vec find_max(const struct fm_op *op, const float *window, size_t c, vec *argmax)
+static inline vec find_max(const struct fm_op *op, const struct pool_window *window, size_t c,
+                           vec *argmax)
 {
-    size_t side = op->window.stride;
-    vec max = load_channels(window, c, op->in_shape.c);
+    vec max = load_channels(window->in, c, op->in_shape.c);
     *argmax = v_splat(0);
-    for (size_t i = 1; i < side * side; i++) {
-        vec x = load_channels(pixel_at(window, &op->in, i / side, i % side), c, op->in_shape.c);
-        mask greater = v_greater(x, max);
-        max = v_select(greater, x, max);
-        *argmax = v_select(greater, v_splat((float)i), *argmax);
-    }
+    for (size_t y = 0, i = 0; y < window->rows; y++)
+        for (size_t x = 0; x < window->columns; x++, i++) {
+            vec value = load_channels(pixel_at(window->in, &op->in, y, x), c, op->in_shape.c);
+            mask greater = v_greater(value, max);
+            max = v_select(greater, value, max);
+            *argmax = v_select(greater, v_splat((float)i), *argmax);
+        }
     return max;
 }
 
-static inline vec window_max(const struct fm_op *op, const float *window, size_t c)
+static inline vec window_max(const struct fm_op *op, const struct pool_window *window, size_t c)
 {
     vec argmax;
     return find_max(op, window, c, &argmax);
 }
 
-static inline vec window_argmax(const struct fm_op *op, const float *window, size_t c)
+static inline vec window_argmax(const struct fm_op *op, const struct pool_window *window, size_t c)
 {
     vec argmax;
     find_max(op, window, c, &argmax);
     return argmax;
 }
 
-static inline vec max_gradient(const struct fm_op *op, vec which, size_t i, vec g)
+static inline vec max_gradient(const struct pool_window *window, vec which, size_t i, vec g)
 {
     const vec zero = v_splat(0), mine = v_splat((float)i);
-    (void)op;
+    (void)window;
     g = v_select(v_greater(mine, which), zero, g);
     return v_select(v_greater(which, mine), zero, g);
 }

@@ -267,7 +267,7 @@ static inline void finish_tile(const struct output *output, const struct output_
     const struct tile_offsets tile_at = even_offsets(FM_MAX_POINTS * FM_PANEL, FM_PANEL);
     const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, t->y)];
     const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, t->x)];
-    const float *bias = output->run->weights + op->bias->offset + panel * FM_PANEL;
+    const float *bias = bias_of(op, output->run, panel);
     float *to = output->run->workspace + t->to + panel * FM_PANEL;
     const float *value = output->run->workspace + t->value + panel * FM_PANEL;
     size_t lanes = lanes_of_panel(output->units, panel);

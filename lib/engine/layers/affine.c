@@ -44,7 +44,7 @@ size_t fm_affine_parameters(const struct fm_layer *layer, struct fm_shape in,
                                          .rank = 1,
                                          .init = FM_INIT_ZERO,
                                          .trained = true};
-    return 2;
+    return layer->nobias ? 1 : 2;
 }
 
 /* Each of the three products of a layer reads and writes: forward values and weights, backward

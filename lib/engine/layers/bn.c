@@ -1,25 +1,11 @@
 /* bn.c -- batch normalisation: bn [ACTIVATION]; kernels/norm.h has the formulas. */
-#include "engine/builder.h"
+#include "engine/layers/pointwise.h"
 
 static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {
     (void)err;
     fm_word_activation(words, &layer->activation);
     return 0;
-}
-
-static int shape(const struct fm_layer *layer, const struct fm_shape *in, struct fm_shape *out,
-                 struct fmnn_error *err)
-{
-    (void)layer, (void)err;
-    *out = *in;
-    return 0;
-}
-
-static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
-{
-    (void)layer, (void)in;
-    return (struct fm_window){.kernel_h = 1, .kernel_w = 1, .stride = 1};
 }
 
 static size_t parameters(const struct fm_layer *layer, struct fm_shape in,
@@ -104,8 +90,8 @@ const struct fm_layer_type fm_bn = {
     .name = "bn",
     .synopsis = "bn [ACTIVATION]",
     .parse = parse,
-    .shape = shape,
-    .window = window,
+    .shape = fm_same_shape_as_input,
+    .window = fm_window_of_pixel,
     .parameters = parameters,
     .forward = forward,
     .backward = backward,

@@ -1,5 +1,6 @@
-/* pool.c -- avgpool N and maxpool N: squares of N by N without overlap; rows and columns that
-   fill no square are dropped. */
+/* pool.c -- avgpool and maxpool: squares of N by N without overlap, or one window over all pixels.
+   Rows and columns that fill no square are dropped, or with `same`, as Keras has it, make smaller
+   windows. */
 #include <stdio.h>
 
 #include "engine/builder.h"
@@ -8,31 +9,41 @@ enum { MAX_SIDE = 255 };
 
 static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {
-    return fm_word_count(words, "the side of the pool", MAX_SIDE, &layer->units, err);
+    layer->all = fm_take_word(words, "all");
+    if (layer->all)
+        return 0;
+    if (fm_word_count(words, "the side of the pool", MAX_SIDE, &layer->units, err) != 0)
+        return -1;
+    layer->same = fm_take_word(words, "same");
+    return 0;
 }
 
 static void print(const struct fm_layer *layer, char *text, size_t size)
 {
-    snprintf(text, size, "%zu", layer->units);
+    if (layer->all)
+        snprintf(text, size, "all");
+    else
+        snprintf(text, size, "%zu%s", layer->units, layer->same ? " same" : "");
+}
+
+static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
+{
+    size_t h = layer->all ? in.h : layer->units, w = layer->all ? in.w : layer->units;
+    return (struct fm_window){.kernel_h = h, .kernel_w = w, .stride = h};
 }
 
 static int shape(const struct fm_layer *layer, const struct fm_shape *input, struct fm_shape *out,
                  struct fmnn_error *err)
 {
     struct fm_shape in = *input;
-    size_t n = layer->units;
-    if (n > in.h || n > in.w)
-        return fm_fail(err, FMNN_USAGE, "a pool of %zux%zu does not fit into %zux%zu", n, n, in.h,
-                       in.w);
-    *out = (struct fm_shape){in.c, in.h / n, in.w / n};
+    struct fm_window w = window(layer, in);
+    if (!layer->same && (w.kernel_h > in.h || w.kernel_w > in.w))
+        return fm_fail(err, FMNN_USAGE, "a pool of %zux%zu does not fit into %zux%zu", w.kernel_h,
+                       w.kernel_w, in.h, in.w);
+    size_t h = layer->same ? in.h + w.kernel_h - 1 : in.h;
+    size_t v = layer->same ? in.w + w.kernel_w - 1 : in.w;
+    *out = (struct fm_shape){in.c, h / w.kernel_h, v / w.kernel_w};
     return 0;
-}
-
-static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
-{
-    (void)in;
-    return (struct fm_window){
-        .kernel_h = layer->units, .kernel_w = layer->units, .stride = layer->units};
 }
 
 static size_t stride(const struct fm_layer *layer)
@@ -85,7 +96,7 @@ static int maxpool_backward(struct fm_builder *builder, const struct fm_node *no
 
 const struct fm_layer_type fm_avgpool = {
     .name = "avgpool",
-    .synopsis = "avgpool N",
+    .synopsis = "avgpool N [same] | avgpool all",
     .parse = parse,
     .print = print,
     .shape = shape,
@@ -98,7 +109,7 @@ const struct fm_layer_type fm_avgpool = {
 
 const struct fm_layer_type fm_maxpool = {
     .name = "maxpool",
-    .synopsis = "maxpool N",
+    .synopsis = "maxpool N [same] | maxpool all",
     .parse = parse,
     .print = print,
     .shape = shape,
