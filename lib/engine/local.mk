@@ -11,7 +11,7 @@ lib_libfmnn_la_SOURCES += \
 lib_libfmnn_la_SOURCES += \
 	lib/engine/layers/layer-registry.c lib/engine/layers/affine.h lib/engine/layers/affine.c lib/engine/layers/conv-ops.c \
 	lib/engine/layers/winograd-ops.c lib/engine/layers/dense-ops.c lib/engine/layers/conv.c lib/engine/layers/dense.c \
-	lib/engine/layers/pool.c lib/engine/layers/add.c lib/engine/layers/bn.c lib/engine/layers/pointwise.c lib/engine/layers/pointwise.h
+	lib/engine/layers/pool.c lib/engine/layers/add.c lib/engine/layers/bn.c lib/engine/layers/elementwise.c lib/engine/layers/elementwise.h
 
 lib_libfmnn_la_SOURCES += \
 	lib/engine/augment/augment.h lib/engine/augment/augment.c \

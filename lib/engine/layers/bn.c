@@ -1,5 +1,5 @@
 /* bn.c -- batch normalisation: bn [ACTIVATION]; kernels/norm.h has the formulas. */
-#include "engine/layers/pointwise.h"
+#include "engine/layers/elementwise.h"
 
 static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {

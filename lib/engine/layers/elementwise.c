@@ -1,6 +1,6 @@
-/* pointwise.c -- layers that change each value by itself: activations that are nodes, and dropout.
+/* elementwise.c -- layers that change each value by itself: activations that are nodes, and dropout.
    kernels/pointwise.h has the formulas. */
-#include "engine/layers/pointwise.h"
+#include "engine/layers/elementwise.h"
 
 #include <stdio.h>
 

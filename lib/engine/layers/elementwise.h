@@ -1,6 +1,6 @@
-/* pointwise.h -- hooks of struct fm_layer_type for layers whose output has the input's shape. */
-#ifndef FM_POINTWISE_H
-#define FM_POINTWISE_H
+/* elementwise.h -- hooks of struct fm_layer_type for layers whose output has the input's shape. */
+#ifndef FM_ELEMENTWISE_H
+#define FM_ELEMENTWISE_H
 
 #include "engine/builder.h"
 
