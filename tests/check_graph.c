@@ -370,6 +370,25 @@ START_TEST(winograd_is_used_beside_other_readers)
 }
 END_TEST
 
+/* What fmnn_net_layer() says of Winograd is what the plan does. */
+START_TEST(layers_know_whether_winograd_does_them)
+{
+    struct fmnn_net *net = make_net((size_t)_i, 1);
+    struct fm_plan *plan = fm_plan_new(net, 3, 1, false, FM_OPTIMIZER_adam, NULL);
+    for (size_t i = 0; i < net->node_count; i++) {
+        struct fmnn_layer layer;
+        bool winograd = false;
+        for (size_t k = 0; k < plan->op_count; k++)
+            winograd |=
+                plan->op[k].node == &net->node[i] && plan->op[k].kind == FM_OP_winograd_input;
+        ck_assert(fmnn_net_layer(net, i, &layer));
+        ck_assert_int_eq(layer.winograd, winograd);
+    }
+    fm_plan_free(plan);
+    fmnn_net_free(net);
+}
+END_TEST
+
 START_TEST(shapes_that_differ_cannot_be_added)
 {
     struct fmnn_net *net = fm_net_begin((struct fmnn_shape){1, 5, 5}, 2, 2, NULL);
@@ -397,6 +416,7 @@ int main(void)
     tcase_add_test(tcase, no_gradient_for_what_is_not_trained);
     tcase_add_test(tcase, readers_are_listed_in_order);
     tcase_add_test(tcase, winograd_is_used_beside_other_readers);
+    tcase_add_loop_test(tcase, layers_know_whether_winograd_does_them, 0, NETS);
     tcase_add_test(tcase, shapes_that_differ_cannot_be_added);
     scratch_enter();
     int status = run_tests("graph", tcase);

@@ -430,14 +430,16 @@ const struct fmnn_recipe *fmnn_model_recipe(const struct fmnn_model *model)
 
 enum { LAYER_TEXT = 128 };
 
+/* The node of an activation bears only its name. */
 static void print_layer(const struct fm_layer *layer, char text[LAYER_TEXT])
 {
+    const char *name = layer->type == &fm_activate ? "" : layer->type->name;
     char words[LAYER_TEXT / 2] = "";
     if (layer->type->print)
         layer->type->print(layer, words, sizeof words);
     bool active = layer->activation != FM_LINEAR;
-    snprintf(text, LAYER_TEXT, "%s%s%s%s%s", layer->type->name, *words ? " " : "", words,
-             active ? " " : "", active ? fm_activation_names[layer->activation] : "");
+    snprintf(text, LAYER_TEXT, "%s%s%s%s%s", name, *words ? " " : "", words,
+             active && *name ? " " : "", active ? fm_activation_names[layer->activation] : "");
 }
 
 char *fm_layer_text(const struct fm_layer *layer, struct fmnn_error *err)

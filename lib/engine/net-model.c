@@ -49,15 +49,6 @@ static bool has_dense(const struct fmnn_model *model, const struct fm_block *blo
 
 /* ---- nodes */
 
-static const struct fm_layer_type *type_named(const char *name)
-{
-    const struct fm_layer_type *type = NULL;
-    for (size_t i = 0; (type = fm_layer_type_at(i)) != NULL; i++)
-        if (!strcmp(type->name, name))
-            break;
-    return type;
-}
-
 static int add_node(struct builder *b, const struct fm_layer *layer, const size_t *input,
                     const char *module, struct fmnn_error *err)
 {
@@ -74,14 +65,9 @@ static int add_active(struct builder *b, const struct fm_layer *layer, const siz
                       const char *module, struct fmnn_error *err)
 {
     struct fm_layer own = *layer;
-    struct fm_layer activate = {.type = type_named("activate"),
-                                .line = layer->line,
-                                .stride = 1,
-                                .activation = layer->activation};
+    struct fm_layer activate = {
+        .type = &fm_activate, .line = layer->line, .stride = 1, .activation = layer->activation};
     bool split = layer->activation >= FM_SILU;
-    if (split && !activate.type)
-        return fm_fail(err, FMNN_USAGE, "'%s' is not known yet",
-                       fm_activation_names[layer->activation]);
     if (split)
         own.activation = FM_LINEAR;
     if (add_node(b, &own, input, module, err) != 0)
@@ -91,8 +77,7 @@ static int add_active(struct builder *b, const struct fm_layer *layer, const siz
 
 static struct fm_layer bn_layer(unsigned line, enum fm_activation activation)
 {
-    return (struct fm_layer){
-        .type = type_named("bn"), .line = line, .stride = 1, .activation = activation};
+    return (struct fm_layer){.type = &fm_bn, .line = line, .stride = 1, .activation = activation};
 }
 
 /* b->value: the input. `module`: the number of its module in the sequence at `path`. */
@@ -104,8 +89,6 @@ static int add_with_bn(struct builder *b, const struct fm_layer *layer, const ch
     snprintf(name, sizeof name, "%s%zu", path, module);
     if (!layer->bn)
         return add_active(b, layer, &b->value, name, err);
-    if (!bn.type)
-        return fm_fail(err, FMNN_USAGE, "'bn' is not known yet");
     own.bn = false;
     own.nobias = true;
     own.activation = FM_LINEAR;
@@ -121,7 +104,7 @@ static int check_order(const struct builder *b, const struct fm_layer *layer,
                        struct fmnn_error *err)
 {
     struct fm_shape in = b->net->value[b->value].shape;
-    bool maps = !strcmp(layer->type->name, "bn") && (in.h > 1 || in.w > 1);
+    bool maps = layer->type == &fm_bn && (in.h > 1 || in.w > 1);
     if (!b->flat || !(layer->type->spatial || maps))
         return 0;
     const struct level *level = &b->level[b->depth];

@@ -44,7 +44,9 @@ def pool(layer, c, h, w):
     average = layer.kind == "avgpool"
     if layer.size is None:
         return [nn.AdaptiveAvgPool2d(1) if average else nn.AdaptiveMaxPool2d(1)], (c, 1, 1)
-    return [(nn.AvgPool2d if average else nn.MaxPool2d)(layer.size)], (c, h // layer.size, w // layer.size)
+    up = layer.size - 1 if layer.same else 0
+    new = (nn.AvgPool2d if average else nn.MaxPool2d)(layer.size, ceil_mode=layer.same)
+    return [new], (c, (h + up) // layer.size, (w + up) // layer.size)
 
 
 def has_dense(layer):

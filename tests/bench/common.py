@@ -196,7 +196,7 @@ ACTIVATION_NAMES = ("linear", "relu", "sigmoid", "tanh", "silu", "gelu")
 
 class Layer:
     """A layer of a model's text: kind, size (filters, units, the pool's side or None for `all`, dropout's probability),
-    kernel, stride, valid, bias, bn, activation; of a residual also body (layers) and project."""
+    kernel, same (of a pool), stride, valid, bias, bn, activation; of a residual also body (layers) and project."""
 
     def __init__(self, text):
         self.text = text
@@ -211,6 +211,7 @@ class Layer:
             self.size = float(words.pop(0))
         if self.kind == "conv":
             self.kernel = tuple(map(int, words.pop(0).split("x")))
+        self.same = self.take(words, "same")
         self.stride = self.take(words, "stride") or 1
         self.valid = self.take(words, "valid")
         self.bias, self.bn, self.project = (not self.take(words, "nobias"), self.take(words, "bn"), self.take(words, "project"))
