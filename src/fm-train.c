@@ -10,11 +10,23 @@ static struct fmnn_net *make_net(const struct fmnn_model *model, const struct in
     return net;
 }
 
+static void start_from(const struct arguments *a, const struct fmnn_net *init, struct fmnn_net *net)
+{
+    struct fmnn_error error;
+    struct fmnn_names *anew;
+    if (fmnn_net_take(net, init, a->freeze, &anew, &error) != 0)
+        die("%s: %s", a->init, error.message);
+    for (size_t i = 0; i < anew->count; i++)
+        note("%s: %s", a->init, anew->name[i]);
+    fmnn_names_free(anew);
+}
+
 int main(int argc, char **argv)
 {
     program_start(fm_train());
     struct arguments a = parse_arguments(argc, argv);
-    struct fmnn_model *model = find_model(a.model);
+    struct fmnn_net *init = a.init ? open_net(a.init) : NULL;
+    struct fmnn_model *model = find_model(&a, init);
     struct fmnn_recipe *recipe = make_recipe(model, &a.settings);
     a.training.recipe = recipe;
     struct input input = a.summary ? read_shape(&a) : read_input(&a);
@@ -23,8 +35,13 @@ int main(int argc, char **argv)
         print_summary(net, a.training.exact);
     } else {
         fmnn_net_initialise(net, a.training.seed, a.training.threads);
+        if (init)
+            start_from(&a, init, net);
+        fmnn_net_free(init);
+        init = NULL; /* before memory is taken for the training */
         train(&a, net, &input);
     }
+    fmnn_net_free(init);
     fmnn_net_free(net);
     fmnn_model_free(model);
     fmnn_recipe_free(recipe);

@@ -1130,9 +1130,198 @@ static void add_training(TCase *tcase)
     tcase_add_test(tcase, data_must_fit_the_net);
 }
 
+/* ---- weights taken from another net */
+
+/* A net of which only the layer of one node agrees with the model's. */
+static struct fmnn_net *net_with_layer(size_t model, size_t node)
+{
+    struct fmnn_net *net = make_net(model, 77);
+    for (size_t i = 0; i < net->node_count; i++)
+        for (size_t k = 0; i != node && k < net->node[i].parameters; k++)
+            net->parameter[net->node[i].parameter + k].name[0] = 'x';
+    return net;
+}
+
+/* The weights after a training step in which the layer that was taken is frozen or not. */
+static struct fmnn_net *step_after_taking(size_t model, const struct fmnn_net *from, bool freeze)
+{
+    struct fmnn_error err;
+    struct fmnn_names *anew;
+    struct set set = make_set_of(model);
+    ck_assert_msg(fmnn_net_take(set.net, from, freeze, &anew, &err) == 0, "%s", err.message);
+    fmnn_names_free(anew);
+    set.recipe = (struct fmnn_recipe){.optimizer = "sgd", .lr = 0.05, .batch = 45, .epochs = 1};
+    set.training.keep_last = true;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    run_to_end(trainer);
+    fmnn_trainer_free(trainer);
+    struct fmnn_net *net = set.net;
+    set.net = NULL;
+    free_set(&set);
+    return net;
+}
+
+static float *values_of(const struct fmnn_net *net, size_t i)
+{
+    float *values = malloc(fm_parameter_count(&net->parameter[i]) * sizeof *values);
+    fmnn_net_get(net, i, values);
+    return values;
+}
+
+static double difference(const struct fmnn_net *a, const struct fmnn_net *b, size_t i)
+{
+    float *x = values_of(a, i), *y = values_of(b, i);
+    double max = 0;
+    for (size_t k = 0; k < fm_parameter_count(&a->parameter[i]); k++)
+        max = fmax(max, fabs((double)x[k] - (double)y[k]));
+    free(x);
+    free(y);
+    return max;
+}
+
+static size_t layers_with_parameters(const struct fmnn_net *net)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < net->node_count; i++)
+        count += net->node[i].parameters > 0;
+    return count;
+}
+
+/* Each layer in turn is frozen: it stays, and the others are trained as if it were not frozen. But
+   batch normalisation then goes by its running statistics. */
+START_TEST(frozen_layers_stay)
+{
+    struct fmnn_net *net = make_net((size_t)_i, 1);
+    for (size_t n = 0; n < net->node_count && layers_with_parameters(net) > 1; n++) {
+        const struct fm_node *node = &net->node[n];
+        if (!node->parameters)
+            continue;
+        struct fmnn_net *from = net_with_layer((size_t)_i, n);
+        struct fmnn_net *frozen = step_after_taking((size_t)_i, from, true);
+        struct fmnn_net *free_net = step_after_taking((size_t)_i, from, false);
+        for (size_t i = 0; i < net->parameter_count; i++) {
+            bool taken = i >= node->parameter && i < node->parameter + node->parameters;
+            ck_assert(frozen->parameter[i].trained == (!taken && net->parameter[i].trained));
+            if (taken)
+                ck_assert(difference(frozen, from, i) == 0);
+            else if (node->layer.type != &fm_bn)
+                ck_assert_double_le(difference(frozen, free_net, i), 1e-6);
+        }
+        fmnn_net_free(from);
+        fmnn_net_free(frozen);
+        fmnn_net_free(free_net);
+    }
+    fmnn_net_free(net);
+}
+END_TEST
+
+static void set_all(struct fmnn_net *net, size_t i, float value)
+{
+    size_t count = fm_parameter_count(&net->parameter[i]);
+    float *values = malloc(count * sizeof *values);
+    for (size_t k = 0; k < count; k++)
+        values[k] = value;
+    fmnn_net_set(net, i, values);
+    free(values);
+}
+
+static void copy_tensor(struct fmnn_net *to, size_t i, const struct fmnn_net *from, size_t k)
+{
+    float *values = values_of(from, k);
+    fmnn_net_set(to, i, values);
+    free(values);
+}
+
+static void train_one_step(struct fmnn_net *net)
+{
+    struct set set = make_set_with(net);
+    set.recipe = (struct fmnn_recipe){.optimizer = "sgd", .lr = 0.05, .batch = 45, .epochs = 1};
+    set.training.keep_last = true;
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    run_to_end(trainer);
+    fmnn_trainer_free(trainer);
+    set.net = NULL;
+    free_set(&set);
+}
+
+/* A frozen batch normalisation whose running variance is 1 - epsilon changes nothing, so the net is
+   trained like the one without it. */
+START_TEST(frozen_normalisation_goes_by_running_statistics)
+{
+    enum { CONV = 2, BN = 4, DENSE = 2 }; /* their tensors */
+    struct fmnn_net *with = make_net_of("conv 5 3x3 | bn | dense classes", 6, 7, 3, 3);
+    struct fmnn_net *from = make_net_of("conv 5 3x3 | bn | dense classes", 6, 7, 3, 4);
+    struct fmnn_net *without = make_net_of("conv 5 3x3 | dense classes", 6, 7, 3, 3);
+    from->parameter[0].name[0] = from->parameter[CONV + BN].name[0] = 'x';
+    set_all(from, CONV + FM_RUNNING_VARIANCE, (float)(1 - FM_NORM_EPSILON));
+    ck_assert_int_eq(fmnn_net_take(with, from, true, NULL, NULL), 0);
+    ck_assert_str_eq(with->frozen, "1");
+    for (size_t i = 0; i < DENSE; i++)
+        copy_tensor(without, CONV + i, with, CONV + BN + i);
+    train_one_step(with);
+    train_one_step(without);
+    for (size_t i = 0; i < CONV + DENSE; i++) {
+        float *a = values_of(without, i), *b = values_of(with, i < CONV ? i : i + BN);
+        for (size_t k = 0; k < fm_parameter_count(&without->parameter[i]); k++)
+            ck_assert_double_le(fabs((double)a[k] - (double)b[k]), 1e-6);
+        free(a);
+        free(b);
+    }
+    for (size_t i = CONV; i < CONV + BN; i++)
+        ck_assert(difference(with, from, i) == 0);
+    fmnn_net_free(with);
+    fmnn_net_free(from);
+    fmnn_net_free(without);
+}
+END_TEST
+
+START_TEST(layers_that_differ_start_anew)
+{
+    struct fmnn_error err;
+    struct fmnn_names *anew;
+    struct fmnn_net *from =
+        make_net_of("conv 4 3x3 relu | dense 9 relu | dense classes", 6, 5, 7, 3);
+    struct fmnn_net *net =
+        make_net_of("conv 4 3x3 relu | dense 9 relu | dense classes", 6, 5, 3, 4);
+    ck_assert_int_eq(fmnn_net_take(net, from, true, &anew, &err), 0);
+    ck_assert(difference(net, from, 0) == 0 && difference(net, from, 1) == 0);
+    ck_assert(difference(net, from, 2) == 0 && difference(net, from, 3) == 0);
+    ck_assert_uint_eq(anew->count, 1);
+    ck_assert_str_eq(anew->name[0], "5.weight: 7 outputs, the net has 3: starts anew");
+    ck_assert_str_eq(net->frozen, "0 3");
+    fmnn_names_free(anew);
+    fmnn_net_free(net);
+    net = make_net_of("conv 4 3x3 relu | dense 8 relu | dense 5 | dense classes", 9, 5, 7, 4);
+    float *before = values_of(net, 2);
+    ck_assert_int_eq(fmnn_net_take(net, from, false, &anew, &err), 0);
+    float *after = values_of(net, 2);
+    ck_assert(!memcmp(before, after, 5 * sizeof *before));
+    ck_assert_uint_eq(anew->count, 3);
+    ck_assert_str_eq(anew->name[0], "3.weight: (9,4,6,5), the net has (8,4,9,5): starts anew");
+    ck_assert_str_eq(anew->name[1], "5.weight: (7,9), the net has (5,8): starts anew");
+    ck_assert_str_eq(anew->name[2], "6.weight: not there: starts anew");
+    ck_assert_ptr_null(net->frozen);
+    free(before);
+    free(after);
+    fmnn_names_free(anew);
+    ck_assert_int_eq(fmnn_net_take(net, from, false, NULL, &err), 0);
+    ck_assert_int_eq(fmnn_net_take(from, from, true, NULL, &err), -1);
+    ck_assert_str_eq(err.message, "all layers are frozen, so there is nothing to train");
+    fmnn_net_free(net);
+    net = make_net_of("dense classes", 6, 5, 7, 4);
+    ck_assert_int_eq(fmnn_net_take(net, from, false, NULL, &err), -1);
+    ck_assert_int_eq(err.status, FMNN_USAGE);
+    fmnn_net_free(net);
+    fmnn_net_free(from);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("train");
+    tcase_add_loop_test(tcase, frozen_layers_stay, 0, NETS);
+    tcase_add_test(tcase, frozen_normalisation_goes_by_running_statistics);
+    tcase_add_test(tcase, layers_that_differ_start_anew);
     tcase_add_loop_test(tcase, resumed_training_matches_uninterrupted, 0, 4);
     tcase_add_test(tcase, best_weights_survive_a_checkpoint);
     tcase_add_test(tcase, finished_training_does_not_continue);

@@ -145,11 +145,18 @@ static void mark_differentiable(struct fmnn_net *net)
     for (size_t i = 0; i < net->node_count; i++) {
         const struct fm_node *node = &net->node[i];
         bool *mark = &net->value[node->output].differentiable;
+        *mark = false;
         for (size_t k = 0; k < node->parameters; k++)
             *mark |= net->parameter[node->parameter + k].trained;
         for (size_t k = 0; k < node->inputs; k++)
             *mark |= net->value[node->input[k]].differentiable;
     }
+}
+
+void fm_net_place(struct fmnn_net *net)
+{
+    mark_differentiable(net);
+    place_parameters(net);
 }
 
 struct fmnn_net *fm_net_begin(struct fmnn_shape shape, size_t classes, size_t nodes,
@@ -178,8 +185,7 @@ int fm_net_end(struct fmnn_net *net, struct fmnn_error *err)
 {
     net->output = net->value_count - 1;
     list_readers(net);
-    mark_differentiable(net);
-    place_parameters(net);
+    fm_net_place(net);
     if (!net->text)
         net->text = join_texts(net, err);
     return net->text ? 0 : -1;
@@ -227,6 +233,7 @@ void fmnn_net_free(struct fmnn_net *net)
     free(net->weights);
     free(net->text);
     free(net->training);
+    free(net->frozen);
     free(net);
 }
 

@@ -70,6 +70,10 @@ struct fmnn_net {
     bool exact;             /* direct convolution, never Winograd */
     char *text;             /* canonical */
     char *training;         /* the record of the training (JSON), or NULL */
+    /* XXH3-128 of the file that the net was read from, and of the file whose weights it took, in
+       hexadecimal digits; "": none. And the layers that are not trained: "0 3 5.body.0", or NULL. */
+    char digest[33], init[33];
+    char *frozen;
 };
 
 /* A net without weights: shapes and parameters are known, but nothing large is allocated yet. */
@@ -86,6 +90,9 @@ int fm_net_add(struct fmnn_net *net, const struct fm_layer *layer, const size_t 
 int fm_net_add_module(struct fmnn_net *net, const struct fm_layer *layer, const size_t *input,
                       const char *module, struct fmnn_error *err);
 int fm_net_end(struct fmnn_net *net, struct fmnn_error *err);
+/* Places the parameters, the trained ones first, and finds out for which values gradients are
+   computed. The weights do not move. */
+void fm_net_place(struct fmnn_net *net);
 /* Makes room for the weights: zero, or only the lanes that belong to no unit. */
 int fm_net_allocate(struct fmnn_net *net, bool zero, struct fmnn_error *err);
 

@@ -339,6 +339,7 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
     bool inside = last && t->trained > 0; /* an epoch, whose metrics are not known yet */
     const struct fmnn_epoch *metrics = inside ? NULL : fmnn_trainer_epoch(t, epoch);
     const char *exact = t->options.exact ? ",\"exact\":true" : "";
+    const char *init = t->net->init, *frozen = t->net->frozen ? t->net->frozen : "";
     char result[256] = "", recipe[FM_MAX_RECORD] = "";
     if (metrics) {
         add_number(result, sizeof result, "loss", metrics->loss);
@@ -354,9 +355,11 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
     fm_recipe_json(&t->recipe, recipe);
     return fm_format(NULL,
                      "{\"recipe\":{%s},"
-                     "\"seed\":%llu%s,\"data\":\"%s\",\"train\":%zu,\"valid\":%zu,"
+                     "\"seed\":%llu%s%s%s%s%s%s%s,\"data\":\"%s\",\"train\":%zu,\"valid\":%zu,"
                      "\"keep\":\"%s\",\"epoch\":%u%s}",
-                     recipe, (unsigned long long)t->options.seed, exact, t->fingerprint,
+                     recipe, (unsigned long long)t->options.seed, exact,
+                     *init ? ",\"init\":\"" : "", init, *init ? "\"" : "",
+                     *frozen ? ",\"frozen\":\"" : "", frozen, *frozen ? "\"" : "", t->fingerprint,
                      t->train->count, t->valid ? t->valid->count : 0, t->best ? "best" : "last",
                      epoch, result);
 }

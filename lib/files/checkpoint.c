@@ -32,10 +32,15 @@ static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     char recipe[FM_MAX_RECORD] = "";
     fm_recipe_identity(&t->recipe, recipe);
-    return fm_format(err, "model %s\nclasses %zu\nimages %zux%zu\n%sseed %llu\nkeep %s\ndata %s\n",
+    const char *frozen = t->net->frozen ? t->net->frozen : "";
+    return fm_format(err,
+                     "model %s\nclasses %zu\nimages %zux%zu\n%sseed %llu\nkeep %s\ndata %s\n"
+                     "%s%s%s%s%s%s",
                      t->net->text, t->net->classes, t->net->shape.height, t->net->shape.width,
                      recipe, (unsigned long long)t->options.seed, t->best ? "best" : "last",
-                     t->fingerprint);
+                     t->fingerprint, *t->net->init ? "init " : "", t->net->init,
+                     *t->net->init ? "\n" : "", *frozen ? "frozen " : "", frozen,
+                     *frozen ? "\n" : "");
 }
 
 static int add_state(struct fm_writer *writer, const struct fmnn_trainer *t, struct fmnn_error *err)
@@ -135,11 +140,16 @@ static bool next_line(const char **text, struct line *line)
    unknown when the text was written, has its default value. */
 static bool find_line(const char *text, const struct line *key, struct line *found)
 {
+    static const char *const optional[] = {"init", "frozen"};
     while (next_line(&text, found))
         if (found->key_length == key->key_length && !memcmp(found->key, key->key, key->key_length))
             return true;
     char name[32];
     snprintf(name, sizeof name, "%.*s", (int)key->key_length, key->key);
+    *found = (struct line){.value = "none", .length = 4};
+    for (size_t i = 0; i < FM_COUNT(optional); i++)
+        if (!strcmp(name, optional[i]))
+            return true;
     const struct fm_setting *setting = fm_setting_find(name);
     if (!setting || setting->depends)
         return false;

@@ -419,13 +419,22 @@ static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmn
     return net;
 }
 
+static int read_digest(const struct fm_safetensors *file, struct fmnn_net *net,
+                       struct fmnn_error *err)
+{
+    const char *digest = needed_text(file, "fmnn.xxh128", err);
+    if (digest)
+        snprintf(net->digest, sizeof net->digest, "%s", digest);
+    return digest ? 0 : -1;
+}
+
 /* Everything except the weights. */
 static struct fmnn_net *read_texts(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     struct fmnn_net *net = read_shape(file, err);
     const char *training = fm_safetensors_text(file, "fmnn.training");
     if (net && fm_read_exact(file, &net->exact, err) == 0 && read_names(file, net, err) == 0 &&
-        check_tensors(file, net, err) == 0 &&
+        check_tensors(file, net, err) == 0 && read_digest(file, net, err) == 0 &&
         (!training || (net->training = fm_strdup(training, err)) != NULL))
         return net;
     fmnn_net_free(net);

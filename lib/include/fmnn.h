@@ -318,6 +318,15 @@ FMNN_API void fmnn_net_free(struct fmnn_net *net);
 /* Sets the initial weights: he_normal as in Keras (a normal distribution truncated at two standard
    deviations), biases zero. They depend on the seed only. threads 0: the number of processors. */
 FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads);
+/* Takes the weights of another net: of each layer whose parameters have the same names and shapes
+   in both nets, running statistics included. The other layers keep the weights that they have, and
+   *anew, unless anew is NULL, says so: a line for each, such as "6.weight: 10 outputs, the net has
+   3: starts anew"; to be freed with fmnn_names_free(). freeze: training does not change the layers
+   that were taken; their running statistics stay, too. If no layer can be taken, or none is left to
+   train, the error is FMNN_USAGE. Training records the digest of the file that `from` was read from,
+   and checkpoints need the same one. */
+FMNN_API int fmnn_net_take(struct fmnn_net *net, const struct fmnn_net *from, bool freeze,
+                           struct fmnn_names **anew, struct fmnn_error *err);
 FMNN_API struct fmnn_shape fmnn_net_shape(const struct fmnn_net *net); /* of an image */
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);
 /* Whether the net was trained with `exact`: then it computes convolutions directly, without
@@ -461,7 +470,8 @@ FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
    which holds only its latest weights. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* Write a checkpoint, and continue from one. The trainer that reads it must have been made with the
-   same model, data, recipe, seed, `exact` and `keep_last`, but can have another number of epochs;
+   same model, data, recipe, seed, `exact`, `keep_last` and the same weights taken from another net, but
+   can have another number of epochs;
    else the error is FMNN_USAGE and names the difference. A trainer that has failed can continue
    from a checkpoint. If the file turns out to be damaged after it was read in part, the trainer has
    failed. */

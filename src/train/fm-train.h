@@ -17,9 +17,9 @@ struct settings {
 };
 
 struct arguments {
-    const char *model, *output, *history, *data, *classes, *only, *checkpoint, *resume;
+    const char *model, *init, *output, *history, *data, *classes, *only, *checkpoint, *resume;
     const char *table; /* NULL: standard input */
-    bool summary;
+    bool summary, freeze;
     struct settings settings;
     struct fmnn_training training; /* its recipe comes from make_recipe() */
 };
@@ -29,8 +29,9 @@ struct arguments parse_arguments(int argc, char **argv);
 
 /* ---- train-model.c: models and recipes */
 
-/* The model that --model gives: a text, a file or a preset. */
-struct fmnn_model *find_model(const char *model);
+/* The model that --model gives: a text, a file or a preset. If it is not given, and init, the net of
+   --init, is not NULL: the layers of that net, with an output for each class. */
+struct fmnn_model *find_model(const struct arguments *a, const struct fmnn_net *init);
 /* The model's recipe with the settings over it. */
 struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct settings *settings);
 unsigned recipe_epochs(const struct fmnn_recipe *recipe);

@@ -84,12 +84,34 @@ static struct fmnn_model *find_preset(const char *name, struct fmnn_error *error
     return fmnn_model_parse(text, name, error);
 }
 
-struct fmnn_model *find_model(const char *model)
+/* The last layer of every net is dense, and its text gives the number of classes. */
+static char *text_for_classes(const char *text)
+{
+    const char *last = text, *next;
+    while ((next = strstr(last, "dense ")) != NULL)
+        last = next + strlen("dense ");
+    return text_format("%.*sclasses%s", (int)(last - text), text,
+                       last + strspn(last, "0123456789"));
+}
+
+static struct fmnn_model *model_of_net(const char *path, const struct fmnn_net *net,
+                                       struct fmnn_error *error)
+{
+    char *text = text_for_classes(fmnn_net_text(net));
+    struct fmnn_model *model = fmnn_model_parse(text, path, error);
+    free(text);
+    return model;
+}
+
+struct fmnn_model *find_model(const struct arguments *a, const struct fmnn_net *init)
 {
     struct fmnn_error error;
-    struct fmnn_model *found = strpbrk(model, " \t\n|") ? fmnn_model_parse(model, "--model", &error)
-                               : strpbrk(model, "/.")   ? read_model(model, &error)
-                                                        : find_preset(model, &error);
+    const char *model = a->model;
+    struct fmnn_model *found = init && !option_given("model") ? model_of_net(a->init, init, &error)
+                               : strpbrk(model, " \t\n|")
+                                   ? fmnn_model_parse(model, "--model", &error)
+                               : strpbrk(model, "/.") ? read_model(model, &error)
+                                                      : find_preset(model, &error);
     if (!found)
         die_error(&error);
     return found;

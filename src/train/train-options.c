@@ -28,6 +28,9 @@ static const struct option_row rows[] = {
     {.help = "Model and files"},
     {'m', "model", "MODEL", "preset, file or text, see fmnn-model(5)", OPTION_FILE, TARGET(model),
      .initial = "fc"},
+    {0, "init", "WEIGHTS", "start from these weights where layers agree", OPTION_FILE,
+     TARGET(init)},
+    {0, "freeze", NULL, "do not train the layers of --init", OPTION_FLAG, TARGET(freeze)},
     {'o', "output", "FILE", "write the weights to FILE", OPTION_FILE, TARGET(output),
      .initial = "model.safetensors"},
     {0, "history", "FILE", "write the history to FILE; -: standard output", OPTION_FILE,
@@ -146,7 +149,12 @@ static void check_standard_streams(const struct arguments *a)
     if (a->checkpoint && !strcmp(a->checkpoint, "-"))
         usage_error("--checkpoint cannot be standard output, because each epoch replaces the "
                     "checkpoint; name a file");
-    if (a->resume && !strcmp(a->resume, "-") && (!a->table || !strcmp(a->table, "-")))
+    bool resumes = a->resume && !strcmp(a->resume, "-"), starts = a->init && !strcmp(a->init, "-");
+    if (resumes && starts)
+        usage_error("checkpoint and weights cannot both come from standard input");
+    if (starts && (!a->table || !strcmp(a->table, "-")))
+        usage_error("weights and table cannot both come from standard input");
+    if (resumes && (!a->table || !strcmp(a->table, "-")))
         usage_error("checkpoint and table cannot both come from standard input");
 }
 
@@ -167,6 +175,8 @@ struct arguments parse_arguments(int argc, char **argv)
     char **operands = parse_options(argc, argv, &a);
     limit_operands(operands, 1);
     a.table = operands[0];
+    if (a.freeze && !a.init)
+        usage_error("--freeze has no effect without --init");
     a.training.kernels = kernels_wanted();
     if (!a.summary) {
         check_standard_streams(&a);

@@ -5,7 +5,7 @@
        xh = (x - mean) / sqrt(variance + epsilon)          y = weight xh + bias
        running mean += share (mean - running mean)
        running variance += share (variance m / (m - 1) - running variance)
-   Prediction uses the running values in place of the batch's. From one value there is no variance:
+   Prediction uses the running values in place of the batch's, and so does a layer that is not trained. From one value there is no variance:
    y = bias, the input has no gradient, and the running variance stays.
 
    The order of all sums is fixed: over a row of pixels, over the rows of an image, in float; then
@@ -134,23 +134,33 @@ static void norm_running(const struct fm_op *op, const struct fm_run *run, size_
             (float)(old_variance + run->share * (variance * m / (m - 1) - old_variance));
 }
 
+/* A layer that is not trained has no gradients to sum: grad_in is dy times NORM_FACTOR. */
+static void norm_still(const struct fm_op *op, const struct fm_run *run, size_t c)
+{
+    norm_channels(op, run, NORM_GRADIENT)[c] = 0;
+    norm_channels(op, run, NORM_SLOPE)[c] = 0;
+}
+
 /* Sums the moments up and moves the running statistics. Jobs: panels. */
 static void job_norm_finish(const struct fm_plan *plan, const struct fm_op *op,
                             const struct fm_run *run, size_t job)
 {
     (void)plan;
     double m = (double)(op->in_shape.h * op->in_shape.w) * (double)run->images;
+    bool batch = run->mode == FM_TRAIN && op->weight->trained;
     for (size_t l = 0; l < lanes_of_panel(op->units, job); l++) {
         size_t c = job * FM_PANEL + l;
         double mean = (double)run->weights[op->weight[FM_RUNNING_MEAN].offset + c];
         double variance = (double)run->weights[op->weight[FM_RUNNING_VARIANCE].offset + c];
-        if (run->mode == FM_TRAIN) {
+        if (batch) {
             norm_batch(op, run, c, &mean, &variance);
             norm_running(op, run, c, m, mean, variance);
         }
         double inverse = 1 / sqrt(variance + FM_NORM_EPSILON);
-        if (run->mode == FM_TRAIN && !(m > 1))
+        if (batch && !(m > 1))
             inverse = 0;
+        if (!op->weight->trained)
+            norm_still(op, run, c);
         norm_channels(op, run, NORM_MEAN)[c] = (float)mean;
         norm_channels(op, run, NORM_INVERSE)[c] = (float)inverse;
         norm_channels(op, run, NORM_FACTOR)[c] =

@@ -56,29 +56,35 @@ static int forward(struct fm_builder *builder, const struct fm_node *node, struc
         0)
         return -1;
     *kept(builder, node) = op.channels;
-    if (builder->training && add_moments(builder, &op, FM_OP_norm_moments, FM_IN, err) != 0)
+    bool batch = builder->training && op.weight->trained;
+    if (batch && add_moments(builder, &op, FM_OP_norm_moments, FM_IN, err) != 0)
         return -1;
     op.kind = FM_OP_norm_finish;
     op.jobs = fm_panels(op.units);
-    if (fm_add_op(builder, &op, builder->training ? FM_IN | FM_MOMENTS : 0, FM_CHANNELS, err) != 0)
+    if (fm_add_op(builder, &op, batch ? FM_IN | FM_MOMENTS : 0, FM_CHANNELS, err) != 0)
         return -1;
     op.kind = FM_OP_norm_forward;
     op.jobs = builder->plan->batch;
     return fm_add_op(builder, &op, FM_IN | FM_CHANNELS, FM_OUT, err);
 }
 
-static int backward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+/* The gradients of weight and bias, and the two means that the input's gradient needs. */
+static int add_gradients(struct fm_builder *builder, struct fm_op op, struct fmnn_error *err)
 {
-    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_norm_backward);
-    op.channels = *kept(builder, node);
     if (add_moments(builder, &op, FM_OP_norm_gradient_moments, FM_IN | FM_GRAD_OUT | FM_CHANNELS,
                     err) != 0)
         return -1;
     op.kind = FM_OP_norm_gradient_finish;
     op.jobs = fm_panels(op.units);
-    if (fm_add_op(builder, &op, FM_MOMENTS | FM_CHANNELS, FM_CHANNELS, err) != 0)
+    return fm_add_op(builder, &op, FM_MOMENTS | FM_CHANNELS, FM_CHANNELS, err);
+}
+
+static int backward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
+{
+    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_norm_backward);
+    op.channels = *kept(builder, node);
+    if (op.weight->trained && add_gradients(builder, op, err) != 0)
         return -1;
-    op.kind = FM_OP_norm_backward;
     op.jobs = builder->plan->batch;
     op.in_place = true;
     if (!fm_wants_gradient(builder, node, 0))

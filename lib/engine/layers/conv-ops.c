@@ -51,6 +51,8 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
         return fm_dense_backward(builder, &op, err);
     if (fm_wants_gradient(builder, node, 0) && conv_backward_data(builder, op, err) != 0)
         return -1;
+    if (!op.weight->trained)
+        return 0;
     op.phase = FM_BACKWARD_WEIGHTS;
     if (fm_choice_of(builder, &op)->forward)
         return fm_winograd_backward_weights(builder, &op, err);

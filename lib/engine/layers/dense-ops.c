@@ -75,12 +75,14 @@ static int backward_both(struct fm_builder *builder, struct fm_op op, struct fmn
 
 int fm_dense_backward(struct fm_builder *builder, struct fm_op *op, struct fmnn_error *err)
 {
-    bool data = fm_wants_gradient(builder, op->node, 0);
+    bool data = fm_wants_gradient(builder, op->node, 0), trained = op->weight->trained;
     unsigned reads = FM_IN | FM_GRAD_OUT;
-    if (data && !is_small(op))
+    if (data && trained && !is_small(op))
         return backward_both(builder, *op, err);
     if (data && backward_data(builder, *op, err) != 0)
         return -1;
+    if (!trained)
+        return 0;
     op->kind = FM_OP_dense_backward_weights;
     op->phase = FM_BACKWARD_WEIGHTS;
     op->late = true;
