@@ -57,10 +57,11 @@ static inline const float *norm_origin(const struct fm_op *op, const struct fm_r
 }
 
 /* The two sums of a panel over one image. origin: of the differences. */
-static inline void norm_sums(const struct fm_op *op, const struct fm_run *run, size_t image,
-                             size_t panel)
+__attribute__((always_inline)) static inline void norm_sums(const struct fm_op *op,
+                                                            const struct fm_run *run, size_t image,
+                                                            size_t panel, size_t lanes)
 {
-    size_t first = panel * FM_PANEL, lanes = lanes_of_panel(op->units, panel);
+    size_t first = panel * FM_PANEL;
     const float *in = run->workspace + op->in.offset + image * op->in.stride_n + first;
     vec origin[NORM_VECTORS], sum[NORM_VECTORS], square[NORM_VECTORS];
     load_panel(origin, norm_origin(op, run, image) + first, lanes);
@@ -98,8 +99,13 @@ static void job_norm_moments(const struct fm_plan *plan, const struct fm_op *op,
     (void)plan;
     if (run->mode != FM_TRAIN || job >= run->images)
         return;
-    for (size_t panel = 0; panel < fm_panels(op->units); panel++)
-        norm_sums(op, run, job, panel);
+    for (size_t panel = 0; panel < fm_panels(op->units); panel++) {
+        size_t lanes = lanes_of_panel(op->units, panel);
+        if (lanes == FM_PANEL)
+            norm_sums(op, run, job, panel, FM_PANEL);
+        else
+            norm_sums(op, run, job, panel, lanes);
+    }
 }
 
 /* Mean and variance of channel c over the batch. The sums of squares about each image's mean are
@@ -169,15 +175,24 @@ static void job_norm_finish(const struct fm_plan *plan, const struct fm_op *op,
     }
 }
 
-/* out = activation((in - mean) factor + bias): one pixel. */
-static inline void norm_pixel(float *out, const float *in, const float *channels, size_t stride,
-                              size_t count, enum fm_activation activation)
+/* out = activation((in - mean) factor + bias): a panel of a row of pixels. channels: the panel's,
+   rows `stride` apart. */
+__attribute__((always_inline)) static inline void norm_row(const struct fm_op *op, float *out,
+                                                           const float *in, const float *channels,
+                                                           size_t stride, size_t lanes,
+                                                           enum fm_activation activation)
 {
-    for (size_t c = 0; c < count; c += VL) {
-        vec x = v_sub(load_channels(in, c, count), v_load(channels + NORM_MEAN * stride + c));
-        x = v_fma(x, v_load(channels + NORM_FACTOR * stride + c),
-                  v_load(channels + NORM_BIAS * stride + c));
-        store_channels(out, c, count, activate(activation, x));
+    vec mean[NORM_VECTORS], factor[NORM_VECTORS], bias[NORM_VECTORS];
+    load_panel(mean, channels + NORM_MEAN * stride, FM_PANEL);
+    load_panel(factor, channels + NORM_FACTOR * stride, FM_PANEL);
+    load_panel(bias, channels + NORM_BIAS * stride, FM_PANEL);
+    for (size_t x = 0; x < op->in_shape.w; x++) {
+        for (size_t i = 0; i < NORM_VECTORS && i * VL < lanes; i++) {
+            vec v = v_sub(load_channels(in, i * VL, lanes), mean[i]);
+            store_channels(out, i * VL, lanes, activate(activation, v_fma(v, factor[i], bias[i])));
+        }
+        in += op->in.stride_w;
+        out += op->out.stride_w;
     }
 }
 
@@ -188,22 +203,33 @@ static void job_norm_forward(const struct fm_plan *plan, const struct fm_op *op,
     (void)plan;
     if (job >= run->images)
         return;
-    const float *channels = norm_channels(op, run, 0);
+    const float *in = run->workspace + op->in.offset + job * op->in.stride_n;
+    float *out = run->workspace + op->out.offset + job * op->out.stride_n;
     size_t stride = fm_panels(op->units) * FM_PANEL;
-    struct walk at = walk_from(op->out_shape, job * op->out_shape.h * op->out_shape.w);
-    for (; at.n == job; walk_on(&at))
-        norm_pixel(run->workspace + offset_of(&op->out, &at, 1),
-                   run->workspace + offset_of(&op->in, &at, 1), channels, stride, op->units,
-                   op->activation);
+    for (size_t y = 0; y < op->in_shape.h; y++)
+        for (size_t c = 0; c < op->units; c += FM_PANEL) {
+            size_t lanes = lanes_of_panel(op->units, c / FM_PANEL);
+            const float *from = in + y * op->in.stride_h + c;
+            const float *channels = norm_channels(op, run, 0) + c;
+            float *to = out + y * op->out.stride_h + c;
+            if (lanes == FM_PANEL && op->activation == FM_RELU)
+                norm_row(op, to, from, channels, stride, FM_PANEL, FM_RELU);
+            else if (lanes == FM_PANEL && op->activation == FM_LINEAR)
+                norm_row(op, to, from, channels, stride, FM_PANEL, FM_LINEAR);
+            else
+                norm_row(op, to, from, channels, stride, lanes, op->activation);
+        }
 }
 
 /* ---- backward */
 
 /* The sums of dy and of dy xh of a panel over one image. */
-static inline void norm_gradient_sums(const struct fm_op *op, const struct fm_run *run,
-                                      size_t image, size_t panel)
+__attribute__((always_inline)) static inline void norm_gradient_sums(const struct fm_op *op,
+                                                                     const struct fm_run *run,
+                                                                     size_t image, size_t panel,
+                                                                     size_t lanes)
 {
-    size_t first = panel * FM_PANEL, lanes = lanes_of_panel(op->units, panel);
+    size_t first = panel * FM_PANEL;
     const float *in = run->workspace + op->in.offset + image * op->in.stride_n + first;
     const float *gradient =
         run->workspace + op->grad_out.offset + image * op->grad_out.stride_n + first;
@@ -247,8 +273,13 @@ static void job_norm_gradient_moments(const struct fm_plan *plan, const struct f
     (void)plan;
     if (job >= run->images)
         return;
-    for (size_t panel = 0; panel < fm_panels(op->units); panel++)
-        norm_gradient_sums(op, run, job, panel);
+    for (size_t panel = 0; panel < fm_panels(op->units); panel++) {
+        size_t lanes = lanes_of_panel(op->units, panel);
+        if (lanes == FM_PANEL)
+            norm_gradient_sums(op, run, job, panel, FM_PANEL);
+        else
+            norm_gradient_sums(op, run, job, panel, lanes);
+    }
 }
 
 /* The gradients of weight and bias, and what job_norm_backward() needs. Jobs: panels. */
@@ -274,20 +305,31 @@ static void job_norm_gradient_finish(const struct fm_plan *plan, const struct fm
     sink(plan, run, op->bias, job * FM_PANEL, bias, FM_PANEL);
 }
 
-/* grad_in (+)= factor (dy - mean of dy - xh mean of (dy xh)): a panel of one pixel. */
-static inline void norm_backward_panel(const struct fm_op *op, float *to, const float *in,
-                                       const float *dy, const float *channels, size_t stride,
-                                       size_t lanes)
+/* grad_in (+)= factor (dy - mean of dy - xh mean of (dy xh)): a panel of a row of pixels, as in
+   norm_row(). */
+__attribute__((always_inline)) static inline void
+norm_backward_row(const struct fm_op *op, float *to, const float *in, const float *dy,
+                  const float *channels, size_t stride, size_t lanes, bool add,
+                  enum fm_activation activation)
 {
-    float g[FM_PANEL];
-    for (size_t l = 0; l < lanes; l += VL) {
-        vec x = v_sub(load_channels(in, l, lanes), v_load(channels + NORM_MEAN * stride + l));
-        vec d = v_sub(load_channels(dy, l, lanes), v_load(channels + NORM_GRADIENT * stride + l));
-        vec slope = v_load(channels + NORM_SLOPE * stride + l);
-        d = v_fma(v_sub(v_splat(0), x), slope, d);
-        v_store(g + l, v_mul(d, v_load(channels + NORM_FACTOR * stride + l)));
+    vec mean[NORM_VECTORS], factor[NORM_VECTORS], gradient[NORM_VECTORS], slope[NORM_VECTORS];
+    load_panel(mean, channels + NORM_MEAN * stride, FM_PANEL);
+    load_panel(factor, channels + NORM_FACTOR * stride, FM_PANEL);
+    load_panel(gradient, channels + NORM_GRADIENT * stride, FM_PANEL);
+    load_panel(slope, channels + NORM_SLOPE * stride, FM_PANEL);
+    for (size_t x = 0; x < op->in_shape.w; x++) {
+        for (size_t i = 0; i < NORM_VECTORS && i * VL < lanes; i++) {
+            vec value = load_channels(in, i * VL, lanes);
+            vec g = v_sub(load_channels(dy, i * VL, lanes), gradient[i]);
+            g = v_mul(v_fma(v_sub(mean[i], value), slope[i], g), factor[i]);
+            if (add)
+                g = v_add(load_channels(to, i * VL, lanes), g);
+            store_channels(to, i * VL, lanes, activate_backward(activation, g, value));
+        }
+        in += op->in.stride_w;
+        dy += op->grad_out.stride_w;
+        to += op->grad_in.stride_w;
     }
-    store_backward(op, to, g, in, lanes);
 }
 
 /* Jobs: images. */
@@ -297,15 +339,21 @@ static void job_norm_backward(const struct fm_plan *plan, const struct fm_op *op
     (void)plan;
     if (job >= run->images)
         return;
-    const float *channels = norm_channels(op, run, 0);
+    const float *in = run->workspace + op->in.offset + job * op->in.stride_n;
+    const float *dy = run->workspace + op->grad_out.offset + job * op->grad_out.stride_n;
+    float *to = run->workspace + op->grad_in.offset + job * op->grad_in.stride_n;
     size_t stride = fm_panels(op->units) * FM_PANEL;
-    struct walk at = walk_from(op->in_shape, job * op->in_shape.h * op->in_shape.w);
-    for (; at.n == job; walk_on(&at)) {
-        float *to = run->workspace + offset_of(&op->grad_in, &at, 1);
-        const float *in = run->workspace + offset_of(&op->in, &at, 1);
-        const float *dy = run->workspace + offset_of(&op->grad_out, &at, 1);
-        for (size_t c = 0; c < op->units; c += FM_PANEL)
-            norm_backward_panel(op, to + c, in + c, dy + c, channels + c, stride,
-                                lanes_of_panel(op->units, c / FM_PANEL));
-    }
+    const enum fm_activation activation = op->last ? op->activation : FM_LINEAR;
+    for (size_t y = 0; y < op->in_shape.h; y++)
+        for (size_t c = 0; c < op->units; c += FM_PANEL) {
+            size_t lanes = lanes_of_panel(op->units, c / FM_PANEL);
+            const float *x = in + y * op->in.stride_h + c;
+            const float *g = dy + y * op->grad_out.stride_h + c;
+            const float *channels = norm_channels(op, run, 0) + c;
+            float *row = to + y * op->grad_in.stride_h + c;
+            if (lanes == FM_PANEL && !op->add && activation == FM_LINEAR)
+                norm_backward_row(op, row, x, g, channels, stride, FM_PANEL, false, FM_LINEAR);
+            else
+                norm_backward_row(op, row, x, g, channels, stride, lanes, op->add, activation);
+        }
 }

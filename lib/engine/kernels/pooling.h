@@ -16,6 +16,7 @@ struct pool_window {
     const float *grad_out; /* the output pixel's gradient (c); NULL: none, the window is dropped */
     float *grad_in;        /* the first pixel's */
     size_t rows, columns;
+    size_t channels; /* SIZE_MAX: of each vector all */
 };
 
 /* Pixel (y,x) of an image, or of a window, whose first pixel is at origin. */
@@ -40,48 +41,103 @@ static inline struct pool_window window_at(const struct fm_op *op, const float *
     size_t rows = op->in_shape.h - y * h, columns = op->in_shape.w - x * w;
     return (struct pool_window){.in = pixel_at(in, &op->in, y * h, x * w),
                                 .rows = rows < h ? rows : h,
-                                .columns = columns < w ? columns : w};
+                                .columns = columns < w ? columns : w,
+                                .channels = op->in_shape.c};
 }
 
-static inline void pool(const struct fm_op *op, const struct fm_run *run, size_t image,
-                        pool_reduce *reduce)
+/* A window of 2x2 pixels and whole vectors is the usual one: with constants in place of its sizes,
+   the compiler unrolls all loops. */
+static inline bool is_usual(const struct pool_window *window)
+{
+    return window->rows == 2 && window->columns == 2 && window->channels % VL == 0;
+}
+
+static inline struct pool_window usual_window(const struct pool_window *window)
+{
+    return (struct pool_window){.in = window->in,
+                                .grad_out = window->grad_out,
+                                .grad_in = window->grad_in,
+                                .rows = 2,
+                                .columns = 2,
+                                .channels = SIZE_MAX};
+}
+
+/* out (c): the window's pixel. */
+__attribute__((always_inline)) static inline void
+pool_one(const struct fm_op *op, const struct pool_window *window, float *out, pool_reduce *reduce)
+{
+    for (size_t c = 0; c < op->in_shape.c; c += VL)
+        store_channels(out, c, window->channels, reduce(op, window, c));
+}
+
+__attribute__((always_inline)) static inline void
+pool(const struct fm_op *op, const struct fm_run *run, size_t image, pool_reduce *reduce)
 {
     if (image >= run->images)
         return;
     const float *in = run->workspace + op->in.offset + image * op->in.stride_n;
     float *out = run->workspace + op->out.offset + image * op->out.stride_n;
-    size_t channels = op->in_shape.c;
     for (size_t y = 0; y < op->out_shape.h; y++)
         for (size_t x = 0; x < op->out_shape.w; x++) {
-            struct pool_window window = window_at(op, in, y, x);
-            for (size_t c = 0; c < channels; c += VL)
-                store_channels(out + y * op->out.stride_h + x * op->out.stride_w, c, channels,
-                               reduce(op, &window, c));
+            const struct pool_window window = window_at(op, in, y, x),
+                                     usual = usual_window(&window);
+            float *to = out + y * op->out.stride_h + x * op->out.stride_w;
+            if (is_usual(&window))
+                pool_one(op, &usual, to, reduce);
+            else
+                pool_one(op, &window, to, reduce);
         }
 }
 
-/* The gradient of channels c .. c+VL-1 of a window to its pixels. */
-static inline void scatter_gradient(const struct fm_op *op, const struct pool_window *window,
-                                    size_t c, pool_reduce *choose, pool_gradient *part_of)
+/* How a gradient is stored: added to what is there; through the derivative of the activation. */
+struct pool_store {
+    bool add;
+    enum fm_activation activation;
+};
+
+/* The gradient of a window to its pixels. */
+__attribute__((always_inline)) static inline void
+scatter_gradient(const struct fm_op *op, const struct pool_window *window, struct pool_store store,
+                 pool_reduce *choose, pool_gradient *part_of)
 {
-    size_t channels = op->in_shape.c;
-    vec which = window->grad_out ? choose(op, window, c) : v_splat(0);
-    vec g = window->grad_out ? load_channels(window->grad_out, c, channels) : v_splat(0);
-    for (size_t y = 0; y < window->rows; y++)
-        for (size_t x = 0; x < window->columns; x++) {
-            vec value = load_channels(pixel_at(window->in, &op->in, y, x), c, channels);
-            vec part = part_of(window, which, y * window->columns + x, g);
-            float *to = window->grad_in + y * op->grad_in.stride_h + x * op->grad_in.stride_w;
-            if (op->add)
-                part = v_add(load_channels(to, c, channels), part);
-            if (op->last)
-                part = activate_backward(op->activation, part, value);
-            store_channels(to, c, channels, part);
-        }
+    for (size_t c = 0; c < op->in_shape.c; c += VL) {
+        size_t channels = window->channels;
+        vec which = window->grad_out ? choose(op, window, c) : v_splat(0);
+        vec g = window->grad_out ? load_channels(window->grad_out, c, channels) : v_splat(0);
+        for (size_t y = 0; y < window->rows; y++)
+            for (size_t x = 0; x < window->columns; x++) {
+                vec part = part_of(window, which, y * window->columns + x, g);
+                vec value = load_channels(pixel_at(window->in, &op->in, y, x), c, channels);
+                float *to = window->grad_in + y * op->grad_in.stride_h + x * op->grad_in.stride_w;
+                if (store.add)
+                    part = v_add(load_channels(to, c, channels), part);
+                store_channels(to, c, channels, activate_backward(store.activation, part, value));
+            }
+    }
 }
 
-static inline void pool_backward(const struct fm_op *op, const struct fm_run *run, size_t image,
-                                 pool_reduce *choose, pool_gradient *part_of)
+/* The same, with constants in the usual cases. */
+__attribute__((always_inline)) static inline void scatter(const struct fm_op *op,
+                                                          const struct pool_window *window,
+                                                          pool_reduce *choose,
+                                                          pool_gradient *part_of)
+{
+    const struct pool_store store = {op->add, op->last ? op->activation : FM_LINEAR};
+    const struct pool_store plain = {false, FM_LINEAR}, relu = {false, FM_RELU};
+    const struct pool_window usual = usual_window(window);
+    bool constant = is_usual(window) && window->grad_out && !store.add;
+    if (constant && store.activation == FM_LINEAR)
+        scatter_gradient(op, &usual, plain, choose, part_of);
+    else if (constant && store.activation == FM_RELU)
+        scatter_gradient(op, &usual, relu, choose, part_of);
+    else
+        scatter_gradient(op, window, store, choose, part_of);
+}
+
+__attribute__((always_inline)) static inline void pool_backward(const struct fm_op *op,
+                                                                const struct fm_run *run,
+                                                                size_t image, pool_reduce *choose,
+                                                                pool_gradient *part_of)
 {
     if (image >= run->images)
         return;
@@ -96,8 +152,7 @@ static inline void pool_backward(const struct fm_op *op, const struct fm_run *ru
                 window.grad_out = pixel_at(grad_out, &op->grad_out, y, x);
             window.grad_in =
                 grad_in + y * height * op->grad_in.stride_h + x * width * op->grad_in.stride_w;
-            for (size_t c = 0; c < op->in_shape.c; c += VL)
-                scatter_gradient(op, &window, c, choose, part_of);
+            scatter(op, &window, choose, part_of);
         }
 }
 
@@ -114,7 +169,8 @@ static inline vec window_mean(const struct fm_op *op, const struct pool_window *
     vec sum = v_splat(0);
     for (size_t y = 0; y < window->rows; y++)
         for (size_t x = 0; x < window->columns; x++)
-            sum = v_add(sum, load_channels(pixel_at(window->in, &op->in, y, x), c, op->in_shape.c));
+            sum =
+                v_add(sum, load_channels(pixel_at(window->in, &op->in, y, x), c, window->channels));
     return v_mul(sum, mean_factor(window));
 }
 
@@ -149,14 +205,14 @@ static void job_avgpool_backward(const struct fm_plan *plan, const struct fm_op 
 /* ---- maximum; of equal pixels, the first one gets the gradient */
 
 /* *argmax: the number of the first pixel that has the maximum. */
-static inline vec find_max(const struct fm_op *op, const struct pool_window *window, size_t c,
-                           vec *argmax)
+__attribute__((always_inline)) static inline vec
+find_max(const struct fm_op *op, const struct pool_window *window, size_t c, vec *argmax)
 {
-    vec max = load_channels(window->in, c, op->in_shape.c);
+    vec max = load_channels(window->in, c, window->channels);
     *argmax = v_splat(0);
     for (size_t y = 0, i = 0; y < window->rows; y++)
         for (size_t x = 0; x < window->columns; x++, i++) {
-            vec value = load_channels(pixel_at(window->in, &op->in, y, x), c, op->in_shape.c);
+            vec value = load_channels(pixel_at(window->in, &op->in, y, x), c, window->channels);
             mask greater = v_greater(value, max);
             max = v_select(greater, value, max);
             *argmax = v_select(greater, v_splat((float)i), *argmax);
