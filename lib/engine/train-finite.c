@@ -21,14 +21,16 @@ static bool finite_parameter(const struct fmnn_trainer *t, const struct fm_param
     return good;
 }
 
-/* The first node with parameters that are not finite; NULL: none. */
-static const struct fm_node *first_bad_weights(const struct fmnn_trainer *t)
+/* The first node with parameters that are not finite; NULL: none. trained: looks at no others. */
+static const struct fm_node *first_bad_weights(const struct fmnn_trainer *t, bool trained)
 {
     for (size_t i = 0; i < t->net->node_count; i++) {
         const struct fm_node *node = &t->net->node[i];
-        for (size_t k = 0; k < node->parameters; k++)
-            if (!finite_parameter(t, &t->net->parameter[node->parameter + k]))
+        for (size_t k = 0; k < node->parameters; k++) {
+            const struct fm_parameter *p = &t->net->parameter[node->parameter + k];
+            if ((p->trained || !trained) && !finite_parameter(t, p))
                 return node;
+        }
     }
     return NULL;
 }
@@ -74,13 +76,14 @@ static int fail_not_finite(const struct fmnn_trainer *t, const char *what,
 
 int fm_trainer_check_finite(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
-    const struct fm_node *bad = first_bad_weights(t);
+    const struct fm_node *bad = first_bad_weights(t, false);
     return bad ? fail_not_finite(t, "the weights are", bad, "in", err) : 0;
 }
 
 int fm_trainer_fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_error *err)
 {
-    const struct fm_node *bad = first_bad_weights(t);
+    /* Running statistics are not to blame: the same batch has just spoiled them. */
+    const struct fm_node *bad = first_bad_weights(t, true);
     const char *where = "with the weights of";
     if (!bad) {
         bad = first_bad_output(t, outputs);

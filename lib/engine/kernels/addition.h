@@ -3,41 +3,52 @@
    Values and gradients are (n,h,w,c), each by the strides of its own view. */
 #include "base/internal.h"
 
-/* out = activation(a + b), all (channels): one pixel. */
-static inline void add_pixel(float *out, const float *a, const float *b, size_t channels,
-                             enum fm_activation activation)
+/* out = activation(a + b), all (count). */
+__attribute__((always_inline)) static inline void
+add_values(float *out, const float *a, const float *b, size_t count, enum fm_activation activation)
 {
-    for (size_t c = 0; c < channels; c += VL) {
-        vec sum =
-            v_add(load_channels(a + c, 0, channels - c), load_channels(b + c, 0, channels - c));
-        store_channels(out + c, 0, channels - c, activate(activation, sum));
+    for (size_t i = 0; i < count; i += VL) {
+        vec sum = v_add(load_channels(a, i, count), load_channels(b, i, count));
+        store_channels(out, i, count, activate(activation, sum));
     }
 }
 
-/* out = activation(in + other), by op->out, op->in and op->other. */
+/* The pixels of a value's row lie side by side, so a row is worked on as one. */
 static void job_add_forward(const struct fm_plan *plan, const struct fm_op *op,
                             const struct fm_run *run, size_t job)
 {
     (void)plan;
     if (job >= run->images)
         return;
-    struct walk at = walk_from(op->out_shape, job * op->out_shape.h * op->out_shape.w);
-    for (; at.n == job; walk_on(&at))
-        add_pixel(run->workspace + offset_of(&op->out, &at, 1),
-                  run->workspace + offset_of(&op->in, &at, 1),
-                  run->workspace + offset_of(&op->other, &at, 1), op->out_shape.c, op->activation);
+    size_t row = op->out_shape.w * op->out_shape.c;
+    for (size_t y = 0; y < op->out_shape.h; y++) {
+        const struct walk at = {.n = job, .y = y};
+        float *out = run->workspace + offset_of(&op->out, &at, 1);
+        const float *a = run->workspace + offset_of(&op->in, &at, 1);
+        const float *b = run->workspace + offset_of(&op->other, &at, 1);
+        if (op->activation == FM_RELU)
+            add_values(out, a, b, row, FM_RELU);
+        else
+            add_values(out, a, b, row, op->activation);
+    }
 }
 
-/* grad_in (+)= grad_out, for one of the two inputs, whose values are at op->in. */
+/* grad_in (+)= grad_out, for one of the two inputs, whose values are at op->in. Gradients may be
+   dilated. */
 static void job_add_backward(const struct fm_plan *plan, const struct fm_op *op,
                              const struct fm_run *run, size_t job)
 {
     (void)plan;
     if (job >= run->images)
         return;
-    struct walk at = walk_from(op->in_shape, job * op->in_shape.h * op->in_shape.w);
-    for (; at.n == job; walk_on(&at))
-        store_backward(op, run->workspace + offset_of(&op->grad_in, &at, 1),
-                       run->workspace + offset_of(&op->grad_out, &at, 1),
-                       run->workspace + offset_of(&op->in, &at, 1), op->in_shape.c);
+    struct fm_shape s = op->in_shape;
+    bool rows = op->grad_in.stride_w == s.c && op->grad_out.stride_w == s.c;
+    size_t pixels = rows ? s.w : 1;
+    for (size_t y = 0; y < s.h; y++)
+        for (size_t x = 0; x < s.w; x += pixels) {
+            const struct walk at = {.n = job, .y = y, .x = x};
+            store_backward(op, run->workspace + offset_of(&op->grad_in, &at, 1),
+                           run->workspace + offset_of(&op->grad_out, &at, 1),
+                           run->workspace + offset_of(&op->in, &at, 1), pixels * s.c);
+        }
 }
