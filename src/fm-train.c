@@ -34,7 +34,7 @@ int main(int argc, char **argv)
     if (a.summary) {
         print_summary(net, a.training.exact);
     } else {
-        fmnn_net_initialise(net, a.training.seed, a.training.threads);
+        fmnn_net_start(net, recipe, a.training.seed, a.training.threads);
         if (init)
             start_from(&a, init, net);
         fmnn_net_free(init);

@@ -814,9 +814,45 @@ START_TEST(starting_weights_are_he_normal)
 }
 END_TEST
 
+/* `set init dirac`: as many identities as there are channels, if there are filters enough. */
+START_TEST(dirac_starts_with_identities)
+{
+    static const struct {
+        size_t tensor, units, c, h, w;
+    } conv[] = {{0, 5, 1, 3, 3}, {2, 37, 5, 2, 3}, {4, 4, 37, 1, 1}};
+    struct fmnn_model *model = fmnn_model_parse(
+        "set init dirac | conv 5 3x3 | conv 37 2x3 | conv 4 1x1 | dense classes", "text", NULL);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, 6, 7}, 3, NULL);
+    struct fmnn_net *he = fmnn_net_new(model, (struct fmnn_shape){1, 6, 7}, 3, NULL);
+    fmnn_net_start(net, fmnn_model_recipe(model), 8, 2);
+    fmnn_net_start(he, NULL, 8, 1);
+    for (size_t i = 0; i < 3; i++) {
+        size_t taps = conv[i].c * conv[i].h * conv[i].w;
+        size_t identities = conv[i].c <= conv[i].units ? conv[i].c : 0;
+        float *a = calloc(conv[i].units * taps, sizeof *a);
+        float *b = calloc(conv[i].units * taps, sizeof *b);
+        fmnn_net_get(net, conv[i].tensor, a);
+        fmnn_net_get(he, conv[i].tensor, b);
+        for (size_t u = 0; u < identities; u++)
+            for (size_t k = 0; k < taps; k++) {
+                size_t centre = (u * conv[i].h + conv[i].h / 2) * conv[i].w + conv[i].w / 2;
+                ck_assert(a[u * taps + k] == (k == centre ? 1 : 0));
+            }
+        size_t rest = identities * taps;
+        ck_assert(!memcmp(a + rest, b + rest, (conv[i].units * taps - rest) * sizeof *a));
+        free(a);
+        free(b);
+    }
+    fmnn_net_free(net);
+    fmnn_net_free(he);
+    fmnn_model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("model");
+    tcase_add_test(tcase, dirac_starts_with_identities);
     tcase_add_test(tcase, presets_have_the_known_sizes);
     tcase_add_test(tcase, texts_are_read_and_written_canonically);
     tcase_add_test(tcase, mistakes_are_met_with_one_line);

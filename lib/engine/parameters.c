@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "engine/net.h"
+#include "engine/optim/recipe.h"
 
 /* ---- the two orders */
 
@@ -183,6 +184,27 @@ static void set_ones(struct fmnn_net *net, const struct fm_parameter *p)
             for (size_t k = 0; k < tile.pixels; k++)
                 to[k * t.stride * FM_PANEL] = 1;
         }
+}
+
+/* The first filters of a convolution, one for each channel that it reads, become identities: 1 at
+   the centre of their channel, else 0. */
+static void set_identities(struct fmnn_net *net, const struct fm_parameter *p)
+{
+    size_t tap = (p->h / 2 * p->w + p->w / 2) * p->c;
+    for (size_t unit = 0; unit < p->c; unit++) {
+        float *to = net->weights + lane(p, unit);
+        for (size_t k = 0; k < p->c * p->h * p->w; k++)
+            to[k * FM_PANEL] = k == tap + unit ? 1 : 0;
+    }
+}
+
+void fmnn_net_start(struct fmnn_net *net, const struct fmnn_recipe *recipe, uint64_t seed,
+                    unsigned threads)
+{
+    fmnn_net_initialise(net, seed, threads);
+    for (size_t id = 0; recipe && !strcmp(recipe->init, "dirac") && id < net->parameter_count; id++)
+        if (net->parameter[id].rank == 4 && net->parameter[id].c <= net->parameter[id].units)
+            set_identities(net, &net->parameter[id]);
 }
 
 void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads)

@@ -38,7 +38,7 @@ static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
                      "%s%s%s%s%s%s",
                      t->net->text, t->net->classes, t->net->shape.height, t->net->shape.width,
                      recipe, (unsigned long long)t->options.seed, t->best ? "best" : "last",
-                     t->fingerprint, *t->net->init ? "init " : "", t->net->init,
+                     t->fingerprint, *t->net->init ? "--init " : "", t->net->init,
                      *t->net->init ? "\n" : "", *frozen ? "frozen " : "", frozen,
                      *frozen ? "\n" : "");
 }
@@ -140,7 +140,7 @@ static bool next_line(const char **text, struct line *line)
    unknown when the text was written, has its default value. */
 static bool find_line(const char *text, const struct line *key, struct line *found)
 {
-    static const char *const optional[] = {"init", "frozen"};
+    static const char *const optional[] = {"--init", "frozen"};
     while (next_line(&text, found))
         if (found->key_length == key->key_length && !memcmp(found->key, key->key, key->key_length))
             return true;

@@ -318,6 +318,11 @@ FMNN_API void fmnn_net_free(struct fmnn_net *net);
 /* Sets the initial weights: he_normal as in Keras (a normal distribution truncated at two standard
    deviations), biases zero. They depend on the seed only. threads 0: the number of processors. */
 FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads);
+/* The same, as the recipe's `init` says: with `dirac`, the first filters of each convolution become
+   identities, one for each channel that it reads, unless it reads more channels than it has filters.
+   recipe NULL: the defaults. */
+FMNN_API void fmnn_net_start(struct fmnn_net *net, const struct fmnn_recipe *recipe, uint64_t seed,
+                             unsigned threads);
 /* Takes the weights of another net: of each layer whose parameters have the same names and shapes
    in both nets, running statistics included. The other layers keep the weights that they have, and
    *anew, unless anew is NULL, says so: a line for each, such as "6.weight: 10 outputs, the net has

@@ -98,7 +98,8 @@ const struct program *fm_train(void)
     for (const struct option_row *row = rows; row->help; row++) {
         *to++ = *row;
         for (size_t i = 0; row->help == training && (setting = fmnn_recipe_setting(i)) != NULL; i++)
-            *to++ = setting_row(setting);
+            if (strcmp(setting->name, "init") != 0) /* --init WEIGHTS is another matter */
+                *to++ = setting_row(setting);
     }
     return &program;
 }

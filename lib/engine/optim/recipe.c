@@ -116,6 +116,8 @@ static const struct fm_value_kind {
 #define OPTIMIZER_NAME(name) #name,
 static const char *const optimizers[] = {FM_OPTIMIZERS(OPTIMIZER_NAME) NULL};
 
+static const char *const inits[] = {"he", "dirac", NULL};
+
 #define MEMBER(member)                                                                             \
     .offset = offsetof(struct fmnn_recipe, member), .size = sizeof((struct fmnn_recipe *)0)->member
 
@@ -153,6 +155,9 @@ static const struct fm_setting settings[] = {
     {{"bn", "X", "weight of a batch in the running statistics of bn", FMNN_SETTING_REAL, 0, 1,
       .fallback = "0.1"},
      MEMBER(bn),
+     .only_if_set = true},
+    {{"init", "NAME", "initial weights", FMNN_SETTING_WORD, .words = inits, .fallback = "he"},
+     MEMBER(init),
      .only_if_set = true},
 };
 

@@ -19,7 +19,8 @@ struct fmnn_recipe {
     char augment[FM_MAX_VALUE]; /* "": none */
     double smooth;
     char class_weights[FM_MAX_VALUE]; /* "": none */
-    double bn; /* weight of a batch in running statistics */
+    double bn;                        /* weight of a batch in running statistics */
+    char init[8];                     /* "he" or "dirac"; "": he */
 };
 
 struct fm_setting {
