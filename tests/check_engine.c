@@ -362,32 +362,42 @@ END_TEST
 /* The numbers of a step are those of the papers and of Keras. */
 START_TEST(optimizer_steps_have_known_factors)
 {
-    const struct fmnn_recipe recipe = {.lr = 0.01, .momentum = 0.75};
+    const struct fmnn_recipe recipe = {.momentum = 0.75, .decay = 0.5, .nesterov = "on"};
+    const struct fm_rate rate = {.lr = 0.01};
     double power[FM_POWERS] = {1, 1};
     struct fm_update update = {0};
     for (unsigned t = 1; t <= 40; t++) {
         double wanted = 0.01 * sqrt(1 - pow(0.999, t)) / (1 - pow(0.9, t));
-        fm_adam.begin(&recipe, t, power, &update);
+        fm_adam.begin(&recipe, &rate, t, power, &update);
         ck_assert_double_eq_tol((double)update.factor[0], 0.1, 1e-8);
         ck_assert_double_eq_tol((double)update.factor[1], 0.001, 1e-10);
         ck_assert_double_eq_tol((double)update.factor[2], wanted, 1e-8);
         ck_assert_double_eq_tol((double)update.factor[3], 1e-7, 1e-14);
         ck_assert_int_eq(update.flush, t % 16 == 0);
-        fm_sgd.begin(&recipe, t, power, &update);
+        fm_sgd.begin(&recipe, &rate, t, power, &update);
         ck_assert_double_eq_tol((double)update.factor[0], 0.75, 1e-8);
         ck_assert_double_eq_tol((double)update.factor[1], 0.01, 1e-8);
         ck_assert_int_eq(update.flush, t % 16 == 0);
+        ck_assert(update.nesterov && update.decay == 0.5f);
+        fm_adamw.begin(&recipe, &rate, t, power, &update);
+        ck_assert_double_eq_tol((double)update.factor[2], 0.01 / (1 - pow(0.9, t)), 1e-8);
+        ck_assert_double_eq_tol((double)update.factor[4], 1 / sqrt(1 - pow(0.999, t)), 1e-5);
+        ck_assert_double_eq_tol((double)update.decay, 0.005, 1e-9);
     }
 }
 END_TEST
 
-/* Adam and SGD for one element, in the kernels' order of operations. */
-static void plain_update(enum fm_optimizer_id id, const struct fm_update *u, float *w, float *s0,
-                         float *s1, float g)
+/* The optimizers for one element, in the kernels' order of operations. */
+static void plain_update(enum fm_optimizer_id id, const struct fm_update *u, float decay, float *w,
+                         float *s0, float *s1, float g)
 {
+    if (id == FM_OPTIMIZER_adamw)
+        *w = fmaf(-decay, *w, *w);
+    else
+        g = fmaf(decay, *w, g);
     if (id == FM_OPTIMIZER_sgd) {
-        *s0 = u->factor[0] * *s0 - u->factor[1] * g;
-        *w += *s0;
+        *s0 = u->factor[0] * *s0 + g;
+        *w -= u->factor[1] * (u->nesterov ? u->factor[0] * *s0 + g : *s0);
         return;
     }
     *s0 = fmaf(g - *s0, u->factor[0], *s0);
@@ -396,7 +406,8 @@ static void plain_update(enum fm_optimizer_id id, const struct fm_update *u, flo
         *s0 = 0;
     if (u->flush && *s1 <= 1e-30f)
         *s1 = 0;
-    *w -= *s0 * u->factor[2] / (sqrtf(*s1) + u->factor[3]);
+    float beta = id == FM_OPTIMIZER_adamw ? u->factor[4] : 1;
+    *w -= *s0 * u->factor[2] / (sqrtf(*s1) * beta + u->factor[3]);
 }
 
 struct steps {
@@ -413,7 +424,8 @@ static bool feed_steps(void *state, struct fm_run *run)
     struct steps *steps = state;
     if (steps->step == steps->last)
         return false;
-    steps->optimizer->begin(&steps->recipe, ++steps->step, steps->power, &steps->update);
+    const struct fm_rate rate = {.lr = steps->recipe.lr};
+    steps->optimizer->begin(&steps->recipe, &rate, ++steps->step, steps->power, &steps->update);
     run->images = steps->once.n;
     return true;
 }
@@ -423,7 +435,7 @@ static struct steps make_steps(enum fm_optimizer_id id, const struct fmnn_data *
 {
     return (struct steps){.once = {.data = data, .n = n},
                           .optimizer = fm_optimizer_at(id),
-                          .recipe = {.lr = 0.01, .momentum = 0.9},
+                          .recipe = {.lr = 0.01, .momentum = 0.9, .decay = 0.1, .nesterov = "on"},
                           .power = {1, 1},
                           .last = last};
 }
@@ -454,9 +466,13 @@ static void stored_steps(struct fmnn_net *net, const struct fmnn_data *data, siz
         run.gradients = gradients;
         run.backward = true;
         fm_plan_loop(plan, fm_kernels_find(NULL, NULL), 1, &run, feed_steps, &plain);
-        for (size_t k = 0; k < net->stored; k++)
-            plain_update(plan->optimizer, &plain.update, &net->weights[k], &slots[k],
-                         &slots[net->stored + k], gradients[k]);
+        for (size_t i = 0; i < net->parameter_count; i++) {
+            const struct fm_parameter *p = &net->parameter[i];
+            float decay = p->rank == 1 ? 0 : plain.update.decay;
+            for (size_t k = p->offset; p->trained && k < p->offset + p->stored; k++)
+                plain_update(plan->optimizer, &plain.update, decay, &net->weights[k], &slots[k],
+                             &slots[net->stored + k], gradients[k]);
+        }
     }
     free(gradients);
 }

@@ -1,4 +1,4 @@
-/* float.c -- the logarithm. */
+/* float.c -- functions that libm has, too, but with different bits on each system. */
 #include "base/float.h"
 
 #include <math.h>
@@ -18,4 +18,39 @@ double fm_log(double x)
     for (size_t i = 0; i < FM_COUNT(inverse); i++)
         sum = sum * z + inverse[i];
     return 2 * s * sum + e * 0.69314718055994531;
+}
+
+/* The Taylor series of cos(r) and sin(r) in z = r^2, for |r| <= pi / 4. */
+static double cos_series(double z)
+{
+    double sum = 1;
+    for (int n = 18; n > 0; n -= 2)
+        sum = 1 - sum * z / (n * (n - 1));
+    return sum;
+}
+
+static double sin_series(double r, double z)
+{
+    double sum = 1;
+    for (int n = 19; n > 1; n -= 2)
+        sum = 1 - sum * z / (n * (n - 1));
+    return r * sum;
+}
+
+double fm_cos_pi(double x)
+{
+    const double pi = 3.14159265358979312;
+    if (x > 0.5)
+        return -fm_cos_pi(1 - x);
+    double r = pi * (x > 0.25 ? 0.5 - x : x);
+    return x > 0.25 ? sin_series(r, r * r) : cos_series(r * r);
+}
+
+double fm_power(double x, uint64_t n)
+{
+    double power = 1;
+    for (; n; n >>= 1, x *= x)
+        if (n & 1)
+            power *= x;
+    return power;
 }

@@ -69,4 +69,10 @@ static inline void fm_sum_add(struct fm_sum *sum, double term)
    same bits, which libm does not promise. Relative error below 1e-15. */
 double fm_log(double x);
 
+/* cos(pi x), for x in 0..1, likewise. Error below 1e-15; exact for 0, 1/2 and 1. */
+double fm_cos_pi(double x);
+
+/* x^n by repeated squaring. */
+double fm_power(double x, uint64_t n);
+
 #endif

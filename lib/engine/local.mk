@@ -21,7 +21,8 @@ lib_libfmnn_la_SOURCES += \
 	lib/engine/optim/recipe.h lib/engine/optim/recipe.c \
 	lib/engine/optim/class-weights.h lib/engine/optim/class-weights.c \
 	lib/engine/optim/optimizer.h lib/engine/optim/optimizer-registry.c \
-	lib/engine/optim/adam.h lib/engine/optim/adam.c lib/engine/optim/sgd.h lib/engine/optim/sgd.c
+	lib/engine/optim/adam.h lib/engine/optim/adam.c lib/engine/optim/sgd.h lib/engine/optim/sgd.c \
+	lib/engine/optim/adamw.h lib/engine/optim/adamw.c lib/engine/optim/schedule.h lib/engine/optim/schedule.c
 
 # A kernel set is a library of its own, so that its flags reach nothing else.
 kernel_headers = \

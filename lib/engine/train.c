@@ -41,6 +41,18 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
     return t->order && t->pixels && t->labels && t->loss && t->correct ? 0 : -1;
 }
 
+static int prepare_steps(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    struct fmnn_recipe *recipe = &t->recipe;
+    t->epoch_steps = (t->train->count + recipe->batch - 1) / recipe->batch;
+    if (t->epoch_steps && recipe->epochs) {
+        size_t epochs = (recipe->min_steps + t->epoch_steps - 1) / t->epoch_steps;
+        recipe->epochs = epochs > recipe->epochs ? (unsigned)epochs : recipe->epochs;
+    }
+    t->schedule_epochs = recipe->epochs;
+    return fm_schedule_parse(&t->schedule, recipe->schedule, err);
+}
+
 static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     struct fmnn_recipe *recipe = &t->recipe;
@@ -52,6 +64,8 @@ static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
         return -1;
     t->optimizer = fm_optimizer_at((size_t)id);
     fm_recipe_resolve(recipe);
+    if (prepare_steps(t, err) != 0)
+        return -1;
     t->options.threads = fm_threads(t->options.threads);
     for (int i = 0; i < FM_POWERS; i++)
         t->power[i] = 1;
@@ -133,6 +147,17 @@ void fm_trainer_note_good(struct fmnn_trainer *t)
     t->good_step = t->step;
 }
 
+struct fm_rate fm_trainer_rate(const struct fmnn_trainer *t, uint64_t step)
+{
+    return fm_schedule_rate(&t->schedule, t->recipe.lr, step - 1,
+                            (uint64_t)t->schedule_epochs * t->epoch_steps, t->epoch_steps);
+}
+
+bool fm_trainer_needs_epochs(const struct fmnn_trainer *t)
+{
+    return !fm_schedule_is_constant(&t->schedule);
+}
+
 /* ---- 2. an epoch */
 
 /* The batches of one call: of training or, after the last of these, of validation. A slice lasts
@@ -181,7 +206,8 @@ static bool feed(void *state, struct fm_run *run)
         return false;
     if (slice->training) {
         t->step++;
-        t->optimizer->begin(&t->recipe, t->step, t->power, &slice->update);
+        struct fm_rate rate = fm_trainer_rate(t, t->step);
+        t->optimizer->begin(&t->recipe, &rate, t->step, t->power, &slice->update);
     }
     size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
     run->images = left < batch ? left : batch;
@@ -219,7 +245,7 @@ static void run_batches(struct slice *slice)
 static struct fmnn_epoch metrics_so_far(const struct fmnn_trainer *t)
 {
     struct fmnn_epoch epoch = {.epoch = (unsigned)t->epoch_count + 1,
-                               .lr = t->recipe.lr,
+                               .lr = fm_trainer_rate(t, t->step + !t->step).lr,
                                .seconds = t->seconds,
                                .validated = t->validation.images > 0};
     if (t->training.images) {
@@ -281,8 +307,10 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
         return FMNN_DONE;
     fm_float_state before = fm_float_enter();
     double start = fm_now();
-    struct slice slice = {
-        .t = t, .training = t->trained < t->train->count, .until = start + t->slice_seconds};
+    struct slice slice = {.t = t,
+                          .update.decay_all = !strcmp(t->recipe.decay_norms, "on"),
+                          .training = t->trained < t->train->count,
+                          .until = start + t->slice_seconds};
     if (slice.training || t->valid)
         run_batches(&slice);
     t->seconds += fm_now() - start;
@@ -313,6 +341,11 @@ const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *t, size_t *d
     *all = (t->train->count + batch - 1) / batch + (valid + batch - 1) / batch;
     t->running = metrics_so_far(t);
     return &t->running;
+}
+
+unsigned fmnn_trainer_epochs(const struct fmnn_trainer *t)
+{
+    return t->recipe.epochs;
 }
 
 unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
@@ -352,6 +385,8 @@ char *fm_training_record(const struct fmnn_trainer *t, bool last)
     if (last)
         snprintf(result + strlen(result), sizeof result - strlen(result), ",\"step\":%llu",
                  (unsigned long long)t->step);
+    if (t->schedule_epochs != t->recipe.epochs)
+        add_number(result, sizeof result, "schedule_epochs", t->schedule_epochs);
     fm_recipe_json(&t->recipe, recipe);
     return fm_format(NULL,
                      "{\"recipe\":{%s},"

@@ -26,6 +26,9 @@ struct fmnn_trainer {
     struct fm_augment augment;
     struct fm_augment_batch augmented;
     float *class_weights; /* [classes], or NULL */
+    struct fm_schedule schedule;
+    size_t epoch_steps;       /* batches of an epoch */
+    unsigned schedule_epochs; /* its length: the recipe's epochs, unless a training runs on */
 
     /* What a checkpoint keeps. */
     float *slots[FM_MAX_SLOTS];
@@ -55,6 +58,10 @@ struct fmnn_trainer {
     uint8_t *correct;
 };
 
+/* The rate of a step, from 1. */
+struct fm_rate fm_trainer_rate(const struct fmnn_trainer *trainer, uint64_t step);
+/* Whether the number of epochs decides what is trained in each. */
+bool fm_trainer_needs_epochs(const struct fmnn_trainer *trainer);
 /* Puts the images into the order of the current epoch. */
 void fm_trainer_shuffle(struct fmnn_trainer *trainer);
 /* Makes what augmentation, label smoothing and class weights need; frees it; gives it to a run of

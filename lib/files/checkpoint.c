@@ -33,6 +33,9 @@ static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
     char recipe[FM_MAX_RECORD] = "";
     fm_recipe_identity(&t->recipe, recipe);
     const char *frozen = t->net->frozen ? t->net->frozen : "";
+    if (fm_trainer_needs_epochs(t))
+        snprintf(recipe + strlen(recipe), sizeof recipe - strlen(recipe), "epochs %u\n",
+                 t->schedule_epochs);
     return fm_format(err,
                      "model %s\nclasses %zu\nimages %zux%zu\n%sseed %llu\nkeep %s\ndata %s\n"
                      "%s%s%s%s%s%s",
@@ -151,9 +154,9 @@ static bool find_line(const char *text, const struct line *key, struct line *fou
         if (!strcmp(name, optional[i]))
             return true;
     const struct fm_setting *setting = fm_setting_find(name);
-    if (!setting || setting->depends)
+    if (!setting || !fm_setting_absent(setting))
         return false;
-    found->value = setting->shown.fallback;
+    found->value = fm_setting_absent(setting);
     found->length = strlen(found->value);
     return true;
 }
@@ -164,6 +167,12 @@ static int tell_difference(const char *path, const struct line *theirs, const st
     const struct line *key = ours;
     if (key->key_length == 4 && !memcmp(key->key, "data", 4))
         return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made with other data", path);
+    if (key->key_length == 6 && !memcmp(key->key, "epochs", 6))
+        return fm_fail(
+            err, FMNN_USAGE,
+            "%s: the training is scheduled for %.*s epochs, not %.*s; --extend goes on at "
+            "the last learning rate",
+            path, (int)theirs->length, theirs->value, (int)ours->length, ours->value);
     return fm_fail(err, FMNN_USAGE,
                    "%s: the checkpoint was made with another %.*s: '%.*s', not '%.*s'", path,
                    (int)key->key_length, key->key, (int)theirs->length, theirs->value,
@@ -189,13 +198,28 @@ static int compare_lines(const char *path, const char *one, const char *other, b
     return 0;
 }
 
-static int check_identity(const struct fmnn_trainer *t, const struct fm_safetensors *file,
+/* A training that is to run on keeps the schedule of the checkpoint. */
+static void keep_schedule(struct fmnn_trainer *t, const char *theirs)
+{
+    const struct line key = {.key = "epochs", .key_length = 6};
+    struct line found;
+    char text[32];
+    uint64_t epochs;
+    if (!t->options.extend || !fm_trainer_needs_epochs(t) || !find_line(theirs, &key, &found))
+        return;
+    snprintf(text, sizeof text, "%.*s", (int)found.length, found.value);
+    if (fm_parse_unsigned(text, 1000000, &epochs))
+        t->schedule_epochs = (unsigned)epochs;
+}
+
+static int check_identity(struct fmnn_trainer *t, const struct fm_safetensors *file,
                           struct fmnn_error *err)
 {
     const char *path = fm_safetensors_name(file);
     const char *theirs = fm_safetensors_text(file, "fmnn.checkpoint");
     if (!theirs)
         return fm_fail(err, FMNN_DATA, "%s: weights, but not a checkpoint", path);
+    keep_schedule(t, theirs);
     char *ours = identity(t, err);
     if (!ours)
         return -1;

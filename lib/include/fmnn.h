@@ -404,6 +404,10 @@ struct fmnn_training {
     bool exact;          /* direct convolution, without Winograd; see fmnn_net_exact() */
     bool keep_last;      /* the last weights instead of those of highest validation accuracy */
     unsigned patience;   /* stop after this number of epochs without a better one; 0: never */
+    /* If the checkpoint that is resumed has another number of epochs, the schedule keeps its length,
+       and later steps have its last rate. Otherwise another number is an error, unless the schedule
+       is constant. */
+    bool extend;
     bool profile;        /* measure where the time goes; see fmnn_trainer_profile() */
 };
 
@@ -411,7 +415,8 @@ struct fmnn_epoch {
     unsigned epoch;                /* from 1 */
     double loss, accuracy;         /* means over the images as they were trained */
     double val_loss, val_accuracy; /* on the validation set after the epoch, if validated */
-    double lr, seconds;
+    double lr; /* of the epoch's last step */
+    double seconds;
     bool validated;
 };
 
@@ -442,6 +447,8 @@ FMNN_API const struct fmnn_epoch *fmnn_trainer_epoch(const struct fmnn_trainer *
    epoch, for training and validation together, are done. */
 FMNN_API const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *trainer, size_t *done,
                                                         size_t *all);
+/* The epochs that the training is to have: the recipe's, or more because of its min-steps. */
+FMNN_API unsigned fmnn_trainer_epochs(const struct fmnn_trainer *trainer);
 /* The epoch whose weights fmnn_trainer_finish() would restore; 0 if no epoch has ended. */
 FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
 

@@ -34,7 +34,6 @@ struct arguments parse_arguments(int argc, char **argv);
 struct fmnn_model *find_model(const struct arguments *a, const struct fmnn_net *init);
 /* The model's recipe with the settings over it. */
 struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct settings *settings);
-unsigned recipe_epochs(const struct fmnn_recipe *recipe);
 
 /* ---- train-data.c: the images that the table names */
 

@@ -133,6 +133,14 @@ static void note_without_effect(const struct fmnn_recipe *recipe, const char *se
     free(optimizer);
 }
 
+static bool is_set(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->count; i++)
+        if (!strcmp(settings->setting[i].name, name))
+            return true;
+    return false;
+}
+
 struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct settings *settings)
 {
     struct fmnn_error error;
@@ -144,16 +152,10 @@ struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct set
         if (fmnn_recipe_set(recipe, set->name, set->value, &error) != 0)
             usage_error("--%s: %s", set->name, error.message);
     }
+    if (is_set(settings, "epochs") && !is_set(settings, "min-steps"))
+        fmnn_recipe_set(recipe, "min-steps", "0", NULL);
     for (size_t i = 0; i < settings->count; i++)
         if (!fmnn_recipe_uses(recipe, settings->setting[i].name))
             note_without_effect(recipe, settings->setting[i].name);
     return recipe;
-}
-
-unsigned recipe_epochs(const struct fmnn_recipe *recipe)
-{
-    char *text = setting_text(recipe, "epochs");
-    unsigned epochs = (unsigned)strtoul(text, NULL, 10);
-    free(text);
-    return epochs;
 }

@@ -58,6 +58,8 @@ static const struct option_row rows[] = {
     {0, "checkpoint", "FILE", "write one after each epoch and when interrupted", OPTION_FILE,
      TARGET(checkpoint)},
     {0, "resume", "FILE", "continue from this checkpoint", OPTION_FILE, TARGET(resume)},
+    {0, "extend", NULL, "continue a schedule beyond its end, at its last rate", OPTION_FLAG,
+     TARGET(training.extend)},
     {0},
 };
 

@@ -106,7 +106,7 @@ static int run(const struct arguments *a, struct fmnn_trainer *trainer, struct o
     FILE *history = output_stream(output);
     struct progress progress = {.wanted = progress_wanted()};
     int status = FMNN_BATCH;
-    unsigned epochs = recipe_epochs(a->training.recipe);
+    unsigned epochs = fmnn_trainer_epochs(trainer);
     unsigned printed = begin_history(a->history, history, trainer);
     while (!caught && (status = fmnn_trainer_advance(trainer, error)) >= 0 && status != FMNN_DONE) {
         draw_progress(&progress, trainer, epochs);

@@ -24,7 +24,8 @@ static bool feed(void *state, struct fm_run *run)
     size_t n = t->step % 3 ? 17 : 5; /* a short batch now and then */
     if (t->step == 20)
         return false;
-    t->optimizer->begin(&t->recipe, ++t->step, t->power, &t->update);
+    const struct fm_rate rate = {.lr = t->recipe.lr};
+    t->optimizer->begin(&t->recipe, &rate, ++t->step, t->power, &t->update);
     run->images = n;
     for (size_t i = 0; i < n; i++) {
         t->pixels[i] = t->data->pixels + i * fm_elements(t->data->shape);

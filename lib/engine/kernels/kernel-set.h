@@ -16,6 +16,7 @@
 
 #include "engine/optim/adam.h"
 #include "engine/optim/sgd.h"
+#include "engine/optim/adamw.h"
 
 #include "engine/kernels/activation.h"
 #include "engine/kernels/pixels.h"

@@ -47,6 +47,8 @@ static struct pending sink_pending(const struct fm_plan *plan, const struct fm_r
     if (run->sink != FM_SINK_UPDATE)
         return pending;
     pending.update = *run->update;
+    if (parameter->rank == 1 && !run->update->decay_all)
+        pending.update.decay = 0;
     pending.w = run->weights + offset;
     for (size_t i = 0; i < plan->slots; i++)
         pending.slots[i] = run->slots[i] + offset;

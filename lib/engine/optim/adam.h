@@ -1,5 +1,5 @@
 /* adam.h -- Adam's update of a vector of parameters w with gradients g and moments m, v:
-   m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2); w -= m alpha / (sqrt(v) + epsilon).
+   g += decay w; m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2); w -= m alpha / (sqrt(v) + epsilon).
    factor: 1 - beta1, 1 - beta2, alpha, epsilon. The vector is elements at .. at + VL - 1. */
 #include "base/internal.h"
 
@@ -8,6 +8,8 @@ static inline void update_adam(const struct fm_update *u, float *w,
 {
     const vec tiny = v_splat(1e-30f), minus_tiny = v_splat(-1e-30f), zero = v_splat(0);
     vec m = v_load(slots[0] + at), v = v_load(slots[1] + at);
+    if (u->decay > 0)
+        g = v_fma(v_splat(u->decay), v_load(w + at), g);
     m = v_fma(v_sub(g, m), v_splat(u->factor[0]), m);
     v = v_fma(v_sub(v_mul(g, g), v), v_splat(u->factor[1]), v);
     if (u->flush) {

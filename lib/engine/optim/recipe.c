@@ -6,6 +6,7 @@
 #include "engine/augment/augment.h"
 #include "engine/optim/class-weights.h"
 #include "engine/optim/optimizer.h"
+#include "engine/optim/schedule.h"
 
 /* ---- kinds of values */
 
@@ -114,6 +115,7 @@ static const struct fm_value_kind {
 /* ---- the table */
 
 #define OPTIMIZER_NAME(name) #name,
+static const char *const on_off[] = {"on", "off", NULL};
 static const char *const optimizers[] = {FM_OPTIMIZERS(OPTIMIZER_NAME) NULL};
 
 static const char *const inits[] = {"he", "dirac", NULL};
@@ -125,7 +127,8 @@ static const char *const inits[] = {"he", "dirac", NULL};
 static const struct fm_setting settings[] = {
     {{"optimizer", "NAME", "optimizer", FMNN_SETTING_WORD, .words = optimizers, .fallback = "adam"},
      MEMBER(optimizer)},
-    {{"lr", "X", "learning rate", FMNN_SETTING_REAL, 0, 1000, .fallback = "adam 1e-3, sgd 1e-2"},
+    {{"lr", "X", "learning rate", FMNN_SETTING_REAL, 0, 1000,
+      .fallback = "adam 1e-3, sgd 1e-2, adamw 1e-3"},
      MEMBER(lr),
      .above_min = true,
      .depends = true},
@@ -159,6 +162,30 @@ static const struct fm_setting settings[] = {
     {{"init", "NAME", "initial weights", FMNN_SETTING_WORD, .words = inits, .fallback = "he"},
      MEMBER(init),
      .only_if_set = true},
+    {{"schedule", "KIND...", "learning rate of each step", FMNN_SETTING_TEXT,
+      .fallback = "constant"},
+     MEMBER(schedule),
+     .read_text = fm_schedule_read,
+     .only_if_set = true},
+    {{"min-steps", "N", "more epochs, if these are fewer steps", FMNN_SETTING_COUNT, 0, 1000000000,
+      .fallback = "0"},
+     MEMBER(min_steps),
+     .only_if_set = true,
+     .may_change = true},
+    {{"nesterov", "on|off", "Nesterov's momentum, of sgd", FMNN_SETTING_WORD, .words = on_off,
+      .fallback = "off", .optimizer = "sgd"},
+     MEMBER(nesterov),
+     .only_if_set = true},
+    {{"decay", "X", "weight decay", FMNN_SETTING_REAL, 0, 1000,
+      .fallback = "adam 0, sgd 0, adamw 0.01"},
+     MEMBER(decay),
+     .depends = true,
+     .only_if_set = true,
+     .absent = "0"},
+    {{"decay-norms", "on|off", "decay of biases and bn, too", FMNN_SETTING_WORD, .words = on_off,
+      .fallback = "off"},
+     MEMBER(decay_norms),
+     .only_if_set = true},
 };
 
 _Static_assert(FM_COUNT(settings) * (FM_MAX_VALUE + 32) < FM_MAX_RECORD, "a record has no room");
@@ -169,6 +196,11 @@ const struct fm_setting *fm_setting_find(const char *name)
         if (!strcmp(settings[i].shown.name, name))
             return &settings[i];
     return NULL;
+}
+
+const char *fm_setting_absent(const struct fm_setting *s)
+{
+    return s->absent ? s->absent : s->depends ? NULL : s->shown.fallback;
 }
 
 const struct fmnn_setting *fmnn_recipe_setting(size_t i)
@@ -195,6 +227,7 @@ static int unknown_setting(const char *name, struct fmnn_error *err)
 void fm_recipe_init(struct fmnn_recipe *recipe)
 {
     memset(recipe, 0, sizeof *recipe);
+    recipe->decay = -1;
     for (size_t i = 0; i < FM_COUNT(settings); i++) {
         const struct fm_setting *s = &settings[i];
         if (!s->depends)
@@ -207,6 +240,8 @@ void fm_recipe_resolve(struct fmnn_recipe *recipe)
     int id = fm_optimizer_find(recipe->optimizer);
     if (!(recipe->lr > 0) && id >= 0)
         recipe->lr = fm_optimizer_at((size_t)id)->lr;
+    if (recipe->decay < 0 && id >= 0)
+        recipe->decay = fm_optimizer_at((size_t)id)->decay;
 }
 
 struct fmnn_recipe *fmnn_recipe_new(const struct fmnn_recipe *recipe, struct fmnn_error *err)
@@ -264,7 +299,7 @@ bool fmnn_recipe_uses(const struct fmnn_recipe *recipe, const char *name)
    them stay the same. */
 static bool is_recorded(const struct fm_setting *s, const char *text)
 {
-    return !s->only_if_set || (*text && strcmp(text, s->shown.fallback) != 0);
+    return !s->only_if_set || (*text && strcmp(text, fm_setting_absent(s)) != 0);
 }
 
 void fm_recipe_json(const struct fmnn_recipe *recipe, char json[FM_MAX_RECORD])

@@ -13,7 +13,8 @@ enum { FM_MAX_VALUE = 128, FM_MAX_RECORD = 4096 };
 
 struct fmnn_recipe {
     char optimizer[16];
-    double lr; /* 0: the optimizer's default */
+    double lr;    /* 0: the optimizer's default */
+    double decay; /* below 0: the optimizer's default */
     double momentum;
     unsigned batch, epochs;
     char augment[FM_MAX_VALUE]; /* "": none */
@@ -21,6 +22,9 @@ struct fmnn_recipe {
     char class_weights[FM_MAX_VALUE]; /* "": none */
     double bn;                        /* weight of a batch in running statistics */
     char init[8];                     /* "he" or "dirac"; "": he */
+    char schedule[FM_MAX_VALUE];      /* "": constant */
+    unsigned min_steps;
+    char nesterov[4], decay_norms[4]; /* "on"; "off" or "" */
 };
 
 struct fm_setting {
@@ -29,14 +33,17 @@ struct fm_setting {
     /* Of a FMNN_SETTING_TEXT: reads the text, and writes it in canonical form into value, the
        setting's member, a char[FM_MAX_VALUE]. */
     int (*read_text)(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err);
-    bool above_min;   /* the minimum itself is not allowed */
-    bool below_max;   /* the maximum itself is not allowed */
-    bool depends;     /* its default depends on other settings: see fm_recipe_resolve() */
-    bool may_change;  /* when a training is resumed */
-    bool only_if_set; /* records leave it out while it has its default value */
+    const char *absent; /* what a record without it says; NULL: the default */
+    bool above_min;     /* the minimum itself is not allowed */
+    bool below_max;     /* the maximum itself is not allowed */
+    bool depends;       /* its default depends on other settings: see fm_recipe_resolve() */
+    bool may_change;    /* when a training is resumed */
+    bool only_if_set;   /* records leave it out while it has its default value */
 };
 
 const struct fm_setting *fm_setting_find(const char *name); /* NULL: not known */
+/* The value of the setting in a record that does not have it; NULL: unknown. */
+const char *fm_setting_absent(const struct fm_setting *setting);
 
 /* All settings at their defaults. */
 void fm_recipe_init(struct fmnn_recipe *recipe);
