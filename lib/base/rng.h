@@ -16,7 +16,7 @@ enum fm_purpose {
     FM_RNG_CUTOUT = 7,
     FM_RNG_ERASE = 8,
     FM_RNG_MIX = 9,
-    FM_RNG_DROPOUT = 16, /* and on, one a layer: epoch, index = row << 32 | unit */
+    FM_RNG_DROPOUT = 16, /* and on, one a layer: epoch, index = row << 32 | group of values */
 };
 
 /* 64 random bits that depend on the four arguments only. Philox4x32-10: Salmon, Moraes, Dror and

@@ -92,65 +92,94 @@ static void job_activate_backward(const struct fm_plan *plan, const struct fm_op
 
 /* ---- dropout: N. Srivastava and others, "Dropout" (2014), with the division in training */
 
-/* Values of an image, in the order (h,w,c), share random numbers, 16 bits each. */
-enum { DROPOUT_VALUES = 4 };
+/* Values side by side in a row of pixels share a random number, of which each makes its own. */
+enum { DROPOUT_GROUP = 64 };
 
 struct dropout {
-    uint64_t seed, row, bits;
+    uint64_t seed, row;
     enum fm_purpose purpose;
     uint32_t epoch;
-    unsigned limit; /* below this, of 65536, a value is dropped */
+    uint32_t limit; /* below this, of 2^24, a value is dropped */
     float factor;   /* of values that are kept */
-    size_t value;   /* the next one's number */
+    size_t groups;  /* of a row of pixels */
 };
 
 static inline struct dropout dropout_from(const struct fm_plan *plan, const struct fm_op *op,
                                           const struct fm_run *run, size_t image)
 {
     double rate = op->node->layer.rate;
-    size_t number = fm_node_number(plan->net, op->node);
+    size_t number = fm_node_number(plan->net, op->node), row = op->out_shape.w * op->out_shape.c;
     return (struct dropout){.seed = run->seed,
                             .row = run->index ? run->index[image] : image,
                             .purpose = (enum fm_purpose)(FM_RNG_DROPOUT + number),
                             .epoch = run->epoch,
-                            .limit = (unsigned)(rate * 65536 + 0.5),
-                            .factor = (float)(1 / (1 - rate))};
+                            .limit = (uint32_t)(rate * (1 << 24) + 0.5),
+                            .factor = (float)(1 / (1 - rate)),
+                            .groups = (row + DROPOUT_GROUP - 1) / DROPOUT_GROUP};
 }
 
-/* What the next value is multiplied with: 0 or the factor. */
-static inline float dropout_next(struct dropout *d)
+/* What the values of a group are multiplied with: 0 or the factor. The random number becomes one for
+   each value by murmur3's 32-bit finalizer (A. Appleby), which compilers turn into vectors. */
+static void dropout_group(const struct dropout *d, size_t y, size_t group,
+                          float factor[DROPOUT_GROUP])
 {
-    if (d->value % DROPOUT_VALUES == 0)
-        d->bits =
-            fm_random(d->seed, d->purpose, d->epoch, d->row << 32 | d->value / DROPOUT_VALUES);
-    unsigned mine = (unsigned)(d->bits >> d->value % DROPOUT_VALUES * 16) & 0xffff;
-    d->value++;
-    return mine < d->limit ? 0 : d->factor;
-}
-
-static inline void dropout_pixel(struct dropout *d, float *to, const float *from, size_t channels)
-{
-    for (size_t c = 0; c < channels; c++) {
-        float factor = dropout_next(d);
-        to[c] = factor > 0 ? from[c] * factor : 0;
+    uint64_t bits =
+        fm_random(d->seed, d->purpose, d->epoch, d->row << 32 | (y * d->groups + group));
+    uint32_t low = (uint32_t)bits, high = (uint32_t)(bits >> 32);
+    for (uint32_t l = 0; l < DROPOUT_GROUP; l++) {
+        uint32_t x = low + l * 0x9e3779b9u;
+        x = (x ^ x >> 16) * 0x85ebca6bu;
+        x = (x ^ x >> 13 ^ high) * 0xc2b2ae35u;
+        factor[l] = (x ^ x >> 16) >> 8 < d->limit ? 0 : d->factor;
     }
 }
 
-/* out = in in prediction. */
+/* to = from * factor, all (count), count a group at most. What is dropped is 0, even if it was
+   infinite. */
+static inline void dropout_values(float *to, const float *from, const float *factor, size_t count)
+{
+    const vec zero = v_splat(0);
+    for (size_t i = 0; i < count; i += VL) {
+        vec f = v_load(factor + i);
+        vec x = v_mul(load_channels(from, i, count), f);
+        store_channels(to, i, count, v_select(v_greater(f, zero), x, zero));
+    }
+}
+
+/* out = in in prediction. The pixels of a value's row lie side by side. */
 static void job_dropout_forward(const struct fm_plan *plan, const struct fm_op *op,
                                 const struct fm_run *run, size_t job)
 {
     if (job >= run->images)
         return;
-    struct dropout dropout = dropout_from(plan, op, run, job);
-    struct walk at = walk_from(op->out_shape, job * op->out_shape.h * op->out_shape.w);
-    for (; at.n == job; walk_on(&at)) {
+    const struct dropout dropout = dropout_from(plan, op, run, job);
+    size_t row = op->out_shape.w * op->out_shape.c;
+    for (size_t y = 0; y < op->out_shape.h; y++) {
+        const struct walk at = {.n = job, .y = y};
         const float *in = run->workspace + offset_of(&op->in, &at, 1);
-        float *out = run->workspace + offset_of(&op->out, &at, 1);
-        if (run->mode == FM_TRAIN)
-            dropout_pixel(&dropout, out, in, op->out_shape.c);
-        else
-            memcpy(out, in, op->out_shape.c * sizeof *out);
+        float *out = run->workspace + offset_of(&op->out, &at, 1), factor[DROPOUT_GROUP];
+        if (run->mode != FM_TRAIN)
+            memcpy(out, in, row * sizeof *out);
+        for (size_t i = 0; i < row && run->mode == FM_TRAIN; i += DROPOUT_GROUP) {
+            size_t count = row - i < DROPOUT_GROUP ? row - i : DROPOUT_GROUP;
+            dropout_group(&dropout, y, i / DROPOUT_GROUP, factor);
+            dropout_values(out + i, in + i, factor, count);
+        }
+    }
+}
+
+/* A group's gradients, from value i of row y on, to grad_in, whose pixels may be dilated. */
+static void dropout_store(const struct fm_op *op, const struct fm_run *run, struct walk at,
+                          size_t i, const float *part, size_t count)
+{
+    size_t channels = op->in_shape.c, n;
+    for (size_t k = 0; k < count; k += n) {
+        size_t c = (i + k) % channels;
+        bool whole = op->grad_in.stride_w == channels;
+        at.x = (i + k) / channels;
+        n = whole || channels - c > count - k ? count - k : channels - c;
+        store_backward(op, run->workspace + offset_of(&op->grad_in, &at, 1) + c, part + k,
+                       run->workspace + offset_of(&op->in, &at, 1) + c, n);
     }
 }
 
@@ -160,17 +189,17 @@ static void job_dropout_backward(const struct fm_plan *plan, const struct fm_op 
 {
     if (job >= run->images)
         return;
-    struct dropout dropout = dropout_from(plan, op, run, job);
-    struct walk at = walk_from(op->in_shape, job * op->in_shape.h * op->in_shape.w);
-    for (; at.n == job; walk_on(&at)) {
+    const struct dropout dropout = dropout_from(plan, op, run, job);
+    size_t row = op->in_shape.w * op->in_shape.c;
+    for (size_t y = 0; y < op->in_shape.h; y++) {
+        const struct walk at = {.n = job, .y = y};
         const float *g = run->workspace + offset_of(&op->grad_out, &at, 1);
-        const float *in = run->workspace + offset_of(&op->in, &at, 1);
-        float *to = run->workspace + offset_of(&op->grad_in, &at, 1);
-        for (size_t c = 0; c < op->in_shape.c; c += FM_PANEL) {
-            size_t lanes = op->in_shape.c - c < FM_PANEL ? op->in_shape.c - c : FM_PANEL;
-            float part[FM_PANEL] = {0};
-            dropout_pixel(&dropout, part, g + c, lanes);
-            store_backward(op, to + c, part, in + c, lanes);
+        for (size_t i = 0; i < row; i += DROPOUT_GROUP) {
+            float factor[DROPOUT_GROUP], part[DROPOUT_GROUP];
+            size_t count = row - i < DROPOUT_GROUP ? row - i : DROPOUT_GROUP;
+            dropout_group(&dropout, y, i / DROPOUT_GROUP, factor);
+            dropout_values(part, g + i, factor, count);
+            dropout_store(op, run, at, i, part, count);
         }
     }
 }
