@@ -3,6 +3,7 @@
 #include "engine.h"
 
 #include "data/samples.h"
+#include "engine/fold.h"
 #include "engine/train.h"
 #include "runner.h"
 
@@ -514,6 +515,54 @@ START_TEST(gradients_pass_where_values_do)
 }
 END_TEST
 
+/* ---- folding */
+
+/* Layers whose bn is folded, and one whose bn is not, behind a pool. The channels' weights are
+   negative, zero, tiny and large, and a running variance is zero: mistakes of others, such as a lost
+   bias (ultralytics/yolov3#807) or a maximum that should become a minimum (LeelaChessZero/lc0#779). */
+START_TEST(folded_nets_predict_alike)
+{
+    enum { N = 9 };
+    static const float weights[] = {-1, 0, 1e-20f, 2, -0.25f};
+    struct fmnn_net *net =
+        make_net_of("conv 5 3x3 | bn relu | conv 6 2x2 bn tanh | conv 7 3x3 | maxpool 2 | bn relu | "
+                    "residual { conv 7 3x3 bn relu | conv 7 3x3 | bn } relu | dense 9 bn silu | "
+                    "dense classes",
+                    8, 7, 4, 61);
+    for (size_t i = 0; i < net->parameter_count; i++) {
+        const struct fm_parameter *p = &net->parameter[i];
+        for (size_t u = 0; u < p->units && p->rank == 1; u++) {
+            float *value = &net->weights[p->offset + u];
+            if (strstr(p->name, "running_var"))
+                *value = u == 1 ? 0 : 0.5f + 0.25f * (float)u;
+            else if (p->init == FM_INIT_ONE)
+                *value = weights[u % FM_COUNT(weights)];
+            else
+                *value = 3 - (float)u;
+        }
+    }
+    struct fmnn_net *folded = fm_net_folded(net, NULL);
+    ck_assert(fm_can_fold(net));
+    ck_assert(!fm_can_fold(folded));
+    ck_assert_uint_eq(net->node_count - folded->node_count, 5); /* one bn is left */
+    struct fmnn_data *data = make_data(net, N, 62);
+    float p[2][N * 4];
+    for (int i = 0; i < 2; i++) {
+        struct fm_plan *plan = fm_plan_new(i ? folded : net, N, 1, false, FM_OPTIMIZER_adam, NULL);
+        struct once once = {.data = data, .n = N};
+        struct fm_run r = run_of(&once, i ? folded : net, FM_PREDICT);
+        r.probabilities = p[i];
+        run(plan, &r, &once);
+        fm_plan_free(plan);
+    }
+    for (size_t i = 0; i < FM_COUNT(p[0]); i++)
+        ck_assert_double_eq_tol((double)p[0][i], (double)p[1][i], 2e-6);
+    fmnn_data_free(data);
+    fmnn_net_free(folded);
+    fmnn_net_free(net);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("layers");
@@ -529,5 +578,6 @@ int main(void)
     tcase_add_test(tcase, predictions_are_those_of_the_net_without_dropout);
     tcase_add_test(tcase, values_are_dropped_independently);
     tcase_add_test(tcase, gradients_pass_where_values_do);
+    tcase_add_test(tcase, folded_nets_predict_alike);
     return run_tests("layers", tcase);
 }

@@ -1,4 +1,5 @@
 /* predict.c -- images to probabilities. */
+#include "engine/fold.h"
 #include "engine/kernels.h"
 #include "engine/plan.h"
 #include "engine/variants.h"
@@ -6,6 +7,7 @@
 
 struct fmnn_predictor {
     const struct fmnn_net *net;
+    struct fmnn_net *folded; /* in the place of the caller's net; NULL: nothing to fold */
     const struct fm_kernels *kernels;
     unsigned threads;
     size_t batch;
@@ -85,8 +87,11 @@ struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
     struct fmnn_predictor *predictor = fm_alloc(1, sizeof *predictor, err);
     if (!predictor)
         return NULL;
-    predictor->net = net;
-    if (prepare(predictor, prediction ? prediction : &defaults, err) == 0)
+    if (fm_can_fold(net))
+        predictor->folded = fm_net_folded(net, err);
+    predictor->net = predictor->folded ? predictor->folded : net;
+    if ((predictor->folded || !fm_can_fold(net)) &&
+        prepare(predictor, prediction ? prediction : &defaults, err) == 0)
         return predictor;
     fmnn_predictor_free(predictor);
     return NULL;
@@ -97,6 +102,7 @@ void fmnn_predictor_free(struct fmnn_predictor *predictor)
     if (!predictor)
         return;
     fm_plan_free(predictor->plan);
+    fmnn_net_free(predictor->folded);
     free(predictor->pixels);
     free(predictor->drawn);
     free(predictor->logits);
