@@ -520,6 +520,10 @@ static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const
     struct fmnn_training training = {
         .recipe = &recipe, .threads = threads, .kernels = kernels, .seed = 11};
     snprintf(recipe.optimizer, sizeof recipe.optimizer, "%s", optimizer);
+    if (!strcmp(optimizer, "adamw")) {
+        snprintf(recipe.average, sizeof recipe.average, "lookahead");
+        recipe.clip = 0.1;
+    }
     struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, &err);
     ck_assert_msg(trainer != NULL, "%s", err.message);
     int status;

@@ -9,8 +9,9 @@
 #include "runner.h"
 #include "scratch.h"
 
-/* Convolutions, a pool and dense layers; 45 images in batches of 8 are 6 steps. */
-enum { NET = 8, IMAGES = 45, STEPS = 6, EPOCHS = 3 };
+/* 45 images in batches of 8 are 6 steps. */
+static const char model[] = "conv 3 3x3 bn relu | maxpool 2 | dense 9 bn relu | dense classes";
+enum { IMAGES = 45, STEPS = 6, EPOCHS = 3 };
 
 struct set {
     struct fmnn_net *net;
@@ -22,8 +23,12 @@ struct set {
 /* settings: "NAME VALUE; NAME VALUE" */
 static struct set make_set(const char *settings)
 {
-    struct set set = {.net = make_net(NET, 1)};
     struct fmnn_error err;
+    struct fmnn_model *parsed = fmnn_model_parse(model, "m", &err);
+    struct set set = {.net = fmnn_net_new(parsed, (struct fmnn_shape){1, 9, 11}, 10, &err)};
+    ck_assert_msg(set.net != NULL, "%s", err.message);
+    fmnn_model_free(parsed);
+    fmnn_net_initialise(set.net, 1, 0);
     char copy[512], *save = NULL;
     set.train = make_data(set.net, IMAGES, 2);
     set.valid = make_data(set.net, 18, 3);
@@ -221,13 +226,19 @@ static const char *const recipes[] = {
     "lr 0.01; schedule onecycle",
     "lr 0.1; schedule linear 0.3 0.2 0; optimizer sgd; momentum 0.9; nesterov on; decay 0.01",
     "lr 0.01; schedule steps 1,2 0.5; decay 0.01; decay-norms on",
+    "lr 0.01; average ema 0.5",
+    "lr 0.01; average ema 0.9 4; clip 0.5; optimizer adamw",
+    "lr 0.1; average lookahead; optimizer sgd; momentum 0.9; schedule cosine",
+    "lr 0.01; average swa 2",
+    "lr 0.01; average swa 9; augment flip; clip 0.1",
 };
 
 /* A training that is interrupted after any step writes what an uninterrupted one writes. */
 START_TEST(resumed_training_matches_at_every_step)
 {
     struct fmnn_error err;
-    struct set set = make_set(recipes[_i]);
+    struct set set = make_set(recipes[_i / 2]);
+    set.training.keep_last = _i % 2;
     size_t wanted_size, got_size, wanted_bytes, got_bytes;
     struct fmnn_trainer *whole = make_trainer(&set);
     run_to_end(whole);
@@ -235,7 +246,8 @@ START_TEST(resumed_training_matches_at_every_step)
     ck_assert_int_eq(fmnn_trainer_finish(whole, NULL), 0);
     char *wanted = bytes_of(&set, NULL, &wanted_bytes);
     for (size_t cut = 1; cut <= EPOCHS * STEPS; cut++) {
-        struct set again = make_set(recipes[_i]);
+        struct set again = make_set(recipes[_i / 2]);
+        again.training.keep_last = _i % 2;
         struct fmnn_trainer *first = make_trainer(&again);
         first->slice_seconds = 0; /* one batch a call */
         while (first->step < cut)
@@ -349,11 +361,203 @@ START_TEST(decay_leaves_out_biases)
     run_to_end(trainer);
     for (size_t i = 0; i < set.net->parameter_count; i++) {
         const struct fm_parameter *p = &set.net->parameter[i];
+        if (!p->trained)
+            continue;
         ck_assert_double_eq_tol((double)set.net->weights[p->offset],
                                 p->rank > 1 || _i % 2 ? 1.5 : 2, 1e-6);
     }
     fmnn_trainer_free(trainer);
     free_set(&set);
+}
+END_TEST
+
+/* The plain average of the weights after each step. */
+START_TEST(averages_are_those_of_the_definition)
+{
+    static const char *const settings[] = {"lr 0.01; average ema 0.75",
+                                           "lr 0.01; average ema 0.75 4",
+                                           "lr 0.01; average lookahead", "lr 0.01; average swa 2"};
+    struct set set = make_set(settings[_i]);
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    size_t n = set.net->stored;
+    double *average = calloc(n, sizeof *average);
+    trainer->slice_seconds = 0; /* one batch a call */
+    for (size_t k = 0; k < n; k++)
+        average[k] = (double)set.net->weights[k];
+    while (trainer->epoch_count < EPOCHS) {
+        uint64_t before = trainer->step, t = before + 1;
+        size_t epochs = trainer->epoch_count;
+        float *old = malloc(n * sizeof *old);
+        memcpy(old, set.net->weights, n * sizeof *old);
+        advance(trainer);
+        const float *w = set.net->weights;
+        double x = (double)t / (EPOCHS * STEPS), share = 0;
+        if (trainer->step == before) {
+            free(old);
+            continue;
+        }
+        if (_i == 0)
+            share = t == 1 ? 1 : 0.25;
+        else if (_i == 1)
+            share = t == 4 ? 1 : t % 4 ? 0 : 1 - pow(0.75, 4);
+        else if (_i == 3 && trainer->trained == IMAGES)
+            share = epochs == 1 ? 1 : epochs == 2 ? 0.5 : 0;
+        for (size_t k = 0; _i != 2 && k < n; k++)
+            average[k] += share * ((double)w[k] - average[k]);
+        if (_i == 2 && t % 5 == 0) /* the weights have become the average */
+            ck_assert(!memcmp(w, trainer->averaged, n * sizeof *w));
+        else if (_i == 2)
+            ck_assert(memcmp(w, trainer->averaged, n * sizeof *w) != 0 || x < 0);
+        for (size_t k = 0; _i != 2 && _i != 3 && k < n; k++)
+            ck_assert_double_eq_tol((double)trainer->averaged[k], average[k], 1e-5);
+        for (size_t k = 0; _i == 3 && share > 0 && k < set.net->trained; k++)
+            ck_assert_double_eq_tol((double)trainer->averaged[k], average[k], 1e-5);
+        free(old);
+    }
+    float *averaged = malloc(n * sizeof *averaged);
+    memcpy(averaged, trainer->averaged, n * sizeof *averaged);
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
+    ck_assert(!memcmp(set.net->weights, averaged, n * sizeof *averaged));
+    free(averaged);
+    free(average);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+/* All tensors, running statistics, too: they must not stay the first ones. */
+START_TEST(an_average_without_memory_is_the_net)
+{
+    struct set set = make_set("lr 0.01"), zero = make_set("lr 0.01; average ema 0");
+    struct fmnn_trainer *a = make_trainer(&set), *b = make_trainer(&zero);
+    run_to_end(a);
+    run_to_end(b);
+    ck_assert_double_eq(fmnn_trainer_epoch(a, EPOCHS)->val_loss,
+                        fmnn_trainer_epoch(b, EPOCHS)->val_loss);
+    ck_assert(!memcmp(set.net->weights, b->averaged, set.net->stored * sizeof(float)));
+    fmnn_trainer_free(a);
+    fmnn_trainer_free(b);
+    free_set(&set);
+    free_set(&zero);
+}
+END_TEST
+
+/* With one batch an epoch, whose share is 1, the running mean of the first bn is the mean of its
+   input for the averaged weights: that of the net, if only one epoch is averaged. */
+START_TEST(swa_measures_its_statistics)
+{
+    struct set set = make_set("lr 0.01; average swa 1"), same = make_set("lr 0.01");
+    fmnn_recipe_set(set.recipe, "batch", "64", NULL);
+    fmnn_recipe_set(same.recipe, "batch", "64", NULL);
+    struct fmnn_trainer *a = make_trainer(&set), *b = make_trainer(&same);
+    run_to_end(a);
+    run_to_end(b);
+    size_t trained = set.net->trained, rest = set.net->stored - trained;
+    ck_assert(!memcmp(a->averaged, same.net->weights, trained * sizeof(float)));
+    ck_assert(memcmp(a->averaged + trained, same.net->weights + trained, rest * sizeof(float)));
+    /* A run of training on the final weights at a rate of almost 0, with bn 1, measures them. */
+    fmnn_recipe_set(same.recipe, "bn", "1", NULL);
+    fmnn_recipe_set(same.recipe, "lr", "1e-30", NULL);
+    fmnn_recipe_set(same.recipe, "epochs", "1", NULL);
+    fmnn_trainer_free(b);
+    b = make_trainer(&same);
+    run_to_end(b);
+    for (size_t k = trained; k < set.net->stored; k++)
+        ck_assert_double_eq_tol((double)a->averaged[k], (double)same.net->weights[k], 1e-5);
+    fmnn_trainer_free(a);
+    fmnn_trainer_free(b);
+    free_set(&set);
+    free_set(&same);
+}
+END_TEST
+
+START_TEST(averages_have_a_canonical_text)
+{
+    static const char *const cases[][2] = {
+        {"", "none"},
+        {"none", "none"},
+        {"ema .990", "ema 0.99"},
+        {"ema 0 1", "ema 0"},
+        {" ema  0.9 5", "ema 0.9 5"},
+        {"lookahead", "lookahead"},
+        {"swa 3", "swa 3"},
+    };
+    static const char *const bad[][2] = {
+        {"emma", "unknown average 'emma'; did you mean 'ema'?"},
+        {"x", "unknown average 'x' (known: none, ema, lookahead, swa)"},
+        {"ema", "ema needs a decay, such as 0.99"},
+        {"ema 1", "the decay 1 is not in 0..1, without 1"},
+        {"ema -0.1", "the decay -0.1 is not in 0..1, without 1"},
+        {"ema nan", "'nan' is not a number"},
+        {"ema 0.9 0", "EVERY '0' is not a whole number from 1 to 1000000"},
+        {"ema 0.9 1 2", "'2' is too much"},
+        {"swa", "the number of epochs '' is not a whole number"},
+        {"lookahead 3", "'3' is too much"},
+    };
+    char value[FM_MAX_VALUE];
+    struct fmnn_error err;
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        ck_assert_int_eq(fm_average_read(cases[i][0], value, &err), 0);
+        ck_assert_str_eq(value, cases[i][1]);
+    }
+    for (size_t i = 0; i < FM_COUNT(bad); i++) {
+        ck_assert_int_eq(fm_average_read(bad[i][0], value, &err), -1);
+        ck_assert_msg(strstr(err.message, bad[i][1]) != NULL, "%s", err.message);
+    }
+}
+END_TEST
+
+/* A step of plain gradient descent at rate 1 moves the weights by the clipped gradient. */
+START_TEST(gradients_are_clipped_to_their_norm)
+{
+    static const struct {
+        const char *settings;
+        double clip;
+    } cases[] = {{"optimizer sgd; lr 1; batch 64; epochs 1", 0},
+                 {"optimizer sgd; lr 1; batch 64; epochs 1; clip 0.01", 0.01},
+                 {"optimizer sgd; lr 1; batch 64; epochs 1; clip 1000", 0}};
+    double free_norm = 0;
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct set set = make_set(cases[i].settings), start = make_set("lr 1");
+        struct fmnn_trainer *trainer = make_trainer(&set);
+        double sum = 0;
+        run_to_end(trainer);
+        for (size_t k = 0; k < set.net->trained; k++) {
+            double d = (double)set.net->weights[k] - (double)start.net->weights[k];
+            sum += d * d;
+        }
+        if (i == 0)
+            free_norm = sqrt(sum);
+        ck_assert_double_gt(free_norm, 0.1);
+        double wanted = cases[i].clip > 0 ? cases[i].clip : free_norm;
+        ck_assert_double_eq_tol(sqrt(sum), wanted, wanted * 1e-4);
+        fmnn_trainer_free(trainer);
+        free_set(&set);
+        free_set(&start);
+    }
+}
+END_TEST
+
+START_TEST(long_averages_are_doubted)
+{
+    static const struct {
+        const char *settings, *message;
+    } cases[] = {{"average ema 0.3", NULL},
+                 {"average ema 0.5", "'ema 0.5' averages over about 2 steps, which is more than a "
+                                     "tenth of the training's 18"},
+                 {"average swa 3", NULL},
+                 {"average swa 4", "'swa 4' averages more epochs than the training has: 3"},
+                 {"average lookahead", NULL}};
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct fmnn_error warning = {0};
+        struct set set = make_set(cases[i].settings);
+        struct fmnn_trainer *trainer = make_trainer(&set);
+        ck_assert_int_eq(fmnn_trainer_warning(trainer, &warning), cases[i].message != NULL);
+        if (cases[i].message)
+            ck_assert_str_eq(warning.message, cases[i].message);
+        fmnn_trainer_free(trainer);
+        free_set(&set);
+    }
 }
 END_TEST
 
@@ -387,7 +591,14 @@ int main(void)
     tcase_add_test(tcase, schedules_have_known_rates);
     tcase_add_test(tcase, schedules_have_a_canonical_text);
     tcase_add_test(tcase, history_has_the_rate_of_the_last_step);
-    tcase_add_loop_test(tcase, resumed_training_matches_at_every_step, 0, (int)FM_COUNT(recipes));
+    tcase_add_loop_test(tcase, resumed_training_matches_at_every_step, 0,
+                        2 * (int)FM_COUNT(recipes));
+    tcase_add_loop_test(tcase, averages_are_those_of_the_definition, 0, 4);
+    tcase_add_test(tcase, an_average_without_memory_is_the_net);
+    tcase_add_test(tcase, swa_measures_its_statistics);
+    tcase_add_test(tcase, averages_have_a_canonical_text);
+    tcase_add_test(tcase, gradients_are_clipped_to_their_norm);
+    tcase_add_test(tcase, long_averages_are_doubted);
     tcase_add_test(tcase, epochs_of_a_schedule_cannot_change);
     tcase_add_test(tcase, small_sets_get_more_epochs);
     tcase_add_loop_test(tcase, decay_leaves_out_biases, 0, 4);

@@ -72,7 +72,8 @@ static size_t ops_of_run(const struct loop *loop)
 {
     if (!loop->run.backward)
         return loop->plan->forward_ops;
-    return loop->run.apply ? loop->plan->op_count : loop->plan->run_ops;
+    bool more = loop->run.apply || loop->run.average;
+    return more ? loop->plan->op_count : loop->plan->run_ops;
 }
 
 static size_t next_ops(void *state)

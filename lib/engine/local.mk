@@ -5,7 +5,7 @@ lib_libfmnn_la_SOURCES += \
 	lib/engine/layer.h lib/engine/kernels.h lib/engine/winograd.h lib/engine/winograd.c \
 	lib/engine/op.h lib/engine/plan.h lib/engine/plan.c lib/engine/execute.c \
 	lib/engine/builder.h lib/engine/emit.c lib/engine/layout.c lib/engine/profile.h lib/engine/profile.c \
-	lib/engine/train.h lib/engine/train.c lib/engine/train-finite.c lib/engine/train-images.c lib/engine/train-profile.c \
+	lib/engine/train.h lib/engine/train.c lib/engine/train-average.c lib/engine/train-finite.c lib/engine/train-images.c lib/engine/train-profile.c \
 	lib/engine/predict.c lib/engine/fold.c lib/engine/fold.h lib/engine/variants.h lib/engine/variants.c lib/engine/take.c
 
 lib_libfmnn_la_SOURCES += \
@@ -22,7 +22,7 @@ lib_libfmnn_la_SOURCES += \
 	lib/engine/optim/class-weights.h lib/engine/optim/class-weights.c \
 	lib/engine/optim/optimizer.h lib/engine/optim/optimizer-registry.c \
 	lib/engine/optim/adam.h lib/engine/optim/adam.c lib/engine/optim/sgd.h lib/engine/optim/sgd.c \
-	lib/engine/optim/adamw.h lib/engine/optim/adamw.c lib/engine/optim/schedule.h lib/engine/optim/schedule.c
+	lib/engine/optim/average.h lib/engine/optim/average.c lib/engine/optim/adamw.h lib/engine/optim/adamw.c lib/engine/optim/schedule.h lib/engine/optim/schedule.c
 
 # A kernel set is a library of its own, so that its flags reach nothing else.
 kernel_headers = \

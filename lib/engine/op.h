@@ -53,7 +53,9 @@ struct fm_view {
     X(activate_backward)                                                                           \
     X(dropout_forward)                                                                             \
     X(dropout_backward)                                                                            \
-    X(update)
+    X(gradient_squares)                                                                            \
+    X(update)                                                                                      \
+    X(average)
 /* A job of the kinds in FM_OPS_BY_BLOCK can be a block of images, so that several ops can follow
    each other in one job: a function block_NAME each. Those in FM_BLOCK_OPS have no other form. */
 #define FM_BLOCK_OPS(X)                                                                            \
@@ -129,6 +131,10 @@ enum { FM_NORM_ROWS = 6, FM_RUNNING_MEAN = 2, FM_RUNNING_VARIANCE = 3 };
 #define FM_NORM_EPSILON 1e-5
 /* Floats of a job of an update of stored gradients. */
 enum { FM_UPDATE = 1 << 14 };
+static inline size_t fm_update_jobs(size_t floats)
+{
+    return (floats + FM_UPDATE - 1) / FM_UPDATE;
+}
 
 /* Floats of one point of a transformed filter with this many panels of inputs, (inputs,32), and a
    spare row. */
@@ -236,7 +242,13 @@ struct fm_run {
     float *slots[FM_MAX_SLOTS]; /* the optimizer's, beside the trained parameters */
     enum fm_sink sink;
     float *gradients; /* for FM_SINK_STORE and _ADD: laid out like the trained parameters */
-    bool apply;       /* then update the parameters by the gradients, in an op of its own */
+    /* If not NULL: sums of squares of blocks of the gradients, and the highest norm that they keep. */
+    double *squares;
+    double clip;
+    float *average;      /* of all parameters, or NULL: not in this run */
+    float average_share; /* how far it moves to them */
+    bool look_back;      /* then they become the average */
+    bool apply;          /* then update the parameters by the gradients, in an op of its own */
     const struct fm_update *update;
     double *loss;                  /* [images] */
     uint8_t *correct;              /* [images] */

@@ -112,15 +112,25 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
     return fm_add_op(builder, &op, FM_IN, FM_SOFTMAX | (builder->training ? FM_GRAD_IN : 0), err);
 }
 
-/* Gradients that were stored, to the optimizer. */
+/* Gradients that were stored, to the optimizer, and the average of the weights. */
 static int add_update(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
+    struct fm_op squares = {.kind = FM_OP_gradient_squares,
+                            .phase = FM_BACKWARD_WEIGHTS,
+                            .jobs = fm_update_jobs(plan->net->trained),
+                            .bytes = sizeof(float) * plan->net->trained};
     struct fm_op op = {.kind = FM_OP_update,
                        .phase = FM_BACKWARD_WEIGHTS,
-                       .jobs = (plan->net->trained + FM_UPDATE - 1) / FM_UPDATE,
+                       .jobs = fm_update_jobs(plan->net->trained),
                        .bytes = sizeof(float) * plan->net->trained * (2 * (1 + plan->slots) + 1)};
-    return fm_add_op(builder, &op, 0, 0, err);
+    struct fm_op average = {.kind = FM_OP_average,
+                            .phase = FM_BACKWARD_WEIGHTS,
+                            .jobs = fm_update_jobs(plan->net->stored),
+                            .bytes = sizeof(float) * plan->net->stored * 3};
+    if (fm_add_op(builder, &squares, 0, 0, err) != 0 || fm_add_op(builder, &op, 0, 0, err) != 0)
+        return -1;
+    return fm_add_op(builder, &average, 0, 0, err);
 }
 
 /* ---- the ops of nodes */

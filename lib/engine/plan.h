@@ -19,7 +19,8 @@ struct fm_plan {
     size_t winograd_count;
     struct fm_op *op;
     size_t op_count, op_capacity;
-    size_t forward_ops, run_ops; /* then backward ones up to run_ops; then the update */
+    size_t forward_ops,
+        run_ops; /* then backward ones up to run_ops; then squares, update, average */
     enum fm_optimizer_id optimizer;
     size_t slots; /* of the optimizer */
 };

@@ -15,7 +15,8 @@ static bool finite_block(const float *block, size_t count)
 /* The parameter, and what the optimizer keeps beside it. */
 static bool finite_parameter(const struct fmnn_trainer *t, const struct fm_parameter *p)
 {
-    bool good = finite_block(t->net->weights + p->offset, p->stored);
+    bool good = finite_block(t->net->weights + p->offset, p->stored) &&
+                finite_block(t->averaged ? t->averaged + p->offset : NULL, p->stored);
     for (size_t s = 0; s < t->plan->slots && p->trained; s++)
         good &= finite_block(t->slots[s] + p->offset, p->stored);
     return good;

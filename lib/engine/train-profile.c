@@ -40,8 +40,8 @@ static void op_row(const struct fmnn_trainer *t, const struct fm_op *op, size_t 
 bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_profile_row *row)
 {
     const struct fm_profile *profile = t->profile;
-    /* The op that updates from stored gradients is no part of it unless they are stored. */
-    size_t ops = t->sink == FM_SINK_UPDATE ? t->plan->run_ops : t->plan->op_count;
+    /* The ops behind an update are no part of it unless there is work for one. */
+    size_t ops = t->sink == FM_SINK_UPDATE && !t->averaged ? t->plan->run_ops : t->plan->op_count;
     if (!profile || i > ops + 1)
         return false;
     if (i == ops + 1)

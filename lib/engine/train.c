@@ -30,6 +30,13 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
     for (size_t i = 0; i < fm_optimizer_slots(t->optimizer); i++)
         if (!(t->slots[i] = fm_alloc_aligned(t->net->trained, sizeof *t->slots[i], err)))
             return -1;
+    if (t->recipe.clip > 0) {
+        t->sink = FM_SINK_STORE;
+        t->gradients = fm_alloc_aligned(t->net->trained, sizeof *t->gradients, err);
+        t->squares = fm_alloc(fm_update_jobs(t->net->trained), sizeof *t->squares, err);
+        if (!t->gradients || !t->squares)
+            return -1;
+    }
     bool best = t->valid && !t->options.keep_last;
     if (!(*(best ? &t->best : &t->good) = fm_alloc_aligned(t->net->stored, sizeof *t->best, err)))
         return -1;
@@ -50,6 +57,8 @@ static int prepare_steps(struct fmnn_trainer *t, struct fmnn_error *err)
         recipe->epochs = epochs > recipe->epochs ? (unsigned)epochs : recipe->epochs;
     }
     t->schedule_epochs = recipe->epochs;
+    if (fm_average_parse(&t->average, recipe->average, err) != 0)
+        return -1;
     return fm_schedule_parse(&t->schedule, recipe->schedule, err);
 }
 
@@ -75,7 +84,8 @@ static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
     t->net->exact = t->options.exact;
     t->plan =
         fm_plan_new(t->net, recipe->batch, t->options.threads, true, (enum fm_optimizer_id)id, err);
-    if (!t->plan || allocate(t, err) != 0 || fm_trainer_prepare_images(t, err) != 0 ||
+    if (!t->plan || allocate(t, err) != 0 || fm_trainer_prepare_average(t, err) != 0 ||
+        fm_trainer_prepare_images(t, err) != 0 ||
         fm_data_fingerprint(t->train, t->valid, t->fingerprint, err) != 0)
         return -1;
     if (t->options.profile &&
@@ -121,6 +131,10 @@ void fmnn_trainer_free(struct fmnn_trainer *t)
     fm_profile_free(t->profile);
     free(t->epoch);
     free(t->best);
+    free(t->averaged);
+    if (t->squares)
+        free(t->gradients); /* else they are not its own */
+    free(t->squares);
     free(t->good);
     free(t->order);
     free(t->pixels);
@@ -143,7 +157,7 @@ void fm_trainer_note_good(struct fmnn_trainer *t)
 {
     if (!t->good)
         return;
-    memcpy(t->good, t->net->weights, t->net->stored * sizeof *t->good);
+    memcpy(t->good, fm_trainer_weights(t), t->net->stored * sizeof *t->good);
     t->good_step = t->step;
 }
 
@@ -155,34 +169,51 @@ struct fm_rate fm_trainer_rate(const struct fmnn_trainer *t, uint64_t step)
 
 bool fm_trainer_needs_epochs(const struct fmnn_trainer *t)
 {
-    return !fm_schedule_is_constant(&t->schedule);
+    return !fm_schedule_is_constant(&t->schedule) || t->average.kind == FM_AVERAGE_LOOKAHEAD ||
+           t->average.kind == FM_AVERAGE_SWA;
 }
 
 /* ---- 2. an epoch */
 
-/* The batches of one call: of training or, after the last of these, of validation. A slice lasts
+/* An epoch trains, measures the statistics of some averages, and validates. */
+enum phase { TRAIN, MEASURE, VALIDATE };
+
+/* The batches of one call, all of one phase. A slice lasts
    long enough that waking the threads costs little, and is short enough that a signal need not
    wait. */
 struct slice {
     struct fmnn_trainer *t;
-    bool training, bad; /* bad: the loss was not finite */
-    size_t outputs;     /* images of which all layers' outputs are in the workspace */
+    enum phase phase;
+    bool bad;       /* the loss was not finite */
+    size_t outputs; /* images of which all layers' outputs are in the workspace */
     double until;
     struct fm_update update;
 };
+
+/* The number of images done in this phase. */
+static size_t *done_in(struct fmnn_trainer *t, enum phase phase)
+{
+    return phase == TRAIN ? &t->trained : phase == MEASURE ? &t->measured : &t->validated;
+}
 
 /* Adds up the results of the last batch, in the order of its images. */
 static void take_batch(struct slice *slice, const struct fm_run *run)
 {
     struct fmnn_trainer *t = slice->t;
-    struct fm_totals *totals = slice->training ? &t->training : &t->validation;
+    struct fm_totals *totals = slice->phase == TRAIN ? &t->training : &t->validation;
+    if (slice->phase == MEASURE) {
+        t->measured += run->images;
+        return;
+    }
     for (size_t i = 0; i < run->images; i++) {
         totals->loss += t->loss[i];
         totals->correct += t->correct[i];
     }
     totals->images += run->images;
-    *(slice->training ? &t->trained : &t->validated) += run->images;
+    *done_in(t, slice->phase) += run->images;
     slice->bad = !isfinite(totals->loss);
+    if (slice->phase == TRAIN && t->trained == t->train->count && !slice->bad)
+        fm_trainer_average_epoch(t);
 }
 
 static bool feed(void *state, struct fm_run *run)
@@ -200,21 +231,25 @@ static bool feed(void *state, struct fm_run *run)
         run->share = 0;
         return true;
     }
-    const struct fmnn_data *data = slice->training ? t->train : t->valid;
-    size_t from = slice->training ? t->trained : t->validated, batch = t->plan->batch;
+    bool training = slice->phase != VALIDATE;
+    const struct fmnn_data *data = training ? t->train : t->valid;
+    size_t from = *done_in(t, slice->phase), batch = t->plan->batch;
     if (from == data->count || (run->images && fm_now() > slice->until))
         return false;
-    if (slice->training) {
+    if (slice->phase == MEASURE)
+        fm_trainer_measure(t, run);
+    if (slice->phase == TRAIN) {
         t->step++;
         struct fm_rate rate = fm_trainer_rate(t, t->step);
         t->optimizer->begin(&t->recipe, &rate, t->step, t->power, &slice->update);
+        fm_trainer_use_average(t, run);
     }
     size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
     run->images = left < batch ? left : batch;
     run->ahead = both - run->images;
-    run->epoch = slice->training ? (uint32_t)t->epoch_count + 1 : 0;
-    run->index = slice->training ? t->order + from : NULL;
-    fm_data_batch(data, slice->training ? t->order : NULL, from, both, t->pixels, t->labels);
+    run->epoch = training ? (uint32_t)t->epoch_count + 1 : 0;
+    run->index = training ? t->order + from : NULL;
+    fm_data_batch(data, training ? t->order : NULL, from, both, t->pixels, t->labels);
     return true;
 }
 
@@ -222,21 +257,23 @@ static bool feed(void *state, struct fm_run *run)
 static void run_batches(struct slice *slice)
 {
     struct fmnn_trainer *t = slice->t;
-    struct fm_run run = {.mode = slice->training ? FM_TRAIN : FM_PREDICT,
+    struct fm_run run = {.mode = slice->phase != VALIDATE ? FM_TRAIN : FM_PREDICT,
                          .pixels = t->pixels,
                          .seed = t->options.seed,
                          .share = t->recipe.bn,
                          .labels = t->labels,
-                         .weights = t->net->weights,
+                         .weights = slice->phase == TRAIN ? t->net->weights : fm_trainer_weights(t),
                          .update = &slice->update,
                          .loss = t->loss,
                          .correct = t->correct,
                          .sink = t->sink,
                          .gradients = t->gradients,
                          .apply = t->sink != FM_SINK_UPDATE,
-                         .backward = slice->training,
+                         .squares = t->squares,
+                         .clip = t->recipe.clip,
+                         .backward = slice->phase == TRAIN,
                          .profile = t->profile};
-    if (slice->training)
+    if (slice->phase != VALIDATE)
         fm_trainer_use_images(t, &run);
     memcpy(run.slots, t->slots, sizeof run.slots);
     fm_plan_loop(t->plan, t->kernels, t->options.threads, &run, feed, slice);
@@ -268,12 +305,13 @@ static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
     t->epoch = array;
     t->epoch[t->epoch_count] = metrics_so_far(t);
     double accuracy = t->epoch[t->epoch_count].val_accuracy;
+    const float *weights = fm_trainer_weights(t); /* asked before the counts change */
     t->epoch_count++;
     if (t->best && (!t->kept || accuracy > t->epoch[t->kept - 1].val_accuracy)) {
         t->kept = (unsigned)t->epoch_count;
-        memcpy(t->best, t->net->weights, t->net->stored * sizeof *t->best);
+        memcpy(t->best, weights, t->net->stored * sizeof *t->best);
     }
-    t->trained = t->validated = 0;
+    t->trained = t->measured = t->validated = 0;
     t->training = t->validation = (struct fm_totals){0};
     t->seconds = 0;
     fm_trainer_note_good(t);
@@ -299,6 +337,13 @@ static bool at_end(const struct fmnn_trainer *t)
            (patience && best && t->epoch_count - best >= patience);
 }
 
+static enum phase phase_of(const struct fmnn_trainer *t)
+{
+    if (t->trained < t->train->count)
+        return TRAIN;
+    return fm_trainer_measures(t) && t->measured < t->train->count ? MEASURE : VALIDATE;
+}
+
 int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     if (t->failed)
@@ -308,13 +353,13 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
     fm_float_state before = fm_float_enter();
     double start = fm_now();
     struct slice slice = {.t = t,
+                          .phase = phase_of(t),
                           .update.decay_all = !strcmp(t->recipe.decay_norms, "on"),
-                          .training = t->trained < t->train->count,
                           .until = start + t->slice_seconds};
-    if (slice.training || t->valid)
+    if (slice.phase != VALIDATE || t->valid)
         run_batches(&slice);
     t->seconds += fm_now() - start;
-    bool ended = t->trained == t->train->count && (!t->valid || t->validated == t->valid->count);
+    bool ended = phase_of(t) == VALIDATE && (!t->valid || t->validated == t->valid->count);
     int status = 0;
     if (slice.bad)
         status = fm_trainer_fail_loss(t, slice.outputs, err);
@@ -406,7 +451,7 @@ static bool fall_back(struct fmnn_trainer *t)
         return false;
     memcpy(t->net->weights, t->good, t->net->stored * sizeof *t->good);
     t->step = t->good_step;
-    t->trained = t->validated = 0;
+    t->trained = t->measured = t->validated = 0;
     return true;
 }
 
@@ -417,6 +462,8 @@ int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
         return fm_fail(err, FMNN_DATA, "no epoch has ended, so there are no weights to keep");
     if (!best && !t->failed && fm_trainer_check_finite(t, err) != 0 && !fall_back(t))
         return -1;
+    if (!best && !t->failed && fm_trainer_averages(t))
+        memcpy(t->net->weights, t->averaged, t->net->stored * sizeof *t->averaged);
     if (best)
         memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);
     fm_plan_end(t->plan); /* writing the weights needs memory, too */

@@ -5,6 +5,7 @@
 #include "data/samples.h"
 #include "engine/augment/augment.h"
 #include "engine/kernels.h"
+#include "engine/optim/average.h"
 
 /* Sums over the images of an epoch so far, in the order of training. */
 struct fm_totals {
@@ -27,6 +28,7 @@ struct fmnn_trainer {
     struct fm_augment_batch augmented;
     float *class_weights; /* [classes], or NULL */
     struct fm_schedule schedule;
+    struct fm_average average;
     size_t epoch_steps;       /* batches of an epoch */
     unsigned schedule_epochs; /* its length: the recipe's epochs, unless a training runs on */
 
@@ -39,18 +41,21 @@ struct fmnn_trainer {
     double seconds;           /* of the current epoch */
     struct fmnn_epoch *epoch; /* the epochs that have ended */
     size_t epoch_count, epoch_capacity;
-    unsigned kept; /* the best epoch, from 1; 0: none yet, or the last is kept */
-    float *best;   /* its weights */
+    float *averaged; /* the average of all parameters; NULL: there is none */
+    unsigned kept;   /* the best epoch, from 1; 0: none yet, or the last is kept */
+    float *best;     /* its weights */
 
     /* What it does not keep. */
     float *good;        /* if the last epoch is kept: the weights at the end of the last one */
     uint64_t good_step; /* 0: there are none yet */
     bool failed;        /* a loss or weight is no longer finite */
     uint32_t *order;    /* of the images in the current epoch */
-    size_t validated;   /* images validated after it */
+    size_t measured;    /* images of which statistics were measured after it */
+    size_t validated;   /* images validated after that */
     struct fm_totals validation;
     enum fm_sink sink;      /* FM_SINK_UPDATE; tests store gradients to compare */
     float *gradients;       /* for the other sinks */
+    double *squares;        /* of their blocks, to clip them; or NULL */
     double slice_seconds;   /* a call of advance starts no batch after this time */
     const uint8_t **pixels; /* [2 * batch]: of this batch and the next */
     uint16_t *labels;
@@ -69,6 +74,16 @@ void fm_trainer_shuffle(struct fmnn_trainer *trainer);
 int fm_trainer_prepare_images(struct fmnn_trainer *trainer, struct fmnn_error *err);
 void fm_trainer_free_images(struct fmnn_trainer *trainer);
 void fm_trainer_use_images(const struct fmnn_trainer *trainer, struct fm_run *run);
+/* The average of the weights: makes it, gives it to a run of training, moves it at the end of an
+   epoch. Whether there is one yet; the weights that are validated and written: its, or the net's. */
+int fm_trainer_prepare_average(struct fmnn_trainer *trainer, struct fmnn_error *err);
+void fm_trainer_use_average(const struct fmnn_trainer *trainer, struct fm_run *run);
+void fm_trainer_average_epoch(struct fmnn_trainer *trainer);
+bool fm_trainer_averages(const struct fmnn_trainer *trainer);
+float *fm_trainer_weights(const struct fmnn_trainer *trainer);
+/* Whether the epoch ends by measuring statistics of the average; prepares a batch of that. */
+bool fm_trainer_measures(const struct fmnn_trainer *trainer);
+void fm_trainer_measure(struct fmnn_trainer *trainer, struct fm_run *run);
 /* At the end of an epoch: saves the weights for a training that fails later. */
 void fm_trainer_note_good(struct fmnn_trainer *trainer);
 /* Fails if a weight or a slot is not finite: no reader would accept the file. */

@@ -92,6 +92,9 @@ static int add_tensors(struct fm_writer *writer, const struct fmnn_trainer *t,
         if (fm_writer_parameters(writer, t->net, prefix, true, t->slots[i], err) != 0)
             return -1;
     }
+    if (fm_trainer_averages(t) &&
+        fm_writer_parameters(writer, t->net, "average.", false, t->averaged, err) != 0)
+        return -1;
     return t->kept ? fm_writer_parameters(writer, t->net, "best.", false, t->best, err) : 0;
 }
 
@@ -295,7 +298,7 @@ static int read_state(struct fmnn_trainer *t, const struct fm_safetensors *file,
                        fm_safetensors_name(file));
     t->step = state[STEP];
     t->trained = (size_t)state[TRAINED];
-    t->validated = 0; /* what was validated of an epoch is validated again */
+    t->measured = t->validated = 0; /* what was validated of an epoch is validated again */
     t->validation = (struct fm_totals){0};
     t->training = (struct fm_totals){real(state[LOSS]), state[CORRECT], state[TRAINED]};
     t->seconds = real(state[SECONDS]);
@@ -306,26 +309,29 @@ static int read_state(struct fmnn_trainer *t, const struct fm_safetensors *file,
 }
 
 static int read_tensors(struct fmnn_trainer *t, struct fm_safetensors *file, bool best,
-                        struct fmnn_error *err)
+                        bool average, struct fmnn_error *err)
 {
     char prefix[FM_MAX_SLOTS][64];
-    struct fm_part part[FM_MAX_SLOTS + 2] = {{"", t->net->weights, false}};
+    struct fm_part part[FM_MAX_SLOTS + 3] = {{"", t->net->weights, false}};
     size_t parts = 1;
     for (size_t i = 0; t->optimizer->slot_names[i]; i++) {
         snprintf(prefix[i], sizeof prefix[i], "optimizer.%s.", t->optimizer->slot_names[i]);
         part[parts++] = (struct fm_part){prefix[i], t->slots[i], true};
     }
+    if (average)
+        part[parts++] = (struct fm_part){"average.", t->averaged, false};
     if (best)
         part[parts++] = (struct fm_part){"best.", t->best, false};
     return fm_read_parameters(file, t->net, part, parts, err);
 }
 
 /* What was kept can be told from the names alone, before the state is there. */
-static bool keeps_best(const struct fmnn_trainer *t, const struct fm_safetensors *file)
+static bool has_part(const struct fmnn_trainer *t, const struct fm_safetensors *file,
+                     const char *prefix)
 {
     char name[64];
-    snprintf(name, sizeof name, "best.%s", t->net->parameter[0].name);
-    return t->best && fm_safetensors_find(file, name);
+    snprintf(name, sizeof name, "%s%s", prefix, t->net->parameter[0].name);
+    return fm_safetensors_find(file, name) != NULL;
 }
 
 static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
@@ -335,12 +341,16 @@ static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
         return fm_damage_first(file, err);
     t->failed = true; /* until all is there: what was before is being overwritten */
     t->good_step = t->kept = 0;
-    bool best = keeps_best(t, file);
-    if (read_tensors(t, file, best, err) != 0 || read_history(t, file, err) != 0 ||
+    bool best = t->best && has_part(t, file, "best.");
+    bool average = t->averaged && has_part(t, file, "average.");
+    if (read_tensors(t, file, best, average, err) != 0 || read_history(t, file, err) != 0 ||
         read_state(t, file, err) != 0)
         return -1;
     if (t->kept && !best)
         return fm_fail(err, FMNN_DATA, "%s: the best weights are missing",
+                       fm_safetensors_name(file));
+    if (fm_trainer_averages(t) && !average)
+        return fm_fail(err, FMNN_DATA, "%s: the average of the weights is missing",
                        fm_safetensors_name(file));
     t->failed = false;
     if (t->trained == 0)

@@ -449,6 +449,8 @@ FMNN_API const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *tra
                                                         size_t *all);
 /* The epochs that the training is to have: the recipe's, or more because of its min-steps. */
 FMNN_API unsigned fmnn_trainer_epochs(const struct fmnn_trainer *trainer);
+/* Whether there is reason to doubt the recipe: then *warning has it as its message. */
+FMNN_API bool fmnn_trainer_warning(const struct fmnn_trainer *trainer, struct fmnn_error *warning);
 /* The epoch whose weights fmnn_trainer_finish() would restore; 0 if no epoch has ended. */
 FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
 

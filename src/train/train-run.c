@@ -149,6 +149,8 @@ void train(const struct arguments *a, struct fmnn_net *net, const struct input *
 {
     struct fmnn_error error;
     struct fmnn_trainer *trainer = make_trainer(a, net, input);
+    if (fmnn_trainer_warning(trainer, &error))
+        warn("%s", error.message);
     catch_signals();
     struct output *history = output_open(a->history, false);
     int status = run(a, trainer, history, &error);

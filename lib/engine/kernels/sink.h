@@ -88,13 +88,50 @@ static void sink(const struct fm_plan *plan, const struct fm_run *run,
     sink_rest(sink_pending(plan, run, parameter, offset, gradient, n));
 }
 
+/* The sum of squares of a block of gradients: 16 sums of every 16th element, then their sum. Jobs:
+   blocks of FM_UPDATE floats. */
+static void job_gradient_squares(const struct fm_plan *plan, const struct fm_op *op,
+                                 const struct fm_run *run, size_t job)
+{
+    enum { SUMS = 16 };
+    double sum[SUMS] = {0};
+    size_t from = job * FM_UPDATE, end = from + FM_UPDATE;
+    (void)op;
+    if (!run->squares)
+        return;
+    if (end > plan->net->trained)
+        end = plan->net->trained;
+    for (size_t i = from; i < end; i += SUMS)
+        for (size_t k = 0; k < SUMS; k++)
+            sum[k] += (double)run->gradients[i + k] * (double)run->gradients[i + k];
+    for (size_t k = 1; k < SUMS; k++)
+        sum[0] += sum[k];
+    run->squares[job] = sum[0];
+}
+
+/* By what the gradients are multiplied so that their norm is at most run->clip; as in PyTorch. */
+static float clip_factor(const struct fm_op *op, const struct fm_run *run)
+{
+    double sum = 0;
+    for (size_t i = 0; run->squares && i < op->jobs; i++)
+        sum += run->squares[i];
+    double factor = run->clip / (sqrt(sum) + 1e-6);
+    return run->squares && !(factor > 1) ? (float)factor : 1;
+}
+
 /* Updates the trained parameters by run->gradients (trained). Jobs: blocks of FM_UPDATE floats. */
 static void job_update(const struct fm_plan *plan, const struct fm_op *op, const struct fm_run *run,
                        size_t job)
 {
     struct fm_run apply = *run;
     size_t from = job * FM_UPDATE, end = from + FM_UPDATE;
-    (void)op;
+    if (!run->apply)
+        return;
+    float factor = clip_factor(op, run);
+    if (end > plan->net->trained)
+        end = plan->net->trained;
+    for (size_t i = from; factor != 1 && i < end; i += VL)
+        v_store(run->gradients + i, v_mul(v_load(run->gradients + i), v_splat(factor)));
     apply.sink = FM_SINK_UPDATE;
     for (size_t i = 0; i < plan->net->parameter_count; i++) {
         const struct fm_parameter *p = &plan->net->parameter[i];
@@ -102,5 +139,26 @@ static void job_update(const struct fm_plan *plan, const struct fm_op *op, const
         size_t last = end < p->offset + p->stored ? end : p->offset + p->stored;
         if (p->trained && first < last)
             sink(plan, &apply, p, first - p->offset, run->gradients + first, last - first);
+    }
+}
+
+/* Moves the average of all parameters. Jobs: blocks of FM_UPDATE floats. */
+static void job_average(const struct fm_plan *plan, const struct fm_op *op,
+                        const struct fm_run *run, size_t job)
+{
+    size_t from = job * FM_UPDATE, end = from + FM_UPDATE;
+    vec share = v_splat(run->average_share);
+    bool copy = run->average_share == 1;
+    (void)op;
+    if (!run->average)
+        return;
+    if (end > plan->net->stored)
+        end = plan->net->stored;
+    for (size_t i = from; i < end; i += VL) {
+        vec w = v_load(run->weights + i), average = v_load(run->average + i);
+        average = copy ? w : v_fma(v_sub(w, average), share, average);
+        v_store(run->average + i, average);
+        if (run->look_back)
+            v_store(run->weights + i, average);
     }
 }

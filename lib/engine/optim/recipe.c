@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "engine/augment/augment.h"
+#include "engine/optim/average.h"
 #include "engine/optim/class-weights.h"
 #include "engine/optim/optimizer.h"
 #include "engine/optim/schedule.h"
@@ -185,6 +186,14 @@ static const struct fm_setting settings[] = {
     {{"decay-norms", "on|off", "decay of biases and bn, too", FMNN_SETTING_WORD, .words = on_off,
       .fallback = "off"},
      MEMBER(decay_norms),
+     .only_if_set = true},
+    {{"clip", "X", "highest norm of the gradients; 0: any", FMNN_SETTING_REAL, 0, 1e9,
+      .fallback = "0"},
+     MEMBER(clip),
+     .only_if_set = true},
+    {{"average", "KIND...", "average of the weights", FMNN_SETTING_TEXT, .fallback = "none"},
+     MEMBER(average),
+     .read_text = fm_average_read,
      .only_if_set = true},
 };
 

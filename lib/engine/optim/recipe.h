@@ -24,6 +24,8 @@ struct fmnn_recipe {
     char init[8];                     /* "he" or "dirac"; "": he */
     char schedule[FM_MAX_VALUE];      /* "": constant */
     unsigned min_steps;
+    double clip;                      /* 0: do not */
+    char average[FM_MAX_VALUE];       /* "": none */
     char nesterov[4], decay_norms[4]; /* "on"; "off" or "" */
 };
 
