@@ -20,6 +20,9 @@ EXTRA_DIST += examples/search
 EXTRA_DIST += examples/record-search/README examples/record-search/results.tsv \
 	examples/record-search/confirm.txt examples/record-search/best.png
 
+# Presets with several seeds on all training images.
+EXTRA_DIST += examples/ladder
+
 # The notebook's study, the notebook's results, and the converter of its report to HTML.
 EXTRA_DIST += examples/notebook examples/notebook-2020.txt examples/page.awk
 # The record of that study on the whole data set.
