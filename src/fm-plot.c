@@ -61,6 +61,8 @@ static const struct option_row rows[] = {
      TARGET(request), .parse = parse_size},
     {0, "script", NULL, "print the gnuplot program instead of running it", OPTION_FLAG,
      TARGET(script)},
+    {.help = "Learning curves"},
+    {0, "lr", NULL, "draw the learning rate, too", OPTION_FLAG, TARGET(request.lr)},
     {.help = "Images and filters"},
     {0, "columns", "N", "number of columns", OPTION_COUNT, TARGET(request.columns), .min = 1,
      .max = 1000, .by_default = "nearly square"},
@@ -97,10 +99,17 @@ static const struct program program = {
 static const struct {
     unsigned bit;
     const char *name;
-} limited[] = {{TAKES_ONLY, "only"},      {TAKES_SUFFIX, "suffix"},   {TAKES_CLASSES, "classes"},
-               {TAKES_DIRECTORY, "data"}, {TAKES_COLUMNS, "columns"}, {TAKES_LIMIT, "limit"},
-               {TAKES_BINS, "bins"},      {TAKES_AUGMENT, "augment"}, {TAKES_AUGMENT, "epoch"},
-               {TAKES_AUGMENT, "seed"}};
+} limited[] = {{TAKES_ONLY, "only"},
+               {TAKES_SUFFIX, "suffix"},
+               {TAKES_CLASSES, "classes"},
+               {TAKES_DIRECTORY, "data"},
+               {TAKES_COLUMNS, "columns"},
+               {TAKES_LIMIT, "limit"},
+               {TAKES_BINS, "bins"},
+               {TAKES_AUGMENT, "augment"},
+               {TAKES_AUGMENT, "epoch"},
+               {TAKES_AUGMENT, "seed"},
+               {TAKES_LR, "lr"}};
 
 static const struct plot_kind *find_kind(const char *word)
 {

@@ -20,6 +20,7 @@ enum {
     TAKES_SUFFIX = 32,
     TAKES_BINS = 64,
     TAKES_AUGMENT = 128,
+    TAKES_LR = 256,
 };
 
 /* What the command line asks for. */
@@ -40,6 +41,7 @@ struct plot_request {
     unsigned epoch;      /* of the augmentation */
     uint64_t seed;
     size_t bins;   /* of confidence; 0: the default */
+    bool lr;       /* --lr */
     bool terminal; /* text goes to a terminal */
     bool utf8;     /* text may use block characters */
     bool color;    /* text may use the 256 colours of terminals */

@@ -1,4 +1,5 @@
-/* plot-history.c -- learning curves: accuracy and loss in training and validation over the epochs.
+/* plot-history.c -- learning curves: accuracy and loss in training and validation over the epochs,
+   and with --lr the learning rate.
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
 #include "common/overfitting.h"
@@ -7,8 +8,9 @@
 #include <math.h>
 #include <strings.h>
 
-enum metric { LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY, METRICS };
-static const char *const metric_names[METRICS] = {"loss", "accuracy", "val_loss", "val_accuracy"};
+enum metric { LOSS, ACCURACY, VAL_LOSS, VAL_ACCURACY, RATE, METRICS, NONE = METRICS };
+static const char *const metric_names[METRICS] = {"loss", "accuracy", "val_loss", "val_accuracy",
+                                                  "lr"};
 
 struct epoch {
     double epoch;
@@ -22,15 +24,16 @@ struct run {
     struct epoch *epochs;
     size_t count, capacity;
     struct overfitting overfitting;
-    bool has[METRICS];
+    bool has[METRICS + 1]; /* not NONE */
 };
 
 struct history {
     struct run *runs;
     size_t count;
-    bool has[METRICS];  /* in any run */
-    double first, last; /* epochs */
-    double min_loss, max_loss;
+    bool has[METRICS + 1]; /* in any run */
+    bool rate;             /* is drawn */
+    double first, last;    /* epochs */
+    double min_loss, max_loss, max_rate;
 };
 
 /* ---- 1. Reading ---- */
@@ -52,14 +55,15 @@ static double read_metric(struct fmnn_table *table, int column)
     return number;
 }
 
-static void read_rows(struct fmnn_table *table, struct run *run)
+/* rate: the learning rate is read, too. */
+static void read_rows(struct fmnn_table *table, struct run *run, bool rate)
 {
     struct fmnn_error error;
     int column[METRICS], found = 0;
     size_t epoch = need_column(table, "epoch");
     for (int i = 0; i < METRICS; i++) {
-        column[i] = fmnn_table_find(table, metric_names[i]);
-        found += column[i] >= 0;
+        column[i] = i == RATE && !rate ? -1 : fmnn_table_find(table, metric_names[i]);
+        found += column[i] >= 0 && i != RATE;
     }
     if (!found)
         need_column(table, "accuracy");
@@ -115,6 +119,7 @@ static void note_extent(struct history *history, struct run *run)
         history->last = fmax(history->last, row->epoch);
         for (int f = 0; f < METRICS; f++)
             history->has[f] |= run->has[f] |= !isnan(row->metric[f]);
+        history->max_rate = fmax(history->max_rate, row->metric[RATE]);
         history->min_loss = fmin(history->min_loss, fmin(row->metric[LOSS], row->metric[VAL_LOSS]));
         history->max_loss = fmax(history->max_loss, fmax(row->metric[LOSS], row->metric[VAL_LOSS]));
     }
@@ -134,6 +139,7 @@ static void *read_history(const struct plot_request *request)
 {
     struct history *history = xcalloc(1, sizeof *history);
     *history = (struct history){.count = request->file_count ? request->file_count : 1,
+                                .rate = request->lr,
                                 .first = (double)INFINITY,
                                 .last = (double)-INFINITY,
                                 .min_loss = (double)INFINITY,
@@ -143,7 +149,7 @@ static void *read_history(const struct plot_request *request)
         struct run *run = &history->runs[i];
         struct fmnn_table *table =
             open_table(request->file_count ? request->files[i] : NULL, FMNN_TABLE_HISTORY, NULL);
-        read_rows(table, run);
+        read_rows(table, run, request->lr);
         order_epochs(run, fmnn_table_name(table));
         fmnn_table_close(table);
         note_overfitting(run);
@@ -151,6 +157,9 @@ static void *read_history(const struct plot_request *request)
     }
     if (!has_accuracy(history) && !has_loss(history))
         die("%s: no row has an accuracy or a loss: nothing to draw",
+            request->file_count ? request->files[0] : "standard input");
+    if (history->rate && !history->has[RATE])
+        die("%s: no row has a learning rate, in the column 'lr'",
             request->file_count ? request->files[0] : "standard input");
     for (size_t i = 0; i < history->count; i++)
         history->runs[i].name = text_file_name(request, i);
@@ -225,7 +234,7 @@ static void write_data(FILE *script, const struct history *history)
         for (size_t k = 0; k < history->runs[i].count; k++) {
             const struct epoch *row = &history->runs[i].epochs[k];
             gnuplot_number(script, row->epoch);
-            for (int f = 0; f < METRICS; f++) {
+            for (int f = 0; f < (history->rate ? METRICS : RATE); f++) {
                 putc(' ', script);
                 gnuplot_number(script, row->metric[f]);
             }
@@ -339,7 +348,7 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
 {
     const struct history *history = curves->history;
     bool single = history->count == 1, marked = strong || single;
-    bool training = metric == LOSS || metric == ACCURACY;
+    bool training = metric == LOSS || metric == ACCURACY || metric == RATE;
     size_t color = single ? training : r;
     fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %s linecolor rgb '%s'",
             r + 1, metric + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
@@ -439,11 +448,23 @@ static void write_axis_names(FILE *script, const struct curves *curves, const st
         gnuplot_label(script, &curves->page, &labels[1]);
 }
 
+/* Between two tick marks of the rate, whose panel is low: 1, 2 or 5 times a power of ten. */
+static double rate_step(double max)
+{
+    double power = max > 0 ? pow(10, floor(log10(max / 2))) : 1;
+    return max / power > 10 ? 5 * power : max / power > 4 ? 2 * power : power;
+}
+
 static void write_range(FILE *script, const struct curves *curves, const struct panel *panel)
 {
     const struct history *history = curves->history;
     if (panel->training == ACCURACY) {
         fputs("set yrange [0:1]\nset ytics nomirror 0.2 format '%.1f'\n", script);
+        return;
+    }
+    if (panel->training == RATE) {
+        fprintf(script, "set yrange [0:*]\nset ytics nomirror 0,%.9g format '%%g'\n",
+                rate_step(history->max_rate));
         return;
     }
     if (history->min_loss > 0 && history->max_loss > 50 * history->min_loss) {
@@ -500,7 +521,14 @@ static void place_key(struct curves *curves)
 /* The legend decides the height of the page, and the width of the page that of the legend. */
 static struct curves lay_out(const struct history *history, const struct plot_request *request)
 {
-    enum { WIDTH = 640, LEFT = 56, RIGHT = 18, ONE_PANEL = 320, TWO_PANELS = 440 };
+    enum {
+        WIDTH = 640,
+        LEFT = 56,
+        RIGHT = 18,
+        ONE_PANEL = 320,
+        TWO_PANELS = 440,
+        RATE_PANEL = 130
+    };
     double pad = history->last > history->first ? (history->last - history->first) * 0.02 : 0.5;
     bool two = has_accuracy(history) && has_loss(history);
     struct curves curves = {.history = history,
@@ -509,7 +537,9 @@ static struct curves lay_out(const struct history *history, const struct plot_re
                             .x_from = history->first - pad,
                             .x_to = history->last + pad};
     place_key(&curves);
-    curves.page = page_make(request, WIDTH, (two ? TWO_PANELS : ONE_PANEL) + curves.key);
+    curves.page =
+        page_make(request, WIDTH,
+                  (two ? TWO_PANELS : ONE_PANEL) + (history->rate ? RATE_PANEL : 0) + curves.key);
     curves.right = curves.page.width - RIGHT;
     place_key(&curves);
     return curves;
@@ -521,11 +551,18 @@ static void gnuplot_history(const void *plot, const struct plot_request *request
     const struct history *history = plot;
     bool accuracy = has_accuracy(history), loss = has_loss(history);
     struct curves curves = lay_out(history, request);
-    double top = (request->title ? 34 : 10) + curves.key, bottom = curves.page.height - 46;
+    double top = (request->title ? 34 : 10) + curves.key, end = curves.page.height - 46;
+    double bottom = history->rate ? end - (end - top) * 0.25 - 7 : end;
     double middle = top + (bottom - top) * 0.62;
-    struct panel upper = {"Accuracy", ACCURACY, VAL_ACCURACY, top, loss ? middle - 7 : bottom,
-                          !loss};
-    struct panel lower = {"Loss", LOSS, VAL_LOSS, accuracy ? middle + 7 : top, bottom, true};
+    struct panel upper = {"Accuracy",
+                          ACCURACY,
+                          VAL_ACCURACY,
+                          top,
+                          loss ? middle - 7 : bottom,
+                          !loss && !history->rate};
+    struct panel lower = {"Loss", LOSS,          VAL_LOSS, accuracy ? middle + 7 : top,
+                          bottom, !history->rate};
+    struct panel rate = {"Rate", RATE, NONE, bottom + 14, end, true};
     gnuplot_begin(script, &curves.page, output);
     write_data(script, history);
     gnuplot_title(script, &curves.page, request->title);
@@ -534,6 +571,8 @@ static void gnuplot_history(const void *plot, const struct plot_request *request
         write_panel(script, &curves, &upper, true);
     if (loss)
         write_panel(script, &curves, &lower, !accuracy);
+    if (history->rate)
+        write_panel(script, &curves, &rate, false);
     fputs("unset multiplot\n", script);
 }
 
@@ -589,7 +628,8 @@ static void chart_runs(struct chart *chart, const struct history *history, enum 
         const struct run *run = &history->runs[r];
         if (history->count == 1) {
             chart_curve(chart, history, run, training, 't');
-            chart_curve(chart, history, run, validation, 'v');
+            if (validation != NONE)
+                chart_curve(chart, history, run, validation, 'v');
         } else {
             chart_curve(chart, history, run, run->has[validation] ? validation : training,
                         (char)('a' + r % 26));
@@ -610,8 +650,8 @@ static void text_chart(const struct history *history, const char *name, enum met
         size_t used = chart->columns;
         while (used && row[used - 1] == ' ')
             used--;
-        double value =
-            chart->to - (chart->to - chart->from) * (double)y / (double)(chart->rows - 1);
+        double height = (double)(chart->rows - 1 - y) / (double)(chart->rows - 1);
+        double value = chart->from + (chart->to - chart->from) * height;
         if (y % ((chart->rows - 1) / 2 ? (chart->rows - 1) / 2 : 1) == 0)
             fprintf(out, "%*.3g |%.*s\n", AXIS - 2, value, (int)used, row);
         else
@@ -657,6 +697,7 @@ static void text_legend(const struct history *history, FILE *out)
 static void text_history(const void *plot, const struct plot_request *request, FILE *out)
 {
     const struct history *history = plot;
+    enum { RATE_ROWS = 7 };
     bool accuracy = has_accuracy(history), loss = has_loss(history);
     unsigned width = text_width(request), height = request->height ? request->height : 32;
     size_t columns = width > 30 ? width - 9 : 21, rows = height > 20 ? height - 8 : 12;
@@ -670,11 +711,15 @@ static void text_history(const void *plot, const struct plot_request *request, F
         text_chart(history, "Accuracy", ACCURACY, VAL_ACCURACY, &upper, out);
     if (loss)
         text_chart(history, "Loss", LOSS, VAL_LOSS, &lower, out);
+    struct chart rate = {.columns = columns, .rows = RATE_ROWS, .to = history->max_rate};
+    if (history->rate)
+        text_chart(history, "Learning rate", RATE, NONE, &rate, out);
     text_legend(history, out);
 }
 
 const struct plot_kind plot_history = {
     .name = "history",
+    .takes = TAKES_LR,
     .max_files = SIZE_MAX,
     .read = read_history,
     .gnuplot = gnuplot_history,
