@@ -21,6 +21,14 @@ static const struct fm_node *bn_behind(const struct fmnn_net *net, const struct 
     return reader->layer.type == &fm_bn ? reader : NULL;
 }
 
+/* Whether the node is a bn that becomes part of the layer before it; the image has none. */
+static bool is_folded(const struct fmnn_net *net, const struct fm_node *node)
+{
+    size_t input = node->input[0];
+    return node->layer.type == &fm_bn && input != FM_IMAGE &&
+           bn_behind(net, &net->node[net->value[input].producer]) == node;
+}
+
 bool fm_can_fold(const struct fmnn_net *net)
 {
     for (size_t i = 0; i < net->node_count; i++)
@@ -104,8 +112,7 @@ static int add_nodes(struct fmnn_net *folded, const struct fmnn_net *net, size_t
         size_t input[FM_MAX_INPUTS] = {0};
         for (size_t k = 0; k < node->inputs; k++)
             input[k] = at[node->input[k]];
-        if (layer.type == &fm_bn &&
-            bn_behind(net, &net->node[net->value[node->input[0]].producer]) == node) {
+        if (is_folded(net, node)) {
             at[node->output] = input[0];
             continue;
         }
@@ -126,8 +133,8 @@ static int set_weights(struct fmnn_net *folded, const struct fmnn_net *net, cons
     for (size_t i = 0; i < net->node_count; i++) {
         const struct fm_node *node = &net->node[i], *bn = bn_behind(net, node);
         const struct fm_node *target = &folded->node[folded->value[at[node->output]].producer];
-        if (target->layer.type != node->layer.type)
-            continue; /* a bn that was folded */
+        if (is_folded(net, node))
+            continue;
         if ((bn ? fold_weights(folded, target, net, node, bn, err)
                 : copy_weights(folded, target, net, node, err)) != 0)
             return -1;
