@@ -43,6 +43,18 @@ static struct fm_run run_of(struct once *once, const struct fmnn_net *net)
                            .correct = once->correct};
 }
 
+/* With sanitizers, training a wide net with the generic set takes minutes: tests of bits, which walk
+   all sets, leave wide nets to other builds. Tests of values keep them. */
+static bool is_too_slow(size_t i)
+{
+    if (SLOWED_BY_SANITIZERS == 1)
+        return false;
+    struct fmnn_net *net = make_net(i, 1);
+    bool wide = net->trained > 20000;
+    fmnn_net_free(net);
+    return wide;
+}
+
 static const struct fm_kernels *kernels_at(size_t i)
 {
     const char *name = fmnn_kernels_at(i);
@@ -482,6 +494,8 @@ static void stored_steps(struct fmnn_net *net, const struct fmnn_data *data, siz
    include a flush. */
 START_TEST(fused_updates_match_stored_gradients)
 {
+    if (is_too_slow((size_t)_i))
+        return;
     enum { N = 6, STEPS = 17 };
     for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
         struct fmnn_net *stored = make_net((size_t)_i, 7);
@@ -538,6 +552,8 @@ static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const
    numbers of threads with the first optimizer only: the others do not depend on them otherwise. */
 START_TEST(kernel_sets_and_threads_give_the_same_bits)
 {
+    if (is_too_slow((size_t)_i))
+        return;
     static const unsigned threads[] = {3, 1, 2, 4, 8};
     for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
         const char *optimizer = fm_optimizer_at((size_t)id)->name;
@@ -608,6 +624,8 @@ static struct fmnn_net *train_tiny(size_t model, bool tiny, const struct fmnn_da
 /* The caller's floating-point mode does not change results, and is restored. */
 START_TEST(callers_floating_point_mode_does_not_matter)
 {
+    if (is_too_slow((size_t)_i))
+        return;
     const char *set;
     struct fmnn_net *shape = make_net((size_t)_i, 12);
     struct fmnn_data *data = make_data(shape, 17, 13);
@@ -662,6 +680,8 @@ END_TEST
    or the kernels. */
 START_TEST(predictions_are_independent_of_each_other)
 {
+    if (is_too_slow((size_t)_i))
+        return;
     enum { N = 37 };
     static const size_t batches[] = {1, 7, 32, 33, 256};
     struct fmnn_net *net = make_net((size_t)_i, 14);
@@ -773,6 +793,8 @@ END_TEST
 
 START_TEST(augmented_predictions_are_independent_of_each_other)
 {
+    if (is_too_slow((size_t)_i))
+        return;
     enum { N = 20 };
     static const size_t batches[] = {0, 1, 7, 64};
     struct fmnn_net *net = make_net((size_t)_i, 14);
