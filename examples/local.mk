@@ -20,11 +20,14 @@ EXTRA_DIST += examples/search
 EXTRA_DIST += examples/record-search/README examples/record-search/results.tsv \
 	examples/record-search/confirm.txt examples/record-search/best.png
 
+# What the two scripts below share.
+EXTRA_DIST += examples/study.sh examples/page.awk
+
 # Presets with several seeds on all training images.
 EXTRA_DIST += examples/ladder
 
-# The notebook's study, the notebook's results, and the converter of its report to HTML.
-EXTRA_DIST += examples/notebook examples/notebook-2020.txt examples/page.awk
+# The notebook's study, and the notebook's results.
+EXTRA_DIST += examples/notebook examples/notebook-2020.txt
 # The record of that study on the whole data set.
 EXTRA_DIST += examples/record-notebook/cnn-curves.png examples/record-notebook/cnn-matrix-test.png \
 	examples/record-notebook/cnn-matrix-train.png examples/record-notebook/cnn.tsv \

@@ -1,5 +1,5 @@
 /* check_augment.c -- augmentation, mixed and smoothed labels, weights of classes. */
-#include "engine.h"
+#include "training.h"
 
 #include "engine/augment/augment.h"
 #include "engine/train.h"
@@ -537,13 +537,6 @@ END_TEST
 
 enum { ROWS = 33 };
 
-struct set {
-    struct fmnn_net *net;
-    struct fmnn_data *train, *valid;
-    struct fmnn_training training;
-    struct fmnn_recipe recipe;
-};
-
 static struct set make_set(const char *text, size_t side)
 {
     struct set set = {.net = make_net_of(text, side, side, 4, 3)};
@@ -554,37 +547,12 @@ static struct set make_set(const char *text, size_t side)
     return set;
 }
 
-static void free_set(struct set *set)
-{
-    fmnn_net_free(set->net);
-    fmnn_data_free(set->train);
-    fmnn_data_free(set->valid);
-}
-
-static void set_option(struct set *set, const char *name, const char *value)
-{
-    struct fmnn_error err;
-    ck_assert_msg(fmnn_recipe_set(&set->recipe, name, value, &err) == 0, "%s", err.message);
-}
-
-static struct fmnn_trainer *make_trainer(struct set *set)
-{
-    struct fmnn_error err;
-    set->training.recipe = &set->recipe;
-    struct fmnn_trainer *trainer =
-        fmnn_trainer_new(set->net, set->train, set->valid, &set->training, &err);
-    ck_assert_msg(trainer != NULL, "%s", err.message);
-    return trainer;
-}
-
 /* Trains to the end; returns the metrics of the first epoch. */
 static struct fmnn_epoch train(struct set *set)
 {
     struct fmnn_error err;
     struct fmnn_trainer *trainer = make_trainer(set);
-    int status;
-    while ((status = fmnn_trainer_advance(trainer, &err)) != FMNN_DONE)
-        ck_assert_msg(status >= 0, "%s", err.message);
+    run_to_end(trainer);
     struct fmnn_epoch epoch = *fmnn_trainer_epoch(trainer, 1);
     ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), 0);
     fmnn_trainer_free(trainer);

@@ -11,38 +11,6 @@
 #include "engine/profile.h"
 #include "runner.h"
 
-/* One run on the first n images of the data. */
-struct once {
-    const struct fmnn_data *data;
-    size_t n;
-    const uint8_t *pixels[128];
-    uint16_t labels[128];
-    double loss[128];
-    uint8_t correct[128];
-    bool done;
-};
-
-static bool feed_once(void *state, struct fm_run *run)
-{
-    struct once *once = state;
-    run->images = once->n;
-    bool more = !once->done;
-    once->done = true;
-    return more;
-}
-
-static struct fm_run run_of(struct once *once, const struct fmnn_net *net)
-{
-    ck_assert_uint_le(once->n, 128);
-    fm_data_batch(once->data, NULL, 0, once->n, once->pixels, once->labels);
-    once->done = false;
-    return (struct fm_run){.pixels = once->pixels,
-                           .labels = once->labels,
-                           .weights = net->weights,
-                           .loss = once->loss,
-                           .correct = once->correct};
-}
-
 /* With sanitizers, training a wide net with the generic set takes minutes: tests of bits, which walk
    all sets, leave wide nets to other builds. Tests of values keep them. */
 static bool is_too_slow(size_t i)
@@ -118,9 +86,10 @@ START_TEST(gradients_match_finite_differences)
     struct fm_plan *plan = fm_plan_new(net, 7, 8, true, FM_OPTIMIZER_adam, NULL);
     float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
     size_t few = net->trained > 20000 ? 10 : 40;
+    /* A bias before bn has the gradient zero, which is a sum of larger numbers here. */
+    double zero = strstr(net_text((size_t)_i), "bn") ? 3e-7 : 1e-8;
     struct once once = {.data = data, .n = N};
-    struct fm_run run = run_of(&once, net);
-    run.mode = FM_TRAIN;
+    struct fm_run run = run_of(&once, net, FM_TRAIN);
     run.sink = FM_SINK_STORE;
     run.gradients = gradients;
     run.backward = true;
@@ -137,7 +106,7 @@ START_TEST(gradients_match_finite_differences)
         ck_assert_double_gt(scale, 0);
         for (size_t k = 0; k < count; k += stride) {
             double wanted = difference(&twin, data, N, id, k);
-            ck_assert_msg(fabs(wanted - (double)g[k]) <= 2e-4 * scale + 3e-7,
+            ck_assert_msg(fabs(wanted - (double)g[k]) <= 2e-4 * scale + zero,
                           "%s: %s[%zu] is %g, wanted %g", net_text((size_t)_i),
                           net->parameter[id].name, k, (double)g[k], wanted);
         }
@@ -168,7 +137,7 @@ START_TEST(maxpool_gradient_goes_to_first_of_equals)
         struct fm_plan *plan = fm_plan_new(net, 1, 8, true, FM_OPTIMIZER_adam, NULL);
         float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
         struct once once = {.data = data, .n = 1};
-        struct fm_run run = run_of(&once, net);
+        struct fm_run run = run_of(&once, net, FM_PREDICT);
         run.sink = FM_SINK_STORE;
         run.gradients = gradients;
         run.backward = true;
@@ -252,7 +221,7 @@ START_TEST(convolution_matches_plain_loops)
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
         struct fm_plan *plan = fm_plan_new(net, 1, 8, false, FM_OPTIMIZER_adam, NULL);
         struct once once = {.data = data, .n = 1};
-        struct fm_run run = run_of(&once, net);
+        struct fm_run run = run_of(&once, net, FM_PREDICT);
         fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
         struct fm_shape out = net->value[1].shape;
         const struct fm_view *view = &plan->op[1].out;
@@ -291,7 +260,7 @@ START_TEST(leaving_out_zero_pixels_changes_no_bit)
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
         struct fm_plan *plan = fm_plan_new(net, n + 3, 8, true, FM_OPTIMIZER_adam, NULL);
         struct once once = {.data = data, .n = n};
-        struct fm_run run = run_of(&once, net);
+        struct fm_run run = run_of(&once, net, FM_PREDICT);
         run.sink = FM_SINK_STORE;
         run.gradients = gradients;
         run.backward = true;
@@ -349,7 +318,7 @@ START_TEST(long_sums_are_cut_into_groups)
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
         struct fm_plan *plan = fm_plan_new(net, 1, 8, false, FM_OPTIMIZER_adam, NULL);
         struct once once = {.data = data, .n = 1};
-        struct fm_run run = run_of(&once, net);
+        struct fm_run run = run_of(&once, net, FM_PREDICT);
         fm_plan_loop(plan, kernels, 1, &run, feed_once, &once);
         for (size_t u = 0; u < UNITS; u++) {
             float wanted = 0;
@@ -459,7 +428,7 @@ static void fused_steps(struct fmnn_net *net, const struct fmnn_data *data, size
                         const struct fm_kernels *kernels, unsigned threads, float *slots)
 {
     struct steps fused = make_steps(plan->optimizer, data, n, steps);
-    struct fm_run run = run_of(&fused.once, net);
+    struct fm_run run = run_of(&fused.once, net, FM_PREDICT);
     run.slots[0] = slots;
     run.slots[1] = slots + net->stored;
     run.update = &fused.update;
@@ -474,7 +443,7 @@ static void stored_steps(struct fmnn_net *net, const struct fmnn_data *data, siz
     float *gradients = fm_alloc_aligned(net->stored, sizeof *gradients, NULL);
     struct steps plain = make_steps(plan->optimizer, data, n, 0);
     while (plain.last++ < steps) {
-        struct fm_run run = run_of(&plain.once, net);
+        struct fm_run run = run_of(&plain.once, net, FM_PREDICT);
         run.sink = FM_SINK_STORE;
         run.gradients = gradients;
         run.backward = true;

@@ -9,44 +9,6 @@
 
 static const unsigned thread_counts[] = {1, 2, 3, 7};
 
-/* One run of a plan on the first n images. */
-struct once {
-    const struct fmnn_data *data;
-    size_t n;
-    const uint8_t *pixels[64];
-    uint16_t labels[64];
-    uint32_t index[64];
-    double loss[64];
-    uint8_t correct[64];
-    bool done;
-};
-
-static bool feed_once(void *state, struct fm_run *run)
-{
-    struct once *once = state;
-    run->images = once->n;
-    bool more = !once->done;
-    once->done = true;
-    return more;
-}
-
-static struct fm_run run_of(struct once *once, const struct fmnn_net *net, enum fm_mode mode)
-{
-    ck_assert_uint_le(once->n, 64);
-    fm_data_batch(once->data, NULL, 0, once->n, once->pixels, once->labels);
-    once->done = false;
-    for (size_t i = 0; i < once->n; i++)
-        once->index[i] = (uint32_t)i;
-    return (struct fm_run){.mode = mode,
-                           .pixels = once->pixels,
-                           .labels = once->labels,
-                           .index = once->index,
-                           .epoch = 1,
-                           .weights = net->weights,
-                           .loss = once->loss,
-                           .correct = once->correct};
-}
-
 static void run(const struct fm_plan *plan, const struct fm_run *run, struct once *once)
 {
     once->done = false;

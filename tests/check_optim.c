@@ -1,5 +1,5 @@
 /* check_optim.c -- schedules, optimizers and averages of whole trainings. */
-#include "engine.h"
+#include "training.h"
 
 #include <math.h>
 
@@ -13,13 +13,6 @@
 static const char model[] = "conv 3 3x3 bn relu | maxpool 2 | dense 9 bn relu | dense classes";
 enum { IMAGES = 45, STEPS = 6, EPOCHS = 3 };
 
-struct set {
-    struct fmnn_net *net;
-    struct fmnn_data *train, *valid;
-    struct fmnn_training training;
-    struct fmnn_recipe *recipe;
-};
-
 /* settings: "NAME VALUE; NAME VALUE" */
 static struct set make_set(const char *settings)
 {
@@ -32,48 +25,23 @@ static struct set make_set(const char *settings)
     char copy[512], *save = NULL;
     set.train = make_data(set.net, IMAGES, 2);
     set.valid = make_data(set.net, 18, 3);
-    set.recipe = fmnn_recipe_new(NULL, NULL);
-    fmnn_recipe_set(set.recipe, "batch", "8", NULL);
-    fmnn_recipe_set(set.recipe, "epochs", "3", NULL);
+    fm_recipe_init(&set.recipe);
+    set_option(&set, "batch", "8");
+    set_option(&set, "epochs", "3");
     snprintf(copy, sizeof copy, "%s", settings);
     for (char *s = strtok_r(copy, ";", &save); s; s = strtok_r(NULL, ";", &save)) {
         char *name = s + strspn(s, " "), *value = strchr(name, ' ');
         *value++ = 0;
-        ck_assert_msg(fmnn_recipe_set(set.recipe, name, value, &err) == 0, "%s", err.message);
+        set_option(&set, name, value);
     }
-    set.training = (struct fmnn_training){.threads = 2, .recipe = set.recipe, .keep_last = true};
+    set.training = (struct fmnn_training){.threads = 2, .keep_last = true};
     return set;
-}
-
-static void free_set(struct set *set)
-{
-    fmnn_net_free(set->net);
-    fmnn_data_free(set->train);
-    fmnn_data_free(set->valid);
-    fmnn_recipe_free(set->recipe);
-}
-
-static struct fmnn_trainer *make_trainer(struct set *set)
-{
-    struct fmnn_error err;
-    struct fmnn_trainer *trainer =
-        fmnn_trainer_new(set->net, set->train, set->valid, &set->training, &err);
-    ck_assert_msg(trainer != NULL, "%s", err.message);
-    return trainer;
 }
 
 static void advance(struct fmnn_trainer *trainer)
 {
     struct fmnn_error err;
     ck_assert_msg(fmnn_trainer_advance(trainer, &err) >= 0, "%s", err.message);
-}
-
-static void run_to_end(struct fmnn_trainer *trainer)
-{
-    struct fmnn_error err;
-    int status;
-    while ((status = fmnn_trainer_advance(trainer, &err)) != FMNN_DONE)
-        ck_assert_msg(status >= 0, "%s", err.message);
 }
 
 /* What a file would hold, to compare: malloc'ed. */
@@ -294,7 +262,7 @@ START_TEST(epochs_of_a_schedule_cannot_change)
     write_checkpoint(trainer);
     double last = fmnn_trainer_epoch(trainer, EPOCHS)->lr;
     fmnn_trainer_free(trainer);
-    fmnn_recipe_set(set.recipe, "epochs", "5", NULL);
+    set_option(&set, "epochs", "5");
     trainer = make_trainer(&set);
     ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", &err), -1);
     check_message("epochs", &err, "checkpoint: ",
@@ -348,9 +316,9 @@ START_TEST(decay_leaves_out_biases)
         "optimizer sgd; lr 0.5; decay 0.5", "optimizer sgd; lr 0.5; decay 0.5; decay-norms on",
         "optimizer adamw; lr 0.5; decay 0.5", "optimizer adamw; lr 0.5; decay 0.5; decay-norms on"};
     struct set set = make_set(settings[_i]);
-    fmnn_recipe_set(set.recipe, "class-weights", "1,0,0,0,0,0,0,0,0,0", NULL);
-    fmnn_recipe_set(set.recipe, "epochs", "1", NULL);
-    fmnn_recipe_set(set.recipe, "batch", "64", NULL);
+    set_option(&set, "class-weights", "1,0,0,0,0,0,0,0,0,0");
+    set_option(&set, "epochs", "1");
+    set_option(&set, "batch", "64");
     for (size_t i = 0; i < set.train->count; i++)
         set.train->labels[i] = 1; /* of weight 0: all gradients are 0 */
     for (size_t i = 0; i < set.net->trained; i++)
@@ -447,8 +415,8 @@ END_TEST
 START_TEST(swa_measures_its_statistics)
 {
     struct set set = make_set("lr 0.01; average swa 1"), same = make_set("lr 0.01");
-    fmnn_recipe_set(set.recipe, "batch", "64", NULL);
-    fmnn_recipe_set(same.recipe, "batch", "64", NULL);
+    set_option(&set, "batch", "64");
+    set_option(&same, "batch", "64");
     struct fmnn_trainer *a = make_trainer(&set), *b = make_trainer(&same);
     run_to_end(a);
     run_to_end(b);
@@ -456,9 +424,9 @@ START_TEST(swa_measures_its_statistics)
     ck_assert(!memcmp(a->averaged, same.net->weights, trained * sizeof(float)));
     ck_assert(memcmp(a->averaged + trained, same.net->weights + trained, rest * sizeof(float)));
     /* A run of training on the final weights at a rate of almost 0, with bn 1, measures them. */
-    fmnn_recipe_set(same.recipe, "bn", "1", NULL);
-    fmnn_recipe_set(same.recipe, "lr", "1e-30", NULL);
-    fmnn_recipe_set(same.recipe, "epochs", "1", NULL);
+    set_option(&same, "bn", "1");
+    set_option(&same, "lr", "1e-30");
+    set_option(&same, "epochs", "1");
     fmnn_trainer_free(b);
     b = make_trainer(&same);
     run_to_end(b);

@@ -1,5 +1,5 @@
 /* check_train.c -- training by epochs, its profile, checkpoints, weight files. */
-#include "engine.h"
+#include "training.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,13 +12,6 @@
 
 /* Numbers of models: convolutions, both pools and dense layers; Winograd convolutions. */
 enum { NET = 8, WIDE = 16 };
-
-struct set {
-    struct fmnn_net *net;
-    struct fmnn_data *train, *valid;
-    struct fmnn_training training;
-    struct fmnn_recipe recipe;
-};
 
 static struct set make_set_with(struct fmnn_net *net)
 {
@@ -38,31 +31,6 @@ static struct set make_set_of(size_t model)
 static struct set make_set(void)
 {
     return make_set_of(NET);
-}
-
-static void free_set(struct set *set)
-{
-    fmnn_net_free(set->net);
-    fmnn_data_free(set->train);
-    fmnn_data_free(set->valid);
-}
-
-static struct fmnn_trainer *make_trainer(struct set *set)
-{
-    struct fmnn_error err;
-    set->training.recipe = &set->recipe;
-    struct fmnn_trainer *trainer =
-        fmnn_trainer_new(set->net, set->train, set->valid, &set->training, &err);
-    ck_assert_msg(trainer != NULL, "%s", err.message);
-    return trainer;
-}
-
-static void run_to_end(struct fmnn_trainer *trainer)
-{
-    struct fmnn_error err;
-    int status;
-    while ((status = fmnn_trainer_advance(trainer, &err)) != FMNN_DONE)
-        ck_assert_msg(status >= 0, "%s", err.message);
 }
 
 static void write_net(const struct fmnn_net *net, const char *path)

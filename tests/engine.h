@@ -399,4 +399,43 @@ static inline double twin_batch_loss(const struct twin *twin, const struct fmnn_
     return sum / (double)n;
 }
 
+/* ---- one run of a plan, on the first n images of the data */
+
+struct once {
+    const struct fmnn_data *data;
+    size_t n;
+    const uint8_t *pixels[128];
+    uint16_t labels[128];
+    uint32_t index[128];
+    double loss[128];
+    uint8_t correct[128];
+    bool done;
+};
+
+static inline bool feed_once(void *state, struct fm_run *run)
+{
+    struct once *once = state;
+    run->images = once->n;
+    bool more = !once->done;
+    once->done = true;
+    return more;
+}
+
+static inline struct fm_run run_of(struct once *once, const struct fmnn_net *net, enum fm_mode mode)
+{
+    ck_assert_uint_le(once->n, 128);
+    fm_data_batch(once->data, NULL, 0, once->n, once->pixels, once->labels);
+    once->done = false;
+    for (size_t i = 0; i < once->n; i++)
+        once->index[i] = (uint32_t)i;
+    return (struct fm_run){.mode = mode,
+                           .pixels = once->pixels,
+                           .labels = once->labels,
+                           .index = once->index,
+                           .epoch = 1,
+                           .weights = net->weights,
+                           .loss = once->loss,
+                           .correct = once->correct};
+}
+
 #endif

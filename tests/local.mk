@@ -24,7 +24,7 @@ library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safe
 if HAVE_WRAP
 library_tests += tests/check_faults tests/check_common
 endif
-EXTRA_DIST += tests/runner.h tests/scratch.h tests/engine.h
+EXTRA_DIST += tests/runner.h tests/scratch.h tests/engine.h tests/training.h
 
 # The shared library hides the internals, so the tests link its objects. These are the defaults of all programs that
 # set nothing else: everything below tests/.

@@ -61,6 +61,14 @@ bool fm_mul(size_t a, size_t b, size_t *product);
 
 bool fm_is_utf8(const char *text); /* unicode.c */
 
+/* words.c. "WHAT 'word'; did you mean 'known'?", or else "WHAT 'word' (known: a, b)". known ends in
+   NULL. */
+int fm_fail_unknown(struct fmnn_error *err, const char *what, const char *word,
+                    const char *const *known);
+/* Takes the next word off *text, cut to size - 1 bytes; false at the end, where it is empty.
+   between: the bytes that separate words. */
+bool fm_cut_word(const char **text, const char *between, char *word, size_t size);
+
 /* numbers.c. Text to number, independent of the locale. The whole text must be the number, without
    blanks. False if it is not one. */
 bool fm_parse_unsigned(const char *text, uint64_t max, uint64_t *value); /* digits only, <= max */

@@ -13,7 +13,7 @@ struct fm_shape {
 };
 
 /* The derivatives of the first four follow from their outputs, so they are done in place by the
-   layer before. Those from FM_SILU on need their input: each is a node of its own (activate.c). */
+   layer before. Those from FM_SILU on need their input: each is a node of its own (elementwise.c). */
 enum fm_activation { FM_LINEAR, FM_RELU, FM_SIGMOID, FM_TANH, FM_SILU, FM_GELU, FM_ACTIVATIONS };
 extern const char *const fm_activation_names[FM_ACTIVATIONS + 1]; /* ends in NULL */
 

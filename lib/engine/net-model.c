@@ -279,24 +279,27 @@ static int add_layers(struct builder *b, struct fmnn_error *err)
     return 0;
 }
 
+static int no_logits(const struct fm_layer *last, struct fmnn_error *err)
+{
+    char *text = fm_layer_text(last, err);
+    if (text && !last->type->flattens)
+        fm_fail(err, FMNN_USAGE, "the last layer, '%s', is not a dense layer", text);
+    else if (text)
+        fm_fail(err, FMNN_USAGE, "the last layer, '%s', gives the logits and takes no %s", text,
+                last->bn ? "bn" : "activation");
+    free(text);
+    return -1;
+}
+
 static int check_last(const struct fmnn_net *net, const struct fmnn_model *model,
                       struct fmnn_error *err)
 {
     struct fm_layer last = model->layer[model->layer_count - 1];
     if (net->node[net->value[net->output].producer].layer.type == &fm_add)
         return fm_fail(err, FMNN_USAGE, "the last layer, a residual, is not a dense layer");
-    char *text = NULL;
     fm_layer_fill_in(&last, net->classes);
     if (!last.type->flattens || last.bn || last.activation != FM_LINEAR)
-        text = fm_layer_text(&last, err);
-    if (!last.type->flattens && text)
-        fm_fail(err, FMNN_USAGE, "the last layer, '%s', is not a dense layer", text);
-    else if (text)
-        fm_fail(err, FMNN_USAGE, "the last layer, '%s', gives the logits and takes no %s", text,
-                last.bn ? "bn" : "activation");
-    free(text);
-    if (!last.type->flattens || last.bn || last.activation != FM_LINEAR)
-        return -1;
+        return no_logits(&last, err);
     if (last.units != net->classes)
         return fm_fail(err, FMNN_USAGE,
                        "the last layer has %zu units, but there are %zu classes "

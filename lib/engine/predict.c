@@ -87,11 +87,10 @@ struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
     struct fmnn_predictor *predictor = fm_alloc(1, sizeof *predictor, err);
     if (!predictor)
         return NULL;
+    predictor->net = net;
     if (fm_can_fold(net))
-        predictor->folded = fm_net_folded(net, err);
-    predictor->net = predictor->folded ? predictor->folded : net;
-    if ((predictor->folded || !fm_can_fold(net)) &&
-        prepare(predictor, prediction ? prediction : &defaults, err) == 0)
+        predictor->net = predictor->folded = fm_net_folded(net, err);
+    if (predictor->net && prepare(predictor, prediction ? prediction : &defaults, err) == 0)
         return predictor;
     fmnn_predictor_free(predictor);
     return NULL;

@@ -71,7 +71,7 @@ int fmnn_data_augment(const struct fmnn_data *data, const struct fmnn_recipe *re
     struct fm_augment_batch batch = {.augment = &augment};
     size_t size = fm_elements(data->shape);
     if (first > data->count || n > data->count - first)
-        return fm_fail(err, FMNN_USAGE, "there are no rows %zu to %zu", first, first + n);
+        return fm_fail(err, FMNN_USAGE, "there are no %zu rows from %zu on", n, first);
     if (fm_augment_parse(&augment, recipe->augment, err) != 0 ||
         fm_augment_check(&augment, data->shape, err) != 0)
         return -1;

@@ -178,9 +178,8 @@ bool fm_trainer_needs_epochs(const struct fmnn_trainer *t)
 /* An epoch trains, measures the statistics of some averages, and validates. */
 enum phase { TRAIN, MEASURE, VALIDATE };
 
-/* The batches of one call, all of one phase. A slice lasts
-   long enough that waking the threads costs little, and is short enough that a signal need not
-   wait. */
+/* The batches of one call, all of one phase. A slice lasts long enough that waking the threads
+   costs little, and is short enough that a signal need not wait. */
 struct slice {
     struct fmnn_trainer *t;
     enum phase phase;

@@ -8,15 +8,9 @@
 static int unknown_word(const char *word, struct fmnn_error *err)
 {
     const char *names[16] = {"none"};
-    char known[256] = "none";
-    for (size_t i = 0; fm_augment_kinds[i].name; i++) {
+    for (size_t i = 0; fm_augment_kinds[i].name; i++)
         names[i + 1] = fm_augment_kinds[i].name;
-        strcat(strcat(known, ", "), names[i + 1]);
-    }
-    const char *nearest = fmnn_suggest(word, names);
-    if (nearest)
-        return fm_fail(err, FMNN_USAGE, "augment: unknown '%s'; did you mean '%s'?", word, nearest);
-    return fm_fail(err, FMNN_USAGE, "augment: unknown '%s' (known: %s)", word, known);
+    return fm_fail_unknown(err, "augment: unknown", word, names);
 }
 
 static const struct fm_augment_kind *find_kind(const char *word)
@@ -99,7 +93,7 @@ static int add_part(struct fm_augment *augment, const struct fm_augment_part *pa
         if (augment->part[i].kind == part->kind)
             return fm_fail(err, FMNN_USAGE, "augment: '%s' twice", part->kind->name);
     if (!part->kind->mix) {
-        assert(augment->count < FM_MAX_AUGMENT_PARTS); /* there are not so many kinds */
+        assert(augment->count < FM_MAX_AUGMENT_PARTS); /* each kind comes once */
         augment->part[augment->count++] = *part;
         return 0;
     }

@@ -102,7 +102,8 @@ static void soft_loss(const struct fm_op *op, const struct fm_run *run, size_t n
    softmax   (n, classes rounded up to 16)
    grad_in   (n, classes) by op->grad_in: (softmax - target) / images, the target being the one-hot
              label, or in training what soft_loss() says
-   run->logits, run->probabilities (n, classes), run->loss (n) and run->correct (n) if there are labels. */
+   run->logits and run->probabilities (n, classes), if they are wanted; run->loss (n) and
+   run->correct (n), if there are labels. */
 static void one_loss(const struct fm_op *op, const struct fm_run *run, size_t n)
 {
     size_t classes = op->in_shape.c, padded = (classes + 15) / 16 * 16;

@@ -1,5 +1,5 @@
 /* add.c -- the sum of two values of one shape. It has no statement in the model's text. */
-#include "engine/builder.h"
+#include "engine/layers/elementwise.h"
 
 static int shape(const struct fm_layer *layer, const struct fm_shape *in, struct fm_shape *out,
                  struct fmnn_error *err)
@@ -11,12 +11,6 @@ static int shape(const struct fm_layer *layer, const struct fm_shape *in, struct
                        "the shapes differ: %zu channels of %zux%zu and %zu channels of %zux%zu",
                        in[0].c, in[0].h, in[0].w, in[1].c, in[1].h, in[1].w);
     return 0;
-}
-
-static struct fm_window window(const struct fm_layer *layer, struct fm_shape in)
-{
-    (void)layer, (void)in;
-    return (struct fm_window){.kernel_h = 1, .kernel_w = 1, .stride = 1};
 }
 
 static int forward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
@@ -43,7 +37,7 @@ const struct fm_layer_type fm_add = {
     .name = "add",
     .inputs = 2,
     .shape = shape,
-    .window = window,
+    .window = fm_window_of_pixel,
     .forward = forward,
     .backward = backward,
 };

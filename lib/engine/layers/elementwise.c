@@ -18,25 +18,38 @@ struct fm_window fm_window_of_pixel(const struct fm_layer *layer, struct fm_shap
     return (struct fm_window){.kernel_h = 1, .kernel_w = 1, .stride = 1};
 }
 
+int fm_forward_by_image(struct fm_builder *builder, const struct fm_node *node,
+                        enum fm_op_kind kind, struct fmnn_error *err)
+{
+    struct fm_op op = fm_node_op(builder, node, 0, kind);
+    op.jobs = builder->plan->batch;
+    return fm_add_op(builder, &op, FM_IN, FM_OUT, err);
+}
+
+int fm_backward_by_image(struct fm_builder *builder, const struct fm_node *node,
+                         enum fm_op_kind kind, unsigned reads, bool in_place,
+                         struct fmnn_error *err)
+{
+    struct fm_op op = fm_node_op(builder, node, 0, kind);
+    op.jobs = builder->plan->batch;
+    op.in_place = in_place;
+    if (!fm_wants_gradient(builder, node, 0))
+        return 0;
+    return fm_add_op(builder, &op, reads | FM_GRAD_OUT, FM_GRAD_IN, err);
+}
+
 /* ---- activate: has no statement; the net makes it of the word behind another layer */
 
 static int activate_forward(struct fm_builder *builder, const struct fm_node *node,
                             struct fmnn_error *err)
 {
-    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_activate_forward);
-    op.jobs = builder->plan->batch;
-    return fm_add_op(builder, &op, FM_IN, FM_OUT, err);
+    return fm_forward_by_image(builder, node, FM_OP_activate_forward, err);
 }
 
 static int activate_backward(struct fm_builder *builder, const struct fm_node *node,
                              struct fmnn_error *err)
 {
-    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_activate_backward);
-    op.jobs = builder->plan->batch;
-    op.in_place = true;
-    if (!fm_wants_gradient(builder, node, 0))
-        return 0;
-    return fm_add_op(builder, &op, FM_IN | FM_GRAD_OUT, FM_GRAD_IN, err);
+    return fm_backward_by_image(builder, node, FM_OP_activate_backward, FM_IN, true, err);
 }
 
 const struct fm_layer_type fm_activate = {
@@ -70,20 +83,13 @@ static void dropout_print(const struct fm_layer *layer, char *text, size_t size)
 static int dropout_forward(struct fm_builder *builder, const struct fm_node *node,
                            struct fmnn_error *err)
 {
-    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_dropout_forward);
-    op.jobs = builder->plan->batch;
-    return fm_add_op(builder, &op, FM_IN, FM_OUT, err);
+    return fm_forward_by_image(builder, node, FM_OP_dropout_forward, err);
 }
 
 static int dropout_backward(struct fm_builder *builder, const struct fm_node *node,
                             struct fmnn_error *err)
 {
-    struct fm_op op = fm_node_op(builder, node, 0, FM_OP_dropout_backward);
-    op.jobs = builder->plan->batch;
-    op.in_place = true;
-    if (!fm_wants_gradient(builder, node, 0))
-        return 0;
-    return fm_add_op(builder, &op, FM_GRAD_OUT, FM_GRAD_IN, err);
+    return fm_backward_by_image(builder, node, FM_OP_dropout_backward, 0, true, err);
 }
 
 const struct fm_layer_type fm_dropout = {

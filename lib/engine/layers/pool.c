@@ -3,7 +3,7 @@
    windows. */
 #include <stdio.h>
 
-#include "engine/builder.h"
+#include "engine/layers/elementwise.h"
 
 enum { MAX_SIDE = 255 };
 
@@ -51,47 +51,28 @@ static size_t stride(const struct fm_layer *layer)
     return layer->all ? 0 : layer->units;
 }
 
-static int add_forward(struct fm_builder *builder, const struct fm_node *node, enum fm_op_kind kind,
-                       struct fmnn_error *err)
-{
-    struct fm_op op = fm_node_op(builder, node, 0, kind);
-    op.jobs = builder->plan->batch;
-    return fm_add_op(builder, &op, FM_IN, FM_OUT, err);
-}
-
-/* reads: apart from the output's gradient. */
-static int add_backward(struct fm_builder *builder, const struct fm_node *node,
-                        enum fm_op_kind kind, unsigned reads, struct fmnn_error *err)
-{
-    struct fm_op op = fm_node_op(builder, node, 0, kind);
-    op.jobs = builder->plan->batch;
-    if (!fm_wants_gradient(builder, node, 0))
-        return 0;
-    return fm_add_op(builder, &op, reads | FM_GRAD_OUT, FM_GRAD_IN, err);
-}
-
 static int avgpool_forward(struct fm_builder *builder, const struct fm_node *node,
                            struct fmnn_error *err)
 {
-    return add_forward(builder, node, FM_OP_avgpool_forward, err);
+    return fm_forward_by_image(builder, node, FM_OP_avgpool_forward, err);
 }
 
 static int avgpool_backward(struct fm_builder *builder, const struct fm_node *node,
                             struct fmnn_error *err)
 {
-    return add_backward(builder, node, FM_OP_avgpool_backward, 0, err);
+    return fm_backward_by_image(builder, node, FM_OP_avgpool_backward, 0, false, err);
 }
 
 static int maxpool_forward(struct fm_builder *builder, const struct fm_node *node,
                            struct fmnn_error *err)
 {
-    return add_forward(builder, node, FM_OP_maxpool_forward, err);
+    return fm_forward_by_image(builder, node, FM_OP_maxpool_forward, err);
 }
 
 static int maxpool_backward(struct fm_builder *builder, const struct fm_node *node,
                             struct fmnn_error *err)
 {
-    return add_backward(builder, node, FM_OP_maxpool_backward, FM_IN, err);
+    return fm_backward_by_image(builder, node, FM_OP_maxpool_backward, FM_IN, false, err);
 }
 
 const struct fm_layer_type fm_avgpool = {

@@ -1,21 +1,14 @@
 /* adamw.h -- AdamW's update of a vector of parameters w with gradients g and moments m, v:
    w -= decay w; m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2);
-   w -= m alpha / (sqrt(v) beta + epsilon). factor: 1 - beta1, 1 - beta2, alpha, epsilon, beta. */
+   w -= m alpha / (sqrt(v) beta + epsilon). factor: 1 - beta1, 1 - beta2, alpha, epsilon, beta.
+   The moments move as in adam.h, which comes before. */
 #include "base/internal.h"
 
 static inline void update_adamw(const struct fm_update *u, float *w,
                                 float *const slots[FM_MAX_SLOTS], size_t at, vec g)
 {
-    const vec tiny = v_splat(1e-30f), minus_tiny = v_splat(-1e-30f), zero = v_splat(0);
-    vec m = v_load(slots[0] + at), v = v_load(slots[1] + at), old = v_load(w + at);
-    m = v_fma(v_sub(g, m), v_splat(u->factor[0]), m);
-    v = v_fma(v_sub(v_mul(g, g), v), v_splat(u->factor[1]), v);
-    if (u->flush) {
-        m = v_select(v_greater(m, tiny), m, v_select(v_greater(minus_tiny, m), m, zero));
-        v = v_select(v_greater(v, tiny), v, zero);
-    }
-    v_store(slots[0] + at, m);
-    v_store(slots[1] + at, v);
+    vec m, v, old = v_load(w + at);
+    move_moments(u, slots, at, g, &m, &v);
     old = v_fma(v_splat(-u->decay), old, old);
     vec below = v_add(v_mul(v_sqrt(v), v_splat(u->factor[4])), v_splat(u->factor[3]));
     v_store(w + at, v_sub(old, v_div(v_mul(m, v_splat(u->factor[2])), below)));

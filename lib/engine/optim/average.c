@@ -13,13 +13,9 @@ static const char *const names[] = {[FM_AVERAGE_NONE] = "none",
 
 enum { MAX_EVERY = 1000000, LOOKAHEAD_EVERY = 5, WORD = 64 };
 
-/* Takes the next word; an empty one at the end. */
-static void next_word(const char **text, char word[WORD])
+static bool next_word(const char **text, char word[WORD])
 {
-    *text += strspn(*text, " \t");
-    size_t length = strcspn(*text, " \t");
-    snprintf(word, WORD, "%.*s", (int)length, *text);
-    *text += length;
+    return fm_cut_word(text, " \t", word, WORD);
 }
 
 static int find_kind(const char *word, enum fm_average_kind *kind, struct fmnn_error *err)
@@ -27,11 +23,7 @@ static int find_kind(const char *word, enum fm_average_kind *kind, struct fmnn_e
     for (*kind = FM_AVERAGE_NONE; names[*kind]; ++*kind)
         if (!strcmp(word, names[*kind]))
             return 0;
-    const char *nearest = fmnn_suggest(word, names);
-    if (nearest)
-        return fm_fail(err, FMNN_USAGE, "unknown average '%s'; did you mean '%s'?", word, nearest);
-    return fm_fail(err, FMNN_USAGE, "unknown average '%s' (known: none, ema, lookahead, swa)",
-                   word);
+    return fm_fail_unknown(err, "unknown average", word, names);
 }
 
 static int read_count(const char *word, const char *what, unsigned *count, struct fmnn_error *err)
@@ -47,23 +39,20 @@ static int read_count(const char *word, const char *what, unsigned *count, struc
 static int read_ema(struct fm_average *a, const char **text, struct fmnn_error *err)
 {
     char word[WORD];
-    next_word(text, word);
-    if (!*word)
+    if (!next_word(text, word))
         return fm_fail(err, FMNN_USAGE, "average: ema needs a decay, such as 0.99");
     if (!fm_parse_double(word, &a->decay))
         return fm_fail(err, FMNN_USAGE, "average: '%s' is not a number", word);
     if (!(a->decay >= 0 && a->decay < 1))
         return fm_fail(err, FMNN_USAGE, "average: the decay %s is not in 0..1, without 1", word);
-    next_word(text, word);
-    return *word ? read_count(word, "EVERY", &a->every, err) : 0;
+    return next_word(text, word) ? read_count(word, "EVERY", &a->every, err) : 0;
 }
 
 int fm_average_parse(struct fm_average *a, const char *text, struct fmnn_error *err)
 {
     char word[WORD];
     *a = (struct fm_average){.every = 1};
-    next_word(&text, word);
-    if (*word && find_kind(word, &a->kind, err) != 0)
+    if (next_word(&text, word) && find_kind(word, &a->kind, err) != 0)
         return -1;
     if (a->kind == FM_AVERAGE_EMA && read_ema(a, &text, err) != 0)
         return -1;
@@ -72,8 +61,7 @@ int fm_average_parse(struct fm_average *a, const char *text, struct fmnn_error *
         if (read_count(word, "the number of epochs", &a->last, err) != 0)
             return -1;
     }
-    next_word(&text, word);
-    return *word ? fm_fail(err, FMNN_USAGE, "average: '%s' is too much", word) : 0;
+    return next_word(&text, word) ? fm_fail(err, FMNN_USAGE, "average: '%s' is too much", word) : 0;
 }
 
 int fm_average_read(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err)

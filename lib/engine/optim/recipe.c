@@ -15,19 +15,14 @@ static int read_word(const struct fm_setting *setting, const char *text, void *v
                      struct fmnn_error *err)
 {
     const struct fmnn_setting *s = &setting->shown;
-    char known[FM_MAX_RECORD] = "";
-    for (size_t i = 0; s->words[i]; i++) {
+    for (size_t i = 0; s->words[i]; i++)
         if (!strcmp(text, s->words[i])) {
             snprintf(value, setting->size, "%s", text);
             return 0;
         }
-        strcat(strcat(known, i ? ", " : ""), s->words[i]);
-    }
-    const char *nearest = fmnn_suggest(text, s->words);
-    if (nearest)
-        return fm_fail(err, FMNN_USAGE, "unknown %s '%s'; did you mean '%s'?", s->name, text,
-                       nearest);
-    return fm_fail(err, FMNN_USAGE, "unknown %s '%s' (known: %s)", s->name, text, known);
+    char what[64];
+    snprintf(what, sizeof what, "unknown %s", s->name);
+    return fm_fail_unknown(err, what, text, s->words);
 }
 
 static void write_word(const void *value, char text[FM_MAX_VALUE])
@@ -116,9 +111,8 @@ static const struct fm_value_kind {
 /* ---- the table */
 
 #define OPTIMIZER_NAME(name) #name,
-static const char *const on_off[] = {"on", "off", NULL};
 static const char *const optimizers[] = {FM_OPTIMIZERS(OPTIMIZER_NAME) NULL};
-
+static const char *const on_off[] = {"on", "off", NULL};
 static const char *const inits[] = {"he", "dirac", NULL};
 
 #define MEMBER(member)                                                                             \
@@ -220,15 +214,9 @@ const struct fmnn_setting *fmnn_recipe_setting(size_t i)
 static int unknown_setting(const char *name, struct fmnn_error *err)
 {
     const char *names[FM_COUNT(settings) + 1] = {NULL};
-    char known[FM_MAX_RECORD] = "";
-    for (size_t i = 0; i < FM_COUNT(settings); i++) {
+    for (size_t i = 0; i < FM_COUNT(settings); i++)
         names[i] = settings[i].shown.name;
-        strcat(strcat(known, i ? ", " : ""), names[i]);
-    }
-    const char *nearest = fmnn_suggest(name, names);
-    if (nearest)
-        return fm_fail(err, FMNN_USAGE, "unknown option '%s'; did you mean '%s'?", name, nearest);
-    return fm_fail(err, FMNN_USAGE, "unknown option '%s' (known: %s)", name, known);
+    return fm_fail_unknown(err, "unknown option", name, names);
 }
 
 /* ---- recipes */

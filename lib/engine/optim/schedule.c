@@ -131,35 +131,21 @@ static const struct fm_schedule_kind kinds[] = {
 static const struct fm_schedule_kind *find_kind(const char *name, struct fmnn_error *err)
 {
     const char *names[FM_COUNT(kinds) + 1] = {NULL};
-    char known[128] = "";
     for (size_t i = 0; i < FM_COUNT(kinds); i++) {
         if (!strcmp(name, kinds[i].name))
             return &kinds[i];
         names[i] = kinds[i].name;
-        strcat(strcat(known, i ? ", " : ""), names[i]);
     }
-    const char *nearest = fmnn_suggest(name, names);
-    if (nearest)
-        fm_fail(err, FMNN_USAGE, "unknown schedule '%s'; did you mean '%s'?", name, nearest);
-    else
-        fm_fail(err, FMNN_USAGE, "unknown schedule '%s' (known: %s)", name, known);
+    fm_fail_unknown(err, "unknown schedule", name, names);
     return NULL;
 }
 
-/* Takes the next word; an empty one at the end. */
-static void next_word(const char **text, char word[FM_MAX_VALUE])
-{
-    static const char between[] = " \t,";
-    *text += strspn(*text, between);
-    size_t length = strcspn(*text, between);
-    snprintf(word, FM_MAX_VALUE, "%.*s", (int)length, *text);
-    *text += length;
-}
+static const char between[] = " \t,"; /* words */
 
 static int read_numbers(struct fm_schedule *s, const char *text, struct fmnn_error *err)
 {
     char word[FM_MAX_VALUE];
-    for (next_word(&text, word); *word; next_word(&text, word)) {
+    while (fm_cut_word(&text, between, word, sizeof word)) {
         if (s->count == s->kind->max)
             return fm_fail(err, FMNN_USAGE, "schedule: %s takes %s; '%s' is too much",
                            s->kind->name, s->kind->numbers, word);
@@ -175,8 +161,7 @@ int fm_schedule_parse(struct fm_schedule *s, const char *text, struct fmnn_error
 {
     char word[FM_MAX_VALUE];
     *s = (struct fm_schedule){.kind = kinds};
-    next_word(&text, word);
-    if (!*word)
+    if (!fm_cut_word(&text, between, word, sizeof word))
         return 0;
     s->kind = find_kind(word, err);
     return s->kind ? read_numbers(s, text, err) : -1;
