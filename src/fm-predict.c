@@ -15,7 +15,7 @@ struct weights {
 };
 
 struct arguments {
-    bool probabilities;
+    bool names, probabilities;
     const char *suffix, *only, *data;
     struct fmnn_prediction prediction;
     struct weights weights;
@@ -36,6 +36,8 @@ static const char *const tta[] = {
 static const struct option_row rows[] = {
     {'p', "probabilities", NULL, "add the probability of every class, p0 p1 ...", OPTION_FLAG,
      TARGET(probabilities)},
+    {0, "names", NULL, "add the name of the predicted class, predicted_class", OPTION_FLAG,
+     TARGET(names)},
     {0, "tta", NULL, "average over variants of each image", OPTION_WORD, TARGET(prediction.tta),
      .words = tta, .initial = "none"},
     {0, "ensemble", "WEIGHTS", "average with the net of WEIGHTS; repeatable", OPTION_FILE,
@@ -79,6 +81,7 @@ struct batch {
     struct fmnn_net **net; /* they agree in images and classes */
     struct fmnn_predictor **predictor;
     bool all;             /* print all probabilities */
+    char *const *name;    /* of the classes; NULL: do not print them */
     size_t size, count;   /* maximum and current number of rows */
     char **row;           /* [size] fields, separated by tabs */
     uint8_t *pixels;      /* (size,C,H,W) */
@@ -124,6 +127,16 @@ static void add_net(const struct arguments *a, struct batch *b, size_t i)
         die_error(&error);
 }
 
+/* The names of the classes, which all nets have or none. */
+static char *const *class_names_of(const struct arguments *a, const struct fmnn_net *net)
+{
+    const struct fmnn_names *names = fmnn_net_names(net);
+    if (!names)
+        die("--names: the classes of %s have no names; fm-train --classes FILE gives them names",
+            a->weights.path[0]);
+    return names->name;
+}
+
 static struct batch make_batch(const struct arguments *a)
 {
     struct batch b = {.nets = a->weights.count, .all = a->probabilities};
@@ -131,6 +144,8 @@ static struct batch make_batch(const struct arguments *a)
     b.predictor = xcalloc(b.nets, sizeof *b.predictor);
     for (size_t i = 0; i < b.nets; i++)
         add_net(a, &b, i);
+    if (a->names)
+        b.name = class_names_of(a, b.net[0]);
     b.images = open_images(a->data);
     size_t classes = fmnn_net_classes(b.net[0]);
     b.size = rows_to_collect(a, &b);
@@ -187,6 +202,8 @@ static void finish_batch(struct batch *b)
         size_t best = fmnn_best_class(p, classes);
         printf("%s\t%zu", b->row[i], best);
         print_number((double)p[best]);
+        if (b->name)
+            printf("\t%s", b->name[best]);
         for (size_t c = 0; b->all && c < classes; c++)
             print_number((double)p[c]);
         putchar('\n');
@@ -215,6 +232,8 @@ static void print_header(const struct arguments *a, size_t classes)
 {
     const char *line = a->suffix ? "_" : "", *suffix = a->suffix ? a->suffix : "";
     printf("\tpredicted%s%s\tconfidence%s%s", line, suffix, line, suffix);
+    if (a->names)
+        printf("\tpredicted_class%s%s", line, suffix);
     for (size_t c = 0; a->probabilities && c < classes; c++)
         printf("\tp%zu%s%s", c, line, suffix);
     putchar('\n');
@@ -235,6 +254,8 @@ static void check_columns(const struct arguments *a, const struct fmnn_table *ta
 {
     check_column(a, table, "predicted");
     check_column(a, table, "confidence");
+    if (a->names)
+        check_column(a, table, "predicted_class");
     for (size_t c = 0; a->probabilities && c < classes; c++) {
         char word[32];
         snprintf(word, sizeof word, "p%zu", c);

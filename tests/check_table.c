@@ -111,6 +111,30 @@ START_TEST(missing_column)
 }
 END_TEST
 
+/* Where p0 is found; 0: nowhere. */
+static int first_probability(const char *line)
+{
+    struct fmnn_table *table = rows(line);
+    int name = fmnn_table_find(table, "predicted_class"), p0 = fmnn_table_find(table, "p0");
+    ck_assert_int_eq(name, p0 == 5 ? -1 : 5);
+    fmnn_table_close(table);
+    return p0 < 0 ? 0 : p0;
+}
+
+/* What fm-predict --names writes, with and without -p; names can be numbers. */
+static void lost_class_name(void)
+{
+    ck_assert_int_eq(first_probability("a\t1\ttest\t2\t0.5\tcoat\t0.25\t0.5\t0.25\n"), 6);
+    ck_assert_int_eq(first_probability("a\t1\ttest\t0\t0.5\t\t0.5\t0.5\n"), 6);
+    ck_assert_int_eq(first_probability("a\t1\ttest\t0\t0.5\tcoat\n"), 0);
+    ck_assert_int_eq(first_probability("a\t1\ttest\t7\t0.5\t7\n"), 0);
+    ck_assert_int_eq(first_probability("a\t1\ttest\t0\t0.75\t1\t0.75\t0.25\n"), 6);
+    ck_assert_int_eq(first_probability("a\t1\ttest\t1\t0.75\t0\t0.25\t0.75\n"), 6);
+    ck_assert_int_eq(first_probability("a\t1\ttest\t0\t1\t1\n"), 5);
+    ck_assert_int_eq(first_probability("a\t1\ttest\t0\t0.5\t0.5\t0.5\n"), 5);
+    ck_assert_int_eq(first_probability("a\t1\ttest\t65535\t0.5\t0.5\t0.5\n"), 5);
+}
+
 START_TEST(lost_header)
 {
     check_rows(FMNN_TABLE_ROWS, "train:0\t9\ttrain\ntrain:1\t\tvalid\n", NULL,
@@ -122,6 +146,7 @@ START_TEST(lost_header)
     ck_assert_int_eq(fmnn_table_find(table, "p0"), 5);
     ck_assert_int_eq(fmnn_table_find(table, "p2"), 7);
     fmnn_table_close(table);
+    lost_class_name();
     table = rows("a.png\n");
     ck_assert_uint_eq(fmnn_table_columns(table), 1);
     ck_assert_str_eq(fmnn_table_column(table, 0), "image");
@@ -154,6 +179,7 @@ END_TEST
 START_TEST(header_is_recognised_by_one_known_name)
 {
     check_rows(FMNN_TABLE_ROWS, "weight\tp3\n1\t2\n", NULL, "2:1|2;"); /* one known name suffices */
+    check_rows(FMNN_TABLE_ROWS, "predicted_class\tx\n1\t2\n", NULL, "2:1|2;");
     check_rows(FMNN_TABLE_ROWS, "weight\tpx\n1\t2\n", NULL, "1:weight|px;2:1|2;");
     check_rows(FMNN_TABLE_ROWS, "epoch\tloss\n1\t2\n", NULL, "1:epoch|loss;2:1|2;");
     check_rows(FMNN_TABLE_HISTORY, "epoch\tloss\n1\t2\n", NULL, "2:1|2;");

@@ -189,7 +189,8 @@ static void free_row(struct row *row)
 
 /* ---- 3. Opening ---- */
 
-/* The columns of a table without a header, in order. FMNN_TABLE_ROWS goes on with p0, p1, ... */
+/* The columns of a table without a header, in order. FMNN_TABLE_ROWS goes on with p0, p1, ..., and
+   before them may have predicted_class. */
 static const char *const *columns_of(enum fmnn_table_kind kind)
 {
     static const char *const rows[] = {"image", "label", "split", "predicted", "confidence", NULL};
@@ -205,8 +206,9 @@ static bool is_known(enum fmnn_table_kind kind, const char *name)
     for (const char *const *known = columns_of(kind); *known; known++)
         if (!strcmp(name, *known))
             return true;
-    return kind == FMNN_TABLE_ROWS && name[0] == 'p' &&
-           fm_parse_unsigned(name + 1, MAX_LABEL, &digits);
+    return kind == FMNN_TABLE_ROWS &&
+           (!strcmp(name, "predicted_class") ||
+            (name[0] == 'p' && fm_parse_unsigned(name + 1, MAX_LABEL, &digits)));
 }
 
 static bool is_header(enum fmnn_table_kind kind, const struct row *row)
@@ -252,18 +254,40 @@ static int set_header(struct fmnn_table *table, const char *line, size_t length,
     return split_fields(&table->header, line, length, err);
 }
 
-/* Sets the header that a table of `count` columns would have had. */
-static int invent_header(struct fmnn_table *table, size_t count, struct fmnn_error *err)
+/* Whether the sixth column of a table without a header is a class name and not p0. A name may be a
+   number. But the confidence is the probability of the predicted class, so it tells where p0 is. */
+static bool has_class_name(const struct row *row)
+{
+    double number;
+    uint64_t predicted;
+    if (row->count < 6 || !fm_parse_unsigned(row->field[3], MAX_LABEL, &predicted))
+        return false;
+    if (!fm_parse_double(row->field[5], &number))
+        return true;
+    const char *confidence = row->field[4];
+    size_t at = 5 + (size_t)predicted;
+    if (at < row->count && !strcmp(row->field[at], confidence))
+        return false;
+    return row->count == 6 || (at + 1 < row->count && !strcmp(row->field[at + 1], confidence));
+}
+
+/* Sets the header that the table would have had, by its first row. */
+static int invent_header(struct fmnn_table *table, const struct row *row, struct fmnn_error *err)
 {
     const char *const *known = columns_of(table->kind);
-    char *line = fm_alloc(count, 24, err), *end = line;
+    bool class_name = table->kind == FMNN_TABLE_ROWS && has_class_name(row);
+    char *line = fm_alloc(row->count, 24, err), *end = line;
     if (!line)
         return -1;
-    for (size_t i = 0, rest = 0; i < count; i++) {
+    for (size_t i = 0, rest = 0; i < row->count; i++) {
         if (i)
             *end++ = '\t';
-        end += *known ? sprintf(end, "%s", *known) : sprintf(end, "p%zu", rest++);
-        known += *known != NULL;
+        if (*known)
+            end += sprintf(end, "%s", *known++);
+        else if (class_name && i == 5)
+            end += sprintf(end, "predicted_class");
+        else
+            end += sprintf(end, "p%zu", rest++);
     }
     table->headerless = true;
     int status = set_header(table, line, (size_t)(end - line), err);
@@ -294,7 +318,7 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
                        table->name, table->ahead->count, max);
     table->ahead->line = 1;
     table->looked = GOT;
-    return invent_header(table, table->ahead->count, err);
+    return invent_header(table, table->ahead, err);
 }
 
 static int open_input(struct fmnn_table *table, const char *path, struct fmnn_error *err)

@@ -200,7 +200,9 @@ FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *ima
 struct fmnn_table;
 
 enum fmnn_table_kind {
-    FMNN_TABLE_ROWS, /* image label split predicted confidence p0 p1 ...: samples and predictions */
+    /* image label split predicted confidence p0 p1 ...: samples and predictions. The class's name,
+       predicted_class, may stand before p0. */
+    FMNN_TABLE_ROWS,
     FMNN_TABLE_HISTORY, /* epoch loss accuracy val_loss val_accuracy lr seconds */
     FMNN_TABLE_COUNTS,  /* label predicted count */
 };
@@ -408,14 +410,14 @@ struct fmnn_training {
        and later steps have its last rate. Otherwise another number is an error, unless the schedule
        is constant. */
     bool extend;
-    bool profile;        /* measure where the time goes; see fmnn_trainer_profile() */
+    bool profile; /* measure where the time goes; see fmnn_trainer_profile() */
 };
 
 struct fmnn_epoch {
     unsigned epoch;                /* from 1 */
     double loss, accuracy;         /* means over the images as they were trained */
     double val_loss, val_accuracy; /* on the validation set after the epoch, if validated */
-    double lr; /* of the epoch's last step */
+    double lr;                     /* of the epoch's last step */
     double seconds;
     bool validated;
 };
