@@ -19,24 +19,44 @@ struct fm_view {
     size_t stride_n, stride_h, stride_w;
 };
 
-/* The kinds of ops. The kernel headers have a function job_NAME for each kind in FM_OPS, compiled
-   for every instruction set. */
+/* The kinds of ops. The kernel headers have functions for each kind, compiled for every instruction
+   set. The jobs of a kind are its own, or blocks of images, or it can be done either way. */
 #define FM_OPS(X)                                                                                  \
-    X(conv_forward)                                                                                \
+    FM_JOB_OPS(X)                                                                                  \
+    FM_EITHER_OPS(X)                                                                               \
+    FM_BLOCK_OPS(X)                                                                                \
+    FM_IMAGE_OPS(X)
+/* A function job_NAME: job after job. */
+#define FM_JOB_OPS(X)                                                                              \
     X(conv_backward_weights)                                                                       \
     X(conv_rotate_weights)                                                                         \
-    X(conv_backward_data)                                                                          \
-    X(dense_forward)                                                                               \
-    X(dense_backward_data)                                                                         \
     X(dense_backward_weights)                                                                      \
     X(dense_backward)                                                                              \
     X(winograd_filter)                                                                             \
     X(winograd_rotated_filter)                                                                     \
-    X(winograd_input)                                                                              \
-    X(winograd_forward)                                                                            \
-    X(winograd_backward_data)                                                                      \
-    X(winograd_output_gradient)                                                                    \
     X(winograd_backward_weights)                                                                   \
+    X(norm_finish)                                                                                 \
+    X(norm_gradient_finish)                                                                        \
+    X(gradient_squares)                                                                            \
+    X(update)                                                                                      \
+    X(average)
+/* Functions job_NAME and block_NAME. */
+#define FM_EITHER_OPS(X)                                                                           \
+    X(conv_forward)                                                                                \
+    X(conv_backward_data)                                                                          \
+    X(dense_forward)                                                                               \
+    X(dense_backward_data)                                                                         \
+    X(winograd_forward)                                                                            \
+    X(winograd_backward_data)
+/* A function block_NAME: block after block of images. */
+#define FM_BLOCK_OPS(X)                                                                            \
+    X(gather)                                                                                      \
+    X(transpose_batch)                                                                             \
+    X(loss)
+/* A function image_NAME, which is called for each image of a block. */
+#define FM_IMAGE_OPS(X)                                                                            \
+    X(winograd_input)                                                                              \
+    X(winograd_output_gradient)                                                                    \
     X(avgpool_forward)                                                                             \
     X(avgpool_backward)                                                                            \
     X(maxpool_forward)                                                                             \
@@ -44,32 +64,17 @@ struct fm_view {
     X(add_forward)                                                                                 \
     X(add_backward)                                                                                \
     X(norm_moments)                                                                                \
-    X(norm_finish)                                                                                 \
     X(norm_forward)                                                                                \
     X(norm_gradient_moments)                                                                       \
-    X(norm_gradient_finish)                                                                        \
     X(norm_backward)                                                                               \
     X(activate_forward)                                                                            \
     X(activate_backward)                                                                           \
     X(dropout_forward)                                                                             \
-    X(dropout_backward)                                                                            \
-    X(gradient_squares)                                                                            \
-    X(update)                                                                                      \
-    X(average)
-/* A job of the kinds in FM_OPS_BY_BLOCK can be a block of images, so that several ops can follow
-   each other in one job: a function block_NAME each. Those in FM_BLOCK_OPS have no other form. */
-#define FM_BLOCK_OPS(X)                                                                            \
-    X(gather)                                                                                      \
-    X(transpose_batch)                                                                             \
-    X(loss)
-#define FM_OPS_BY_BLOCK(X)                                                                         \
-    FM_BLOCK_OPS(X)                                                                                \
-    X(dense_forward)                                                                               \
-    X(dense_backward_data)
+    X(dropout_backward)
 
 enum fm_op_kind {
 #define FM_OP_KIND(name) FM_OP_##name,
-    FM_OPS(FM_OP_KIND) FM_BLOCK_OPS(FM_OP_KIND)
+    FM_OPS(FM_OP_KIND)
 #undef FM_OP_KIND
         FM_OP_COUNT
 };

@@ -227,6 +227,10 @@ static void chain_ops(const struct fm_builder *builder)
         struct fm_op *op = &plan->op[i];
         if (op->chaining < needed) {
             head = NULL;
+            if (op->block) {
+                op->jobs = plan->batch;
+                op->chain = 1;
+            }
             continue;
         }
         if (!head)

@@ -17,7 +17,7 @@ static void op_row(const struct fmnn_trainer *t, const struct fm_op *op, size_t 
 {
     static const char *const jobs[FM_OP_COUNT] = {
 #define NAME(name) [FM_OP_##name] = #name,
-        FM_OPS(NAME) FM_BLOCK_OPS(NAME)
+        FM_OPS(NAME)
 #undef NAME
     };
     static const char *const phases[FM_PHASES] = {[FM_FORWARD] = "forward",

@@ -14,15 +14,13 @@ add_values(float *out, const float *a, const float *b, size_t count, enum fm_act
 }
 
 /* The pixels of a value's row lie side by side, so a row is worked on as one. */
-static void job_add_forward(const struct fm_plan *plan, const struct fm_op *op,
-                            const struct fm_run *run, size_t job)
+static void image_add_forward(const struct fm_plan *plan, const struct fm_op *op,
+                              const struct fm_run *run, size_t n)
 {
     (void)plan;
-    if (job >= run->images)
-        return;
     size_t row = op->out_shape.w * op->out_shape.c;
     for (size_t y = 0; y < op->out_shape.h; y++) {
-        const struct walk at = {.n = job, .y = y};
+        const struct walk at = {.n = n, .y = y};
         float *out = run->workspace + offset_of(&op->out, &at, 1);
         const float *a = run->workspace + offset_of(&op->in, &at, 1);
         const float *b = run->workspace + offset_of(&op->other, &at, 1);
@@ -35,18 +33,16 @@ static void job_add_forward(const struct fm_plan *plan, const struct fm_op *op,
 
 /* grad_in (+)= grad_out, for one of the two inputs, whose values are at op->in. Gradients may be
    dilated. */
-static void job_add_backward(const struct fm_plan *plan, const struct fm_op *op,
-                             const struct fm_run *run, size_t job)
+static void image_add_backward(const struct fm_plan *plan, const struct fm_op *op,
+                               const struct fm_run *run, size_t n)
 {
     (void)plan;
-    if (job >= run->images)
-        return;
     struct fm_shape s = op->in_shape;
     bool rows = op->grad_in.stride_w == s.c && op->grad_out.stride_w == s.c;
     size_t pixels = rows ? s.w : 1;
     for (size_t y = 0; y < s.h; y++)
         for (size_t x = 0; x < s.w; x += pixels) {
-            const struct walk at = {.n = job, .y = y, .x = x};
+            const struct walk at = {.n = n, .y = y, .x = x};
             store_backward(op, run->workspace + offset_of(&op->grad_in, &at, 1),
                            run->workspace + offset_of(&op->grad_out, &at, 1),
                            run->workspace + offset_of(&op->in, &at, 1), pixels * s.c);

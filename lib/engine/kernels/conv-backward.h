@@ -123,24 +123,20 @@ static void job_conv_rotate_weights(const struct fm_plan *plan, const struct fm_
         }
 }
 
-/* grad_in = grad_out * rotated, then through the derivative of the input's activation.
+/* grad_in = grad_out * rotated, then through the derivative of the input's activation, for input
+   pixels first .. first + rows - 1 of the batch, FM_MC at most, and a panel of inputs.
    grad_out   (n,h,w,units) by op->grad_out, dilated by the stride and padded, see
               fm_affine_gradient_layout(): its strides are from pixel to pixel of the output
    rotated    (panel of inputs, kernel_h, kernel_w, units, 32)
    in         (n,h,w,c) by op->in: the values, for the derivative
-   grad_in    (n,h,w,c) by op->grad_in
-   Jobs: (block of FM_MC input pixels of the batch, panel of inputs), panels fastest. */
-static void job_conv_backward_data(const struct fm_plan *plan, const struct fm_op *op,
-                                   const struct fm_run *run, size_t job)
+   grad_in    (n,h,w,c) by op->grad_in */
+static void conv_backward_rows(const struct fm_op *op, const struct fm_run *run, size_t first,
+                               size_t rows, size_t panel)
 {
-    (void)plan;
     float tile[FM_MC * FM_PANEL] = {0};
-    size_t row[FM_MC], value[FM_MC], to[FM_MC], first, rows;
+    size_t row[FM_MC], value[FM_MC], to[FM_MC];
     struct fm_shape shape = op->in_shape;
-    size_t panels = fm_panels(shape.c), panel = job % panels;
     size_t kernel = op->window.kernel_h * op->window.kernel_w;
-    if (!rows_of_block(run->images * shape.h * shape.w, job / panels, &first, &rows))
-        return;
     struct walk walk = walk_from(shape, first);
     /* grad_out without the dilation: pixel by pixel, zeros too, from the corner of the padding. */
     struct fm_view from = op->grad_out;
@@ -170,4 +166,20 @@ static void job_conv_backward_data(const struct fm_plan *plan, const struct fm_o
     for (size_t r = 0; r < rows; r++)
         store_backward(op, run->workspace + to[r] + panel * FM_PANEL, tile + r * FM_PANEL,
                        run->workspace + value[r] + panel * FM_PANEL, p.lanes);
+}
+
+static void job_conv_backward_data(const struct fm_plan *plan, const struct fm_op *op,
+                                   const struct fm_run *run, size_t job)
+{
+    (void)plan;
+    conv_job(op, run, job, op->in_shape.h * op->in_shape.w, fm_panels(op->in_shape.c),
+             conv_backward_rows);
+}
+
+static void block_conv_backward_data(const struct fm_plan *plan, const struct fm_op *op,
+                                     const struct fm_run *run, size_t first, size_t count)
+{
+    (void)plan;
+    conv_block(op, run, first, count, op->in_shape.h * op->in_shape.w, fm_panels(op->in_shape.c),
+               conv_backward_rows);
 }

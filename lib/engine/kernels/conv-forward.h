@@ -28,22 +28,17 @@ static void find_taps(struct window_taps *taps, size_t kernel_h, size_t kernel_w
     }
 }
 
-/* out = activation(in * weight + bias).
+/* out = activation(in * weight + bias), for output pixels first .. first + rows - 1 of the batch,
+   FM_MC at most, and a panel of outputs.
    in       (n,h,w,c) by op->in, which points at the corner of the padding
    weight   (panel of outputs, kernel_h, kernel_w, c, 32), bias (panel, 32)
-   out      (n,h,w,units) by op->out
-   Jobs: (block of FM_MC output pixels of the batch, panel of outputs), panels fastest. */
-static void job_conv_forward(const struct fm_plan *plan, const struct fm_op *op,
-                             const struct fm_run *run, size_t job)
+   out      (n,h,w,units) by op->out */
+static void conv_forward_rows(const struct fm_op *op, const struct fm_run *run, size_t first,
+                              size_t rows, size_t panel)
 {
-    (void)plan;
     float tile[FM_MC * FM_PANEL];
-    size_t row[FM_MC], out[FM_MC], first, rows;
-    struct fm_shape shape = op->out_shape;
-    size_t panels = fm_panels(op->units), panel = job % panels;
-    if (!rows_of_block(run->images * shape.h * shape.w, job / panels, &first, &rows))
-        return;
-    struct walk walk = walk_from(shape, first);
+    size_t row[FM_MC], out[FM_MC];
+    struct walk walk = walk_from(op->out_shape, first);
     const float *bias = bias_of(op, run, panel);
     for (size_t r = 0; r < rows; r++, walk_on(&walk)) {
         row[r] = offset_of(&op->in, &walk, op->window.stride);
@@ -67,4 +62,42 @@ static void job_conv_forward(const struct fm_plan *plan, const struct fm_op *op,
     for (size_t r = 0; r < rows; r++)
         store_lanes(run->workspace + out[r] + panel * FM_PANEL, tile + r * FM_PANEL, lanes,
                     op->activation);
+}
+
+typedef void conv_rows(const struct fm_op *op, const struct fm_run *run, size_t first, size_t rows,
+                       size_t panel);
+
+/* Jobs: (block of FM_MC of the run's pixels, panel), panels fastest. pixels: of an image. */
+static inline void conv_job(const struct fm_op *op, const struct fm_run *run, size_t job,
+                            size_t pixels, size_t panels, conv_rows *multiply)
+{
+    size_t first, rows;
+    if (rows_of_block(run->images * pixels, job / panels, &first, &rows))
+        multiply(op, run, first, rows, job % panels);
+}
+
+/* All pixels of images first .. first + count - 1, FM_MC at a time. */
+static inline void conv_block(const struct fm_op *op, const struct fm_run *run, size_t first,
+                              size_t count, size_t pixels, size_t panels, conv_rows *multiply)
+{
+    size_t from, rows;
+    for (size_t block = 0; rows_of_block(count * pixels, block, &from, &rows); block++)
+        for (size_t panel = 0; panel < panels; panel++)
+            multiply(op, run, first * pixels + from, rows, panel);
+}
+
+static void job_conv_forward(const struct fm_plan *plan, const struct fm_op *op,
+                             const struct fm_run *run, size_t job)
+{
+    (void)plan;
+    conv_job(op, run, job, op->out_shape.h * op->out_shape.w, fm_panels(op->units),
+             conv_forward_rows);
+}
+
+static void block_conv_forward(const struct fm_plan *plan, const struct fm_op *op,
+                               const struct fm_run *run, size_t first, size_t count)
+{
+    (void)plan;
+    conv_block(op, run, first, count, op->out_shape.h * op->out_shape.w, fm_panels(op->units),
+               conv_forward_rows);
 }

@@ -92,19 +92,18 @@ __attribute__((always_inline)) static inline void norm_sums(const struct fm_op *
     }
 }
 
-/* Jobs: images. */
-static void job_norm_moments(const struct fm_plan *plan, const struct fm_op *op,
-                             const struct fm_run *run, size_t job)
+static void image_norm_moments(const struct fm_plan *plan, const struct fm_op *op,
+                               const struct fm_run *run, size_t n)
 {
     (void)plan;
-    if (run->mode != FM_TRAIN || job >= run->images)
+    if (run->mode != FM_TRAIN)
         return;
     for (size_t panel = 0; panel < fm_panels(op->units); panel++) {
         size_t lanes = lanes_of_panel(op->units, panel);
         if (lanes == FM_PANEL)
-            norm_sums(op, run, job, panel, FM_PANEL);
+            norm_sums(op, run, n, panel, FM_PANEL);
         else
-            norm_sums(op, run, job, panel, lanes);
+            norm_sums(op, run, n, panel, lanes);
     }
 }
 
@@ -196,15 +195,12 @@ __attribute__((always_inline)) static inline void norm_row(const struct fm_op *o
     }
 }
 
-/* Jobs: images. */
-static void job_norm_forward(const struct fm_plan *plan, const struct fm_op *op,
-                             const struct fm_run *run, size_t job)
+static void image_norm_forward(const struct fm_plan *plan, const struct fm_op *op,
+                               const struct fm_run *run, size_t n)
 {
     (void)plan;
-    if (job >= run->images)
-        return;
-    const float *in = run->workspace + op->in.offset + job * op->in.stride_n;
-    float *out = run->workspace + op->out.offset + job * op->out.stride_n;
+    const float *in = run->workspace + op->in.offset + n * op->in.stride_n;
+    float *out = run->workspace + op->out.offset + n * op->out.stride_n;
     size_t stride = fm_panels(op->units) * FM_PANEL;
     for (size_t y = 0; y < op->in_shape.h; y++)
         for (size_t c = 0; c < op->units; c += FM_PANEL) {
@@ -266,19 +262,16 @@ __attribute__((always_inline)) static inline void norm_gradient_sums(const struc
     }
 }
 
-/* Jobs: images. */
-static void job_norm_gradient_moments(const struct fm_plan *plan, const struct fm_op *op,
-                                      const struct fm_run *run, size_t job)
+static void image_norm_gradient_moments(const struct fm_plan *plan, const struct fm_op *op,
+                                        const struct fm_run *run, size_t n)
 {
     (void)plan;
-    if (job >= run->images)
-        return;
     for (size_t panel = 0; panel < fm_panels(op->units); panel++) {
         size_t lanes = lanes_of_panel(op->units, panel);
         if (lanes == FM_PANEL)
-            norm_gradient_sums(op, run, job, panel, FM_PANEL);
+            norm_gradient_sums(op, run, n, panel, FM_PANEL);
         else
-            norm_gradient_sums(op, run, job, panel, lanes);
+            norm_gradient_sums(op, run, n, panel, lanes);
     }
 }
 
@@ -332,16 +325,13 @@ norm_backward_row(const struct fm_op *op, float *to, const float *in, const floa
     }
 }
 
-/* Jobs: images. */
-static void job_norm_backward(const struct fm_plan *plan, const struct fm_op *op,
-                              const struct fm_run *run, size_t job)
+static void image_norm_backward(const struct fm_plan *plan, const struct fm_op *op,
+                                const struct fm_run *run, size_t n)
 {
     (void)plan;
-    if (job >= run->images)
-        return;
-    const float *in = run->workspace + op->in.offset + job * op->in.stride_n;
-    const float *dy = run->workspace + op->grad_out.offset + job * op->grad_out.stride_n;
-    float *to = run->workspace + op->grad_in.offset + job * op->grad_in.stride_n;
+    const float *in = run->workspace + op->in.offset + n * op->in.stride_n;
+    const float *dy = run->workspace + op->grad_out.offset + n * op->grad_out.stride_n;
+    float *to = run->workspace + op->grad_in.offset + n * op->grad_in.stride_n;
     size_t stride = fm_panels(op->units) * FM_PANEL;
     const enum fm_activation activation = op->last ? op->activation : FM_LINEAR;
     for (size_t y = 0; y < op->in_shape.h; y++)

@@ -49,16 +49,14 @@ static inline vec pointwise_slope(enum fm_activation activation, vec x)
 }
 
 /* out = activation(in). */
-static void job_activate_forward(const struct fm_plan *plan, const struct fm_op *op,
-                                 const struct fm_run *run, size_t job)
+static void image_activate_forward(const struct fm_plan *plan, const struct fm_op *op,
+                                   const struct fm_run *run, size_t n)
 {
     const enum fm_activation activation = op->node->layer.activation;
     size_t channels = op->out_shape.c;
     (void)plan;
-    if (job >= run->images)
-        return;
-    struct walk at = walk_from(op->out_shape, job * op->out_shape.h * op->out_shape.w);
-    for (; at.n == job; walk_on(&at)) {
+    struct walk at = walk_from(op->out_shape, n * op->out_shape.h * op->out_shape.w);
+    for (; at.n == n; walk_on(&at)) {
         const float *in = run->workspace + offset_of(&op->in, &at, 1);
         float *out = run->workspace + offset_of(&op->out, &at, 1);
         for (size_t c = 0; c < channels; c += VL)
@@ -67,15 +65,13 @@ static void job_activate_forward(const struct fm_plan *plan, const struct fm_op 
 }
 
 /* grad_in (+)= grad_out * activation'(in). */
-static void job_activate_backward(const struct fm_plan *plan, const struct fm_op *op,
-                                  const struct fm_run *run, size_t job)
+static void image_activate_backward(const struct fm_plan *plan, const struct fm_op *op,
+                                    const struct fm_run *run, size_t n)
 {
     const enum fm_activation activation = op->node->layer.activation;
     (void)plan;
-    if (job >= run->images)
-        return;
-    struct walk at = walk_from(op->in_shape, job * op->in_shape.h * op->in_shape.w);
-    for (; at.n == job; walk_on(&at)) {
+    struct walk at = walk_from(op->in_shape, n * op->in_shape.h * op->in_shape.w);
+    for (; at.n == n; walk_on(&at)) {
         const float *in = run->workspace + offset_of(&op->in, &at, 1);
         const float *g = run->workspace + offset_of(&op->grad_out, &at, 1);
         float *to = run->workspace + offset_of(&op->grad_in, &at, 1);
@@ -147,15 +143,13 @@ static inline void dropout_values(float *to, const float *from, const float *fac
 }
 
 /* out = in in prediction. The pixels of a value's row lie side by side. */
-static void job_dropout_forward(const struct fm_plan *plan, const struct fm_op *op,
-                                const struct fm_run *run, size_t job)
+static void image_dropout_forward(const struct fm_plan *plan, const struct fm_op *op,
+                                  const struct fm_run *run, size_t n)
 {
-    if (job >= run->images)
-        return;
-    const struct dropout dropout = dropout_from(plan, op, run, job);
+    const struct dropout dropout = dropout_from(plan, op, run, n);
     size_t row = op->out_shape.w * op->out_shape.c;
     for (size_t y = 0; y < op->out_shape.h; y++) {
-        const struct walk at = {.n = job, .y = y};
+        const struct walk at = {.n = n, .y = y};
         const float *in = run->workspace + offset_of(&op->in, &at, 1);
         float *out = run->workspace + offset_of(&op->out, &at, 1), factor[DROPOUT_GROUP];
         if (run->mode != FM_TRAIN)
@@ -184,15 +178,13 @@ static void dropout_store(const struct fm_op *op, const struct fm_run *run, stru
 }
 
 /* grad_in (+)= grad_out, by the same random numbers. */
-static void job_dropout_backward(const struct fm_plan *plan, const struct fm_op *op,
-                                 const struct fm_run *run, size_t job)
+static void image_dropout_backward(const struct fm_plan *plan, const struct fm_op *op,
+                                   const struct fm_run *run, size_t n)
 {
-    if (job >= run->images)
-        return;
-    const struct dropout dropout = dropout_from(plan, op, run, job);
+    const struct dropout dropout = dropout_from(plan, op, run, n);
     size_t row = op->in_shape.w * op->in_shape.c;
     for (size_t y = 0; y < op->in_shape.h; y++) {
-        const struct walk at = {.n = job, .y = y};
+        const struct walk at = {.n = n, .y = y};
         const float *g = run->workspace + offset_of(&op->grad_out, &at, 1);
         for (size_t i = 0; i < row; i += DROPOUT_GROUP) {
             float factor[DROPOUT_GROUP], part[DROPOUT_GROUP];

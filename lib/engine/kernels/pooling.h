@@ -7,7 +7,7 @@
 
    A window has op->window.kernel_h x kernel_w pixels, or fewer at the edge if out has a pixel for
    it. Rows and columns of the input without a pixel of out are dropped; their gradient is zero.
-   Jobs of all kernels here: images. */
+   All kernels here go by images. */
 #include "base/internal.h"
 
 /* A window of rows x columns pixels. */
@@ -73,8 +73,6 @@ pool_one(const struct fm_op *op, const struct pool_window *window, float *out, p
 __attribute__((always_inline)) static inline void
 pool(const struct fm_op *op, const struct fm_run *run, size_t image, pool_reduce *reduce)
 {
-    if (image >= run->images)
-        return;
     const float *in = run->workspace + op->in.offset + image * op->in.stride_n;
     float *out = run->workspace + op->out.offset + image * op->out.stride_n;
     for (size_t y = 0; y < op->out_shape.h; y++)
@@ -139,8 +137,6 @@ __attribute__((always_inline)) static inline void pool_backward(const struct fm_
                                                                 size_t image, pool_reduce *choose,
                                                                 pool_gradient *part_of)
 {
-    if (image >= run->images)
-        return;
     const float *in = run->workspace + op->in.offset + image * op->in.stride_n;
     const float *grad_out = run->workspace + op->grad_out.offset + image * op->grad_out.stride_n;
     float *grad_in = run->workspace + op->grad_in.offset + image * op->grad_in.stride_n;
@@ -186,20 +182,20 @@ static inline vec mean_gradient(const struct pool_window *window, vec which, siz
     return v_mul(g, mean_factor(window));
 }
 
-/* out = the mean of each window. Jobs: images. */
-static void job_avgpool_forward(const struct fm_plan *plan, const struct fm_op *op,
-                                const struct fm_run *run, size_t job)
+/* out = the mean of each window. */
+static void image_avgpool_forward(const struct fm_plan *plan, const struct fm_op *op,
+                                  const struct fm_run *run, size_t n)
 {
     (void)plan;
-    pool(op, run, job, window_mean);
+    pool(op, run, n, window_mean);
 }
 
-/* grad_in (+)= the mean gradient: each pixel of a window gets an equal part. Jobs: images. */
-static void job_avgpool_backward(const struct fm_plan *plan, const struct fm_op *op,
-                                 const struct fm_run *run, size_t job)
+/* grad_in (+)= the mean gradient: each pixel of a window gets an equal part. */
+static void image_avgpool_backward(const struct fm_plan *plan, const struct fm_op *op,
+                                   const struct fm_run *run, size_t n)
 {
     (void)plan;
-    pool_backward(op, run, job, no_choice, mean_gradient);
+    pool_backward(op, run, n, no_choice, mean_gradient);
 }
 
 /* ---- maximum; of equal pixels, the first one gets the gradient */
@@ -241,18 +237,18 @@ static inline vec max_gradient(const struct pool_window *window, vec which, size
     return v_select(v_greater(which, mine), zero, g);
 }
 
-/* out = the maximum of each window. Jobs: images. */
-static void job_maxpool_forward(const struct fm_plan *plan, const struct fm_op *op,
-                                const struct fm_run *run, size_t job)
+/* out = the maximum of each window. */
+static void image_maxpool_forward(const struct fm_plan *plan, const struct fm_op *op,
+                                  const struct fm_run *run, size_t n)
 {
     (void)plan;
-    pool(op, run, job, window_max);
+    pool(op, run, n, window_max);
 }
 
-/* grad_in (+)= the gradient of each window, to its first maximum. Jobs: images. */
-static void job_maxpool_backward(const struct fm_plan *plan, const struct fm_op *op,
-                                 const struct fm_run *run, size_t job)
+/* grad_in (+)= the gradient of each window, to its first maximum. */
+static void image_maxpool_backward(const struct fm_plan *plan, const struct fm_op *op,
+                                   const struct fm_run *run, size_t n)
 {
     (void)plan;
-    pool_backward(op, run, job, window_argmax, max_gradient);
+    pool_backward(op, run, n, window_argmax, max_gradient);
 }

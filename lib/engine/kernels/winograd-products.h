@@ -51,15 +51,10 @@ static struct tile_offsets offsets_of_tile(const struct fm_winograd *w,
     return offsets;
 }
 
-/* The number of images of a block in this run. */
-static inline size_t images_in_block(const struct fm_winograd *w, const struct fm_run *run,
-                                     size_t block)
-{
-    size_t first = block * w->block;
-    if (first >= run->images)
-        return 0;
-    return run->images - first < w->block ? run->images - first : w->block;
-}
+/* Images of the batch that are worked on at once. */
+struct images {
+    size_t first, count;
+};
 
 /* Prefetches a panel of rows x columns pixels, the first one at `at`. */
 static inline void prefetch_pixels(const float *at, const struct fm_view *view, size_t rows,
@@ -79,19 +74,17 @@ struct tile_transform {
     const struct fm_matrix *y, *x; /* [2]: of large tiles, of small ones */
 };
 
-/* Transforms a row of tiles, tile by tile with all its channels, in the order in which they are
-   stored. Jobs: (n, row of tiles). */
-static void transform_tiles(const struct fm_plan *plan, const struct fm_op *op,
-                            const struct fm_run *run, size_t job, const struct tile_transform *t)
+/* Transforms row y of the tiles of image n, tile by tile with all its channels, in the order in
+   which they are stored. */
+static void transform_row(const struct fm_plan *plan, const struct fm_op *op,
+                          const struct fm_run *run, size_t n, size_t y,
+                          const struct tile_transform *t)
 {
     /* Panels to prefetch ahead: the first-level cache has room for the tiles of two more.
        Found by experiment; the machine is not on record. */
     enum { AHEAD = 2 };
     const struct fm_winograd *w = op->winograd;
     const struct fm_view *view = t->view;
-    size_t y = job % w->y.tiles, n = job / w->y.tiles;
-    if (n >= run->images)
-        return;
     const struct tile_offsets first = offsets_of_first_tile(w, plan->batch);
     const struct tile_offsets in_at = even_offsets(view->stride_h, view->stride_w);
     const float *in = run->workspace + view->offset + n * view->stride_n +
@@ -112,28 +105,30 @@ static void transform_tiles(const struct fm_plan *plan, const struct fm_op *op,
 }
 
 /* in (n,h,w,c) by op->in, from the corner of the padding, to inputs. For backward data, op->in is
-   the output's gradient. Jobs: (n, row of tiles). */
-static void job_winograd_input(const struct fm_plan *plan, const struct fm_op *op,
-                               const struct fm_run *run, size_t job)
+   the output's gradient. */
+static void image_winograd_input(const struct fm_plan *plan, const struct fm_op *op,
+                                 const struct fm_run *run, size_t n)
 {
     const struct tile_transform t = {.view = &op->in,
                                      .to = op->inputs,
                                      .channels = op->in_shape.c,
                                      .y = op->winograd->y.input,
                                      .x = op->winograd->x.input};
-    transform_tiles(plan, op, run, job, &t);
+    for (size_t y = 0; y < op->winograd->y.tiles; y++)
+        transform_row(plan, op, run, n, y, &t);
 }
 
-/* grad_out (n,h,w,units) by op->grad_out to gradients. Jobs: (n, row of tiles). */
-static void job_winograd_output_gradient(const struct fm_plan *plan, const struct fm_op *op,
-                                         const struct fm_run *run, size_t job)
+/* grad_out (n,h,w,units) by op->grad_out to gradients. */
+static void image_winograd_output_gradient(const struct fm_plan *plan, const struct fm_op *op,
+                                           const struct fm_run *run, size_t n)
 {
     const struct tile_transform t = {.view = &op->grad_out,
                                      .to = op->gradients,
                                      .channels = op->units,
                                      .y = op->winograd->y.output_gradient,
                                      .x = op->winograd->x.output_gradient};
-    transform_tiles(plan, op, run, job, &t);
+    for (size_t y = 0; y < op->winograd->y.tiles; y++)
+        transform_row(plan, op, run, n, y, &t);
 }
 
 /* Filters of a panel of inputs and a panel of outputs to the Winograd domain.
@@ -208,31 +203,31 @@ static void job_winograd_rotated_filter(const struct fm_plan *plan, const struct
         op->stream);
 }
 
-/* products = V U for each point: of a block of images, (point, n, t, channels) of inputs, with
+/* products = V U for each point: of these images, (point, n, t, channels) of inputs, with
    panels panel and panel + 1 of the filters, or the last one. The second panel finds the rows in
    the cache. units: the channels that come out. products is in per-thread scratch,
    (FM_PANELS_PER_JOB, point, n, t, 32). */
 static void winograd_gemm(const struct fm_plan *plan, const struct fm_op *op,
-                          const struct fm_run *run, size_t block, size_t channels, size_t panel,
-                          size_t units)
+                          const struct fm_run *run, struct images images, size_t channels,
+                          size_t panel, size_t units)
 {
     const struct fm_winograd *w = op->winograd;
     size_t panels = fm_panels(channels), points = w->y.points * w->x.points;
-    size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, first = block * w->block;
-    size_t images = images_in_block(w, run, block), point = fm_filter_point(panels);
+    size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, point = fm_filter_point(panels);
     const float *in = run->workspace + op->inputs;
     for (size_t i = 0; i < points; i++) {
         size_t tiles = w->point[i].tiles, next = i + 1 < points ? i + 1 : 0;
-        size_t row = fm_point_row(w, plan->batch, i) + first * tiles;
-        size_t next_row = fm_point_row(w, plan->batch, next) + first * w->point[next].tiles;
+        size_t row = fm_point_row(w, plan->batch, i) + images.first * tiles;
+        size_t next_row = fm_point_row(w, plan->batch, next) + images.first * w->point[next].tiles;
         for (size_t p = 0; p < FM_PANELS_PER_JOB && panel + p < fm_panels(units); p++)
             multiply_rows(
                 in + row * FM_PANEL, in + (p ? next_row : row) * FM_PANEL, in_panel, panels,
-                images * tiles,
+                images.count * tiles,
                 run->workspace + op->filters + ((panel + p - op->panel) * points + i) * point,
                 lanes_of_panel(units, panel + p),
                 run->scratch +
-                    (p * fm_winograd_rows(w, w->block) + fm_point_row(w, w->block, i)) * FM_PANEL);
+                    (p * fm_winograd_rows(w, images.count) + fm_point_row(w, images.count, i)) *
+                        FM_PANEL);
     }
 }
 
@@ -280,17 +275,17 @@ static inline void finish_tile(const struct output *output, const struct output_
                            value + i * output->value->stride_h + k * output->value->stride_w);
 }
 
-/* The same for all tiles of a block of images and the panels of a job, from `panel` on. */
-static inline void finish_block(const struct output *output, size_t block, size_t panel)
+/* The same for all tiles of these images and FM_PANELS_PER_JOB panels, from `panel` on. */
+static inline void finish_images(const struct output *output, struct images images, size_t panel)
 {
     const struct fm_winograd *w = output->op->winograd;
     const struct fm_run *run = output->run;
-    size_t images = images_in_block(w, run, block), rows = fm_winograd_rows(w, w->block);
-    const struct tile_offsets first = offsets_of_first_tile(w, w->block);
-    for (size_t n = 0; n < images; n++)
+    size_t rows = fm_winograd_rows(w, images.count);
+    const struct tile_offsets first = offsets_of_first_tile(w, images.count);
+    for (size_t n = 0; n < images.count; n++)
         for (size_t y = 0; y < w->y.tiles; y++)
             for (size_t x = 0; x < w->x.tiles; x++) {
-                const struct walk at = {.n = block * w->block + n,
+                const struct walk at = {.n = images.first + n,
                                         .y = fm_tile_start(&w->y, y),
                                         .x = fm_tile_start(&w->x, x)};
                 const struct output_tile t = {.y = y,
@@ -326,39 +321,77 @@ static inline void finish_backward(const struct fm_op *op, const float *bias, fl
     store_backward(op, to, pixel, value, lanes);
 }
 
-/* out (n,h,w,units) by op->out, from inputs and filters, which hold the panels from op->panel on.
-   Jobs: (FM_PANELS_PER_JOB panels of outputs, block of images), blocks fastest. */
-static void job_winograd_forward(const struct fm_plan *plan, const struct fm_op *op,
-                                 const struct fm_run *run, size_t job)
+/* out (n,h,w,units) by op->out, from inputs and filters, which hold the panels from op->panel on:
+   FM_PANELS_PER_JOB panels of outputs, from `panel` on. */
+static void forward_panels(const struct fm_plan *plan, const struct fm_op *op,
+                           const struct fm_run *run, struct images images, size_t panel)
 {
-    size_t blocks = fm_winograd_blocks(op->winograd, plan->batch);
-    size_t block = job % blocks, panel = op->panel + job / blocks * FM_PANELS_PER_JOB;
-    winograd_gemm(plan, op, run, block, op->in_shape.c, panel, op->units);
     const struct output output = {.op = op,
                                   .run = run,
                                   .units = op->units,
                                   .to = &op->out,
                                   .value = &op->out,
                                   .finish = finish_forward};
-    finish_block(&output, block, panel);
+    winograd_gemm(plan, op, run, images, op->in_shape.c, panel, op->units);
+    finish_images(&output, images, panel);
 }
 
 /* grad_in (n,h,w,c) by op->grad_in, from inputs, which hold the transformed output gradient, and
-   the rotated filters. in (n,h,w,c) by op->in: the values, for the activation's derivative.
-   Jobs: (FM_PANELS_PER_JOB panels of inputs, block of images), blocks fastest. */
-static void job_winograd_backward_data(const struct fm_plan *plan, const struct fm_op *op,
-                                       const struct fm_run *run, size_t job)
+   the rotated filters: FM_PANELS_PER_JOB panels of inputs. in (n,h,w,c) by op->in: the values, for
+   the activation's derivative. */
+static void backward_panels(const struct fm_plan *plan, const struct fm_op *op,
+                            const struct fm_run *run, struct images images, size_t panel)
 {
-    size_t blocks = fm_winograd_blocks(op->winograd, plan->batch);
-    size_t block = job % blocks, panel = op->panel + job / blocks * FM_PANELS_PER_JOB;
-    winograd_gemm(plan, op, run, block, op->units, panel, op->in_shape.c);
     const struct output output = {.op = op,
                                   .run = run,
                                   .units = op->in_shape.c,
                                   .to = &op->grad_in,
                                   .value = &op->in,
                                   .finish = finish_backward};
-    finish_block(&output, block, panel);
+    winograd_gemm(plan, op, run, images, op->units, panel, op->in_shape.c);
+    finish_images(&output, images, panel);
+}
+
+typedef void winograd_panels(const struct fm_plan *plan, const struct fm_op *op,
+                             const struct fm_run *run, struct images images, size_t panel);
+
+/* Jobs: (FM_PANELS_PER_JOB panels, block of images), blocks fastest. */
+static inline void winograd_job(const struct fm_plan *plan, const struct fm_op *op,
+                                const struct fm_run *run, size_t job, winograd_panels *multiply)
+{
+    const struct fm_winograd *w = op->winograd;
+    size_t blocks = fm_winograd_blocks(w, plan->batch), first = job % blocks * w->block;
+    size_t left = run->images > first ? run->images - first : 0;
+    const struct images images = {first, left < w->block ? left : w->block};
+    if (left > 0)
+        multiply(plan, op, run, images, op->panel + job / blocks * FM_PANELS_PER_JOB);
+}
+
+static void job_winograd_forward(const struct fm_plan *plan, const struct fm_op *op,
+                                 const struct fm_run *run, size_t job)
+{
+    winograd_job(plan, op, run, job, forward_panels);
+}
+
+static void job_winograd_backward_data(const struct fm_plan *plan, const struct fm_op *op,
+                                       const struct fm_run *run, size_t job)
+{
+    winograd_job(plan, op, run, job, backward_panels);
+}
+
+/* Blocks: these images, w->block at most; all panels. */
+static void block_winograd_forward(const struct fm_plan *plan, const struct fm_op *op,
+                                   const struct fm_run *run, size_t first, size_t count)
+{
+    for (size_t panel = 0; panel < fm_panels(op->units); panel += FM_PANELS_PER_JOB)
+        forward_panels(plan, op, run, (struct images){first, count}, panel);
+}
+
+static void block_winograd_backward_data(const struct fm_plan *plan, const struct fm_op *op,
+                                         const struct fm_run *run, size_t first, size_t count)
+{
+    for (size_t panel = 0; panel < fm_panels(op->in_shape.c); panel += FM_PANELS_PER_JOB)
+        backward_panels(plan, op, run, (struct images){first, count}, panel);
 }
 
 /* Floats of a point of a filter's gradient in per-thread scratch, (32 inputs, 32 outputs), and a

@@ -17,7 +17,7 @@ static int forward(struct fm_builder *builder, const struct fm_node *node, struc
 {
     struct fm_op op = fm_node_op(builder, node, 0, FM_OP_add_forward);
     op.other = builder->value[node->input[1]];
-    op.jobs = builder->plan->batch;
+    op.block = 1;
     return fm_add_op(builder, &op, FM_IN | FM_OTHER, FM_OUT, err);
 }
 
@@ -25,7 +25,7 @@ static int backward(struct fm_builder *builder, const struct fm_node *node, stru
 {
     for (size_t k = 0; k < node->inputs; k++) {
         struct fm_op op = fm_node_op(builder, node, k, FM_OP_add_backward);
-        op.jobs = builder->plan->batch;
+        op.block = 1;
         if (fm_wants_gradient(builder, node, k) &&
             fm_add_op(builder, &op, FM_GRAD_OUT, FM_GRAD_IN, err) != 0)
             return -1;

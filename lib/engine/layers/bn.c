@@ -42,7 +42,7 @@ static int add_moments(struct fm_builder *builder, struct fm_op *op, enum fm_op_
                        unsigned reads, struct fmnn_error *err)
 {
     op->kind = kind;
-    op->jobs = builder->plan->batch;
+    op->block = 1;
     if (fm_new_buffer(builder, builder->plan->batch, 2 * fm_panels(op->units) * FM_PANEL,
                       &op->moments, err) != 0)
         return -1;
@@ -60,11 +60,12 @@ static int forward(struct fm_builder *builder, const struct fm_node *node, struc
     if (batch && add_moments(builder, &op, FM_OP_norm_moments, FM_IN, err) != 0)
         return -1;
     op.kind = FM_OP_norm_finish;
+    op.block = 0;
     op.jobs = fm_panels(op.units);
     if (fm_add_op(builder, &op, batch ? FM_IN | FM_MOMENTS : 0, FM_CHANNELS, err) != 0)
         return -1;
     op.kind = FM_OP_norm_forward;
-    op.jobs = builder->plan->batch;
+    op.block = 1;
     return fm_add_op(builder, &op, FM_IN | FM_CHANNELS, FM_OUT, err);
 }
 
@@ -75,6 +76,7 @@ static int add_gradients(struct fm_builder *builder, struct fm_op op, struct fmn
                     err) != 0)
         return -1;
     op.kind = FM_OP_norm_gradient_finish;
+    op.block = 0;
     op.jobs = fm_panels(op.units);
     return fm_add_op(builder, &op, FM_MOMENTS | FM_CHANNELS, FM_CHANNELS, err);
 }
@@ -85,7 +87,7 @@ static int backward(struct fm_builder *builder, const struct fm_node *node, stru
     op.channels = *kept(builder, node);
     if (op.weight->trained && add_gradients(builder, op, err) != 0)
         return -1;
-    op.jobs = builder->plan->batch;
+    op.block = 1;
     op.in_place = true;
     if (!fm_wants_gradient(builder, node, 0))
         return 0;

@@ -22,7 +22,7 @@ int fm_forward_by_image(struct fm_builder *builder, const struct fm_node *node,
                         enum fm_op_kind kind, struct fmnn_error *err)
 {
     struct fm_op op = fm_node_op(builder, node, 0, kind);
-    op.jobs = builder->plan->batch;
+    op.block = 1;
     return fm_add_op(builder, &op, FM_IN, FM_OUT, err);
 }
 
@@ -31,7 +31,7 @@ int fm_backward_by_image(struct fm_builder *builder, const struct fm_node *node,
                          struct fmnn_error *err)
 {
     struct fm_op op = fm_node_op(builder, node, 0, kind);
-    op.jobs = builder->plan->batch;
+    op.block = 1;
     op.in_place = in_place;
     if (!fm_wants_gradient(builder, node, 0))
         return 0;

@@ -128,7 +128,7 @@ static int add_winograd(struct fm_builder *builder, const struct fm_op *op,
     input.in = *source;
     input.in_shape.c = part.in;
     input.stream = is_streamed(builder, op->inputs);
-    input.jobs = builder->plan->batch * w->y.tiles;
+    input.block = 1;
     if (fm_add_op(builder, &input, FM_IN, FM_INPUTS, err) != 0)
         return -1;
     return add_parts(builder, op, &part, err);
@@ -180,12 +180,13 @@ int fm_winograd_backward_weights(struct fm_builder *builder, struct fm_op *op,
     const struct fm_winograd *w = choice->forward;
     op->kind = FM_OP_winograd_output_gradient;
     op->winograd = w;
-    op->jobs = builder->plan->batch * w->y.tiles;
+    op->block = 1;
     if (new_transformed(builder, w, op->units, &op->gradients, err) != 0)
         return -1;
     op->stream = is_streamed(builder, op->gradients);
     if (fm_add_op(builder, op, FM_GRAD_OUT, FM_GRADIENTS, err) != 0)
         return -1;
+    op->block = 0;
     op->kind = FM_OP_winograd_backward_weights;
     op->inputs = choice->inputs;
     count_products(builder, op);
