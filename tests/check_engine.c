@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "data/samples.h"
+#include "engine/optim/average.h"
 #include "engine/profile.h"
 #include "runner.h"
 
@@ -497,17 +498,16 @@ END_TEST
 /* ---- 3. The same bits ---- */
 
 static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const char *kernels,
-                       unsigned threads, const char *optimizer)
+                       unsigned threads, const char *optimizer, const char *average)
 {
     struct fmnn_error err;
     struct fmnn_recipe recipe = {.lr = 0.01, .batch = 7, .epochs = 2, .momentum = 0.9};
     struct fmnn_training training = {
         .recipe = &recipe, .threads = threads, .kernels = kernels, .seed = 11};
     snprintf(recipe.optimizer, sizeof recipe.optimizer, "%s", optimizer);
-    if (!strcmp(optimizer, "adamw")) {
-        snprintf(recipe.average, sizeof recipe.average, "lookahead");
+    snprintf(recipe.average, sizeof recipe.average, "%s", average);
+    if (!strcmp(optimizer, "adamw"))
         recipe.clip = 0.1;
-    }
     struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, NULL, &training, &err);
     ck_assert_msg(trainer != NULL, "%s", err.message);
     int status;
@@ -517,8 +517,21 @@ static void train_some(struct fmnn_net *net, const struct fmnn_data *data, const
     fmnn_trainer_free(trainer);
 }
 
+/* The i-th kind of average, over and over. */
+static const char *average_at(size_t i)
+{
+    static const char *const texts[] = {"none", "ema 0.9 2", "lookahead", "swa 1"};
+    ck_assert_ptr_null(fm_average_kinds[FM_COUNT(texts)].name); /* all of them */
+    struct fm_average average;
+    const char *text = texts[i % FM_COUNT(texts)];
+    ck_assert_int_eq(fm_average_parse(&average, text, NULL), 0);
+    ck_assert_ptr_eq(average.kind, &fm_average_kinds[i % FM_COUNT(texts)]);
+    return text;
+}
+
 /* Every kernel set and number of threads gives the same bits, also for a short last batch. All
-   numbers of threads with the first optimizer only: the others do not depend on them otherwise. */
+   numbers of threads with the first optimizer only: the others do not depend on them otherwise. The
+   nets take turns: each has other averages with the optimizers than the one before. */
 START_TEST(kernel_sets_and_threads_give_the_same_bits)
 {
     if (is_too_slow((size_t)_i))
@@ -526,17 +539,19 @@ START_TEST(kernel_sets_and_threads_give_the_same_bits)
     static const unsigned threads[] = {3, 1, 2, 4, 8};
     for (int id = 0; id < FM_OPTIMIZER_COUNT; id++) {
         const char *optimizer = fm_optimizer_at((size_t)id)->name;
+        const char *average = average_at((size_t)_i + (size_t)id);
         struct fmnn_net *first = make_net((size_t)_i, 9);
         struct fmnn_data *data = make_data(first, 17, 10);
-        train_some(first, data, "generic", 1, optimizer);
+        train_some(first, data, "generic", 1, optimizer, average);
         const char *set;
         for (size_t k = 0; (set = fmnn_kernels_at(k)) != NULL; k++)
             for (size_t t = 0; t < (id ? 1 : FM_COUNT(threads)); t++) {
                 struct fmnn_net *net = make_net((size_t)_i, 9);
-                train_some(net, data, set, threads[t], optimizer);
-                ck_assert_msg(
-                    memcmp(net->weights, first->weights, net->stored * sizeof(float)) == 0,
-                    "%s, %s, %u threads, %s", net_text((size_t)_i), set, threads[t], optimizer);
+                train_some(net, data, set, threads[t], optimizer, average);
+                ck_assert_msg(memcmp(net->weights, first->weights, net->stored * sizeof(float)) ==
+                                  0,
+                              "%s, %s, %u threads, %s, %s", net_text((size_t)_i), set, threads[t],
+                              optimizer, average);
                 fmnn_net_free(net);
             }
         fmnn_data_free(data);
@@ -584,7 +599,7 @@ static struct fmnn_net *train_tiny(size_t model, bool tiny, const struct fmnn_da
         net->weights[k] *= 1e-39f;
     uint64_t before = get_arithmetic();
     set_arithmetic(arithmetic);
-    train_some(net, data, kernels, 2, optimizer);
+    train_some(net, data, kernels, 2, optimizer, "none");
     ck_assert_uint_eq(get_arithmetic(), arithmetic);
     set_arithmetic(before);
     return net;
@@ -624,7 +639,7 @@ static double time_of_threads(const struct fmnn_data *data, unsigned threads)
         struct fmnn_net *net = make_net(8, 19);
         double start = fm_now();
         for (int k = 0; k < 20; k++)
-            train_some(net, data, NULL, threads, "adam");
+            train_some(net, data, NULL, threads, "adam", "none");
         min = fmin(min, fm_now() - start);
         fmnn_net_free(net);
     }

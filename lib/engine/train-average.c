@@ -1,13 +1,11 @@
 /* train-average.c -- the average of a training's weights. ema and lookahead move in an op behind
    the update, swa at the end of an epoch. */
-#include <stdio.h>
-
 #include "engine/train.h"
 
 int fm_trainer_prepare_average(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     const struct fmnn_net *net = t->net;
-    if (t->average.kind == FM_AVERAGE_NONE)
+    if (fm_average_is_none(&t->average))
         return 0;
     if (!(t->averaged = fm_alloc_aligned(net->stored, sizeof *t->averaged, err)))
         return -1;
@@ -20,7 +18,7 @@ void fm_trainer_use_average(const struct fmnn_trainer *t, struct fm_run *run)
     uint64_t all = (uint64_t)t->schedule_epochs * t->epoch_steps;
     run->average_share = fm_average_share(&t->average, t->step, all);
     run->average = run->average_share > 0 ? t->averaged : NULL;
-    run->look_back = t->average.kind == FM_AVERAGE_LOOKAHEAD;
+    run->look_back = t->average.kind->looks_back;
 }
 
 /* Of swa: the number of epochs in the average. */
@@ -33,7 +31,7 @@ static size_t epochs_averaged(const struct fmnn_trainer *t)
 
 bool fm_trainer_averages(const struct fmnn_trainer *t)
 {
-    return t->averaged && (t->average.kind != FM_AVERAGE_SWA || epochs_averaged(t) > 0);
+    return t->averaged && (!t->average.last || epochs_averaged(t) > 0);
 }
 
 float *fm_trainer_weights(const struct fmnn_trainer *t)
@@ -62,7 +60,7 @@ static void reset_statistics(struct fmnn_trainer *t)
 
 bool fm_trainer_measures(const struct fmnn_trainer *t)
 {
-    if (t->average.kind != FM_AVERAGE_SWA || !epochs_averaged(t))
+    if (!t->average.last || !epochs_averaged(t))
         return false;
     for (size_t i = 0; i < t->net->node_count; i++)
         for (size_t k = 0; k < t->net->node[i].parameters; k++)
@@ -83,7 +81,7 @@ void fm_trainer_average_epoch(struct fmnn_trainer *t)
 {
     const float *w = t->net->weights;
     float *average = t->averaged;
-    size_t n = t->average.kind == FM_AVERAGE_SWA ? epochs_averaged(t) : 0;
+    size_t n = t->average.last ? epochs_averaged(t) : 0;
     if (n == 1)
         memcpy(average, w, t->net->stored * sizeof *average);
     for (size_t i = 0; n > 1 && i < t->net->stored; i++)
@@ -93,18 +91,5 @@ void fm_trainer_average_epoch(struct fmnn_trainer *t)
 bool fmnn_trainer_warning(const struct fmnn_trainer *t, struct fmnn_error *warning)
 {
     uint64_t all = (uint64_t)t->recipe.epochs * t->epoch_steps;
-    double length = 1 / (1 - t->average.decay);
-    if (t->average.kind == FM_AVERAGE_EMA && length > (double)all / 10) {
-        fm_fail(warning, FMNN_USAGE,
-                "'%s' averages over about %.0f steps, which is more than a tenth of the training's "
-                "%llu",
-                t->recipe.average, length, (unsigned long long)all);
-        return true;
-    }
-    if (t->average.kind == FM_AVERAGE_SWA && t->average.last > t->recipe.epochs) {
-        fm_fail(warning, FMNN_USAGE, "'%s' averages more epochs than the training has: %u",
-                t->recipe.average, t->recipe.epochs);
-        return true;
-    }
-    return false;
+    return fm_average_doubt(&t->average, t->recipe.epochs, all, warning);
 }

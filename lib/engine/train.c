@@ -169,8 +169,7 @@ struct fm_rate fm_trainer_rate(const struct fmnn_trainer *t, uint64_t step)
 
 bool fm_trainer_needs_epochs(const struct fmnn_trainer *t)
 {
-    return !fm_schedule_is_constant(&t->schedule) || t->average.kind == FM_AVERAGE_LOOKAHEAD ||
-           t->average.kind == FM_AVERAGE_SWA;
+    return !fm_schedule_is_constant(&t->schedule) || t->average.kind->needs_epochs;
 }
 
 /* ---- 2. an epoch */

@@ -1,5 +1,6 @@
 /* fuzz_models.c -- the text of models. An accepted model becomes a net for some size of image,
-   and its canonical text must give the same net. Small nets are planned, and some of them run. */
+   and its canonical text must give the same net. Small nets are planned; then they
+   predict, or are trained by the model's recipe. */
 #include "fuzz.h"
 
 #include <math.h>
@@ -8,12 +9,28 @@
 #include "base/internal.h"
 #include "engine/kernels.h"
 #include "engine/model.h"
+#include "engine/augment/augment-kind.h"
 #include "engine/net.h"
+#include "engine/optim/average.h"
+#include "engine/optim/schedule.h"
 #include "engine/plan.h"
 
 const char fuzz_target[] = "models";
 
 enum { SMALL = 4096 };
+
+/* The canonical value, read again. */
+static void same_setting(const struct fmnn_recipe *recipe, const char *name)
+{
+    struct fmnn_recipe *copy = fmnn_recipe_new(recipe, NULL);
+    char *value = fmnn_recipe_get(recipe, name, NULL);
+    HOLDS(copy && value && fmnn_recipe_set(copy, name, value, NULL) == 0);
+    char *again = fmnn_recipe_get(copy, name, NULL);
+    HOLDS(again && !strcmp(again, value));
+    free(again);
+    free(value);
+    fmnn_recipe_free(copy);
+}
 
 static void look_at_recipe(const struct fmnn_recipe *recipe)
 {
@@ -21,6 +38,8 @@ static void look_at_recipe(const struct fmnn_recipe *recipe)
     HOLDS(recipe->lr >= 0 && recipe->lr <= 1e3);
     HOLDS(recipe->momentum >= 0 && recipe->momentum <= 1);
     HOLDS(recipe->batch >= 1 && recipe->batch <= 65536 && recipe->epochs <= 1000000);
+    for (size_t i = 0; fmnn_recipe_setting(i); i++)
+        same_setting(recipe, fmnn_recipe_setting(i)->name);
 }
 
 static void look_at_net(const struct fmnn_net *net)
@@ -87,18 +106,54 @@ static void predict(struct fmnn_net *net)
     fmnn_predictor_free(predictor);
 }
 
-static void work(struct fmnn_net *net, uint64_t digest)
+static struct fmnn_data *images_for(const struct fmnn_net *net, size_t n)
+{
+    struct fmnn_data *data = fmnn_data_new(net->shape, NULL);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *pixels = fmnn_data_add(data, (unsigned)(i % net->classes), NULL);
+        HOLDS(pixels);
+        for (size_t k = 0; k < fm_elements(net->shape); k++)
+            pixels[k] = (uint8_t)(i * 37 + k * 11);
+    }
+    return data;
+}
+
+/* Two epochs. A recipe may not fit the images or classes, and weights may become infinite. */
+static void train(struct fmnn_net *net, const struct fmnn_recipe *text)
 {
     struct fmnn_error err;
-    struct fm_plan *plan =
-        fm_plan_new(net, 3, 2, true, digest >> 8 & 1 ? FM_OPTIMIZER_sgd : FM_OPTIMIZER_adam, &err);
+    struct fmnn_recipe recipe = *text;
+    recipe.batch = recipe.batch < 4 ? recipe.batch : 4;
+    recipe.epochs = 2;
+    recipe.min_steps = 0;
+    struct fmnn_data *data = images_for(net, 7);
+    struct fmnn_training training = {.recipe = &recipe, .threads = 1, .kernels = "generic"};
+    struct fmnn_trainer *trainer = fmnn_trainer_new(net, data, data, &training, &err);
+    int status = trainer ? FMNN_BATCH : FMNN_DONE;
+    HOLDS(trainer || err.status == FMNN_USAGE);
+    while (status != FMNN_DONE && status >= 0)
+        status = fmnn_trainer_advance(trainer, &err);
+    HOLDS(status == FMNN_DONE || err.status == FMNN_DATA);
+    HOLDS(!trainer || fmnn_trainer_finish(trainer, &err) == 0);
+    for (size_t i = 0; i < net->stored; i++)
+        HOLDS(isfinite(net->weights[i]));
+    fmnn_trainer_free(trainer);
+    fmnn_data_free(data);
+}
+
+static void work(struct fmnn_net *net, const struct fmnn_recipe *recipe, uint64_t digest)
+{
+    struct fmnn_error err;
+    int id = fm_optimizer_find(recipe->optimizer);
+    struct fm_plan *plan = fm_plan_new(net, 3, 2, true, (enum fm_optimizer_id)id, &err);
     HOLDS(plan && plan->op_count > 0 && plan->forward_ops < plan->op_count);
     fm_plan_free(plan);
-    if (digest >> 9 & 63)
-        return;
     HOLDS(fm_net_allocate(net, true, &err) == 0);
-    fmnn_net_initialise(net, digest, 1);
-    predict(net);
+    fmnn_net_start(net, recipe, digest, 1);
+    if (digest >> 9 & 1)
+        predict(net);
+    else
+        train(net, recipe);
 }
 
 static void look_at_number(const char *text)
@@ -144,7 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
             look_at_net(net);
             same_net(net);
             if (is_small(net))
-                work(net, digest);
+                work(net, fmnn_model_recipe(model), digest);
         } else {
             HOLDS(err.status == FMNN_USAGE && err.message[0]);
         }
@@ -225,9 +280,71 @@ static const char *const words[] = {"conv",
                                     "gelu",
                                     "residual { conv 2 3x3 bn }",
                                     "residual project { conv 3 1x1 } relu",
-                                    "set lr 1e-3;",
-                                    "set augment mixup 0.2 flip",
-                                    "set class-weights balanced;"};
+                                    "set class-weights balanced;",
+                                    "set class-weights 1,0.5,2;"};
+
+/* ---- settings, all that the tables have */
+
+static const char *number(uint64_t *state)
+{
+    static const char *const numbers[] = {"0",   "1",    "2",   "3",   "7",     "0.5", "0.1",
+                                          "0.9", "1e-3", "100", "1e9", "1,2,3", "-1",  "0.25"};
+    return numbers[fuzz_below(state, FM_COUNT(numbers))];
+}
+
+/* The i-th name for words of a setting, over and over. */
+static const char *name_of(const char *setting, size_t i)
+{
+    size_t n = 0;
+    if (!strcmp(setting, "schedule")) {
+        while (fm_schedule_name(n))
+            n++;
+        return fm_schedule_name(i % n);
+    }
+    if (!strcmp(setting, "average")) {
+        while (fm_average_kinds[n].name)
+            n++;
+        return fm_average_kinds[i % n].name;
+    }
+    if (!strcmp(setting, "augment")) {
+        while (fm_augment_kinds[n].name)
+            n++;
+        return fm_augment_kinds[i % n].name;
+    }
+    return "balanced";
+}
+
+static void value_of(const struct fmnn_setting *s, uint64_t *state, char *text, size_t size)
+{
+    size_t choices = 0, used = 0;
+    text[0] = 0;
+    while (s->words && s->words[choices])
+        choices++;
+    if (choices) {
+        snprintf(text, size, "%s", s->words[fuzz_below(state, choices)]);
+        return;
+    }
+    if (s->kind != FMNN_SETTING_TEXT) {
+        snprintf(text, size, "%s", number(state));
+        return;
+    }
+    for (size_t n = 1 + fuzz_below(state, 4); n > 0 && used < size; n--)
+        used += (size_t)snprintf(
+            text + used, size - used, " %s",
+            used && fuzz_below(state, 3) ? number(state) : name_of(s->name, fuzz_random(state)));
+}
+
+/* "set NAME VALUE;" */
+static size_t statement(uint64_t *state, char *text, size_t size)
+{
+    char value[96];
+    size_t settings = 0;
+    while (fmnn_recipe_setting(settings))
+        settings++;
+    const struct fmnn_setting *s = fmnn_recipe_setting(fuzz_below(state, settings));
+    value_of(s, state, value, sizeof value);
+    return (size_t)snprintf(text, size, "set %s %s;", s->name, value);
+}
 
 static bool blank(uint8_t c)
 {
@@ -237,7 +354,11 @@ static bool blank(uint8_t c)
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t count, size_t max, unsigned seed)
 {
     uint64_t state = seed;
-    unsigned kind = (unsigned)fuzz_below(&state, 8);
+    unsigned kind = (unsigned)fuzz_below(&state, 10);
+    if (kind >= 8) {
+        char text[160];
+        return fuzz_splice(bytes, count, max, 0, 0, text, statement(&state, text, sizeof text));
+    }
     if (count == 0 || kind < 3)
         return LLVMFuzzerMutate(bytes, count, max);
     size_t from = fuzz_below(&state, count), to = from;

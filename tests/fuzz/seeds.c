@@ -245,6 +245,9 @@ static void models(const struct taker *taker)
         "set augment flip random shift 2 cutout 8 erase 0.5 cutmix 1\nset smooth 0.1\n"
         "set class-weights 1,0.5,2 | dense classes",
         "conv 2 1x1 linear | dense classes",
+        "set optimizer adamw; set decay 0.1; set decay-norms on; set clip 0.5; set init dirac\n"
+        "set schedule linear 0.2 0.1 0.05; set average ema 0.9 2; set bn 0.2; set min-steps 9\n"
+        "conv 2 3x3 bn relu | dense classes",
         "set lr 0.001;dense classes;",
         "conv 2 3x3 bn relu\nresidual { conv 2 3x3 bn relu | conv 2 3x3 bn } relu\n"
         "residual project { conv 3 3x3 stride 2 bn silu | conv 3 3x3 bn } gelu\n"

@@ -1,29 +1,15 @@
-/* average.c -- the text of averages, and how far they move. */
+/* average.c -- the kinds of averages, their text, and how far they move. */
 #include "engine/optim/average.h"
 
 #include <stdio.h>
 
 #include "base/float.h"
 
-static const char *const names[] = {[FM_AVERAGE_NONE] = "none",
-                                    [FM_AVERAGE_EMA] = "ema",
-                                    [FM_AVERAGE_LOOKAHEAD] = "lookahead",
-                                    [FM_AVERAGE_SWA] = "swa",
-                                    NULL};
-
 enum { MAX_EVERY = 1000000, LOOKAHEAD_EVERY = 5, WORD = 64 };
 
 static bool next_word(const char **text, char word[WORD])
 {
     return fm_cut_word(text, " \t", word, WORD);
-}
-
-static int find_kind(const char *word, enum fm_average_kind *kind, struct fmnn_error *err)
-{
-    for (*kind = FM_AVERAGE_NONE; names[*kind]; ++*kind)
-        if (!strcmp(word, names[*kind]))
-            return 0;
-    return fm_fail_unknown(err, "unknown average", word, names);
 }
 
 static int read_count(const char *word, const char *what, unsigned *count, struct fmnn_error *err)
@@ -36,7 +22,9 @@ static int read_count(const char *word, const char *what, unsigned *count, struc
     return 0;
 }
 
-static int read_ema(struct fm_average *a, const char **text, struct fmnn_error *err)
+/* ---- ema DECAY [EVERY] */
+
+static int ema_read(struct fm_average *a, const char **text, struct fmnn_error *err)
 {
     char word[WORD];
     if (!next_word(text, word))
@@ -48,66 +36,135 @@ static int read_ema(struct fm_average *a, const char **text, struct fmnn_error *
     return next_word(text, word) ? read_count(word, "EVERY", &a->every, err) : 0;
 }
 
-int fm_average_parse(struct fm_average *a, const char *text, struct fmnn_error *err)
+static void ema_write(const struct fm_average *a, char value[FM_MAX_VALUE])
 {
-    char word[WORD];
-    *a = (struct fm_average){.every = 1};
-    if (next_word(&text, word) && find_kind(word, &a->kind, err) != 0)
-        return -1;
-    if (a->kind == FM_AVERAGE_EMA && read_ema(a, &text, err) != 0)
-        return -1;
-    if (a->kind == FM_AVERAGE_SWA) {
-        next_word(&text, word);
-        if (read_count(word, "the number of epochs", &a->last, err) != 0)
-            return -1;
-    }
-    return next_word(&text, word) ? fm_fail(err, FMNN_USAGE, "average: '%s' is too much", word) : 0;
-}
-
-int fm_average_read(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err)
-{
-    struct fm_average a;
     char decay[32], every[32] = "";
-    if (fm_average_parse(&a, text, err) != 0)
-        return -1;
-    fmnn_format_number(decay, a.decay);
-    if (a.every > 1)
-        snprintf(every, sizeof every, " %u", a.every);
-    if (a.kind == FM_AVERAGE_EMA)
-        snprintf(value, FM_MAX_VALUE, "ema %s%s", decay, every);
-    else if (a.kind == FM_AVERAGE_SWA)
-        snprintf(value, FM_MAX_VALUE, "swa %u", a.last);
-    else
-        snprintf(value, FM_MAX_VALUE, "%s", names[a.kind]);
-    return 0;
+    fmnn_format_number(decay, a->decay);
+    if (a->every > 1)
+        snprintf(every, sizeof every, " %u", a->every);
+    snprintf(value, FM_MAX_VALUE, "ema %s%s", decay, every);
 }
 
-static float ema_share(const struct fm_average *a, uint64_t t)
+static float ema_share(const struct fm_average *a, uint64_t t, uint64_t all)
 {
+    (void)all;
     if (t % a->every)
         return 0;
     return t == a->every ? 1 : (float)(1 - fm_power(a->decay, a->every));
 }
 
-/* As K. Jordan's airbench94: more and more of the average stays. */
-static float lookahead_share(uint64_t t, uint64_t all)
+static bool ema_doubt(const struct fm_average *a, unsigned epochs, uint64_t steps,
+                      struct fmnn_error *doubt)
 {
+    char text[FM_MAX_VALUE];
+    double length = 1 / (1 - a->decay);
+    (void)epochs;
+    if (length <= (double)steps / 10)
+        return false;
+    ema_write(a, text);
+    fm_fail(doubt, FMNN_USAGE,
+            "'%s' averages over about %.0f steps, which is more than a tenth of the training's "
+            "%llu",
+            text, length, (unsigned long long)steps);
+    return true;
+}
+
+/* ---- lookahead, as K. Jordan's airbench94: more and more of the average stays */
+
+static float lookahead_share(const struct fm_average *a, uint64_t t, uint64_t all)
+{
+    (void)a;
     if (t % LOOKAHEAD_EVERY)
         return 0;
     double part = t < all ? (double)t / (double)all : 1;
     return (float)(1 - fm_power(0.95, LOOKAHEAD_EVERY) * (part * part * part));
 }
 
+/* ---- swa EPOCHS */
+
+static int swa_read(struct fm_average *a, const char **text, struct fmnn_error *err)
+{
+    char word[WORD];
+    next_word(text, word);
+    return read_count(word, "the number of epochs", &a->last, err);
+}
+
+static void swa_write(const struct fm_average *a, char value[FM_MAX_VALUE])
+{
+    snprintf(value, FM_MAX_VALUE, "swa %u", a->last);
+}
+
+static bool swa_doubt(const struct fm_average *a, unsigned epochs, uint64_t steps,
+                      struct fmnn_error *doubt)
+{
+    (void)steps;
+    if (a->last <= epochs)
+        return false;
+    fm_fail(doubt, FMNN_USAGE, "'swa %u' averages more epochs than the training has: %u", a->last,
+            epochs);
+    return true;
+}
+
+/* ---- the table */
+
+const struct fm_average_kind fm_average_kinds[] = {
+    {.name = "none"},
+    {"ema", .read = ema_read, .write = ema_write, .share = ema_share, .doubt = ema_doubt},
+    {"lookahead", .share = lookahead_share, .looks_back = true, .needs_epochs = true},
+    {"swa", .read = swa_read, .write = swa_write, .doubt = swa_doubt, .needs_epochs = true},
+    {0},
+};
+
+static const struct fm_average_kind *find_kind(const char *word, struct fmnn_error *err)
+{
+    const char *names[FM_COUNT(fm_average_kinds)];
+    for (size_t i = 0; i < FM_COUNT(names); i++) {
+        const struct fm_average_kind *kind = &fm_average_kinds[i];
+        if (kind->name && !strcmp(word, kind->name))
+            return kind;
+        names[i] = kind->name;
+    }
+    fm_fail_unknown(err, "unknown average", word, names);
+    return NULL;
+}
+
+/* ---- the text */
+
+int fm_average_parse(struct fm_average *a, const char *text, struct fmnn_error *err)
+{
+    char word[WORD];
+    *a = (struct fm_average){.kind = fm_average_kinds, .every = 1};
+    if (next_word(&text, word) && !(a->kind = find_kind(word, err)))
+        return -1;
+    if (a->kind->read && a->kind->read(a, &text, err) != 0)
+        return -1;
+    return next_word(&text, word) ? fm_fail(err, FMNN_USAGE, "average: '%s' is too much", word) : 0;
+}
+
+int fm_average_read(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err)
+{
+    struct fm_average a;
+    if (fm_average_parse(&a, text, err) != 0)
+        return -1;
+    if (a.kind->write)
+        a.kind->write(&a, value);
+    else
+        snprintf(value, FM_MAX_VALUE, "%s", a.kind->name);
+    return 0;
+}
+
+bool fm_average_is_none(const struct fm_average *a)
+{
+    return a->kind == fm_average_kinds;
+}
+
 float fm_average_share(const struct fm_average *a, uint64_t t, uint64_t all)
 {
-    switch (a->kind) {
-    case FM_AVERAGE_EMA:
-        return ema_share(a, t);
-    case FM_AVERAGE_LOOKAHEAD:
-        return lookahead_share(t, all);
-    case FM_AVERAGE_NONE:
-    case FM_AVERAGE_SWA:
-        break;
-    }
-    return 0;
+    return a->kind->share ? a->kind->share(a, t, all) : 0;
+}
+
+bool fm_average_doubt(const struct fm_average *a, unsigned epochs, uint64_t steps,
+                      struct fmnn_error *doubt)
+{
+    return a->kind->doubt && a->kind->doubt(a, epochs, steps, doubt);
 }

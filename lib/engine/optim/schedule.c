@@ -126,6 +126,11 @@ static const struct fm_schedule_kind kinds[] = {
     {"steps", "E,E,... FACTOR", 2, FM_MAX_SCHEDULE, check_steps, steps_at},
 };
 
+const char *fm_schedule_name(size_t i)
+{
+    return i < FM_COUNT(kinds) ? kinds[i].name : NULL;
+}
+
 /* ---- the text */
 
 static const struct fm_schedule_kind *find_kind(const char *name, struct fmnn_error *err)

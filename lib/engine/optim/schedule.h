@@ -24,6 +24,8 @@ struct fm_rate {
     double momentum;
 };
 
+/* The names of the kinds, counted from 0; NULL after the last one. */
+const char *fm_schedule_name(size_t i);
 /* Reads "constant" (or ""), "cosine 0.01", "steps 10,20 0.1"; fails with a message. */
 int fm_schedule_parse(struct fm_schedule *schedule, const char *text, struct fmnn_error *err);
 /* The same in canonical form, as the setting keeps it. */
