@@ -14,10 +14,10 @@ static const char model[] = "conv 3 3x3 bn relu | maxpool 2 | dense 9 bn relu | 
 enum { IMAGES = 45, STEPS = 6, EPOCHS = 3 };
 
 /* settings: "NAME VALUE; NAME VALUE" */
-static struct set make_set(const char *settings)
+static struct set make_set_of(const char *text, const char *settings)
 {
     struct fmnn_error err;
-    struct fmnn_model *parsed = fmnn_model_parse(model, "m", &err);
+    struct fmnn_model *parsed = fmnn_model_parse(text, "m", &err);
     struct set set = {.net = fmnn_net_new(parsed, (struct fmnn_shape){1, 9, 11}, 10, &err)};
     ck_assert_msg(set.net != NULL, "%s", err.message);
     fmnn_model_free(parsed);
@@ -36,6 +36,11 @@ static struct set make_set(const char *settings)
     }
     set.training = (struct fmnn_training){.threads = 2, .keep_last = true};
     return set;
+}
+
+static struct set make_set(const char *settings)
+{
+    return make_set_of(model, settings);
 }
 
 static void advance(struct fmnn_trainer *trainer)
@@ -506,6 +511,53 @@ START_TEST(gradients_are_clipped_to_their_norm)
 }
 END_TEST
 
+/* The factor, by the definition: the squares are summed in blocks, and in each as 16 sums. */
+static float factor_of(const float *gradients, size_t n, double clip)
+{
+    double sum = 0;
+    for (size_t from = 0; from < n; from += FM_UPDATE) {
+        double part[16] = {0}, block = 0;
+        for (size_t i = from; i < n && i < from + FM_UPDATE; i++)
+            part[i % 16] += (double)gradients[i] * (double)gradients[i];
+        for (size_t k = 0; k < 16; k++)
+            block += part[k];
+        sum += block;
+    }
+    return (float)(clip / (sqrt(sum) + 1e-6));
+}
+
+/* Of a net whose gradients are several blocks, and more jobs than threads. */
+START_TEST(gradients_of_many_blocks_are_clipped_alike)
+{
+    static const char text[] = "dense 600 relu | dense 300 relu | dense classes";
+    static const char *const settings[] = {"optimizer sgd; lr 1; batch 64; epochs 1; clip 1e9",
+                                           "optimizer sgd; lr 1; batch 64; epochs 1; clip 0.01"};
+    struct set start = make_set_of(text, "lr 1"), set[2];
+    struct fmnn_trainer *trainer[2];
+    for (int i = 0; i < 2; i++) {
+        set[i] = make_set_of(text, settings[i]);
+        set[i].training.threads = i ? 3 : 1;
+        trainer[i] = make_trainer(&set[i]);
+        run_to_end(trainer[i]);
+    }
+    size_t n = start.net->trained;
+    const float *plain = trainer[0]->gradients, *clipped = trainer[1]->gradients;
+    float factor = factor_of(plain, n, 0.01);
+    ck_assert_uint_gt(n, 10 * FM_UPDATE);
+    ck_assert(factor < 0.5f);
+    for (size_t k = 0; k < n; k++) {
+        ck_assert(set[0].net->weights[k] == start.net->weights[k] - plain[k]);
+        ck_assert(clipped[k] == plain[k] * factor);
+        ck_assert(set[1].net->weights[k] == start.net->weights[k] - clipped[k]);
+    }
+    for (int i = 0; i < 2; i++) {
+        fmnn_trainer_free(trainer[i]);
+        free_set(&set[i]);
+    }
+    free_set(&start);
+}
+END_TEST
+
 START_TEST(long_averages_are_doubted)
 {
     static const struct {
@@ -566,6 +618,7 @@ int main(void)
     tcase_add_test(tcase, swa_measures_its_statistics);
     tcase_add_test(tcase, averages_have_a_canonical_text);
     tcase_add_test(tcase, gradients_are_clipped_to_their_norm);
+    tcase_add_test(tcase, gradients_of_many_blocks_are_clipped_alike);
     tcase_add_test(tcase, long_averages_are_doubted);
     tcase_add_test(tcase, epochs_of_a_schedule_cannot_change);
     tcase_add_test(tcase, small_sets_get_more_epochs);

@@ -38,6 +38,7 @@ struct fm_view {
     X(norm_finish)                                                                                 \
     X(norm_gradient_finish)                                                                        \
     X(gradient_squares)                                                                            \
+    X(gradient_norm)                                                                               \
     X(update)                                                                                      \
     X(average)
 /* Functions job_NAME and block_NAME. */
@@ -247,7 +248,8 @@ struct fm_run {
     float *slots[FM_MAX_SLOTS]; /* the optimizer's, beside the trained parameters */
     enum fm_sink sink;
     float *gradients; /* for FM_SINK_STORE and _ADD: laid out like the trained parameters */
-    /* If not NULL: sums of squares of blocks of the gradients, and the highest norm that they keep. */
+    /* If not NULL: sums of squares of blocks of the gradients, and behind them the factor that makes
+       the norm of all gradients at most `clip`. */
     double *squares;
     double clip;
     float *average;      /* of all parameters, or NULL: not in this run */

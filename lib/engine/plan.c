@@ -120,6 +120,7 @@ static int add_update(struct fm_builder *builder, struct fmnn_error *err)
                             .phase = FM_BACKWARD_WEIGHTS,
                             .jobs = fm_update_jobs(plan->net->trained),
                             .bytes = sizeof(float) * plan->net->trained};
+    struct fm_op norm = {.kind = FM_OP_gradient_norm, .phase = FM_BACKWARD_WEIGHTS, .jobs = 1};
     struct fm_op op = {.kind = FM_OP_update,
                        .phase = FM_BACKWARD_WEIGHTS,
                        .jobs = fm_update_jobs(plan->net->trained),
@@ -128,7 +129,8 @@ static int add_update(struct fm_builder *builder, struct fmnn_error *err)
                             .phase = FM_BACKWARD_WEIGHTS,
                             .jobs = fm_update_jobs(plan->net->stored),
                             .bytes = sizeof(float) * plan->net->stored * 3};
-    if (fm_add_op(builder, &squares, 0, 0, err) != 0 || fm_add_op(builder, &op, 0, 0, err) != 0)
+    if (fm_add_op(builder, &squares, 0, 0, err) != 0 || fm_add_op(builder, &norm, 0, 0, err) != 0 ||
+        fm_add_op(builder, &op, 0, 0, err) != 0)
         return -1;
     return fm_add_op(builder, &average, 0, 0, err);
 }

@@ -20,7 +20,7 @@ struct fm_plan {
     struct fm_op *op;
     size_t op_count, op_capacity;
     size_t forward_ops,
-        run_ops; /* then backward ones up to run_ops; then squares, update, average */
+        run_ops; /* then backward ones up to run_ops; then squares, norm, update, average */
     enum fm_optimizer_id optimizer;
     size_t slots; /* of the optimizer */
 };

@@ -33,7 +33,7 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
     if (t->recipe.clip > 0) {
         t->sink = FM_SINK_STORE;
         t->gradients = fm_alloc_aligned(t->net->trained, sizeof *t->gradients, err);
-        t->squares = fm_alloc(fm_update_jobs(t->net->trained), sizeof *t->squares, err);
+        t->squares = fm_alloc(fm_update_jobs(t->net->trained) + 1, sizeof *t->squares, err);
         if (!t->gradients || !t->squares)
             return -1;
     }

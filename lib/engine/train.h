@@ -55,7 +55,7 @@ struct fmnn_trainer {
     struct fm_totals validation;
     enum fm_sink sink;      /* FM_SINK_UPDATE; tests store gradients to compare */
     float *gradients;       /* for the other sinks */
-    double *squares;        /* of their blocks, to clip them; or NULL */
+    double *squares;        /* of their blocks, and the factor that clips them; or NULL */
     double slice_seconds;   /* a call of advance starts no batch after this time */
     const uint8_t **pixels; /* [2 * batch]: of this batch and the next */
     uint16_t *labels;

@@ -109,14 +109,20 @@ static void job_gradient_squares(const struct fm_plan *plan, const struct fm_op 
     run->squares[job] = sum[0];
 }
 
-/* By what the gradients are multiplied so that their norm is at most run->clip; as in PyTorch. */
-static float clip_factor(const struct fm_op *op, const struct fm_run *run)
+/* By what the gradients are multiplied so that their norm is at most run->clip; as in PyTorch. One
+   job. */
+static void job_gradient_norm(const struct fm_plan *plan, const struct fm_op *op,
+                              const struct fm_run *run, size_t job)
 {
+    size_t blocks = fm_update_jobs(plan->net->trained);
     double sum = 0;
-    for (size_t i = 0; run->squares && i < op->jobs; i++)
+    (void)op, (void)job;
+    if (!run->squares)
+        return;
+    for (size_t i = 0; i < blocks; i++)
         sum += run->squares[i];
     double factor = run->clip / (sqrt(sum) + 1e-6);
-    return run->squares && !(factor > 1) ? (float)factor : 1;
+    run->squares[blocks] = factor > 1 ? 1 : factor; /* a factor that is not a number stays */
 }
 
 /* Updates the trained parameters by run->gradients (trained). Jobs: blocks of FM_UPDATE floats. */
@@ -127,7 +133,7 @@ static void job_update(const struct fm_plan *plan, const struct fm_op *op, const
     size_t from = job * FM_UPDATE, end = from + FM_UPDATE;
     if (!run->apply)
         return;
-    float factor = clip_factor(op, run);
+    float factor = run->squares ? (float)run->squares[op->jobs] : 1;
     if (end > plan->net->trained)
         end = plan->net->trained;
     for (size_t i = from; factor != 1 && i < end; i += VL)
