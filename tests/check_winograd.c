@@ -156,6 +156,47 @@ START_TEST(matrices_compute_convolutions)
 }
 END_TEST
 
+/* Kernels leave out what they take for zero, and must not take anything else for it. Each form
+   occurs. */
+static void check_zeros(const struct fm_matrix *m, bool *seen)
+{
+    static const struct {
+        enum fm_zeros zeros;
+        size_t rows, columns;
+    } forms[] = {{0, 0, 0},
+#define FORM(zeros, rows, columns) {FM_ZEROS_##zeros, rows, columns},
+                 FM_MATRIX_FORMS(FORM)
+#undef FORM
+    };
+    if (m->form == FM_MATRIX_ANY)
+        return;
+    seen[m->form] = true;
+    ck_assert_uint_eq(m->rows, forms[m->form].rows);
+    ck_assert_uint_eq(m->columns, forms[m->form].columns);
+    for (size_t i = 0; i < m->rows; i++)
+        for (size_t k = 0; k < m->columns; k++)
+            if (fm_is_zero(forms[m->form].zeros, m->rows, m->columns, i, k))
+                ck_assert(m->at[i][k] == 0);
+}
+
+START_TEST(zeros_of_forms_are_zero)
+{
+    bool seen[FM_MATRIX_FORM_COUNT] = {false};
+    for (size_t outputs = 1; outputs <= 11; outputs++) {
+        struct fm_winograd w = plan_of(outputs, 5, 3, 3);
+        check_zeros(&w.y.filter, seen);
+        check_zeros(&w.y.gradient, seen);
+        for (size_t small = 0; small < 2; small++) {
+            check_zeros(&w.y.input[small], seen);
+            check_zeros(&w.y.output[small], seen);
+            check_zeros(&w.y.output_gradient[small], seen);
+        }
+    }
+    for (size_t form = FM_MATRIX_ANY + 1; form < FM_MATRIX_FORM_COUNT; form++)
+        ck_assert_msg(seen[form], "form %zu", form);
+}
+END_TEST
+
 /* ---- 2. Which layers use Winograd ---- */
 
 /* A change of the rule changes bits, so it must be noticed. The first rows are the layers of cnn
@@ -630,6 +671,8 @@ static const struct {
     {"conv 545 1x1 relu | conv 32 3x3 relu | dense classes", 4, 5, 1, 1, true},
     {"conv 32 1x1 relu | conv 545 3x3 valid relu | dense classes", 6, 5, 3, 2, true},
     {"conv 32 1x1 relu | conv 32 3x3 relu | dense classes", 20, 20, 33, 33, true},
+    {"conv 64 1x1 relu | conv 96 3x3 relu | dense classes", 2, 3, 5, 5, true},
+    {"conv 64 1x1 relu | conv 65 3x3 relu | dense classes", 3, 14, 2, 2, true},
 };
 
 START_TEST(winograd_matches_plain_loops)
@@ -659,6 +702,44 @@ START_TEST(winograd_matches_plain_loops)
     }
     free(y);
     free(dx);
+    free(gradient);
+    free_layer(&layer);
+}
+END_TEST
+
+/* Products of values around the smallest float become zeros of either sign, and a sum that leaves
+   out zero terms may be -0 where the plain one is +0; all kernel sets have the same bits. */
+START_TEST(tiny_values_match_plain_loops)
+{
+    const char *text = layers[_i].text;
+    struct layer layer = make_layer(text, layers[_i].height, layers[_i].width, layers[_i].batch,
+                                    layers[_i].images, false);
+    const struct fm_op *forward = find_op(&layer, FM_OP_winograd_forward);
+    ck_assert_ptr_nonnull(forward);
+    size_t out = layer.images * size_of(layer.out), in = layer.images * size_of(layer.in);
+    size_t weights = fm_parameter_count(&layer.net->parameter[layer.node->parameter]);
+    float *bias = floats(layer.out.c), *y = floats(out), *gradient = floats(weights);
+    for (size_t i = 0; i < in; i++)
+        layer.x[i] = i % 3 == 1 ? -0.0f : layer.x[i] * 1e-44f;
+    for (size_t i = 0; i < out; i++)
+        layer.dy[i] = i % 5 == 1 ? -0.0f : layer.dy[i];
+    plain_forward(&layer, forward->winograd, bias, y);
+    plain_backward_weights(&layer, forward->winograd, gradient);
+    const struct fm_kernels *kernels;
+    for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
+        run_layer(&layer, kernels);
+        for (size_t i = 0; i < out; i++)
+            if (layer.y[i] != y[i] || (set > 0 && signbit(layer.y[i]) != signbit(y[i])))
+                ck_abort_msg("%s: %s: y[%zu]", text, kernels->name, i);
+        for (size_t i = 0; i < weights; i++)
+            if (layer.gradient[i] != gradient[i] ||
+                (set > 0 && signbit(layer.gradient[i]) != signbit(gradient[i])))
+                ck_abort_msg("%s: %s: gradient[%zu]", text, kernels->name, i);
+        memcpy(y, layer.y, out * sizeof *y);
+        memcpy(gradient, layer.gradient, weights * sizeof *gradient);
+    }
+    free(bias);
+    free(y);
     free(gradient);
     free_layer(&layer);
 }
@@ -864,8 +945,10 @@ int main(void)
     tcase_add_test(tcase, points_are_laid_out_with_spare_rows);
     tcase_add_test(tcase, known_sizes_have_known_products);
     tcase_add_loop_test(tcase, matrices_compute_convolutions, 1, MAX_KERNEL + 1);
+    tcase_add_test(tcase, zeros_of_forms_are_zero);
     tcase_add_test(tcase, choice_of_algorithm_is_unchanged);
     tcase_add_loop_test(tcase, winograd_matches_plain_loops, 0, FM_COUNT(layers));
+    tcase_add_loop_test(tcase, tiny_values_match_plain_loops, 0, FM_COUNT(layers));
     tcase_add_loop_test(tcase, fused_dense_gradients_match_plain_loops, 0, 7);
     tcase_add_loop_test(tcase, errors_are_within_known_bounds, 0, FM_COUNT(known_errors));
     return run_tests("winograd", tcase);

@@ -17,10 +17,33 @@
    tried; tests/check_winograd.c checks the errors. */
 static const double finite_point[FM_MAX_POINTS - 1] = {0, 1, -1, 2, -0.5, 0.5};
 
+static enum fm_matrix_form form_of(enum fm_zeros zeros, size_t rows, size_t columns)
+{
+    static const struct {
+        enum fm_zeros zeros;
+        size_t rows, columns;
+    } forms[FM_MATRIX_FORM_COUNT] = {
+#define FORM(zeros, rows, columns)                                                                 \
+    [FM_MATRIX_##zeros##_##rows##_##columns] = {FM_ZEROS_##zeros, rows, columns},
+        FM_MATRIX_FORMS(FORM)
+#undef FORM
+    };
+    for (size_t i = FM_MATRIX_ANY + 1; i < FM_MATRIX_FORM_COUNT; i++)
+        if (forms[i].zeros == zeros && forms[i].rows == rows && forms[i].columns == columns)
+            return (enum fm_matrix_form)i;
+    return FM_MATRIX_ANY;
+}
+
+static struct fm_matrix matrix(enum fm_zeros zeros, size_t rows, size_t columns)
+{
+    return (struct fm_matrix){
+        .form = form_of(zeros, rows, columns), .rows = rows, .columns = columns};
+}
+
 /* V (points, terms): the powers of the points. Of the point at infinity, only the last counts. */
 static void powers(struct fm_matrix *v, size_t points, size_t terms)
 {
-    *v = (struct fm_matrix){.rows = points, .columns = terms};
+    *v = matrix(FM_ZEROS_POWERS, points, terms);
     v->at[0][terms - 1] = 1;
     for (size_t i = 1; i < points; i++) {
         double power = 1;
@@ -31,7 +54,7 @@ static void powers(struct fm_matrix *v, size_t points, size_t terms)
 
 static void transpose(struct fm_matrix *to, const struct fm_matrix *from)
 {
-    *to = (struct fm_matrix){.rows = from->columns, .columns = from->rows};
+    *to = matrix(FM_ZEROS_TRANSPOSED, from->columns, from->rows);
     for (size_t i = 0; i < to->rows; i++)
         for (size_t k = 0; k < to->columns; k++)
             to->at[i][k] = from->at[k][i];
@@ -42,7 +65,7 @@ static void transpose(struct fm_matrix *to, const struct fm_matrix *from)
    is 0 at all finite points. */
 static void interpolation(struct fm_matrix *b, size_t points)
 {
-    *b = (struct fm_matrix){.rows = points, .columns = points};
+    *b = matrix(FM_ZEROS_INVERSE, points, points);
     for (size_t i = 0; i < points; i++) {
         double term[FM_MAX_POINTS] = {1}, divisor = 1;
         for (size_t k = 1; k < points; k++) {

@@ -14,8 +14,52 @@
 
 enum { FM_MAX_POINTS = 7 }; /* along a side; more would lose too much precision */
 
+/* Where a matrix is zero by definition: V, whose rows are the powers of points; its transpose;
+   V^-T. */
+enum fm_zeros { FM_ZEROS_POWERS, FM_ZEROS_TRANSPOSED, FM_ZEROS_INVERSE };
+
+static inline bool fm_is_zero(enum fm_zeros zeros, size_t rows, size_t columns, size_t i, size_t k)
+{
+    if (zeros == FM_ZEROS_POWERS) /* point 0 is infinity, point 1 is 0 */
+        return (i == 0 && k + 1 < columns) || (i == 1 && k > 0);
+    if (zeros == FM_ZEROS_TRANSPOSED)
+        return (k == 0 && i + 1 < rows) || (k == 1 && i > 0);
+    return (k == 0 && i != 1) || (k + 1 == columns && i != 0);
+}
+
+/* The forms of matrices for which kernels have code of their own, X(zeros, rows, columns): all that
+   a kernel of 3x3 needs. */
+#define FM_MATRIX_FORMS(X)                                                                         \
+    X(POWERS, 4, 2)                                                                                \
+    X(POWERS, 5, 3)                                                                                \
+    X(POWERS, 6, 4)                                                                                \
+    X(POWERS, 7, 5)                                                                                \
+    X(POWERS, 4, 3)                                                                                \
+    X(POWERS, 6, 3)                                                                                \
+    X(POWERS, 7, 3)                                                                                \
+    X(TRANSPOSED, 2, 4)                                                                            \
+    X(TRANSPOSED, 3, 5)                                                                            \
+    X(TRANSPOSED, 4, 6)                                                                            \
+    X(TRANSPOSED, 5, 7)                                                                            \
+    X(TRANSPOSED, 3, 4)                                                                            \
+    X(TRANSPOSED, 3, 6)                                                                            \
+    X(TRANSPOSED, 3, 7)                                                                            \
+    X(INVERSE, 4, 4)                                                                               \
+    X(INVERSE, 5, 5)                                                                               \
+    X(INVERSE, 6, 6)                                                                               \
+    X(INVERSE, 7, 7)
+
+enum fm_matrix_form {
+    FM_MATRIX_ANY,
+#define FM_MATRIX_FORM(zeros, rows, columns) FM_MATRIX_##zeros##_##rows##_##columns,
+    FM_MATRIX_FORMS(FM_MATRIX_FORM)
+#undef FM_MATRIX_FORM
+        FM_MATRIX_FORM_COUNT
+};
+
 /* at[row][column], of which rows x columns are used. */
 struct fm_matrix {
+    enum fm_matrix_form form;
     size_t rows, columns;
     float at[FM_MAX_POINTS][FM_MAX_POINTS];
 };

@@ -97,25 +97,31 @@ static inline void store_lanes(float *y, const float *x, size_t lanes,
 }
 
 /* Stores a part of grad_in, or adds it after other readers of the value. g, to, y (lanes): the
-   gradient, its place in grad_in, and the value there. The last reader multiplies the sum by the
-   derivative of the value's activation. */
+   gradient, its place in grad_in, and the value there, through the derivative of whose activation
+   the sum goes. */
+__attribute__((always_inline)) static inline void store_gradient(float *to, const float *g,
+                                                                 const float *y, size_t lanes,
+                                                                 bool add,
+                                                                 enum fm_activation activation)
+{
+    for (size_t l = 0; l < lanes; l += VL) {
+        vec sum = load_channels(g, l, lanes);
+        if (add)
+            sum = v_add(load_channels(to, l, lanes), sum);
+        store_channels(to, l, lanes,
+                       activate_backward(activation, sum, load_channels(y, l, lanes)));
+    }
+}
+
+/* The activation whose derivative an op applies to grad_in: the last reader of a value does. */
+static inline enum fm_activation last_activation(const struct fm_op *op)
+{
+    return op->last ? op->activation : FM_LINEAR;
+}
+
+/* The same for any op. */
 static inline void store_backward(const struct fm_op *op, float *to, const float *g, const float *y,
                                   size_t lanes)
 {
-    const enum fm_activation activation = op->last ? op->activation : FM_LINEAR;
-    const bool add = op->add;
-    size_t l = 0;
-    for (; l + VL <= lanes; l += VL) {
-        vec sum = v_load(g + l);
-        if (add)
-            sum = v_add(v_load(to + l), sum);
-        v_store(to + l, activate_backward(activation, sum, v_load(y + l)));
-    }
-    if (l < lanes) {
-        vec sum = v_load_part(g + l, lanes - l, 0);
-        if (add)
-            sum = v_add(v_load_part(to + l, lanes - l, 0), sum);
-        v_store_part(to + l, activate_backward(activation, sum, v_load_part(y + l, lanes - l, 0)),
-                     lanes - l);
-    }
+    store_gradient(to, g, y, lanes, op->add, last_activation(op));
 }

@@ -22,33 +22,46 @@
    After each point there is a spare row of 32, see fm_winograd_rows() and fm_filter_point(). */
 #include "base/internal.h"
 
-/* Offsets in a panel of (point, images, t, 32): of the points of the first image's first tile. */
-static struct tile_offsets offsets_of_first_tile(const struct fm_winograd *w, size_t images)
+/* Offset in a panel of (point, images, t, 32): of point (i,k) of image n's tile (y,0). */
+static inline size_t point_offset(const struct fm_winograd *w, size_t images, size_t n, size_t y,
+                                  size_t i, size_t k)
 {
-    struct tile_offsets offsets;
-    for (size_t i = 0; i < w->y.points; i++)
-        for (size_t k = 0; k < w->x.points; k++)
-            offsets.at[i * FM_MAX_POINTS + k] =
-                fm_point_row(w, images, i * w->x.points + k) * FM_PANEL;
-    return offsets;
+    const struct fm_point *point = &w->point[i * w->x.points + k];
+    size_t row = fm_point_row(w, images, i * w->x.points + k);
+    return (row + (n * point->tiles_y + y) * point->tiles_x) * FM_PANEL;
 }
 
-/* The same for tile (y,x) of image n. Small tiles do not have the last points. */
-static struct tile_offsets offsets_of_tile(const struct fm_winograd *w,
-                                           const struct tile_offsets *first, size_t n, size_t y,
-                                           size_t x)
+/* A line of `points` points from their offsets. Small tiles do not have the last point. */
+static inline struct line line_of_points(size_t points, size_t first, size_t second, size_t last,
+                                         bool small)
 {
-    struct tile_offsets offsets;
+    struct line line = {.first = first, .step = points > 1 ? second - first : 0};
+    line.extra = small ? 0 : last - first - (points - 1) * line.step;
+    return line;
+}
+
+/* The rows of points of tile (y,0) of image n; tile (y,x) is x * FM_PANEL further on. small: of
+   tiles that are small in x. */
+static void rows_of_points(struct lines *lines, const struct fm_winograd *w, size_t images,
+                           size_t n, size_t y, bool small)
+{
     size_t last = w->x.points - 1;
-    for (size_t i = 0; i < w->y.points; i++) {
-        size_t row = n * (i + 1 < w->y.points ? w->y.tiles : w->y.large) + y;
-        size_t on = (row * w->x.tiles + x) * FM_PANEL;
-        for (size_t k = 0; k < last; k++)
-            offsets.at[i * FM_MAX_POINTS + k] = first->at[i * FM_MAX_POINTS + k] + on;
-        offsets.at[i * FM_MAX_POINTS + last] =
-            first->at[i * FM_MAX_POINTS + last] + (row * w->x.large + x) * FM_PANEL;
-    }
-    return offsets;
+    for (size_t i = 0; i < w->y.points; i++)
+        lines->at[i] = line_of_points(w->x.points, point_offset(w, images, n, y, i, 0),
+                                      point_offset(w, images, n, y, i, last > 0),
+                                      point_offset(w, images, n, y, i, last), small);
+}
+
+/* The same for columns. */
+static void columns_of_points(struct lines *lines, const struct fm_winograd *w, size_t images,
+                              size_t n, size_t y)
+{
+    size_t last = w->y.points - 1;
+    for (size_t k = 0; k < w->x.points; k++)
+        lines->at[k] =
+            line_of_points(w->y.points, point_offset(w, images, n, y, 0, k),
+                           point_offset(w, images, n, y, last > 0, k),
+                           point_offset(w, images, n, y, last, k), fm_tile_is_small(&w->y, y));
 }
 
 /* Images of the batch that are worked on at once. */
@@ -85,19 +98,21 @@ static void transform_row(const struct fm_plan *plan, const struct fm_op *op,
     enum { AHEAD = 2 };
     const struct fm_winograd *w = op->winograd;
     const struct fm_view *view = t->view;
-    const struct tile_offsets first = offsets_of_first_tile(w, plan->batch);
-    const struct tile_offsets in_at = even_offsets(view->stride_h, view->stride_w);
+    const struct lines in_columns = EVEN_LINES(view->stride_w, view->stride_h);
+    struct lines out_rows[2]; /* of large tiles, of small ones */
+    for (size_t small = 0; small < 2; small++)
+        rows_of_points(&out_rows[small], w, plan->batch, n, y, small);
     const float *in = run->workspace + view->offset + n * view->stride_n +
                       fm_tile_start(&w->y, y) * view->stride_h;
     for (size_t x = 0; x < w->x.tiles; x++) {
-        const struct tile_offsets out_at = offsets_of_tile(w, &first, n, y, x);
+        bool small = fm_tile_is_small(&w->x, x);
         const float *tile = in + fm_tile_start(&w->x, x) * view->stride_w;
-        float *out = run->workspace + t->to;
+        float *out = run->workspace + t->to + x * FM_PANEL;
         for (size_t panel = 0; panel < fm_panels(t->channels); panel++) {
             prefetch_pixels(tile + (panel + AHEAD) * FM_PANEL, view, t->y->columns, t->x->columns);
-            transform_panel(&t->y[fm_tile_is_small(&w->y, y)], &t->x[fm_tile_is_small(&w->x, x)],
-                            tile + panel * FM_PANEL, &in_at, lanes_of_panel(t->channels, panel),
-                            out, &out_at, op->stream);
+            transform_panel(&t->y[fm_tile_is_small(&w->y, y)], &t->x[small],
+                            tile + panel * FM_PANEL, &in_columns,
+                            lanes_of_panel(t->channels, panel), out, &out_rows[small], op->stream);
             out += fm_winograd_rows(w, plan->batch) * FM_PANEL;
         }
     }
@@ -139,12 +154,12 @@ static void image_winograd_output_gradient(const struct fm_plan *plan, const str
 static void transform_filters(const struct fm_winograd *w, const float *in, size_t tap,
                               size_t inputs, float *out, size_t point, bool stream)
 {
-    struct tile_offsets in_at = even_offsets(w->x.filter.columns * tap, tap);
-    struct tile_offsets out_at = even_offsets(w->x.points * point, point);
+    const struct lines in_columns = EVEN_LINES(tap, w->x.filter.columns * tap);
+    const struct lines out_rows = EVEN_LINES(w->x.points * point, point);
     for (size_t i = 0; i < FM_PANEL; i++)
         if (i < inputs)
-            transform_panel(&w->y.filter, &w->x.filter, in + i * FM_PANEL, &in_at, FM_PANEL,
-                            out + i * FM_PANEL, &out_at, stream);
+            transform_panel(&w->y.filter, &w->x.filter, in + i * FM_PANEL, &in_columns, FM_PANEL,
+                            out + i * FM_PANEL, &out_rows, stream);
         else
             for (size_t p = 0; p < w->y.points * w->x.points; p++)
                 memset(out + p * point + i * FM_PANEL, 0, FM_PANEL * sizeof *out);
@@ -231,10 +246,20 @@ static void winograd_gemm(const struct fm_plan *plan, const struct fm_op *op,
     }
 }
 
-/* What becomes of the 32 channels of an output pixel, of which `lanes` exist. bias (32); to, value
-   (lanes): where they are stored, and the value that is there in the forward pass. */
-typedef void finish_pixel(const struct fm_op *op, const float *bias, float *pixel, size_t lanes,
-                          float *to, const float *value);
+/* A tile of output pixels of a panel, of whose 32 channels `lanes` exist.
+   from        (FM_MAX_POINTS, FM_MAX_POINTS, 32), of which rows x columns are used
+   bias        (32)
+   to, value   (rows, columns, lanes) by views: where they are stored, and the values that are there
+               in the forward pass */
+struct pixels {
+    const float *from, *bias, *value;
+    float *to;
+    const struct fm_view *to_view, *value_view;
+    size_t rows, columns, lanes;
+};
+
+/* What becomes of a tile. */
+typedef void finish_pixels(const struct fm_op *op, const struct pixels *p);
 
 /* Where the outputs of a convolution go: (n,h,w,units) by a view. */
 struct output {
@@ -242,37 +267,38 @@ struct output {
     const struct fm_run *run;
     size_t units;
     const struct fm_view *to, *value;
-    finish_pixel *finish;
+    finish_pixels *finish;
 };
 
 /* A tile of the output. */
 struct output_tile {
-    size_t y, x;                /* which tile of the image */
-    struct tile_offsets points; /* its points in a panel of products */
-    size_t to, value;           /* offsets of its first pixel in the workspace */
+    size_t y, x;                 /* which tile of the image */
+    const struct lines *columns; /* its points in a panel of products, see columns_of_points() */
+    size_t to, value;            /* offsets of its first pixel in the workspace */
 };
 
 /* The output transform of a tile and a panel. products (point, n, t, 32): the panel's. */
 static inline void finish_tile(const struct output *output, const struct output_tile *t,
                                const float *products, size_t panel)
 {
-    const struct fm_op *op = output->op;
-    const struct fm_winograd *w = op->winograd;
+    static const struct lines pixel_rows = EVEN_LINES(FM_MAX_POINTS * FM_PANEL, FM_PANEL);
+    const struct fm_winograd *w = output->op->winograd;
     _Alignas(64) float tile[POINTS * FM_PANEL];
-    const struct tile_offsets tile_at = even_offsets(FM_MAX_POINTS * FM_PANEL, FM_PANEL);
     const struct fm_matrix *rows = &w->y.output[fm_tile_is_small(&w->y, t->y)];
     const struct fm_matrix *columns = &w->x.output[fm_tile_is_small(&w->x, t->x)];
-    const float *bias = bias_of(op, output->run, panel);
-    float *to = output->run->workspace + t->to + panel * FM_PANEL;
-    const float *value = output->run->workspace + t->value + panel * FM_PANEL;
-    size_t lanes = lanes_of_panel(output->units, panel);
-    prefetch_pixels(value, output->value, rows->rows, columns->rows);
-    transform_panel(rows, columns, products, &t->points, FM_PANEL, tile, &tile_at, false);
-    for (size_t i = 0; i < rows->rows; i++)
-        for (size_t k = 0; k < columns->rows; k++)
-            output->finish(op, bias, tile + tile_at.at[i * FM_MAX_POINTS + k], lanes,
-                           to + i * output->to->stride_h + k * output->to->stride_w,
-                           value + i * output->value->stride_h + k * output->value->stride_w);
+    const struct pixels pixels = {.from = tile,
+                                  .bias = bias_of(output->op, output->run, panel),
+                                  .value = output->run->workspace + t->value + panel * FM_PANEL,
+                                  .to = output->run->workspace + t->to + panel * FM_PANEL,
+                                  .to_view = output->to,
+                                  .value_view = output->value,
+                                  .rows = rows->rows,
+                                  .columns = columns->rows,
+                                  .lanes = lanes_of_panel(output->units, panel)};
+    prefetch_pixels(pixels.value, output->value, rows->rows, columns->rows);
+    transform_panel(rows, columns, products + t->x * FM_PANEL, t->columns, FM_PANEL, tile,
+                    &pixel_rows, false);
+    output->finish(output->op, &pixels);
 }
 
 /* The same for all tiles of these images and FM_PANELS_PER_JOB panels, from `panel` on. */
@@ -281,44 +307,73 @@ static inline void finish_images(const struct output *output, struct images imag
     const struct fm_winograd *w = output->op->winograd;
     const struct fm_run *run = output->run;
     size_t rows = fm_winograd_rows(w, images.count);
-    const struct tile_offsets first = offsets_of_first_tile(w, images.count);
     for (size_t n = 0; n < images.count; n++)
-        for (size_t y = 0; y < w->y.tiles; y++)
+        for (size_t y = 0; y < w->y.tiles; y++) {
+            struct lines columns;
+            columns_of_points(&columns, w, images.count, n, y);
             for (size_t x = 0; x < w->x.tiles; x++) {
                 const struct walk at = {.n = images.first + n,
                                         .y = fm_tile_start(&w->y, y),
                                         .x = fm_tile_start(&w->x, x)};
                 const struct output_tile t = {.y = y,
                                               .x = x,
-                                              .points = offsets_of_tile(w, &first, n, y, x),
+                                              .columns = &columns,
                                               .to = offset_of(output->to, &at, 1),
                                               .value = offset_of(output->value, &at, 1)};
                 for (size_t p = panel;
                      p < panel + FM_PANELS_PER_JOB && p < fm_panels(output->units); p++)
                     finish_tile(output, &t, run->scratch + (p - panel) * rows * FM_PANEL, p);
             }
+        }
 }
 
-/* to = activation(pixel + bias). */
-static inline void finish_forward(const struct fm_op *op, const float *bias, float *pixel,
-                                  size_t lanes, float *to, const float *value)
+/* to = activation(from + bias). */
+__attribute__((always_inline)) static inline void
+finish_forward_as(const struct pixels *p, size_t lanes, enum fm_activation activation)
 {
-    (void)value;
-    for (size_t l = 0; l < lanes; l += VL) {
-        vec y = activate(op->activation, v_add(v_load(pixel + l), v_load(bias + l)));
-        if (l + VL <= lanes)
-            v_store(to + l, y);
-        else
-            v_store_part(to + l, y, lanes - l);
-    }
+    for (size_t y = 0; y < p->rows; y++)
+        for (size_t x = 0; x < p->columns; x++) {
+            const float *from = p->from + (y * FM_MAX_POINTS + x) * FM_PANEL;
+            float *to = p->to + y * p->to_view->stride_h + x * p->to_view->stride_w;
+            for (size_t l = 0; l < lanes; l += VL)
+                store_channels(to, l, lanes,
+                               activate(activation, v_add(v_load(from + l), v_load(p->bias + l))));
+        }
 }
 
-/* to = pixel, the gradient of value, through the derivative of its activation. */
-static inline void finish_backward(const struct fm_op *op, const float *bias, float *pixel,
-                                   size_t lanes, float *to, const float *value)
+/* With constants in the usual cases. */
+static void finish_forward(const struct fm_op *op, const struct pixels *p)
 {
-    (void)bias;
-    store_backward(op, to, pixel, value, lanes);
+    if (p->lanes == FM_PANEL && op->activation == FM_LINEAR)
+        finish_forward_as(p, FM_PANEL, FM_LINEAR);
+    else if (p->lanes == FM_PANEL && op->activation == FM_RELU)
+        finish_forward_as(p, FM_PANEL, FM_RELU);
+    else
+        finish_forward_as(p, p->lanes, op->activation);
+}
+
+/* to = from, the gradient of value, through the derivative of its activation. */
+__attribute__((always_inline)) static inline void
+finish_backward_as(const struct pixels *p, size_t lanes, bool add, enum fm_activation activation)
+{
+    for (size_t y = 0; y < p->rows; y++)
+        for (size_t x = 0; x < p->columns; x++)
+            store_gradient(p->to + y * p->to_view->stride_h + x * p->to_view->stride_w,
+                           p->from + (y * FM_MAX_POINTS + x) * FM_PANEL,
+                           p->value + y * p->value_view->stride_h + x * p->value_view->stride_w,
+                           lanes, add, activation);
+}
+
+static void finish_backward(const struct fm_op *op, const struct pixels *p)
+{
+    const enum fm_activation activation = last_activation(op);
+    bool usual = p->lanes == FM_PANEL && !op->add;
+    if (usual && activation == FM_LINEAR)
+        finish_backward_as(p, FM_PANEL, false, FM_LINEAR);
+    else if (usual && activation == FM_RELU)
+        finish_backward_as(p, FM_PANEL, false, FM_RELU);
+    else
+        finish_backward_as(p, p->lanes, op->add, activation);
 }
 
 /* out (n,h,w,units) by op->out, from inputs and filters, which hold the panels from op->panel on:
@@ -433,12 +488,12 @@ static void sink_filters(const struct fm_plan *plan, const struct fm_op *op,
     const struct fm_winograd *w = op->winograd;
     size_t c = op->in_shape.c, lanes = lanes_of_panel(op->units, out);
     size_t inputs = lanes_of_panel(c, in), taps = op->window.kernel_h * op->window.kernel_w;
-    const struct tile_offsets in_at = even_offsets(w->x.points * GRADIENT_POINT, GRADIENT_POINT);
-    const struct tile_offsets out_at =
-        even_offsets(op->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
+    const struct lines in_columns = EVEN_LINES(GRADIENT_POINT, w->x.points * GRADIENT_POINT);
+    const struct lines out_rows =
+        EVEN_LINES(op->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
     for (size_t i = 0; i < inputs; i++) {
-        transform_panel(&w->y.gradient, &w->x.gradient, sums + i * FM_PANEL, &in_at, FM_PANEL,
-                        filter + i * FM_PANEL, &out_at, false);
+        transform_panel(&w->y.gradient, &w->x.gradient, sums + i * FM_PANEL, &in_columns, FM_PANEL,
+                        filter + i * FM_PANEL, &out_rows, false);
         for (size_t t = 0; t < taps; t++)
             clear_spare(filter + (t * FM_PANEL + i) * FM_PANEL, 1, lanes);
     }
