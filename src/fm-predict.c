@@ -78,15 +78,14 @@ static struct arguments parse_arguments(int argc, char **argv)
 struct batch {
     struct fmnn_images *images;
     size_t nets;
-    struct fmnn_net **net; /* they agree in images and classes */
-    struct fmnn_predictor **predictor;
-    bool all;             /* print all probabilities */
-    char *const *name;    /* of the classes; NULL: do not print them */
-    size_t size, count;   /* maximum and current number of rows */
-    char **row;           /* [size] fields, separated by tabs */
-    uint8_t *pixels;      /* (size,C,H,W) */
-    float *probabilities; /* (size, classes) */
-    double *sum;          /* the same, added up over the nets; if there are several */
+    struct fmnn_net **net;            /* they agree in images and classes */
+    struct fmnn_predictor *predictor; /* of all nets */
+    bool all;                         /* print all probabilities */
+    char *const *name;                /* of the classes; NULL: do not print them */
+    size_t size, count;               /* maximum and current number of rows */
+    char **row;                       /* [size] fields, separated by tabs */
+    uint8_t *pixels;                  /* (size,C,H,W) */
+    float *probabilities;             /* (size, classes) */
 };
 
 static size_t image_bytes(const struct fmnn_net *net)
@@ -100,14 +99,11 @@ static size_t image_bytes(const struct fmnn_net *net)
 static size_t rows_to_collect(const struct arguments *a, const struct batch *b)
 {
     const uint64_t max_work = 1 << 29, max_bytes = 16 << 20;
-    uint64_t batch = 1, work = 1, bytes = image_bytes(b->net[0]);
+    uint64_t batch = fmnn_predictor_batch(b->predictor), work = 1, bytes = image_bytes(b->net[0]);
     struct fmnn_layer layer;
-    for (size_t i = 0; i < b->nets; i++) {
-        size_t size = fmnn_predictor_batch(b->predictor[i]);
-        batch = size > batch ? size : batch;
+    for (size_t i = 0; i < b->nets; i++)
         for (size_t k = 0; fmnn_net_layer(b->net[i], k, &layer); k++)
             work += layer.multiply_adds;
-    }
     uint64_t hold = max_work / work < max_bytes / bytes ? max_work / work : max_bytes / bytes;
     return (size_t)(a->prediction.batch || hold < batch ? batch : hold - hold % batch);
 }
@@ -122,8 +118,9 @@ static void add_net(const struct arguments *a, struct batch *b, size_t i)
          fmnn_net_exact(net) ? ", exact" : "");
     if (fmnn_net_agree(net, b->net[0], &error) != 0)
         die("%s: cannot be averaged with %s: %s", path, a->weights.path[0], error.message);
-    b->predictor[i] = fmnn_predictor_new(net, &a->prediction, &error);
-    if (!b->predictor[i])
+    if (i == 0 && !(b->predictor = fmnn_predictor_new(net, &a->prediction, &error)))
+        die_error(&error);
+    if (i > 0 && fmnn_predictor_add(b->predictor, net, &error) != 0)
         die_error(&error);
 }
 
@@ -141,7 +138,6 @@ static struct batch make_batch(const struct arguments *a)
 {
     struct batch b = {.nets = a->weights.count, .all = a->probabilities};
     b.net = xcalloc(b.nets, sizeof *b.net);
-    b.predictor = xcalloc(b.nets, sizeof *b.predictor);
     for (size_t i = 0; i < b.nets; i++)
         add_net(a, &b, i);
     if (a->names)
@@ -152,36 +148,19 @@ static struct batch make_batch(const struct arguments *a)
     b.row = xcalloc(b.size, sizeof *b.row);
     b.pixels = xcalloc(b.size, image_bytes(b.net[0]));
     b.probabilities = xcalloc(b.size, classes * sizeof *b.probabilities);
-    b.sum = b.nets > 1 ? xcalloc(b.size, classes * sizeof *b.sum) : NULL;
     return b;
 }
 
 static void free_batch(struct batch *b)
 {
-    for (size_t i = 0; i < b->nets; i++) {
-        fmnn_predictor_free(b->predictor[i]);
+    fmnn_predictor_free(b->predictor);
+    for (size_t i = 0; i < b->nets; i++)
         fmnn_net_free(b->net[i]);
-    }
     fmnn_images_free(b->images);
     free(b->net);
-    free(b->predictor);
     free(b->row);
     free(b->pixels);
     free(b->probabilities);
-    free(b->sum);
-}
-
-/* The probabilities of the rows: of the only net, or the mean over all nets, in their order. */
-static void predict(struct batch *b)
-{
-    size_t numbers = b->count * fmnn_net_classes(b->net[0]);
-    for (size_t i = 0; i < b->nets; i++) {
-        fmnn_predictor_run(b->predictor[i], b->pixels, b->count, b->probabilities);
-        for (size_t k = 0; b->sum && k < numbers; k++)
-            b->sum[k] = (i ? b->sum[k] : 0) + (double)b->probabilities[k];
-    }
-    for (size_t k = 0; b->sum && k < numbers; k++)
-        b->probabilities[k] = (float)(b->sum[k] / (double)b->nets);
 }
 
 static void print_number(double number)
@@ -196,7 +175,7 @@ static void finish_batch(struct batch *b)
 {
     size_t classes = fmnn_net_classes(b->net[0]);
     if (b->count)
-        predict(b);
+        fmnn_predictor_run(b->predictor, b->pixels, b->count, b->probabilities);
     for (size_t i = 0; i < b->count; i++) {
         const float *p = b->probabilities + i * classes;
         size_t best = fmnn_best_class(p, classes);

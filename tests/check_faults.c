@@ -371,7 +371,7 @@ static int act_read_net(struct fmnn_error *err)
     struct fmnn_predictor *predictor = fmnn_predictor_new(
         other, &(struct fmnn_prediction){.batch = 6, .threads = 1, .tta = FMNN_TTA_FLIP_SHIFT},
         err);
-    int status = predictor ? 0 : -1;
+    int status = predictor ? fmnn_predictor_add(predictor, other, err) : -1;
     fmnn_predictor_free(predictor);
     fmnn_net_free(other);
     return status;

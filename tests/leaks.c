@@ -157,11 +157,12 @@ static int predict(void)
         net ? fmnn_predictor_new(net, &(struct fmnn_prediction){.threads = 1, .tta = FMNN_TTA_FLIP},
                                  &error)
             : NULL;
+    int status = predictor ? fmnn_predictor_add(predictor, net, &error) : -1;
     if (predictor)
         fmnn_predictor_run(predictor, pixels, 1, probabilities);
     fmnn_predictor_free(predictor);
     fmnn_net_free(net);
-    return predictor ? 0 : -1;
+    return status;
 }
 
 static int read_table(void)

@@ -20,7 +20,7 @@ endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
 	tests/check_table tests/check_datasets tests/check_images tests/check_split \
 	tests/check_model tests/check_threads tests/check_graph tests/check_layers tests/check_engine \
-	tests/check_winograd tests/check_train tests/check_optim tests/check_augment tests/check_damage tests/check_confusion tests/check_significance
+	tests/check_winograd tests/check_predict tests/check_train tests/check_optim tests/check_augment tests/check_damage tests/check_confusion tests/check_significance
 if HAVE_WRAP
 library_tests += tests/check_faults tests/check_common
 endif

@@ -1,4 +1,6 @@
-/* predict.c -- images to probabilities. */
+/* predict.c -- images to probabilities, of one net or as the mean over several.
+
+   Contents: 1. The object  2. One net  3. Several nets */
 #include "engine/fold.h"
 #include "engine/kernels.h"
 #include "engine/plan.h"
@@ -6,11 +8,12 @@
 #include "base/threads.h"
 
 struct fmnn_predictor {
-    const struct fmnn_net *net;
-    struct fmnn_net *folded; /* in the place of the caller's net; NULL: nothing to fold */
+    const struct fmnn_net *given; /* the caller's net */
+    const struct fmnn_net *net;   /* the same, or the folded one */
+    struct fmnn_net *folded;      /* NULL: nothing to fold */
     const struct fm_kernels *kernels;
     unsigned threads;
-    size_t batch;
+    size_t wanted, batch; /* as in struct fmnn_prediction, and the one that is used */
     struct fm_plan *plan;
     const uint8_t **pixels; /* [batch] */
     double work;            /* multiply-adds per image, of all its variants */
@@ -21,7 +24,14 @@ struct fmnn_predictor {
     uint8_t *drawn;        /* (batch,C,H,W): the variants that are not the image itself */
     float *logits;         /* (batch, classes) */
     float *mean, *softmax; /* (classes rounded up to 16) */
+
+    /* Several nets: each has a predictor, which knows the next one. Of the first: */
+    struct fmnn_predictor *next;
+    size_t most; /* images at a time */
+    double *sum; /* (most,classes): of the probabilities */
 };
+
+/* ---- 1. The object */
 
 /* The largest batch whose values take no more than 2^24 floats: a power of two, 256 at most. */
 static size_t fitting_batch(const struct fmnn_net *net)
@@ -65,6 +75,7 @@ static int prepare(struct fmnn_predictor *predictor, const struct fmnn_predictio
     size_t batch = prediction->batch ? prediction->batch : fitting_batch(net);
     if ((unsigned)prediction->tta > FMNN_TTA_FLIP_SHIFT)
         return fm_fail(err, FMNN_USAGE, "unknown test-time augmentation");
+    predictor->wanted = prediction->batch;
     predictor->tta = prediction->tta;
     predictor->variants = fm_variants(prediction->tta);
     predictor->threads = fm_threads(prediction->threads);
@@ -87,7 +98,7 @@ struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
     struct fmnn_predictor *predictor = fm_alloc(1, sizeof *predictor, err);
     if (!predictor)
         return NULL;
-    predictor->net = net;
+    predictor->given = predictor->net = net;
     if (fm_can_fold(net))
         predictor->net = predictor->folded = fm_net_folded(net, err);
     if (predictor->net && prepare(predictor, prediction ? prediction : &defaults, err) == 0)
@@ -96,10 +107,8 @@ struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
     return NULL;
 }
 
-void fmnn_predictor_free(struct fmnn_predictor *predictor)
+static void free_one(struct fmnn_predictor *predictor)
 {
-    if (!predictor)
-        return;
     fm_plan_free(predictor->plan);
     fmnn_net_free(predictor->folded);
     free(predictor->pixels);
@@ -107,13 +116,28 @@ void fmnn_predictor_free(struct fmnn_predictor *predictor)
     free(predictor->logits);
     free(predictor->mean);
     free(predictor->softmax);
+    free(predictor->sum);
     free(predictor);
+}
+
+void fmnn_predictor_free(struct fmnn_predictor *predictor)
+{
+    while (predictor) {
+        struct fmnn_predictor *next = predictor->next;
+        free_one(predictor);
+        predictor = next;
+    }
 }
 
 size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor)
 {
-    return predictor->batch;
+    size_t batch = 0;
+    for (; predictor; predictor = predictor->next)
+        batch = predictor->batch > batch ? predictor->batch : batch;
+    return batch;
 }
+
+/* ---- 2. One net */
 
 /* The images that are still to be predicted. */
 struct rest {
@@ -177,13 +201,78 @@ static unsigned threads_for(const struct fmnn_predictor *predictor, size_t n)
     return worth < predictor->threads ? (unsigned)worth : predictor->threads;
 }
 
-void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
-                        float *probabilities)
+static void run_one(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
+                    float *probabilities)
 {
     struct rest rest = {predictor, pixels, n, probabilities};
     struct fm_run run = {
         .mode = FM_PREDICT, .pixels = predictor->pixels, .weights = predictor->net->weights};
     fm_plan_loop(predictor->plan, predictor->kernels, threads_for(predictor, n), &run, feed, &rest);
+}
+
+/* ---- 3. Several nets */
+
+/* As many batches at a time as have not too many probabilities: waking the threads takes time. */
+static size_t images_at_a_time(const struct fmnn_predictor *predictor)
+{
+    const size_t max = 1 << 18;
+    size_t batch = fmnn_predictor_batch(predictor), classes = predictor->net->classes;
+    size_t images = max / classes;
+    return images < batch ? batch : images - images % batch;
+}
+
+int fmnn_predictor_add(struct fmnn_predictor *predictor, const struct fmnn_net *net,
+                       struct fmnn_error *err)
+{
+    const struct fmnn_prediction prediction = {predictor->wanted, predictor->threads,
+                                               predictor->kernels->name, predictor->tta};
+    struct fmnn_predictor *last = predictor;
+    while (last->next)
+        last = last->next;
+    if (fmnn_net_agree(net, predictor->given, err) != 0 ||
+        !(last->next = fmnn_predictor_new(net, &prediction, err)))
+        return -1;
+    size_t most = images_at_a_time(predictor);
+    double *sum = fm_alloc(most, predictor->net->classes * sizeof *sum, err);
+    if (!sum) {
+        fmnn_predictor_free(last->next);
+        last->next = NULL;
+        return -1;
+    }
+    free(predictor->sum);
+    predictor->sum = sum;
+    predictor->most = most;
+    return 0;
+}
+
+/* The mean over the nets, in their order. */
+static void run_all(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
+                    float *probabilities)
+{
+    size_t numbers = n * predictor->net->classes, nets = 0;
+    double *sum = predictor->sum;
+    memset(sum, 0, numbers * sizeof *sum);
+    for (struct fmnn_predictor *p = predictor; p; p = p->next, nets++) {
+        run_one(p, pixels, n, probabilities);
+        for (size_t k = 0; k < numbers; k++)
+            sum[k] += (double)probabilities[k];
+    }
+    for (size_t k = 0; k < numbers; k++)
+        probabilities[k] = (float)(sum[k] / (double)nets);
+}
+
+void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels, size_t n,
+                        float *probabilities)
+{
+    size_t size = fm_elements(predictor->net->shape), classes = predictor->net->classes;
+    if (!predictor->next) {
+        run_one(predictor, pixels, n, probabilities);
+        return;
+    }
+    for (size_t done = 0, part; done < n; done += part) {
+        part = n - done < predictor->most ? n - done : predictor->most;
+        run_all(predictor, pixels + done * size, part, probabilities + done * classes);
+    }
 }
 
 size_t fmnn_best_class(const float *probabilities, size_t classes)

@@ -523,7 +523,14 @@ FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
                                                    const struct fmnn_prediction *prediction,
                                                    struct fmnn_error *err);
 FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
-/* The number of images, all their variants included, that are computed at once. */
+/* Adds another net, which is borrowed, too: from now on the probabilities are the mean of those that
+   the nets predict. It is computed in the order in which the nets were added, which can change the
+   last digits. If fmnn_net_agree() says that the nets do not agree, the error is FMNN_USAGE. After
+   an error the predictor is as before. */
+FMNN_API int fmnn_predictor_add(struct fmnn_predictor *predictor, const struct fmnn_net *net,
+                                struct fmnn_error *err);
+/* The number of images, all their variants included, that are computed at once: the largest of all
+   nets. */
 FMNN_API size_t fmnn_predictor_batch(const struct fmnn_predictor *predictor);
 /* Computes probabilities (n,classes) from pixels (n,C,H,W), for any n. The result for an image
    depends only on its pixels and the weights. */

@@ -1,0 +1,166 @@
+/* check_predict.c -- predictions as the mean over several nets. */
+#include "engine.h"
+
+#include "data/samples.h"
+#include "runner.h"
+
+enum { HEIGHT = 9, WIDTH = 11, CLASSES = 7, NETS_AT_ONCE = 3, N = 70 };
+
+static const char *const texts[NETS_AT_ONCE] = {
+    "conv 3 3x3 bn relu | maxpool 2 | dense classes", "dense 20 tanh | dense classes",
+    "conv 4 3x3 relu | conv 3 3x3 relu | avgpool all | dense classes"};
+
+struct ensemble {
+    struct fmnn_net *net[NETS_AT_ONCE];
+    struct fmnn_data *data;
+};
+
+static struct ensemble make_ensemble(void)
+{
+    struct ensemble e = {.data = NULL};
+    for (size_t i = 0; i < NETS_AT_ONCE; i++)
+        e.net[i] = make_net_of(texts[i], HEIGHT, WIDTH, CLASSES, (unsigned)i + 1);
+    e.data = make_data(e.net[0], N, 4);
+    return e;
+}
+
+static void free_ensemble(struct ensemble *e)
+{
+    for (size_t i = 0; i < NETS_AT_ONCE; i++)
+        fmnn_net_free(e->net[i]);
+    fmnn_data_free(e->data);
+}
+
+static struct fmnn_predictor *predictor_of_all(const struct ensemble *e,
+                                               const struct fmnn_prediction *prediction)
+{
+    struct fmnn_error err;
+    struct fmnn_predictor *predictor = fmnn_predictor_new(e->net[0], prediction, &err);
+    ck_assert_msg(predictor != NULL, "%s", err.message);
+    for (size_t i = 1; i < NETS_AT_ONCE; i++)
+        ck_assert_msg(fmnn_predictor_add(predictor, e->net[i], &err) == 0, "%s", err.message);
+    return predictor;
+}
+
+/* Of each net alone, added in double in the order of the nets. */
+static void mean_of_each(const struct ensemble *e, const struct fmnn_prediction *prediction,
+                         float *mean)
+{
+    double sum[N * CLASSES] = {0};
+    float p[N * CLASSES];
+    for (size_t i = 0; i < NETS_AT_ONCE; i++) {
+        struct fmnn_predictor *predictor = fmnn_predictor_new(e->net[i], prediction, NULL);
+        fmnn_predictor_run(predictor, e->data->pixels, N, p);
+        for (size_t k = 0; k < N * CLASSES; k++)
+            sum[k] += (double)p[k];
+        fmnn_predictor_free(predictor);
+    }
+    for (size_t k = 0; k < N * CLASSES; k++)
+        mean[k] = (float)(sum[k] / NETS_AT_ONCE);
+}
+
+START_TEST(several_nets_predict_the_mean)
+{
+    static const size_t batches[] = {0, 1, 7, 64};
+    struct ensemble e = make_ensemble();
+    float wanted[N * CLASSES], got[N * CLASSES];
+    for (enum fmnn_tta tta = FMNN_TTA_NONE; tta <= FMNN_TTA_FLIP_SHIFT; tta++)
+        for (size_t b = 0; b < FM_COUNT(batches); b++) {
+            struct fmnn_prediction prediction = {
+                .batch = batches[b], .threads = (unsigned)b % 3 + 1, .tta = tta};
+            mean_of_each(&e, &prediction, wanted);
+            struct fmnn_predictor *predictor = predictor_of_all(&e, &prediction);
+            memset(got, 0xff, sizeof got);
+            fmnn_predictor_run(predictor, e.data->pixels, N, got);
+            ck_assert_msg(!memcmp(got, wanted, sizeof got), "batch %zu, tta %d", batches[b], tta);
+            memset(got, 0xff, sizeof got); /* one by one, and again */
+            for (size_t n = 0; n < N; n++)
+                fmnn_predictor_run(predictor, e.data->pixels + n * HEIGHT * WIDTH, 1,
+                                   got + n * CLASSES);
+            ck_assert(!memcmp(got, wanted, sizeof got));
+            fmnn_predictor_free(predictor);
+        }
+    free_ensemble(&e);
+}
+END_TEST
+
+/* More images than are added up at a time: 2^18 probabilities. */
+START_TEST(many_images_are_predicted_in_parts)
+{
+    enum { MANY = 3 * ((1 << 18) / 4096), K = 4096 };
+    struct fmnn_net *net = make_net_of("dense classes", 1, 2, K, 5);
+    struct fmnn_data *data = make_data(net, MANY + 5, 6);
+    struct fmnn_predictor *one = predictor_of(net, 8, 1, NULL),
+                          *twice = predictor_of(net, 8, 1, NULL);
+    ck_assert_int_eq(fmnn_predictor_add(twice, net, NULL), 0);
+    size_t bytes = (MANY + 5) * K * sizeof(float);
+    float *p = malloc(bytes), *q = malloc(bytes);
+    fmnn_predictor_run(one, data->pixels, MANY + 5, p);
+    fmnn_predictor_run(twice, data->pixels, MANY + 5, q);
+    ck_assert(!memcmp(p, q, bytes)); /* (p + p) / 2 */
+    free(p);
+    free(q);
+    fmnn_predictor_free(one);
+    fmnn_predictor_free(twice);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+}
+END_TEST
+
+START_TEST(batch_is_the_largest_of_the_nets)
+{
+    struct fmnn_net *small = make_net_of("dense classes", HEIGHT, WIDTH, CLASSES, 1);
+    struct fmnn_net *large =
+        make_net_of("conv 4000 3x3 relu | avgpool all | dense classes", HEIGHT, WIDTH, CLASSES, 1);
+    struct fmnn_predictor *predictor = predictor_of(large, 0, 1, NULL);
+    size_t before = fmnn_predictor_batch(predictor);
+    ck_assert_int_eq(fmnn_predictor_add(predictor, small, NULL), 0);
+    ck_assert_uint_lt(before, 256);
+    ck_assert_uint_eq(fmnn_predictor_batch(predictor), 256);
+    fmnn_predictor_free(predictor);
+    fmnn_net_free(small);
+    fmnn_net_free(large);
+}
+END_TEST
+
+/* The predictor is as before. With names of classes, the first net is one that is folded. */
+START_TEST(nets_that_do_not_agree_are_refused)
+{
+    struct ensemble e = make_ensemble();
+    const struct fmnn_prediction prediction = {.threads = 1};
+    static const char *const letters[CLASSES] = {"a", "b", "c", "d", "e", "f", "g"};
+    struct fmnn_names *names = fmnn_names_copy(letters, CLASSES, NULL);
+    struct fmnn_net *other[] = {make_net_of("dense classes", HEIGHT, WIDTH + 1, CLASSES, 1),
+                                make_net_of("dense classes", HEIGHT, WIDTH, CLASSES + 1, 1)};
+    float before[N * CLASSES], after[N * CLASSES];
+    struct fmnn_error err;
+    for (int named = 0; named < 2; named++) {
+        for (size_t i = 0; named && i < NETS_AT_ONCE; i++)
+            ck_assert_int_eq(fmnn_net_set_names(e.net[i], names, NULL), 0);
+        struct fmnn_predictor *predictor = predictor_of_all(&e, &prediction);
+        fmnn_predictor_run(predictor, e.data->pixels, N, before);
+        for (size_t i = 0; i < FM_COUNT(other); i++) {
+            ck_assert_int_eq(fmnn_predictor_add(predictor, other[i], &err), -1);
+            ck_assert_int_eq(err.status, FMNN_USAGE);
+            ck_assert_str_eq(err.message, i ? "8 classes, not 7" : "images of 9x12, not 9x11");
+        }
+        fmnn_predictor_run(predictor, e.data->pixels, N, after);
+        ck_assert(!memcmp(before, after, sizeof before));
+        fmnn_predictor_free(predictor);
+    }
+    for (size_t i = 0; i < FM_COUNT(other); i++)
+        fmnn_net_free(other[i]);
+    fmnn_names_free(names);
+    free_ensemble(&e);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tcase = tcase_create("predict");
+    tcase_add_test(tcase, several_nets_predict_the_mean);
+    tcase_add_test(tcase, many_images_are_predicted_in_parts);
+    tcase_add_test(tcase, batch_is_the_largest_of_the_nets);
+    tcase_add_test(tcase, nets_that_do_not_agree_are_refused);
+    return run_tests("predict", tcase);
+}
