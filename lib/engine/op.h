@@ -35,6 +35,8 @@ struct fm_view {
     X(winograd_filter)                                                                             \
     X(winograd_rotated_filter)                                                                     \
     X(winograd_backward_weights)                                                                   \
+    X(winograd_gradient_points)                                                                    \
+    X(winograd_gradient_filters)                                                                   \
     X(norm_finish)                                                                                 \
     X(norm_gradient_finish)                                                                        \
     X(gradient_squares)                                                                            \
@@ -102,6 +104,7 @@ enum {
     FM_NONZERO_PAIRS = FM_ROOM_1,
     FM_NONZERO_GROUPS = FM_ROOM_2,
     FM_FILTERS = FM_ROOM_0,
+    FM_POINT_SUMS = FM_ROOM_0,
     FM_INPUTS = FM_ROOM_1,
     FM_GRADIENTS = FM_ROOM_2,
     FM_SOFTMAX = FM_ROOM_0,
@@ -192,6 +195,10 @@ struct fm_op {
             size_t filters;   /* Winograd: U (panel of outputs, point, input, 32) */
             size_t inputs;    /* V (panel of channels, point, image, tile, 32) */
             size_t gradients; /* W, likewise */
+        };
+        struct {
+            size_t
+                point_sums; /* Winograd: V' W (panel of inputs, panel of outputs, point, 32, 32) */
         };
         struct {
             size_t moments, channels; /* bn: see norm.h */

@@ -25,6 +25,7 @@ struct stream {
     size_t taps, tap, inner;
     const float *next_a, *next_b; /* to be prefetched */
     size_t next_tap;              /* from one tap of next_a to the next */
+    bool fresh;                   /* the first group: c may hold anything */
 };
 
 /* c, with rows FM_PANEL apart, += a b for a group of k. ROW: a term of each row; k_stride: from one
@@ -45,7 +46,11 @@ struct stream {
                 b += FM_PANEL, next_a += LINE, next_b += LINE;                                     \
             }                                                                                      \
         }                                                                                          \
-        ROWS_##rows(TILE_END)                                                                      \
+        if (s->fresh) {                                                                            \
+            ROWS_##rows(TILE_FRESH_END)                                                            \
+        } else {                                                                                   \
+            ROWS_##rows(TILE_END)                                                                  \
+        }                                                                                          \
     }
 
 /* Register tiles of all sizes, and name(), which calls the one for this number of rows. */
@@ -65,6 +70,14 @@ struct stream {
 DEFINE_STREAM_TILES(row_tile, STREAM_ROW, 1)
 DEFINE_STREAM_TILES(column_tile, STREAM_COLUMN, FM_PANEL)
 
+/* Sets the lanes of c (rows,32) that no register tile reaches to zero. */
+static inline void clear_unused_lanes(float *c, size_t rows, size_t lanes)
+{
+    size_t used = (lanes + NR - 1) / NR * NR;
+    for (size_t r = 0; r < rows && used < FM_PANEL; r++)
+        memset(c + r * FM_PANEL + used, 0, (FM_PANEL - used) * sizeof *c);
+}
+
 /* out = in b.
    in     (panels, rows, 32), panels `panel` floats apart: k is (panel, 32)
    next   laid out like `in`: the rows of the next call, which are prefetched
@@ -74,7 +87,7 @@ static void multiply_rows(const float *in, const float *next, size_t panel, size
                           size_t rows, const float *b, size_t lanes, float *out)
 {
     enum { AT_ONCE = FM_KC / FM_PANEL }; /* panels of a group of k */
-    memset(out, 0, rows * FM_PANEL * sizeof *out);
+    clear_unused_lanes(out, rows, lanes);
     for (size_t from = 0; from < panels; from += AT_ONCE) {
         size_t taps = panels - from < AT_ONCE ? panels - from : AT_ONCE, n, lines = 0;
         size_t floats = taps * FM_PANEL * FM_PANEL;
@@ -82,7 +95,8 @@ static void multiply_rows(const float *in, const float *next, size_t panel, size
                            .taps = taps,
                            .tap = panel,
                            .inner = FM_PANEL,
-                           .next_tap = panel};
+                           .next_tap = panel,
+                           .fresh = from == 0};
         for (size_t r = 0; r < rows; r += n, lines += floats / 2) {
             n = tile_rows(rows - r);
             s.a = in + from * panel + r * FM_PANEL;

@@ -7,6 +7,8 @@
      winograd_output_gradient    output-gradient transform    W = A dY A'
      winograd_backward_weights   GEMM for each point, then
                                  filter-gradient transform    dg = G' (V' W) G
+     winograd_gradient_points, winograd_gradient_filters
+                                 the same in two ops
 
    Backward data is the forward convolution of the output's gradient with the rotated filters
    (winograd_rotated_filter, winograd_input, winograd_backward_data).
@@ -449,7 +451,7 @@ static void block_winograd_backward_data(const struct fm_plan *plan, const struc
         backward_panels(plan, op, run, (struct images){first, count}, panel);
 }
 
-/* Floats of a point of a filter's gradient in per-thread scratch, (32 inputs, 32 outputs), and a
+/* Floats of a point of a filter's gradient, (32 inputs, 32 outputs), and a
    spare row: at distances of a power of two, points would compete for the same cache lines. */
 enum { GRADIENT_POINT = (FM_PANEL + 1) * FM_PANEL };
 
@@ -461,11 +463,12 @@ static void multiply_gradient(const float *inputs, const float *gradients, size_
                               size_t lanes, float *sums)
 {
     size_t count, n;
-    memset(sums, 0, FM_PANEL * FM_PANEL * sizeof *sums);
+    clear_unused_lanes(sums, FM_PANEL, lanes);
     for (size_t from = 0; from < rows; from += count) {
         count = rows - from < FM_KC ? rows - from : FM_KC;
         const float *a = inputs + from * FM_PANEL;
-        struct stream s = {.b = gradients + from * FM_PANEL, .taps = 1, .inner = count};
+        struct stream s = {
+            .b = gradients + from * FM_PANEL, .taps = 1, .inner = count, .fresh = from == 0};
         for (size_t r = 0, lines = 0; r < FM_PANEL; r += n, lines += count * LINE) {
             n = tile_rows(FM_PANEL - r);
             s.a = a + r;
@@ -502,31 +505,79 @@ static void sink_filters(const struct fm_plan *plan, const struct fm_op *op,
              filter + t * FM_PANEL * FM_PANEL, inputs * FM_PANEL);
 }
 
-/* The gradient of weight and bias to the sink, from inputs, which the forward pass has kept, and
-   gradients. grad_out (n,h,w,units) by op->grad_out: for the bias.
-   Jobs: (FM_PANELS_PER_JOB panels of outputs, panel of inputs), inputs fastest; the first panel of
-   inputs also does the bias. */
+/* The panels of a job of backward weights: (FM_PANELS_PER_JOB panels of outputs, panel of inputs),
+   inputs fastest. */
+struct gradient_panels {
+    size_t in, out, end; /* out .. end - 1 */
+};
+
+static inline struct gradient_panels gradient_panels(const struct fm_op *op, size_t job)
+{
+    size_t panels = fm_panels(op->in_shape.c), all = fm_panels(op->units);
+    size_t out = job / panels * FM_PANELS_PER_JOB, end = out + FM_PANELS_PER_JOB;
+    return (struct gradient_panels){job % panels, out, end < all ? end : all};
+}
+
+/* The sums of a point, from inputs, which the forward pass has kept, and gradients. sums (panel of
+   outputs, 32 inputs, 32 outputs): of the first panel; `next` floats from one to the next. */
+static void sum_point(const struct fm_plan *plan, const struct fm_op *op, const struct fm_run *run,
+                      struct gradient_panels p, size_t point, float *sums, size_t next)
+{
+    const struct fm_winograd *w = op->winograd;
+    size_t panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, tiles = w->point[point].tiles;
+    size_t at = fm_point_row(w, plan->batch, point) * FM_PANEL;
+    const float *inputs = run->workspace + op->inputs + p.in * panel + at;
+    const float *gradients = run->workspace + op->gradients + at;
+    for (size_t out = p.out; out < p.end; out++)
+        multiply_gradient(inputs, gradients + out * panel, run->images * tiles,
+                          (plan->batch * tiles + 1) * FM_PANEL, lanes_of_panel(op->units, out),
+                          sums + (out - p.out) * next);
+}
+
+/* The sums of a panel of inputs and a panel of outputs to the sink, as the gradient of their
+   filters; the first panel of inputs also does the bias. grad_out (n,h,w,units) by op->grad_out:
+   for the bias. filter: in scratch. */
+static void finish_gradient(const struct fm_plan *plan, const struct fm_op *op,
+                            const struct fm_run *run, size_t in, size_t out, const float *sums,
+                            float *filter)
+{
+    sink_filters(plan, op, run, in, out, sums, filter);
+    if (in == 0)
+        bias_gradient(plan, op, run, out);
+}
+
+/* The gradient of weight and bias to the sink. Jobs: panels, see above. */
 static void job_winograd_backward_weights(const struct fm_plan *plan, const struct fm_op *op,
                                           const struct fm_run *run, size_t job)
 {
-    const struct fm_winograd *w = op->winograd;
-    size_t panels = fm_panels(op->in_shape.c), in = job % panels;
-    size_t out = job / panels * FM_PANELS_PER_JOB, end = fm_panels(op->units);
-    size_t points = w->y.points * w->x.points, panel = fm_winograd_rows(w, plan->batch) * FM_PANEL;
-    const float *inputs = run->workspace + op->inputs + in * panel;
-    const float *gradients = run->workspace + op->gradients;
-    end = end < out + FM_PANELS_PER_JOB ? end : out + FM_PANELS_PER_JOB;
-    for (size_t i = 0; i < points; i++) {
-        size_t at = fm_point_row(w, plan->batch, i) * FM_PANEL, tiles = w->point[i].tiles;
-        for (size_t p = out; p < end; p++)
-            multiply_gradient(inputs + at, gradients + p * panel + at, run->images * tiles,
-                              (plan->batch * tiles + 1) * FM_PANEL, lanes_of_panel(op->units, p),
-                              run->scratch + ((p - out) * points + i) * GRADIENT_POINT);
-    }
-    for (size_t p = out; p < end; p++) {
-        sink_filters(plan, op, run, in, p, run->scratch + (p - out) * points * GRADIENT_POINT,
-                     run->scratch + FM_PANELS_PER_JOB * points * GRADIENT_POINT);
-        if (in == 0)
-            bias_gradient(plan, op, run, p);
-    }
+    const struct gradient_panels p = gradient_panels(op, job);
+    size_t points = op->winograd->y.points * op->winograd->x.points;
+    size_t panel = points * GRADIENT_POINT;
+    for (size_t i = 0; i < points; i++)
+        sum_point(plan, op, run, p, i, run->scratch + i * GRADIENT_POINT, panel);
+    for (size_t out = p.out; out < p.end; out++)
+        finish_gradient(plan, op, run, p.in, out, run->scratch + (out - p.out) * panel,
+                        run->scratch + FM_PANELS_PER_JOB * panel);
+}
+
+/* The same in two ops: point_sums (panel of inputs, panel of outputs, point, 32 inputs, 32 outputs).
+   Jobs: (point, panels). */
+static void job_winograd_gradient_points(const struct fm_plan *plan, const struct fm_op *op,
+                                         const struct fm_run *run, size_t job)
+{
+    size_t pairs = fm_panels(op->in_shape.c) * fm_panel_pairs(op->units), point = job / pairs;
+    const struct gradient_panels p = gradient_panels(op, job % pairs);
+    size_t panel = op->winograd->y.points * op->winograd->x.points * GRADIENT_POINT;
+    float *sums = run->workspace + op->point_sums + (p.in * fm_panels(op->units) + p.out) * panel +
+                  point * GRADIENT_POINT;
+    sum_point(plan, op, run, p, point, sums, panel);
+}
+
+/* Jobs: (panel of inputs, panel of outputs). */
+static void job_winograd_gradient_filters(const struct fm_plan *plan, const struct fm_op *op,
+                                          const struct fm_run *run, size_t job)
+{
+    size_t panel = op->winograd->y.points * op->winograd->x.points * GRADIENT_POINT;
+    finish_gradient(plan, op, run, job / fm_panels(op->units), job % fm_panels(op->units),
+                    run->workspace + op->point_sums + job * panel, run->scratch);
 }

@@ -173,6 +173,29 @@ int fm_winograd_backward_data(struct fm_builder *builder, struct fm_op *op, stru
 
 /* ---- backward weights */
 
+/* If there are panels enough for many threads, a job sums all points of its panels and finishes
+   their filters. Narrow layers have a job for each point, whose sums are stored, and then one for
+   each filter. The bits are the same. */
+static int add_gradient_ops(struct fm_builder *builder, struct fm_op *op, struct fmnn_error *err)
+{
+    enum { JOBS = 16 };
+    size_t in = fm_panels(op->in_shape.c), out = fm_panels(op->units);
+    size_t points = points_of(op->winograd);
+    op->jobs = in * fm_panel_pairs(op->units);
+    op->kind = FM_OP_winograd_backward_weights;
+    if (op->jobs >= JOBS)
+        return fm_add_op(builder, op, FM_INPUTS | FM_GRADIENTS | FM_GRAD_OUT, 0, err);
+    op->kind = FM_OP_winograd_gradient_points;
+    op->jobs *= points;
+    if (fm_new_buffer(builder, in * out, points * fm_filter_point(1), &op->point_sums, err) != 0 ||
+        fm_add_op(builder, op, FM_INPUTS | FM_GRADIENTS, FM_POINT_SUMS, err) != 0)
+        return -1;
+    op->kind = FM_OP_winograd_gradient_filters;
+    op->flops = op->flops_done = op->bytes = 0; /* are counted once */
+    op->jobs = in * out;
+    return fm_add_op(builder, op, FM_POINT_SUMS | FM_GRAD_OUT, 0, err);
+}
+
 int fm_winograd_backward_weights(struct fm_builder *builder, struct fm_op *op,
                                  struct fmnn_error *err)
 {
@@ -187,13 +210,10 @@ int fm_winograd_backward_weights(struct fm_builder *builder, struct fm_op *op,
     if (fm_add_op(builder, op, FM_GRAD_OUT, FM_GRADIENTS, err) != 0)
         return -1;
     op->block = 0;
-    op->kind = FM_OP_winograd_backward_weights;
     op->inputs = choice->inputs;
     count_products(builder, op);
-    op->jobs = fm_panel_pairs(op->units) * fm_panels(op->in_shape.c);
     fm_raise_to(&builder->plan->scratch_floats,
-                (FM_PANELS_PER_JOB * points_of(w) * (FM_PANEL + 1) +
-                 op->window.kernel_h * op->window.kernel_w * FM_PANEL) *
-                    FM_PANEL);
-    return fm_add_op(builder, op, FM_INPUTS | FM_GRADIENTS, 0, err);
+                FM_PANELS_PER_JOB * points_of(w) * fm_filter_point(1) +
+                    op->window.kernel_h * op->window.kernel_w * FM_PANEL * FM_PANEL);
+    return add_gradient_ops(builder, op, err);
 }
