@@ -2,6 +2,7 @@
 #include "training.h"
 
 #include "engine/augment/augment.h"
+#include "engine/optim/class-weights.h"
 #include "engine/train.h"
 #include "runner.h"
 #include "scratch.h"
@@ -836,6 +837,40 @@ START_TEST(batches_of_one_are_mixed)
 }
 END_TEST
 
+/* Lists for a thousand classes, of numbers with all digits, are kept, recorded, and used. */
+START_TEST(class_weights_of_many_classes)
+{
+    enum { K = 1000 };
+    static char list[FM_MAX_LIST + K], json[FM_MAX_RECORD], lines[FM_MAX_RECORD];
+    struct fmnn_error err;
+    struct set set = make_set("dense classes", 9);
+    uint16_t label = 0;
+    float *weights;
+    for (int i = 0; i < K; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%.9g", i ? "," : "",
+                 1.23456789e-05 * (i + 1));
+    ck_assert_uint_gt(strlen(list), 10 * K);
+    set_option(&set, "class-weights", list);
+    char *value = fmnn_recipe_get(&set.recipe, "class-weights", NULL);
+    ck_assert_str_eq(value, list);
+    fm_recipe_json(&set.recipe, json);
+    fm_recipe_identity(&set.recipe, lines);
+    ck_assert(strstr(json, list) && strstr(lines, list));
+    ck_assert_int_eq(fm_class_weights_make(value, &label, 1, K, &weights, NULL), 0);
+    ck_assert(weights[K - 1] == (float)0.0123456789);
+    free(weights);
+    free(value);
+    snprintf(list, sizeof list, "%*d", FM_MAX_LIST, 1);
+    ck_assert_int_eq(fmnn_recipe_set(&set.recipe, "class-weights", list, &err), -1);
+    ck_assert_str_eq(err.message, "class-weights: the text has more than 16383 bytes");
+    snprintf(list, sizeof list, "1,0.%0200d", 1); /* a number that is too long is not cut */
+    ck_assert_int_eq(fmnn_recipe_set(&set.recipe, "class-weights", list, &err), -1);
+    ck_assert_int_eq(fmnn_recipe_set(&set.recipe, "augment", list, &err), -1);
+    ck_assert_str_eq(err.message, "augment: the text has more than 127 bytes");
+    free_set(&set);
+}
+END_TEST
+
 START_TEST(wrong_class_weights_are_refused)
 {
     static const char *const texts[][2] = {
@@ -905,6 +940,7 @@ int main(void)
     tcase_add_loop_test(tc, without_it_nothing_changes, 0, 2);
     tcase_add_loop_test(tc, losses_and_gradients_by_definition, 0, (int)FM_COUNT(losses));
     tcase_add_loop_test(tc, batches_of_one_are_mixed, 0, 2);
+    tcase_add_test(tc, class_weights_of_many_classes);
     tcase_add_test(tc, wrong_class_weights_are_refused);
     tcase_add_test(tc, balanced_weights_of_an_absent_class);
     scratch_enter();

@@ -6,6 +6,7 @@
 #include "base/float.h"
 #include "data/samples.h"
 #include "engine/train.h"
+#include "files/safetensors.h"
 #include "runner.h"
 #include "scratch.h"
 
@@ -193,6 +194,37 @@ START_TEST(history_has_the_rate_of_the_last_step)
 END_TEST
 
 /* ---- 2. resuming */
+
+/* As many layers as a model can have, each with bn, and all the tensors that a checkpoint can have. */
+START_TEST(checkpoint_of_the_deepest_net)
+{
+    struct set set = make_set_of("avgpool all | repeat 1022 { conv 1 1x1 bn relu } | dense classes",
+                                 "optimizer adamw; lr 0.001; epochs 1; average swa 1");
+    size_t size[2];
+    char *bytes[2];
+    uint64_t header = 0;
+    set.training.keep_last = false;
+    for (int i = 0; i < 2; i++) {
+        struct fmnn_trainer *trainer = make_trainer(&set);
+        struct fmnn_error err;
+        if (i == 0)
+            run_to_end(trainer);
+        else
+            ck_assert_msg(fmnn_trainer_resume(trainer, "checkpoint", &err) == 0, "%s", err.message);
+        write_checkpoint(trainer);
+        bytes[i] = bytes_of(&set, trainer, &size[i]);
+        fmnn_trainer_free(trainer);
+    }
+    for (int i = 7; i >= 0; i--)
+        header = header << 8 | (uint8_t)bytes[0][i];
+    ck_assert_uint_gt(header, 3 << 19);
+    ck_assert_uint_lt(header, FM_MAX_HEADER / 2);
+    ck_assert(size[0] == size[1] && !memcmp(bytes[0], bytes[1], size[0]));
+    free(bytes[0]);
+    free(bytes[1]);
+    free_set(&set);
+}
+END_TEST
 
 static const char *const recipes[] = {
     "lr 0.01; schedule onecycle; optimizer adamw",
@@ -611,6 +643,7 @@ int main(void)
     tcase_add_test(tcase, schedules_have_known_rates);
     tcase_add_test(tcase, schedules_have_a_canonical_text);
     tcase_add_test(tcase, history_has_the_rate_of_the_last_step);
+    tcase_add_test(tcase, checkpoint_of_the_deepest_net);
     tcase_add_loop_test(tcase, resumed_training_matches_at_every_step, 0,
                         2 * (int)FM_COUNT(recipes));
     tcase_add_loop_test(tcase, averages_are_those_of_the_definition, 0, 4);

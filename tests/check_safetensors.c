@@ -628,7 +628,7 @@ START_TEST(bad_lengths)
     put_header(FM_MAX_HEADER, header, length, 8);
     refused("N at the limit", "truncated: it ends inside its header");
     put_header(FM_MAX_HEADER + 1, header, length, 8);
-    refused("N above the limit", "its header would have 1048577 bytes; the maximum is 1048576");
+    refused("N above the limit", "its header would have 4194305 bytes; the maximum is 4194304");
     put_header(SIZE_MAX, header, length, 8);
     refused("N of ones", "not a weights file: its header would have ");
     put_header(SIZE_MAX - 7, header, length, 8);

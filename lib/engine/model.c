@@ -100,13 +100,13 @@ static int parse_set(struct parser *p, struct fm_words *words, struct fmnn_error
                        p->open[p->depth - 1].type->name, p->open[p->depth - 1].line);
     if (!word)
         return fm_fail(err, FMNN_USAGE, "'set' takes an option and a value");
-    char value[FM_MAX_VALUE] = "";
+    char value[FM_MAX_LIST] = "";
     for (size_t used = 0; word; word = fm_next_word(words)) {
         int more = snprintf(value + used, sizeof value - used, "%s%s", used ? " " : "", word);
         used += (size_t)more;
         if (used >= sizeof value)
             return fm_fail(err, FMNN_USAGE, "the value of '%s' has more than %d bytes", option,
-                           FM_MAX_VALUE - 1);
+                           FM_MAX_LIST - 1);
     }
     return fmnn_recipe_set(&p->model->recipe, option, value, err);
 }

@@ -353,9 +353,10 @@ static void to_host(const struct fm_tensor *tensor, uint8_t *data, size_t bytes)
    alone is not trusted. */
 static int hold(struct pass *pass, struct fm_tensor *tensor, struct fmnn_error *err)
 {
+    const size_t piece = 1 << 20;
     size_t have = 0, room = tensor->bytes;
-    if (!pass->file->input.sized && room > FM_MAX_HEADER)
-        room = FM_MAX_HEADER;
+    if (!pass->file->input.sized && room > piece)
+        room = piece;
     for (;;) {
         uint8_t *data = fm_alloc_bare(room, 1, err), *old = (uint8_t *)(uintptr_t)tensor->data;
         if (!data)

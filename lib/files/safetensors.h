@@ -12,7 +12,9 @@
 #include "base/internal.h"
 
 /* The header contains only names and descriptions; data of any length belong in tensors. */
-enum { FM_MAX_RANK = 8, FM_MAX_TENSORS = 65536, FM_MAX_NAME = 255, FM_MAX_HEADER = 1 << 20 };
+enum { FM_MAX_RANK = 8, FM_MAX_TENSORS = 65536, FM_MAX_NAME = 255 };
+/* The checkpoint of a net with as many layers as a model can have needs 2 MiB. */
+enum { FM_MAX_HEADER = 4 << 20 };
 
 enum fm_dtype { FM_F32, FM_U64 };
 

@@ -27,7 +27,7 @@
 #define NAME_256 X32 X32 X32 X32 X32 X32 X32 X32
 #define BRACKETS "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
 
-enum { WEIGHTS = 48, BIASES = 3, DATA = 4 * (WEIGHTS + BIASES), MAX_HEADER = 1 << 20 };
+enum { WEIGHTS = 48, BIASES = 3, DATA = 4 * (WEIGHTS + BIASES), MAX_HEADER = 4 << 20 };
 /* The values of the tensors and their order. */
 enum values { PLAIN, SWAPPED, NOT_A_NUMBER, INFINITE };
 
@@ -370,8 +370,8 @@ static void make_lengths(void)
                  length + DATA);
     other_length("n-beyond", "ends inside its header", "a header length beyond the end",
                  length + DATA + 1);
-    other_length("n-max", "ends inside its header", "a header length of 1 MiB", MAX_HEADER);
-    other_length("n-above", "the maximum is 1048576", "a header length of 1 MiB and a byte",
+    other_length("n-max", "ends inside its header", "a header length of 4 MiB", MAX_HEADER);
+    other_length("n-above", "the maximum is 4194304", "a header length of 4 MiB and a byte",
                  MAX_HEADER + 1);
     other_length("n-ones", "the maximum is", "a header length of 2^64 - 1", UINT64_MAX);
     other_length("n-wraps", "the maximum is", "a header length of 2^64 - 8", UINT64_MAX - 7);
@@ -386,7 +386,7 @@ static void make_others(void)
     memset(header, ' ', MAX_HEADER);
     memcpy(header, H(W "," B), sizeof(H(W "," B)) - 1);
     struct buffer file = make(header, MAX_HEADER, 0, PLAIN);
-    finish("header-max", GOOD, "", "a header of 1 MiB", &file);
+    finish("header-max", GOOD, "", "a header of 4 MiB", &file);
 
     memset(header, '[', 200000);
     memcpy(header, "{\"a\":", 5);

@@ -15,9 +15,10 @@ static int next_weight(const char **rest, double *weight, struct fmnn_error *err
 {
     char word[FM_MAX_VALUE];
     size_t length = strcspn(*rest, ",");
-    snprintf(word, sizeof word, "%.*s", (int)length, *rest);
+    bool fits = length < sizeof word;
+    snprintf(word, sizeof word, "%.*s", (int)(fits ? length : sizeof word - 1), *rest);
     *rest = (*rest)[length] ? *rest + length + 1 : NULL;
-    if (!fm_parse_double(word, weight))
+    if (!fits || !fm_parse_double(word, weight))
         return fm_fail(err, FMNN_USAGE,
                        "class-weights: '%s' is neither a number nor balanced or none", word);
     if (*weight < 0 || *weight > max_weight)
@@ -25,9 +26,9 @@ static int next_weight(const char **rest, double *weight, struct fmnn_error *err
     return 0;
 }
 
-int fm_class_weights_read(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err)
+int fm_class_weights_read(const char *text, char value[FM_MAX_LIST], struct fmnn_error *err)
 {
-    char list[FM_MAX_VALUE] = "";
+    char list[FM_MAX_LIST] = "";
     double weight, sum = 0;
     size_t used = 0;
     bool words = is_none(text) || !strcmp(text, "balanced");
@@ -40,11 +41,11 @@ int fm_class_weights_read(const char *text, char value[FM_MAX_VALUE], struct fmn
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? "," : "", number);
         if (used >= sizeof list)
             return fm_fail(err, FMNN_USAGE, "class-weights: the list has more than %d bytes",
-                           FM_MAX_VALUE - 1);
+                           FM_MAX_LIST - 1);
     }
     if (!words && !(sum > 0))
         return fm_fail(err, FMNN_USAGE, "class-weights: all weights are 0");
-    snprintf(value, FM_MAX_VALUE, "%s", !words ? list : is_none(text) ? "none" : text);
+    snprintf(value, FM_MAX_LIST, "%s", !words ? list : is_none(text) ? "none" : text);
     return 0;
 }
 

@@ -5,7 +5,7 @@
 #include "engine/optim/recipe.h"
 
 /* Reads "none", "balanced" or "1,0.5,2", and writes it in canonical form. */
-int fm_class_weights_read(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err);
+int fm_class_weights_read(const char *text, char value[FM_MAX_LIST], struct fmnn_error *err);
 /* The weights of the classes for n labels: a list has one for each class; balanced ones are
    n / (classes * labels of the class), and 0 for a class without labels. *weights is NULL if there
    are none, else malloc'ed. */

@@ -25,9 +25,9 @@ static int read_word(const struct fm_setting *setting, const char *text, void *v
     return fm_fail_unknown(err, what, text, s->words);
 }
 
-static void write_word(const void *value, char text[FM_MAX_VALUE])
+static void write_word(const void *value, char text[FM_MAX_LIST])
 {
-    snprintf(text, FM_MAX_VALUE, "%s", (const char *)value);
+    snprintf(text, FM_MAX_LIST, "%s", (const char *)value);
 }
 
 static int check_range(const struct fm_setting *setting, const char *text, double number,
@@ -56,7 +56,7 @@ static int read_real(const struct fm_setting *setting, const char *text, void *v
     return 0;
 }
 
-static void write_real(const void *value, char text[FM_MAX_VALUE])
+static void write_real(const void *value, char text[FM_MAX_LIST])
 {
     fmnn_format_number(text, *(const double *)value);
 }
@@ -76,13 +76,13 @@ static int read_count(const struct fm_setting *setting, const char *text, void *
 static int read_text(const struct fm_setting *setting, const char *text, void *value,
                      struct fmnn_error *err)
 {
-    if (strlen(text) >= FM_MAX_VALUE)
-        return fm_fail(err, FMNN_USAGE, "%s: the text has more than %d bytes", setting->shown.name,
-                       FM_MAX_VALUE - 1);
+    if (strlen(text) >= setting->size)
+        return fm_fail(err, FMNN_USAGE, "%s: the text has more than %zu bytes", setting->shown.name,
+                       setting->size - 1);
     return setting->read_text(text, value, err);
 }
 
-static int read_augment(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err)
+static int read_augment(const char *text, char *value, struct fmnn_error *err)
 {
     struct fm_augment augment;
     if (fm_augment_parse(&augment, text, err) != 0)
@@ -91,15 +91,15 @@ static int read_augment(const char *text, char value[FM_MAX_VALUE], struct fmnn_
     return 0;
 }
 
-static void write_count(const void *value, char text[FM_MAX_VALUE])
+static void write_count(const void *value, char text[FM_MAX_LIST])
 {
-    snprintf(text, FM_MAX_VALUE, "%u", *(const unsigned *)value);
+    snprintf(text, FM_MAX_LIST, "%u", *(const unsigned *)value);
 }
 
 static const struct fm_value_kind {
     int (*read)(const struct fm_setting *setting, const char *text, void *value,
                 struct fmnn_error *err);
-    void (*write)(const void *value, char text[FM_MAX_VALUE]);
+    void (*write)(const void *value, char text[FM_MAX_LIST]);
     bool quoted; /* in JSON */
 } kinds[] = {
     [FMNN_SETTING_COUNT] = {read_count, write_count, .quoted = false},
@@ -191,7 +191,8 @@ static const struct fm_setting settings[] = {
      .only_if_set = true},
 };
 
-_Static_assert(FM_COUNT(settings) * (FM_MAX_VALUE + 32) < FM_MAX_RECORD, "a record has no room");
+_Static_assert(FM_COUNT(settings) * (FM_MAX_VALUE + 32) + FM_MAX_LIST < FM_MAX_RECORD,
+               "a record has no room");
 
 const struct fm_setting *fm_setting_find(const char *name)
 {
@@ -265,7 +266,7 @@ int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *name, const char *va
 }
 
 static void write_value(const struct fmnn_recipe *recipe, const struct fm_setting *s,
-                        char text[FM_MAX_VALUE])
+                        char text[FM_MAX_LIST])
 {
     kinds[s->shown.kind].write((const char *)recipe + s->offset, text);
 }
@@ -278,7 +279,7 @@ char *fmnn_recipe_get(const struct fmnn_recipe *recipe, const char *name, struct
         return NULL;
     }
     struct fmnn_recipe resolved = *recipe;
-    char text[FM_MAX_VALUE];
+    char text[FM_MAX_LIST];
     fm_recipe_resolve(&resolved);
     write_value(&resolved, s, text);
     return fm_strdup(text, err);
@@ -301,7 +302,7 @@ static bool is_recorded(const struct fm_setting *s, const char *text)
 
 void fm_recipe_json(const struct fmnn_recipe *recipe, char json[FM_MAX_RECORD])
 {
-    char text[FM_MAX_VALUE];
+    char text[FM_MAX_LIST];
     size_t used = 0;
     for (size_t i = 0; i < FM_COUNT(settings); i++) {
         const struct fm_setting *s = &settings[i];
@@ -315,7 +316,7 @@ void fm_recipe_json(const struct fmnn_recipe *recipe, char json[FM_MAX_RECORD])
 
 void fm_recipe_identity(const struct fmnn_recipe *recipe, char lines[FM_MAX_RECORD])
 {
-    char text[FM_MAX_VALUE];
+    char text[FM_MAX_LIST];
     size_t used = 0;
     for (size_t i = 0; i < FM_COUNT(settings); i++) {
         const struct fm_setting *s = &settings[i];

@@ -8,8 +8,9 @@
 
 #include "base/internal.h"
 
-/* A value as text, and all values of a recipe. */
-enum { FM_MAX_VALUE = 128, FM_MAX_RECORD = 4096 };
+/* A value as text; one that is a list for all classes, of which there may be a thousand, and which no
+   value is longer than; and all values of a recipe. */
+enum { FM_MAX_VALUE = 128, FM_MAX_LIST = 16384, FM_MAX_RECORD = 20480 };
 
 struct fmnn_recipe {
     char optimizer[16];
@@ -19,10 +20,10 @@ struct fmnn_recipe {
     unsigned batch, epochs;
     char augment[FM_MAX_VALUE]; /* "": none */
     double smooth;
-    char class_weights[FM_MAX_VALUE]; /* "": none */
-    double bn;                        /* weight of a batch in running statistics */
-    char init[8];                     /* "he" or "dirac"; "": he */
-    char schedule[FM_MAX_VALUE];      /* "": constant */
+    char class_weights[FM_MAX_LIST]; /* "": none */
+    double bn;                       /* weight of a batch in running statistics */
+    char init[8];                    /* "he" or "dirac"; "": he */
+    char schedule[FM_MAX_VALUE];     /* "": constant */
     unsigned min_steps;
     double clip;                      /* 0: do not */
     char average[FM_MAX_VALUE];       /* "": none */
@@ -33,8 +34,8 @@ struct fm_setting {
     struct fmnn_setting shown;
     size_t offset, size; /* of its member in struct fmnn_recipe */
     /* Of a FMNN_SETTING_TEXT: reads the text, and writes it in canonical form into value, the
-       setting's member, a char[FM_MAX_VALUE]. */
-    int (*read_text)(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err);
+       setting's member. */
+    int (*read_text)(const char *text, char *value, struct fmnn_error *err);
     const char *absent; /* what a record without it says; NULL: the default */
     bool above_min;     /* the minimum itself is not allowed */
     bool below_max;     /* the maximum itself is not allowed */
