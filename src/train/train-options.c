@@ -27,7 +27,7 @@ static const char training[] = "Training (a model can set other defaults)";
 static const struct option_row rows[] = {
     {.help = "Model and files"},
     {'m', "model", "MODEL", "preset, file or text, see fmnn-model(5)", OPTION_FILE, TARGET(model),
-     .initial = "fc"},
+     .initial = "quick"},
     {0, "init", "WEIGHTS", "start from these weights where layers agree", OPTION_FILE,
      TARGET(init)},
     {0, "freeze", NULL, "do not train the layers of --init", OPTION_FLAG, TARGET(freeze)},
