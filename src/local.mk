@@ -31,15 +31,15 @@ src_fm_train_SOURCES = src/fm-train.c src/train/fm-train.h src/train/train-optio
 src_fm_train_CPPFLAGS = $(program_cppflags) -Isrc -DMODELSDIR='"$(modelsdir)"'
 src_fm_train_LDADD = $(common_ldadd)
 modelsdir = $(pkgdatadir)/models
-dist_models_DATA = lib/models/fc lib/models/cnn lib/models/quick
+dist_models_DATA = lib/models/quick lib/models/good lib/models/fc lib/models/cnn
 # The same as C strings, so that a program that is not installed, or was moved, has them too.
 nodist_src_fm_train_SOURCES = src/presets.h
 BUILT_SOURCES += src/presets.h
 CLEANFILES += src/presets.h
 src/presets.h: $(dist_models_DATA)
 	$(AM_V_at)$(MKDIR_P) src
-	$(AM_V_GEN)for preset in fc cnn quick; do echo "{\"$$preset\","; \
-	  sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' "$(srcdir)/lib/models/$$preset" || exit 1; echo '},'; \
+	$(AM_V_GEN)for file in $(dist_models_DATA); do echo "{\"$${file##*/}\","; \
+	  sed 's/[\\"]/\\&/g; s/^/"/; s/$$/\\n"/' "$(srcdir)/$$file" || exit 1; echo '},'; \
 	done >$@.new && mv $@.new $@
 
 bin_PROGRAMS += src/fm-predict
