@@ -1,4 +1,5 @@
-/* check_winograd.c -- Winograd convolutions, and the fused backward pass of large dense layers.
+/* check_winograd.c -- Winograd convolutions, direct ones of few terms, and the fused backward pass of
+   large dense layers.
 
    Contents: 1. Tiles and matrices  2. Which layers use Winograd  3. One layer by itself  4. Against
    plain loops in the same order  5. Errors against double */
@@ -748,6 +749,49 @@ START_TEST(tiny_values_match_plain_loops)
 }
 END_TEST
 
+/* Direct convolutions of few terms, whole panels and the rest, with and without stride and padding. */
+START_TEST(few_terms_match_plain_loops)
+{
+    static const struct {
+        const char *text;
+        size_t height, width;
+    } few[] = {
+        {"conv 3 1x1 relu | conv 65 3x3 relu | dense classes", 13, 9},
+        {"conv 2 1x1 relu | conv 32 3x5 stride 2 | dense classes", 14, 11},
+        {"conv 1 1x1 relu | conv 96 5x5 valid relu | dense classes", 9, 9},
+        {"conv 32 1x1 relu | conv 64 1x1 | dense classes", 3, 5},
+        {"conv 1 1x1 relu | conv 32 3x3 relu | dense classes", 1, 1},
+    };
+    struct layer layer = make_layer(few[_i].text, few[_i].height, few[_i].width, 3, 2, true);
+    const float *bias = set_bias(&layer);
+    const struct fm_window *window = &layer.window;
+    struct image_set x = {layer.x, layer.in, layer.images, (long)window->top, (long)window->left};
+    size_t out = layer.images * size_of(layer.out), terms = window->kernel_h * window->kernel_w;
+    float *wanted = floats(out);
+    bool relu = layer.net->value[layer.node->output].activation == FM_RELU;
+    ck_assert(find_op(&layer, FM_OP_conv_forward) && layer.in.c * terms <= 32);
+    for (size_t i = 0; i < out; i++) {
+        size_t unit = i % layer.out.c, pixel = i / layer.out.c, column = pixel % layer.out.w;
+        size_t row = pixel / layer.out.w % layer.out.h, n = pixel / layer.out.w / layer.out.h;
+        float sum = 0;
+        for (size_t t = 0; t < terms; t++)
+            for (size_t c = 0; c < layer.in.c; c++)
+                sum = fmaf(pixel_at(&x, n, row * window->stride + t / window->kernel_w,
+                                    column * window->stride + t % window->kernel_w, c),
+                           layer.weight[(unit * layer.in.c + c) * terms + t], sum);
+        wanted[i] = bias[unit] + sum;
+        wanted[i] = relu && 0 > wanted[i] ? 0 : wanted[i];
+    }
+    const struct fm_kernels *kernels;
+    for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
+        run_layer(&layer, kernels);
+        same_bits(few[_i].text, kernels->name, "y", layer.y, wanted, out);
+    }
+    free(wanted);
+    free_layer(&layer);
+}
+END_TEST
+
 /* A dense layer's gradients: dx (n, inputs), whose sums run over units rounded up to 32, and
    gradient (units, inputs). The inputs of dx are in the order (h,w,c), those of the gradient
    (c,h,w). */
@@ -952,6 +996,7 @@ int main(void)
     tcase_add_test(tcase, choice_of_algorithm_is_unchanged);
     tcase_add_loop_test(tcase, winograd_matches_plain_loops, 0, FM_COUNT(layers));
     tcase_add_loop_test(tcase, tiny_values_match_plain_loops, 0, FM_COUNT(layers));
+    tcase_add_loop_test(tcase, few_terms_match_plain_loops, 0, 5);
     tcase_add_loop_test(tcase, fused_dense_gradients_match_plain_loops, 0, 7);
     tcase_add_loop_test(tcase, errors_are_within_known_bounds, 0, FM_COUNT(known_errors));
     return run_tests("winograd", tcase);

@@ -137,7 +137,7 @@ static void conv_backward_rows(const struct fm_op *op, const struct fm_run *run,
     size_t row[FM_MC], value[FM_MC], to[FM_MC];
     struct fm_shape shape = op->in_shape;
     size_t kernel = op->window.kernel_h * op->window.kernel_w;
-    struct walk walk = walk_from(shape, first);
+    const struct walk walk = walk_from(shape, first);
     /* grad_out without the dilation: pixel by pixel, zeros too, from the corner of the padding. */
     struct fm_view from = op->grad_out;
     from.offset -=
@@ -145,11 +145,9 @@ static void conv_backward_rows(const struct fm_op *op, const struct fm_run *run,
         (op->window.kernel_w - 1 - op->window.left) * op->units;
     from.stride_h /= op->window.stride;
     from.stride_w = op->units;
-    for (size_t r = 0; r < rows; r++, walk_on(&walk)) {
-        row[r] = offset_of(&from, &walk, 1);
-        value[r] = offset_of(&op->in, &walk, 1);
-        to[r] = offset_of(&op->grad_in, &walk, 1);
-    }
+    list_offsets(row, &from, walk, rows, 1);
+    list_offsets(value, &op->in, walk, rows, 1);
+    list_offsets(to, &op->grad_in, walk, rows, 1);
     struct window_taps taps;
     find_taps(&taps, op->window.kernel_h, op->window.kernel_w, op->units, from.stride_h);
     struct gemm p = {.a = run->workspace,

@@ -28,6 +28,77 @@ static void find_taps(struct window_taps *taps, size_t kernel_h, size_t kernel_w
     }
 }
 
+/* ---- windows of few terms: nothing but a loop over them, from registers to the outputs' places */
+
+enum { MAX_FEW_TERMS = 32 };
+
+struct few_terms {
+    const float *a, *b;                /* the workspace; (terms,32) */
+    const float *bias;                 /* (32) */
+    float *out;                        /* the panel in the workspace */
+    size_t terms, term[MAX_FEW_TERMS]; /* offsets from the first pixel of a window */
+};
+
+#define FEW_START(i) TILE_ZERO(i) const float *a##i = p->a + row[i];
+#define FEW_END(i)                                                                                 \
+    v_store(p->out + to[i] + lane, activate(activation, v_add(bias0, low##i)));                    \
+    v_store(p->out + to[i] + lane + VL, activate(activation, v_add(bias1, high##i)));
+
+/* row, to [rows]: offsets into a and out. */
+#define DEFINE_FEW(name, rows, activation_)                                                        \
+    static void name##_##rows(const struct few_terms *p, const size_t *row, const size_t *to,      \
+                              size_t lane)                                                         \
+    {                                                                                              \
+        const enum fm_activation activation = activation_;                                         \
+        const float *b = p->b + lane;                                                              \
+        ROWS_##rows(FEW_START) for (size_t k = 0; k < p->terms; k++, b += FM_PANEL)                \
+        {                                                                                          \
+            const size_t o = p->term[k];                                                           \
+            const vec b0 = v_load(b), b1 = v_load(b + VL);                                         \
+            ROWS_##rows(TILE_TERM)                                                                 \
+        }                                                                                          \
+        const vec bias0 = v_load(p->bias + lane), bias1 = v_load(p->bias + lane + VL);             \
+        ROWS_##rows(FEW_END)                                                                       \
+    }
+#define DEFINE_FEW_ALL(name, activation)                                                           \
+    DEFINE_FEW(name, 1, activation)                                                                \
+    DEFINE_FEW(name, 2, activation)                                                                \
+    DEFINE_FEW(name, 4, activation)                                                                \
+    DEFINE_FEW(name, 6, activation)                                                                \
+    DEFINE_FEW(name, 8, activation)                                                                \
+    DEFINE_FEW(name, 10, activation)                                                               \
+    DEFINE_FEW(name, 12, activation)
+DEFINE_FEW_ALL(few_linear, FM_LINEAR)
+DEFINE_FEW_ALL(few_relu, FM_RELU)
+
+/* Whether they can be used: whole panels, and one of these activations. */
+static inline bool has_few_terms(const struct fm_op *op, size_t lanes)
+{
+    return op->taps <= MAX_FEW_TERMS && lanes == FM_PANEL &&
+           (op->activation == FM_LINEAR || op->activation == FM_RELU);
+}
+
+/* As gemm() and activation for a single group of k. row, to [rows]. */
+static void multiply_few(const struct fm_op *op, const struct gemm *g, const float *bias,
+                         const size_t *to, size_t rows, float *out)
+{
+    struct few_terms p = {.a = g->a, .b = g->b, .bias = bias, .out = out};
+    for (size_t t = 0; t < g->taps; t++)
+        for (size_t i = 0; i < g->inner; i++)
+            p.term[p.terms++] = g->a_tap[t] + i;
+    for (size_t r = 0, n; r < rows; r += n) {
+        n = tile_rows(rows - r);
+        for (size_t lane = 0; lane < FM_PANEL; lane += NR)
+            if (op->activation == FM_RELU) {
+                CALL_TILE(few_relu, n, &p, g->row + r, to + r, lane)
+            } else {
+                CALL_TILE(few_linear, n, &p, g->row + r, to + r, lane)
+            }
+    }
+}
+
+/* ---- */
+
 /* out = activation(in * weight + bias), for output pixels first .. first + rows - 1 of the batch,
    FM_MC at most, and a panel of outputs.
    in       (n,h,w,c) by op->in, which points at the corner of the padding
@@ -38,13 +109,10 @@ static void conv_forward_rows(const struct fm_op *op, const struct fm_run *run, 
 {
     float tile[FM_MC * FM_PANEL];
     size_t row[FM_MC], out[FM_MC];
-    struct walk walk = walk_from(op->out_shape, first);
+    const struct walk walk = walk_from(op->out_shape, first);
     const float *bias = bias_of(op, run, panel);
-    for (size_t r = 0; r < rows; r++, walk_on(&walk)) {
-        row[r] = offset_of(&op->in, &walk, op->window.stride);
-        out[r] = offset_of(&op->out, &walk, 1);
-        memcpy(tile + r * FM_PANEL, bias, FM_PANEL * sizeof *tile);
-    }
+    list_offsets(row, &op->in, walk, rows, op->window.stride);
+    list_offsets(out, &op->out, walk, rows, 1);
     struct window_taps taps;
     find_taps(&taps, op->window.kernel_h, op->window.kernel_w, op->in_shape.c, op->in.stride_h);
     size_t lanes = lanes_of_panel(op->units, panel);
@@ -58,6 +126,12 @@ static void conv_forward_rows(const struct fm_op *op, const struct fm_run *run, 
                      .a_stride = 1,
                      .b_stride = FM_PANEL,
                      .lanes = lanes};
+    if (has_few_terms(op, lanes)) {
+        multiply_few(op, &p, bias, out, rows, run->workspace + panel * FM_PANEL);
+        return;
+    }
+    for (size_t r = 0; r < rows; r++)
+        memcpy(tile + r * FM_PANEL, bias, FM_PANEL * sizeof *tile);
     gemm(&p, rows, tile);
     for (size_t r = 0; r < rows; r++)
         store_lanes(run->workspace + out[r] + panel * FM_PANEL, tile + r * FM_PANEL, lanes,

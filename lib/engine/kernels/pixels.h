@@ -37,6 +37,20 @@ static inline size_t offset_of(const struct fm_view *view, const struct walk *at
            at->x * stride * view->stride_w;
 }
 
+/* The offsets of `count` pixels from `walk` on, as offset_of(). */
+static inline void list_offsets(size_t *offset, const struct fm_view *view, struct walk walk,
+                                size_t count, size_t stride)
+{
+    for (size_t i = 0, end; i < count; i = end) {
+        size_t at = offset_of(view, &walk, stride), step = stride * view->stride_w;
+        end = count - i < walk.w - walk.x ? count : i + walk.w - walk.x;
+        walk.x = walk.w - 1; /* the next row */
+        walk_on(&walk);
+        for (size_t k = i; k < end; k++, at += step)
+            offset[k] = at;
+    }
+}
+
 /* The rows of a block of FM_MC: first .. first + rows - 1 of `all`. False if the block is empty. */
 static inline bool rows_of_block(size_t all, size_t block, size_t *first, size_t *rows)
 {
