@@ -749,7 +749,32 @@ START_TEST(tiny_values_match_plain_loops)
 }
 END_TEST
 
-/* Direct convolutions of few terms, whole panels and the rest, with and without stride and padding. */
+/* The gradient of a direct convolution, (units,c,h,w): groups of rows of pixels, which also end after
+   FM_GEMM_TAPS rows. */
+static void plain_direct_gradient(const struct layer *layer, const struct image_set *x, float *to)
+{
+    const struct fm_window *window = &layer->window;
+    size_t terms = window->kernel_h * window->kernel_w, c = layer->in.c, w = layer->out.w;
+    for (size_t i = 0; i < layer->out.c * c * terms; i++) {
+        float all = 0, group = 0;
+        for (size_t r = 0; r < layer->images * layer->out.h; r++) {
+            size_t n = r / layer->out.h, y = r % layer->out.h, t = i % terms;
+            if (r % FM_GEMM_TAPS % fm_taps_of_group(w) == 0) {
+                all += group;
+                group = 0;
+            }
+            for (size_t column = 0; column < w; column++)
+                group =
+                    fmaf(pixel_at(x, n, y * window->stride + t / window->kernel_w,
+                                  column * window->stride + t % window->kernel_w, i / terms % c),
+                         layer->dy[(r * w + column) * layer->out.c + i / terms / c], group);
+        }
+        to[i] = all + group;
+    }
+}
+
+/* Direct convolutions of few terms, whole panels and the rest, with and without stride and padding;
+   their gradients, with so many rows of pixels that groups are jobs, and with fewer. */
 START_TEST(few_terms_match_plain_loops)
 {
     static const struct {
@@ -760,14 +785,16 @@ START_TEST(few_terms_match_plain_loops)
         {"conv 2 1x1 relu | conv 32 3x5 stride 2 | dense classes", 14, 11},
         {"conv 1 1x1 relu | conv 96 5x5 valid relu | dense classes", 9, 9},
         {"conv 32 1x1 relu | conv 64 1x1 | dense classes", 3, 5},
-        {"conv 1 1x1 relu | conv 32 3x3 relu | dense classes", 1, 1},
+        {"conv 1 1x1 relu | conv 32 3x3 relu | dense classes", 1, 7},
+        {"conv 3 1x1 relu | conv 33 3x3 | dense classes", 40, 3},
+        {"conv 1 1x1 relu | conv 32 3x3 stride 2 relu | dense classes", 79, 50},
     };
-    struct layer layer = make_layer(few[_i].text, few[_i].height, few[_i].width, 3, 2, true);
+    struct layer layer = make_layer(few[_i].text, few[_i].height, few[_i].width, 8, 7, true);
     const float *bias = set_bias(&layer);
     const struct fm_window *window = &layer.window;
     struct image_set x = {layer.x, layer.in, layer.images, (long)window->top, (long)window->left};
     size_t out = layer.images * size_of(layer.out), terms = window->kernel_h * window->kernel_w;
-    float *wanted = floats(out);
+    float *wanted = floats(out), *gradient = floats(layer.out.c * layer.in.c * terms);
     bool relu = layer.net->value[layer.node->output].activation == FM_RELU;
     ck_assert(find_op(&layer, FM_OP_conv_forward) && layer.in.c * terms <= 32);
     for (size_t i = 0; i < out; i++) {
@@ -782,12 +809,18 @@ START_TEST(few_terms_match_plain_loops)
         wanted[i] = bias[unit] + sum;
         wanted[i] = relu && 0 > wanted[i] ? 0 : wanted[i];
     }
+    plain_direct_gradient(&layer, &x, gradient);
+    bool split = 8 * layer.out.h > FM_GEMM_TAPS;
+    ck_assert(find_op(&layer, split ? FM_OP_conv_gradient_sum : FM_OP_conv_backward_weights));
     const struct fm_kernels *kernels;
     for (size_t set = 0; (kernels = kernels_at(set)) != NULL; set++) {
         run_layer(&layer, kernels);
         same_bits(few[_i].text, kernels->name, "y", layer.y, wanted, out);
+        same_bits(few[_i].text, kernels->name, "gradient", layer.gradient, gradient,
+                  layer.out.c * layer.in.c * terms);
     }
     free(wanted);
+    free(gradient);
     free_layer(&layer);
 }
 END_TEST
@@ -996,7 +1029,7 @@ int main(void)
     tcase_add_test(tcase, choice_of_algorithm_is_unchanged);
     tcase_add_loop_test(tcase, winograd_matches_plain_loops, 0, FM_COUNT(layers));
     tcase_add_loop_test(tcase, tiny_values_match_plain_loops, 0, FM_COUNT(layers));
-    tcase_add_loop_test(tcase, few_terms_match_plain_loops, 0, 5);
+    tcase_add_loop_test(tcase, few_terms_match_plain_loops, 0, 7);
     tcase_add_loop_test(tcase, fused_dense_gradients_match_plain_loops, 0, 7);
     tcase_add_loop_test(tcase, errors_are_within_known_bounds, 0, FM_COUNT(known_errors));
     return run_tests("winograd", tcase);

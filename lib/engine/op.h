@@ -29,6 +29,8 @@ struct fm_view {
 /* A function job_NAME: job after job. */
 #define FM_JOB_OPS(X)                                                                              \
     X(conv_backward_weights)                                                                       \
+    X(conv_gradient_groups)                                                                        \
+    X(conv_gradient_sum)                                                                           \
     X(conv_rotate_weights)                                                                         \
     X(dense_backward_weights)                                                                      \
     X(dense_backward)                                                                              \
@@ -100,6 +102,7 @@ enum {
     FM_ROOMS = 3,
     /* The rooms' names below. */
     FM_ROTATED = FM_ROOM_0,
+    FM_GROUP_SUMS = FM_ROOM_0,
     FM_TRANSPOSED = FM_ROOM_0,
     FM_NONZERO_PAIRS = FM_ROOM_1,
     FM_NONZERO_GROUPS = FM_ROOM_2,
@@ -130,6 +133,24 @@ static inline size_t fm_panel_pairs(size_t units)
 /* The sizes of jobs are constants, since they may decide the order of sums. FM_MC, FM_KC: rows and
    terms of a GEMM that are worked on at once, by the names of BLIS; see kernels/gemm.h. */
 enum { FM_MC = 96, FM_KC = 512 };
+/* Blocks of FM_MC rows. */
+static inline size_t fm_row_blocks(size_t rows)
+{
+    return (rows + FM_MC - 1) / FM_MC;
+}
+/* Taps of a group of a GEMM with `inner` terms a tap. */
+static inline size_t fm_taps_of_group(size_t inner)
+{
+    return inner < FM_KC ? FM_KC / inner : 1;
+}
+/* Rows of pixels that one GEMM of backward weights is given at most; their offsets lie on the stack.
+   It ends a group, so another value would change the order of sums. */
+enum { FM_GEMM_TAPS = 256 };
+/* Groups of these, if a row of pixels has `width` pixels, FM_KC at most. */
+static inline size_t fm_groups_of_rows(size_t width)
+{
+    return (FM_GEMM_TAPS + fm_taps_of_group(width) - 1) / fm_taps_of_group(width);
+}
 /* Images of a block, in an op that is one of several, or in prediction. */
 enum { FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
 /* Pixels that share a bit of a mask of non-zero pixels. */
@@ -185,6 +206,9 @@ struct fm_op {
         struct {
             size_t
                 rotated; /* conv: (panel of inputs, h, w, units, 32), taps rotated by 180 degrees */
+        };
+        struct {
+            size_t group_sums; /* conv: see conv_gradient_groups */
         };
         struct {
             size_t transposed;     /* dense: grad_out as (panel of images, units, 32) */

@@ -7,9 +7,18 @@
 
 /* ---- backward weights, and the gradient of the bias */
 
-/* Rows of pixels that one GEMM is given at most; their offsets lie on the stack. It ends a group of
-   k, so another value would change the order of sums. */
-enum { MAX_GEMM_TAPS = 256 };
+/* The offsets of `count` rows of pixels from `walk` on, as seen by op->in with the window's stride, and
+   in grad_out. */
+static inline void list_rows(const struct fm_op *op, struct walk *walk, size_t count, size_t *a_tap,
+                             size_t *b_tap)
+{
+    for (size_t t = 0; t < count; t++) {
+        a_tap[t] = walk->n * op->in.stride_n + walk->y * op->window.stride * op->in.stride_h;
+        b_tap[t] = walk->n * op->grad_out.stride_n + walk->y * op->grad_out.stride_h;
+        walk->x = op->out_shape.w - 1;
+        walk_on(walk);
+    }
+}
 
 /* tile (rows,32) += sum over n, y, x of a[row(r) + pixel(n,y,x)] * grad_out(n,y,x)[lane], the
    pixels as seen by op->in with the window's stride. p: a, b, row and lanes are given.
@@ -18,7 +27,7 @@ enum { MAX_GEMM_TAPS = 256 };
 static void sum_over_pixels(const struct fm_op *op, const struct fm_run *run, struct gemm *p,
                             size_t rows, float *tile)
 {
-    size_t a_tap[MAX_GEMM_TAPS] = {0}, b_tap[MAX_GEMM_TAPS] = {0};
+    size_t a_tap[FM_GEMM_TAPS] = {0}, b_tap[FM_GEMM_TAPS] = {0};
     struct fm_shape shape = op->out_shape;
     p->a_tap = a_tap;
     p->b_tap = b_tap;
@@ -35,13 +44,8 @@ static void sum_over_pixels(const struct fm_op *op, const struct fm_run *run, st
     p->b_stride = op->grad_out.stride_w;
     struct walk walk = walk_from(shape, 0);
     for (size_t left = run->images * shape.h; left > 0; left -= p->taps) {
-        p->taps = left < MAX_GEMM_TAPS ? left : MAX_GEMM_TAPS;
-        for (size_t t = 0; t < p->taps; t++) {
-            a_tap[t] = walk.n * op->in.stride_n + walk.y * op->window.stride * op->in.stride_h;
-            b_tap[t] = walk.n * op->grad_out.stride_n + walk.y * op->grad_out.stride_h;
-            walk.x = shape.w - 1;
-            walk_on(&walk);
-        }
+        p->taps = left < FM_GEMM_TAPS ? left : FM_GEMM_TAPS;
+        list_rows(op, &walk, p->taps, a_tap, b_tap);
         gemm(p, rows, tile);
     }
 }
@@ -68,35 +72,122 @@ static void bias_gradient(const struct fm_plan *plan, const struct fm_op *op,
     sink(plan, run, op->bias, panel * FM_PANEL, sum, FM_PANEL);
 }
 
+/* A block of FM_MC taps of the weight and a panel of outputs, panels fastest. */
+struct gradient_block {
+    size_t panel, lanes, first, rows, row[FM_MC]; /* row: offsets of the taps in the image */
+};
+
+/* False if there is no block of this number. */
+static bool gradient_block(const struct fm_op *op, size_t number, struct gradient_block *block)
+{
+    size_t panels = fm_panels(op->units);
+    block->panel = number % panels;
+    block->lanes = lanes_of_panel(op->units, block->panel);
+    if (!rows_of_block(op->taps, number / panels, &block->first, &block->rows))
+        return false;
+    struct fm_shape kernel = {
+        .c = op->in_shape.c, .h = op->window.kernel_h, .w = op->window.kernel_w * op->in_shape.c};
+    struct walk walk = walk_from(kernel, block->first); /* x runs over (kernel_w, c) */
+    for (size_t r = 0; r < block->rows; r++, walk_on(&walk))
+        block->row[r] = op->in.offset + walk.y * op->in.stride_h + walk.x;
+    return true;
+}
+
+static inline struct gemm gradient_gemm(const struct fm_op *op, const struct fm_run *run,
+                                        const struct gradient_block *block)
+{
+    return (struct gemm){.a = run->workspace,
+                         .b = run->workspace + op->grad_out.offset + block->panel * FM_PANEL,
+                         .row = block->row,
+                         .lanes = block->lanes};
+}
+
+/* The sums of a block, tile (rows,32), to the sink; the first block also does the bias. */
+static void sink_gradient(const struct fm_plan *plan, const struct fm_op *op,
+                          const struct fm_run *run, const struct gradient_block *block, float *tile)
+{
+    clear_spare(tile, block->rows, block->lanes);
+    sink(plan, run, op->weight, (block->panel * op->taps + block->first) * FM_PANEL, tile,
+         block->rows * FM_PANEL);
+    if (block->first == 0)
+        bias_gradient(plan, op, run, block->panel);
+}
+
 /* The gradient of a convolution's weight and bias.
    in         (n,h,w,c) by op->in, which points at the corner of the padding
    grad_out   (n,h,w,units) by op->grad_out
    Gradients go to the sink, in the weight's order: (panel of outputs, kernel_h, kernel_w, c, 32).
-   Jobs: (block of FM_MC taps of the weight, panel of outputs), panels fastest; the first block also
-   does the bias. */
+   Jobs: blocks. */
 static void job_conv_backward_weights(const struct fm_plan *plan, const struct fm_op *op,
                                       const struct fm_run *run, size_t job)
 {
     float tile[FM_MC * FM_PANEL] = {0};
-    size_t row[FM_MC], first, rows;
-    size_t panels = fm_panels(op->units), panel = job % panels;
-    size_t lanes = lanes_of_panel(op->units, panel);
-    if (!rows_of_block(op->taps, job / panels, &first, &rows))
+    struct gradient_block block;
+    if (!gradient_block(op, job, &block))
         return;
-    struct fm_shape kernel = {
-        .c = op->in_shape.c, .h = op->window.kernel_h, .w = op->window.kernel_w * op->in_shape.c};
-    struct walk walk = walk_from(kernel, first); /* x runs over (kernel_w, c) */
-    for (size_t r = 0; r < rows; r++, walk_on(&walk))
-        row[r] = op->in.offset + walk.y * op->in.stride_h + walk.x;
-    struct gemm p = {.a = run->workspace,
-                     .b = run->workspace + op->grad_out.offset + panel * FM_PANEL,
-                     .row = row,
-                     .lanes = lanes};
-    sum_over_pixels(op, run, &p, rows, tile);
-    clear_spare(tile, rows, lanes);
-    sink(plan, run, op->weight, (panel * op->taps + first) * FM_PANEL, tile, rows * FM_PANEL);
-    if (first == 0)
-        bias_gradient(plan, op, run, panel);
+    struct gemm p = gradient_gemm(op, run, &block);
+    sum_over_pixels(op, run, &p, block.rows, tile);
+    sink_gradient(plan, op, run, &block, tile);
+}
+
+/* The sums of group 0 of the GEMM with these rows of pixels and of a block, see
+   job_conv_gradient_groups(). */
+static inline float *group_sums(const struct fm_op *op, const struct fm_run *run, size_t gemm,
+                                size_t block)
+{
+    size_t blocks = fm_panels(op->units) * fm_row_blocks(op->taps);
+    size_t rows = op->taps < FM_MC ? op->taps : FM_MC;
+    return run->workspace + op->group_sums +
+           (gemm * blocks + block) * fm_groups_of_rows(op->out_shape.w) * rows * FM_PANEL;
+}
+
+/* The same in two ops, for layers with few blocks: first each group of the sums by itself.
+   group_sums   (FM_GEMM_TAPS rows of pixels, block, group, taps of a block, 32)
+   Jobs: (FM_GEMM_TAPS rows of pixels, block). */
+static void job_conv_gradient_groups(const struct fm_plan *plan, const struct fm_op *op,
+                                     const struct fm_run *run, size_t job)
+{
+    size_t a_tap[FM_GEMM_TAPS], b_tap[FM_GEMM_TAPS];
+    size_t blocks = fm_panels(op->units) * fm_row_blocks(op->taps), all = run->images;
+    size_t first = job / blocks * FM_GEMM_TAPS, group = fm_taps_of_group(op->out_shape.w);
+    struct gradient_block block;
+    (void)plan;
+    all *= op->out_shape.h;
+    if (first >= all || !gradient_block(op, job % blocks, &block))
+        return;
+    size_t count = all - first < FM_GEMM_TAPS ? all - first : FM_GEMM_TAPS;
+    struct walk walk = walk_from(op->out_shape, first * op->out_shape.w);
+    list_rows(op, &walk, count, a_tap, b_tap);
+    struct gemm p = gradient_gemm(op, run, &block);
+    float *sums = group_sums(op, run, job / blocks, job % blocks);
+    p.fresh = true;
+    p.inner = op->out_shape.w;
+    p.a_stride = op->window.stride * op->in.stride_w;
+    p.b_stride = op->grad_out.stride_w;
+    for (size_t t = 0; t < count; t += group, sums += block.rows * FM_PANEL) {
+        p.a_tap = a_tap + t;
+        p.b_tap = b_tap + t;
+        p.taps = count - t < group ? count - t : group;
+        gemm(&p, block.rows, sums);
+    }
+}
+
+/* Then the groups in order, and on to the sink. Jobs: blocks. */
+static void job_conv_gradient_sum(const struct fm_plan *plan, const struct fm_op *op,
+                                  const struct fm_run *run, size_t job)
+{
+    float tile[FM_MC * FM_PANEL] = {0};
+    struct gradient_block block;
+    size_t left = run->images * op->out_shape.h, group = fm_taps_of_group(op->out_shape.w);
+    if (!gradient_block(op, job, &block))
+        return;
+    for (size_t gemm = 0, count; left > 0; left -= count, gemm++) {
+        const float *sums = group_sums(op, run, gemm, job);
+        count = left < FM_GEMM_TAPS ? left : FM_GEMM_TAPS;
+        for (size_t t = 0; t < count; t += group, sums += block.rows * FM_PANEL)
+            add_gradient(tile, sums, block.rows * FM_PANEL);
+    }
+    sink_gradient(plan, op, run, &block, tile);
 }
 
 /* ---- backward data */

@@ -156,7 +156,7 @@ static void gemm_group(const struct gemm *p, size_t rows, struct group k, float 
    which `rows` rows are used: the start of the sums, then the sums. */
 static void gemm_batch(const struct gemm *p, size_t count, size_t rows, float *tile)
 {
-    size_t taps_at_once = p->inner < FM_KC ? FM_KC / p->inner : 1;
+    size_t taps_at_once = fm_taps_of_group(p->inner);
     for (size_t t = 0; t < p->taps; t += taps_at_once) {
         struct group k = {.tap_from = t,
                           .tap_to = t + taps_at_once < p->taps ? t + taps_at_once : p->taps};

@@ -18,11 +18,6 @@ int fm_affine_backward(struct fm_builder *, const struct fm_node *, struct fmnn_
 
 /* Fills in the work of one of the layer's products, for a profile. */
 void fm_count_work(const struct fm_builder *, struct fm_op *);
-/* Blocks of FM_MC rows. */
-static inline size_t fm_row_blocks(size_t rows)
-{
-    return (rows + FM_MC - 1) / FM_MC;
-}
 
 /* The kernel is the whole input: one output pixel, and every weight is used once an image. */
 bool fm_is_dense(const struct fm_op *);

@@ -42,6 +42,31 @@ static int conv_backward_data(struct fm_builder *builder, struct fm_op op, struc
     return fm_add_op(builder, &op, FM_ROTATED | FM_GRAD_OUT, FM_GRAD_IN, err);
 }
 
+/* If there are few blocks of taps, the groups of their sums are jobs of their own, so that all
+   threads have work; then another op adds the groups. The bits are the same. */
+static int conv_backward_weights(struct fm_builder *builder, struct fm_op *op,
+                                 struct fmnn_error *err)
+{
+    enum { JOBS = 16, FLOATS = 1 << 20 }; /* jobs that are enough; the maximum of group_sums */
+    size_t blocks = op->jobs = fm_panels(op->units) * fm_row_blocks(op->taps);
+    size_t rows = op->taps < FM_MC ? op->taps : FM_MC;
+    size_t gemms = (builder->plan->batch * op->out_shape.h + FM_GEMM_TAPS - 1) / FM_GEMM_TAPS;
+    if (blocks >= JOBS || gemms < 2 || op->out_shape.h * op->out_shape.w == 1 ||
+        op->out_shape.w > FM_KC ||
+        gemms > FLOATS / (blocks * fm_groups_of_rows(op->out_shape.w) * rows * FM_PANEL))
+        return fm_add_op(builder, op, FM_IN | FM_GRAD_OUT, 0, err);
+    op->kind = FM_OP_conv_gradient_groups;
+    op->jobs = gemms * blocks;
+    if (fm_new_buffer(builder, op->jobs, fm_groups_of_rows(op->out_shape.w) * rows * FM_PANEL,
+                      &op->group_sums, err) != 0 ||
+        fm_add_op(builder, op, FM_IN | FM_GRAD_OUT, FM_GROUP_SUMS, err) != 0)
+        return -1;
+    op->kind = FM_OP_conv_gradient_sum;
+    op->jobs = blocks;
+    op->flops = op->flops_done = op->bytes = 0; /* are counted once */
+    return fm_add_op(builder, op, FM_GROUP_SUMS | FM_GRAD_OUT, 0, err);
+}
+
 /* The weights' gradient comes last, since its op may change them. */
 int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
                        struct fmnn_error *err)
@@ -57,7 +82,6 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
     if (fm_choice_of(builder, &op)->forward)
         return fm_winograd_backward_weights(builder, &op, err);
     fm_from_corner(&op.window, &op.in);
-    op.jobs = fm_panels(op.units) * fm_row_blocks(op.taps);
     fm_count_work(builder, &op);
-    return fm_add_op(builder, &op, FM_IN | FM_GRAD_OUT, 0, err);
+    return conv_backward_weights(builder, &op, err);
 }
