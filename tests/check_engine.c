@@ -570,6 +570,64 @@ START_TEST(kernel_sets_and_threads_give_the_same_bits)
 }
 END_TEST
 
+enum { CHAIN_BATCH = 24 };
+
+/* The gradients of a batch (training) or its logits, from a plan of its own. Returns the length of
+   its longest chain. */
+static size_t results_of(struct fmnn_net *net, struct once *once, unsigned threads, bool training,
+                         const struct fm_kernels *kernels, float *results)
+{
+    struct fm_plan *plan =
+        fm_plan_new(net, CHAIN_BATCH, threads, training, FM_OPTIMIZER_adam, NULL);
+    struct fm_run run = run_of(once, net, training ? FM_TRAIN : FM_PREDICT);
+    size_t longest = 0;
+    ck_assert_ptr_nonnull(plan);
+    run.sink = FM_SINK_STORE;
+    run.gradients = training ? results : NULL;
+    run.logits = training ? NULL : results;
+    run.backward = training;
+    fm_plan_loop(plan, kernels, threads, &run, feed_once, once);
+    for (size_t k = 0; k < plan->op_count; k++)
+        longest = plan->op[k].chain > longest ? plan->op[k].chain : longest;
+    fm_plan_free(plan);
+    return longest;
+}
+
+/* Chains of ops give the bits of single ops, for any number of blocks, a last block that is smaller
+   and threads, each of which has its own place for values. */
+START_TEST(chains_give_the_bits_of_single_ops)
+{
+    static const size_t images[] = {1, 5, 21, CHAIN_BATCH};
+    if (is_too_slow((size_t)_i))
+        return;
+    struct fmnn_net *net = make_net((size_t)_i, 21);
+    struct fmnn_data *data = make_data(net, CHAIN_BATCH, 22);
+    size_t floats = net->stored + CHAIN_BATCH * net->classes;
+    float *single = fm_alloc_aligned(floats, sizeof *single, NULL);
+    float *chain = fm_alloc_aligned(floats, sizeof *chain, NULL);
+    const struct fm_kernels *kernels = kernels_at(0);
+    for (size_t i = 0; i < 2 * FM_COUNT(images); i++) {
+        bool training = i % 2;
+        struct once once = {.data = data, .n = images[i / 2]};
+        memset(single, 0, floats * sizeof *single);
+        net->unchained = true;
+        ck_assert_uint_eq(results_of(net, &once, 1, training, kernels, single), 1);
+        net->unchained = false;
+        for (unsigned threads = 1; threads <= 3; threads++) {
+            memset(chain, 0, floats * sizeof *chain);
+            ck_assert_uint_ge(results_of(net, &once, threads, training, kernels, chain), 2);
+            ck_assert_msg(memcmp(chain, single, floats * sizeof *chain) == 0,
+                          "%s, %zu images, %u threads, %s", net_text((size_t)_i), once.n, threads,
+                          training ? "training" : "prediction");
+        }
+    }
+    free(single);
+    free(chain);
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+}
+END_TEST
+
 /* Floating-point modes that a caller may have set: denormal results and inputs are flushed to zero,
    and in the second mode rounding differs, too. */
 #if defined __SSE2__
@@ -858,6 +916,7 @@ int main(void)
     tcase_add_test(tcase, optimizer_steps_have_known_factors);
     tcase_add_loop_test(tcase, fused_updates_match_stored_gradients, 0, count);
     tcase_add_loop_test(tcase, kernel_sets_and_threads_give_the_same_bits, 0, count);
+    tcase_add_loop_test(tcase, chains_give_the_bits_of_single_ops, 0, count);
 #ifdef HAVE_ODD_ARITHMETIC
     tcase_add_loop_test(tcase, callers_floating_point_mode_does_not_matter, 0, count);
 #endif

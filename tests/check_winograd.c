@@ -305,6 +305,7 @@ static struct layer make_layer(const char *text, size_t height, size_t width, si
     ck_assert_msg(layer.net != NULL, "%s", err.message);
     fmnn_model_free(model);
     layer.net->exact = exact;
+    layer.net->unchained = true; /* values are looked at between ops */
     fmnn_net_initialise(layer.net, 31, 0);
     layer.node = &layer.net->node[layer.net->node_count - 2];
     layer.in = layer.net->value[layer.node->input[0]].shape;

@@ -10,10 +10,13 @@
 
 struct fm_buffer {
     size_t floats, offset;
+    size_t image;       /* floats of each image; 0: it is not made of images */
+    bool by_block;      /* may have room for a block of images only, if one chain uses it */
     bool zeros;         /* around its images: shares memory with nothing */
     bool used;          /* by an op; below, what layout.c knows of it */
     size_t first, last; /* turns of the first op that uses it and of the last */
     size_t alias;       /* the buffer in whose place it lies; 0: none */
+    bool local;         /* of a chain: has room for a block, once for each thread */
 };
 
 /* How a node's convolution is done; both NULL: directly. */
@@ -37,6 +40,11 @@ struct fm_builder {
 /* A new buffer of rows x row floats. */
 int fm_new_buffer(struct fm_builder *builder, size_t rows, size_t row, size_t *buffer,
                   struct fmnn_error *err);
+/* The same for the plan's batch, with this number of floats for each image. */
+int fm_new_images(struct fm_builder *builder, size_t image, size_t *buffer, struct fmnn_error *err);
+/* The smallest block of images that gives a GEMM `wanted` rows, `rows` an image, or FM_BLOCK; 0:
+   there would be fewer blocks than threads. */
+size_t fm_smallest_block(const struct fm_builder *builder, size_t rows, size_t wanted);
 /* An op with the node's shapes, views and parameters filled in, reading the given input of the
    node. A backward op's activation is its input's. */
 struct fm_op fm_node_op(const struct fm_builder *builder, const struct fm_node *node, size_t input,
@@ -60,6 +68,12 @@ int fm_too_large(const struct fm_builder *builder, struct fmnn_error *err);
 int fm_out_of_room(const struct fm_builder *builder, struct fmnn_error *err);
 void fm_raise_to(size_t *size, size_t floats); /* *size = max(*size, floats) */
 
+/* Whether an op's operands stay in a cache beside a block of this many images (order.c). */
+bool fm_fits(const struct fm_builder *builder, const struct fm_op *op, size_t block);
+/* Puts the ops in order, and makes chains of them (order.c). */
+int fm_order(struct fm_builder *builder, struct fmnn_error *err);
+/* What an op reads and writes: the buffer of FM_IN ..., which is bit i; 0: none (layout.c). */
+size_t fm_operand(const struct fm_op *op, unsigned i);
 /* Places all buffers (layout.c). */
 int fm_lay_out(struct fm_builder *builder, struct fmnn_error *err);
 

@@ -42,6 +42,22 @@ int fm_new_buffer(struct fm_builder *builder, size_t rows, size_t row, size_t *b
     return 0;
 }
 
+int fm_new_images(struct fm_builder *builder, size_t image, size_t *buffer, struct fmnn_error *err)
+{
+    if (fm_new_buffer(builder, builder->plan->batch, image, buffer, err) != 0)
+        return -1;
+    builder->buffer[*buffer].image = image;
+    return 0;
+}
+
+size_t fm_smallest_block(const struct fm_builder *builder, size_t rows, size_t wanted)
+{
+    size_t block = 1, batch = builder->plan->batch;
+    while (block < FM_BLOCK && rows * block < wanted)
+        block *= 2;
+    return (batch + block - 1) / block < builder->plan->threads ? 0 : block;
+}
+
 /* ---- ops */
 
 void fm_from_corner(const struct fm_window *window, struct fm_view *view)
@@ -95,6 +111,8 @@ int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads
         added->reads |= FM_GRAD_IN;
     if (writes & FM_GRAD_IN && op->last && op->activation != FM_LINEAR)
         added->reads |= FM_IN;
+    if (added->jobs && added->block && !fm_fits(builder, added, added->block))
+        added->block = 0;
     return op->jobs > FM_MAX_JOBS ? fm_too_large(builder, err) : 0;
 }
 
@@ -111,9 +129,10 @@ int fm_want_nonzero(struct fm_builder *builder, bool groups, size_t *buffer, str
     size_t row = groups ? pixels / FM_MASK_PIXELS / 2 + 1 : 2 * ((pixels + 63) / 64);
     size_t *mask = groups ? &gather->nonzero_groups : &gather->nonzero_pairs;
     assert(gather->kind == FM_OP_gather);
-    if (!*mask && fm_new_buffer(builder, builder->plan->batch, row, mask, err) != 0)
+    if (!*mask && fm_new_images(builder, row, mask, err) != 0)
         return -1;
     gather->writes |= groups ? FM_NONZERO_GROUPS : FM_NONZERO_PAIRS;
+    gather->block = FM_BLOCK;
     *buffer = *mask;
     return 0;
 }

@@ -96,6 +96,23 @@ static size_t next_ops(void *state)
     return loop->jobs;
 }
 
+struct fm_op fm_op_in_thread(const struct fm_plan *plan, const struct fm_op *op, unsigned thread,
+                             size_t first)
+{
+    struct fm_op here = *op;
+    struct fm_view *view[FM_VIEWS] = {&here.in, &here.other, &here.out, &here.grad_in,
+                                      &here.grad_out};
+    size_t on = thread * plan->scratch_floats;
+    for (unsigned i = 0; i < FM_VIEWS; i++)
+        if (op->local >> i & 1)
+            view[i]->offset += on - first * view[i]->stride_n;
+    if (op->local & FM_INPUTS) {
+        here.inputs += on;
+        here.first = first;
+    }
+    return here;
+}
+
 /* A block of images goes through a chain of ops. */
 static void do_chain(const struct loop *loop, const struct fm_run *run, const struct fm_op *op,
                      unsigned thread, size_t job)
@@ -107,7 +124,8 @@ static void do_chain(const struct loop *loop, const struct fm_run *run, const st
         count = run->images - first;
     for (const struct fm_op *part = op; part < behind(op) && part < loop->end; part++) {
         double start = run->profile ? fm_now() : 0;
-        loop->kernels->block[part->kind](loop->plan, part, run, first, count);
+        const struct fm_op here = fm_op_in_thread(loop->plan, part, thread, first);
+        loop->kernels->block[part->kind](loop->plan, &here, run, first, count);
         if (run->profile)
             fm_profile_add(run->profile, thread, op_number(loop, part), fm_now() - start);
     }

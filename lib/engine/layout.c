@@ -1,8 +1,12 @@
 /* layout.c -- the memory of a plan: buffers that are not in use at the same time share it.
 
    Time goes by turns: ops of a chain, and ops that start together, have the same turn, for their
-   jobs may run in any order. A buffer lives from the first turn that uses it to the last. The
-   largest buffers are placed first, each at the lowest offset that is free while it lives
+   jobs may run in any order. A buffer lives from the first turn that uses it to the last. A buffer
+   that only one chain uses is local: it has room for a block of images, once for each thread,
+   behind the scratch memory of that thread. So it stays in the cache and need not be written to
+   memory. There, time goes by ops.
+
+   The largest buffers are placed first, each at the lowest offset that is free while it lives
    (Y. Pisarchyk and J. Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020,
    arXiv:2001.03288: greedy by size). */
 #include "engine/builder.h"
@@ -10,7 +14,7 @@
 /* Buffer 0 is a line that nothing uses, so that offset 0 can mean none. */
 enum { NOTHING = 16 };
 
-static size_t operand(const struct fm_op *op, unsigned i)
+size_t fm_operand(const struct fm_op *op, unsigned i)
 {
     const size_t view[FM_VIEWS] = {op->in.buffer, op->other.buffer, op->out.buffer,
                                    op->grad_in.buffer, op->grad_out.buffer};
@@ -20,7 +24,7 @@ static size_t operand(const struct fm_op *op, unsigned i)
 static bool uses(const struct fm_op *op, size_t buffer)
 {
     for (unsigned i = 0; i < FM_VIEWS + FM_ROOMS; i++)
-        if ((op->reads | op->writes) >> i & 1 && operand(op, i) == buffer)
+        if ((op->reads | op->writes) >> i & 1 && fm_operand(op, i) == buffer)
             return true;
     return false;
 }
@@ -58,10 +62,49 @@ static void find_lifetimes(struct fm_builder *builder, const size_t *turn)
         const struct fm_op *op = &plan->op[k];
         for (unsigned i = 0; i < FM_VIEWS + FM_ROOMS; i++)
             if ((op->reads | op->writes) >> i & 1)
-                use_at(&builder->buffer[operand(op, i)], turn[k]);
-        if (builder->training && k < plan->forward_ops && op->writes & FM_OUT)
+                use_at(&builder->buffer[fm_operand(op, i)], turn[k]);
+        if (builder->training && k < plan->forward_ops && op->writes & FM_OUT) {
             use_at(&builder->buffer[op->out.buffer], turn[plan->forward_ops - 1]);
+            builder->buffer[op->out.buffer].by_block = false;
+        }
     }
+}
+
+/* The floats of a block of a local buffer. In the Winograd domain there are spare rows. */
+static size_t floats_of_block(const struct fm_op *op, unsigned i, const struct fm_buffer *buffer)
+{
+    size_t floats = buffer->image * op->block;
+    if (1u << i == FM_INPUTS)
+        floats =
+            fm_winograd_rows(op->winograd, op->block) * (buffer->image / op->winograd->products);
+    return (floats + 15) / 16 * 16;
+}
+
+/* The buffers that one chain alone uses become local; for them, time goes by ops. */
+static void find_locals(struct fm_builder *builder)
+{
+    const struct fm_plan *plan = builder->plan;
+    for (size_t k = 0; k < plan->op_count; k++) {
+        struct fm_op *op = &plan->op[k];
+        for (unsigned i = 0; i < FM_VIEWS + FM_ROOMS; i++) {
+            struct fm_buffer *buffer = &builder->buffer[fm_operand(op, i)];
+            bool one_chain = buffer->local || buffer->first == buffer->last;
+            if (!((op->reads | op->writes) >> i & 1) || !buffer->by_block || !op->block ||
+                !one_chain)
+                continue;
+            if (!buffer->local)
+                buffer->first = k;
+            buffer->last = k;
+            buffer->local = true;
+            buffer->floats = floats_of_block(op, i, buffer);
+            op->local |= 1u << i;
+        }
+    }
+}
+
+/* Zeros are written once, so nothing else may lie in their place. */
+static void keep_zeros(struct fm_builder *builder)
+{
     for (size_t id = 0; id < builder->buffer_count; id++)
         if (builder->buffer[id].zeros)
             builder->buffer[id].first = 0, builder->buffer[id].last = SIZE_MAX;
@@ -92,7 +135,8 @@ static void find_aliases(struct fm_builder *builder)
         const struct fm_op *op = &plan->op[k];
         struct fm_buffer *gradient = &builder->buffer[op->grad_in.buffer];
         struct fm_buffer *value = &builder->buffer[op->in.buffer];
-        if (gradient->alias || !can_replace(plan, k) || value->floats < gradient->floats)
+        if (gradient->alias || gradient->local || value->local || !can_replace(plan, k) ||
+            value->floats < gradient->floats)
             continue;
         gradient->alias = op->in.buffer;
         if (value->last < gradient->last)
@@ -136,11 +180,11 @@ static size_t find_gap(const struct fm_builder *builder, const size_t *placed, s
     return rank;
 }
 
+/* floats: where the last buffer ends. */
 static int place_buffers(struct fm_builder *builder, const struct slot *slot, size_t count,
-                         size_t *placed, struct fmnn_error *err)
+                         size_t *placed, size_t *floats, struct fmnn_error *err)
 {
-    struct fm_plan *plan = builder->plan;
-    plan->floats = NOTHING;
+    *floats = NOTHING;
     for (size_t i = 0; i < count; i++) {
         struct fm_buffer *buffer = &builder->buffer[slot[i].buffer];
         size_t rank = find_gap(builder, placed, i, buffer);
@@ -148,33 +192,57 @@ static int place_buffers(struct fm_builder *builder, const struct slot *slot, si
         placed[rank] = slot[i].buffer;
         if (buffer->floats > fm_max_floats() - buffer->offset)
             return fm_out_of_room(builder, err);
-        fm_raise_to(&plan->floats, buffer->offset + buffer->floats);
+        fm_raise_to(floats, buffer->offset + buffer->floats);
     }
-    for (size_t id = 1; id < builder->buffer_count; id++)
-        if (builder->buffer[id].alias)
-            builder->buffer[id].offset = builder->buffer[builder->buffer[id].alias].offset;
     return 0;
 }
 
-static int place_all(struct fm_builder *builder, struct fmnn_error *err)
+static void place_aliases(struct fm_builder *builder)
+{
+    for (size_t id = 1; id < builder->buffer_count; id++)
+        if (builder->buffer[id].alias)
+            builder->buffer[id].offset = builder->buffer[builder->buffer[id].alias].offset;
+}
+
+/* Places the buffers that are local, or those that are not. */
+static int place_all(struct fm_builder *builder, bool local, size_t *floats, struct fmnn_error *err)
 {
     size_t count = 0;
     struct slot *slot = fm_alloc(builder->buffer_count, sizeof *slot, err);
     size_t *placed = fm_alloc(builder->buffer_count, sizeof *placed, err);
     int status = -1;
     for (size_t id = 1; slot && id < builder->buffer_count; id++)
-        if (builder->buffer[id].used && !builder->buffer[id].alias)
+        if (builder->buffer[id].used && !builder->buffer[id].alias &&
+            builder->buffer[id].local == local)
             slot[count++] = (struct slot){id, builder->buffer[id].floats};
     if (slot && placed) {
         qsort(slot, count, sizeof *slot, compare_slots);
-        status = place_buffers(builder, slot, count, placed, err);
+        status = place_buffers(builder, slot, count, placed, floats, err);
     }
     free(slot);
     free(placed);
     return status;
 }
 
-/* Buffers become offsets. */
+/* Scratch memory of all threads, with local buffers behind that of each. */
+static int add_scratch(struct fm_builder *builder, size_t *scratch, struct fmnn_error *err)
+{
+    struct fm_plan *plan = builder->plan;
+    size_t local;
+    if (place_all(builder, true, &local, err) != 0)
+        return -1;
+    for (size_t id = 1; id < builder->buffer_count; id++)
+        if (builder->buffer[id].local)
+            builder->buffer[id].offset += plan->scratch_floats;
+    plan->scratch_floats += local;
+    if (fm_new_buffer(builder, plan->threads, plan->scratch_floats, scratch, err) != 0)
+        return -1;
+    builder->buffer[*scratch].used = true;
+    builder->buffer[*scratch].last = SIZE_MAX;
+    return 0;
+}
+
+/* Buffers become offsets. Local ones are those of thread 0, for images from 0 on. */
 static void resolve(const struct fm_builder *builder, struct fm_op *op)
 {
     struct fm_view *view[FM_VIEWS] = {&op->in, &op->other, &op->out, &op->grad_in, &op->grad_out};
@@ -184,6 +252,8 @@ static void resolve(const struct fm_builder *builder, struct fm_op *op)
     for (unsigned i = 0; i < FM_ROOMS; i++)
         if (op->room[i])
             op->room[i] = builder->buffer[op->room[i]].offset;
+    if (op->local & FM_INPUTS)
+        op->images = op->block;
 }
 
 int fm_lay_out(struct fm_builder *builder, struct fmnn_error *err)
@@ -195,14 +265,17 @@ int fm_lay_out(struct fm_builder *builder, struct fmnn_error *err)
     count_turns(plan, turn);
     find_lifetimes(builder, turn);
     free(turn);
+    find_locals(builder);
+    keep_zeros(builder);
     find_aliases(builder);
-    if (fm_new_buffer(builder, plan->threads, plan->scratch_floats, &scratch, err) != 0)
+    if (add_scratch(builder, &scratch, err) != 0 ||
+        place_all(builder, false, &plan->floats, err) != 0)
         return -1;
-    builder->buffer[scratch].used = true;
-    builder->buffer[scratch].last = SIZE_MAX;
-    if (place_all(builder, err) != 0)
-        return -1;
+    place_aliases(builder);
     plan->scratch = builder->buffer[scratch].offset;
+    for (size_t id = 1; id < builder->buffer_count; id++)
+        if (builder->buffer[id].local)
+            builder->buffer[id].offset += plan->scratch;
     for (size_t k = 0; k < plan->op_count; k++)
         resolve(builder, &plan->op[k]);
     return 0;

@@ -4,7 +4,7 @@ lib_libfmnn_la_SOURCES += \
 	lib/engine/net-model.c lib/engine/parameters.c \
 	lib/engine/layer.h lib/engine/kernels.h lib/engine/winograd.h lib/engine/winograd.c \
 	lib/engine/op.h lib/engine/plan.h lib/engine/plan.c lib/engine/execute.c \
-	lib/engine/builder.h lib/engine/emit.c lib/engine/layout.c lib/engine/profile.h lib/engine/profile.c \
+	lib/engine/builder.h lib/engine/emit.c lib/engine/order.c lib/engine/layout.c lib/engine/profile.h lib/engine/profile.c \
 	lib/engine/train.h lib/engine/train.c lib/engine/train-average.c lib/engine/train-finite.c lib/engine/train-images.c lib/engine/train-profile.c \
 	lib/engine/predict.c lib/engine/fold.c lib/engine/fold.h lib/engine/variants.h lib/engine/variants.c lib/engine/take.c
 

@@ -68,6 +68,7 @@ struct fmnn_net {
     float *weights;         /* all parameters, stored order: the trained ones, then the others */
     size_t trained, stored; /* floats in weights: of the trained ones, of all; multiples of 16 */
     bool exact;             /* direct convolution, never Winograd */
+    bool unchained;         /* for tests: no chains of ops; every bit is the same */
     char *text;             /* canonical */
     char *training;         /* the record of the training (JSON), or NULL */
     /* XXH3-128 of the file that the net was read from, and of the file whose weights it took, in

@@ -1,7 +1,8 @@
 /* op.h -- an operation of the plan, and what one run of a plan works on: all that kernels see.
 
    An op is a kind of job and a number of jobs whose outputs are disjoint; an op begins when the
-   one before has ended. So the same bits come out for any number of threads, by structure. */
+   one before has ended, or, in a chain, with each block of images that the one before is done with.
+   So the same bits come out for any number of threads, by structure. */
 #ifndef FM_OP_H
 #define FM_OP_H
 
@@ -115,13 +116,6 @@ enum {
     FM_CHANNELS = FM_ROOM_1
 };
 
-/* Ops that follow each other and whose jobs are blocks of images can become one chain. */
-enum fm_chaining {
-    FM_CHAIN_NEVER,
-    FM_CHAIN_IF_ALL, /* in prediction, if all the plan's ops can be chained */
-    FM_CHAIN_ALWAYS
-};
-
 /* Outputs are computed by panels of FM_PANEL; a job that reads the same input for several panels
    does this many. */
 enum { FM_PANELS_PER_JOB = 2 };
@@ -151,7 +145,7 @@ static inline size_t fm_groups_of_rows(size_t width)
 {
     return (FM_GEMM_TAPS + fm_taps_of_group(width) - 1) / fm_taps_of_group(width);
 }
-/* Images of a block, in an op that is one of several, or in prediction. */
+/* The maximum number of images of a block, in training and in prediction; powers of two. */
 enum { FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
 /* Pixels that share a bit of a mask of non-zero pixels. */
 enum { FM_MASK_PIXELS = 6 };
@@ -177,13 +171,17 @@ struct fm_op {
     enum fm_op_kind kind;
     size_t jobs; /* for a full batch; a job beyond the images at hand has nothing to do */
     /* block not 0: jobs are blocks of this many images, which go through this op and, if it is the
-       first of a chain, through the next chain - 1. */
-    size_t block, chain;
+       first of a chain, through the next chain - 1. Layers say how many images are enough for an
+       efficient block and, if that is limited, the maximum; a chain may take more. */
+    size_t block, max_block, chain;
     bool together; /* starts along with the op before, on which it does not depend */
-    bool late;     /* moved behind the other backward ops */
-    bool in_place; /* may write grad_in over in, pixel by pixel */
-    enum fm_chaining chaining;
-    unsigned reads, writes;     /* FM_IN ... */
+    bool early;    /* depends on no op before: may start before the chain that it would end */
+    /* Not 0: only other late ops depend on it. It may start behind the chain, with the op that ends
+       the chain; 2: with the one that ends the next chain. */
+    unsigned late;
+    bool in_place;          /* may write grad_in over in, pixel by pixel */
+    unsigned reads, writes; /* FM_IN ... */
+    unsigned local; /* of these, what only the chain uses: it has a place for a block and thread */
     const struct fm_node *node; /* NULL: gather, loss, update */
     enum fm_phase phase;
     /* Floating-point operations an image: by the layer's definition, and as done here. A phase
@@ -241,8 +239,9 @@ struct fm_op {
         };
         struct {
             const struct fm_winograd *winograd;
-            size_t panel; /* the first panel of outputs of this part */
-            bool stream;  /* write what is transformed past the caches */
+            size_t images, first; /* of arrays in the Winograd domain: the number, and the first */
+            size_t panel;         /* the first panel of outputs of this part */
+            bool stream;          /* write what is transformed past the caches */
         };
     };
 };

@@ -1,4 +1,4 @@
-/* plan.c -- makes a plan: places for values, the ops of each node, and their order. */
+/* plan.c -- makes a plan: places for values, and the ops of each node. */
 #include "engine/plan.h"
 
 #include "base/float.h"
@@ -19,7 +19,10 @@ static int new_images(struct fm_builder *builder, size_t c, size_t h, size_t w,
         return fm_out_of_room(builder, err);
     *view = (struct fm_view){
         .stride_n = (floats + 15) / 16 * 16 | 16, .stride_h = w * c, .stride_w = c};
-    return fm_new_buffer(builder, builder->plan->batch, view->stride_n, &view->buffer, err);
+    if (fm_new_images(builder, view->stride_n, &view->buffer, err) != 0)
+        return -1;
+    builder->buffer[view->buffer].by_block = true;
+    return 0;
 }
 
 /* The padding that contains the padding of all readers' windows. */
@@ -90,7 +93,7 @@ static int place_values(struct fm_builder *builder, struct fmnn_error *err)
 static int add_gather(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_op op = {.kind = FM_OP_gather,
-                       .chaining = FM_CHAIN_ALWAYS,
+                       .block = 1,
                        .out_shape = builder->plan->net->value[FM_IMAGE].shape,
                        .out = builder->value[FM_IMAGE]};
     return fm_add_op(builder, &op, 0, FM_OUT, err);
@@ -102,12 +105,12 @@ static int add_loss(struct fm_builder *builder, struct fmnn_error *err)
     struct fm_plan *plan = builder->plan;
     size_t logits = plan->net->output;
     struct fm_op op = {.kind = FM_OP_loss,
-                       .chaining = FM_CHAIN_ALWAYS,
+                       .block = 1,
                        .in_shape = plan->net->value[logits].shape,
                        .in = builder->value[logits]};
     if (builder->training)
         op.grad_in = builder->gradient[logits];
-    if (fm_new_buffer(builder, plan->batch, (op.in_shape.c + 15) / 16 * 16, &op.softmax, err) != 0)
+    if (fm_new_images(builder, (op.in_shape.c + 15) / 16 * 16, &op.softmax, err) != 0)
         return -1;
     return fm_add_op(builder, &op, FM_IN, FM_SOFTMAX | (builder->training ? FM_GRAD_IN : 0), err);
 }
@@ -186,63 +189,6 @@ static int add_backward(struct fm_builder *builder, struct fmnn_error *err)
     return 0;
 }
 
-/* ---- their order */
-
-/* Late ops need nothing of each other: they start together, behind the others, those of the first
-   layer, usually the largest, first. */
-static int move_late_ops(struct fm_plan *plan, struct fmnn_error *err)
-{
-    size_t all = plan->op_count - plan->forward_ops, kept = 0, count = 0;
-    struct fm_op *late = fm_alloc(all + 1, sizeof *late, err);
-    if (!late)
-        return -1;
-    struct fm_op *op = plan->op + plan->forward_ops;
-    for (size_t i = 0; i < all; i++)
-        if (op[i].late)
-            late[count++] = op[i];
-        else
-            op[kept++] = op[i];
-    for (size_t i = 0; i < count; i++) {
-        op[kept + i] = late[count - 1 - i];
-        op[kept + i].together = i > 0;
-    }
-    free(late);
-    return 0;
-}
-
-static bool all_chain(const struct fm_builder *builder)
-{
-    for (size_t i = 0; i < builder->plan->op_count; i++)
-        if (builder->plan->op[i].chaining == FM_CHAIN_NEVER)
-            return false;
-    return !builder->training;
-}
-
-/* Ops that can go block by block of images become one where they follow each other. */
-static void chain_ops(const struct fm_builder *builder)
-{
-    struct fm_plan *plan = builder->plan;
-    size_t block = builder->training ? FM_BLOCK : FM_WIDE_BLOCK;
-    enum fm_chaining needed = all_chain(builder) ? FM_CHAIN_IF_ALL : FM_CHAIN_ALWAYS;
-    struct fm_op *head = NULL;
-    for (size_t i = 0; i < plan->op_count; i++) {
-        struct fm_op *op = &plan->op[i];
-        if (op->chaining < needed) {
-            head = NULL;
-            if (op->block) {
-                op->jobs = plan->batch;
-                op->chain = 1;
-            }
-            continue;
-        }
-        if (!head)
-            head = op;
-        op->block = block;
-        op->jobs = (plan->batch + block - 1) / block;
-        head->chain++;
-    }
-}
-
 static int build(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
@@ -252,12 +198,11 @@ static int build(struct fm_builder *builder, struct fmnn_error *err)
         add_forward(builder, err) != 0 || add_loss(builder, err) != 0)
         return -1;
     plan->forward_ops = plan->op_count;
-    if (builder->training && (add_backward(builder, err) != 0 || move_late_ops(plan, err) != 0))
+    if ((builder->training && add_backward(builder, err) != 0) || fm_order(builder, err) != 0)
         return -1;
     plan->run_ops = plan->op_count;
     if (builder->training && add_update(builder, err) != 0)
         return -1;
-    chain_ops(builder);
     return fm_lay_out(builder, err);
 }
 

@@ -1,7 +1,7 @@
 /* plan.h -- the work of a net, laid out once for a batch size: where values lie, and ops.
 
-   The planner sees shapes, the batch and what is to be done, never caches or the CPU, and the
-   number of threads only to give each some scratch memory. */
+   The planner sees shapes, the batch and what is to be done, never caches or the CPU. The number of
+   threads decides how much memory they get and what is chained, which changes no bit. */
 #ifndef FM_PLAN_H
 #define FM_PLAN_H
 
@@ -14,8 +14,10 @@ struct fm_plan {
     float *workspace;     /* 64-byte aligned, zero at first */
     unsigned threads;     /* the maximum that will run it */
     struct fm_team *team;
-    size_t scratch, scratch_floats; /* of the threads: offset in the workspace, size of each */
-    struct fm_winograd **winograd;  /* that ops refer to; two a node at most */
+    /* Scratch memory of the threads, each with what is local to a chain behind it: offset in the
+       workspace, and size of each. */
+    size_t scratch, scratch_floats;
+    struct fm_winograd **winograd; /* that ops refer to; two a node at most */
     size_t winograd_count;
     struct fm_op *op;
     size_t op_count, op_capacity;
@@ -32,6 +34,10 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned t
 /* Gives the workspace back; the plan cannot run any more. */
 void fm_plan_end(struct fm_plan *plan);
 void fm_plan_free(struct fm_plan *plan);
+/* The op for a block of images, from the first one on, in a thread: with the places of what is local
+   there. */
+struct fm_op fm_op_in_thread(const struct fm_plan *plan, const struct fm_op *op, unsigned thread,
+                             size_t first);
 struct fm_kernels;
 /* Called by one of the threads before each run: takes the results of the last run, fills in what
    differs in the next one and returns true, or false at the end. */

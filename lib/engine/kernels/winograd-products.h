@@ -16,7 +16,8 @@
    A transformed tile is a value for each of the n x n points of the Toom-Cook algorithm. Arrays in
    the Winograd domain, t being the tiles of an image that have the point, rows of tiles first:
 
-     inputs, gradients   (panel of channels, point, n, t, 32) for the plan's batch
+     inputs, gradients   (panel of channels, point, n, t, 32) for op->images images from op->first
+                         on: the plan's batch, or a block that nothing but a chain needs
      filters             (panel of outputs, point, inputs rounded up to 32, 32)
      products            (panel of outputs, point, n, t, 32) for a block of images, per-thread
                          scratch
@@ -91,8 +92,7 @@ struct tile_transform {
 
 /* Transforms row y of the tiles of image n, tile by tile with all its channels, in the order in
    which they are stored. */
-static void transform_row(const struct fm_plan *plan, const struct fm_op *op,
-                          const struct fm_run *run, size_t n, size_t y,
+static void transform_row(const struct fm_op *op, const struct fm_run *run, size_t n, size_t y,
                           const struct tile_transform *t)
 {
     /* Panels to prefetch ahead: the first-level cache has room for the tiles of two more.
@@ -103,7 +103,7 @@ static void transform_row(const struct fm_plan *plan, const struct fm_op *op,
     const struct lines in_columns = EVEN_LINES(view->stride_w, view->stride_h);
     struct lines out_rows[2]; /* of large tiles, of small ones */
     for (size_t small = 0; small < 2; small++)
-        rows_of_points(&out_rows[small], w, plan->batch, n, y, small);
+        rows_of_points(&out_rows[small], w, op->images, n - op->first, y, small);
     const float *in = run->workspace + view->offset + n * view->stride_n +
                       fm_tile_start(&w->y, y) * view->stride_h;
     for (size_t x = 0; x < w->x.tiles; x++) {
@@ -115,7 +115,7 @@ static void transform_row(const struct fm_plan *plan, const struct fm_op *op,
             transform_panel(&t->y[fm_tile_is_small(&w->y, y)], &t->x[small],
                             tile + panel * FM_PANEL, &in_columns,
                             lanes_of_panel(t->channels, panel), out, &out_rows[small], op->stream);
-            out += fm_winograd_rows(w, plan->batch) * FM_PANEL;
+            out += fm_winograd_rows(w, op->images) * FM_PANEL;
         }
     }
     v_stream_end();
@@ -126,26 +126,28 @@ static void transform_row(const struct fm_plan *plan, const struct fm_op *op,
 static void image_winograd_input(const struct fm_plan *plan, const struct fm_op *op,
                                  const struct fm_run *run, size_t n)
 {
+    (void)plan;
     const struct tile_transform t = {.view = &op->in,
                                      .to = op->inputs,
                                      .channels = op->in_shape.c,
                                      .y = op->winograd->y.input,
                                      .x = op->winograd->x.input};
     for (size_t y = 0; y < op->winograd->y.tiles; y++)
-        transform_row(plan, op, run, n, y, &t);
+        transform_row(op, run, n, y, &t);
 }
 
 /* grad_out (n,h,w,units) by op->grad_out to gradients. */
 static void image_winograd_output_gradient(const struct fm_plan *plan, const struct fm_op *op,
                                            const struct fm_run *run, size_t n)
 {
+    (void)plan;
     const struct tile_transform t = {.view = &op->grad_out,
                                      .to = op->gradients,
                                      .channels = op->units,
                                      .y = op->winograd->y.output_gradient,
                                      .x = op->winograd->x.output_gradient};
     for (size_t y = 0; y < op->winograd->y.tiles; y++)
-        transform_row(plan, op, run, n, y, &t);
+        transform_row(op, run, n, y, &t);
 }
 
 /* Filters of a panel of inputs and a panel of outputs to the Winograd domain.
@@ -224,18 +226,18 @@ static void job_winograd_rotated_filter(const struct fm_plan *plan, const struct
    panels panel and panel + 1 of the filters, or the last one. The second panel finds the rows in
    the cache. units: the channels that come out. products is in per-thread scratch,
    (FM_PANELS_PER_JOB, point, n, t, 32). */
-static void winograd_gemm(const struct fm_plan *plan, const struct fm_op *op,
-                          const struct fm_run *run, struct images images, size_t channels,
-                          size_t panel, size_t units)
+static void winograd_gemm(const struct fm_op *op, const struct fm_run *run, struct images images,
+                          size_t channels, size_t panel, size_t units)
 {
     const struct fm_winograd *w = op->winograd;
     size_t panels = fm_panels(channels), points = w->y.points * w->x.points;
-    size_t in_panel = fm_winograd_rows(w, plan->batch) * FM_PANEL, point = fm_filter_point(panels);
+    size_t in_panel = fm_winograd_rows(w, op->images) * FM_PANEL, point = fm_filter_point(panels);
     const float *in = run->workspace + op->inputs;
     for (size_t i = 0; i < points; i++) {
         size_t tiles = w->point[i].tiles, next = i + 1 < points ? i + 1 : 0;
-        size_t row = fm_point_row(w, plan->batch, i) + images.first * tiles;
-        size_t next_row = fm_point_row(w, plan->batch, next) + images.first * w->point[next].tiles;
+        size_t row = fm_point_row(w, op->images, i) + (images.first - op->first) * tiles;
+        size_t next_row =
+            fm_point_row(w, op->images, next) + (images.first - op->first) * w->point[next].tiles;
         for (size_t p = 0; p < FM_PANELS_PER_JOB && panel + p < fm_panels(units); p++)
             multiply_rows(
                 in + row * FM_PANEL, in + (p ? next_row : row) * FM_PANEL, in_panel, panels,
@@ -380,8 +382,8 @@ static void finish_backward(const struct fm_op *op, const struct pixels *p)
 
 /* out (n,h,w,units) by op->out, from inputs and filters, which hold the panels from op->panel on:
    FM_PANELS_PER_JOB panels of outputs, from `panel` on. */
-static void forward_panels(const struct fm_plan *plan, const struct fm_op *op,
-                           const struct fm_run *run, struct images images, size_t panel)
+static void forward_panels(const struct fm_op *op, const struct fm_run *run, struct images images,
+                           size_t panel)
 {
     const struct output output = {.op = op,
                                   .run = run,
@@ -389,15 +391,15 @@ static void forward_panels(const struct fm_plan *plan, const struct fm_op *op,
                                   .to = &op->out,
                                   .value = &op->out,
                                   .finish = finish_forward};
-    winograd_gemm(plan, op, run, images, op->in_shape.c, panel, op->units);
+    winograd_gemm(op, run, images, op->in_shape.c, panel, op->units);
     finish_images(&output, images, panel);
 }
 
 /* grad_in (n,h,w,c) by op->grad_in, from inputs, which hold the transformed output gradient, and
    the rotated filters: FM_PANELS_PER_JOB panels of inputs. in (n,h,w,c) by op->in: the values, for
    the activation's derivative. */
-static void backward_panels(const struct fm_plan *plan, const struct fm_op *op,
-                            const struct fm_run *run, struct images images, size_t panel)
+static void backward_panels(const struct fm_op *op, const struct fm_run *run, struct images images,
+                            size_t panel)
 {
     const struct output output = {.op = op,
                                   .run = run,
@@ -405,12 +407,12 @@ static void backward_panels(const struct fm_plan *plan, const struct fm_op *op,
                                   .to = &op->grad_in,
                                   .value = &op->in,
                                   .finish = finish_backward};
-    winograd_gemm(plan, op, run, images, op->units, panel, op->in_shape.c);
+    winograd_gemm(op, run, images, op->units, panel, op->in_shape.c);
     finish_images(&output, images, panel);
 }
 
-typedef void winograd_panels(const struct fm_plan *plan, const struct fm_op *op,
-                             const struct fm_run *run, struct images images, size_t panel);
+typedef void winograd_panels(const struct fm_op *op, const struct fm_run *run, struct images images,
+                             size_t panel);
 
 /* Jobs: (FM_PANELS_PER_JOB panels, block of images), blocks fastest. */
 static inline void winograd_job(const struct fm_plan *plan, const struct fm_op *op,
@@ -421,7 +423,7 @@ static inline void winograd_job(const struct fm_plan *plan, const struct fm_op *
     size_t left = run->images > first ? run->images - first : 0;
     const struct images images = {first, left < w->block ? left : w->block};
     if (left > 0)
-        multiply(plan, op, run, images, op->panel + job / blocks * FM_PANELS_PER_JOB);
+        multiply(op, run, images, op->panel + job / blocks * FM_PANELS_PER_JOB);
 }
 
 static void job_winograd_forward(const struct fm_plan *plan, const struct fm_op *op,
@@ -440,15 +442,17 @@ static void job_winograd_backward_data(const struct fm_plan *plan, const struct 
 static void block_winograd_forward(const struct fm_plan *plan, const struct fm_op *op,
                                    const struct fm_run *run, size_t first, size_t count)
 {
+    (void)plan;
     for (size_t panel = 0; panel < fm_panels(op->units); panel += FM_PANELS_PER_JOB)
-        forward_panels(plan, op, run, (struct images){first, count}, panel);
+        forward_panels(op, run, (struct images){first, count}, panel);
 }
 
 static void block_winograd_backward_data(const struct fm_plan *plan, const struct fm_op *op,
                                          const struct fm_run *run, size_t first, size_t count)
 {
+    (void)plan;
     for (size_t panel = 0; panel < fm_panels(op->in_shape.c); panel += FM_PANELS_PER_JOB)
-        backward_panels(plan, op, run, (struct images){first, count}, panel);
+        backward_panels(op, run, (struct images){first, count}, panel);
 }
 
 /* Floats of a point of a filter's gradient, (32 inputs, 32 outputs), and a

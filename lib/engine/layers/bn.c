@@ -43,8 +43,7 @@ static int add_moments(struct fm_builder *builder, struct fm_op *op, enum fm_op_
 {
     op->kind = kind;
     op->block = 1;
-    if (fm_new_buffer(builder, builder->plan->batch, 2 * fm_panels(op->units) * FM_PANEL,
-                      &op->moments, err) != 0)
+    if (fm_new_images(builder, 2 * fm_panels(op->units) * FM_PANEL, &op->moments, err) != 0)
         return -1;
     return fm_add_op(builder, op, reads, FM_MOMENTS, err);
 }
@@ -60,11 +59,13 @@ static int forward(struct fm_builder *builder, const struct fm_node *node, struc
     if (batch && add_moments(builder, &op, FM_OP_norm_moments, FM_IN, err) != 0)
         return -1;
     op.kind = FM_OP_norm_finish;
+    op.early = !batch;
     op.block = 0;
     op.jobs = fm_panels(op.units);
     if (fm_add_op(builder, &op, batch ? FM_IN | FM_MOMENTS : 0, FM_CHANNELS, err) != 0)
         return -1;
     op.kind = FM_OP_norm_forward;
+    op.early = false;
     op.block = 1;
     return fm_add_op(builder, &op, FM_IN | FM_CHANNELS, FM_OUT, err);
 }

@@ -19,6 +19,7 @@ int fm_affine_forward(struct fm_builder *builder, const struct fm_node *node,
         return fm_winograd_forward(builder, &op, err);
     size_t pixels = builder->plan->batch * op.out_shape.h * op.out_shape.w;
     op.jobs = fm_panels(op.units) * fm_row_blocks(pixels);
+    op.block = fm_smallest_block(builder, op.out_shape.h * op.out_shape.w, FM_MC);
     fm_count_work(builder, &op);
     return fm_add_op(builder, &op, FM_IN, FM_OUT, err);
 }
@@ -32,12 +33,15 @@ static int conv_backward_data(struct fm_builder *builder, struct fm_op op, struc
     if (!fm_mul(panels * FM_PANEL, op.window.kernel_h * op.window.kernel_w, &row))
         return fm_too_large(builder, err);
     op.kind = FM_OP_conv_rotate_weights;
+    op.early = true;
     op.jobs = panels;
     if (fm_new_buffer(builder, row, op.units, &op.rotated, err) != 0 ||
         fm_add_op(builder, &op, 0, FM_ROTATED, err) != 0)
         return -1;
     fm_count_work(builder, &op);
     op.kind = FM_OP_conv_backward_data;
+    op.early = false;
+    op.block = fm_smallest_block(builder, op.in_shape.h * op.in_shape.w, FM_MC);
     op.jobs = panels * fm_row_blocks(batch * op.in_shape.h * op.in_shape.w);
     return fm_add_op(builder, &op, FM_ROTATED | FM_GRAD_OUT, FM_GRAD_IN, err);
 }

@@ -20,7 +20,8 @@ int fm_dense_forward(struct fm_builder *builder, struct fm_op *op, struct fmnn_e
     unsigned reads = FM_IN;
     size_t batch = builder->plan->batch;
     op->kind = FM_OP_dense_forward;
-    op->chaining = is_small(op) ? FM_CHAIN_ALWAYS : FM_CHAIN_IF_ALL;
+    if (is_small(op) || !builder->training)
+        op->block = is_small(op) ? FM_BLOCK : FM_WIDE_BLOCK;
     op->jobs = fm_panel_pairs(op->units) * fm_row_blocks(batch);
     fm_count_work(builder, op);
     if (reads_image(op)) {
@@ -37,10 +38,11 @@ static int add_transpose(struct fm_builder *builder, struct fm_op *op, struct fm
 {
     struct fm_op transpose = *op;
     transpose.kind = FM_OP_transpose_batch;
-    transpose.chaining = FM_CHAIN_ALWAYS;
+    transpose.block = FM_BLOCK;
     if (fm_new_buffer(builder, fm_panels(builder->plan->batch) * FM_PANEL,
                       fm_panels(op->units) * FM_PANEL, &op->transposed, err) != 0)
         return -1;
+    builder->buffer[op->transposed].image = fm_panels(op->units) * FM_PANEL;
     transpose.transposed = op->transposed;
     return fm_add_op(builder, &transpose, FM_GRAD_OUT, FM_TRANSPOSED, err);
 }
@@ -50,7 +52,7 @@ static int backward_data(struct fm_builder *builder, struct fm_op op, struct fmn
     if (add_transpose(builder, &op, err) != 0)
         return -1;
     op.kind = FM_OP_dense_backward_data;
-    op.chaining = is_small(&op) ? FM_CHAIN_ALWAYS : FM_CHAIN_NEVER;
+    op.block = is_small(&op) ? FM_BLOCK : 0;
     op.jobs = fm_panels(builder->plan->batch) * fm_row_blocks(op.taps);
     fm_count_work(builder, &op);
     return fm_add_op(builder, &op, FM_TRANSPOSED, FM_GRAD_IN, err);
@@ -85,7 +87,7 @@ int fm_dense_backward(struct fm_builder *builder, struct fm_op *op, struct fmnn_
         return 0;
     op->kind = FM_OP_dense_backward_weights;
     op->phase = FM_BACKWARD_WEIGHTS;
-    op->late = true;
+    op->late = 1;
     op->jobs = fm_panels(op->units) * fm_row_blocks(op->taps);
     fm_count_work(builder, op);
     if (reads_image(op)) {

@@ -25,8 +25,13 @@ static size_t panels_of_part(size_t filter, size_t blocks)
 static int new_transformed(struct fm_builder *builder, const struct fm_winograd *w, size_t channels,
                            size_t *buffer, struct fmnn_error *err)
 {
-    return fm_new_buffer(builder, fm_panels(channels),
-                         fm_winograd_rows(w, builder->plan->batch) * FM_PANEL, buffer, err);
+    size_t panels = fm_panels(channels);
+    if (fm_new_buffer(builder, panels, fm_winograd_rows(w, builder->plan->batch) * FM_PANEL, buffer,
+                      err) != 0)
+        return -1;
+    builder->buffer[*buffer].image = panels * w->products * FM_PANEL;
+    builder->buffer[*buffer].by_block = true;
+    return 0;
 }
 
 static bool is_streamed(const struct fm_builder *builder, size_t buffer)
@@ -99,10 +104,14 @@ static int add_parts(struct fm_builder *builder, const struct fm_op *op, const s
         product.panel = panel;
         struct fm_op filter = product;
         filter.kind = part->filter_kind;
+        filter.early = count == panels;
+        filter.block = 0;
         filter.flops = filter.flops_done = filter.bytes = 0;
         filter.stream = count * part->filter > STREAM;
         filter.jobs = fm_panels(part->in) * count;
         product.jobs = blocks * fm_panel_pairs(count * FM_PANEL);
+        if (count < panels)
+            product.block = 0;
         if (fm_add_op(builder, &filter, 0, FM_FILTERS, err) != 0 ||
             fm_add_op(builder, &product, FM_FILTERS | FM_INPUTS, part->writes, err) != 0)
             return -1;
@@ -127,11 +136,29 @@ static int add_winograd(struct fm_builder *builder, const struct fm_op *op,
     input.kind = FM_OP_winograd_input;
     input.in = *source;
     input.in_shape.c = part.in;
-    input.stream = is_streamed(builder, op->inputs);
-    input.block = 1;
-    if (fm_add_op(builder, &input, FM_IN, FM_INPUTS, err) != 0)
+    input.max_block = 0;
+    if (!input.block)
+        input.block = 1;
+    size_t at = builder->plan->op_count;
+    if (fm_add_op(builder, &input, FM_IN, FM_INPUTS, err) != 0 ||
+        add_parts(builder, op, &part, err) != 0)
         return -1;
-    return add_parts(builder, op, &part, err);
+    bool chained = builder->plan->op[builder->plan->op_count - 1].block;
+    builder->plan->op[at].stream = !chained && is_streamed(builder, op->inputs);
+    return 0;
+}
+
+/* A block in a chain: the GEMM of a point has enough rows on average, and the products stay in the
+   scratch memory. */
+static void set_block(const struct fm_builder *builder, struct fm_op *op)
+{
+    enum { POINT_ROWS = 24 };
+    const struct fm_winograd *w = op->winograd;
+    op->block = fm_smallest_block(builder, w->products, POINT_ROWS * points_of(w));
+    op->max_block = w->block;
+    op->images = builder->plan->batch;
+    if (op->block > w->block)
+        op->block = w->block;
 }
 
 /* In training the transformed input is kept for the gradient of the filters. */
@@ -144,6 +171,7 @@ int fm_winograd_forward(struct fm_builder *builder, struct fm_op *op, struct fmn
                         .writes = FM_OUT};
     op->kind = FM_OP_winograd_forward;
     op->winograd = choice->forward;
+    set_block(builder, op);
     if (new_transformed(builder, op->winograd, part.in, &op->inputs, err) != 0)
         return -1;
     choice->inputs = op->inputs;
@@ -164,6 +192,7 @@ int fm_winograd_backward_data(struct fm_builder *builder, struct fm_op *op, stru
     op->kind = FM_OP_winograd_backward_data;
     op->winograd = fm_choice_of(builder, op)->backward;
     op->in_place = true;
+    set_block(builder, op);
     if (new_transformed(builder, op->winograd, part.in, &op->inputs, err) != 0)
         return -1;
     fm_raise_to(&builder->plan->scratch_floats,
@@ -191,6 +220,7 @@ static int add_gradient_ops(struct fm_builder *builder, struct fm_op *op, struct
         fm_add_op(builder, op, FM_INPUTS | FM_GRADIENTS, FM_POINT_SUMS, err) != 0)
         return -1;
     op->kind = FM_OP_winograd_gradient_filters;
+    op->late = 2;
     op->flops = op->flops_done = op->bytes = 0; /* are counted once */
     op->jobs = in * out;
     return fm_add_op(builder, op, FM_POINT_SUMS | FM_GRAD_OUT, 0, err);
@@ -203,6 +233,7 @@ int fm_winograd_backward_weights(struct fm_builder *builder, struct fm_op *op,
     const struct fm_winograd *w = choice->forward;
     op->kind = FM_OP_winograd_output_gradient;
     op->winograd = w;
+    op->images = builder->plan->batch;
     op->block = 1;
     if (new_transformed(builder, w, op->units, &op->gradients, err) != 0)
         return -1;
@@ -210,6 +241,7 @@ int fm_winograd_backward_weights(struct fm_builder *builder, struct fm_op *op,
     if (fm_add_op(builder, op, FM_GRAD_OUT, FM_GRADIENTS, err) != 0)
         return -1;
     op->block = 0;
+    op->late = 1;
     op->inputs = choice->inputs;
     count_products(builder, op);
     fm_raise_to(&builder->plan->scratch_floats,
