@@ -157,7 +157,7 @@ fuzz:
 # --- by hand: comparisons with others (tests/bench)
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
 	tests/bench/significance-oracle.py tests/bench/weights-oracle \
-	tests/bench/common.py tests/bench/five-seeds tests/bench/pytorch-augment tests/bench/pytorch-gradients tests/bench/pytorch-optimizers tests/bench/pytorch-weights \
+	tests/bench/common.py tests/bench/five-seeds tests/bench/small-sets tests/bench/pytorch-augment tests/bench/pytorch-gradients tests/bench/pytorch-optimizers tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races tests/bench/turns \

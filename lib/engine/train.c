@@ -111,6 +111,7 @@ struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_da
         t->recipe = *training->recipe;
     else
         fm_recipe_init(&t->recipe);
+    t->options.keep_last |= !strcmp(t->recipe.keep, "last");
     t->slice_seconds = 0.02;
     if (train->count == 0 && t->recipe.epochs > 0) {
         fm_fail(err, FMNN_USAGE, "there are no images to train on");

@@ -404,7 +404,7 @@ struct fmnn_training {
     unsigned threads;    /* 0: the number of processors */
     const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
     bool exact;          /* direct convolution, without Winograd; see fmnn_net_exact() */
-    bool keep_last;      /* the last weights instead of those of highest validation accuracy */
+    bool keep_last;      /* as the recipe's `keep last`: the last weights instead of the best */
     unsigned patience;   /* stop after this number of epochs without a better one; 0: never */
     /* If the checkpoint that is resumed has another number of epochs, the schedule keeps its length,
        and later steps have its last rate. Otherwise another number is an error, unless the schedule

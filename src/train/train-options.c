@@ -17,7 +17,6 @@ static void keep_setting(const struct option_row *row, const char *text, void *t
         settings->count++;
 }
 
-static const char *const epochs_kept[] = {"best", "last", NULL};
 static const char *const none[] = {"none", NULL};
 
 #define TARGET(member) OPTION_TARGET(struct arguments, member)
@@ -46,8 +45,6 @@ static const struct option_row rows[] = {
      TARGET(training.seed), .initial = "0"},
     {0, "exact", NULL, "direct convolution, without Winograd; slower", OPTION_FLAG,
      TARGET(training.exact)},
-    {0, "keep", NULL, "epoch whose weights are written", OPTION_WORD, TARGET(training.keep_last),
-     .words = epochs_kept, .initial = "best"},
     {0, "patience", "N", "stop after N epochs without improvement", OPTION_COUNT,
      TARGET(training.patience), .min = 1, .max = 1000000},
     {'j', "threads", "N", "number of threads", OPTION_COUNT, TARGET(training.threads), .min = 1,

@@ -21,7 +21,7 @@ static int read_word(const struct fm_setting *setting, const char *text, void *v
             return 0;
         }
     char what[64];
-    snprintf(what, sizeof what, "unknown %s", s->name);
+    snprintf(what, sizeof what, "unknown %s", strchr(s->argument, '|') ? "word" : s->name);
     return fm_fail_unknown(err, what, text, s->words);
 }
 
@@ -114,6 +114,7 @@ static const struct fm_value_kind {
 static const char *const optimizers[] = {FM_OPTIMIZERS(OPTIMIZER_NAME) NULL};
 static const char *const on_off[] = {"on", "off", NULL};
 static const char *const inits[] = {"he", "dirac", NULL};
+static const char *const keeps[] = {"best", "last", NULL};
 
 #define MEMBER(member)                                                                             \
     .offset = offsetof(struct fmnn_recipe, member), .size = sizeof((struct fmnn_recipe *)0)->member
@@ -189,6 +190,10 @@ static const struct fm_setting settings[] = {
      MEMBER(average),
      .read_text = fm_average_read,
      .only_if_set = true},
+    {{"keep", "best|last", "epoch whose weights are written", FMNN_SETTING_WORD, .words = keeps,
+      .fallback = "best"},
+     MEMBER(keep),
+     .apart = true},
 };
 
 _Static_assert(FM_COUNT(settings) * (FM_MAX_VALUE + 32) + FM_MAX_LIST < FM_MAX_RECORD,
@@ -297,7 +302,7 @@ bool fmnn_recipe_uses(const struct fmnn_recipe *recipe, const char *name)
    them stay the same. */
 static bool is_recorded(const struct fm_setting *s, const char *text)
 {
-    return !s->only_if_set || (*text && strcmp(text, fm_setting_absent(s)) != 0);
+    return !s->apart && (!s->only_if_set || (*text && strcmp(text, fm_setting_absent(s)) != 0));
 }
 
 void fm_recipe_json(const struct fmnn_recipe *recipe, char json[FM_MAX_RECORD])

@@ -28,6 +28,7 @@ struct fmnn_recipe {
     double clip;                      /* 0: do not */
     char average[FM_MAX_VALUE];       /* "": none */
     char nesterov[4], decay_norms[4]; /* "on"; "off" or "" */
+    char keep[5];                     /* "last"; "best" or "" */
 };
 
 struct fm_setting {
@@ -42,6 +43,7 @@ struct fm_setting {
     bool depends;       /* its default depends on other settings: see fm_recipe_resolve() */
     bool may_change;    /* when a training is resumed */
     bool only_if_set;   /* records leave it out while it has its default value */
+    bool apart;         /* the trainer records it itself */
 };
 
 const struct fm_setting *fm_setting_find(const char *name); /* NULL: not known */
