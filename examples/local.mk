@@ -25,6 +25,14 @@ EXTRA_DIST += examples/study.sh examples/page.awk
 
 # Presets with several seeds on all training images.
 EXTRA_DIST += examples/ladder
+# The record of the presets quick and good.
+EXTRA_DIST += examples/record-ladder/report.md examples/record-ladder/report.html examples/record-ladder/looks \
+	examples/record-ladder/quick-0.tsv examples/record-ladder/quick-1.tsv examples/record-ladder/quick-2.tsv \
+	examples/record-ladder/quick-3.tsv examples/record-ladder/quick-4.tsv \
+	examples/record-ladder/good-0.tsv examples/record-ladder/good-1.tsv examples/record-ladder/good-2.tsv \
+	examples/record-ladder/good-3.tsv examples/record-ladder/good-4.tsv \
+	examples/record-ladder/quick-curves.png examples/record-ladder/quick-matrix.png \
+	examples/record-ladder/good-curves.png examples/record-ladder/good-matrix.png
 
 # The notebook's study, and the notebook's results.
 EXTRA_DIST += examples/notebook examples/notebook-2020.txt
