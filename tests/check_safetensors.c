@@ -38,7 +38,7 @@ static void write_good(const char *name)
     ck_assert_int_eq(fclose(stream), 0);
 }
 
-static uint8_t file[1 << 22];
+static uint8_t file[FM_MAX_HEADER + (1 << 20)];
 static size_t used;
 
 static void load_file(const char *name)

@@ -20,6 +20,7 @@ cat >"$dir/include/check.h" <<'END'
 #define ck_assert_msg(expr, ...) ((expr) ? (void)0 : (printf(__VA_ARGS__), abort()))
 #define ck_assert_ptr_nonnull(p) ck_assert_msg((p) != NULL, "NULL\n")
 #define ck_assert_int_eq(a, b) ck_assert_msg((a) == (b), "%lld\n", (long long)(a))
+#define ck_assert_uint_le(a, b) ck_assert_msg((a) <= (b), "%llu\n", (unsigned long long)(a))
 END
 cat >"$dir/include/xxhash.h" <<'END'
 #include <stdlib.h>
