@@ -11,8 +11,6 @@ say() { [ "$quiet" = yes ] || printf '%s\n' "$*" >&2; }
 
 LC_ALL=C # for awk's and printf's decimal points
 export LC_ALL
-# shellcheck disable=SC2034 # used by show_epochs
-tab=$(printf '\t')
 
 # Checks that the programs can be found.
 need_programs() {

@@ -572,6 +572,32 @@ END_TEST
 
 enum { CHAIN_BATCH = 24 };
 
+/* What is local to a chain lies in the scratch memory of its thread, for every block. Returns the
+   number of places. */
+static size_t check_places(const struct fm_plan *plan, const struct fm_op *op)
+{
+    size_t places = 0;
+    for (unsigned thread = 0; thread < plan->threads; thread++)
+        for (size_t first = 0; op->block && first < plan->batch; first += op->block) {
+            const struct fm_op here = fm_op_in_thread(plan, op, thread, first);
+            const struct fm_view *view[FM_VIEWS] = {&here.in, &here.other, &here.out, &here.grad_in,
+                                                    &here.grad_out};
+            size_t from = plan->scratch + thread * plan->scratch_floats;
+            size_t end = from + plan->scratch_floats;
+            for (unsigned i = 0; i < FM_VIEWS; i++) {
+                if (!(op->local >> i & 1))
+                    continue;
+                size_t at = view[i]->offset + first * view[i]->stride_n;
+                ck_assert_uint_ge(at, from);
+                ck_assert_uint_lt(at + (op->block - 1) * view[i]->stride_n, end);
+                places++;
+            }
+            if (op->local & FM_INPUTS)
+                ck_assert(here.inputs >= from && here.inputs < end);
+        }
+    return places;
+}
+
 /* The gradients of a batch (training) or its logits, from a plan of its own. Returns the length of
    its longest chain. */
 static size_t results_of(struct fmnn_net *net, struct once *once, unsigned threads, bool training,
@@ -580,15 +606,18 @@ static size_t results_of(struct fmnn_net *net, struct once *once, unsigned threa
     struct fm_plan *plan =
         fm_plan_new(net, CHAIN_BATCH, threads, training, FM_OPTIMIZER_adam, NULL);
     struct fm_run run = run_of(once, net, training ? FM_TRAIN : FM_PREDICT);
-    size_t longest = 0;
+    size_t longest = 0, places = 0;
     ck_assert_ptr_nonnull(plan);
     run.sink = FM_SINK_STORE;
     run.gradients = training ? results : NULL;
     run.logits = training ? NULL : results;
     run.backward = training;
     fm_plan_loop(plan, kernels, threads, &run, feed_once, once);
-    for (size_t k = 0; k < plan->op_count; k++)
+    for (size_t k = 0; k < plan->op_count; k++) {
         longest = plan->op[k].chain > longest ? plan->op[k].chain : longest;
+        places += check_places(plan, &plan->op[k]);
+    }
+    ck_assert(training || net->unchained || places > 0);
     fm_plan_free(plan);
     return longest;
 }

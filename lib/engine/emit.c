@@ -111,6 +111,7 @@ int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads
         added->reads |= FM_GRAD_IN;
     if (writes & FM_GRAD_IN && op->last && op->activation != FM_LINEAR)
         added->reads |= FM_IN;
+    /* An op that can be done either way goes by blocks only if they fit the cache. */
     if (added->jobs && added->block && !fm_fits(builder, added, added->block))
         added->block = 0;
     return op->jobs > FM_MAX_JOBS ? fm_too_large(builder, err) : 0;

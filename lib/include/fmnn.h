@@ -523,9 +523,8 @@ FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
                                                    const struct fmnn_prediction *prediction,
                                                    struct fmnn_error *err);
 FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
-/* Adds another net, which is borrowed, too: from now on the probabilities are the mean of those that
-   the nets predict. It is computed in the order in which the nets were added, which can change the
-   last digits. If fmnn_net_agree() says that the nets do not agree, the error is FMNN_USAGE. After
+/* Adds another net, which is borrowed like the first one. The predictor then gives the mean of the
+   probabilities of all its nets. The order in which they were added can change the last digits. If fmnn_net_agree() says that the nets do not agree, the error is FMNN_USAGE. After
    an error the predictor is as before. */
 FMNN_API int fmnn_predictor_add(struct fmnn_predictor *predictor, const struct fmnn_net *net,
                                 struct fmnn_error *err);

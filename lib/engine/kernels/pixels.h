@@ -110,9 +110,9 @@ static inline void store_lanes(float *y, const float *x, size_t lanes,
         v_store_part(y + l, activate(activation, v_load(x + l)), lanes - l);
 }
 
-/* Stores a part of grad_in, or adds it after other readers of the value. g, to, y (lanes): the
-   gradient, its place in grad_in, and the value there, through the derivative of whose activation
-   the sum goes. */
+/* Stores a part of grad_in, or adds it after other readers of the value, and multiplies the sum by
+   the derivative of the value's activation. g, to, y (lanes): the gradient, its place in grad_in,
+   and the value there. */
 __attribute__((always_inline)) static inline void store_gradient(float *to, const float *g,
                                                                  const float *y, size_t lanes,
                                                                  bool add,
@@ -127,13 +127,14 @@ __attribute__((always_inline)) static inline void store_gradient(float *to, cons
     }
 }
 
-/* The activation whose derivative an op applies to grad_in: the last reader of a value does. */
+/* The activation whose derivative an op applies to grad_in: only the last reader of the value does
+   so. */
 static inline enum fm_activation last_activation(const struct fm_op *op)
 {
     return op->last ? op->activation : FM_LINEAR;
 }
 
-/* The same for any op. */
+/* store_gradient() as the op says. */
 static inline void store_backward(const struct fm_op *op, float *to, const float *g, const float *y,
                                   size_t lanes)
 {

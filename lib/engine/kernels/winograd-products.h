@@ -455,10 +455,6 @@ static void block_winograd_backward_data(const struct fm_plan *plan, const struc
         backward_panels(op, run, (struct images){first, count}, panel);
 }
 
-/* Floats of a point of a filter's gradient, (32 inputs, 32 outputs), and a
-   spare row: at distances of a power of two, points would compete for the same cache lines. */
-enum { GRADIENT_POINT = (FM_PANEL + 1) * FM_PANEL };
-
 /* sums = V' W for a point, a panel of inputs and a panel of outputs.
    inputs, gradients   (rows,32), k being the tiles of all images. The next point's are `next`
                        floats further on; they are prefetched
@@ -486,7 +482,7 @@ static void multiply_gradient(const float *inputs, const float *gradients, size_
 }
 
 /* The filter-gradient transform of a panel of inputs and a panel of outputs, and on to the sink.
-   sums     (point, 32 inputs, 32 outputs), points GRADIENT_POINT floats apart
+   sums     (point, 32 inputs, 32 outputs), points fm_filter_point(1) floats apart
    filter   (kernel_h, kernel_w, 32 inputs, 32 outputs), in scratch */
 static void sink_filters(const struct fm_plan *plan, const struct fm_op *op,
                          const struct fm_run *run, size_t in, size_t out, const float *sums,
@@ -495,7 +491,8 @@ static void sink_filters(const struct fm_plan *plan, const struct fm_op *op,
     const struct fm_winograd *w = op->winograd;
     size_t c = op->in_shape.c, lanes = lanes_of_panel(op->units, out);
     size_t inputs = lanes_of_panel(c, in), taps = op->window.kernel_h * op->window.kernel_w;
-    const struct lines in_columns = EVEN_LINES(GRADIENT_POINT, w->x.points * GRADIENT_POINT);
+    const size_t point = fm_filter_point(1);
+    const struct lines in_columns = EVEN_LINES(point, w->x.points * point);
     const struct lines out_rows =
         EVEN_LINES(op->window.kernel_w * FM_PANEL * FM_PANEL, FM_PANEL * FM_PANEL);
     for (size_t i = 0; i < inputs; i++) {
@@ -556,9 +553,9 @@ static void job_winograd_backward_weights(const struct fm_plan *plan, const stru
 {
     const struct gradient_panels p = gradient_panels(op, job);
     size_t points = op->winograd->y.points * op->winograd->x.points;
-    size_t panel = points * GRADIENT_POINT;
+    size_t panel = points * fm_filter_point(1);
     for (size_t i = 0; i < points; i++)
-        sum_point(plan, op, run, p, i, run->scratch + i * GRADIENT_POINT, panel);
+        sum_point(plan, op, run, p, i, run->scratch + i * fm_filter_point(1), panel);
     for (size_t out = p.out; out < p.end; out++)
         finish_gradient(plan, op, run, p.in, out, run->scratch + (out - p.out) * panel,
                         run->scratch + FM_PANELS_PER_JOB * panel);
@@ -571,9 +568,9 @@ static void job_winograd_gradient_points(const struct fm_plan *plan, const struc
 {
     size_t pairs = fm_panels(op->in_shape.c) * fm_panel_pairs(op->units), point = job / pairs;
     const struct gradient_panels p = gradient_panels(op, job % pairs);
-    size_t panel = op->winograd->y.points * op->winograd->x.points * GRADIENT_POINT;
+    size_t panel = op->winograd->y.points * op->winograd->x.points * fm_filter_point(1);
     float *sums = run->workspace + op->point_sums + (p.in * fm_panels(op->units) + p.out) * panel +
-                  point * GRADIENT_POINT;
+                  point * fm_filter_point(1);
     sum_point(plan, op, run, p, point, sums, panel);
 }
 
@@ -581,7 +578,7 @@ static void job_winograd_gradient_points(const struct fm_plan *plan, const struc
 static void job_winograd_gradient_filters(const struct fm_plan *plan, const struct fm_op *op,
                                           const struct fm_run *run, size_t job)
 {
-    size_t panel = op->winograd->y.points * op->winograd->x.points * GRADIENT_POINT;
+    size_t panel = op->winograd->y.points * op->winograd->x.points * fm_filter_point(1);
     finish_gradient(plan, op, run, job / fm_panels(op->units), job % fm_panels(op->units),
                     run->workspace + op->point_sums + job * panel, run->scratch);
 }

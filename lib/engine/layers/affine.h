@@ -16,6 +16,8 @@ int fm_affine_prepare(struct fm_builder *, const struct fm_node *, struct fmnn_e
 int fm_affine_forward(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
 int fm_affine_backward(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
 
+/* Jobs that keep many threads busy. */
+enum { FM_ENOUGH_JOBS = 16 };
 /* Fills in the work of one of the layer's products, for a profile. */
 void fm_count_work(const struct fm_builder *, struct fm_op *);
 

@@ -51,11 +51,11 @@ static int conv_backward_data(struct fm_builder *builder, struct fm_op op, struc
 static int conv_backward_weights(struct fm_builder *builder, struct fm_op *op,
                                  struct fmnn_error *err)
 {
-    enum { JOBS = 16, FLOATS = 1 << 20 }; /* jobs that are enough; the maximum of group_sums */
+    enum { FLOATS = 1 << 20 }; /* the maximum of group_sums */
     size_t blocks = op->jobs = fm_panels(op->units) * fm_row_blocks(op->taps);
     size_t rows = op->taps < FM_MC ? op->taps : FM_MC;
     size_t gemms = (builder->plan->batch * op->out_shape.h + FM_GEMM_TAPS - 1) / FM_GEMM_TAPS;
-    if (blocks >= JOBS || gemms < 2 || op->out_shape.h * op->out_shape.w == 1 ||
+    if (blocks >= FM_ENOUGH_JOBS || gemms < 2 || op->out_shape.h * op->out_shape.w == 1 ||
         op->out_shape.w > FM_KC ||
         gemms > FLOATS / (blocks * fm_groups_of_rows(op->out_shape.w) * rows * FM_PANEL))
         return fm_add_op(builder, op, FM_IN | FM_GRAD_OUT, 0, err);

@@ -15,9 +15,9 @@ static size_t points_of(const struct fm_winograd *w)
    cache until they are used, large enough to keep many threads busy. */
 static size_t panels_of_part(size_t filter, size_t blocks)
 {
-    enum { CACHE = 1 << 21, JOBS = 16 }; /* floats; jobs at least */
+    enum { CACHE = 1 << 21 }; /* floats */
     size_t panels = CACHE / filter / FM_PANELS_PER_JOB * FM_PANELS_PER_JOB;
-    size_t min = (JOBS + blocks - 1) / blocks * FM_PANELS_PER_JOB;
+    size_t min = (FM_ENOUGH_JOBS + blocks - 1) / blocks * FM_PANELS_PER_JOB;
     return panels > min ? panels : min;
 }
 
@@ -207,12 +207,11 @@ int fm_winograd_backward_data(struct fm_builder *builder, struct fm_op *op, stru
    each filter. The bits are the same. */
 static int add_gradient_ops(struct fm_builder *builder, struct fm_op *op, struct fmnn_error *err)
 {
-    enum { JOBS = 16 };
     size_t in = fm_panels(op->in_shape.c), out = fm_panels(op->units);
     size_t points = points_of(op->winograd);
     op->jobs = in * fm_panel_pairs(op->units);
     op->kind = FM_OP_winograd_backward_weights;
-    if (op->jobs >= JOBS)
+    if (op->jobs >= FM_ENOUGH_JOBS)
         return fm_add_op(builder, op, FM_INPUTS | FM_GRADIENTS | FM_GRAD_OUT, 0, err);
     op->kind = FM_OP_winograd_gradient_points;
     op->jobs *= points;

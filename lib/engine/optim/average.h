@@ -35,8 +35,8 @@ bool fm_average_is_none(const struct fm_average *average);
 /* How far the average moves to the weights after step t, from 1, of `all` steps; 0: not in this
    step; 1: it becomes a copy. */
 float fm_average_share(const struct fm_average *average, uint64_t t, uint64_t all);
-/* Whether there is reason to doubt it for a training of so many epochs and steps: then *doubt has it
-   as its message. */
+/* Returns true if the average does not suit a training of this number of epochs and steps; *doubt
+   then says why. */
 bool fm_average_doubt(const struct fm_average *average, unsigned epochs, uint64_t steps,
                       struct fmnn_error *doubt);
 
