@@ -113,8 +113,9 @@ static void add_net(const struct arguments *a, struct batch *b, size_t i)
     struct fmnn_error error;
     const char *path = a->weights.path[i];
     struct fmnn_net *net = b->net[i] = open_net(path);
-    struct fmnn_shape shape = fmnn_net_shape(net);
-    info("%s: %s, for images of %zux%zu%s", path, fmnn_net_text(net), shape.height, shape.width,
+    char shape[FMNN_SHAPE_TEXT];
+    fmnn_format_shape(shape, fmnn_net_shape(net));
+    info("%s: %s, for images of %s%s", path, fmnn_net_text(net), shape,
          fmnn_net_exact(net) ? ", exact" : "");
     if (fmnn_net_agree(net, b->net[0], &error) != 0)
         die("%s: cannot be averaged with %s: %s", path, a->weights.path[0], error.message);

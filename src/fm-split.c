@@ -108,7 +108,8 @@ struct pair {
     const char *part; /* "train", "t10k": how the files' names begin */
     char *images, *labels;
     bool exists;
-    size_t count, height, width;
+    size_t count;
+    struct fmnn_shape shape;
     uint8_t *label;
 };
 
@@ -151,14 +152,16 @@ static void check_images(struct pair *pair)
     read_header(pair->images, &rank, size);
     if (rank == 1)
         die("%s: is a label file, not images", on_disk(pair->images));
-    if (rank != 3)
-        die("%s: has rank %u, but gray images need rank 3", on_disk(pair->images), rank);
+    if (rank == 2)
+        die("%s: has rank 2, but images need rank 3 or, with channels, 4", on_disk(pair->images));
     pair->count = size[0];
-    pair->height = size[1];
-    pair->width = size[2];
-    if (pair->height > FMNN_MAX_SIDE || pair->width > FMNN_MAX_SIDE)
+    pair->shape = (struct fmnn_shape){rank == 4 ? size[3] : 1, size[1], size[2]};
+    if (pair->shape.channels != 1 && pair->shape.channels != 3)
+        die("%s: has rank 4 and %zu channels; expected 1 (gray) or 3 (colour)",
+            on_disk(pair->images), pair->shape.channels);
+    if (pair->shape.height > FMNN_MAX_SIDE || pair->shape.width > FMNN_MAX_SIDE)
         die("%s: has images of %zux%zu, but the maximum side is %d", on_disk(pair->images),
-            pair->height, pair->width, FMNN_MAX_SIDE);
+            pair->shape.height, pair->shape.width, FMNN_MAX_SIDE);
 }
 
 static void check_labels_file(const struct pair *pair)
@@ -166,7 +169,7 @@ static void check_labels_file(const struct pair *pair)
     unsigned rank;
     size_t size[4];
     read_header(pair->labels, &rank, size);
-    if (rank == 3)
+    if (rank >= 3)
         die("%s: is an image file, not labels", on_disk(pair->labels));
     if (rank != 1)
         die("%s: has rank %u, but labels need rank 1", on_disk(pair->labels), rank);
@@ -264,10 +267,12 @@ static void read_pairs(const struct settings *settings, const char *directory, s
         read_pair(test);
     else if (want_test)
         note("%s: no test files, so there are only training rows", directory);
-    if (train->count && test->count &&
-        (train->height != test->height || train->width != test->width))
-        die("%s: has images of %zux%zu, but %s of %zux%zu", on_disk(train->images), train->height,
-            train->width, on_disk(test->images), test->height, test->width);
+    char shape[2][FMNN_SHAPE_TEXT];
+    fmnn_format_shape(shape[0], train->shape);
+    fmnn_format_shape(shape[1], test->shape);
+    if (train->count && test->count && strcmp(shape[0], shape[1]) != 0)
+        die("%s: has images of %s, but %s of %s", on_disk(train->images), shape[0],
+            on_disk(test->images), shape[1]);
 }
 
 static void widen(const struct pair *pair, unsigned *min, unsigned *max)

@@ -805,13 +805,13 @@ END_TEST
 static void draw_plainly(struct fmnn_shape s, int shift, bool mirrored, const uint8_t *from,
                          uint8_t *to)
 {
-    int h = (int)s.height, w = (int)s.width;
-    for (int y = 0; y < h; y++)
-        for (int x = 0; x < w; x++) {
-            int row = y - shift, column = (mirrored ? w - 1 - x : x) - shift;
-            bool inside = row >= 0 && row < h && column >= 0 && column < w;
-            to[y * w + x] = inside ? from[row * w + column] : 0;
-        }
+    int h = (int)s.height, w = (int)s.width, size = h * w;
+    for (int i = 0; i < (int)s.channels * size; i++) {
+        int y = i % size / w, x = i % w, plane = i / size * size;
+        int row = y - shift, column = (mirrored ? w - 1 - x : x) - shift;
+        bool inside = row >= 0 && row < h && column >= 0 && column < w;
+        to[i] = inside ? from[plane + row * w + column] : 0;
+    }
 }
 
 /* The logarithms of a variant's probabilities are its logits but for a constant, which the softmax

@@ -29,6 +29,19 @@ static void make_idx(const char *path, size_t rows, size_t height, size_t width,
     free(bytes);
 }
 
+/* Rank 4: the value of row r, pixel i and channel c is 10 r + i + 100 c. */
+static void make_colour(const char *path, size_t rows, size_t channels)
+{
+    size_t size[4] = {rows, H, W, channels}, n = BYTES * channels;
+    uint8_t *bytes = malloc(rows * n);
+    for (size_t i = 0; i < rows * n; i++)
+        bytes[i] = (uint8_t)(10 * (i / n) + i % n / channels + 100 * (i % channels));
+    FILE *stream = fopen(path, "wb");
+    ck_assert_int_eq(fmnn_idx_write(stream, 4, size, bytes, &error), 0);
+    fclose(stream);
+    free(bytes);
+}
+
 static void make_labels(const char *path)
 {
     size_t size[1] = {4};
@@ -59,6 +72,9 @@ static void make_files(void)
     FILE *flat = fopen("flat", "wb");
     ck_assert_int_eq(fmnn_idx_write(flat, 2, (const size_t[]){4, 2}, (uint8_t[8]){0}, &error), 0);
     fclose(flat);
+    make_colour("colour", 4, 3);
+    make_colour("one-channel", 2, 1);
+    make_colour("two-channels", 2, 2);
     make_png("one.png", 77);
     make_png("a:3.png", 88);
     make_png("odd.PNG", 99);
@@ -201,7 +217,8 @@ START_TEST(missing_rows_and_files)
             "images");
     refused(images, "wide:0", "wide:0: wide has images of 3x4097; the maximum is 4096x4096");
     refused(images, "tall:0", "tall:0: tall has images of 4097x1; the maximum is 4096x4096");
-    refused(images, "flat:0", "flat:0: flat has rank 2; expected 3, gray images");
+    refused(images, "flat:0",
+            "flat:0: flat has rank 2; expected 3, gray images, or 4, images with channels");
     uint8_t pixels[BYTES];
     ck_assert_int_eq(
         fmnn_images_read(images, "train:1", (struct fmnn_shape){1, H, W + 1}, pixels, &error), -1);
@@ -239,6 +256,36 @@ START_TEST(wrong_size)
         fmnn_images_read(images, "one.png", (struct fmnn_shape){1, 1, 1}, pixels, &error), -1);
     ck_assert_str_eq(error.message, "one.png: the image is 3x5, but 1x1 is needed");
     ck_assert_int_eq(error.status, FMNN_DATA);
+    fmnn_images_free(images);
+}
+END_TEST
+
+/* IDX of rank 4 is (N,H,W,C) in the file and (C,H,W) in memory. */
+START_TEST(channels)
+{
+    struct fmnn_images *images = fmnn_images_new(NULL, &error);
+    struct fmnn_shape shape, colour = {3, H, W}, gray = {1, H, W};
+    uint8_t pixels[3 * BYTES];
+    ck_assert_int_eq(fmnn_images_shape(images, "colour:3", &shape, &error), 0);
+    ck_assert_uint_eq(shape.channels, 3);
+    ck_assert_uint_eq(shape.height, H);
+    ck_assert_uint_eq(shape.width, W);
+    for (unsigned row = 4; row-- > 0;) {
+        char name[16];
+        snprintf(name, sizeof name, "colour:%u", row);
+        ck_assert_int_eq(fmnn_images_read(images, name, colour, pixels, &error), 0);
+        for (unsigned i = 0; i < 3 * BYTES; i++)
+            ck_assert_uint_eq(pixels[i], 10 * row + i % BYTES + 100 * (i / BYTES));
+    }
+    ck_assert_int_eq(fmnn_images_read(images, "one-channel:1", gray, pixels, &error), 0);
+    for (unsigned i = 0; i < BYTES; i++)
+        ck_assert_uint_eq(pixels[i], 10 + i);
+    refused(images, "colour:0", "colour:0: the image is 3x3x5, but 1x3x5 is needed");
+    ck_assert_int_eq(fmnn_images_read(images, "one.png", colour, pixels, &error), -1);
+    ck_assert_str_eq(error.message, "one.png: the image is 1x3x5, but 3x3x5 is needed");
+    refused(images, "two-channels:0",
+            "two-channels:0: two-channels has rank 4 and 2 channels; expected 1 (gray) or 3 "
+            "(colour)");
     fmnn_images_free(images);
 }
 END_TEST
@@ -293,6 +340,7 @@ int main(void)
     tcase_add_test(tcase, bad_names);
     tcase_add_test(tcase, missing_rows_and_files);
     tcase_add_test(tcase, wrong_size);
+    tcase_add_test(tcase, channels);
     tcase_add_test(tcase, format_by_suffix);
     tcase_add_test(tcase, directories_of_images);
     tcase_add_checked_fixture(tcase, make_files, NULL);

@@ -20,103 +20,128 @@
 /* Models that together have every layer type and activation, strides, both paddings, even and odd
    kernels, dropped rows, sizes one beyond a vector, one output pixel, more than one panel, sums
    longer than a GEMM is given at once (MAX_GEMM_TAPS rows of five images, AT_ONCE panels of units),
-   Winograd convolutions, and a dense layer with more than SMALL weights (dense-ops.c). */
+   Winograd convolutions, a dense layer with more than SMALL weights (dense-ops.c), and images in
+   colour. */
 static const struct {
     const char *text;
-    size_t height, width, classes;
+    size_t channels, height, width, classes;
 } models[] = {
-    {"dense classes", 1, 1, 2},
-    {"dense 7 relu | dense classes", 5, 3, 3},
-    {"dense 33 tanh | dense 17 sigmoid | dense classes", 7, 7, 10},
-    {"conv 5 3x3 relu | dense classes", 6, 5, 4},
-    {"conv 3 1x1 | conv 4 5x5 tanh | dense 9 relu | dense classes", 7, 6, 3},
-    {"conv 4 3x3 stride 2 relu | conv 33 2x2 relu | dense classes", 9, 8, 5},
-    {"conv 6 4x3 stride 3 sigmoid | conv 5 2x4 stride 2 | dense classes", 11, 13, 4},
-    {"conv 8 3x3 valid relu | conv 7 2x3 valid stride 2 relu | dense classes", 9, 10, 6},
+    {"dense classes", 1, 1, 1, 2},
+    {"dense 7 relu | dense classes", 1, 5, 3, 3},
+    {"dense 33 tanh | dense 17 sigmoid | dense classes", 1, 7, 7, 10},
+    {"conv 5 3x3 relu | dense classes", 1, 6, 5, 4},
+    {"conv 3 1x1 | conv 4 5x5 tanh | dense 9 relu | dense classes", 1, 7, 6, 3},
+    {"conv 4 3x3 stride 2 relu | conv 33 2x2 relu | dense classes", 1, 9, 8, 5},
+    {"conv 6 4x3 stride 3 sigmoid | conv 5 2x4 stride 2 | dense classes", 1, 11, 13, 4},
+    {"conv 8 3x3 valid relu | conv 7 2x3 valid stride 2 relu | dense classes", 1, 9, 10, 6},
     {"conv 9 3x3 relu | avgpool 2 | conv 17 3x3 relu | maxpool 2 | dense 11 relu | dense classes",
-     9, 11, 10},
-    {"maxpool 2 | conv 3 3x3 tanh | avgpool 3 | dense classes", 13, 14, 3},
-    {"conv 4 3x3 tanh | maxpool 3 | conv 35 3x2 valid relu | dense 5 | dense classes", 11, 9, 7},
-    {"conv 16 5x7 valid relu | dense 65 relu | dense classes", 5, 7, 62},
-    {"conv 3 3x3 relu | conv 4 4x4 valid stride 3 | dense classes", 4, 4, 2},
-    {"conv 2 3x3 tanh | conv 3 2x2 relu | dense classes", 60, 3, 3},
-    {"dense 3 tanh | dense 2100 relu | dense classes", 2, 2, 2},
-    {"conv 33 3x3 tanh | conv 35 3x3 relu | avgpool 7 | dense classes", 7, 14, 3},
-    {"conv 31 2x3 tanh | conv 65 5x4 tanh | conv 32 3x3 valid | avgpool 2 | dense classes", 10, 7,
-     4},
-    {"conv 4 1x1 | conv 9 3x3 relu | dense 33 tanh | dense classes", 13, 9, 3},
-    {"conv 5 3x3 | bn relu | dense classes", 6, 5, 4},
-    {"conv 33 3x3 relu | bn | conv 40 3x3 | maxpool 2 | bn relu | avgpool 2 | dense classes", 9, 8,
-     3},
+     1, 9, 11, 10},
+    {"maxpool 2 | conv 3 3x3 tanh | avgpool 3 | dense classes", 1, 13, 14, 3},
+    {"conv 4 3x3 tanh | maxpool 3 | conv 35 3x2 valid relu | dense 5 | dense classes", 1, 11, 9, 7},
+    {"conv 16 5x7 valid relu | dense 65 relu | dense classes", 1, 5, 7, 62},
+    {"conv 3 3x3 relu | conv 4 4x4 valid stride 3 | dense classes", 1, 4, 4, 2},
+    {"conv 2 3x3 tanh | conv 3 2x2 relu | dense classes", 1, 60, 3, 3},
+    {"dense 3 tanh | dense 2100 relu | dense classes", 1, 2, 2, 2},
+    {"conv 33 3x3 tanh | conv 35 3x3 relu | avgpool 7 | dense classes", 1, 7, 14, 3},
+    {"conv 31 2x3 tanh | conv 65 5x4 tanh | conv 32 3x3 valid | avgpool 2 | dense classes", 1, 10,
+     7, 4},
+    {"conv 4 1x1 | conv 9 3x3 relu | dense 33 tanh | dense classes", 1, 13, 9, 3},
+    {"conv 5 3x3 | bn relu | dense classes", 1, 6, 5, 4},
+    {"conv 33 3x3 relu | bn | conv 40 3x3 | maxpool 2 | bn relu | avgpool 2 | dense classes", 1, 9,
+     8, 3},
     {"conv 9 3x3 nobias relu | maxpool 2 same | conv 40 3x3 nobias silu | avgpool all | dense 8 "
      "nobias gelu | dense classes",
-     9, 7, 5},
+     1, 9, 7, 5},
     {"conv 35 2x2 gelu | avgpool 4 same | conv 33 1x1 silu | maxpool all | dense 40 silu | dense "
      "classes",
-     10, 9, 3},
-    {"conv 5 3x3 bn silu | dropout 0 | maxpool 2 same | dense 9 bn relu | dense classes", 1, 1, 3},
-    {"bn | dense 7 | bn tanh | dense 9 relu | bn | dense classes", 3, 3, 3},
+     1, 10, 9, 3},
+    {"conv 5 3x3 bn silu | dropout 0 | maxpool 2 same | dense 9 bn relu | dense classes", 1, 1, 1,
+     3},
+    {"bn | dense 7 | bn tanh | dense 9 relu | bn | dense classes", 1, 3, 3, 3},
+    {"dense 33 relu | dense classes", 3, 5, 7, 3},
+    {"conv 35 3x3 relu | maxpool 2 | conv 33 3x3 bn relu | dense classes", 3, 7, 6, 4},
+    {"conv 4 5x4 valid stride 2 tanh | dense 7 | dense classes", 3, 9, 8, 3},
+    {"bn | conv 9 1x1 relu | avgpool 2 same | dense 40 tanh | dense classes", 3, 7, 5, 3},
 };
 
-static inline struct fmnn_net *make_net_of(const char *text, size_t height, size_t width,
-                                           size_t classes, uint64_t seed)
+static inline struct fmnn_net *make_net_for(const char *text, struct fmnn_shape shape,
+                                            size_t classes, uint64_t seed)
 {
     struct fmnn_error err = {0};
     struct fmnn_model *model = fmnn_model_parse(text, "text", &err);
     ck_assert_msg(model != NULL, "%s", err.message);
-    struct fmnn_net *net =
-        fmnn_net_new(model, (struct fmnn_shape){1, height, width}, classes, &err);
+    struct fmnn_net *net = fmnn_net_new(model, shape, classes, &err);
     ck_assert_msg(net != NULL, "%s", err.message);
     fmnn_model_free(model);
     fmnn_net_initialise(net, seed, 0);
     return net;
 }
 
+static inline struct fmnn_net *make_net_of(const char *text, size_t height, size_t width,
+                                           size_t classes, uint64_t seed)
+{
+    return make_net_for(text, (struct fmnn_shape){1, height, width}, classes, seed);
+}
+
 /* Nets that are no sequences: for each node the values that it reads, 0 being the image. Residual
    blocks with and without a projection, several readers with different windows and strides, a value
-   read twice by one node, Winograd beside other readers, two readers of the image. */
+   read twice by one node, Winograd beside other readers, two readers of the image; an image in
+   colour that is added to what a convolution makes of it. */
 static const struct {
     const char *text; /* "add" stands for fm_add */
-    size_t height, width, classes;
+    size_t channels, height, width, classes;
     size_t input[8][FM_MAX_INPUTS];
 } graphs[] = {
-    {"conv 5 3x3 relu | conv 5 3x3 | add relu | dense classes", 6, 7, 3, {{0}, {1}, {2, 1}, {3}}},
+    {"conv 5 3x3 relu | conv 5 3x3 | add relu | dense classes",
+     1,
+     6,
+     7,
+     3,
+     {{0}, {1}, {2, 1}, {3}}},
     {"conv 4 3x3 relu | conv 4 5x5 tanh | conv 4 3x3 | add relu | add | avgpool 2 | dense classes",
+     1,
      9,
      7,
      4,
      {{0}, {1}, {1}, {2, 3}, {4, 1}, {5}, {6}}},
     {"conv 40 3x3 relu | conv 40 3x3 relu | conv 40 3x3 | add relu | maxpool 2 | dense classes",
+     1,
      5,
      5,
      3,
      {{0}, {1}, {2}, {3, 1}, {4}, {5}}},
     {"conv 3 3x3 tanh | add sigmoid | dense 9 relu | dense classes",
+     1,
      5,
      5,
      2,
      {{0}, {1, 1}, {2}, {3}}},
     {"conv 6 3x3 relu | conv 7 3x3 stride 2 relu | conv 7 3x3 | conv 7 1x1 stride 2 | add relu | "
      "dense classes",
+     1,
      9,
      8,
      3,
      {{0}, {1}, {2}, {1}, {3, 4}, {5}}},
     {"conv 3 3x3 | conv 3 1x1 | add relu | maxpool 2 | dense classes",
+     1,
      7,
      9,
      4,
      {{0}, {0}, {1, 2}, {3}, {4}}},
     {"conv 6 3x3 | bn relu | conv 6 3x3 | bn relu | conv 6 3x3 | bn | add relu | dense classes",
+     1,
      5,
      6,
      3,
      {{0}, {1}, {2}, {3}, {4}, {5}, {6, 2}, {7}}},
     {"dense 20 relu | dense 20 tanh | add | dense 2100 relu | dense 20 | add relu | dense classes",
+     1,
      3,
      4,
      5,
      {{0}, {1}, {2, 1}, {3}, {4}, {5, 3}, {6}}},
+    {"conv 3 3x3 tanh | add | dense 9 relu | dense classes", 3, 5, 6, 3, {{0}, {1, 0}, {2}, {3}}},
 };
 
 static inline struct fm_layer layer_of(const char *text)
@@ -137,8 +162,8 @@ static inline struct fm_layer layer_of(const char *text)
 
 static inline struct fmnn_net *make_graph(size_t i, uint64_t seed)
 {
-    struct fmnn_net *net = fm_net_begin((struct fmnn_shape){1, graphs[i].height, graphs[i].width},
-                                        graphs[i].classes, 8, NULL);
+    struct fmnn_shape shape = {graphs[i].channels, graphs[i].height, graphs[i].width};
+    struct fmnn_net *net = fm_net_begin(shape, graphs[i].classes, 8, NULL);
     const char *text = graphs[i].text;
     for (size_t node = 0; text; node++) {
         char statement[64];
@@ -174,7 +199,8 @@ static inline struct fmnn_net *make_net(size_t i, uint64_t seed)
 {
     if (i >= FM_COUNT(models))
         return make_graph(i - FM_COUNT(models), seed);
-    return make_net_of(models[i].text, models[i].height, models[i].width, models[i].classes, seed);
+    struct fmnn_shape shape = {models[i].channels, models[i].height, models[i].width};
+    return make_net_for(models[i].text, shape, models[i].classes, seed);
 }
 
 /* n images of noise with labels in turn; some pixels are zero. */
@@ -332,7 +358,7 @@ static inline void twin_image(const struct twin *twin, const struct fm_node *nod
                 *y++ = twin_element(twin, node, own, c, oy, ox);
 }
 
-/* The logits (n, classes) of n images (n, h, w). */
+/* The logits (n, classes) of n images (n, c, h, w). */
 static inline void twin_forward(const struct twin *twin, const uint8_t *pixels, size_t n,
                                 bool training, double *logits)
 {

@@ -24,6 +24,7 @@ struct file {
     struct fmnn_idx *idx;
     size_t rows;
     struct fmnn_shape shape; /* of an image */
+    uint8_t *row;            /* in colour: a row of the file, (H,W,C) */
     uint64_t used;           /* the clock at the last use */
 };
 
@@ -55,6 +56,7 @@ static void close_file(struct file *file)
 {
     fmnn_idx_close(file->idx);
     free(file->name);
+    free(file->row);
     memset(file, 0, sizeof *file);
 }
 
@@ -131,12 +133,20 @@ static int check_images(const char *image, struct file *file, struct fmnn_error 
     const char *path = fmnn_idx_path(file->idx);
     if (rank == 1)
         return fm_fail(err, FMNN_DATA, "%.300s: %.300s is a label file, not images", image, path);
-    if (rank != 3)
-        return fm_fail(err, FMNN_DATA, "%.300s: %.300s has rank %u; expected 3, gray images", image,
-                       path, rank);
+    if (rank == 2)
+        return fm_fail(err, FMNN_DATA,
+                       "%.300s: %.300s has rank 2; expected 3, gray images, or 4, images with "
+                       "channels",
+                       image, path);
     file->rows = fmnn_idx_size(file->idx, 0);
-    struct fmnn_shape shape = {1, fmnn_idx_size(file->idx, 1), fmnn_idx_size(file->idx, 2)};
+    struct fmnn_shape shape = {rank == 4 ? fmnn_idx_size(file->idx, 3) : 1,
+                               fmnn_idx_size(file->idx, 1), fmnn_idx_size(file->idx, 2)};
     file->shape = shape;
+    if (shape.channels != 1 && shape.channels != 3)
+        return fm_fail(
+            err, FMNN_DATA,
+            "%.300s: %.300s has rank 4 and %zu channels; expected 1 (gray) or 3 (colour)", image,
+            path, shape.channels);
     if (shape.height > FMNN_MAX_SIDE || shape.width > FMNN_MAX_SIDE)
         return fm_fail(err, FMNN_DATA, "%.300s: %.300s has images of %zux%zu; the maximum is %dx%d",
                        image, path, shape.height, shape.width, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
@@ -207,6 +217,23 @@ static struct file *find_row(struct fmnn_images *images, const struct location *
     return NULL;
 }
 
+/* The row of an IDX file of rank 4 is (H,W,C). */
+static int read_row(struct file *file, size_t row, uint8_t *pixels, struct fmnn_error *err)
+{
+    struct fmnn_shape s = file->shape;
+    size_t size = s.height * s.width;
+    if (s.channels == 1)
+        return fmnn_idx_read(file->idx, row, 1, pixels, err);
+    if (!file->row && !(file->row = fm_alloc(s.channels, size, err)))
+        return -1;
+    if (fmnn_idx_read(file->idx, row, 1, file->row, err) != 0)
+        return -1;
+    for (size_t c = 0; c < s.channels; c++)
+        for (size_t i = 0; i < size; i++)
+            pixels[c * size + i] = file->row[i * s.channels + c];
+    return 0;
+}
+
 /* ---- image files ---- */
 
 static int load_file(struct fmnn_images *images, const struct location *at, struct fmnn_error *err)
@@ -262,11 +289,12 @@ int fmnn_images_read(struct fmnn_images *images, const char *image, struct fmnn_
     struct fmnn_shape is;
     if (fm_check_shape(shape, err) != 0 || locate(images, image, &at, &file, &is, err) != 0)
         return -1;
+    struct fm_two_shapes shapes = fm_two_shapes(is, shape);
     if (!fm_same_shape(is, shape))
-        return fm_fail(err, FMNN_DATA, "%.300s: the image is %zux%zu, but %zux%zu is needed", image,
-                       is.height, is.width, shape.height, shape.width);
+        return fm_fail(err, FMNN_DATA, "%.300s: the image is %s, but %s is needed", image, shapes.a,
+                       shapes.b);
     if (file)
-        return fmnn_idx_read(file->idx, (size_t)at.row, 1, pixels, err);
+        return read_row(file, (size_t)at.row, pixels, err);
     memcpy(pixels, images->pixels, fm_elements(shape));
     return 0;
 }

@@ -68,13 +68,14 @@ void fm_data_batch(const struct fmnn_data *data, const uint32_t *order, size_t f
 
 static void digest_rows(XXH3_state_t *state, const struct fmnn_data *data)
 {
-    uint64_t size[3] = {0};
+    uint64_t size[4] = {0};
     if (data) {
         size[0] = data->count;
         size[1] = data->shape.height;
         size[2] = data->shape.width;
+        size[3] = data->shape.channels;
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < (size[3] > 1 ? 4 : 3); i++) { /* gray images do not say that they are */
         uint8_t bytes[8];
         for (int k = 0; k < 8; k++)
             bytes[k] = (uint8_t)(size[i] >> 8 * k);

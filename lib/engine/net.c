@@ -291,10 +291,9 @@ static int compare_names(const struct fmnn_names *a, const struct fmnn_names *b,
 
 int fmnn_net_agree(const struct fmnn_net *net, const struct fmnn_net *other, struct fmnn_error *err)
 {
-    struct fmnn_shape a = net->shape, b = other->shape;
-    if (!fm_same_shape(a, b))
-        return fm_fail(err, FMNN_USAGE, "images of %zux%zu, not %zux%zu", a.height, a.width,
-                       b.height, b.width);
+    struct fm_two_shapes shapes = fm_two_shapes(net->shape, other->shape);
+    if (!fm_same_shape(net->shape, other->shape))
+        return fm_fail(err, FMNN_USAGE, "images of %s, not %s", shapes.a, shapes.b);
     if (net->classes != other->classes)
         return fm_fail(err, FMNN_USAGE, "%zu classes, not %zu", net->classes, other->classes);
     return compare_names(net->names, other->names, err);

@@ -149,6 +149,12 @@ static inline size_t fm_groups_of_rows(size_t width)
 enum { FM_BLOCK = 16, FM_WIDE_BLOCK = 64 };
 /* Pixels that share a bit of a mask of non-zero pixels. */
 enum { FM_MASK_PIXELS = 6 };
+/* Floats that an image takes as bytes, with the channels of each pixel side by side; whole cache
+   lines. Gather has two of them in its scratch memory. */
+static inline size_t fm_interleaved_floats(struct fm_shape shape)
+{
+    return (shape.c * shape.h * shape.w + 63) / 64 * 16;
+}
 /* bn: rows of its values per channel; its parameters behind weight and bias; what is added to a
    variance, as in PyTorch. */
 enum { FM_NORM_ROWS = 6, FM_RUNNING_MEAN = 2, FM_RUNNING_VARIANCE = 3 };
@@ -261,7 +267,7 @@ struct fm_run {
     size_t images; /* 1 .. the plan's batch */
     float *workspace;
     float *scratch;               /* of the thread that does the job: plan->scratch_floats */
-    const uint8_t *const *pixels; /* [images + ahead], each (h,w) bytes */
+    const uint8_t *const *pixels; /* [images + ahead], each (c,h,w) bytes */
     size_t ahead;                 /* images of the next run, to be prefetched */
     /* What random numbers are formed from: the seed, the epoch, from 1, and each image's number, its
        row in the table. Prediction has none of them: 0, 0, NULL. */

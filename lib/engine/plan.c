@@ -96,6 +96,8 @@ static int add_gather(struct fm_builder *builder, struct fmnn_error *err)
                        .block = 1,
                        .out_shape = builder->plan->net->value[FM_IMAGE].shape,
                        .out = builder->value[FM_IMAGE]};
+    if (op.out_shape.c > 1)
+        fm_raise_to(&builder->plan->scratch_floats, 2 * fm_interleaved_floats(op.out_shape));
     return fm_add_op(builder, &op, 0, FM_OUT, err);
 }
 

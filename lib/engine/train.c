@@ -14,9 +14,10 @@
 static int check_data(const struct fmnn_net *net, const struct fmnn_data *data, const char *what,
                       struct fmnn_error *err)
 {
+    struct fm_two_shapes shapes = fm_two_shapes(data->shape, net->shape);
     if (!fm_same_shape(data->shape, net->shape))
-        return fm_fail(err, FMNN_USAGE, "%s images are %zux%zu, but the net takes %zux%zu", what,
-                       data->shape.height, data->shape.width, net->shape.height, net->shape.width);
+        return fm_fail(err, FMNN_USAGE, "%s images are %s, but the net takes %s", what, shapes.a,
+                       shapes.b);
     for (size_t i = 0; i < data->count; i++)
         if (data->labels[i] >= net->classes)
             return fm_fail(err, FMNN_USAGE, "label %u is not a number from 0 to %zu",

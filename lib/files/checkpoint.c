@@ -33,17 +33,18 @@ static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
     char recipe[FM_MAX_RECORD] = "";
     fm_recipe_identity(&t->recipe, recipe);
     const char *frozen = t->net->frozen ? t->net->frozen : "";
+    char shape[FMNN_SHAPE_TEXT];
+    fmnn_format_shape(shape, t->net->shape);
     if (fm_trainer_needs_epochs(t))
         snprintf(recipe + strlen(recipe), sizeof recipe - strlen(recipe), "epochs %u\n",
                  t->schedule_epochs);
     return fm_format(err,
-                     "model %s\nclasses %zu\nimages %zux%zu\n%sseed %llu\nkeep %s\ndata %s\n"
+                     "model %s\nclasses %zu\nimages %s\n%sseed %llu\nkeep %s\ndata %s\n"
                      "%s%s%s%s%s%s",
-                     t->net->text, t->net->classes, t->net->shape.height, t->net->shape.width,
-                     recipe, (unsigned long long)t->options.seed, t->best ? "best" : "last",
-                     t->fingerprint, *t->net->init ? "--init " : "", t->net->init,
-                     *t->net->init ? "\n" : "", *frozen ? "frozen " : "", frozen,
-                     *frozen ? "\n" : "");
+                     t->net->text, t->net->classes, shape, recipe,
+                     (unsigned long long)t->options.seed, t->best ? "best" : "last", t->fingerprint,
+                     *t->net->init ? "--init " : "", t->net->init, *t->net->init ? "\n" : "",
+                     *frozen ? "frozen " : "", frozen, *frozen ? "\n" : "");
 }
 
 static int add_state(struct fm_writer *writer, const struct fmnn_trainer *t, struct fmnn_error *err)

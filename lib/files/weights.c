@@ -49,8 +49,8 @@ int fm_writer_text(struct fm_writer *writer, const char *key, char *value)
 int fm_writer_net(struct fm_writer *writer, const struct fmnn_net *net, const char *training,
                   struct fmnn_error *err)
 {
-    char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[1,%zu,%zu]}",
-                            net->shape.height, net->shape.width);
+    char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[%zu,%zu,%zu]}",
+                            net->shape.channels, net->shape.height, net->shape.width);
     if (fm_writer_text(writer, "fmnn.input", input) != 0 ||
         fm_writer_text(writer, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
         fm_writer_text(writer, "fmnn.model", fm_strdup(net->text, err)) != 0)
@@ -192,7 +192,7 @@ static int read_input(const struct fm_safetensors *file, struct fmnn_shape *shap
     good = good && fm_check_shape(*shape, NULL) == 0 && fabs(scale - 1.0 / 255) < 1e-15;
     if (!good)
         return fm_fail(err, FMNN_DATA,
-                       "%s: fmnn.input does not describe gray images scaled by 1/255",
+                       "%s: fmnn.input does not describe images of 1 or 3 channels scaled by 1/255",
                        fm_safetensors_name(file));
     return 0;
 }

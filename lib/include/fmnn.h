@@ -53,12 +53,16 @@ FMNN_API const char *fmnn_version(void); /* of the library at run time: "0.1.0" 
 /* The maximum height and width of an image. */
 enum { FMNN_MAX_SIDE = 4096 };
 
-/* The shape (C,H,W) of one image, or of a layer's output for one image. Only gray images are
-   supported yet: functions that take the shape of an image fail with FMNN_USAGE if it has more or
-   fewer channels than 1. */
+/* The shape (C,H,W) of one image, or of a layer's output for one image. An image has 1 channel,
+   gray, or 3, red, green and blue; functions that take the shape of an image fail with FMNN_USAGE
+   if it has another number. */
 struct fmnn_shape {
     size_t channels, height, width;
 };
+
+/* Formats the shape of an image for messages: "28x28" if it is gray, else "3x32x32". */
+enum { FMNN_SHAPE_TEXT = 64 };
+FMNN_API void fmnn_format_shape(char text[FMNN_SHAPE_TEXT], struct fmnn_shape shape);
 
 /* ---- 1. Errors ------------------------------------------------------------------------------ */
 

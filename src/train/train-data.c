@@ -103,9 +103,10 @@ struct input read_input(const struct arguments *a)
     if (!input.train || fmnn_data_count(input.train) == 0)
         die("%s: no row of split 'train', so there is nothing to train on",
             fmnn_table_name(r.table));
-    info("%s: %zu training and %zu validation images of %zux%zu, %zu classes",
-         fmnn_table_name(r.table), fmnn_data_count(input.train), fmnn_data_count(input.valid),
-         input.shape.height, input.shape.width, input.classes);
+    char shape[FMNN_SHAPE_TEXT];
+    fmnn_format_shape(shape, input.shape);
+    info("%s: %zu training and %zu validation images of %s, %zu classes", fmnn_table_name(r.table),
+         fmnn_data_count(input.train), fmnn_data_count(input.valid), shape, input.classes);
     if (a->training.patience && fmnn_data_count(input.valid) == 0)
         note("--patience has no effect without rows of split 'valid'");
     close_reader(&r);
