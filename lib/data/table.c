@@ -30,6 +30,7 @@ struct fmnn_table {
     int fd;
     bool owned; /* fmnn_table_close() closes fd */
     enum fmnn_table_kind kind;
+    const char *const *columns; /* more names that a header can have, while opening; or NULL */
 
     char *buffer; /* bytes read but not yet used: buffer[start .. end-1] */
     size_t capacity, start, end;
@@ -211,10 +212,18 @@ static bool is_known(enum fmnn_table_kind kind, const char *name)
             (name[0] == 'p' && fm_parse_unsigned(name + 1, MAX_LABEL, &digits)));
 }
 
-static bool is_header(enum fmnn_table_kind kind, const struct row *row)
+static bool is_among(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (!strcmp(name, *names))
+            return true;
+    return false;
+}
+
+static bool is_header(const struct fmnn_table *table, const struct row *row)
 {
     for (size_t i = 0; i < row->count; i++)
-        if (is_known(kind, row->field[i]))
+        if (is_known(table->kind, row->field[i]) || is_among(table->columns, row->field[i]))
             return true;
     return false;
 }
@@ -308,7 +317,7 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
                        table->name);
     if (outcome == FAILED || split_fields(table->ahead, line, length, err) != 0)
         return -1;
-    if (is_header(table->kind, table->ahead))
+    if (is_header(table, table->ahead))
         return set_header(table, line, length, err) == 0 ? check_duplicates(table, err) : -1;
     size_t max = 0;
     while (columns_of(table->kind)[max])
@@ -342,15 +351,24 @@ static int open_input(struct fmnn_table *table, const char *path, struct fmnn_er
 struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_kind kind,
                                    struct fmnn_error *err)
 {
+    return fmnn_table_open_columns(path, kind, NULL, err);
+}
+
+struct fmnn_table *fmnn_table_open_columns(const char *path, enum fmnn_table_kind kind,
+                                           const char *const *columns, struct fmnn_error *err)
+{
     struct fmnn_table *table = fm_alloc(1, sizeof *table, err);
     if (!table)
         return NULL;
     table->kind = kind;
+    table->columns = columns;
     table->current = &table->row[0];
     table->ahead = &table->row[1];
     table->looked = NOTHING;
     table->only_column = -1;
-    if (open_input(table, path, err) == 0 && start(table, err) == 0)
+    bool good = open_input(table, path, err) == 0 && start(table, err) == 0;
+    table->columns = NULL;
+    if (good)
         return table;
     fmnn_table_close(table);
     return NULL;

@@ -214,6 +214,11 @@ enum fmnn_table_kind {
 /* Opens a file, or standard input if path is "-", and reads the first line. */
 FMNN_API struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_kind kind,
                                             struct fmnn_error *err);
+/* The same for a table of another program: the first line is also a header if it has one of these
+   names, which end in NULL. columns may be NULL. */
+FMNN_API struct fmnn_table *fmnn_table_open_columns(const char *path, enum fmnn_table_kind kind,
+                                                    const char *const *columns,
+                                                    struct fmnn_error *err);
 FMNN_API void fmnn_table_close(struct fmnn_table *table);
 FMNN_API const char *
 fmnn_table_name(const struct fmnn_table *table); /* path, or "standard input" */

@@ -10,12 +10,18 @@
 
 struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, const char *only)
 {
+    return open_table_columns(operand, kind, NULL, only);
+}
+
+struct fmnn_table *open_table_columns(const char *operand, enum fmnn_table_kind kind,
+                                      const char *const *columns, const char *only)
+{
     static const char *const what[] = {"a table of images", "a history table", "a table of counts"};
     struct fmnn_error error;
     const char *path = operand ? operand : "-";
     if (!strcmp(path, "-") && isatty(STDIN_FILENO))
         usage_error("standard input is a terminal; redirect %s to it, or name a file", what[kind]);
-    struct fmnn_table *table = fmnn_table_open(path, kind, &error);
+    struct fmnn_table *table = fmnn_table_open_columns(path, kind, columns, &error);
     if (!table || (only && fmnn_table_only(table, only, &error) != 0))
         die_error(&error);
     return table;

@@ -13,6 +13,9 @@
 /* Opens the table operand, or standard input if it is "-" or NULL; if that is a terminal, the error
    says what the program waits for. only: the splits whose rows are read, or NULL for all. */
 struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, const char *only);
+/* columns: further names that make the first line a header, ends in NULL; or NULL. */
+struct fmnn_table *open_table_columns(const char *operand, enum fmnn_table_kind kind,
+                                      const char *const *columns, const char *only);
 size_t need_column(const struct fmnn_table *table, const char *name);
 bool next_row(struct fmnn_table *table); /* false at the end */
 /* The class in a column; -1 if the field is empty. class_count 0: any that a table can have. */

@@ -1,7 +1,8 @@
 /* predictions.c -- reads a table of predictions, or of their counts, into a confusion matrix.
 
-   Contents: 1. Columns  2. Rows  3. The table */
+   Contents: 1. Columns  2. Classes  3. Rows  4. The table */
 #include "common/predictions.h"
+#include "common/classes.h"
 
 #include <errno.h>
 #include <math.h>
@@ -17,6 +18,13 @@ struct reader {
     bool entropy;         /* the cross-entropy can still be computed */
     double *p;            /* the probabilities of one row, for top-K */
     int confidence;       /* column; -1: missing */
+    enum {
+        UNDECIDED,
+        NUMBERS,
+        WORDS
+    } naming;                 /* what the fields are, if no list names the classes */
+    struct class_words words; /* of the list, or of the table so far */
+    char **known;             /* the list, ended by NULL */
     struct matrix *matrix;
 };
 
@@ -56,6 +64,45 @@ static void find_confidence(struct reader *r)
     free(name);
 }
 
+/* If the first line is data, or names columns that are unknown, says what they are. */
+static _Noreturn void die_of_header(const struct reader *r)
+{
+    size_t columns = fmnn_table_columns(r->table);
+    const char *first = fmnn_table_field(r->table, 0);
+    if (columns == 1)
+        die_at_row(r->table,
+                   "no column 'predicted': the first line names no columns and has 1 "
+                   "field, '%.100s' (fields are separated by tabs)",
+                   first);
+    die_at_row(r->table,
+               "no column 'predicted': the first line names no known columns and has %zu "
+               "fields, '%.60s', '%.60s'%s; name two of them label and predicted%s",
+               columns, first, fmnn_table_field(r->table, 1), columns > 2 ? " ..." : "",
+               r->request->takes_columns ? ", or use --label-column and --predicted-column" : "");
+}
+
+/* The option that names another column instead. */
+static const char *column_option(const struct reader *r, const char *name)
+{
+    const char *option = !strcmp(name, "label") ? "label-column" : "predicted-column";
+    return !r->request->takes_columns || option_given(option) || r->request->suffix ? NULL : option;
+}
+
+static size_t find_class_column(const struct reader *r, const char *name)
+{
+    struct fmnn_error error;
+    int column = fmnn_table_find(r->table, name);
+    if (column >= 0)
+        return (size_t)column;
+    if (next_row(r->table) && fmnn_table_line(r->table) == 1)
+        die_of_header(r);
+    fmnn_table_need(r->table, name, &error);
+    const char *option = column_option(r, name);
+    if (option)
+        die("%s; see --%s", error.message, option);
+    die_error(&error);
+}
+
 static void find_columns(struct reader *r)
 {
     r->confidence = -1;
@@ -70,9 +117,11 @@ static void find_columns(struct reader *r)
             need_column(r->table, "confidence");
         return;
     }
-    char *predicted = suffixed("predicted", r->request->suffix);
-    r->label = need_column(r->table, "label");
-    r->predicted = need_column(r->table, predicted);
+    const struct matrix_request *request = r->request;
+    char *predicted = suffixed("predicted", request->suffix);
+    r->label = find_class_column(r, request->label_column ? request->label_column : "label");
+    r->predicted =
+        find_class_column(r, request->predicted_column ? request->predicted_column : predicted);
     free(predicted);
     /* In a table of images a column `count` means something else. */
     r->count = r->image < 0 ? fmnn_table_find(r->table, "count") : -1;
@@ -81,7 +130,156 @@ static void find_columns(struct reader *r)
     find_confidence(r);
 }
 
-/* ---- 2. Rows ---- */
+/* ---- 2. Classes ---- */
+
+static _Noreturn void die_of_class(const struct reader *r, size_t column, const char *why)
+{
+    const struct fmnn_names *names = r->matrix->names;
+    die_at_row(r->table, "%.100s '%.100s' is not a number from 0 to %zu%s",
+               fmnn_table_column(r->table, column), fmnn_table_field(r->table, column),
+               names ? names->count - 1 : FMNN_CONFUSION_MAX_CLASSES - 1, why);
+}
+
+/* A class of a list of names: its number, or its name. */
+static int class_of_list(const struct reader *r, size_t column)
+{
+    const char *text = fmnn_table_field(r->table, column), *from = r->request->classes;
+    const struct fmnn_names *names = r->matrix->names;
+    size_t number;
+    bool whole = class_number(text, &number);
+    if (whole && number < names->count && !text[strspn(text, "0123456789")])
+        return (int)number;
+    int found = words_find(&r->words, text);
+    if (found >= 0)
+        return found;
+    if (whole && number < names->count)
+        return (int)number;
+    const char *nearest = fmnn_suggest(text, (const char *const *)r->known);
+    char *why = whole ? text_format(": %.200s names %zu class%s", from ? from : "the data set",
+                                    names->count, names->count == 1 ? "" : "es")
+                : nearest
+                    ? text_format(", nor a class; did you mean '%.100s'?", nearest)
+                    : text_format(", nor a class that %.200s names", from ? from : "the data set");
+    die_of_class(r, column, why);
+}
+
+/* Until now the classes were numbers, but a negative one can only be a name. */
+static void turn_into_words(struct reader *r)
+{
+    struct fmnn_error error;
+    struct fmnn_confusion *old = r->matrix->counts, *new = fmnn_confusion_new(0, &error);
+    size_t classes = fmnn_confusion_classes(old);
+    for (size_t i = 0; i < classes; i++) {
+        char *word = text_format("%zu", fmnn_confusion_label(old, i));
+        words_add(&r->words, word);
+        free(word);
+    }
+    for (size_t i = 0; new &&i < classes *classes; i++)
+        if (fmnn_confusion_add(new, i / classes, i % classes,
+                               fmnn_confusion_count(old, i / classes, i % classes), &error) != 0)
+            new = NULL;
+    if (!new)
+        die_error(&error);
+    fmnn_confusion_free(old);
+    r->matrix->counts = new;
+}
+
+/* What tables have in other places must not reach a terminal. */
+static void check_word(const struct reader *r, size_t column)
+{
+    uint32_t code;
+    const char *text = fmnn_table_field(r->table, column);
+    for (size_t n; *text; text += n) {
+        n = fmnn_utf8_next(text, &code);
+        if (!n || code < ' ' || (code >= 0x7f && code < 0xa0))
+            die_of_class(r, column,
+                         n ? ", and a control character is in no name"
+                           : ", and a name must be UTF-8");
+    }
+}
+
+static void start_words(struct reader *r)
+{
+    if (r->request->each)
+        die_at_row(r->table, "the classes are names: give their list with --classes");
+    if (r->naming == NUMBERS)
+        turn_into_words(r);
+    r->naming = WORDS;
+    if (r->request->top)
+        die("%s: no top-%zu accuracy: the classes are names, and which p0 belongs to is not known; "
+            "--classes says it",
+            fmnn_table_name(r->table), r->request->top);
+    if (r->entropy)
+        note("no cross-entropy: the classes are names, and which p0 belongs to is not known; "
+             "--classes says it");
+    r->entropy = false;
+}
+
+/* A class that the table itself names. In the first row with a label, both fields are numbers, or
+   both are names. */
+static int class_of_table(struct reader *r, size_t column)
+{
+    const char *text = fmnn_table_field(r->table, column);
+    size_t number;
+    double real;
+    bool whole = class_number(text, &number), negative = class_is_negative(text);
+    if (whole && r->naming != WORDS) {
+        if (number >= FMNN_CONFUSION_MAX_CLASSES)
+            die_of_class(r, column, "");
+        r->naming = NUMBERS;
+        return (int)number;
+    }
+    if (!whole && !negative && fmnn_table_number(r->table, column, &real, NULL) == 0)
+        die_of_class(r, column, "");
+    if (!whole && !negative && r->naming == NUMBERS)
+        die_of_class(r, column,
+                     ", as those before it are; --classes says which names the numbers have");
+    if (r->naming != WORDS)
+        start_words(r);
+    else if (whole && !fmnn_confusion_total(r->matrix->counts) &&
+             !class_is_negative(r->words.word[0]))
+        die_at_row(r->table,
+                   "label '%.100s' is a name, and predicted '%.100s' is a number; "
+                   "--classes says which names the numbers have",
+                   fmnn_table_field(r->table, r->label), text);
+    check_word(r, column);
+    size_t class = words_add(&r->words, text);
+    if (class >= FMNN_CONFUSION_MAX_CLASSES)
+        die_at_row(r->table, "more than %d classes", FMNN_CONFUSION_MAX_CLASSES);
+    return (int)class;
+}
+
+static int read_class(struct reader *r, size_t column)
+{
+    if (!fmnn_table_field(r->table, column)[0])
+        return -1;
+    return r->matrix->names ? class_of_list(r, column) : class_of_table(r, column);
+}
+
+/* Puts the classes in the order of their names. */
+static void sort_words(struct reader *r)
+{
+    struct fmnn_error error;
+    struct matrix *m = r->matrix;
+    size_t *rank;
+    m->names = words_in_order(&r->words, &rank);
+    m->words = true;
+    struct fmnn_confusion *sorted = fmnn_confusion_new(m->names->count, &error);
+    for (size_t i = 0, n = fmnn_confusion_classes(m->counts); sorted && i < n * n; i++) {
+        size_t truth = fmnn_confusion_label(m->counts, i / n);
+        size_t predicted = fmnn_confusion_label(m->counts, i % n);
+        if (fmnn_confusion_add(sorted, rank[truth], rank[predicted],
+                               fmnn_confusion_count(m->counts, i / n, i % n), &error) != 0)
+            die_error(&error); /* cannot happen: the total is the same */
+    }
+    if (!sorted)
+        die_error(&error);
+    fmnn_confusion_free(m->counts);
+    m->counts = sorted;
+    free(rank);
+}
+
+/* ---- 3. Rows ---- */
 
 /* The names decide the number of classes, so they must be known before the first count. */
 static void learn_names(struct reader *r)
@@ -113,28 +311,41 @@ static void check_probabilities(struct reader *r, size_t named)
              found, named);
 }
 
+static void take_list(struct reader *r)
+{
+    const struct fmnn_names *names = r->matrix->names;
+    words_take(&r->words, names);
+    r->known = xcalloc(names->count + 1, sizeof *r->known);
+    memcpy(r->known, names->name, names->count * sizeof *r->known);
+}
+
+/* A sample table, or one whose column names are unknown. */
+static _Noreturn void die_without_predictions(const struct reader *r)
+{
+    if (fmnn_table_line(r->table) == 1)
+        die_of_header(r);
+    need_column(r->table, "predicted");
+    abort(); /* there is no such column */
+}
+
 /* Called at the first row. */
 static void start(struct reader *r)
 {
     struct fmnn_error error;
     const char *first = fmnn_table_field(r->table, 0);
     if (r->headless && first[strspn(first, "0123456789")])
-        need_column(r->table, "predicted"); /* fails: it is a sample table, without predictions */
+        die_without_predictions(r);
     learn_names(r);
     size_t named = r->matrix->names ? r->matrix->names->count : 0;
     r->matrix->counts = fmnn_confusion_new(named, &error);
     if (!r->matrix->counts)
         die_error(&error);
+    if (named)
+        take_list(r);
     if (r->confidence >= 0 &&
         !(r->matrix->calibration = fmnn_calibration_new(r->request->bins, &error)))
         die_error(&error);
     check_probabilities(r, named);
-}
-
-static int read_class(const struct reader *r, size_t column)
-{
-    size_t named = r->matrix->names ? r->matrix->names->count : FMNN_CONFUSION_MAX_CLASSES;
-    return row_label(r->table, column, named);
 }
 
 static uint64_t read_count(const struct reader *r)
@@ -231,7 +442,7 @@ static void add_row(struct reader *r)
         add_confidence(r, label == predicted, count);
 }
 
-/* ---- 3. The table ---- */
+/* ---- 4. The table ---- */
 
 static void check(const struct reader *r)
 {
@@ -247,11 +458,22 @@ static void check(const struct reader *r)
              skipped == 1 ? "" : "s");
 }
 
+static struct fmnn_table *open_predictions(const struct matrix_request *request)
+{
+    const char *columns[3] = {NULL};
+    size_t count = 0;
+    if (request->label_column)
+        columns[count++] = request->label_column;
+    if (request->predicted_column)
+        columns[count++] = request->predicted_column;
+    return open_table_columns(request->table, FMNN_TABLE_ROWS, columns, request->only);
+}
+
 struct matrix matrix_read(const struct matrix_request *request)
 {
     struct matrix matrix = {.cross_entropy = (double)NAN};
     struct reader r = {.request = request, .matrix = &matrix};
-    r.table = open_table(request->table, FMNN_TABLE_ROWS, request->only);
+    r.table = open_predictions(request);
     find_columns(&r);
     while (next_row(r.table)) {
         if (!matrix.counts)
@@ -261,6 +483,10 @@ struct matrix matrix_read(const struct matrix_request *request)
     check(&r);
     if (r.entropy)
         matrix.cross_entropy = fmnn_confusion_cross_entropy(matrix.counts);
+    if (r.naming == WORDS)
+        sort_words(&r);
+    words_free(&r.words);
+    free(r.known);
     free(r.probability);
     free(r.p);
     fmnn_table_close(r.table);

@@ -7,15 +7,18 @@
 enum { DEFAULT_BINS = 10 }; /* of confidence */
 
 struct matrix_request {
-    const char *table;                          /* operand; NULL: standard input */
-    const char *only, *suffix, *classes, *data; /* the options of these names; NULL: not given */
+    const char *table;                           /* operand; NULL: standard input */
+    const char *only, *suffix, *classes, *data;  /* the options of these names; NULL: not given */
+    const char *label_column, *predicted_column; /* likewise */
+    bool takes_columns;  /* the program has the options --label-column and --predicted-column */
     const char *purpose; /* a verb: an empty table leaves nothing to "evaluate", "draw" */
     bool entropy;        /* compute the cross-entropy if there are probabilities */
     size_t top;          /* count rows whose class is among the `top` most probable; 0: do not */
     size_t bins;         /* of confidence; 0: do not compute the calibration */
     bool must_calibrate; /* it is trouble if the calibration cannot be computed */
     /* NULL, or called for each row as it is read, with the row's class (-1: it has no label), the
-       predicted class (-1: there is no label) and the number of rows that it stands for. */
+       predicted class (-1: there is no label) and the number of rows that it stands for. Then classes
+       must be numbers, or names of a list. */
     void (*each)(void *context, struct fmnn_table *table, int label, int predicted, uint64_t count);
     void *context;
 };
@@ -23,6 +26,7 @@ struct matrix_request {
 struct matrix {
     struct fmnn_confusion *counts;
     struct fmnn_names *names; /* of the classes 0 .. classes-1, or NULL */
+    bool words;               /* the table has names of classes, and no list gives their order */
     uint64_t skipped;         /* rows without a label */
     double cross_entropy;     /* NaN: unknown, or not asked for */
     uint64_t top_correct;
