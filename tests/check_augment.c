@@ -538,14 +538,19 @@ END_TEST
 
 enum { ROWS = 33 };
 
-static struct set make_set(const char *text, size_t side)
+static struct set make_set_of(const char *text, struct fmnn_shape shape)
 {
-    struct set set = {.net = make_net_of(text, side, side, 4, 3)};
+    struct set set = {.net = make_net_for(text, shape, 4, 3)};
     set.train = make_data(set.net, ROWS, 2);
     set.valid = make_data(set.net, 10, 3);
     set.training = (struct fmnn_training){.threads = 2, .keep_last = true};
     set.recipe = (struct fmnn_recipe){.optimizer = "sgd", .lr = 0.05, .batch = 8, .epochs = 2};
     return set;
+}
+
+static struct set make_set(const char *text, size_t side)
+{
+    return make_set_of(text, (struct fmnn_shape){1, side, side});
 }
 
 /* Trains to the end; returns the metrics of the first epoch. */
@@ -574,16 +579,18 @@ START_TEST(training_sees_the_augmented_images)
 {
     static const char *const texts[] = {"flip", "shift 3", "cutout 5", "erase 1",
                                         "flip random shift 2 cutout 4 erase 0.5"};
+    struct fmnn_shape shape = {_i / 2 ? 3 : 1, 12, 12};
+    size_t size = ROWS * fm_elements(shape);
     for (size_t k = 0; k < FM_COUNT(texts); k++) {
-        struct set a = make_set(nets[_i], 12), b = make_set(nets[_i], 12);
+        struct set a = make_set_of(nets[_i % 2], shape), b = make_set_of(nets[_i % 2], shape);
         struct fmnn_error err;
         a.recipe.epochs = b.recipe.epochs = 1;
         set_option(&a, "augment", texts[k]);
-        uint8_t *pixels = malloc(ROWS * 144);
+        uint8_t *pixels = malloc(size);
         ck_assert_msg(fmnn_data_augment(a.train, &a.recipe, 0, 1, 0, ROWS, pixels, &err) == 0, "%s",
                       err.message);
-        ck_assert_int_ne(memcmp(b.train->pixels, pixels, ROWS * 144), 0);
-        memcpy(b.train->pixels, pixels, ROWS * 144);
+        ck_assert_int_ne(memcmp(b.train->pixels, pixels, size), 0);
+        memcpy(b.train->pixels, pixels, size);
         struct fmnn_epoch with = train(&a), without = train(&b);
         ck_assert(with.loss == without.loss && with.val_loss == without.val_loss);
         assert_same_weights(&a, &b);
@@ -625,14 +632,15 @@ static void set_everything(struct set *set, bool mixup)
 
 START_TEST(threads_and_kernel_sets_do_not_matter)
 {
-    struct set wanted = make_set(nets[_i % 2], 12);
-    set_everything(&wanted, _i / 2);
+    struct fmnn_shape shape = {_i / 4 ? 3 : 1, 12, 12};
+    struct set wanted = make_set_of(nets[_i % 2], shape);
+    set_everything(&wanted, _i / 2 % 2);
     wanted.training.threads = 1;
     train(&wanted);
     for (size_t k = 0; fmnn_kernels_at(k); k++)
         for (unsigned threads = 1; threads <= 3; threads++) {
-            struct set got = make_set(nets[_i % 2], 12);
-            set_everything(&got, _i / 2);
+            struct set got = make_set_of(nets[_i % 2], shape);
+            set_everything(&got, _i / 2 % 2);
             got.training.threads = threads;
             got.training.kernels = fmnn_kernels_at(k);
             train(&got);
@@ -932,9 +940,9 @@ int main(void)
     tcase_add_loop_test(tc, cutmix_shares_are_pixels, 0, 4);
     tcase_add_test(tc, partners_are_augmented);
     tcase_add_test(tc, means_are_rounded);
-    tcase_add_loop_test(tc, training_sees_the_augmented_images, 0, 2);
+    tcase_add_loop_test(tc, training_sees_the_augmented_images, 0, 4);
     tcase_add_test(tc, rows_keep_their_numbers);
-    tcase_add_loop_test(tc, threads_and_kernel_sets_do_not_matter, 0, 4);
+    tcase_add_loop_test(tc, threads_and_kernel_sets_do_not_matter, 0, 8);
     tcase_add_loop_test(tc, resumed_in_mid_epoch, 0, 2);
     tcase_add_test(tc, validation_knows_nothing_of_it);
     tcase_add_loop_test(tc, without_it_nothing_changes, 0, 2);

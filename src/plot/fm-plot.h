@@ -78,7 +78,9 @@ bool text_alike(char *const *names, size_t count, size_t cells);
 unsigned text_width(const struct plot_request *request); /* characters per line */
 /* One character, from blank (0) to full (1). */
 const char *text_shade(double fraction, bool utf8);
-/* The nearest gray of a terminal's 256 colours, from black (0) to white (1). */
+/* The nearest gray of a terminal's 256 colours, from black (0) to white (1), and the nearest of its
+   216 mixtures of red, green and blue. */
 unsigned text_gray(double fraction);
+unsigned text_rgb(const double rgb[3]);
 
 #endif

@@ -31,23 +31,31 @@ void grid_free(void *plot)
     free(grid);
 }
 
-float *grid_reduce(const uint8_t *pixels, size_t max, size_t *height, size_t *width)
+/* The mean of the block (y,x) of a plane, 0 to 1. */
+static float block_mean(const uint8_t *plane, size_t height, size_t width, size_t block, size_t y,
+                        size_t x)
 {
-    size_t larger = *height > *width ? *height : *width;
-    size_t block = (larger + max - 1) / max;
-    size_t h = (*height + block - 1) / block, w = (*width + block - 1) / block;
-    float *values = xcalloc(h * w, sizeof *values);
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < w; x++) {
-            size_t sum = 0, count = 0;
-            for (size_t j = y * block; j < (y + 1) * block && j < *height; j++)
-                for (size_t i = x * block; i < (x + 1) * block && i < *width; i++, count++)
-                    sum += pixels[j * *width + i];
-            values[y * w + x] = (float)sum / (255 * (float)count);
-        }
-    *height = h;
-    *width = w;
-    return values;
+    size_t sum = 0, count = 0;
+    for (size_t j = y * block; j < (y + 1) * block && j < height; j++)
+        for (size_t i = x * block; i < (x + 1) * block && i < width; i++, count++)
+            sum += plane[j * width + i];
+    return (float)sum / (255 * (float)count);
+}
+
+void grid_set_image(struct tile *tile, struct fmnn_shape shape, const uint8_t *pixels, size_t max)
+{
+    size_t larger = shape.height > shape.width ? shape.height : shape.width;
+    size_t block = (larger + max - 1) / max, channels = shape.channels;
+    tile->height = (shape.height + block - 1) / block;
+    tile->width = (shape.width + block - 1) / block;
+    tile->colour = channels > 1;
+    tile->values = xcalloc(tile->height * tile->width * channels, sizeof *tile->values);
+    float *to = tile->values;
+    for (size_t y = 0; y < tile->height; y++)
+        for (size_t x = 0; x < tile->width; x++)
+            for (size_t c = 0; c < channels; c++)
+                *to++ = block_mean(pixels + c * shape.height * shape.width, shape.height,
+                                   shape.width, block, y, x);
 }
 
 /* Nearly square, rather wide than high, with as few empty places as possible: 10 tiles are 5 x 2. */
@@ -209,7 +217,7 @@ static size_t enlargement(const struct grid *grid, const struct page *page, doub
     enum { MAX_NUMBERS = 5000000 };
     size_t side = largest_side(grid), total = 0, times = 1;
     for (size_t i = 0; i < grid->count; i++)
-        total += grid->tiles[i].height * grid->tiles[i].width;
+        total += grid->tiles[i].height * grid->tiles[i].width * (grid->tiles[i].colour ? 5 : 1);
     if (page->format != PLOT_PNG)
         while (times < 12 && times * side < (size_t)(cell * page->scale) &&
                (times + 1) * (times + 1) * total < MAX_NUMBERS)
@@ -229,30 +237,65 @@ static double pixel_side(const struct layout *layout, const struct tile *tile)
     return fmin(layout->wide / (double)tile->width, layout->high / (double)tile->height);
 }
 
-/* A tile in a cell with its upper left corner at (x,y). The first row and column are coordinates, so
-   that gnuplot need not compute them for each pixel. */
-static void write_values(FILE *script, const struct grid *grid, size_t index, size_t times,
-                         const struct layout *layout, double x, double y)
+/* Where the pixels of a tile lie on the page: the centre of the first one, and the distances. */
+struct place {
+    size_t height, width, times; /* in pixels as written, and how often each of the tile's is */
+    double left, top, step;
+};
+
+/* A tile in a cell with its upper left corner at (x,y). */
+static struct place place_of(const struct tile *tile, size_t times, const struct layout *layout,
+                             double x, double y)
 {
-    const struct tile *tile = &grid->tiles[index];
-    size_t height = tile->height * times, width = tile->width * times;
-    double step = pixel_side(layout, tile) / (double)times;
-    double left = x + (layout->wide - step * (double)(width - 1)) / 2;
-    double top = y + (layout->high - step * (double)(height - 1)) / 2;
-    fprintf(script, "$t%zu << EOD\n%zu", index + 1, width);
-    for (size_t i = 0; i < width; i++)
-        fprintf(script, " %.8g", left + step * (double)i);
-    for (size_t j = 0; j < height; j++) {
-        fprintf(script, "\n%.8g", top + step * (double)j);
-        for (size_t i = 0; i < width; i++) {
-            double value = (double)tile->values[j / times * tile->width + i / times];
-            if (grid->diverging)
+    struct place p = {tile->height * times, tile->width * times, times, 0, 0, 0};
+    p.step = pixel_side(layout, tile) / (double)times;
+    p.left = x + (layout->wide - p.step * (double)(p.width - 1)) / 2;
+    p.top = y + (layout->high - p.step * (double)(p.height - 1)) / 2;
+    return p;
+}
+
+/* A matrix whose first row and column are coordinates, so that gnuplot need not compute them for
+   each pixel. */
+static void write_values(FILE *script, const struct tile *tile, bool diverging,
+                         const struct place *p)
+{
+    fprintf(script, "%zu", p->width);
+    for (size_t i = 0; i < p->width; i++)
+        fprintf(script, " %.8g", p->left + p->step * (double)i);
+    for (size_t j = 0; j < p->height; j++) {
+        fprintf(script, "\n%.8g", p->top + p->step * (double)j);
+        for (size_t i = 0; i < p->width; i++) {
+            double value = (double)tile->values[j / p->times * tile->width + i / p->times];
+            if (diverging)
                 fprintf(script, " %.3f", value);
             else
                 fprintf(script, " %.0f", value * 255);
         }
     }
-    fputs("\nEOD\n", script);
+    putc('\n', script);
+}
+
+/* A line for each pixel: x, y, red, green, blue. */
+static void write_colours(FILE *script, const struct tile *tile, const struct place *p)
+{
+    for (size_t j = 0; j < p->height; j++)
+        for (size_t i = 0; i < p->width; i++) {
+            const float *rgb = tile->values + 3 * (j / p->times * tile->width + i / p->times);
+            fprintf(script, "%.8g %.8g %.0f %.0f %.0f\n", p->left + p->step * (double)i,
+                    p->top + p->step * (double)j, (double)rgb[0] * 255, (double)rgb[1] * 255,
+                    (double)rgb[2] * 255);
+        }
+}
+
+static void write_tile(FILE *script, const struct grid *grid, size_t index, const struct place *p)
+{
+    const struct tile *tile = &grid->tiles[index];
+    fprintf(script, "$t%zu << EOD\n", index + 1);
+    if (tile->colour)
+        write_colours(script, tile, p);
+    else
+        write_values(script, tile, grid->diverging, p);
+    fputs("EOD\n", script);
 }
 
 static void write_palette(FILE *script, bool diverging)
@@ -293,7 +336,8 @@ static void write_plot(FILE *script, const struct grid *grid)
 {
     fputs("plot", script);
     for (size_t i = 0; i < grid->count; i++)
-        fprintf(script, "%s \\\n  $t%zu nonuniform matrix with image", i ? "," : "", i + 1);
+        fprintf(script, "%s \\\n  $t%zu %s", i ? "," : "", i + 1,
+                grid->tiles[i].colour ? "with rgbimage" : "nonuniform matrix with image");
     if (grid->diverging)
         fputs(", \\\n  $legend nonuniform matrix with image", script);
     putc('\n', script);
@@ -354,7 +398,8 @@ void grid_gnuplot(const void *plot, const struct plot_request *request, const ch
                 script, &page,
                 (double[4]){x + across, y + down, x + layout.wide - across, y + layout.high - down},
                 false, error_ink, 1.5);
-        write_values(script, grid, i, tile_scale(tile, times), &layout, x, y);
+        struct place place = place_of(tile, tile_scale(tile, times), &layout, x, y);
+        write_tile(script, grid, i, &place);
     }
     if (grid->diverging)
         write_legend(script, grid, &page, (page.height + total_height(&layout)) / 2 - 20);
@@ -363,8 +408,10 @@ void grid_gnuplot(const void *plot, const struct plot_request *request, const ch
 
 /* ---- 3. Text ---- */
 
-/* The mean of the source pixels under pixel (x,y) of a (rows,columns) rendering; 0 outside. */
-static double sample(const struct tile *tile, size_t rows, size_t columns, size_t y, size_t x)
+/* The mean of the source pixels under pixel (x,y) of a (rows,columns) rendering, of channel c of
+   `channels`; 0 outside. */
+static double sample_channel(const struct tile *tile, size_t rows, size_t columns, size_t y,
+                             size_t x, size_t c, size_t channels)
 {
     size_t top = y * tile->height / rows, bottom = (y + 1) * tile->height / rows;
     size_t left = x * tile->width / columns, right = (x + 1) * tile->width / columns;
@@ -375,8 +422,43 @@ static double sample(const struct tile *tile, size_t rows, size_t columns, size_
     right = right > left ? right : left + 1;
     for (size_t j = top; j < bottom; j++)
         for (size_t i = left; i < right; i++)
-            sum += (double)tile->values[j * tile->width + i];
+            sum += (double)tile->values[(j * tile->width + i) * channels + c];
     return sum / (double)((bottom - top) * (right - left));
+}
+
+static void sample_colour(const struct tile *tile, size_t rows, size_t columns, size_t y, size_t x,
+                          double rgb[3])
+{
+    for (size_t c = 0; c < 3; c++)
+        rgb[c] = sample_channel(tile, rows, columns, y, x, c, 3);
+}
+
+/* The same of a gray tile, or the luma of one in colour (Rec. 601). */
+static double sample(const struct tile *tile, size_t rows, size_t columns, size_t y, size_t x)
+{
+    double rgb[3];
+    if (!tile->colour)
+        return sample_channel(tile, rows, columns, y, x, 0, 1);
+    sample_colour(tile, rows, columns, y, x, rgb);
+    return 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+}
+
+/* A character in two of the terminal's colours: the upper pixel over the lower one. */
+static void text_two_pixels(FILE *out, const struct tile *tile, size_t rows, size_t columns,
+                            size_t line, size_t x)
+{
+    unsigned color[2];
+    for (size_t i = 0; i < 2; i++) {
+        double rgb[3];
+        size_t y = 2 * line + i;
+        if (tile->colour) {
+            sample_colour(tile, rows, columns, y, x, rgb);
+            color[i] = text_rgb(rgb);
+        } else {
+            color[i] = text_gray(sample(tile, rows, columns, y, x));
+        }
+    }
+    fprintf(out, "\033[38;5;%u;48;5;%um▀", color[0], color[1]);
 }
 
 static const char *sign_of(double value)
@@ -400,7 +482,7 @@ static void text_line(FILE *out, const struct grid *grid, const struct plot_requ
         if (grid->diverging)
             fputs(sign_of((upper + lower) / (2 * line + 1 < rows ? 2 : 1)), out);
         else if (request->color)
-            fprintf(out, "\033[38;5;%u;48;5;%um▀", text_gray(upper), text_gray(lower));
+            text_two_pixels(out, tile, rows, columns, line, x);
         else
             fputs(text_shade((upper + lower) / 2, request->utf8), out);
     }

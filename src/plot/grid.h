@@ -6,7 +6,10 @@
 
 struct tile {
     size_t height, width;
-    float *values; /* (height,width): 0 black to 1 white; -1 to 1 if the grid is diverging */
+    /* (height,width), or (height,width,3): red, green, blue. 0 black to 1 white; -1 to 1 if the grid
+       is diverging, which has no tiles in colour. */
+    float *values;
+    bool colour;
     char *title;   /* cleaned */
     char *instead; /* an incorrect prediction; NULL: there is none */
 };
@@ -26,8 +29,8 @@ void grid_gnuplot(const void *grid, const struct plot_request *request, const ch
                   FILE *script);
 void grid_text(const void *grid, const struct plot_request *request, FILE *out);
 void grid_free(void *grid);
-/* Reduces an image of (height,width) to at most max in either direction by averaging blocks of
-   pixels, and updates its size. Returns the values of a tile. */
-float *grid_reduce(const uint8_t *pixels, size_t max, size_t *height, size_t *width);
+/* Sets a tile's values from an image (C,H,W), reduced to at most max in either direction by
+   averaging blocks of pixels. */
+void grid_set_image(struct tile *tile, struct fmnn_shape shape, const uint8_t *pixels, size_t max);
 
 #endif

@@ -3,10 +3,11 @@
 
 #include <math.h>
 
-/* The first layer's weights as tiles of (height,width). */
+/* The first layer's weights as tiles of (height,width), or in colour if the images are. */
 struct filters {
     const struct fmnn_net *net;
     size_t index; /* of the tensor */
+    bool colour;
     size_t count, height, width;
     size_t inputs; /* tiles per filter: the input channels of a convolution, else 1 */
 };
@@ -25,29 +26,45 @@ static void find_filters(const char *path, struct filters *filters)
     filters->height = tensor.size[2];
     filters->width = tensor.size[3];
     if (tensor.rank == 2) {
-        if (tensor.size[1] != image.height * image.width)
+        if (tensor.size[1] != image.channels * image.height * image.width)
             die("%s: the first weights, '%s', are not applied to the image's pixels: nothing to "
                 "draw",
                 path, tensor.name);
-        filters->inputs = 1;
+        filters->inputs = image.channels;
         filters->height = image.height;
         filters->width = image.width;
     }
+    filters->colour = image.channels == 3 && filters->inputs == 3;
+    if (filters->colour)
+        filters->inputs = 1;
     filters->count = tensor.size[0] * filters->inputs;
 }
 
-/* Scales each tile by its own largest weight, so that weak filters are visible too. */
+/* The weights of a tile: of all channels if it is in colour. */
+static size_t weights_of_tile(const struct filters *filters)
+{
+    return filters->height * filters->width * (filters->colour ? 3 : 1);
+}
+
+/* Scales each tile by its own largest weight, so that weak filters are visible too. In colour, the
+   channels lie side by side, and a weight of 0 is halfway between black and full colour. */
 static void add_filter(struct grid *grid, const struct filters *filters, const float *weights,
                        size_t i)
 {
-    size_t size = filters->height * filters->width;
-    struct tile tile = {.height = filters->height, .width = filters->width};
+    size_t count = weights_of_tile(filters), size = filters->height * filters->width;
+    struct tile tile = {
+        .height = filters->height, .width = filters->width, .colour = filters->colour};
     float largest = 0;
-    tile.values = xcalloc(size, sizeof *tile.values);
-    for (size_t k = 0; k < size; k++)
+    tile.values = xcalloc(count, sizeof *tile.values);
+    for (size_t k = 0; k < count; k++)
         largest = fabsf(weights[k]) > largest ? fabsf(weights[k]) : largest;
-    for (size_t k = 0; k < size && largest > 0; k++)
-        tile.values[k] = weights[k] / largest;
+    for (size_t k = 0; k < count; k++) {
+        float value = largest > 0 ? weights[k] / largest : 0;
+        if (filters->colour)
+            tile.values[k % size * 3 + k / size] = 0.5f + 0.5f * value;
+        else
+            tile.values[k] = value;
+    }
     if (filters->inputs > 1)
         tile.title = text_format("%zu.%zu: %#.2g", i / filters->inputs + 1, i % filters->inputs + 1,
                                  (double)largest);
@@ -75,11 +92,11 @@ static void *read_filters(const struct plot_request *request)
     struct fmnn_net *net = open_net(path);
     struct filters filters = {.net = net};
     find_filters(path, &filters);
-    size_t size = filters.height * filters.width;
+    size_t size = weights_of_tile(&filters);
     float *weights = xcalloc(filters.count * size, sizeof *weights);
     fmnn_net_get(net, filters.index, weights);
     struct grid *grid = xcalloc(1, sizeof *grid);
-    grid->diverging = true;
+    grid->diverging = !filters.colour;
     grid->heading = heading_of(net);
     grid->legend[0] = "−max";
     grid->legend[1] = "weight, relative to the tile's largest (its title)";

@@ -81,22 +81,13 @@ static void read_pixels(const struct reader *reader, struct fmnn_shape shape, ui
         die_at_row(reader->table, "%s", error.message);
 }
 
-static void set_values(const struct reader *reader, struct fmnn_shape shape, const uint8_t *pixels,
-                       struct tile *tile)
-{
-    size_t height = shape.height, width = shape.width;
-    tile->values = grid_reduce(pixels, reader->max, &height, &width);
-    tile->height = height;
-    tile->width = width;
-}
-
 static void add_image(const struct reader *reader, struct grid *grid)
 {
     struct tile tile = {0};
     struct fmnn_shape shape = image_shape(reader);
     uint8_t *pixels = xcalloc(shape.channels * shape.height * shape.width, 1);
     read_pixels(reader, shape, pixels);
-    set_values(reader, shape, pixels, &tile);
+    grid_set_image(&tile, shape, pixels, reader->max);
     free(pixels);
     set_titles(reader, image_name(reader), &tile);
     grid_add(grid, &tile);
@@ -146,7 +137,7 @@ static void draw_augmented(const struct reader *reader, struct grid *grid)
                           grid->count, pixels, &error) != 0)
         die("%s", error.message);
     for (size_t i = 0; i < grid->count; i++)
-        set_values(reader, reader->shape, pixels + i * size, &grid->tiles[i]);
+        grid_set_image(&grid->tiles[i], reader->shape, pixels + i * size, reader->max);
     free(pixels);
 }
 

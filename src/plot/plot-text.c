@@ -170,6 +170,14 @@ const char *text_shade(double fraction, bool utf8)
     return utf8 ? blocks[level] : ascii[level];
 }
 
+unsigned text_rgb(const double rgb[3])
+{
+    unsigned level[3];
+    for (int i = 0; i < 3; i++)
+        level[i] = (unsigned)((rgb[i] < 0 ? 0 : rgb[i] > 1 ? 1 : rgb[i]) * 5 + 0.5);
+    return 16 + 36 * level[0] + 6 * level[1] + level[2];
+}
+
 unsigned text_gray(double fraction)
 {
     unsigned level = (unsigned)((fraction < 0 ? 0 : fraction > 1 ? 1 : fraction) * 25 + 0.5);

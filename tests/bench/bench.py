@@ -132,7 +132,7 @@ class Weights:
         return net.eval()
 
     def pixels(self, images):
-        return torch.from_numpy(images).unsqueeze(1).to(torch.float32) * np.float32(self.scale)
+        return torch.from_numpy(channels_first(images)).to(torch.float32) * np.float32(self.scale)
 
 
 warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")

@@ -94,18 +94,27 @@ def write_idx(path, array):
 
 
 def generate(directory, train=2000, test=1000, size=(28, 28)):
-    """A data set of ten classes: each a smooth pattern, with random strength and noise."""
+    """A data set of ten classes: each a smooth pattern, with random strength and noise. size: also (H,W,3), in colour."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0 : size[0], 0 : size[1]]
-    wave = rng.uniform(0.05, 0.4, (10, 2, 1, 1))
-    pattern = 1 + np.sin(wave[:, 0] * y + wave[:, 1] * x + rng.uniform(0, 6, (10, 1, 1)))
+    if len(size) == 3:
+        y, x = (np.repeat(axis[..., None], size[2], 2) for axis in (y, x))
+    ones = (1,) * len(size)
+    wave = rng.uniform(0.05, 0.4, (10, 2, *ones))
+    phase = rng.uniform(0, 6, (10, *ones[:2], *size[2:]))
+    pattern = 1 + np.sin(wave[:, 0] * y + wave[:, 1] * x + phase)
     for count, images, labels in (train, *FILES[:2]), (test, *FILES[2:]):
         label = rng.integers(0, 10, count).astype(np.uint8)
-        pixel = pattern[label] * rng.uniform(40, 120, (count, 1, 1)) + rng.normal(0, 30, (count, *size))
+        pixel = pattern[label] * rng.uniform(40, 120, (count, *ones)) + rng.normal(0, 30, (count, *size))
         pixel[pixel < 60] = 0  # like much of the real images
         write_idx(os.path.join(directory, images), np.clip(pixel, 0, 255).astype(np.uint8))
         write_idx(os.path.join(directory, labels), label)
     return directory
+
+
+def channels_first(images):
+    """(N,C,H,W) of images (N,H,W) or (N,H,W,C)."""
+    return images[:, None] if images.ndim == 3 else np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
 
 class Data:
