@@ -22,7 +22,8 @@ lib_libfmnn_la_SOURCES += lib/data/idx.h lib/data/idx.c lib/data/png.c \
 	lib/data/datasets.c lib/data/class-names.h lib/data/class-names.c lib/data/split.c \
 	lib/data/samples.h lib/data/samples.c
 # How good predictions are.
-lib_libfmnn_la_SOURCES += lib/metrics/confusion.c lib/metrics/calibration.c lib/metrics/significance.c
+lib_libfmnn_la_SOURCES += lib/metrics/confusion.c lib/metrics/calibration.c lib/metrics/significance.c \
+	lib/metrics/pairwise.h lib/metrics/pairwise.c lib/metrics/ranking.c lib/metrics/label-issues.c
 # From a model's text to trained weights.
 include lib/engine/local.mk
 # Weights and checkpoints.

@@ -2,7 +2,10 @@
 
    Contents: 1. Options  2. Evaluation  3. main */
 #include "confusion/fm-confusion.h"
+#include "confusion/issues.h"
 #include "common/predictions.h"
+
+#include <math.h>
 
 /* ---- 1. Options ---- */
 
@@ -19,7 +22,7 @@ struct settings {
     struct comparison_request compare;
     unsigned format, list; /* indices of formats, lists */
     enum fmnn_normalize normalize;
-    bool report;
+    bool report, issues;
     unsigned digits;
     size_t max_pairs;    /* 0: not given */
     double min_accuracy; /* below 0: not given */
@@ -47,8 +50,10 @@ static const struct option_row rows[] = {
     {0, "normalize", NULL,
      "print fractions of the true class, of the predicted class, or of all rows", OPTION_WORD,
      TARGET(normalize), .words = normalize_names},
-    {0, "report", NULL, "print precision, recall, F1 score and support of each class", OPTION_FLAG,
-     TARGET(report)},
+    {0, "report", NULL,
+     "print precision, recall, F1 score, support and ROC AUC of each class, Cohen's kappa, "
+     "Matthews' correlation, and more",
+     OPTION_FLAG, TARGET(report)},
     {0, "digits", "N", "digits after the decimal point in the report", OPTION_COUNT, TARGET(digits),
      .max = 17, .initial = "2"},
     {0, "pairs", "N", "number of most frequent confusions to print", OPTION_COUNT,
@@ -61,6 +66,8 @@ static const struct option_row rows[] = {
      .max = FMNN_CALIBRATION_MAX_BINS, .initial = "10"},
     {0, "min-accuracy", "X", "exit with status 1 if the accuracy is below X", OPTION_REAL,
      TARGET(min_accuracy), .max = 1},
+    {0, "label-issues", NULL, "print only rows whose label is probably wrong", OPTION_FLAG,
+     TARGET(issues)},
     {.help = "Comparison"},
     {0, "against", "FILE", "compare with the predictions in FILE, image by image", OPTION_FILE,
      TARGET(compare.file)},
@@ -105,6 +112,14 @@ static void check_comparison(const struct settings *settings)
         usage_error("--suffix and --against-suffix select the same predictions");
 }
 
+static void check_issues(const struct settings *settings)
+{
+    if (settings->issues &&
+        (option_given("format") || count_outputs(settings) || compares(settings)))
+        usage_error("--label-issues prints rows only: it cannot be combined with --format or "
+                    "other output");
+}
+
 static void check_together(const struct settings *settings)
 {
     void (*print)(const struct evaluation *) = formats[settings->format];
@@ -116,6 +131,7 @@ static void check_together(const struct settings *settings)
     if (option_given("digits") && (!settings->report || tsv || json))
         note("--digits has no effect: it needs --report, and a format other than tsv or json");
     check_comparison(settings);
+    check_issues(settings);
 }
 
 static void check_columns(const struct settings *settings)
@@ -136,6 +152,7 @@ static struct settings read_options(int argc, char **argv)
     limit_operands(operands, 1);
     settings.input.table = operands[0];
     settings.compare.only = settings.input.only;
+    settings.input.ranking = settings.report && formats[settings.format] != print_numpy;
     if (option_given("list"))
         settings.compare.list = lists[settings.list];
     check_together(&settings);
@@ -164,6 +181,20 @@ static void make_report(struct evaluation *e)
         info("precision is undefined for %zu of %zu classes (never predicted) and recall for %zu "
              "(no rows): shown as 0",
              e->report->unpredicted, e->classes, e->report->unsupported);
+}
+
+static void make_ranking(struct evaluation *e, struct fmnn_ranking *ranking)
+{
+    struct fmnn_error error;
+    if (!ranking)
+        return;
+    e->ranking = fmnn_ranking_report(ranking, &error);
+    if (!e->ranking)
+        die_error(&error);
+    if (e->ranking->undefined)
+        note("ROC AUC is undefined for %zu of %zu classes, which have no rows, or all: the means "
+             "leave them out",
+             e->ranking->undefined, e->ranking->classes);
 }
 
 static void make_fractions(struct evaluation *e, enum fmnn_normalize how)
@@ -204,6 +235,7 @@ static struct evaluation evaluate(const struct matrix *matrix,
     };
     make_names(&e, matrix);
     make_report(&e);
+    make_ranking(&e, matrix->ranking);
     if (option_given("normalize"))
         make_fractions(&e, settings->normalize);
     if (settings->max_pairs)
@@ -217,6 +249,7 @@ static void free_evaluation(struct evaluation *e)
         free(e->name[i]);
     free(e->name);
     free(e->report);
+    free(e->ranking);
     free(e->fraction);
     free(e->pair);
 }
@@ -224,6 +257,14 @@ static void free_evaluation(struct evaluation *e)
 double top_accuracy(const struct evaluation *e)
 {
     return (double)e->top_correct / (double)fmnn_confusion_total(e->matrix);
+}
+
+struct fmnn_ranking_score rank_of_class(const struct evaluation *e, size_t i)
+{
+    size_t label = fmnn_confusion_label(e->matrix, i);
+    return e->ranking && label < e->ranking->classes
+               ? e->ranking->score[label]
+               : (struct fmnn_ranking_score){(double)NAN, (double)NAN, 0};
 }
 
 struct comparison_metrics comparison_metrics(const struct comparison_counts *counts)
@@ -239,16 +280,23 @@ struct comparison_metrics comparison_metrics(const struct comparison_counts *cou
 
 /* ---- 3. main ---- */
 
-static struct matrix read_tables(const struct settings *settings, struct comparison_counts *counts)
+static struct matrix read_tables(const struct settings *settings, struct comparison_counts *counts,
+                                 struct issues *issues)
 {
     struct matrix_request input = settings->input;
+    if (issues) {
+        input.probabilities = issues_row;
+        input.context = issues;
+        input.entropy = false;
+        input.bins = 0;
+    }
     struct comparison *comparison = compares(settings) ? comparison_open(&settings->compare) : NULL;
     if (comparison) {
         input.each = comparison_row;
         input.context = comparison;
     }
     struct matrix matrix = matrix_read(&input);
-    if (option_given("bins") && !matrix.calibration)
+    if (option_given("bins") && !issues && !matrix.calibration)
         note("--bins has no effect: there are no confidences");
     if (comparison)
         *counts = comparison_finish(comparison);
@@ -256,17 +304,26 @@ static struct matrix read_tables(const struct settings *settings, struct compari
     return matrix;
 }
 
+static void print_evaluation(const struct matrix *matrix, const struct comparison_counts *counts,
+                             const struct settings *settings)
+{
+    struct evaluation e = evaluate(matrix, compares(settings) ? counts : NULL, settings);
+    formats[settings->format](&e);
+    free_evaluation(&e);
+}
+
 int main(int argc, char **argv)
 {
     program_start(&program);
     const struct settings settings = read_options(argc, argv);
     struct comparison_counts counts;
-    struct matrix matrix = read_tables(&settings, &counts);
-    if (!settings.compare.list) {
-        struct evaluation e = evaluate(&matrix, compares(&settings) ? &counts : NULL, &settings);
-        formats[settings.format](&e);
-        free_evaluation(&e);
-    }
+    struct issues *issues = settings.issues ? issues_new() : NULL;
+    struct matrix matrix = read_tables(&settings, &counts, issues);
+    if (issues)
+        issues_print(issues, matrix.names);
+    else if (!settings.compare.list)
+        print_evaluation(&matrix, &counts, &settings);
+    issues_free(issues);
     double accuracy = fmnn_confusion_accuracy(matrix.counts);
     matrix_free(&matrix);
     if (accuracy < settings.min_accuracy) {

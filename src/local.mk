@@ -49,7 +49,8 @@ src_fm_predict_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-confusion
 src_fm_confusion_SOURCES = src/fm-confusion.c src/confusion/fm-confusion.h src/confusion/confusion-text.c \
-	src/confusion/confusion-data.c src/confusion/confusion-numpy.c src/confusion/compare.h src/confusion/compare.c
+	src/confusion/confusion-data.c src/confusion/confusion-numpy.c src/confusion/compare.h src/confusion/compare.c \
+	src/confusion/issues.h src/confusion/issues.c
 src_fm_confusion_CPPFLAGS = $(program_cppflags) $(JANSSON_CFLAGS)
 src_fm_confusion_LDADD = $(common_ldadd)
 

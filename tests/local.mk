@@ -20,7 +20,7 @@ endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
 	tests/check_table tests/check_datasets tests/check_images tests/check_split \
 	tests/check_model tests/check_threads tests/check_graph tests/check_layers tests/check_engine \
-	tests/check_winograd tests/check_predict tests/check_train tests/check_optim tests/check_augment tests/check_damage tests/check_confusion tests/check_significance
+	tests/check_winograd tests/check_predict tests/check_train tests/check_optim tests/check_augment tests/check_damage tests/check_confusion tests/check_significance tests/check_ranking
 if HAVE_WRAP
 library_tests += tests/check_faults tests/check_common
 endif
@@ -66,7 +66,8 @@ EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
 	tests/expected/confusion-wide.tsv tests/expected/confusion-wide.txt \
-	tests/expected/significance-first.tsv tests/expected/significance-second.tsv tests/expected/significance.txt
+	tests/expected/significance-first.tsv tests/expected/significance-second.tsv tests/expected/significance.txt \
+	tests/expected/label-issues.tsv tests/expected/label-issues.txt
 
 # Programs that write data sets, weights and images, and one that measures memory.
 check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng tests/peak-memory
@@ -157,7 +158,7 @@ fuzz:
 
 # --- by hand: comparisons with others (tests/bench)
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
-	tests/bench/significance-oracle.py tests/bench/weights-oracle \
+	tests/bench/significance-oracle.py tests/bench/sklearn-metrics tests/bench/cleanlab-issues tests/bench/weights-oracle \
 	tests/bench/common.py tests/bench/five-seeds tests/bench/small-sets tests/bench/pytorch-augment tests/bench/pytorch-gradients tests/bench/pytorch-optimizers tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \

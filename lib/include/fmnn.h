@@ -16,6 +16,8 @@
     13. Confusion matrices
     14. Calibration
     15. Significance
+    16. Ranking
+    17. Label issues
 
    Conventions
      - A function that can fail takes a struct fmnn_error * as its last argument, which may be NULL.
@@ -610,6 +612,9 @@ struct fmnn_report {
     struct fmnn_score macro;    /* plain means over all classes; support is the total */
     struct fmnn_score weighted; /* means weighted by support */
     double accuracy;
+    double balanced_accuracy; /* the mean recall of the classes that have images */
+    double kappa;             /* Cohen's kappa; NaN if there is only one class */
+    double mcc;               /* Matthews' correlation, of all classes; 0 if undefined */
     size_t unpredicted;       /* number of classes never predicted: precision undefined, set to 0 */
     size_t unsupported;       /* number of classes without images: recall undefined, set to 0 */
     struct fmnn_score *score; /* (classes); freed with the report */
@@ -676,6 +681,70 @@ struct fmnn_mcnemar {
 /* first and second are the numbers of images that only the first, or only the second classifier
    predicts correctly. If both are 0, both p-values are 1. */
 FMNN_API struct fmnn_mcnemar fmnn_mcnemar(uint64_t first, uint64_t second);
+
+/* ---- 16. Ranking ---------------------------------------------------------------------------- */
+
+/* How well the probability of a class tells its images from all others (one class against the
+   rest): ROC and precision-recall curves, and the areas below them. It holds 8 bytes for each image
+   and class. */
+struct fmnn_ranking;
+
+/* classes: 1 to FMNN_CONFUSION_MAX_CLASSES. */
+FMNN_API struct fmnn_ranking *fmnn_ranking_new(size_t classes, struct fmnn_error *err);
+FMNN_API void fmnn_ranking_free(struct fmnn_ranking *ranking);
+/* Adds an image: its class and the probabilities (classes). If one is not in 0..1, apart from
+   rounding, the error is FMNN_DATA. After an error, only fmnn_ranking_free() can be called. */
+FMNN_API int fmnn_ranking_add(struct fmnn_ranking *ranking, size_t truth,
+                              const double *probabilities, struct fmnn_error *err);
+
+struct fmnn_ranking_score {
+    double roc_auc;           /* NaN if the class has no images, or all of them */
+    double average_precision; /* NaN if the class has no images */
+    uint64_t support;         /* images of the class */
+};
+/* As scikit-learn's roc_auc_score and average_precision_score give them. Classes without a value are
+   left out of the means. */
+struct fmnn_ranking_report {
+    size_t classes;
+    struct fmnn_ranking_score macro;    /* plain means; support is the total */
+    struct fmnn_ranking_score weighted; /* means weighted by support */
+    struct fmnn_ranking_score micro;    /* of all pairs of an image and a class */
+    size_t undefined;                   /* number of classes without a ROC AUC */
+    struct fmnn_ranking_score *score;   /* (classes); freed with the report */
+};
+/* The report is malloc'ed. Images can be added later. */
+FMNN_API struct fmnn_ranking_report *fmnn_ranking_report(struct fmnn_ranking *ranking,
+                                                         struct fmnn_error *err);
+
+enum fmnn_curve {
+    FMNN_CURVE_ROC,             /* x: false positive rate; y: true positive rate; from (0,0) */
+    FMNN_CURVE_PRECISION_RECALL /* x: recall; y: precision; from (0,1), as in scikit-learn */
+};
+struct fmnn_point {
+    double x, y;
+};
+/* The curve of a class, with a point for each different probability; a ROC curve without those on
+   straight lines. *points is malloc'ed. If the curve is undefined, *count is 0 and *points NULL. */
+FMNN_API int fmnn_ranking_curve(struct fmnn_ranking *ranking, size_t class_index,
+                                enum fmnn_curve curve, struct fmnn_point **points, size_t *count,
+                                struct fmnn_error *err);
+
+/* ---- 17. Label issues ----------------------------------------------------------------------- */
+
+struct fmnn_label_issue {
+    size_t image;           /* its index, from 0 */
+    size_t suggested;       /* the class of highest probability, apart from its label */
+    double self_confidence; /* the probability of its label */
+};
+/* Finds the images whose label is probably wrong by confident learning (Northcutt, Jiang and Chuang,
+   2021), as cleanlab's find_label_issues() does with prune_by_noise_rate and one example at least
+   per class. probabilities are (n,classes), each row from a net that was not trained on that image.
+   *issues, malloc'ed or NULL, are sorted by self-confidence, lowest first, then by image. Of images
+   that are equally probable the first ones count. If a label is not below `classes`, the error is
+   FMNN_DATA. */
+FMNN_API int fmnn_label_issues(const double *probabilities, const uint32_t *labels, size_t n,
+                               size_t classes, struct fmnn_label_issue **issues, size_t *count,
+                               struct fmnn_error *err);
 
 #ifdef __cplusplus
 }

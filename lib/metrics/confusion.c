@@ -2,6 +2,7 @@
 
    Contents: 1. Counting  2. Access  3. Fractions  4. Report  5. Pairs */
 #include "base/float.h"
+#include "metrics/pairwise.h"
 
 #include <math.h>
 
@@ -214,28 +215,6 @@ double *fmnn_confusion_fractions(const struct fmnn_confusion *c, enum fmnn_norma
 
 /* ---- 4. Report ---- */
 
-enum { LANES = 8, BLOCK = 128 };
-
-/* Sums in numpy's order, because the last digit of a mean may decide how it is rounded: eight running
-   sums in blocks of up to 128 numbers; longer arrays are halved. */
-static double pairwise_sum(const double *x, size_t n)
-{
-    if (n > BLOCK) {
-        size_t half = n / 2 - n / 2 % LANES;
-        return pairwise_sum(x, half) + pairwise_sum(x + half, n - half);
-    }
-    double lane[LANES] = {0}, sum = 0;
-    size_t whole = n - n % LANES;
-    for (size_t i = 0; i < whole; i++)
-        lane[i % LANES] += x[i];
-    if (whole)
-        sum = ((lane[0] + lane[1]) + (lane[2] + lane[3])) +
-              ((lane[4] + lane[5]) + (lane[6] + lane[7]));
-    for (size_t i = whole; i < n; i++)
-        sum += x[i];
-    return sum;
-}
-
 static void set_scores(const struct fmnn_confusion *c, const uint64_t *support,
                        struct fmnn_report *report)
 {
@@ -262,10 +241,38 @@ static void set_means(struct fmnn_report *report, size_t offset, double *scratch
         memcpy(&scratch[i], (const char *)&report->score[i] + offset, sizeof *scratch);
         weighted[i] = scratch[i] * (double)report->score[i].support;
     }
-    double plain = n ? pairwise_sum(scratch, n) / (double)n : 0;
-    double mean = weights > 0 ? pairwise_sum(weighted, n) / weights : 0;
+    double plain = n ? fm_pairwise_sum(scratch, n) / (double)n : 0;
+    double mean = weights > 0 ? fm_pairwise_sum(weighted, n) / weights : 0;
     memcpy((char *)&report->macro + offset, &plain, sizeof plain);
     memcpy((char *)&report->weighted + offset, &mean, sizeof mean);
+}
+
+/* The mean recall of the classes that have rows, in scikit-learn's order. */
+static double balanced_accuracy(const struct fmnn_report *report, double *scratch)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < report->classes; i++)
+        if (report->score[i].support)
+            scratch[n++] = report->score[i].recall;
+    return n ? fm_pairwise_sum(scratch, n) / (double)n : (double)NAN;
+}
+
+/* Cohen's kappa and Matthews' correlation, from the sums of rows and columns. */
+static void set_agreement(const struct fmnn_confusion *c, const uint64_t *support,
+                          struct fmnn_report *report)
+{
+    struct fm_sum both = {0}, truth = {0}, predicted = {0};
+    double total = (double)c->total, correct = (double)c->correct;
+    for (size_t i = 0; i < c->classes; i++) {
+        double t = (double)support[i], p = (double)support[c->classes + i];
+        fm_sum_add(&both, t * p);
+        fm_sum_add(&truth, t * t);
+        fm_sum_add(&predicted, p * p);
+    }
+    double chance = total - both.value / total;
+    report->kappa = chance > 0 ? 1 - (total - correct) / chance : (double)NAN;
+    double spread = (total * total - truth.value) * (total * total - predicted.value);
+    report->mcc = spread > 0 ? (correct * total - both.value) / sqrt(spread) : 0;
 }
 
 struct fmnn_report *fmnn_confusion_report(const struct fmnn_confusion *c, struct fmnn_error *err)
@@ -281,6 +288,8 @@ struct fmnn_report *fmnn_confusion_report(const struct fmnn_confusion *c, struct
         report->accuracy = fmnn_confusion_accuracy(c);
         report->macro.support = report->weighted.support = c->total;
         set_scores(c, support, report);
+        report->balanced_accuracy = balanced_accuracy(report, scratch);
+        set_agreement(c, support, report);
         set_means(report, offsetof(struct fmnn_score, precision), scratch);
         set_means(report, offsetof(struct fmnn_score, recall), scratch);
         set_means(report, offsetof(struct fmnn_score, f1), scratch);

@@ -125,9 +125,18 @@ static void find_columns(struct reader *r)
     free(predicted);
     /* In a table of images a column `count` means something else. */
     r->count = r->image < 0 ? fmnn_table_find(r->table, "count") : -1;
-    if (r->request->entropy || r->request->top)
+    if (r->request->entropy || r->request->top || r->request->ranking || r->request->probabilities)
         find_probabilities(r);
     find_confidence(r);
+}
+
+/* What was asked for that cannot be without probabilities, in words; NULL: nothing. */
+static char *needing_probabilities(const struct matrix_request *request)
+{
+    return request->top             ? text_format("no top-%zu accuracy", request->top)
+           : request->must_rank     ? text_format("no ROC curves")
+           : request->probabilities ? text_format("no label issues")
+                                    : NULL;
 }
 
 /* ---- 2. Classes ---- */
@@ -198,6 +207,12 @@ static void check_word(const struct reader *r, size_t column)
     }
 }
 
+static void drop_ranking(struct reader *r)
+{
+    fmnn_ranking_free(r->matrix->ranking);
+    r->matrix->ranking = NULL;
+}
+
 static void start_words(struct reader *r)
 {
     if (r->request->each)
@@ -205,13 +220,14 @@ static void start_words(struct reader *r)
     if (r->naming == NUMBERS)
         turn_into_words(r);
     r->naming = WORDS;
-    if (r->request->top)
-        die("%s: no top-%zu accuracy: the classes are names, and which p0 belongs to is not known; "
-            "--classes says it",
-            fmnn_table_name(r->table), r->request->top);
+    char *needing = needing_probabilities(r->request);
+    const char *why =
+        "the classes are names, and which p0 belongs to is not known; --classes says it";
+    if (needing)
+        die("%s: %s: %s", fmnn_table_name(r->table), needing, why);
     if (r->entropy)
-        note("no cross-entropy: the classes are names, and which p0 belongs to is not known; "
-             "--classes says it");
+        note("no cross-entropy: %s", why);
+    drop_ranking(r);
     r->entropy = false;
 }
 
@@ -290,25 +306,33 @@ static void learn_names(struct reader *r)
     fmnn_images_free(images);
 }
 
-/* Top-K was asked for, so its lack is trouble; the cross-entropy is optional. */
+/* What is asked for by its name is trouble if it cannot be; the cross-entropy is optional. */
 static void check_probabilities(struct reader *r, size_t named)
 {
-    size_t top = r->request->top, found = r->probabilities;
+    struct fmnn_error error;
+    const struct matrix_request *request = r->request;
+    size_t found = r->probabilities;
     bool complete = found > 0 && (!named || found == named);
-    r->entropy = r->request->entropy && complete;
-    if (top && !found)
-        need_column(r->table,
-                    suffixed("p0", r->request->suffix)); /* fails with the right message */
-    if (top && !complete)
-        die("%s: no top-%zu accuracy: the table has probabilities of %zu classes, but %zu have "
-            "names",
-            fmnn_table_name(r->table), top, found, named);
-    if (top > found)
-        usage_error("--top: %zu is more than the number of classes, %zu", top, found);
-    r->p = top ? xcalloc(found, sizeof *r->p) : NULL;
+    char *needing = needing_probabilities(request);
+    r->entropy = request->entropy && complete;
+    if (needing && !found)
+        need_column(r->table, suffixed("p0", request->suffix)); /* fails with the right message */
+    if (request->probabilities && r->count >= 0)
+        die("%s: %s: the rows are counts, in the column 'count'", fmnn_table_name(r->table),
+            needing);
+    if (needing && !complete)
+        die("%s: %s: the table has probabilities of %zu classes, but %zu have names",
+            fmnn_table_name(r->table), needing, found, named);
+    if (request->top > found)
+        usage_error("--top: %zu is more than the number of classes, %zu", request->top, found);
     if (found && !complete)
         note("no cross-entropy: the table has probabilities of %zu classes, but %zu have names",
              found, named);
+    if (request->ranking && complete && r->count < 0 &&
+        !(r->matrix->ranking = fmnn_ranking_new(found, &error)))
+        die_error(&error);
+    r->p = needing || r->matrix->ranking ? xcalloc(found, sizeof *r->p) : NULL;
+    free(needing);
 }
 
 static void take_list(struct reader *r)
@@ -373,28 +397,48 @@ static double read_probability(const struct reader *r, size_t label)
     return p;
 }
 
-static void add_probability(struct reader *r, size_t label, uint64_t count)
+/* Without a column for the class: what is optional ends with a note. */
+static void lack_probability(struct reader *r, size_t label)
 {
-    if (label < r->probabilities) {
-        fmnn_confusion_add_probability(r->matrix->counts, read_probability(r, label), count);
-        return;
-    }
+    char *needing = needing_probabilities(r->request);
+    if (needing)
+        die_at_row(r->table, "class %zu has no column of probabilities", label);
     note("no cross-entropy: class %zu has no column of probabilities", label);
     r->entropy = false;
+    drop_ranking(r);
 }
 
 /* Of equal probabilities the first ranks first, as in fm-predict. */
 static void add_top(struct reader *r, size_t label, uint64_t count)
 {
     size_t before = 0;
-    if (label >= r->probabilities)
-        die_at_row(r->table, "class %zu has no column of probabilities", label);
-    for (size_t i = 0; i < r->probabilities; i++)
-        r->p[i] = read_probability(r, i);
     for (size_t i = 0; i < r->probabilities; i++)
         before += r->p[i] > r->p[label] || (i < label && r->p[i] == r->p[label]);
     if (before < r->request->top)
         r->matrix->top_correct += count;
+}
+
+static void add_probabilities(struct reader *r, size_t label, uint64_t count)
+{
+    struct fmnn_error error;
+    const struct matrix_request *request = r->request;
+    bool all = request->top || r->matrix->ranking || request->probabilities;
+    if (!all && !r->entropy)
+        return;
+    if (label >= r->probabilities) {
+        lack_probability(r, label);
+        return;
+    }
+    for (size_t i = 0; all && i < r->probabilities; i++)
+        r->p[i] = read_probability(r, i);
+    if (request->top)
+        add_top(r, label, count);
+    if (r->entropy)
+        fmnn_confusion_add_probability(r->matrix->counts, read_probability(r, label), count);
+    if (r->matrix->ranking && fmnn_ranking_add(r->matrix->ranking, label, r->p, &error) != 0)
+        die_error(&error);
+    if (request->probabilities)
+        request->probabilities(request->context, r->table, label, r->p, r->probabilities);
 }
 
 static void add_confidence(struct reader *r, bool correct, uint64_t count)
@@ -434,10 +478,7 @@ static void add_row(struct reader *r)
     }
     if (fmnn_confusion_add(r->matrix->counts, (size_t)label, (size_t)predicted, count, &error) != 0)
         die_at_row(r->table, "%s", error.message);
-    if (request->top)
-        add_top(r, (size_t)label, count);
-    if (r->entropy)
-        add_probability(r, (size_t)label, count);
+    add_probabilities(r, (size_t)label, count);
     if (r->matrix->calibration)
         add_confidence(r, label == predicted, count);
 }
@@ -497,6 +538,7 @@ void matrix_free(struct matrix *matrix)
 {
     fmnn_confusion_free(matrix->counts);
     fmnn_calibration_free(matrix->calibration);
+    fmnn_ranking_free(matrix->ranking);
     fmnn_names_free(matrix->names);
 }
 

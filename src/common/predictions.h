@@ -13,6 +13,8 @@ struct matrix_request {
     bool takes_columns;  /* the program has the options --label-column and --predicted-column */
     const char *purpose; /* a verb: an empty table leaves nothing to "evaluate", "draw" */
     bool entropy;        /* compute the cross-entropy if there are probabilities */
+    bool ranking;        /* collect the probabilities for ROC curves, if there are any */
+    bool must_rank;      /* it is trouble if there are none */
     size_t top;          /* count rows whose class is among the `top` most probable; 0: do not */
     size_t bins;         /* of confidence; 0: do not compute the calibration */
     bool must_calibrate; /* it is trouble if the calibration cannot be computed */
@@ -20,6 +22,10 @@ struct matrix_request {
        predicted class (-1: there is no label) and the number of rows that it stands for. Then classes
        must be numbers, or names of a list. */
     void (*each)(void *context, struct fmnn_table *table, int label, int predicted, uint64_t count);
+    /* NULL, or called likewise for each row with a label, with its probabilities (classes); it is
+       trouble if there are none. */
+    void (*probabilities)(void *context, struct fmnn_table *table, size_t label,
+                          const double *probabilities, size_t classes);
     void *context;
 };
 
@@ -30,6 +36,7 @@ struct matrix {
     uint64_t skipped;         /* rows without a label */
     double cross_entropy;     /* NaN: unknown, or not asked for */
     uint64_t top_correct;
+    struct fmnn_ranking *ranking;         /* NULL: unknown, or not asked for */
     struct fmnn_calibration *calibration; /* NULL: unknown, or not asked for */
 };
 

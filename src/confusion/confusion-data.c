@@ -25,27 +25,62 @@ static void tsv_matrix(const struct evaluation *e)
         }
 }
 
-static void tsv_score(const char *class, const char *name, const struct fmnn_score *score)
+static void tsv_number(double number)
 {
-    char precision[32], recall[32], f1[32];
-    fmnn_format_number(precision, score->precision);
-    fmnn_format_number(recall, score->recall);
-    fmnn_format_number(f1, score->f1);
-    printf("%s\t%s\t%s\t%s\t%" PRIu64 "\t%s\n", class, precision, recall, f1, score->support, name);
+    char text[32] = "";
+    if (!isnan(number))
+        fmnn_format_number(text, number);
+    printf("\t%s", text);
+}
+
+/* ranking: NULL, or for two columns more. */
+static void tsv_score(const char *class, const char *name, const struct fmnn_score *score,
+                      const struct fmnn_ranking_score *ranking)
+{
+    fputs(class, stdout);
+    tsv_number(score->precision);
+    tsv_number(score->recall);
+    tsv_number(score->f1);
+    printf("\t%" PRIu64 "\t%s", score->support, name);
+    if (ranking) {
+        tsv_number(ranking->roc_auc);
+        tsv_number(ranking->average_precision);
+    }
+    putchar('\n');
+}
+
+/* A metric of the whole, in the column of the F1 score. */
+static void tsv_whole(const struct evaluation *e, const char *name, double value)
+{
+    printf("%s\t\t", name);
+    tsv_number(value);
+    printf("\t%" PRIu64 "\t%s\n", e->report->macro.support, e->ranking ? "\t\t" : "");
 }
 
 static void tsv_report(const struct evaluation *e)
 {
     char text[32];
-    printf("class\tprecision\trecall\tf1\tsupport\tname\n");
+    const struct fmnn_report *report = e->report;
+    const struct fmnn_ranking_report *ranking = e->ranking;
+    printf("class\tprecision\trecall\tf1\tsupport\tname%s\n",
+           ranking ? "\troc_auc\taverage_precision" : "");
     for (size_t i = 0; i < e->classes; i++) {
         snprintf(text, sizeof text, "%zu", fmnn_confusion_label(e->matrix, i));
-        tsv_score(text, e->named ? e->name[i] : "", &e->report->score[i]);
+        struct fmnn_ranking_score rank = rank_of_class(e, i);
+        tsv_score(text, e->named ? e->name[i] : "", &report->score[i], ranking ? &rank : NULL);
     }
-    fmnn_format_number(text, e->report->accuracy);
-    printf("accuracy\t\t\t%s\t%" PRIu64 "\t\n", text, e->report->macro.support);
-    tsv_score("macro", "", &e->report->macro);
-    tsv_score("weighted", "", &e->report->weighted);
+    tsv_whole(e, "accuracy", report->accuracy);
+    tsv_score("macro", "", &report->macro, ranking ? &ranking->macro : NULL);
+    tsv_score("weighted", "", &report->weighted, ranking ? &ranking->weighted : NULL);
+    tsv_whole(e, "balanced_accuracy", report->balanced_accuracy);
+    tsv_whole(e, "kappa", report->kappa);
+    tsv_whole(e, "mcc", report->mcc);
+    if (ranking) {
+        printf("micro\t\t\t\t%" PRIu64 "\t", report->macro.support);
+        tsv_number(ranking->micro.roc_auc);
+        tsv_number(ranking->micro.average_precision);
+        putchar('\n');
+    }
 }
 
 static void tsv_pairs(const struct evaluation *e)
@@ -191,6 +226,33 @@ static json_t *json_report(const struct evaluation *e)
     return object;
 }
 
+static json_t *json_number(double number)
+{
+    return isnan(number) ? json_null() : json_real(number);
+}
+
+static json_t *json_rank(const struct fmnn_ranking_score *score)
+{
+    json_t *object = fresh(json_object());
+    put(object, "roc_auc", json_number(score->roc_auc));
+    put(object, "average_precision", json_number(score->average_precision));
+    return object;
+}
+
+static json_t *json_ranking(const struct evaluation *e)
+{
+    json_t *object = fresh(json_object()), *classes = fresh(json_array());
+    for (size_t i = 0; i < e->classes; i++) {
+        struct fmnn_ranking_score score = rank_of_class(e, i);
+        put(classes, NULL, json_rank(&score));
+    }
+    put(object, "classes", classes);
+    put(object, "macro", json_rank(&e->ranking->macro));
+    put(object, "weighted", json_rank(&e->ranking->weighted));
+    put(object, "micro", json_rank(&e->ranking->micro));
+    return object;
+}
+
 static json_t *json_pairs(const struct evaluation *e)
 {
     json_t *list = fresh(json_array());
@@ -312,12 +374,25 @@ static void put_metrics(const struct evaluation *e, json_t *object)
     put(object, "calibration", e->calibration ? json_calibration(e) : json_null());
 }
 
+static void put_agreement(const struct evaluation *e, json_t *object)
+{
+    put(object, "balanced_accuracy", json_number(e->report->balanced_accuracy));
+    put(object, "kappa", json_number(e->report->kappa));
+    put(object, "mcc", json_real(e->report->mcc));
+    if (!e->ranking)
+        return;
+    put(object, "roc_auc", json_number(e->ranking->macro.roc_auc));
+    put(object, "average_precision", json_number(e->ranking->macro.average_precision));
+    put(object, "ranking", json_ranking(e));
+}
+
 static void put_extras(const struct evaluation *e, json_t *object)
 {
     if (e->report_wanted) {
         put(object, "report", json_report(e));
         put_count(object, "unpredicted", e->report->unpredicted);
         put_count(object, "unsupported", e->report->unsupported);
+        put_agreement(e, object);
     }
     if (e->pairs_wanted)
         put(object, "pairs", json_pairs(e));

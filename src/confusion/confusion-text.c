@@ -179,6 +179,39 @@ static void print_report(const struct evaluation *e)
     report_line("weighted avg", width, e->digits, &report->weighted);
 }
 
+/* A value of 0..1 to the report's digits and two more, or a dash. */
+static void write_area(const struct evaluation *e, double area, char text[CELL])
+{
+    if (isnan(area))
+        snprintf(text, CELL, "-");
+    else
+        snprintf(text, CELL, "%.*f", e->digits + 2, area);
+}
+
+static void ranking_line(const struct evaluation *e, const char *name, int width,
+                         struct fmnn_ranking_score score)
+{
+    char auc[CELL], precision[CELL];
+    write_area(e, score.roc_auc, auc);
+    write_area(e, score.average_precision, precision);
+    put_right(name, width);
+    printf("  %9s %18s\n", auc, precision);
+}
+
+static void print_ranking(const struct evaluation *e)
+{
+    int width = (int)strlen("weighted avg");
+    for (size_t i = 0; i < e->classes; i++)
+        width = larger(width, width_of(e->name[i]));
+    printf("%*s  %9s %18s\n\n", width, "", "ROC AUC", "average precision");
+    for (size_t i = 0; i < e->classes; i++)
+        ranking_line(e, e->name[i], width, rank_of_class(e, i));
+    putchar('\n');
+    ranking_line(e, "macro avg", width, e->ranking->macro);
+    ranking_line(e, "weighted avg", width, e->ranking->weighted);
+    ranking_line(e, "micro avg", width, e->ranking->micro);
+}
+
 static double fraction_of_truth(const struct evaluation *e, const struct fmnn_pair *pair)
 {
     return (double)pair->count / (double)e->report->score[pair->truth].support;
@@ -248,6 +281,10 @@ void print_extras(const struct evaluation *e)
         putchar('\n');
         print_report(e);
     }
+    if (e->ranking) {
+        putchar('\n');
+        print_ranking(e);
+    }
     if (e->pairs_wanted) {
         putchar('\n');
         print_pairs(e);
@@ -273,6 +310,28 @@ static void metric_name(const char *name, bool markdown)
         put_left(name, (int)strlen("cross-entropy  "));
 }
 
+static void print_agreement(const struct evaluation *e, bool markdown)
+{
+    char text[CELL];
+    metric_name("balanced acc.", markdown);
+    printf("%.2f %%\n", 100 * e->report->balanced_accuracy);
+    metric_name("Cohen's kappa", markdown);
+    if (isnan(e->report->kappa))
+        puts("- (there is only one class)");
+    else
+        printf("%.4f\n", e->report->kappa);
+    metric_name("Matthews", markdown);
+    printf("%.4f (correlation)\n", e->report->mcc);
+    if (!e->ranking)
+        return;
+    metric_name("ROC AUC", markdown);
+    write_area(e, e->ranking->macro.roc_auc, text);
+    printf("%s (mean of the classes)\n", text);
+    metric_name("avg precision", markdown);
+    write_area(e, e->ranking->macro.average_precision, text);
+    printf("%s (mean of the classes)\n", text);
+}
+
 static void print_metrics(const struct evaluation *e, bool markdown)
 {
     uint64_t correct = fmnn_confusion_correct(e->matrix), rows = fmnn_confusion_total(e->matrix);
@@ -296,6 +355,8 @@ static void print_metrics(const struct evaluation *e, bool markdown)
         printf("%.5f (ECE of %zu bins)\n", fmnn_calibration_error(e->calibration),
                fmnn_calibration_bins(e->calibration));
     }
+    if (e->report_wanted)
+        print_agreement(e, markdown);
     metric_name("rows", markdown);
     printf("%" PRIu64 ", %" PRIu64 " correct\n", rows, correct);
     if (e->skipped) {
@@ -377,6 +438,28 @@ static void markdown_report(const struct evaluation *e)
     markdown_score(e, "weighted avg", &e->report->weighted);
 }
 
+static void markdown_rank(const struct evaluation *e, const char *name,
+                          struct fmnn_ranking_score score)
+{
+    char auc[CELL], precision[CELL];
+    write_area(e, score.roc_auc, auc);
+    write_area(e, score.average_precision, precision);
+    fputs("| ", stdout);
+    put_escaped(name);
+    printf(" | %s | %s |\n", auc, precision);
+}
+
+static void markdown_ranking(const struct evaluation *e)
+{
+    fputs("\n| class | ROC AUC | average precision |", stdout);
+    markdown_rule(2);
+    for (size_t i = 0; i < e->classes; i++)
+        markdown_rank(e, e->name[i], rank_of_class(e, i));
+    markdown_rank(e, "macro avg", e->ranking->macro);
+    markdown_rank(e, "weighted avg", e->ranking->weighted);
+    markdown_rank(e, "micro avg", e->ranking->micro);
+}
+
 static void markdown_pairs(const struct evaluation *e)
 {
     fputs("\n| truth | predicted | count | of the true class |\n|:---|:---|---:|---:|\n", stdout);
@@ -430,6 +513,8 @@ void print_markdown(const struct evaluation *e)
     print_metrics(e, true);
     if (e->report_wanted)
         markdown_report(e);
+    if (e->ranking)
+        markdown_ranking(e);
     if (e->pairs_wanted)
         markdown_pairs(e);
     if (e->reliability_wanted)

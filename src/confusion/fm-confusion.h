@@ -10,6 +10,7 @@ struct evaluation {
     char **name; /* of each class; its label if it has no name */
     bool named;
     struct fmnn_report *report;
+    struct fmnn_ranking_report *ranking; /* NULL: there are no probabilities, or no report */
     bool report_wanted;
     int digits;            /* of the report */
     double *fraction;      /* the normalised matrix, (classes,classes); NULL: print counts */
@@ -29,6 +30,9 @@ struct evaluation {
 
 /* The fraction of rows whose true class is among the `top` most probable classes. */
 double top_accuracy(const struct evaluation *evaluation);
+
+/* The areas of the i-th class of the matrix; NaN if there are no probabilities of the class. */
+struct fmnn_ranking_score rank_of_class(const struct evaluation *evaluation, size_t i);
 
 /* What follows from the counts of a comparison. */
 struct comparison_metrics {
