@@ -21,11 +21,38 @@ static void start_from(const struct arguments *a, const struct fmnn_net *init, s
     fmnn_names_free(anew);
 }
 
+/* The net of --init; NULL: only the model that --model gives says what its tensors are. */
+static struct fmnn_net *open_init(const struct arguments *a)
+{
+    struct fmnn_error error;
+    struct fmnn_net *init = fmnn_net_read_any(a->init, NULL, &error);
+    bool like_model = !init && error.status == FMNN_USAGE;
+    if (like_model && !strcmp(a->init, "-"))
+        die("%s; they must be in a file, which can be read twice", error.message);
+    if (like_model && option_given("model"))
+        return NULL;
+    if (like_model)
+        die("%s, with --model", error.message);
+    if (!init)
+        die_error(&error);
+    return init;
+}
+
+/* The file of --init that another program wrote, now that the net is known. */
+static struct fmnn_net *open_init_like(const struct arguments *a, const struct fmnn_net *net)
+{
+    struct fmnn_error error;
+    struct fmnn_net *init = fmnn_net_read_any(a->init, net, &error);
+    if (!init)
+        die_error(&error);
+    return init;
+}
+
 int main(int argc, char **argv)
 {
     program_start(fm_train());
     struct arguments a = parse_arguments(argc, argv);
-    struct fmnn_net *init = a.init ? open_net(a.init) : NULL;
+    struct fmnn_net *init = a.init ? open_init(&a) : NULL;
     struct fmnn_model *model = find_model(&a, init);
     struct fmnn_recipe *recipe = make_recipe(model, &a.settings);
     a.training.recipe = recipe;
@@ -35,6 +62,8 @@ int main(int argc, char **argv)
         print_summary(net, a.training.exact);
     } else {
         fmnn_net_start(net, recipe, a.training.seed, a.training.threads);
+        if (a.init && !init)
+            init = open_init_like(&a, net);
         if (init)
             start_from(&a, init, net);
         fmnn_net_free(init);

@@ -1,7 +1,8 @@
 /* safetensors-format.c -- what reading and writing share: sizes, byte order, the digest. */
 #include "files/safetensors-format.h"
 
-const struct fm_dtype_row fm_dtypes[FM_DTYPES] = {[FM_F32] = {"F32", 4}, [FM_U64] = {"U64", 8}};
+const struct fm_dtype_row fm_dtypes[FM_DTYPES] = {
+    [FM_F32] = {"F32", 4}, [FM_U64] = {"U64", 8}, [FM_I64] = {"I64", 8}};
 
 bool fm_tensor_bytes(const struct fm_tensor *tensor, uint64_t *bytes)
 {

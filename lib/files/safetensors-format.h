@@ -14,7 +14,7 @@
 #define METADATA "__metadata__"
 /* The maximum offset in a file and size in memory; twice this does not overflow. */
 #define MAX_BYTES ((uint64_t)(SIZE_MAX < INT64_MAX ? SIZE_MAX : INT64_MAX) / 2)
-enum { DIGITS = sizeof NO_DIGEST - 1, PREFIX = 8, ALIGNMENT = 64, FM_DTYPES = 2 };
+enum { DIGITS = sizeof NO_DIGEST - 1, PREFIX = 8, ALIGNMENT = 64, FM_DTYPES = 3 };
 
 struct fm_dtype_row {
     char name[4];

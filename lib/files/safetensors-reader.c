@@ -40,6 +40,8 @@ struct fm_safetensors {
     const struct placed_tensor **by_name;
     size_t count;
     size_t data_bytes;
+    bool any, foreign; /* the format may be another; it is another */
+    char digest[DIGITS + 1];
 };
 
 /* ---- bytes */
@@ -77,6 +79,11 @@ static int read_header(struct input *input, char **header, size_t *bytes, struct
         return fm_fail(err, FMNN_DATA, "%s: empty, not a weights file", input->name);
     if (got < PREFIX)
         return truncated(input, err);
+    if (!memcmp(prefix, "PK\3\4", 4))
+        return fm_fail(err, FMNN_DATA,
+                       "%s: not a weights file: a zip archive, as torch.save() writes; write "
+                       "safetensors with save_file()",
+                       input->name);
     uint64_t length = fm_get_little(prefix, PREFIX);
     if (length > FM_MAX_HEADER)
         return fm_fail(err, FMNN_DATA,
@@ -164,14 +171,30 @@ static int parse_header(struct fm_safetensors *file, const char *text, size_t by
     return 0;
 }
 
+/* Why a file of another format is not read. */
+static int refuse_format(const struct fm_safetensors *file, const char *format,
+                         struct fmnn_error *err)
+{
+    if (!format)
+        return fm_fail(err, FMNN_DATA,
+                       "%s: not written by fmnn (no fmnn. metadata); fm-train --init can take its "
+                       "weights",
+                       file->name);
+    return fm_fail(err, FMNN_DATA,
+                   "%s: not written by fmnn: its format is '%.100s', not 'fmnn'; fm-train --init "
+                   "can take its weights",
+                   file->name, format);
+}
+
 static int check_metadata(struct fm_safetensors *file, struct fmnn_error *err)
 {
     const char *key;
     json_t *value;
     json_t *metadata = json_object_get(file->root, METADATA);
     const char *format = json_string_value(json_object_get(metadata, FORMAT_KEY));
-    if (!format || strcmp(format, FORMAT) != 0)
-        return fm_fail(err, FMNN_DATA, "%s: not written by fmnn (no fmnn. metadata)", file->name);
+    file->foreign = !format || strcmp(format, FORMAT) != 0;
+    if (file->foreign && !file->any)
+        return refuse_format(file, format, err);
     json_object_foreach(metadata, key, value)
     {
         if (!json_is_string(value))
@@ -238,11 +261,12 @@ static int get_tensor(const struct fm_safetensors *file, const char *name, const
     size_t type = 0;
     while (type < FM_COUNT(fm_dtypes) && strcmp(dtype, fm_dtypes[type].name) != 0)
         type++;
-    if (type == FM_COUNT(fm_dtypes))
-        return fm_fail(err, FMNN_DATA, "%s: tensor '%s': unsupported dtype %s; expected F32 or U64",
-                       file->name, name, dtype);
     placed->tensor.name = name;
     placed->tensor.dtype = (enum fm_dtype)type;
+    if (type == FM_COUNT(fm_dtypes) ||
+        (type == FM_I64 && !(file->foreign && fm_is_counter(&placed->tensor))))
+        return fm_fail(err, FMNN_DATA, "%s: tensor '%s': unsupported dtype %s; expected F32 or U64",
+                       file->name, name, dtype);
     uint64_t bytes;
     if (!fm_tensor_bytes(&placed->tensor, &bytes))
         return bad_tensor(file, name, "its shape is too large", err);
@@ -293,7 +317,7 @@ static int get_tensors(struct fm_safetensors *file, struct fmnn_error *err)
 {
     const char *name;
     json_t *object;
-    size_t max = json_object_size(file->root) - 1; /* the metadata are there */
+    size_t max = json_object_size(file->root) - (json_object_get(file->root, METADATA) != NULL);
     if (max > FM_MAX_TENSORS)
         return fm_fail(err, FMNN_DATA, "%s: %zu tensors; the maximum is %d", file->name, max,
                        FM_MAX_TENSORS);
@@ -428,10 +452,23 @@ static int read_tensors(struct pass *pass, struct fmnn_error *err)
 
 /* ---- the digest */
 
+static void hash_header(struct pass *pass)
+{
+    uint8_t prefix[PREFIX];
+    fm_put_little(prefix, pass->file->header_bytes, PREFIX);
+    XXH3_128bits_reset(pass->hash);
+    XXH3_128bits_update(pass->hash, prefix, PREFIX);
+    XXH3_128bits_update(pass->hash, pass->file->header, pass->file->header_bytes);
+}
+
 /* Returns the digest in the metadata. The header is hashed with zeros in its place. */
 static const char *begin_digest(struct pass *pass, struct fmnn_error *err)
 {
     struct fm_safetensors *file = pass->file;
+    if (file->foreign) {
+        hash_header(pass);
+        return "";
+    }
     const char *said = fm_safetensors_text(file, DIGEST_KEY);
     char *digits = fm_find_digits(file->header);
     if (!said || !digits) {
@@ -443,22 +480,20 @@ static const char *begin_digest(struct pass *pass, struct fmnn_error *err)
         fm_fail(err, FMNN_DATA, "%s: damaged: its checksum is malformed", file->name);
         return NULL;
     }
-    uint8_t prefix[PREFIX];
-    fm_put_little(prefix, file->header_bytes, PREFIX);
     memcpy(digits, NO_DIGEST, DIGITS);
-    XXH3_128bits_reset(pass->hash);
-    XXH3_128bits_update(pass->hash, prefix, PREFIX);
-    XXH3_128bits_update(pass->hash, file->header, file->header_bytes);
+    hash_header(pass);
     memcpy(digits, said, DIGITS);
     return said;
 }
 
 static int check_digest(const struct pass *pass, const char *said, struct fmnn_error *err)
 {
-    char found[DIGITS + 1];
+    char *found = pass->file->digest;
     fm_digest_text(pass->hash, found);
-    if (strcmp(found, said) != 0)
-        return fm_fail(err, FMNN_DATA, "%s: damaged: checksum %s, but it should be %s",
+    if (!pass->file->foreign && strcmp(found, said) != 0)
+        return fm_fail(err, FMNN_DATA,
+                       "%s: damaged: checksum %s, but it should be %s (if another program changed "
+                       "the weights, it must give the file another format than fmnn)",
                        pass->file->name, found, said);
     return 0;
 }
@@ -516,7 +551,7 @@ static int load_header(struct fm_safetensors *file, struct fmnn_error *err)
     return status == 0 ? get_tensors(file, err) : -1;
 }
 
-struct fm_safetensors *fm_safetensors_open(const char *path, struct fmnn_error *err)
+static struct fm_safetensors *open_file(const char *path, bool any, struct fmnn_error *err)
 {
     bool standard = strcmp(path, "-") == 0;
     struct fm_safetensors *file = fm_alloc(1, sizeof *file, err);
@@ -524,11 +559,22 @@ struct fm_safetensors *fm_safetensors_open(const char *path, struct fmnn_error *
         free(file);
         return NULL;
     }
+    file->any = any;
     file->input = (struct input){.name = file->name, .fd = -1};
     if (open_input(&file->input, path, err) == 0 && load_header(file, err) == 0)
         return file;
     fm_safetensors_free(file);
     return NULL;
+}
+
+struct fm_safetensors *fm_safetensors_open(const char *path, struct fmnn_error *err)
+{
+    return open_file(path, false, err);
+}
+
+struct fm_safetensors *fm_safetensors_open_any(const char *path, struct fmnn_error *err)
+{
+    return open_file(path, true, err);
 }
 
 struct fm_safetensors *fm_safetensors_read(const char *path, struct fmnn_error *err)
@@ -558,6 +604,23 @@ void fm_safetensors_free(struct fm_safetensors *file)
 const char *fm_safetensors_name(const struct fm_safetensors *file)
 {
     return file->name;
+}
+
+bool fm_safetensors_foreign(const struct fm_safetensors *file)
+{
+    return file->foreign;
+}
+
+const char *fm_safetensors_digest(const struct fm_safetensors *file)
+{
+    return file->digest;
+}
+
+bool fm_is_counter(const struct fm_tensor *tensor)
+{
+    static const char counter[] = ".num_batches_tracked";
+    size_t length = strlen(tensor->name), end = sizeof counter - 1;
+    return tensor->dtype == FM_I64 && length > end && !strcmp(tensor->name + length - end, counter);
 }
 
 const char *fm_safetensors_text(const struct fm_safetensors *file, const char *key)

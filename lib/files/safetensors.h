@@ -16,7 +16,7 @@ enum { FM_MAX_RANK = 8, FM_MAX_TENSORS = 65536, FM_MAX_NAME = 255 };
 /* The checkpoint of a net with as many layers as a model can have needs 2 MiB. */
 enum { FM_MAX_HEADER = 4 << 20 };
 
-enum fm_dtype { FM_F32, FM_U64 };
+enum fm_dtype { FM_F32, FM_U64, FM_I64 }; /* FM_I64: only in files of others */
 
 struct fm_tensor {
     const char *name; /* UTF-8, 1 to 255 bytes */
@@ -52,6 +52,16 @@ int fm_safetensors_write(FILE *stream, const struct fm_metadata *pairs, size_t p
    input. */
 struct fm_safetensors;
 struct fm_safetensors *fm_safetensors_open(const char *path, struct fmnn_error *err);
+/* The same for a file that another program may have written: it needs neither a digest nor the
+   metadata of fmnn, and may hold PyTorch's counters, num_batches_tracked. If its format is fmnn, it
+   is as any other. */
+struct fm_safetensors *fm_safetensors_open_any(const char *path, struct fmnn_error *err);
+/* Whether the file has another format than fmnn. */
+bool fm_safetensors_foreign(const struct fm_safetensors *file);
+/* The digest of the file, once it is loaded: of a file of another program, of all its bytes. */
+const char *fm_safetensors_digest(const struct fm_safetensors *file);
+/* Whether a tensor is one of PyTorch's counters, which no net needs. */
+bool fm_is_counter(const struct fm_tensor *tensor);
 /* Receives some rows (of the first size) of an F32 tensor. A tensor of rank 0 is one row. */
 typedef int fm_take(void *state, const struct fm_tensor *tensor, size_t row, size_t rows,
                     const float *values, struct fmnn_error *err);

@@ -362,6 +362,22 @@ int fm_damage_first(struct fm_safetensors *file, struct fmnn_error *err)
     return -1;
 }
 
+/* In a file of another program, each tensor must be one of the net. */
+static int check_names(const struct fm_safetensors *file, const struct fmnn_net *net,
+                       struct fmnn_error *err)
+{
+    const struct fm_tensor *tensor;
+    for (size_t i = 0; (tensor = fm_safetensors_at(file, i)) != NULL; i++) {
+        size_t k = 0;
+        while (k < net->parameter_count && strcmp(net->parameter[k].name, tensor->name) != 0)
+            k++;
+        if (k == net->parameter_count && !fm_is_counter(tensor))
+            return fm_fail(err, FMNN_DATA, "%s: tensor '%s' is not in the model '%s'",
+                           fm_safetensors_name(file), tensor->name, net->text);
+    }
+    return 0;
+}
+
 /* A weights file holds the parameters and nothing else; a checkpoint more. This comes before
    memory is taken for the weights, so that a small file whose model is a huge net is refused
    cheaply. */
@@ -369,8 +385,11 @@ static int check_tensors(const struct fm_safetensors *file, const struct fmnn_ne
                          struct fmnn_error *err)
 {
     size_t count = 0;
-    while (fm_safetensors_at(file, count))
-        count++;
+    const struct fm_tensor *tensor;
+    for (size_t i = 0; (tensor = fm_safetensors_at(file, i)) != NULL; i++)
+        count += !fm_is_counter(tensor);
+    if (fm_safetensors_foreign(file) && check_names(file, net, err) != 0)
+        return -1;
     if (count != net->parameter_count && !fm_safetensors_text(file, "fmnn.checkpoint"))
         return fm_fail(err, FMNN_DATA, "%s: %zu tensors, but the model has %zu",
                        fm_safetensors_name(file), count, net->parameter_count);
@@ -408,7 +427,8 @@ static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmn
     size_t classes;
     struct fmnn_error why = {0};
     struct fmnn_net *net = NULL;
-    if (!needed_text(file, "fmnn.version", err) || read_input(file, &shape, err) != 0)
+    bool versioned = fm_safetensors_foreign(file) || needed_text(file, "fmnn.version", err);
+    if (!versioned || read_input(file, &shape, err) != 0)
         return NULL;
     struct fmnn_model *model = read_model(file, &classes, &why);
     if (model)
@@ -441,17 +461,56 @@ static struct fmnn_net *read_texts(const struct fm_safetensors *file, struct fmn
     return NULL;
 }
 
-static struct fmnn_net *read_net(struct fm_safetensors *file, struct fmnn_error *err)
+/* A net of the same model and shape, without weights. */
+static struct fmnn_net *same_shape(const struct fmnn_net *like, struct fmnn_error *err)
 {
-    struct fmnn_net *net = read_texts(file, err);
+    struct fmnn_model *model = fmnn_model_parse(like->text, "the model", err);
+    struct fmnn_net *net = model ? fm_net_build(model, like->shape, like->classes, err) : NULL;
+    fmnn_model_free(model);
+    if (net)
+        net->exact = like->exact;
+    return net;
+}
+
+/* The same for a file of another program. What it may have kept of fmnn's metadata describes the
+   net; but not the training, after which the weights may have changed. */
+static struct fmnn_net *read_foreign_texts(const struct fm_safetensors *file,
+                                           const struct fmnn_net *like, struct fmnn_error *err)
+{
+    bool described = fm_safetensors_text(file, "fmnn.model") != NULL;
+    if (!described && !like) {
+        fm_fail(err, FMNN_USAGE,
+                "%s: not written by fmnn (no fmnn.model in its metadata): name the model that its "
+                "weights belong to",
+                fm_safetensors_name(file));
+        return NULL;
+    }
+    struct fmnn_net *net = described ? read_shape(file, err) : same_shape(like, err);
+    bool good = net && (!described || (fm_read_exact(file, &net->exact, err) == 0 &&
+                                       read_names(file, net, err) == 0));
+    if (good && check_tensors(file, net, err) == 0)
+        return net;
+    fmnn_net_free(net);
+    return NULL;
+}
+
+static struct fmnn_net *read_net(struct fm_safetensors *file, const struct fmnn_net *like,
+                                 struct fmnn_error *err)
+{
+    bool foreign = fm_safetensors_foreign(file);
+    struct fmnn_net *net = foreign ? read_foreign_texts(file, like, err) : read_texts(file, err);
+    if (!net && foreign)
+        return NULL;
     if (!net) {
         fm_damage_first(file, err);
         return NULL;
     }
     if (fm_net_allocate(net, false, err) == 0) {
         struct fm_part part = {"", net->weights, false};
-        if (fm_read_parameters(file, net, &part, 1, err) == 0)
+        if (fm_read_parameters(file, net, &part, 1, err) == 0) {
+            snprintf(net->digest, sizeof net->digest, "%s", fm_safetensors_digest(file));
             return net;
+        }
     }
     fmnn_net_free(net);
     return NULL;
@@ -460,7 +519,16 @@ static struct fmnn_net *read_net(struct fm_safetensors *file, struct fmnn_error 
 struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err)
 {
     struct fm_safetensors *file = fm_safetensors_open(path, err);
-    struct fmnn_net *net = file ? read_net(file, err) : NULL;
+    struct fmnn_net *net = file ? read_net(file, NULL, err) : NULL;
+    fm_safetensors_free(file);
+    return net;
+}
+
+struct fmnn_net *fmnn_net_read_any(const char *path, const struct fmnn_net *like,
+                                   struct fmnn_error *err)
+{
+    struct fm_safetensors *file = fm_safetensors_open_any(path, err);
+    struct fmnn_net *net = file ? read_net(file, like, err) : NULL;
     fm_safetensors_free(file);
     return net;
 }

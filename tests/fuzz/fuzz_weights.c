@@ -110,6 +110,21 @@ static bool read_net(const uint8_t *bytes, size_t count)
     return true;
 }
 
+/* The same as a file of another program, whose net only the caller knows. */
+static void read_any(void)
+{
+    static struct fmnn_net *like;
+    struct fmnn_error err = {0};
+    struct fmnn_model *model = like ? NULL : fmnn_model_parse("dense classes", "like", NULL);
+    if (model)
+        like = fmnn_net_new(model, (struct fmnn_shape){1, 2, 2}, 2, NULL);
+    fmnn_model_free(model);
+    HOLDS(like);
+    struct fmnn_net *net = fmnn_net_read_any(FUZZ_PATH, like, &err);
+    HOLDS(net || good_error(&err));
+    fmnn_net_free(net);
+}
+
 /* The same as a checkpoint. The trainer goes from input to input: what is accepted replaces all of
    its state. Then it must be possible to go on. */
 static bool resume(const uint8_t *bytes, size_t count)
@@ -137,6 +152,8 @@ static bool resume(const uint8_t *bytes, size_t count)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     struct fmnn_error err = {0};
+    fuzz_file(bytes, count);
+    read_any();
     fuzz_file(bytes, count);
     struct fm_safetensors *file = fm_safetensors_open(FUZZ_PATH, &err);
     if (!file) {
