@@ -31,8 +31,9 @@ enum {
     CLOCK_LIMIT = 4 * PROCESSOR_LIMIT
 };
 
-/* The number of repetitions, or the distance between the cases that a test takes. tests/bench/mutants sets FMNN_QUICK,
-   because it runs each test thousands of times. */
+/* The number of repetitions, or the distance between the cases that a test takes. FMNN_QUICK is set by
+   tests/bench/mutants, because it runs each test thousands of times, and by tests/run for `make distcheck`, because
+   the full tests have run in the same tree. */
 static inline size_t if_quick(size_t quick, size_t usual)
 {
     const char *wish = getenv("FMNN_QUICK");
