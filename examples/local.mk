@@ -34,6 +34,9 @@ EXTRA_DIST += examples/record-ladder/report.md examples/record-ladder/report.htm
 	examples/record-ladder/quick-curves.png examples/record-ladder/quick-matrix.png \
 	examples/record-ladder/good-curves.png examples/record-ladder/good-matrix.png
 
+# Labels that are probably wrong.
+EXTRA_DIST += examples/label-issues
+
 # The notebook's study, and the notebook's results.
 EXTRA_DIST += examples/notebook examples/notebook-2020.txt
 # The record of that study on the whole data set.

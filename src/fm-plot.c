@@ -1,10 +1,12 @@
-/* fm-plot.c -- draws learning curves, confusion matrices, reliability diagrams, images, filters. */
+/* fm-plot.c -- draws learning curves, confusion matrices, reliability diagrams, ROC curves, images,
+   filters. */
 #include "plot/gnuplot.h"
 
 #include <unistd.h>
 
 static const struct plot_kind *const kinds[] = {&plot_history, &plot_confusion, &plot_reliability,
-                                                &plot_images,  &plot_filters,   NULL};
+                                                &plot_roc,     &plot_images,    &plot_filters,
+                                                NULL};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static const char *const formats[] = {"png", "svg", "pdf", "txt", NULL};
@@ -63,6 +65,11 @@ static const struct option_row rows[] = {
      TARGET(script)},
     {.help = "Learning curves"},
     {0, "lr", NULL, "draw the learning rate, too", OPTION_FLAG, TARGET(request.lr)},
+    {.help = "ROC curves"},
+    {0, "class", "CLASS[,CLASS]", "draw only these classes", OPTION_TEXT,
+     TARGET(request.class_list)},
+    {0, "precision-recall", NULL, "draw precision over recall instead", OPTION_FLAG,
+     TARGET(request.precision_recall)},
     {.help = "Images and filters"},
     {0, "columns", "N", "number of columns", OPTION_COUNT, TARGET(request.columns), .min = 1,
      .max = 1000, .by_default = "nearly square"},
@@ -91,7 +98,7 @@ static const struct option_row rows[] = {
 static const struct program program = {
     .name = "fm-plot",
     .synopsis = "[OPTION]... KIND [FILE]...",
-    .purpose = "Draw a plot of KIND: history, confusion, reliability, images or filters.",
+    .purpose = "Draw a plot of KIND: history, confusion, reliability, roc, images or filters.",
     .options = rows,
 };
 
@@ -109,7 +116,9 @@ static const struct {
                {TAKES_AUGMENT, "augment"},
                {TAKES_AUGMENT, "epoch"},
                {TAKES_AUGMENT, "seed"},
-               {TAKES_LR, "lr"}};
+               {TAKES_LR, "lr"},
+               {TAKES_CLASS, "class"},
+               {TAKES_CLASS, "precision-recall"}};
 
 static const struct plot_kind *find_kind(const char *word)
 {
@@ -117,14 +126,15 @@ static const struct plot_kind *find_kind(const char *word)
     for (size_t i = 0; i < KINDS; i++)
         words[i] = kinds[i] ? kinds[i]->name : NULL;
     if (!word)
-        usage_error("name the kind of plot: history, confusion, reliability, images or filters");
+        usage_error(
+            "name the kind of plot: history, confusion, reliability, roc, images or filters");
     for (size_t i = 0; kinds[i]; i++)
         if (!strcmp(word, words[i]))
             return kinds[i];
     const char *nearest = fmnn_suggest(word, words);
     if (nearest)
         usage_error("unknown kind of plot '%s'; did you mean '%s'?", word, nearest);
-    usage_error("unknown kind of plot '%s' (known: history, confusion, reliability, images, "
+    usage_error("unknown kind of plot '%s' (known: history, confusion, reliability, roc, images, "
                 "filters)",
                 word);
 }

@@ -317,7 +317,7 @@ static void check_probabilities(struct reader *r, size_t named)
     r->entropy = request->entropy && complete;
     if (needing && !found)
         need_column(r->table, suffixed("p0", request->suffix)); /* fails with the right message */
-    if (request->probabilities && r->count >= 0)
+    if ((request->probabilities || request->must_rank) && r->count >= 0)
         die("%s: %s: the rows are counts, in the column 'count'", fmnn_table_name(r->table),
             needing);
     if (needing && !complete)

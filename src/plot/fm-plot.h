@@ -21,6 +21,7 @@ enum {
     TAKES_BINS = 64,
     TAKES_AUGMENT = 128,
     TAKES_LR = 256,
+    TAKES_CLASS = 512,
 };
 
 /* What the command line asks for. */
@@ -40,11 +41,13 @@ struct plot_request {
     const char *augment; /* --augment, or NULL */
     unsigned epoch;      /* of the augmentation */
     uint64_t seed;
-    size_t bins;   /* of confidence; 0: the default */
-    bool lr;       /* --lr */
-    bool terminal; /* text goes to a terminal */
-    bool utf8;     /* text may use block characters */
-    bool color;    /* text may use the 256 colours of terminals */
+    size_t bins;            /* of confidence; 0: the default */
+    bool lr;                /* --lr */
+    const char *class_list; /* --class, or NULL */
+    bool precision_recall;  /* --precision-recall */
+    bool terminal;          /* text goes to a terminal */
+    bool utf8;              /* text may use block characters */
+    bool color;             /* text may use the 256 colours of terminals */
 };
 
 struct plot_kind {
@@ -58,7 +61,7 @@ struct plot_kind {
     void (*free)(void *plot);
 };
 
-extern const struct plot_kind plot_history, plot_confusion, plot_reliability, plot_images,
+extern const struct plot_kind plot_history, plot_confusion, plot_reliability, plot_roc, plot_images,
     plot_filters;
 
 /* ---- plot-text.c: text for plots and terminals */

@@ -191,7 +191,7 @@ static void plot(const struct plot_kind *kind)
 static void as_program(void *context)
 {
     static const struct plot_kind *const kinds[] = {&plot_history, &plot_confusion,
-                                                    &plot_reliability};
+                                                    &plot_reliability, &plot_roc};
     struct matrix_request request = {
         .table = FUZZ_PATH, .classes = "none", .data = ".", .purpose = "evaluate"};
     switch (*(const unsigned *)context) {
