@@ -18,7 +18,7 @@ lib_libfmnn_la_SOURCES += lib/base/internal.h lib/base/error.c lib/base/memory.c
 	lib/base/rng.h lib/base/rng.c lib/base/shape.h lib/base/shape.c lib/base/threads.h lib/base/threads.c
 # What comes in: files of images, tables that name them, known data sets, samples in memory.
 lib_libfmnn_la_SOURCES += lib/data/idx.h lib/data/idx.c lib/data/png.c \
-	lib/data/image-formats.h lib/data/image-formats.c lib/data/images.c lib/data/table.c \
+	lib/data/image-formats.h lib/data/image-formats.c lib/data/images.c lib/data/table.c lib/data/table-names.h lib/data/table-names.c \
 	lib/data/datasets.c lib/data/class-names.h lib/data/class-names.c lib/data/split.c \
 	lib/data/samples.h lib/data/samples.c
 # How good predictions are.

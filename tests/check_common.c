@@ -623,7 +623,7 @@ static void write_weights(const char *path, bool named)
 {
     struct fmnn_error error;
     char first[] = "eins", second[] = "zwei", *name[] = {first, second};
-    struct fmnn_names names = {2, name};
+    struct fmnn_names names = {.count = 2, .name = name};
     struct fmnn_model *model = fmnn_model_parse("dense classes", "model", &error);
     struct fmnn_net *net =
         model ? fmnn_net_new(model, (struct fmnn_shape){1, 2, 2}, 2, &error) : NULL;

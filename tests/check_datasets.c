@@ -80,6 +80,17 @@ START_TEST(reading_names)
     ck_assert_str_eq(names->name[1], "See\xc3\xb6tter");
     ck_assert_str_eq(names->name[2], "\xf0\x9f\x90\x88 with blanks ");
     ck_assert_str_eq(names->name[3], "last");
+    ck_assert_str_eq(names->source, "names");
+    ck_assert_uint_eq(fmnn_names_find(names, "last"), 3);
+    ck_assert_uint_eq(fmnn_names_find(names, "Last"), 4);
+    fmnn_names_free(names);
+    put_text("names", "\xef\xbb\xbf"
+                      "cat\r\nblue dog\r\n"); /* as Windows writes it */
+    names = fmnn_names_read("names", &error);
+    ck_assert_msg(names != NULL, "%s", error.message);
+    ck_assert_uint_eq(names->count, 2);
+    ck_assert_str_eq(names->name[0], "cat");
+    ck_assert_str_eq(names->name[1], "blue dog");
     fmnn_names_free(names);
 }
 END_TEST
@@ -92,16 +103,19 @@ static const struct {
     {"cat\n\ndog\n", "names:2: the class name is empty", 0},
     {"cat\ndog\n\n", "names:3: the class name is empty", 0},
     {"\n", "names:1: the class name is empty", 0},
-    {"cat\r\ndog\r\n",
-     "names:1: the class name ends in a carriage return; lines must end in a line feed alone", 0},
+    {"cat\r\n\r\n", "names:2: the class name is empty", 0},
+    {"cat\rdog\r", "names:1: the class name contains a control character", 0},
+    {"\xff\xfe"
+     "c\0\n",
+     "names: UTF-16 text; expected UTF-8; iconv -f UTF-16 -t UTF-8 converts it", 5},
     {"c\0t\n", "names:1: the class name contains a NUL byte", 4},
     {"cat\nd\tog\n", "names:2: the class name contains a control character", 0},
     {"\x1b[1m\n", "names:1: the class name contains a control character", 0},
     {"\x7f\n", "names:1: the class name contains a control character", 0},
     {"\xc2\x85\n", "names:1: the class name contains a control character", 0},
-    {"\xef\xbb\xbf"
-     "cat\n",
-     "names:1: the class name contains a control character", 0},
+    {"cat\n\xef\xbb\xbf"
+     "dog\n",
+     "names:2: the class name contains a control character", 0},
     {"caf\xe9\n", "names:1: the class name is not UTF-8", 0},  /* Latin-1 */
     {"\xc0\xaf\n", "names:1: the class name is not UTF-8", 0}, /* not the shortest form */
     {"\xe0\x80\xaf\n", "names:1: the class name is not UTF-8", 0},

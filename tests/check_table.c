@@ -135,6 +135,32 @@ static void lost_class_name(void)
     ck_assert_int_eq(first_probability("a\t1\ttest\t65535\t0.5\t0.5\t0.5\n"), 5);
 }
 
+/* The columns of a table without a header, from the fourth on. */
+static void columns_from_fourth(const char *line, const char *wanted)
+{
+    char got[200] = "";
+    struct fmnn_table *table = rows(line);
+    for (size_t i = 3; i < fmnn_table_columns(table); i++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s ", fmnn_table_column(table, i));
+    ck_assert_str_eq(got, wanted);
+    fmnn_table_close(table);
+}
+
+/* What fm-split writes for folders, and what fm-predict adds to it; names can be numbers. */
+static void lost_class(void)
+{
+    columns_from_fourth("a\t1\ttest\tcoat\n", "class ");
+    columns_from_fourth("a\t1\ttest\t7\n", "class ");
+    columns_from_fourth("a\t1\ttest\tclass\n", "class ");
+    columns_from_fourth("a\t1\ttest\tcoat\t2\t0.5\n", "class predicted confidence ");
+    columns_from_fourth("a\t1\ttest\t7\t2\t0.5\n", "class predicted confidence ");
+    columns_from_fourth("a\t1\ttest\t7\t1\t0.5\n", "class predicted confidence ");
+    columns_from_fourth("a\t1\ttest\t7\t1\t0.5\tshirt\t0.5\t0.5\n",
+                        "class predicted confidence predicted_class p0 p1 ");
+    columns_from_fourth("a\t1\ttest\t0\t0.5\n", "predicted confidence ");
+    columns_from_fourth("a\t1\ttest\t0\t1\t1\t0\n", "predicted confidence p0 p1 ");
+}
+
 START_TEST(lost_header)
 {
     check_rows(FMNN_TABLE_ROWS, "train:0\t9\ttrain\ntrain:1\t\tvalid\n", NULL,
@@ -147,6 +173,7 @@ START_TEST(lost_header)
     ck_assert_int_eq(fmnn_table_find(table, "p2"), 7);
     fmnn_table_close(table);
     lost_class_name();
+    lost_class();
     table = rows("a.png\n");
     ck_assert_uint_eq(fmnn_table_columns(table), 1);
     ck_assert_str_eq(fmnn_table_column(table, 0), "image");
@@ -249,17 +276,95 @@ START_TEST(lines_with_forbidden_bytes)
 {
     refused("image\0label\n", 12, FMNN_TABLE_ROWS,
             "t.tsv:1: the line contains a NUL byte; a table is text");
-    refused("image\tlabel\r\n", 13, FMNN_TABLE_ROWS,
-            "t.tsv:1: the line contains a carriage return; lines must end in a line feed alone");
-    refused("\xef\xbb\xbfimage\tlabel\n", 15, FMNN_TABLE_ROWS,
-            "t.tsv:1: the file starts with a byte order mark; a table is UTF-8 without one");
     check_rows(FMNN_TABLE_ROWS, "image\na\rb\n", NULL,
-               "t.tsv:2: the line contains a carriage return; lines must end in a line feed alone");
+               "t.tsv:2: a carriage return within the line; if the lines end in carriage returns "
+               "alone, as on old Macs, tr '\\r' '\\n' converts the table");
+    refused("image\tlabel\ra\t1\r", 16, FMNN_TABLE_ROWS,
+            "t.tsv:1: a carriage return within the line; if the lines end in carriage returns "
+            "alone, as on old Macs, tr '\\r' '\\n' converts the table");
     char got[256];
     put_file("t.tsv", "image\na\nb\0c\n", 12);
     struct fmnn_table *table = fmnn_table_open("t.tsv", FMNN_TABLE_ROWS, &error);
     digest(table, got, sizeof got);
     ck_assert_str_eq(got, "2:a;t.tsv:3: the line contains a NUL byte; a table is text");
+    fmnn_table_close(table);
+}
+END_TEST
+
+START_TEST(files_that_are_no_tables)
+{
+    refused("\x89PNG\r\n\x1a\n", 8, FMNN_TABLE_ROWS, "t.tsv: a PNG image, not a table");
+    refused("\xff\xd8\xff\xe0\0JFIF", 9, FMNN_TABLE_ROWS, "t.tsv: a JPEG image, not a table");
+    refused("RIFF\1\2\3\4WEBP", 12, FMNN_TABLE_ROWS, "t.tsv: a WebP image, not a table");
+    refused("<!doctype html>\n", 16, FMNN_TABLE_ROWS, "t.tsv: an HTML page, not a table");
+    static const char wide[] = "t.tsv: UTF-16 text, not a table in UTF-8; iconv -f UTF-16 -t UTF-8 "
+                               "converts it";
+    refused("\xff\xfei\0m\0\n\0", 8, FMNN_TABLE_ROWS, wide);
+    refused("\xfe\xff\0i\0m\0\n", 8, FMNN_TABLE_ROWS, wide);
+    refused("i\0m\0a\0\n\0", 8, FMNN_TABLE_ROWS, wide);
+}
+END_TEST
+
+/* As Windows, R, pandas and spreadsheets write them. */
+START_TEST(tables_of_other_programs)
+{
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\r\na\t1\r\nb\t2\r\n", NULL, "2:a|1;3:b|2;");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\r\na\t1\nimage\tlabel\nb\t2", NULL, "2:a|1;4:b|2;");
+    check_rows(FMNN_TABLE_ROWS, "\xef\xbb\xbfimage\tlabel\na\t1\n\xef\xbb\xbfimage\tlabel\nb\t2\n",
+               NULL, "2:a|1;4:b|2;");
+    check_rows(FMNN_TABLE_ROWS,
+               "\xef\xbb\xbf"
+               "a\t1\ttrain\r\n",
+               NULL, "1:a|1|train;");
+    check_rows(FMNN_TABLE_ROWS, "\"image\"\t\"label\"\n\"a\"\t1\n\"b \"\"x\"\"\"\t\"2\"\n", NULL,
+               "2:a|1;3:b \"x\"|2;");
+    check_rows(FMNN_TABLE_ROWS, "image\tx\n\"a\\\"b\"\t\"c\\\"\n\"a\"b\"\t\"\nc\"\t\"\"\n", NULL,
+               "2:a\"b|c\\;3:\"a\"b\"|\";4:c\"|;");
+    check_rows(FMNN_TABLE_ROWS, "\"image\"\t\"label\"\n\"1\"\t\"a\"\t3\n\"2\"\t\"b\"\t4\n", NULL,
+               "2:1|a|3;3:2|b|4;");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\n1\ta\t3\n", NULL,
+               "t.tsv:2: 3 fields, but the header names 2 (R writes row names unless row.names = "
+               "FALSE)");
+    struct fmnn_table *table = rows("\"Image\"\t LABEL \tMine \tP0\r\n\"9\"\ta\t3\tx\t0.5\n");
+    static const char *const names[] = {"", "image", "label", "Mine ", "p0"};
+    ck_assert_uint_eq(fmnn_table_columns(table), 5);
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_str_eq(fmnn_table_column(table, i), names[i]);
+    ck_assert_int_eq(fmnn_table_find(table, "mine"), 3);
+    fmnn_table_close(table);
+    table = rows("image\tImage\tP0\tp1\n");
+    ck_assert_str_eq(fmnn_table_column(table, 1), "Image"); /* another column */
+    ck_assert_str_eq(fmnn_table_column(table, 2), "P0");
+    fmnn_table_close(table);
+    table = opened("epoch\tacc\tval_acc\tlearning_rate\n", FMNN_TABLE_HISTORY); /* Keras' */
+    ck_assert_int_eq(fmnn_table_find(table, "accuracy"), 1);
+    ck_assert_int_eq(fmnn_table_find(table, "val_accuracy"), 2);
+    ck_assert_int_eq(fmnn_table_find(table, "lr"), 3);
+    fmnn_table_close(table);
+}
+END_TEST
+
+/* A first line that is neither known names nor data. */
+START_TEST(unknown_column_names)
+{
+    struct fmnn_table *table = rows("filename\tkind\tset\na.png\t1\ttrain\n");
+    int label;
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    ck_assert_int_eq(fmnn_table_label(table, 1, 0, &label, &error), -1);
+    ck_assert_str_eq(error.message,
+                     "t.tsv:1: label 'kind' is not a number from 0 to 65535; the line was not "
+                     "recognized as column names, because 'filename', 'kind', 'set' are not among "
+                     "those that are known: image, label, split, predicted, confidence; rename the "
+                     "columns");
+    fmnn_table_close(table);
+    table = rows("y_true\ty_pred\n");
+    ck_assert_int_eq(fmnn_table_need(table, "predicted", &error), -1);
+    ck_assert_ptr_nonnull(strstr(error.message, "because 'y_true', 'y_pred' are not among"));
+    fmnn_table_close(table);
+    table = rows("a.png\tcat\ttrain\n"); /* data */
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    ck_assert_int_eq(fmnn_table_label(table, 1, 0, &label, &error), -1);
+    ck_assert_str_eq(error.message, "t.tsv:1: label 'cat' is not a number from 0 to 65535");
     fmnn_table_close(table);
 }
 END_TEST
@@ -496,13 +601,52 @@ START_TEST(labels)
     check_label("65536", 0, 0, "t.tsv:2: label '65536' is not a number from 0 to 65535");
     check_label("99999999999999999999999", 10, 0,
                 "t.tsv:2: label '99999999999999999999999' is not a number from 0 to 9");
-    static const char *const bad[] = {"-1", "+1", "1.0", " 1", "1 ", "1e0", "Shirt", "0x1"};
+    check_label("1.0", 10, 1, NULL);
+    check_label("7.000", 10, 7, NULL);
+    check_label(" 1 ", 10, 1, NULL);
+    check_label("NA", 10, -1, NULL);
+    check_label("NaN", 10, -1, NULL);
+    static const char *const bad[] = {"-1", "+1", "1.5", "1.", ".0", "1 1", "1e0", "Shirt", "0x1"};
     char message[128];
     for (size_t i = 0; i < FM_COUNT(bad); i++) {
         snprintf(message, sizeof message, "t.tsv:2: label '%s' is not a number from 0 to 9",
                  bad[i]);
         check_label(bad[i], 10, 0, message);
     }
+}
+END_TEST
+
+/* The class of a field, or the message in *error. */
+static int class_of(const char *field, const struct fmnn_names *names)
+{
+    char text[128];
+    int label = -2;
+    snprintf(text, sizeof text, "image\tlabel\na\t%s\n", field);
+    struct fmnn_table *table = rows(text);
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    int status = fmnn_table_class(table, 1, names, &label, &error);
+    fmnn_table_close(table);
+    return status ? -2 : label;
+}
+
+START_TEST(labels_that_are_names)
+{
+    char cat[] = "cat", one[] = "1", na[] = "NA", source[] = "n3", *name[] = {cat, one, na};
+    struct fmnn_names names = {.count = 3, .name = name, .source = source};
+    ck_assert_int_eq(class_of("cat", &names), 0);
+    ck_assert_int_eq(class_of("1", &names), 1);
+    ck_assert_int_eq(class_of("2.0", &names), 2);
+    ck_assert_int_eq(class_of("NA", &names), 2);
+    ck_assert_int_eq(class_of("NaN", &names), -1);
+    ck_assert_int_eq(class_of("", &names), -1);
+    ck_assert_int_eq(class_of("3", &names), -2);
+    ck_assert_str_eq(error.message, "t.tsv:2: n3 names 3 classes, but label 3 occurs");
+    ck_assert_int_eq(class_of("Cat", &names), -2);
+    ck_assert_str_eq(error.message,
+                     "t.tsv:2: label 'Cat' is neither a number nor one of the 3 names in n3");
+    ck_assert_int_eq(class_of("65535", NULL), 65535);
+    ck_assert_int_eq(class_of("cat", NULL), -2);
+    ck_assert_str_eq(error.message, "t.tsv:2: label 'cat' is not a number from 0 to 65535");
 }
 END_TEST
 
@@ -672,6 +816,9 @@ int main(void)
     tcase_add_test(tcase, only_rows_of_given_splits);
     tcase_add_test(tcase, lines_with_wrong_number_of_fields);
     tcase_add_test(tcase, lines_with_forbidden_bytes);
+    tcase_add_test(tcase, files_that_are_no_tables);
+    tcase_add_test(tcase, tables_of_other_programs);
+    tcase_add_test(tcase, unknown_column_names);
     tcase_add_test(tcase, long_lines);
     tcase_add_test(tcase, many_columns);
     tcase_add_test(tcase, unreadable_files);
@@ -680,6 +827,7 @@ int main(void)
     tcase_add_loop_test(tcase, slow_bytes_and_signals, 0, 2);
     tcase_add_test(tcase, many_rows);
     tcase_add_test(tcase, labels);
+    tcase_add_test(tcase, labels_that_are_names);
     tcase_add_test(tcase, messages_show_no_control_characters);
     tcase_add_loop_test(tcase, numbers_in_any_locale, 0, 2);
     tcase_add_test(tcase, numbers_round_trip);

@@ -14,6 +14,7 @@ void fmnn_names_free(struct fmnn_names *names)
     for (size_t i = 0; i < names->count; i++)
         free(names->name[i]);
     free(names->name);
+    free(names->source);
     free(names);
 }
 
@@ -36,6 +37,14 @@ struct fmnn_names *fmnn_names_copy(const char *const *names, size_t count, struc
     return copy;
 }
 
+size_t fmnn_names_find(const struct fmnn_names *names, const char *name)
+{
+    size_t i = 0;
+    while (i < names->count && strcmp(names->name[i], name) != 0)
+        i++;
+    return i;
+}
+
 const char *fm_class_name_fault(const char *name, size_t length)
 {
     if (length == 0)
@@ -44,8 +53,6 @@ const char *fm_class_name_fault(const char *name, size_t length)
         return "the class name is longer than 1000 bytes";
     if (memchr(name, 0, length))
         return "the class name contains a NUL byte";
-    if (name[length - 1] == '\r')
-        return "the class name ends in a carriage return; lines must end in a line feed alone";
     while (*name) {
         uint32_t code;
         size_t n = fmnn_utf8_next(name, &code);
@@ -72,7 +79,7 @@ static int add_name(struct fmnn_names *names, size_t *capacity, const char *line
     return names->name[names->count++] ? 0 : -1;
 }
 
-/* Reads a line without its line feed, or the first room - 1 bytes of it. Returns its length, -1 at
+/* Reads a line without its end, a line feed or those of Windows, or the first room - 1 bytes of it. Returns its length, -1 at
    the end. */
 static long read_line(FILE *stream, char *line, size_t room)
 {
@@ -80,6 +87,8 @@ static long read_line(FILE *stream, char *line, size_t room)
     int c;
     while ((c = getc(stream)) != EOF && c != '\n' && length < room - 1)
         line[length++] = (char)c;
+    if (length && c == '\n' && line[length - 1] == '\r')
+        length--;
     line[length] = 0;
     return c == EOF && length == 0 ? -1 : (long)length;
 }
@@ -90,9 +99,16 @@ static int read_lines(FILE *stream, const char *path, struct fmnn_names *names,
     char line[MAX_NAME + 2];
     size_t capacity = 0;
     long length;
-    while ((length = read_line(stream, line, sizeof line)) >= 0)
-        if (add_name(names, &capacity, line, (size_t)length, path, err) != 0)
+    while ((length = read_line(stream, line, sizeof line)) >= 0) {
+        size_t mark = !names->count && !strncmp(line, "\xef\xbb\xbf", 3) ? 3 : 0;
+        if (!names->count && length >= 2 &&
+            (!memcmp(line, "\xff\xfe", 2) || !memcmp(line, "\xfe\xff", 2)))
+            return fm_fail(err, FMNN_DATA,
+                           "%s: UTF-16 text; expected UTF-8; iconv -f UTF-16 -t UTF-8 converts it",
+                           path);
+        if (add_name(names, &capacity, line + mark, (size_t)length - mark, path, err) != 0)
             return -1;
+    }
     if (ferror(stream))
         return fm_fail_errno(err, "%s", path);
     if (names->count == 0)
@@ -104,7 +120,8 @@ static int read_lines(FILE *stream, const char *path, struct fmnn_names *names,
 static struct fmnn_names *read_stream(FILE *stream, const char *path, struct fmnn_error *err)
 {
     struct fmnn_names *names = fm_alloc(1, sizeof *names, err);
-    if (names && read_lines(stream, path, names, err) == 0)
+    if (names && (names->source = fm_strdup(path, err)) &&
+        read_lines(stream, path, names, err) == 0)
         return names;
     fmnn_names_free(names);
     return NULL;
@@ -173,5 +190,9 @@ int fmnn_names_of_directory(const char *directory, struct fmnn_names **out, stru
     if (!dataset)
         return 0;
     *out = fmnn_names_copy(dataset->classes, dataset->class_count, err);
-    return *out ? 0 : -1;
+    if (*out && ((*out)->source = fm_strdup(dataset->title, err)))
+        return 0;
+    fmnn_names_free(*out);
+    *out = NULL;
+    return -1;
 }

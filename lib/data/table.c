@@ -4,12 +4,13 @@
 
    A table holds two rows: the current one, whose fields the caller uses, and the one ahead, which
    fmnn_table_paused() may already have read. The bytes after them are in the buffer. */
-#include "base/internal.h"
+#include "data/table-names.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { MAX_LINE = 1 << 20, CHUNK = 1 << 16, MAX_LABEL = 65535 };
@@ -42,6 +43,8 @@ struct fmnn_table {
     char *header_text; /* later lines equal to it are skipped */
     size_t header_length;
     bool headerless;
+    struct row first; /* of a table without a header: its first row, for messages */
+    bool unnamed;     /* the header may lack the name of the first column */
 
     char *only; /* words between commas, or NULL */
     int only_column;
@@ -109,25 +112,76 @@ static enum outcome line_fail(const struct fmnn_table *table, const char *what,
     return FAILED;
 }
 
+/* What else a file can be whose first bytes are these; NULL if it may be a table. */
+static const char *foreign(const char *line, size_t length)
+{
+    static const struct {
+        const char *start, *what;
+    } kinds[] = {
+        {"\x89PNG", "a PNG image"},  {"\xff\xd8\xff", "a JPEG image"},
+        {"\x1f\x8b", "a gzip file"}, {"PK\x03\x04", "a spreadsheet or another ZIP archive"},
+        {"%PDF-", "a PDF document"}, {"<!DOCTYPE", "an HTML page"},
+        {"<html", "an HTML page"},   {"<?xml", "an XML document"},
+        {"\xff\xfe", "UTF-16 text"}, {"\xfe\xff", "UTF-16 text"},
+    };
+    for (size_t i = 0; i < FM_COUNT(kinds); i++) {
+        size_t n = strlen(kinds[i].start);
+        if (length >= n && !strncasecmp(line, kinds[i].start, n))
+            return kinds[i].what;
+    }
+    if (length >= 12 && !memcmp(line, "RIFF", 4) && !memcmp(line + 8, "WEBP", 4))
+        return "a WebP image";
+    /* Without a byte order mark, every second byte of English text is zero. */
+    bool wide = length >= 4 && (line[0] == 0) != (line[1] == 0) &&
+                (line[2] == 0) != (line[3] == 0) && (line[0] == 0) == (line[2] == 0);
+    return wide ? "UTF-16 text" : NULL;
+}
+
+static enum outcome check_first_line(const struct fmnn_table *table, const char *line,
+                                     size_t length, struct fmnn_error *err)
+{
+    const char *what = foreign(line, length);
+    if (!what)
+        return GOT;
+    bool wide = !strcmp(what, "UTF-16 text");
+    fm_fail(err, FMNN_DATA, "%s: %s, not a table%s", table->name, what,
+            wide ? " in UTF-8; iconv -f UTF-16 -t UTF-8 converts it" : "");
+    return FAILED;
+}
+
 static enum outcome check_line(const struct fmnn_table *table, const char *line, size_t length,
                                struct fmnn_error *err)
 {
+    if (table->lines == 1 && check_first_line(table, line, length, err) == FAILED)
+        return FAILED;
+    size_t seen = length < MAX_LINE ? length : MAX_LINE;
+    if (memchr(line, '\r', seen) && !memchr(line, 0, seen))
+        return line_fail(table,
+                         "a carriage return within the line; if the lines end in carriage returns "
+                         "alone, as on old Macs, tr '\\r' '\\n' converts the table",
+                         err);
     if (length > MAX_LINE)
         return line_fail(table, "the line is longer than 1 MiB", err);
     if (memchr(line, 0, length))
         return line_fail(table, "the line contains a NUL byte; a table is text", err);
-    if (memchr(line, '\r', length))
-        return line_fail(
-            table, "the line contains a carriage return; lines must end in a line feed alone", err);
-    if (table->lines == 1 && length >= 3 && !memcmp(line, "\xef\xbb\xbf", 3))
-        return line_fail(
-            table, "the file starts with a byte order mark; a table is UTF-8 without one", err);
     if (length == 0)
         return line_fail(table, "the line is empty", err);
     return GOT;
 }
 
-/* The next line, without its line feed. It stays valid until the buffer is filled again. */
+/* Tables of other programs: a line may begin with a byte order mark, which cat takes into the midst
+   of a table, and end in a carriage return. */
+static void strip(const char **line, size_t *length)
+{
+    if (*length >= 3 && !memcmp(*line, "\xef\xbb\xbf", 3)) {
+        *line += 3;
+        *length -= 3;
+    }
+    if (*length && (*line)[*length - 1] == '\r')
+        --*length;
+}
+
+/* The next line, without its end. It stays valid until the buffer is filled again. */
 static enum outcome take_line(struct fmnn_table *table, bool wait, const char **line,
                               size_t *length, struct fmnn_error *err)
 {
@@ -150,16 +204,43 @@ static enum outcome take_line(struct fmnn_table *table, bool wait, const char **
     table->start += *length + (feed != NULL);
     table->searched = table->start;
     table->lines++;
+    strip(line, length);
     return check_line(table, *line, *length, err);
 }
 
 /* ---- 2. Lines to fields ---- */
+
+/* Takes off the quotes of a field that begins and ends with '"' and contains none but in pairs, as
+   CSV writers write it, or behind a backslash, as R does. Other fields, such as the name of a file
+   that contains quotes, remain as they are. */
+static void unquote(char *field)
+{
+    size_t length = strlen(field);
+    if (length < 2 || field[0] != '"' || field[length - 1] != '"')
+        return;
+    const char *end = field + length - 1;
+    for (const char *c = field + 1; c < end; c++) {
+        if (*c == '\\' && c[1] == '"' && c + 1 < end && !(c[2] == '"' && c + 2 < end))
+            c++;
+        else if (*c == '"' && (c[1] != '"' || ++c == end))
+            return;
+    }
+    char *to = field;
+    for (const char *c = field + 1; c < end; c++) {
+        if ((*c == '\\' && c[1] == '"' && c + 1 < end && !(c[2] == '"' && c + 2 < end)) ||
+            (*c == '"'))
+            c++;
+        *to++ = *c;
+    }
+    *to = 0;
+}
 
 static int add_field(struct row *row, char *field, struct fmnn_error *err)
 {
     if (fm_grow((void **)&row->field, &row->field_capacity, row->count + 2, sizeof *row->field,
                 err) != 0)
         return -1;
+    unquote(field);
     row->field[row->count++] = field;
     row->field[row->count] = NULL;
     return 0;
@@ -190,32 +271,31 @@ static void free_row(struct row *row)
 
 /* ---- 3. Opening ---- */
 
-/* The columns of a table without a header, in order. FMNN_TABLE_ROWS goes on with p0, p1, ..., and
-   before them may have predicted_class. */
-static const char *const *columns_of(enum fmnn_table_kind kind)
+/* An error about the first line, which was taken for data. If it looks like column names, the
+   message says that, because then the names are what is wrong. */
+static int fail_first(const struct fmnn_table *table, struct fmnn_error *err, const char *format,
+                      ...)
 {
-    static const char *const rows[] = {"image", "label", "split", "predicted", "confidence", NULL};
-    static const char *const history[] = {"epoch",        "loss", "accuracy", "val_loss",
-                                          "val_accuracy", "lr",   "seconds",  NULL};
-    static const char *const counts[] = {"label", "predicted", "count", NULL};
-    return kind == FMNN_TABLE_ROWS ? rows : kind == FMNN_TABLE_HISTORY ? history : counts;
-}
-
-static bool is_known(enum fmnn_table_kind kind, const char *name)
-{
-    uint64_t digits;
-    for (const char *const *known = columns_of(kind); *known; known++)
-        if (!strcmp(name, *known))
-            return true;
-    return kind == FMNN_TABLE_ROWS &&
-           (!strcmp(name, "predicted_class") ||
-            (name[0] == 'p' && fm_parse_unsigned(name + 1, MAX_LABEL, &digits)));
+    char what[sizeof err->message], names[400], known[200] = "";
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (!fm_table_like_names(table->first.field, table->first.count, names, sizeof names))
+        return fm_fail(err, FMNN_DATA, "%s:1: %s", table->name, what);
+    for (const char *const *name = fm_table_columns(table->kind); *name; name++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", *known ? ", " : "",
+                 *name);
+    return fm_fail(err, FMNN_DATA,
+                   "%s:1: %.500s; the line was not recognized as column names, because %s %s not "
+                   "among those that are known: %s; rename the columns",
+                   table->name, what, names, table->first.count == 1 ? "is" : "are", known);
 }
 
 static bool is_among(const char *const *names, const char *name)
 {
     for (; names && *names; names++)
-        if (!strcmp(name, *names))
+        if (fm_table_same_name(name, *names))
             return true;
     return false;
 }
@@ -223,9 +303,9 @@ static bool is_among(const char *const *names, const char *name)
 static bool is_header(const struct fmnn_table *table, const struct row *row)
 {
     for (size_t i = 0; i < row->count; i++)
-        if (is_known(table->kind, row->field[i]) || is_among(table->columns, row->field[i]))
+        if (is_among(table->columns, row->field[i]))
             return true;
-    return false;
+    return fm_table_is_header(table->kind, row->field, row->count);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -260,48 +340,42 @@ static int set_header(struct fmnn_table *table, const char *line, size_t length,
     memcpy(table->header_text, line, length);
     table->header_length = length;
     table->header.line = 1;
-    return split_fields(&table->header, line, length, err);
-}
-
-/* Whether the sixth column of a table without a header is a class name and not p0. A name may be a
-   number. But the confidence is the probability of the predicted class, so it tells where p0 is. */
-static bool has_class_name(const struct row *row)
-{
-    double number;
-    uint64_t predicted;
-    if (row->count < 6 || !fm_parse_unsigned(row->field[3], MAX_LABEL, &predicted))
-        return false;
-    if (!fm_parse_double(row->field[5], &number))
-        return true;
-    const char *confidence = row->field[4];
-    size_t at = 5 + (size_t)predicted;
-    if (at < row->count && !strcmp(row->field[at], confidence))
-        return false;
-    return row->count == 6 || (at + 1 < row->count && !strcmp(row->field[at + 1], confidence));
+    if (split_fields(&table->header, line, length, err) != 0 || check_duplicates(table, err) != 0)
+        return -1;
+    fm_table_plain_names(table->kind, table->header.field, table->header.count);
+    return 0;
 }
 
 /* Sets the header that the table would have had, by its first row. */
 static int invent_header(struct fmnn_table *table, const struct row *row, struct fmnn_error *err)
 {
-    const char *const *known = columns_of(table->kind);
-    bool class_name = table->kind == FMNN_TABLE_ROWS && has_class_name(row);
-    char *line = fm_alloc(row->count, 24, err), *end = line;
+    char *line = fm_table_lost_header(table->kind, row->field, row->count, err);
     if (!line)
         return -1;
-    for (size_t i = 0, rest = 0; i < row->count; i++) {
-        if (i)
-            *end++ = '\t';
-        if (*known)
-            end += sprintf(end, "%s", *known++);
-        else if (class_name && i == 5)
-            end += sprintf(end, "predicted_class");
-        else
-            end += sprintf(end, "p%zu", rest++);
-    }
     table->headerless = true;
-    int status = set_header(table, line, (size_t)(end - line), err);
+    int status = set_header(table, line, strlen(line), err);
     free(line);
     return status;
+}
+
+static enum outcome look_ahead(struct fmnn_table *table, bool wait, struct fmnn_error *err);
+
+/* R's write.table() writes a column of row names, but no name of that column, so the header is short
+   by one. Only a table with quotes is taken for R's, because the first row must be awaited. */
+static int add_row_names(struct fmnn_table *table, struct fmnn_error *err)
+{
+    struct row *header = &table->header;
+    table->unnamed = true;
+    table->looked = look_ahead(table, true, &table->failure);
+    table->unnamed = false;
+    if (table->looked != GOT || table->ahead->count != header->count + 1)
+        return 0;
+    if (add_field(header, header->text + header->capacity - 1, err) != 0)
+        return -1;
+    header->text[header->capacity - 1] = 0; /* at the end of the last name, or beyond it */
+    memmove(header->field + 1, header->field, (header->count - 1) * sizeof *header->field);
+    header->field[0] = header->text + header->capacity - 1;
+    return 0;
 }
 
 /* Reads the first line: the header, or the first row of a table without one. */
@@ -317,15 +391,21 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
                        table->name);
     if (outcome == FAILED || split_fields(table->ahead, line, length, err) != 0)
         return -1;
-    if (is_header(table, table->ahead))
-        return set_header(table, line, length, err) == 0 ? check_duplicates(table, err) : -1;
+    if (is_header(table, table->ahead)) {
+        bool quoted = *line == '"';
+        if (set_header(table, line, length, err) != 0)
+            return -1;
+        return quoted ? add_row_names(table, err) : 0;
+    }
+    if (split_fields(&table->first, line, length, err) != 0)
+        return -1;
     size_t max = 0;
-    while (columns_of(table->kind)[max])
+    while (fm_table_columns(table->kind)[max])
         max++;
-    if (table->kind != FMNN_TABLE_ROWS && table->ahead->count > max)
-        return fm_fail(err, FMNN_DATA, "%s:1: no column names, and %zu fields instead of %zu",
-                       table->name, table->ahead->count, max);
     table->ahead->line = 1;
+    if (table->kind != FMNN_TABLE_ROWS && table->ahead->count > max)
+        return fail_first(table, err, "no column names, and %zu fields instead of %zu",
+                          table->ahead->count, max);
     table->looked = GOT;
     return invent_header(table, table->ahead, err);
 }
@@ -381,6 +461,7 @@ void fmnn_table_close(struct fmnn_table *table)
     if (table->owned)
         close(table->fd);
     free_row(&table->header);
+    free_row(&table->first);
     free_row(&table->row[0]);
     free_row(&table->row[1]);
     free(table->header_text);
@@ -408,10 +489,15 @@ const char *fmnn_table_column(const struct fmnn_table *table, size_t column)
 
 int fmnn_table_find(const struct fmnn_table *table, const char *name)
 {
-    for (size_t i = 0; i < table->header.count; i++)
-        if (!strcmp(table->header.field[i], name))
+    const struct row *header = &table->header;
+    for (size_t i = 0; i < header->count; i++)
+        if (!strcmp(header->field[i], name))
             return (int)i;
-    return -1;
+    for (size_t i = 0; i < header->count; i++)
+        if (fm_table_same_name(header->field[i], name))
+            return (int)i;
+    const char *alias = fm_table_alias(table->kind, name);
+    return alias ? fmnn_table_find(table, alias) : -1;
 }
 
 int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmnn_error *err)
@@ -421,11 +507,10 @@ int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmn
         return column;
     size_t count = table->header.count;
     if (table->headerless)
-        return fm_fail(err, FMNN_DATA,
-                       "%s:1: no column '%s': the first line names no columns and has %zu "
-                       "field%s%s",
-                       table->name, name, count, count == 1 ? "" : "s",
-                       count == 1 ? " (fields are separated by tabs)" : "");
+        return fail_first(table, err,
+                          "no column '%s': the first line names no columns and has %zu field%s%s",
+                          name, count, count == 1 ? "" : "s",
+                          count == 1 ? " (fields are separated by tabs)" : "");
     const char *nearest = fmnn_suggest(name, (const char *const *)table->header.field);
     if (nearest)
         return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; did you mean '%.100s'?", table->name,
@@ -479,12 +564,25 @@ static enum outcome check_count(const struct fmnn_table *table, const struct row
                                 struct fmnn_error *err)
 {
     size_t count = row->count, wanted = table->header.count;
-    if (count == wanted)
+    if (count == wanted || (table->unnamed && count == wanted + 1))
         return GOT;
-    fm_fail(err, FMNN_DATA, "%s:%zu: %zu field%s, but %s %zu", table->name, row->line, count,
+    bool r =
+        row->line == 2 && !table->headerless && count == wanted + 1 && !strcmp(row->field[0], "1");
+    fm_fail(err, FMNN_DATA, "%s:%zu: %zu field%s, but %s %zu%s", table->name, row->line, count,
             count == 1 ? "" : "s", table->headerless ? "the first line has" : "the header names",
-            wanted);
+            wanted, r ? " (R writes row names unless row.names = FALSE)" : "");
     return FAILED;
+}
+
+/* Whether a row repeats the header in another form: quoted, or in another case. */
+static bool repeats_header(const struct fmnn_table *table, const struct row *row)
+{
+    const struct row *header = &table->header;
+    size_t i = 0;
+    while (i < header->count && i < row->count &&
+           fm_table_same_name(row->field[i], header->field[i]))
+        i++;
+    return i == header->count && i == row->count;
 }
 
 /* Reads up to the next row that passes fmnn_table_only(). */
@@ -502,6 +600,8 @@ static enum outcome look_ahead(struct fmnn_table *table, bool wait, struct fmnn_
         if (split_fields(row, line, length, err) != 0)
             return FAILED;
         row->line = table->lines;
+        if (repeats_header(table, row))
+            continue;
         if (check_count(table, row, err) == FAILED)
             return FAILED;
         if (passes(table, row))
@@ -557,7 +657,34 @@ int fmnn_table_fail(const struct fmnn_table *table, struct fmnn_error *err, cons
     va_end(args);
     if (table->current->line == 0)
         return fm_fail(err, FMNN_DATA, "%s: %s", table->name, what);
+    if (table->headerless && table->current->line == 1)
+        return fail_first(table, err, "%s", what);
     return fm_fail(err, FMNN_DATA, "%s:%zu: %s", table->name, table->current->line, what);
+}
+
+/* A field without the blanks around it, and without the zeros behind the point that programs write
+   for whole numbers in a column with gaps. */
+static void plain_number(const char *text, char plain[32])
+{
+    text += strspn(text, " ");
+    snprintf(plain, 32, "%s", text);
+    size_t length = strlen(text) < 32 ? strlen(plain) : 0; /* too long: not a label */
+    while (length && plain[length - 1] == ' ')
+        length--;
+    plain[length] = 0;
+    char *point = strchr(plain, '.');
+    if (point && point > plain && point[1] && !point[1 + strspn(point + 1, "0")])
+        *point = 0;
+}
+
+/* Whether the field says that the label is unknown. */
+static bool is_missing(const char *text)
+{
+    static const char *const words[] = {"", "NA", "<NA>", "NaN", "nan"};
+    for (size_t i = 0; i < FM_COUNT(words); i++)
+        if (!strcmp(text, words[i]))
+            return true;
+    return false;
 }
 
 int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class_count, int *label,
@@ -565,17 +692,39 @@ int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class
 {
     const char *text = fmnn_table_field(table, column), *name = fmnn_table_column(table, column);
     uint64_t max = class_count && class_count <= MAX_LABEL ? class_count - 1 : MAX_LABEL;
+    uint64_t value = 0;
+    char plain[32];
+    plain_number(text, plain);
+    bool missing = is_missing(text);
+    if (!missing && !fm_parse_unsigned(plain, max, &value))
+        return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number from 0 to %llu", name,
+                               text, (unsigned long long)max);
+    *label = missing ? -1 : (int)value;
+    return 0;
+}
+
+int fmnn_table_class(const struct fmnn_table *table, size_t column, const struct fmnn_names *names,
+                     int *label, struct fmnn_error *err)
+{
+    const char *text = fmnn_table_field(table, column), *name = fmnn_table_column(table, column);
+    const char *source = names && names->source ? names->source : "the list of class names";
     uint64_t value;
-    if (!*text) {
-        *label = -1;
+    char plain[32];
+    plain_number(text, plain);
+    bool number = fm_parse_unsigned(plain, UINT64_MAX, &value);
+    size_t found = names && !number ? fmnn_names_find(names, text) : 0;
+    if (names && !number && found < names->count) {
+        *label = (int)found;
         return 0;
     }
-    if (fm_parse_unsigned(text, max, &value)) {
-        *label = (int)value;
-        return 0;
-    }
-    return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number from 0 to %llu", name, text,
-                           (unsigned long long)max);
+    if (number && names && value >= names->count)
+        return fmnn_table_fail(table, err, "%.300s names %zu class%s, but %.100s %.20s occurs",
+                               source, names->count, names->count == 1 ? "" : "es", name, plain);
+    if (names && !number && !is_missing(text))
+        return fmnn_table_fail(
+            table, err, "%.100s '%.100s' is neither a number nor one of the %zu names in %.300s",
+            name, text, names->count, source);
+    return fmnn_table_label(table, column, 0, label, err);
 }
 
 int fmnn_table_number(const struct fmnn_table *table, size_t column, double *number,

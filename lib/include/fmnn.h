@@ -118,12 +118,15 @@ FMNN_API const struct fmnn_dataset *fmnn_dataset_find(const char *name); /* NULL
 struct fmnn_names {
     size_t count;
     char **name;
+    char *source; /* where the names come from, for messages: a file or a data set; or NULL */
 };
 FMNN_API void fmnn_names_free(struct fmnn_names *names);
 FMNN_API struct fmnn_names *fmnn_names_copy(const char *const *names, size_t count,
                                             struct fmnn_error *err);
+/* The first class of that name; names->count if there is none. */
+FMNN_API size_t fmnn_names_find(const struct fmnn_names *names, const char *name);
 /* Reads a file with one name per line: at most 65,536 names, UTF-8 without control characters, none
-   empty. */
+   empty. The file may have a byte order mark and the line ends of Windows. */
 FMNN_API struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err);
 /* Finds the class names for a data directory: in its file classes.txt or, if there is none, those
    of the known data set that the directory is named after. If there are no names, *out is NULL and
@@ -201,13 +204,15 @@ FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *ima
 
 /* A table in TSV whose first line names the columns; see fmnn(7). If the first line has no known
    name, it is data, and the columns are in the order of the kind of table. Later lines that equal
-   the header are skipped. Lines that are short or longer than 1 MiB, NUL bytes, carriage returns
-   and files of zero bytes are FMNN_DATA. A header alone is an empty table. */
+   the header are skipped. Known names can be in any case and between blanks; lines can end as on
+   Windows, after a byte order mark; and fields can be quoted as CSV writers do. Names and fields are
+   returned without all this. Lines that are short or longer than 1 MiB, NUL bytes, other carriage
+   returns and files of zero bytes are FMNN_DATA. A header alone is an empty table. */
 struct fmnn_table;
 
 enum fmnn_table_kind {
-    /* image label split predicted confidence p0 p1 ...: samples and predictions. The class's name,
-       predicted_class, may stand before p0. */
+    /* image label split predicted confidence p0 p1 ...: samples and predictions. The names of the
+       classes may be there, too: class before predicted, predicted_class before p0. */
     FMNN_TABLE_ROWS,
     FMNN_TABLE_HISTORY, /* epoch loss accuracy val_loss val_accuracy lr seconds */
     FMNN_TABLE_COUNTS,  /* label predicted count */
@@ -241,10 +246,15 @@ FMNN_API const char *fmnn_table_field(const struct fmnn_table *table, size_t col
 /* Whether reading the next row would have to wait for the program that writes the table. */
 FMNN_API bool fmnn_table_paused(struct fmnn_table *table);
 
-/* Parse a field of the current row; errors name file and line. The label of an empty field is -1.
+/* Parse a field of the current row; errors name file and line. A label can be written 3, 3.0 or
+   between blanks. The label of a field that is empty or, as R and pandas write it, NA or NaN is -1.
    If class_count is 0, labels can be up to 65,535. */
 FMNN_API int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class_count,
                               int *label, struct fmnn_error *err);
+/* The same for classes that may have names (NULL: they have none): a label that is no number is
+   looked up among the names. */
+FMNN_API int fmnn_table_class(const struct fmnn_table *table, size_t column,
+                              const struct fmnn_names *names, int *label, struct fmnn_error *err);
 FMNN_API int fmnn_table_number(const struct fmnn_table *table, size_t column, double *number,
                                struct fmnn_error *err);
 /* Sets an FMNN_DATA error about the current row, "NAME:LINE: ...", and returns -1. */

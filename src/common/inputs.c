@@ -54,6 +54,15 @@ int row_label(const struct fmnn_table *table, size_t column, size_t class_count)
     return label;
 }
 
+int row_class(const struct fmnn_table *table, size_t column, const struct fmnn_names *names)
+{
+    struct fmnn_error error;
+    int label;
+    if (fmnn_table_class(table, column, names, &label, &error) != 0)
+        die_error(&error);
+    return label;
+}
+
 void die_at_row(const struct fmnn_table *table, const char *format, ...)
 {
     struct fmnn_error error;
@@ -175,6 +184,8 @@ struct fmnn_names *names_in_weights(const char *path)
     struct fmnn_names *names = NULL;
     if (own && !(names = fmnn_names_copy((const char *const *)own->name, own->count, &error)))
         die_error(&error);
+    if (names)
+        names->source = text_format("%s", path);
     fmnn_net_free(net);
     return names;
 }

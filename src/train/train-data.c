@@ -58,7 +58,7 @@ static enum use use_of_row(const struct reader *r)
 /* The labels of all rows are read, because they determine the number of classes. */
 static int read_label(const struct input *input, struct reader *r, enum use use)
 {
-    int label = row_label(r->table, r->label, input->classes);
+    int label = row_class(r->table, r->label, input->names);
     if (label < 0 && use != NOT_USED)
         die_at_row(r->table, "a row of split '%s' has no label; it needs one to be used",
                    fmnn_table_field(r->table, r->split));

@@ -1,0 +1,208 @@
+/* table-names.c -- the names of a table's columns: those that are known, and those that a table without
+   a header would have had. */
+#include "data/table-names.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+enum { MAX_CLASS = 65535 };
+
+/* FMNN_TABLE_ROWS goes on with p0, p1, ..., and before them may have predicted_class. `class` stands
+   before `predicted`. */
+const char *const *fm_table_columns(enum fmnn_table_kind kind)
+{
+    static const char *const rows[] = {"image", "label", "split", "predicted", "confidence", NULL};
+    static const char *const history[] = {"epoch",        "loss", "accuracy", "val_loss",
+                                          "val_accuracy", "lr",   "seconds",  NULL};
+    static const char *const counts[] = {"label", "predicted", "count", NULL};
+    return kind == FMNN_TABLE_ROWS ? rows : kind == FMNN_TABLE_HISTORY ? history : counts;
+}
+
+/* ---- known names ---- */
+
+/* The text between blanks, and its length. */
+static const char *trim(const char *text, size_t *length)
+{
+    while (*text == ' ')
+        text++;
+    *length = strlen(text);
+    while (*length && text[*length - 1] == ' ')
+        (*length)--;
+    return text;
+}
+
+bool fm_table_same_name(const char *a, const char *b)
+{
+    size_t n, m;
+    a = trim(a, &n);
+    b = trim(b, &m);
+    return n == m && !strncasecmp(a, b, n);
+}
+
+const char *fm_table_alias(enum fmnn_table_kind kind, const char *name)
+{
+    static const char *const alias[][2] = {
+        {"accuracy", "acc"}, {"val_accuracy", "val_acc"}, {"lr", "learning_rate"}};
+    for (size_t i = 0; kind == FMNN_TABLE_HISTORY && i < FM_COUNT(alias); i++)
+        if (!strcmp(name, alias[i][0]))
+            return alias[i][1];
+    return NULL;
+}
+
+/* The known name that is meant, other than p0, p1 ...; or NULL. */
+static const char *known_name(enum fmnn_table_kind kind, const char *name)
+{
+    static const char *const more[] = {"class", "predicted_class"};
+    for (const char *const *known = fm_table_columns(kind); *known; known++)
+        if (fm_table_same_name(name, *known))
+            return *known;
+    for (size_t i = 0; kind == FMNN_TABLE_ROWS && i < FM_COUNT(more); i++)
+        if (fm_table_same_name(name, more[i]))
+            return more[i];
+    return NULL;
+}
+
+static bool is_probability(enum fmnn_table_kind kind, const char *name, char letter)
+{
+    uint64_t digits;
+    return kind == FMNN_TABLE_ROWS && name[0] == letter &&
+           fm_parse_unsigned(name + 1, MAX_CLASS, &digits);
+}
+
+bool fm_table_is_header(enum fmnn_table_kind kind, char *const *field, size_t count)
+{
+    uint64_t label;
+    /* The fourth field of a row can be a class of any name. */
+    bool row =
+        kind == FMNN_TABLE_ROWS && count == 4 && fm_parse_unsigned(field[1], MAX_CLASS, &label);
+    for (size_t i = 0; i < count; i++)
+        if (!(row && i == 3) && (known_name(kind, field[i]) || is_probability(kind, field[i], 'p')))
+            return true;
+    return false;
+}
+
+static bool contains(char *const *field, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(field[i], name))
+            return true;
+    return false;
+}
+
+void fm_table_plain_names(enum fmnn_table_kind kind, char **field, size_t count)
+{
+    bool lower = false;
+    for (size_t i = 0; i < count; i++)
+        lower |= is_probability(kind, field[i], 'p');
+    for (size_t i = 0; i < count; i++) {
+        size_t length;
+        const char *known = known_name(kind, field[i]);
+        if (known && strcmp(known, field[i]) != 0 && !contains(field, count, known)) {
+            field[i] += trim(field[i], &length) - field[i];
+            memcpy(field[i], known, length);
+            field[i][length] = 0;
+        } else if (!lower && is_probability(kind, field[i], 'P')) {
+            field[i][0] = 'p';
+        }
+    }
+}
+
+/* ---- lost headers ---- */
+
+/* Whether the probability of the predicted class, which is the confidence, is where it would be if
+   field `first` were p0. */
+static bool fits_probabilities(char *const *field, size_t count, const char *confidence,
+                               uint64_t predicted, size_t first)
+{
+    return first + predicted < count && !strcmp(field[first + predicted], confidence);
+}
+
+/* Whether the fourth column is the name of the class, as fm-split writes it, and not the prediction,
+   which is a number, as the name may be. A prediction is followed by its confidence. */
+static bool has_class(char *const *field, size_t count)
+{
+    uint64_t predicted, next;
+    double confidence;
+    if (count < 4)
+        return false;
+    if (!fm_parse_unsigned(field[3], MAX_CLASS, &predicted))
+        return true;
+    if (count == 4)
+        return true; /* fm-predict writes no prediction without its confidence */
+    if (count == 5 || !fm_parse_unsigned(field[4], MAX_CLASS, &next) ||
+        !fm_parse_double(field[5], &confidence) || confidence < 0 || confidence > 1)
+        return false;
+    if (next != 1) /* not a confidence */
+        return true;
+    return !fits_probabilities(field, count, field[4], predicted, 5) &&
+           (count == 6 || fits_probabilities(field, count, field[5], next, 6) ||
+            fits_probabilities(field, count, field[5], next, 7));
+}
+
+/* Whether the column behind the confidence is the name of the predicted class and not p0; at is the
+   column of the prediction. */
+static bool has_predicted_class(char *const *field, size_t count, size_t at)
+{
+    double number;
+    uint64_t predicted;
+    if (count < at + 3 || !fm_parse_unsigned(field[at], MAX_CLASS, &predicted))
+        return false;
+    if (!fm_parse_double(field[at + 2], &number))
+        return true;
+    if (fits_probabilities(field, count, field[at + 1], predicted, at + 2))
+        return false;
+    return count == at + 3 || fits_probabilities(field, count, field[at + 1], predicted, at + 3);
+}
+
+char *fm_table_lost_header(enum fmnn_table_kind kind, char *const *field, size_t count,
+                           struct fmnn_error *err)
+{
+    const char *const *known = fm_table_columns(kind);
+    bool rows = kind == FMNN_TABLE_ROWS, class = rows && has_class(field, count);
+    size_t predicted = class ? 4 : 3;
+    bool name = rows && has_predicted_class(field, count, predicted);
+    char *line = fm_alloc(count, 24, err), *end = line;
+    if (!line)
+        return NULL;
+    for (size_t i = 0, rest = 0; i < count; i++) {
+        if (i)
+            *end++ = '\t';
+        if (class && i == 3)
+            end += sprintf(end, "class");
+        else if (*known)
+            end += sprintf(end, "%s", *known++);
+        else if (name && i == predicted + 2)
+            end += sprintf(end, "predicted_class");
+        else
+            end += sprintf(end, "p%zu", rest++);
+    }
+    return line;
+}
+
+/* ---- unknown headers ---- */
+
+/* Names are short words; what data begin with are paths, numbers and names of images. */
+static bool like_a_name(const char *field)
+{
+    size_t length;
+    const char *text = trim(field, &length);
+    return length > 0 && length <= 40 && !(*text >= '0' && *text <= '9') &&
+           strcspn(text, "/:.,;#\\") >= length;
+}
+
+bool fm_table_like_names(char *const *field, size_t count, char *text, size_t size)
+{
+    size_t used = 0, names = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool name = like_a_name(field[i]);
+        if (!name && (i > 0 || *field[i]))
+            return false;
+        names += name;
+        if (used < size && i < 8)
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s'%.40s'", i ? ", " : "", field[i]);
+    }
+    if (count > 8 && used < size)
+        snprintf(text + used, size - used, " ...");
+    return names > 0;
+}
