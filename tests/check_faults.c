@@ -377,6 +377,62 @@ static int act_read_net(struct fmnn_error *err)
     return status;
 }
 
+static int act_read_any(struct fmnn_error *err)
+{
+    static const char *const file[] = {"other", "bare"};
+    for (size_t i = 0; i < 2; i++) {
+        struct fmnn_net *other = fmnn_net_read_any(file[i], net, err);
+        if (!other)
+            return -1;
+        note_bytes(other->weights, other->stored * sizeof *other->weights);
+        fmnn_net_free(other);
+    }
+    return 0;
+}
+
+static int rank_classes(struct fmnn_ranking *ranking, struct fmnn_error *err)
+{
+    static const double p[4][2] = {{.9, .1}, {.2, .8}, {.6, .4}, {.3, .7}};
+    struct fmnn_point *point;
+    size_t count;
+    for (size_t i = 0; i < 40; i++)
+        if (fmnn_ranking_add(ranking, i % 4 / 2, p[i % 4], err) != 0)
+            return -1;
+    struct fmnn_ranking_report *report = fmnn_ranking_report(ranking, err);
+    if (!report)
+        return -1;
+    note_bytes(&report->micro, sizeof report->micro);
+    free(report);
+    for (int curve = 0; curve < 2; curve++) {
+        if (fmnn_ranking_curve(ranking, 1, (enum fmnn_curve)curve, &point, &count, err) != 0)
+            return -1;
+        note_bytes(point, count * sizeof *point);
+        free(point);
+    }
+    return 0;
+}
+
+static int act_rank(struct fmnn_error *err)
+{
+    struct fmnn_ranking *ranking = fmnn_ranking_new(2, err);
+    int status = ranking ? rank_classes(ranking, err) : -1;
+    fmnn_ranking_free(ranking);
+    return status;
+}
+
+static int act_issues(struct fmnn_error *err)
+{
+    static const double p[] = {.9, .1, .8, .2, .1, .9, .3, .7, .2, .8, .1, .9};
+    static const uint32_t label[] = {0, 0, 0, 1, 1, 1};
+    struct fmnn_label_issue *issue;
+    size_t count;
+    if (fmnn_label_issues(p, label, 6, 2, &issue, &count, err) != 0)
+        return -1;
+    note_bytes(&issue->image, sizeof issue->image);
+    free(issue);
+    return 0;
+}
+
 static int act_resume(struct fmnn_error *err)
 {
     struct fmnn_trainer *other = fmnn_trainer_new(net, images, images, &training, err);
@@ -421,7 +477,10 @@ static const struct {
     {"writing weights", act_write_net},
     {"writing a checkpoint", act_write_checkpoint},
     {"weights", act_read_net},
+    {"weights of others", act_read_any},
     {"resuming", act_resume},
+    {"ROC curves", act_rank},
+    {"label issues", act_issues},
 };
 
 /* ---- 3. the files */
@@ -499,6 +558,21 @@ static void save(const char *path, int (*write)(FILE *stream, struct fmnn_error 
     fclose(stream);
 }
 
+/* A copy of the weights with a word replaced by another of the same length. */
+static void put_other(const char *name, const char *from, const char *word, const char *by)
+{
+    static char bytes[1 << 16];
+    FILE *stream = fopen(from, "rb");
+    size_t length = strlen(word), count = fread(bytes, 1, sizeof bytes, stream);
+    fclose(stream);
+    for (size_t i = 0; i + length <= count; i++)
+        if (!memcmp(bytes + i, word, length)) {
+            memcpy(bytes + i, by, length);
+            break;
+        }
+    put_file(name, bytes, count);
+}
+
 static void make_files(void)
 {
     static const char *const name[] = {"boot", "\"coat\"", "bag"};
@@ -523,6 +597,8 @@ static void make_files(void)
         continue;
     net->training = strdup("{}");
     save("weights", write_net);
+    put_other("other", "weights", "\"format\":\"fmnn\"", "\"format\":\"pt\"  ");
+    put_other("bare", "other", "fmnn.model", "fmnn.mudel");
     save("checkpoint", write_checkpoint);
 }
 
