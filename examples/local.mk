@@ -36,6 +36,10 @@ EXTRA_DIST += examples/record-ladder/report.md examples/record-ladder/report.htm
 
 # Labels that are probably wrong.
 EXTRA_DIST += examples/label-issues
+# The record of two searches with planted labels.
+EXTRA_DIST += examples/record-label-issues/README \
+	examples/record-label-issues/planted-1.md examples/record-label-issues/planted-5.md \
+	examples/record-label-issues/planted-1.png examples/record-label-issues/planted-5.png
 
 # The notebook's study, and the notebook's results.
 EXTRA_DIST += examples/notebook examples/notebook-2020.txt

@@ -74,11 +74,11 @@ static _Noreturn void die_of_header(const struct reader *r)
                    "no column 'predicted': the first line names no columns and has 1 "
                    "field, '%.100s' (fields are separated by tabs)",
                    first);
-    die_at_row(r->table,
-               "no column 'predicted': the first line names no known columns and has %zu "
-               "fields, '%.60s', '%.60s'%s; name two of them label and predicted%s",
-               columns, first, fmnn_table_field(r->table, 1), columns > 2 ? " ..." : "",
-               r->request->takes_columns ? ", or use --label-column and --predicted-column" : "");
+    die("%s:1: no column 'predicted': the first line names no known columns and has %zu fields, "
+        "'%.60s', '%.60s'%s; name two of them label and predicted%s",
+        fmnn_table_name(r->table), columns, first, fmnn_table_field(r->table, 1),
+        columns > 2 ? " ..." : "",
+        r->request->takes_columns ? ", or use --label-column and --predicted-column" : "");
 }
 
 /* The option that names another column instead. */
