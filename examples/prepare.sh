@@ -57,6 +57,8 @@ find_missing() {
     lacking has_certificates ca-certificates ca-certificates
     lacking 'pkg-config --exists zlib' zlib1g-dev zlib-devel
     lacking 'pkg-config --exists libpng' libpng-dev libpng-devel
+    lacking 'pkg-config --exists libjpeg' libjpeg-dev libjpeg-turbo-devel
+    lacking 'pkg-config --exists libwebp' libwebp-dev libwebp-devel
     lacking 'pkg-config --exists "jansson >= 2.7"' libjansson-dev jansson-devel
     lacking 'pkg-config --exists "libxxhash >= 0.8"' libxxhash-dev xxhash-devel
     lacking 'pkg-config --exists "libcurl >= 7.62"' libcurl4-openssl-dev libcurl-devel

@@ -13,6 +13,7 @@ static const char *const formats[] = {"png", "svg", "pdf", "txt", NULL};
 
 struct settings {
     struct plot_request request;
+    struct bad_images bad;
     const struct plot_kind *kind;
     const char *output; /* NULL: standard output */
     char *title;        /* cleaned, or NULL */
@@ -81,6 +82,8 @@ static const struct option_row rows[] = {
      .max = 1000000, .initial = "1"},
     {0, "seed", "S", "the seed, with --augment", OPTION_COUNT, TARGET(request.seed),
      .initial = "0"},
+    {0, "skip-bad", NULL, "skip images that cannot be read; exit with 1", OPTION_FLAG,
+     TARGET(bad.skip)},
     {.help = "Tables of images and predictions"},
     {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS,
      TARGET(request.only)},
@@ -118,7 +121,8 @@ static const struct {
                {TAKES_AUGMENT, "seed"},
                {TAKES_LR, "lr"},
                {TAKES_CLASS, "class"},
-               {TAKES_CLASS, "precision-recall"}};
+               {TAKES_CLASS, "precision-recall"},
+               {TAKES_SKIP_BAD, "skip-bad"}};
 
 static const struct plot_kind *find_kind(const char *word)
 {
@@ -270,6 +274,7 @@ int main(int argc, char **argv)
 {
     program_start(&program);
     struct settings settings = read_options(argc, argv);
+    settings.request.bad = &settings.bad;
     const struct plot_kind *kind = settings.kind;
     void *plot = kind->read(&settings.request);
     if (settings.script)
@@ -278,5 +283,5 @@ int main(int argc, char **argv)
         write_plot(&settings, plot);
     kind->free(plot);
     free(settings.title);
-    return 0;
+    return bad_images_status(&settings.bad);
 }

@@ -15,7 +15,8 @@ struct weights {
 };
 
 struct arguments {
-    bool names, probabilities;
+    bool names, probabilities, skip_bad;
+    struct fitting fitting;
     const char *suffix, *only, *data;
     struct fmnn_prediction prediction;
     struct weights weights;
@@ -44,6 +45,9 @@ static const struct option_row rows[] = {
      TARGET(weights), .parse = add_weights},
     {0, "suffix", "WORD", "write columns predicted_WORD, confidence_WORD ...", OPTION_SUFFIX,
      TARGET(suffix)},
+    FITTING_ROWS(struct arguments, fitting, "as in training"),
+    {0, "skip-bad", NULL, "skip images that cannot be read; exit with 1", OPTION_FLAG,
+     TARGET(skip_bad)},
     {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},
     {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
      TARGET(data)},
@@ -75,6 +79,14 @@ static struct arguments parse_arguments(int argc, char **argv)
 
 /* ---- 2. The batch ---- */
 
+enum { LOADED = 512 }; /* images that are read at once */
+
+/* A row whose image is not yet read. */
+struct waiting {
+    char *text, *image; /* fields, separated by tabs */
+    size_t line;        /* in the table; 0: there is none */
+};
+
 struct batch {
     struct fmnn_images *images;
     size_t nets;
@@ -83,9 +95,15 @@ struct batch {
     bool all;                         /* print all probabilities */
     char *const *name;                /* of the classes; NULL: do not print them */
     size_t size, count;               /* maximum and current number of rows */
-    char **row;                       /* [size] fields, separated by tabs */
-    uint8_t *pixels;                  /* (size,C,H,W) */
-    float *probabilities;             /* (size, classes) */
+    struct fmnn_input input;          /* how images become the input of the nets */
+    struct bad_images bad;
+    unsigned threads;
+    const char *table;          /* its name; NULL: rows of image files */
+    struct waiting *row;        /* [size] */
+    const char **image;         /* [LOADED] names */
+    uint8_t *pixels;            /* (size,C,H,W) */
+    struct fmnn_loaded *loaded; /* [LOADED] */
+    float *probabilities;       /* (size, classes) */
 };
 
 static size_t image_bytes(const struct fmnn_net *net)
@@ -108,10 +126,26 @@ static size_t rows_to_collect(const struct arguments *a, const struct batch *b)
     return (size_t)(a->prediction.batch || hold < batch ? batch : hold - hold % batch);
 }
 
+/* People give the operands in another order. */
+static void refuse_image(const char *path)
+{
+    char head[12];
+    FILE *stream = strcmp(path, "-") != 0 ? fopen(path, "rb") : NULL;
+    size_t count = stream ? fread(head, 1, sizeof head, stream) : 0;
+    if (stream)
+        fclose(stream);
+    const char *kind = fmnn_image_kind(head, count);
+    if (kind)
+        die("%s: a %s image, not a weights file; the weights file comes first: fm-predict WEIGHTS "
+            "IMAGE...",
+            path, kind);
+}
+
 static void add_net(const struct arguments *a, struct batch *b, size_t i)
 {
     struct fmnn_error error;
     const char *path = a->weights.path[i];
+    refuse_image(path);
     struct fmnn_net *net = b->net[i] = open_net(path);
     char shape[FMNN_SHAPE_TEXT];
     fmnn_format_shape(shape, fmnn_net_shape(net));
@@ -135,6 +169,23 @@ static char *const *class_names_of(const struct arguments *a, const struct fmnn_
     return names->name;
 }
 
+/* What the weights say, changed by options. */
+static struct fmnn_input input_of(const struct arguments *a, const struct fmnn_net *net)
+{
+    struct fmnn_input input = *fmnn_net_input(net);
+    const struct fitting *f = &a->fitting;
+    if (f->fit != FMNN_FIT_NONE)
+        input.fit = f->fit;
+    if (option_given("filter"))
+        input.filter = f->filter;
+    if (f->background.given)
+        memcpy(input.background, f->background.colour, sizeof input.background);
+    else if (f->fit == FMNN_FIT_FASHION_MNIST)
+        memset(input.background, 255, sizeof input.background);
+    input.invert ^= f->invert;
+    return input;
+}
+
 static struct batch make_batch(const struct arguments *a)
 {
     struct batch b = {.nets = a->weights.count, .all = a->probabilities};
@@ -146,7 +197,12 @@ static struct batch make_batch(const struct arguments *a)
     b.images = open_images(a->data);
     size_t classes = fmnn_net_classes(b.net[0]);
     b.size = rows_to_collect(a, &b);
+    b.input = input_of(a, b.net[0]);
+    b.bad.skip = a->skip_bad;
+    b.threads = a->prediction.threads;
     b.row = xcalloc(b.size, sizeof *b.row);
+    b.image = xcalloc(LOADED, sizeof *b.image);
+    b.loaded = xcalloc(LOADED, sizeof *b.loaded);
     b.pixels = xcalloc(b.size, image_bytes(b.net[0]));
     b.probabilities = xcalloc(b.size, classes * sizeof *b.probabilities);
     return b;
@@ -160,6 +216,8 @@ static void free_batch(struct batch *b)
     fmnn_images_free(b->images);
     free(b->net);
     free(b->row);
+    free(b->image);
+    free(b->loaded);
     free(b->pixels);
     free(b->probabilities);
 }
@@ -172,38 +230,89 @@ static void print_number(double number)
     fputs(text, stdout);
 }
 
-static void finish_batch(struct batch *b)
+static void print_row(const struct batch *b, const char *row, const float *p)
+{
+    size_t classes = fmnn_net_classes(b->net[0]), best = fmnn_best_class(p, classes);
+    printf("%s\t%zu", row, best);
+    print_number((double)p[best]);
+    if (b->name)
+        printf("\t%s", b->name[best]);
+    for (size_t c = 0; b->all && c < classes; c++)
+        print_number((double)p[c]);
+    putchar('\n');
+}
+
+static void predict_images(struct batch *b, size_t from, size_t n)
 {
     size_t classes = fmnn_net_classes(b->net[0]);
-    if (b->count)
-        fmnn_predictor_run(b->predictor, b->pixels, b->count, b->probabilities);
-    for (size_t i = 0; i < b->count; i++) {
-        const float *p = b->probabilities + i * classes;
-        size_t best = fmnn_best_class(p, classes);
-        printf("%s\t%zu", b->row[i], best);
-        print_number((double)p[best]);
-        if (b->name)
-            printf("\t%s", b->name[best]);
-        for (size_t c = 0; b->all && c < classes; c++)
-            print_number((double)p[c]);
-        putchar('\n');
-        free(b->row[i]);
-    }
-    b->count = 0;
+    if (n)
+        fmnn_predictor_run(b->predictor, b->pixels + from * image_bytes(b->net[0]), n,
+                           b->probabilities);
+    for (size_t i = 0; i < n; i++)
+        print_row(b, b->row[from + i].text, b->probabilities + i * classes);
+}
+
+/* The error with the place of the row in front, if it comes from a table. */
+static struct fmnn_error error_at(const struct batch *b, const struct waiting *row,
+                                  const struct fmnn_error *why)
+{
+    return row->line ? error_in_line(b->table, row->line, why) : *why;
+}
+
+static void flush_rows(void)
+{
     if (fflush(stdout) != 0)
         die_stdout();
 }
 
-/* Takes ownership of the row. False with an error if the image cannot be read. */
-static bool add_row(struct batch *b, char *row, const char *image, struct fmnn_error *error)
+/* Looks at n rows whose images were read; rows from *from on are not yet predicted. Prints the rows
+   before a bad one. */
+static void check_loaded(struct batch *b, size_t first, size_t n, size_t *from)
 {
-    uint8_t *pixels = b->pixels + b->count * image_bytes(b->net[0]);
-    if (fmnn_images_read(b->images, image, fmnn_net_shape(b->net[0]), pixels, error) != 0) {
-        free(row);
-        return false;
+    for (size_t i = 0; i < n; i++) {
+        const struct fmnn_loaded *loaded = &b->loaded[i];
+        note_flat_image(b->row[first + i].image, loaded);
+        if (loaded->error.status == FMNN_OK)
+            continue;
+        predict_images(b, *from, first + i - *from);
+        flush_rows();
+        *from = first + i + 1;
+        struct fmnn_error error = error_at(b, &b->row[first + i], &loaded->error);
+        bad_image(&b->bad, &error);
     }
-    b->row[b->count++] = row;
-    return true;
+}
+
+static void forget_rows(struct batch *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        free(b->row[i].text);
+        free(b->row[i].image);
+    }
+    b->count = 0;
+}
+
+static void finish_batch(struct batch *b)
+{
+    struct fmnn_error error;
+    size_t n, from = 0;
+    for (size_t first = 0; first < b->count; first += n) {
+        n = b->count - first < LOADED ? b->count - first : LOADED;
+        for (size_t i = 0; i < n; i++)
+            b->image[i] = b->row[first + i].image;
+        if (fmnn_images_load(b->images, b->image, n, &b->input, b->threads,
+                             b->pixels + first * image_bytes(b->net[0]), b->loaded, &error) != 0)
+            die_error(&error);
+        check_loaded(b, first, n, &from);
+    }
+    predict_images(b, from, b->count - from);
+    flush_rows();
+    forget_rows(b);
+}
+
+/* Takes ownership of the text. line: in the table, or 0. */
+static void add_row(struct batch *b, char *text, const char *image, size_t line)
+{
+    b->row[b->count++] = (struct waiting){text, text_format("%s", image), line};
 }
 
 /* ---- 3. The header ---- */
@@ -263,11 +372,12 @@ static char *copy_row(const struct fmnn_table *table)
     return row;
 }
 
-static void predict_table(const struct arguments *a, struct batch *b, const char *operand)
+static void predict_table(const struct arguments *a, struct batch *b, const struct operand *source)
 {
     struct fmnn_error error;
-    struct fmnn_table *table = open_table(operand, FMNN_TABLE_ROWS, a->only);
+    struct fmnn_table *table = operand_table(source, FMNN_TABLE_ROWS, a->only);
     size_t image = need_column(table, "image");
+    b->table = fmnn_table_name(table);
     check_columns(a, table, fmnn_net_classes(b->net[0]));
     for (size_t c = 0; c < fmnn_table_columns(table); c++)
         printf("%s%s", c ? "\t" : "", fmnn_table_column(table, c));
@@ -278,18 +388,14 @@ static void predict_table(const struct arguments *a, struct batch *b, const char
         int more = fmnn_table_next(table, &error);
         if (more == 0)
             break;
-        bool good = more > 0;
-        if (good && !add_row(b, copy_row(table), fmnn_table_field(table, image), &error)) {
-            struct fmnn_error why = error;
-            fmnn_table_fail(table, &error, "%s", why.message);
-            good = false;
-        }
-        if (!good) {
+        if (more < 0) {
             finish_batch(b); /* the rows before the bad one */
             die_error(&error);
         }
+        add_row(b, copy_row(table), fmnn_table_field(table, image), fmnn_table_line(table));
     }
     finish_batch(b);
+    b->table = NULL;
     fmnn_table_close(table);
 }
 
@@ -300,19 +406,34 @@ static void check_file_names(char **files)
             die("%s: a table cannot contain this file name", *files);
 }
 
-static void predict_files(const struct arguments *a, struct batch *b)
+/* An image that comes through a pipe is predicted by itself. */
+static void predict_piped(struct batch *b, struct operand *source)
 {
-    struct fmnn_error error;
+    size_t size, from = 0;
+    const char *name = !strcmp(source->path, "-") ? "standard input" : source->path;
+    finish_batch(b);
+    uint8_t *bytes = operand_read(source, &size);
+    add_row(b, text_format("%s\t\t", source->path), source->path, 0);
+    fmnn_image_load(bytes, size, name, &b->input, b->pixels, b->loaded);
+    free(bytes);
+    check_loaded(b, 0, 1, &from);
+    predict_images(b, from, 1 - from);
+    flush_rows();
+    forget_rows(b);
+}
+
+static void predict_files(const struct arguments *a, struct batch *b, struct operand *source)
+{
     if (a->only)
         usage_error("--only: image files have no split");
     check_file_names(a->files);
     printf("image\tlabel\tsplit");
     print_header(a, fmnn_net_classes(b->net[0]));
-    for (char **file = a->files; *file; file++) {
-        if (!add_row(b, text_format("%s\t\t", *file), *file, &error)) {
-            finish_batch(b);
-            die_error(&error);
-        }
+    for (char **file = a->files; *file; file++, source++) {
+        if (source->fd >= 0)
+            predict_piped(b, source);
+        else
+            add_row(b, text_format("%s\t\t", *file), *file, 0);
         if (b->count == b->size)
             finish_batch(b);
     }
@@ -321,17 +442,24 @@ static void predict_files(const struct arguments *a, struct batch *b)
 
 /* ---- 5. main ---- */
 
-/* Whether the operands are image files; else there is a table or none. */
-static bool are_images(char **files)
+/* What the operands are: images, or a table; standard input if there is none. */
+static struct operand *open_sources(char **files)
 {
-    bool images = files[0] && fmnn_image_format(files[0]);
-    for (; *files; files++)
-        if ((fmnn_image_format(*files) != NULL) != images)
+    size_t count = 0;
+    while (files[count])
+        count++;
+    struct operand *sources = xcalloc(count + 1, sizeof *sources);
+    sources[0] = operand_open(files[0]);
+    for (size_t i = 1; i < count; i++) {
+        sources[i] = operand_open(files[i]);
+        if (sources[i].image != sources[0].image)
             usage_error("a table and image files cannot be mixed; predict them separately");
-    return images;
+    }
+    return sources;
 }
 
-static void check_operands(const struct arguments *a, bool images)
+/* Before standard input is read. */
+static void check_operands(const struct arguments *a)
 {
     const char *table = a->files[0];
     size_t piped = 0; /* weights files that come from standard input */
@@ -339,25 +467,29 @@ static void check_operands(const struct arguments *a, bool images)
         piped += !strcmp(a->weights.path[i], "-");
     if (piped > 1)
         usage_error("only one weights file can come from standard input");
-    if (images)
-        return;
-    limit_operands(a->files, 1);
     if (piped && (!table || !strcmp(table, "-")))
         usage_error("weights and table cannot both come from standard input");
 }
 
 int main(int argc, char **argv)
 {
+    static char dash[] = "-", *standard_input[] = {dash, NULL};
     program_start(&program);
     struct arguments a = parse_arguments(argc, argv);
-    bool images = are_images(a.files);
-    check_operands(&a, images);
+    check_operands(&a);
+    struct operand *sources = open_sources(a.files);
+    if (!sources[0].image)
+        limit_operands(a.files, 1);
     struct batch batch = make_batch(&a);
-    if (images)
-        predict_files(&a, &batch);
+    if (sources[0].image && !a.files[0]) /* on standard input */
+        a.files = standard_input;
+    if (sources[0].image)
+        predict_files(&a, &batch, sources);
     else
-        predict_table(&a, &batch, a.files[0]);
+        predict_table(&a, &batch, sources);
+    int status = bad_images_status(&batch.bad);
     free_batch(&batch);
+    free(sources);
     free(a.weights.path);
-    return 0;
+    return status;
 }

@@ -4,8 +4,9 @@
 static struct fmnn_net *make_net(const struct fmnn_model *model, const struct input *input)
 {
     struct fmnn_error error;
-    struct fmnn_net *net = fmnn_net_new(model, input->shape, input->classes, &error);
-    if (!net || (input->names && fmnn_net_set_names(net, input->names, &error) != 0))
+    struct fmnn_net *net = fmnn_net_new(model, input->how.shape, input->classes, &error);
+    if (!net || fmnn_net_set_input(net, &input->how, &error) != 0 ||
+        (input->names && fmnn_net_set_names(net, input->names, &error) != 0))
         die_error(&error);
     return net;
 }
@@ -74,7 +75,8 @@ int main(int argc, char **argv)
     fmnn_net_free(net);
     fmnn_model_free(model);
     fmnn_recipe_free(recipe);
+    int status = input.status;
     free_input(&input);
     die_if_interrupted();
-    return 0;
+    return status;
 }

@@ -181,14 +181,14 @@ START_TEST(bad_names)
                                       "train:1.0",
                                       ":5",
                                       ":",
-                                      "a.pgm",
+                                      "a.txt",
                                       "train:+1",
                                       "train:99999999999999999999"};
     char message[256];
     for (size_t i = 0; i < FM_COUNT(bad); i++) {
         snprintf(message, sizeof message,
                  "'%s' is not the name of an image; expected train:N, test:N, FILE:N (row N of an "
-                 "IDX file) or an image file (.png)",
+                 "IDX file) or an image file (.png, .jpg, .webp, .ppm ...)",
                  bad[i]);
         refused(images, bad[i], message);
     }
@@ -222,10 +222,12 @@ START_TEST(missing_rows_and_files)
     uint8_t pixels[BYTES];
     ck_assert_int_eq(
         fmnn_images_read(images, "train:1", (struct fmnn_shape){1, H, W + 1}, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "train:1: the image is 3x5, but 3x6 is needed");
+    ck_assert_str_eq(error.message,
+                     "train:1: the image is 3x5, but 3x6 is needed; --fit resizes images");
     ck_assert_int_eq(
         fmnn_images_read(images, "one.png", (struct fmnn_shape){1, H - 1, W}, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "one.png: the image is 3x5, but 2x5 is needed");
+    ck_assert_str_eq(error.message,
+                     "one.png: the image is 3x5, but 2x5 is needed; --fit resizes images");
     refused(images, "none:0", "none[.gz]: No such file or directory");
     refused(images, "Train:0", "Train[.gz]: No such file or directory");
     refused(images, "none.png", "none.png: No such file or directory");
@@ -251,10 +253,12 @@ START_TEST(wrong_size)
     uint8_t pixels[W * H];
     ck_assert_int_eq(
         fmnn_images_read(images, "train:0", (struct fmnn_shape){1, W, H}, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "train:0: the image is 3x5, but 5x3 is needed");
+    ck_assert_str_eq(error.message,
+                     "train:0: the image is 3x5, but 5x3 is needed; --fit resizes images");
     ck_assert_int_eq(
         fmnn_images_read(images, "one.png", (struct fmnn_shape){1, 1, 1}, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "one.png: the image is 3x5, but 1x1 is needed");
+    ck_assert_str_eq(error.message,
+                     "one.png: the image is 3x5, but 1x1 is needed; --fit resizes images");
     ck_assert_int_eq(error.status, FMNN_DATA);
     fmnn_images_free(images);
 }
@@ -280,9 +284,12 @@ START_TEST(channels)
     ck_assert_int_eq(fmnn_images_read(images, "one-channel:1", gray, pixels, &error), 0);
     for (unsigned i = 0; i < BYTES; i++)
         ck_assert_uint_eq(pixels[i], 10 + i);
-    refused(images, "colour:0", "colour:0: the image is 3x3x5, but 1x3x5 is needed");
-    ck_assert_int_eq(fmnn_images_read(images, "one.png", colour, pixels, &error), -1);
-    ck_assert_str_eq(error.message, "one.png: the image is 1x3x5, but 3x3x5 is needed");
+    refused(images, "colour:0",
+            "colour:0: the image is 3x3x5, but 1x3x5 is needed; --fit resizes images");
+    /* A gray image file becomes three equal channels. */
+    ck_assert_int_eq(fmnn_images_read(images, "one.png", colour, pixels, &error), 0);
+    for (unsigned i = 0; i < 3 * BYTES; i++)
+        ck_assert_uint_eq(pixels[i], pixels[i % BYTES]);
     refused(images, "two-channels:0",
             "two-channels:0: two-channels has rank 4 and 2 channels; expected 1 (gray) or 3 "
             "(colour)");

@@ -18,7 +18,7 @@ check_PROGRAMS += $(library_tests)
 TESTS += $(library_tests)
 endif
 library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safetensors \
-	tests/check_table tests/check_datasets tests/check_images tests/check_split \
+	tests/check_table tests/check_datasets tests/check_images tests/check_formats tests/check_split \
 	tests/check_model tests/check_threads tests/check_graph tests/check_layers tests/check_engine \
 	tests/check_winograd tests/check_predict tests/check_train tests/check_optim tests/check_augment tests/check_damage tests/check_confusion tests/check_significance tests/check_ranking
 if HAVE_WRAP
@@ -29,7 +29,7 @@ EXTRA_DIST += tests/runner.h tests/scratch.h tests/engine.h tests/training.h
 # The shared library hides the internals, so the tests link its objects. These are the defaults of all programs that
 # set nothing else: everything below tests/.
 AM_CPPFLAGS = $(internal_cppflags) -I$(top_srcdir)/tests -I$(top_srcdir)/src $(CHECK_CFLAGS) $(ZLIB_CFLAGS) \
-	$(PNG_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS) $(MD_CFLAGS)
+	$(PNG_CFLAGS) $(JPEG_CFLAGS) $(WEBP_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS) $(MD_CFLAGS)
 LDADD = tests/libinternals.la $(CHECK_LIBS)
 check_LTLIBRARIES += tests/libinternals.la
 tests_libinternals_la_SOURCES =
@@ -54,7 +54,7 @@ program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test 
 	tests/fm-predict.test tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test \
 	tests/colour.test \
 	tests/pages.test tests/pipeline.test tests/search.test tests/models.test tests/notebook.test tests/ladder.test tests/label-issues.test tests/anydata.test \
-	tests/streams.test tests/environment.test tests/corpus.test tests/faults.test
+	tests/streams.test tests/photos.test tests/environment.test tests/corpus.test tests/faults.test
 # The architecture: which room includes which, and what the library shows. The usage texts of the scripts.
 program_tests += tests/rooms.test tests/wall.test tests/help.test
 EXTRA_DIST += tests/rooms.txt tests/expected/symbols.txt
@@ -125,13 +125,25 @@ tests_bench_predict_rate_LDFLAGS = -static
 tests_bench_predict_rate_LDADD = lib/libfmnn.la
 EXTRA_PROGRAMS = tests/bench/memory-bandwidth tests/bench/weights-seen
 CLEANFILES += tests/bench/memory-bandwidth tests/bench/weights-seen
+# What libjpeg-turbo alone needs for photos (photo-rate).
+if HAVE_JPEG
+EXTRA_PROGRAMS += tests/bench/jpeg-rate
+CLEANFILES += tests/bench/jpeg-rate
+tests_bench_jpeg_rate_LDADD = $(JPEG_LIBS)
+endif
 
 # --- fuzzing: tests/fuzz/run drives the targets with libFuzzer (make fuzz: a minute of each); make check replays their
 # seeds, and mutants of the seeds, so that the targets keep working.
 fuzz_wrap_files = -Wl,--wrap=open,--wrap=close,--wrap=read,--wrap=pread,--wrap=lseek,--wrap=fstat,--wrap=poll,--wrap=fopen,--wrap=__read_chk,--wrap=__pread_chk,--wrap=__open_2
 fuzz_wrap_programs = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=aligned_alloc,--wrap=exit
-replays = tests/fuzz/replay_weights tests/fuzz/replay_idx tests/fuzz/replay_gzip tests/fuzz/replay_png \
+replays = tests/fuzz/replay_weights tests/fuzz/replay_idx tests/fuzz/replay_gzip tests/fuzz/replay_png tests/fuzz/replay_pnm \
 	tests/fuzz/replay_tables tests/fuzz/replay_models
+if HAVE_JPEG
+replays += tests/fuzz/replay_jpeg
+endif
+if HAVE_WEBP
+replays += tests/fuzz/replay_webp
+endif
 check_PROGRAMS += $(replays)
 TESTS += $(replays)
 replay_sources = tests/fuzz/replay.c tests/fuzz/memory-file.c tests/fuzz/seeds.c
@@ -139,6 +151,9 @@ tests_fuzz_replay_weights_SOURCES = tests/fuzz/fuzz_weights.c $(replay_sources)
 tests_fuzz_replay_idx_SOURCES = tests/fuzz/fuzz_idx.c $(replay_sources)
 tests_fuzz_replay_gzip_SOURCES = tests/fuzz/fuzz_gzip.c $(replay_sources)
 tests_fuzz_replay_png_SOURCES = tests/fuzz/fuzz_png.c $(replay_sources)
+tests_fuzz_replay_jpeg_SOURCES = tests/fuzz/image-target.h tests/fuzz/fuzz_jpeg.c $(replay_sources)
+tests_fuzz_replay_webp_SOURCES = tests/fuzz/image-target.h tests/fuzz/fuzz_webp.c $(replay_sources)
+tests_fuzz_replay_pnm_SOURCES = tests/fuzz/image-target.h tests/fuzz/fuzz_pnm.c $(replay_sources)
 tests_fuzz_replay_models_SOURCES = tests/fuzz/fuzz_models.c $(replay_sources)
 tests_fuzz_replay_tables_SOURCES = tests/fuzz/fuzz_tables.c $(replay_sources) tests/fuzz/program.c \
 	src/confusion/compare.c src/plot/gnuplot.c src/plot/plot-text.c \
@@ -147,6 +162,9 @@ tests_fuzz_replay_weights_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_idx_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_gzip_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_png_LDFLAGS = $(fuzz_wrap_files)
+tests_fuzz_replay_jpeg_LDFLAGS = $(fuzz_wrap_files)
+tests_fuzz_replay_webp_LDFLAGS = $(fuzz_wrap_files)
+tests_fuzz_replay_pnm_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_models_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_tables_LDFLAGS = $(fuzz_wrap_files) $(fuzz_wrap_programs)
 tests_fuzz_replay_tables_LDADD = src/libcommon.a $(LDADD)
@@ -159,7 +177,7 @@ fuzz:
 # --- by hand: comparisons with others (tests/bench)
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
 	tests/bench/significance-oracle.py tests/bench/sklearn-metrics tests/bench/cleanlab-issues tests/bench/weights-oracle \
-	tests/bench/common.py tests/bench/five-seeds tests/bench/small-sets tests/bench/pytorch-augment tests/bench/pytorch-gradients tests/bench/pytorch-optimizers tests/bench/pytorch-weights \
+	tests/bench/common.py tests/bench/five-seeds tests/bench/small-sets tests/bench/pillow-images tests/bench/photo-rate tests/bench/pytorch-augment tests/bench/pytorch-gradients tests/bench/pytorch-optimizers tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
 	tests/bench/bits tests/bench/neon tests/bench/races tests/bench/turns \

@@ -1,9 +1,13 @@
 /* images.c -- images by name: "train:N" and "test:N", "PATH:N", and paths of image files. */
+#include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/shape.h"
+#include "base/threads.h"
 #include "data/idx.h"
 #include "data/image-formats.h"
+#include "data/image-input.h"
 
 enum {
     MAX_OPEN = 32, /* IDX files */
@@ -13,8 +17,8 @@ enum {
 /* An image's name, parsed: a row of an IDX file, or an image file. */
 struct location {
     const char *image;
-    const struct fm_image_format *format; /* of an image file; NULL: a row of an IDX file */
-    size_t path_length;                   /* of the part before the last colon */
+    bool is_file;       /* else a row of an IDX file */
+    size_t path_length; /* of the part before the last colon */
     uint64_t row;
 };
 
@@ -35,8 +39,7 @@ struct fmnn_images {
     uint64_t clock;
     /* The last image file, because a caller asks first for its shape, then for its pixels. */
     char *path;
-    struct fmnn_shape shape;
-    uint8_t *pixels;
+    struct fm_image image;
 };
 
 struct fmnn_images *fmnn_images_new(const char *data_directory, struct fmnn_error *err)
@@ -67,7 +70,7 @@ void fmnn_images_free(struct fmnn_images *images)
     for (size_t i = 0; i < images->count; i++)
         close_file(&images->file[i]);
     free(images->path);
-    free(images->pixels);
+    free(images->image.pixels);
     free(images->data_directory);
     free(images);
 }
@@ -76,11 +79,10 @@ void fmnn_images_free(struct fmnn_images *images)
 
 static int no_image(const char *image, struct fmnn_error *err)
 {
-    char suffixes[64];
     return fm_fail(err, FMNN_DATA,
                    "'%.300s' is not the name of an image; expected train:N, test:N, FILE:N (row N "
-                   "of an IDX file) or an image file (%s)",
-                   image, fm_image_suffixes(suffixes, sizeof suffixes));
+                   "of an IDX file) or an image file (.png, .jpg, .webp, .ppm ...)",
+                   image);
 }
 
 static int parse_name(const char *image, struct location *at, struct fmnn_error *err)
@@ -92,13 +94,11 @@ static int parse_name(const char *image, struct location *at, struct fmnn_error 
     if (length > MAX_NAME)
         return fm_fail(err, FMNN_DATA, "%.40s...: the name of the image is too long (%zu bytes)",
                        image, length);
-    at->format = fm_image_format(image);
-    if (at->format)
-        return 0;
     const char *colon = strrchr(image, ':');
-    if (!colon || colon == image || !fm_parse_unsigned(colon + 1, UINT64_MAX, &at->row))
+    at->is_file = !colon || colon == image || !fm_parse_unsigned(colon + 1, UINT64_MAX, &at->row);
+    if (at->is_file && !fmnn_image_format(image) && access(image, F_OK) != 0 && errno == ENOENT)
         return no_image(image, err);
-    at->path_length = (size_t)(colon - image);
+    at->path_length = at->is_file ? length : (size_t)(colon - image);
     return 0;
 }
 
@@ -241,14 +241,19 @@ static int load_file(struct fmnn_images *images, const struct location *at, stru
     if (images->path && !strcmp(images->path, at->image))
         return 0;
     free(images->path);
-    free(images->pixels);
-    images->pixels = NULL;
+    free(images->image.pixels);
+    images->image.pixels = NULL;
     images->path = fm_strdup(at->image, err);
-    if (images->path && at->format->read(at->image, &images->shape, &images->pixels, err) == 0)
+    if (images->path && fm_image_read(at->image, &images->image, err) == 0)
         return 0;
     free(images->path);
     images->path = NULL;
     return -1;
+}
+
+static struct fmnn_shape shape_of(const struct fm_image *image)
+{
+    return (struct fmnn_shape){fm_image_is_colour(image) ? 3 : 1, image->height, image->width};
 }
 
 /* ---- images ---- */
@@ -260,10 +265,10 @@ static int locate(struct fmnn_images *images, const char *image, struct location
     *file = NULL;
     if (parse_name(image, at, err) != 0)
         return -1;
-    if (at->format) {
+    if (at->is_file) {
         if (load_file(images, at, err) != 0)
             return -1;
-        *shape = images->shape;
+        *shape = shape_of(&images->image);
         return 0;
     }
     *file = find_row(images, at, err);
@@ -281,21 +286,138 @@ int fmnn_images_shape(struct fmnn_images *images, const char *image, struct fmnn
     return locate(images, image, &at, &file, shape, err);
 }
 
+static int wrong_shape(const char *image, struct fmnn_shape is, struct fmnn_shape needed,
+                       struct fmnn_error *err)
+{
+    struct fm_two_shapes shapes = fm_two_shapes(is, needed);
+    return fm_fail(err, FMNN_DATA,
+                   "%.300s: the image is %s, but %s is needed; --fit resizes images", image,
+                   shapes.a, shapes.b);
+}
+
 int fmnn_images_read(struct fmnn_images *images, const char *image, struct fmnn_shape shape,
                      uint8_t *pixels, struct fmnn_error *err)
 {
     struct location at;
     struct file *file;
     struct fmnn_shape is;
+    struct fmnn_input input = {.shape = shape};
     if (fm_check_shape(shape, err) != 0 || locate(images, image, &at, &file, &is, err) != 0)
         return -1;
-    struct fm_two_shapes shapes = fm_two_shapes(is, shape);
+    if (!file)
+        return fm_input_make(&input, &images->image, image, pixels, err);
     if (!fm_same_shape(is, shape))
-        return fm_fail(err, FMNN_DATA, "%.300s: the image is %s, but %s is needed", image, shapes.a,
-                       shapes.b);
-    if (file)
-        return read_row(file, (size_t)at.row, pixels, err);
-    memcpy(pixels, images->pixels, fm_elements(shape));
+        return wrong_shape(image, is, shape, err);
+    return read_row(file, (size_t)at.row, pixels, err);
+}
+
+/* ---- many images, as the input of a net ---- */
+
+static bool all_equal(const uint8_t *pixels, size_t count)
+{
+    return count < 2 || !memcmp(pixels, pixels + 1, count - 1);
+}
+
+static bool has_transparent(const struct fm_image *image)
+{
+    size_t n = image->channels, count = image->height * image->width;
+    for (size_t i = 0; fm_image_has_alpha(image) && i < count; i++)
+        if (image->pixels[i * n + n - 1] < 255)
+            return true;
+    return false;
+}
+
+/* Takes ownership of the image's pixels. */
+static int take_image(struct fm_image *image, const char *name, const struct fmnn_input *input,
+                      uint8_t *pixels, struct fmnn_loaded *loaded)
+{
+    loaded->file = true;
+    loaded->shape = shape_of(image);
+    loaded->colour = loaded->shape.channels == 3;
+    loaded->transparent = has_transparent(image);
+    int status = fm_input_make(input, image, name, pixels, &loaded->error);
+    free(image->pixels);
+    if (status == 0)
+        loaded->flat = all_equal(pixels, fm_elements(input->shape));
+    return status;
+}
+
+int fmnn_image_load(const void *bytes, size_t size, const char *name,
+                    const struct fmnn_input *input, uint8_t *pixels, struct fmnn_loaded *loaded)
+{
+    struct fm_image image;
+    memset(loaded, 0, sizeof *loaded);
+    if (fm_check_input(input, &loaded->error) != 0 ||
+        fm_image_decode(name, bytes, size, &image, &loaded->error) != 0)
+        return -1;
+    return take_image(&image, name, input, pixels, loaded);
+}
+
+/* A row of an IDX file, which the caller's thread reads. */
+static int load_row(struct fmnn_images *images, const struct location *at,
+                    const struct fmnn_input *input, uint8_t *pixels, struct fmnn_loaded *loaded)
+{
+    struct fmnn_error *err = &loaded->error;
+    struct file *file = find_row(images, at, err);
+    if (!file)
+        return -1;
+    struct fmnn_shape is = loaded->shape = file->shape;
+    loaded->colour = is.channels == 3;
+    bool same = fm_same_shape(is, input->shape);
+    if (same && !input->invert && input->fit != FMNN_FIT_FASHION_MNIST)
+        return read_row(file, (size_t)at->row, pixels, err);
+    if (!same && input->fit == FMNN_FIT_NONE)
+        return wrong_shape(at->image, is, input->shape, err);
+    uint8_t *planes = fm_alloc(is.channels, is.height * is.width, err);
+    int status = planes ? read_row(file, (size_t)at->row, planes, err) : -1;
+    if (status == 0)
+        status = fm_input_planes(input, is, planes, pixels, err);
+    free(planes);
+    return status;
+}
+
+struct loading {
+    struct location *at; /* [n] */
+    const struct fmnn_input *input;
+    uint8_t *pixels;
+    struct fmnn_loaded *loaded;
+};
+
+static void load_one(void *state, unsigned thread, size_t i)
+{
+    const struct loading *l = state;
+    struct fm_image image;
+    struct fmnn_loaded *loaded = &l->loaded[i];
+    (void)thread;
+    if (l->at[i].is_file && loaded->error.status == FMNN_OK &&
+        fm_image_read(l->at[i].image, &image, &loaded->error) == 0)
+        take_image(&image, l->at[i].image, l->input, l->pixels + i * fm_elements(l->input->shape),
+                   loaded);
+}
+
+int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_t n,
+                     const struct fmnn_input *input, unsigned threads, uint8_t *pixels,
+                     struct fmnn_loaded *loaded, struct fmnn_error *err)
+{
+    if (fm_check_input(input, err) != 0)
+        return -1;
+    struct loading l = {fm_alloc(n, sizeof *l.at, err), input, pixels, loaded};
+    size_t files = 0, size = fm_elements(input->shape);
+    if (!l.at)
+        return -1;
+    memset(loaded, 0, n * sizeof *loaded);
+    for (size_t i = 0; i < n; i++) {
+        if (parse_name(names[i], &l.at[i], &loaded[i].error) != 0)
+            continue;
+        if (l.at[i].is_file)
+            files++;
+        else if (load_row(images, &l.at[i], input, pixels + i * size, &loaded[i]) == 0)
+            loaded[i].flat = all_equal(pixels + i * size, size);
+    }
+    threads = fm_threads(threads);
+    if (files)
+        fm_team_do(load_one, &l, n, threads < files ? threads : (unsigned)files);
+    free(l.at);
     return 0;
 }
 
@@ -304,7 +426,7 @@ char *fmnn_images_directory(struct fmnn_images *images, const char *image, struc
     struct location at;
     if (parse_name(image, &at, err) != 0)
         return NULL;
-    char *path = at.format ? fm_strdup(image, err) : idx_path(images, &at, err);
+    char *path = at.is_file ? fm_strdup(image, err) : idx_path(images, &at, err);
     if (!path)
         return NULL;
     char *slash = strrchr(path, '/');

@@ -1,28 +1,34 @@
-/* png.c -- reads PNG files as gray bytes.
+/* png.c -- reads PNG files.
 
    Uses libpng's row interface with everything unnecessary switched off: only the chunks IHDR, PLTE,
    tRNS, IDAT and IEND are read, and gamma is ignored. Faults about which libpng only warns by
    default (a wrong checksum in an ignored chunk, too much data) are errors here. */
-#include "base/internal.h"
+#include "data/image-formats.h"
 
-#include <errno.h>
 #include <png.h>
+#include <stdio.h>
 
-enum { SIGNATURE = 8, TAIL = 16 /* bytes */ };
+enum {
+    SIGNATURE = 8, /* bytes */
+    TAIL = 16,
+    MAX_PACKING = 1032, /* bytes for each byte, by deflate */
+};
 
 /* All state that must survive a longjmp(); decode() has no local variables. */
 struct reader {
     const char *path;
-    FILE *stream;
+    const uint8_t *bytes; /* of the file */
+    size_t size, at;
+    unsigned max_side;
     png_structp png;
     png_infop info;
-    uint8_t *pixels; /* (height,width,channels), then (height,width) */
+    struct fm_image *image;
     png_bytep *rows;
-    size_t height, width, channels;
-    bool begun, whole;    /* the first chunk was seen; all rows were read */
-    size_t beyond;        /* bytes of IDAT chunks after the last row */
-    uint8_t palette[256]; /* the gray value of each entry */
+    bool begun, whole;       /* the first chunk was seen; all rows were read */
+    size_t beyond;           /* bytes of IDAT chunks after the last row */
+    uint8_t palette[256][4]; /* red, green, blue, alpha */
     unsigned palette_count;
+    bool palette_alpha;
     struct fmnn_error *err;
     char warning[128];
     bool starved; /* an allocation failed, which libpng reports as damage */
@@ -51,8 +57,8 @@ static void raise_error(png_structp png, png_const_charp text)
     if (reader->starved)
         fm_fail(reader->err, FMNN_MEMORY, "%s: out of memory", reader->path);
     else if (strstr(reader->warning, "exceeds user limit"))
-        fm_fail(reader->err, FMNN_DATA, "%s: the image is larger than %d x %d pixels", reader->path,
-                FMNN_MAX_SIDE, FMNN_MAX_SIDE);
+        fm_fail(reader->err, FMNN_DATA, "%s: the image is larger than %u x %u pixels", reader->path,
+                reader->max_side, reader->max_side);
     else if (reader->warning[0])
         fm_fail(reader->err, FMNN_DATA, "%s: damaged PNG file: %s (%s)", reader->path, text,
                 reader->warning);
@@ -78,39 +84,26 @@ static void check_chunk(struct reader *reader, const uint8_t head[8])
 static void give_bytes(png_structp png, png_bytep bytes, size_t count)
 {
     struct reader *reader = png_get_io_ptr(png);
-    if (fread(bytes, 1, count, reader->stream) == count) {
-        if (count == 8 && png_get_io_state(png) == (PNG_IO_READING | PNG_IO_CHUNK_HDR))
-            check_chunk(reader, bytes);
-        return;
-    }
-    if (ferror(reader->stream))
-        fm_fail_errno(reader->err, "%s", reader->path);
-    else
+    if (count > reader->size - reader->at) {
         fm_fail(reader->err, FMNN_DATA, "%s: truncated: the PNG file ends early", reader->path);
-    png_longjmp(png, 1);
+        png_longjmp(png, 1);
+    }
+    memcpy(bytes, reader->bytes + reader->at, count);
+    reader->at += count;
+    if (count == 8 && png_get_io_state(png) == (PNG_IO_READING | PNG_IO_CHUNK_HDR))
+        check_chunk(reader, bytes);
 }
 
 /* ---- one image ---- */
 
-static void set_limits(png_structp png)
+static void set_limits(png_structp png, unsigned max_side)
 {
-    png_set_user_limits(png, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
+    png_set_user_limits(png, max_side, max_side);
     png_set_chunk_malloc_max(png, 1 << 20);
     png_set_chunk_cache_max(png, 1); /* no chunk; 0 would mean no limit */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_set_benign_errors(png, 0);
-}
-
-/* The luma of Rec. 601, by integers, rounded. */
-static uint8_t luma(unsigned red, unsigned green, unsigned blue)
-{
-    return (uint8_t)((299 * red + 587 * green + 114 * blue + 500) / 1000);
-}
-
-static uint8_t over_black(unsigned gray, unsigned alpha)
-{
-    return (uint8_t)((gray * alpha + 127) / 255);
 }
 
 static void read_palette(struct reader *reader)
@@ -122,10 +115,14 @@ static void read_palette(struct reader *reader)
     if (!some || count < 1 || count > 256)    /* no test: libpng checks it */
         png_error(reader->png, "no palette"); /* no test: likewise */
     png_get_tRNS(reader->png, reader->info, &alpha, &alphas, NULL);
-    for (int i = 0; i < count; i++)
-        reader->palette[i] = over_black(luma(color[i].red, color[i].green, color[i].blue),
-                                        alpha && i < alphas ? alpha[i] : 255);
+    for (int i = 0; i < count; i++) {
+        reader->palette[i][0] = color[i].red;
+        reader->palette[i][1] = color[i].green;
+        reader->palette[i][2] = color[i].blue;
+        reader->palette[i][3] = alpha && i < alphas ? alpha[i] : 255;
+    }
     reader->palette_count = (unsigned)count;
+    reader->palette_alpha = alphas > 0;
 }
 
 /* Lets libpng deliver 8 bits a channel: gray, gray and alpha, colour, colour and alpha, or indices of
@@ -150,22 +147,30 @@ static void set_transformations(struct reader *reader)
     png_read_update_info(png, reader->info);
 }
 
+/* Before memory is taken for pixels. */
+static void check_size(struct reader *reader, size_t height)
+{
+    if (height * png_get_rowbytes(reader->png, reader->info) / MAX_PACKING <= reader->size)
+        return;
+    fm_fail(reader->err, FMNN_DATA, "%s: truncated: the PNG file ends early", reader->path);
+    png_longjmp(reader->png, 1);
+}
+
 static void make_room(struct reader *reader)
 {
     png_structp png = reader->png;
-    size_t row;
-    reader->height = png_get_image_height(png, reader->info);
-    reader->width = png_get_image_width(png, reader->info);
-    reader->channels = png_get_channels(png, reader->info);
-    if (!fm_mul(reader->width, reader->channels, &row) || /* no test: libpng checks it */
-        row != png_get_rowbytes(png, reader->info))       /* no test: likewise */
-        png_error(png, "unexpected length of a row");     /* no test: libpng checks it */
-    reader->pixels = fm_alloc(reader->height, row, reader->err);
-    reader->rows = fm_alloc(reader->height, sizeof *reader->rows, reader->err);
-    if (!reader->pixels || !reader->rows)
+    size_t height = png_get_image_height(png, reader->info);
+    size_t width = png_get_image_width(png, reader->info);
+    size_t channels = png_get_channels(png, reader->info), row = width * channels;
+    if (fm_image_make_room(reader->image, reader->path, height, width, channels, reader->err) != 0)
         png_longjmp(png, 1);
-    for (size_t y = 0; y < reader->height; y++)
-        reader->rows[y] = reader->pixels + y * row;
+    if (row != png_get_rowbytes(png, reader->info))   /* no test: libpng checks it */
+        png_error(png, "unexpected length of a row"); /* no test: likewise */
+    reader->rows = fm_alloc(height, sizeof *reader->rows, reader->err);
+    if (!reader->rows)
+        png_longjmp(png, 1);
+    for (size_t y = 0; y < height; y++)
+        reader->rows[y] = reader->image->pixels + y * row;
 }
 
 /* Everything that may call longjmp() happens here. */
@@ -175,8 +180,9 @@ static int decode(struct reader *reader)
         return -1;
     png_set_read_fn(reader->png, reader, give_bytes);
     png_set_sig_bytes(reader->png, SIGNATURE);
-    set_limits(reader->png);
+    set_limits(reader->png, reader->max_side);
     png_read_info(reader->png, reader->info);
+    check_size(reader, png_get_image_height(reader->png, reader->info));
     set_transformations(reader);
     make_room(reader);
     png_read_image(reader->png, reader->rows);
@@ -185,51 +191,54 @@ static int decode(struct reader *reader)
     return 0;
 }
 
-/* Works in place, because no gray byte lies behind the pixel that it comes from. */
-static int make_gray(struct reader *reader)
+/* Indices become colours. */
+static int apply_palette(struct reader *reader)
 {
-    uint8_t *gray = reader->pixels;
-    const uint8_t *p = reader->pixels, *end = p + reader->height * reader->width * reader->channels;
-    if (reader->palette_count) {
-        for (; p < end; p++) {
-            if (*p >= reader->palette_count)
-                return fm_fail(reader->err, FMNN_DATA,
-                               "%s: damaged PNG file: colour %u of a palette of %u", reader->path,
-                               *p, reader->palette_count);
-            *gray++ = reader->palette[*p];
-        }
-    } else if (reader->channels == 2) {
-        for (; p < end; p += 2)
-            *gray++ = over_black(p[0], p[1]);
-    } else if (reader->channels == 3) {
-        for (; p < end; p += 3)
-            *gray++ = luma(p[0], p[1], p[2]);
-    } else if (reader->channels == 4) {
-        for (; p < end; p += 4)
-            *gray++ = over_black(luma(p[0], p[1], p[2]), p[3]);
-    }
-    uint8_t *less = realloc(reader->pixels, reader->height * reader->width);
-    if (less)
-        reader->pixels = less;
-    return 0;
-}
-
-static int check_signature(const struct reader *reader)
-{
-    uint8_t signature[SIGNATURE];
-    size_t got = fread(signature, 1, sizeof signature, reader->stream);
-    if (ferror(reader->stream))
-        return fm_fail_errno(reader->err, "%s", reader->path);
-    if (got < sizeof signature || png_sig_cmp(signature, 0, SIGNATURE))
-        return fm_fail(reader->err, FMNN_DATA, "%s: %snot a PNG file", reader->path,
-                       got ? "" : "empty, ");
-    return 0;
-}
-
-static int read_stream(struct reader *reader)
-{
-    if (check_signature(reader) < 0)
+    struct fm_image *image = reader->image;
+    size_t n = reader->palette_alpha ? 4 : 3, count = image->height * image->width;
+    if (!reader->palette_count)
+        return 0;
+    uint8_t *colours = fm_alloc(count, n, reader->err);
+    if (!colours)
         return -1;
+    for (size_t i = 0; i < count; i++) {
+        unsigned index = image->pixels[i];
+        if (index >= reader->palette_count) {
+            free(colours);
+            return fm_fail(reader->err, FMNN_DATA,
+                           "%s: damaged PNG file: colour %u of a palette of %u", reader->path,
+                           index, reader->palette_count);
+        }
+        memcpy(colours + i * n, reader->palette[index], n);
+    }
+    free(image->pixels);
+    image->pixels = colours;
+    image->channels = n;
+    return 0;
+}
+
+/* libpng has found all chunks whole. */
+static unsigned find_orientation(const struct reader *reader)
+{
+    enum { FRAME = 12 };
+    for (size_t at = SIGNATURE; at + FRAME <= reader->size;) {
+        const uint8_t *head = reader->bytes + at;
+        size_t length = png_get_uint_32(head);
+        if (length > reader->size - at - FRAME || !memcmp(head + 4, "IEND", 4))
+            return 1;
+        if (!memcmp(head + 4, "eXIf", 4))
+            return fm_exif_orientation(head + 8, length);
+        at += length + FRAME;
+    }
+    return 1;
+}
+
+static int read_image(struct reader *reader)
+{
+    if (reader->size < SIGNATURE || png_sig_cmp(reader->bytes, 0, SIGNATURE))
+        return fm_fail(reader->err, FMNN_DATA, "%s: %snot a PNG file", reader->path,
+                       reader->size ? "" : "empty, ");
+    reader->at = SIGNATURE;
     reader->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, reader, raise_error, note_warning,
                                            reader, give_memory, NULL);
     reader->info = reader->png ? png_create_info_struct(reader->png) : NULL;
@@ -239,24 +248,50 @@ static int read_stream(struct reader *reader)
                                         "differs from the one fmnn was built with",
                                         reader->path);
     png_destroy_read_struct(&reader->png, &reader->info, NULL);
-    return status < 0 ? -1 : make_gray(reader);
+    free(reader->rows);
+    if (status == 0)
+        status = apply_palette(reader);
+    return status == 0 ? fm_image_turn(reader->image, find_orientation(reader), reader->err) : -1;
+}
+
+static int read_bytes(const char *path, const uint8_t *bytes, size_t size, unsigned max_side,
+                      struct fm_image *image, struct fmnn_error *err)
+{
+    struct reader reader = {.path = path,
+                            .bytes = bytes,
+                            .size = size,
+                            .max_side = max_side,
+                            .image = image,
+                            .err = err};
+    image->pixels = NULL;
+    if (read_image(&reader) == 0)
+        return 0;
+    free(image->pixels);
+    image->pixels = NULL;
+    return -1;
+}
+
+int fm_png_decode(const char *path, const uint8_t *bytes, size_t size, struct fm_image *image,
+                  struct fmnn_error *err)
+{
+    return read_bytes(path, bytes, size, FM_MAX_IMAGE_SIDE, image, err);
 }
 
 int fmnn_png_read(const char *path, struct fmnn_shape *shape, uint8_t **pixels,
                   struct fmnn_error *err)
 {
-    struct reader reader = {.path = path, .err = err};
-    reader.stream = fopen(path, "rbe");
-    if (!reader.stream)
-        return fm_fail_errno(err, "%s", path);
-    int status = read_stream(&reader);
-    fclose(reader.stream);
-    free(reader.rows);
-    if (status < 0) {
-        free(reader.pixels);
+    uint8_t *bytes;
+    size_t size;
+    struct fm_image image;
+    if (fm_read_file(path, &bytes, &size, err) != 0)
         return -1;
-    }
-    *shape = (struct fmnn_shape){1, reader.height, reader.width};
-    *pixels = reader.pixels;
+    int status = read_bytes(path, bytes, size, FMNN_MAX_SIDE, &image, err);
+    free(bytes);
+    if (status != 0)
+        return -1;
+    fm_image_gray(&image, 0, image.pixels); /* in place: no gray byte lies behind its pixel */
+    uint8_t *less = realloc(image.pixels, image.height * image.width);
+    *pixels = less ? less : image.pixels;
+    *shape = (struct fmnn_shape){1, image.height, image.width};
     return 0;
 }

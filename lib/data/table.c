@@ -428,6 +428,19 @@ static int open_input(struct fmnn_table *table, const char *path, struct fmnn_er
     return 0;
 }
 
+static struct fmnn_table *new_table(enum fmnn_table_kind kind, struct fmnn_error *err)
+{
+    struct fmnn_table *table = fm_alloc(1, sizeof *table, err);
+    if (!table)
+        return NULL;
+    table->kind = kind;
+    table->current = &table->row[0];
+    table->ahead = &table->row[1];
+    table->looked = NOTHING;
+    table->only_column = -1;
+    return table;
+}
+
 struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_kind kind,
                                    struct fmnn_error *err)
 {
@@ -437,18 +450,38 @@ struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_kind kind,
 struct fmnn_table *fmnn_table_open_columns(const char *path, enum fmnn_table_kind kind,
                                            const char *const *columns, struct fmnn_error *err)
 {
-    struct fmnn_table *table = fm_alloc(1, sizeof *table, err);
+    struct fmnn_table *table = new_table(kind, err);
     if (!table)
         return NULL;
-    table->kind = kind;
     table->columns = columns;
-    table->current = &table->row[0];
-    table->ahead = &table->row[1];
-    table->looked = NOTHING;
-    table->only_column = -1;
     bool good = open_input(table, path, err) == 0 && start(table, err) == 0;
     table->columns = NULL;
     if (good)
+        return table;
+    fmnn_table_close(table);
+    return NULL;
+}
+
+/* Puts bytes that were read before into the buffer. */
+static int put_back(struct fmnn_table *table, const void *head, size_t count,
+                    struct fmnn_error *err)
+{
+    if (fm_grow((void **)&table->buffer, &table->capacity, count + 1, 1, err) != 0)
+        return -1;
+    memcpy(table->buffer, head, count);
+    table->end = count;
+    return 0;
+}
+
+struct fmnn_table *fmnn_table_open_read(const char *path, int fd, const void *head, size_t count,
+                                        enum fmnn_table_kind kind, struct fmnn_error *err)
+{
+    struct fmnn_table *table = new_table(kind, err);
+    if (table) {
+        table->fd = fd;
+        table->name = fm_strdup(!strcmp(path, "-") ? "standard input" : path, err);
+    }
+    if (table && table->name && put_back(table, head, count, err) == 0 && start(table, err) == 0)
         return table;
     fmnn_table_close(table);
     return NULL;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "data/class-names.h"
+#include "data/image-input.h"
 #include "engine/model.h"
 #include "engine/winograd.h"
 
@@ -165,7 +166,7 @@ struct fmnn_net *fm_net_begin(struct fmnn_shape shape, size_t classes, size_t no
     struct fmnn_net *net = fm_alloc(1, sizeof *net, err);
     if (!net)
         return NULL;
-    net->shape = shape;
+    net->shape = net->input.shape = shape;
     net->classes = classes;
     net->value = fm_alloc(nodes + 1, sizeof *net->value, err);
     net->node = fm_alloc(nodes, sizeof *net->node, err);
@@ -249,6 +250,21 @@ size_t fmnn_net_classes(const struct fmnn_net *net)
     return net->classes;
 }
 
+const struct fmnn_input *fmnn_net_input(const struct fmnn_net *net)
+{
+    return &net->input;
+}
+
+int fmnn_net_set_input(struct fmnn_net *net, const struct fmnn_input *input, struct fmnn_error *err)
+{
+    if (!fm_same_shape(input->shape, net->shape))
+        return fm_fail(err, FMNN_USAGE, "the input has another shape than the net");
+    if (fm_check_input(input, err) != 0)
+        return -1;
+    net->input = *input;
+    return 0;
+}
+
 bool fmnn_net_exact(const struct fmnn_net *net)
 {
     return net->exact;
@@ -294,6 +310,8 @@ int fmnn_net_agree(const struct fmnn_net *net, const struct fmnn_net *other, str
     struct fm_two_shapes shapes = fm_two_shapes(net->shape, other->shape);
     if (!fm_same_shape(net->shape, other->shape))
         return fm_fail(err, FMNN_USAGE, "images of %s, not %s", shapes.a, shapes.b);
+    if (!fm_same_input(&net->input, &other->input))
+        return fm_fail(err, FMNN_USAGE, "images that are fitted in another way (fmnn.input)");
     if (net->classes != other->classes)
         return fm_fail(err, FMNN_USAGE, "%zu classes, not %zu", net->classes, other->classes);
     return compare_names(net->names, other->names, err);

@@ -65,12 +65,13 @@ struct fmnn_net {
     size_t output; /* the value that holds the logits */
     struct fm_parameter *parameter;
     size_t parameter_count;
-    float *weights;         /* all parameters, stored order: the trained ones, then the others */
-    size_t trained, stored; /* floats in weights: of the trained ones, of all; multiples of 16 */
-    bool exact;             /* direct convolution, never Winograd */
-    bool unchained;         /* for tests: no chains of ops; every bit is the same */
-    char *text;             /* canonical */
-    char *training;         /* the record of the training (JSON), or NULL */
+    float *weights;          /* all parameters, stored order: the trained ones, then the others */
+    size_t trained, stored;  /* floats in weights: of the trained ones, of all; multiples of 16 */
+    bool exact;              /* direct convolution, never Winograd */
+    bool unchained;          /* for tests: no chains of ops; every bit is the same */
+    struct fmnn_input input; /* how images become the input */
+    char *text;              /* canonical */
+    char *training;          /* the record of the training (JSON), or NULL */
     /* XXH3-128 of the file that the net was read from, and of the file whose weights it took, in
        hexadecimal digits; "": none. And the layers that are not trained: "0 3 5.body.0", or NULL. */
     char digest[33], init[33];

@@ -1,5 +1,6 @@
 /* checkpoint.c -- a training to a file and back; the file serves as weights too. See
    fmnn-weights(5). */
+#include "data/image-input.h"
 #include "engine/train.h"
 #include "files/weights.h"
 
@@ -246,6 +247,20 @@ static int check_exact(const struct fmnn_trainer *t, const struct fm_safetensors
                    fm_safetensors_name(file), theirs ? "with" : "without");
 }
 
+static int check_input(const struct fmnn_trainer *t, const struct fm_safetensors *file,
+                       struct fmnn_error *err)
+{
+    struct fmnn_input theirs;
+    if (fm_read_input(file, &theirs, err) != 0)
+        return -1;
+    if (fm_same_input(&theirs, &t->net->input))
+        return 0;
+    return fm_fail(err, FMNN_USAGE,
+                   "%s: the checkpoint was made with images that are fitted in another way "
+                   "(fmnn.input)",
+                   fm_safetensors_name(file));
+}
+
 static const uint64_t *numbers(const struct fm_safetensors *file, const char *name, size_t columns,
                                size_t *rows, struct fmnn_error *err)
 {
@@ -338,7 +353,8 @@ static bool has_part(const struct fmnn_trainer *t, const struct fm_safetensors *
 static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
                            struct fmnn_error *err)
 {
-    if (check_identity(t, file, err) != 0 || check_exact(t, file, err) != 0)
+    if (check_identity(t, file, err) != 0 || check_exact(t, file, err) != 0 ||
+        check_input(t, file, err) != 0)
         return fm_damage_first(file, err);
     t->failed = true; /* until all is there: what was before is being overwritten */
     t->good_step = t->kept = 0;

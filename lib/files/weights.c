@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "data/class-names.h"
+#include "data/image-input.h"
 #include "engine/model.h"
 
 /* 1/255 as text, because JSON libraries print real numbers differently. */
@@ -46,11 +47,31 @@ int fm_writer_text(struct fm_writer *writer, const char *key, char *value)
     return 0;
 }
 
+static const char *const fit_names[] = {NULL, "stretch", "pad", "crop", "fashion-mnist"};
+static const char *const filter_names[] = {NULL, "box", "lanczos"};
+
+/* Members that have their defaults are left out, so that images of the net's own size, without
+   options, need none. */
+static char *input_text(const struct fmnn_input *input, struct fmnn_error *err)
+{
+    char background[32] = "", fit[32] = "", filter[32] = "";
+    const uint8_t *b = input->background;
+    if (b[0] || b[1] || b[2])
+        snprintf(background, sizeof background, "\"background\":\"#%02x%02x%02x\",", b[0], b[1],
+                 b[2]);
+    if (input->filter)
+        snprintf(filter, sizeof filter, "\"filter\":\"%s\",", filter_names[input->filter]);
+    if (input->fit)
+        snprintf(fit, sizeof fit, "\"fit\":\"%s\",", fit_names[input->fit]);
+    return fm_format(err, "{%s%s%s%s\"scale\":" PIXEL_SCALE ",\"shape\":[%zu,%zu,%zu]}", background,
+                     filter, fit, input->invert ? "\"invert\":true," : "", input->shape.channels,
+                     input->shape.height, input->shape.width);
+}
+
 int fm_writer_net(struct fm_writer *writer, const struct fmnn_net *net, const char *training,
                   struct fmnn_error *err)
 {
-    char *input = fm_format(err, "{\"scale\":" PIXEL_SCALE ",\"shape\":[%zu,%zu,%zu]}",
-                            net->shape.channels, net->shape.height, net->shape.width);
+    char *input = input_text(&net->input, err);
     if (fm_writer_text(writer, "fmnn.input", input) != 0 ||
         fm_writer_text(writer, "fmnn.version", fm_strdup(PACKAGE_VERSION, err)) != 0 ||
         fm_writer_text(writer, "fmnn.model", fm_strdup(net->text, err)) != 0)
@@ -176,20 +197,59 @@ static json_t *parse_json(const struct fm_safetensors *file, const char *key, co
     return value;
 }
 
-static int read_input(const struct fm_safetensors *file, struct fmnn_shape *shape,
-                      struct fmnn_error *err)
+/* The number of a word in a list whose first entry is the default; false if it is not there. */
+static bool find_word(const char *const *words, size_t count, const char *word, unsigned *number)
 {
-    const char *text = needed_text(file, "fmnn.input", err);
-    json_t *input = text ? parse_json(file, "fmnn.input", text, err) : NULL;
-    if (!input)
-        return -1;
+    *number = 0;
+    while (word && ++*number < count)
+        if (!strcmp(words[*number], word))
+            return true;
+    return !word;
+}
+
+static bool read_background(const char *text, uint8_t background[3])
+{
+    static const char digits[] = "0123456789abcdef";
+    if (!text)
+        return true;
+    if (strlen(text) != 7 || text[0] != '#' || strspn(text + 1, digits) != 6)
+        return false;
+    for (int i = 0; i < 3; i++)
+        background[i] = (uint8_t)((strchr(digits, text[1 + 2 * i]) - digits) << 4 |
+                                  (strchr(digits, text[2 + 2 * i]) - digits));
+    return true;
+}
+
+static bool unpack_input(json_t *object, struct fmnn_input *input)
+{
     json_int_t c = 0, h = 0, w = 0;
     double scale = 0;
-    bool good = json_unpack_ex(input, NULL, JSON_STRICT, "{s:[I,I,I],s:F}", "shape", &c, &h, &w,
-                               "scale", &scale) == 0;
-    json_decref(input);
-    *shape = (struct fmnn_shape){(size_t)c, (size_t)h, (size_t)w};
-    good = good && fm_check_shape(*shape, NULL) == 0 && fabs(scale - 1.0 / 255) < 1e-15;
+    const char *background = NULL, *fit = NULL, *filter = NULL;
+    int invert = 0;
+    unsigned fit_number, filter_number;
+    if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:[I,I,I],s:F,s?s,s?s,s?s,s?b}", "shape", &c,
+                       &h, &w, "scale", &scale, "background", &background, "fit", &fit, "filter",
+                       &filter, "invert", &invert) != 0 ||
+        !find_word(fit_names, FM_COUNT(fit_names), fit, &fit_number) ||
+        !find_word(filter_names, FM_COUNT(filter_names), filter, &filter_number))
+        return false;
+    *input = (struct fmnn_input){.shape = {(size_t)c, (size_t)h, (size_t)w},
+                                 .fit = (enum fmnn_fit)fit_number,
+                                 .filter = (enum fmnn_filter)filter_number,
+                                 .invert = invert != 0};
+    return read_background(background, input->background) && fm_check_input(input, NULL) == 0 &&
+           fabs(scale - 1.0 / 255) < 1e-15;
+}
+
+int fm_read_input(const struct fm_safetensors *file, struct fmnn_input *input,
+                  struct fmnn_error *err)
+{
+    const char *text = needed_text(file, "fmnn.input", err);
+    json_t *object = text ? parse_json(file, "fmnn.input", text, err) : NULL;
+    if (!object)
+        return -1;
+    bool good = unpack_input(object, input);
+    json_decref(object);
     if (!good)
         return fm_fail(err, FMNN_DATA,
                        "%s: fmnn.input does not describe images of 1 or 3 channels scaled by 1/255",
@@ -423,19 +483,21 @@ static struct fmnn_model *read_model(const struct fm_safetensors *file, size_t *
 /* The net that the metadata describe, without weights. Errors in them are FMNN_DATA. */
 static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmnn_error *err)
 {
-    struct fmnn_shape shape;
+    struct fmnn_input input;
     size_t classes;
     struct fmnn_error why = {0};
     struct fmnn_net *net = NULL;
     bool versioned = fm_safetensors_foreign(file) || needed_text(file, "fmnn.version", err);
-    if (!versioned || read_input(file, &shape, err) != 0)
+    if (!versioned || fm_read_input(file, &input, err) != 0)
         return NULL;
     struct fmnn_model *model = read_model(file, &classes, &why);
     if (model)
-        net = fm_net_build(model, shape, classes, &why);
+        net = fm_net_build(model, input.shape, classes, &why);
     fmnn_model_free(model);
     if (!net)
         fm_fail(err, why.status == FMNN_USAGE ? FMNN_DATA : why.status, "%s", why.message);
+    else
+        net->input = input;
     return net;
 }
 

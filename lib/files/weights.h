@@ -27,6 +27,9 @@ int fm_writer_numbers(struct fm_writer *writer, const char *name, const uint64_t
 int fm_writer_write(const struct fm_writer *writer, FILE *stream, struct fmnn_error *err);
 void fm_writer_free(struct fm_writer *writer);
 
+/* How images become the input of the net in the file. */
+int fm_read_input(const struct fm_safetensors *file, struct fmnn_input *input,
+                  struct fmnn_error *err);
 /* Whether the net of an open file is exact. */
 int fm_read_exact(const struct fm_safetensors *file, bool *exact, struct fmnn_error *err);
 /* Reads the data of an open file: all tensors PREFIX NAME of each part into its block, which is

@@ -169,6 +169,35 @@ FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, con
 
 /* ---- 4. Image files ------------------------------------------------------------------------- */
 
+/* Image files are PNG, JPEG, WebP (still images) and PNM (P1 to P6); their first bytes tell which.
+   16 bits become 8, palettes become colours, and images are turned upright as their EXIF data say.
+   Damaged files, and images of more than 100 million pixels or with a side above 65,535, are
+   FMNN_DATA. */
+
+/* How an image that has not the size of a net's input gets it. */
+enum fmnn_fit {
+    FMNN_FIT_NONE,    /* it must have that size */
+    FMNN_FIT_STRETCH, /* each side by itself */
+    FMNN_FIT_PAD,     /* both sides alike; the background fills the rest */
+    FMNN_FIT_CROP,    /* both sides alike; what does not fit, around the middle, is left out */
+    /* The recipe of Fashion-MNIST (arXiv:1708.07747, figure 1): trims what has the colour of the
+       corners, leaves out rows and columns, sharpens, extends by the background, negates. */
+    FMNN_FIT_FASHION_MNIST,
+};
+
+/* How pixels are computed when an image is resized; except by FMNN_FIT_FASHION_MNIST. The filters
+   widen when the image is reduced, so that each pixel counts. The results are those of Pillow. */
+enum fmnn_filter { FMNN_FILTER_BILINEAR, FMNN_FILTER_BOX, FMNN_FILTER_LANCZOS };
+
+/* How an image becomes the input of a net. Zero in each member after the shape is its default. */
+struct fmnn_input {
+    struct fmnn_shape shape; /* gray: by luma (Rec. 601, in integers); or colours */
+    enum fmnn_fit fit;
+    enum fmnn_filter filter;
+    bool invert;           /* negate the pixels: black becomes white */
+    uint8_t background[3]; /* red, green, blue: of transparent pixels and what is padded */
+};
+
 /* Reads a PNG file as a gray image: colours become luma (Rec. 601, in integers), 16 bits become 8,
    and transparent pixels are drawn over black. *pixels is malloc'ed, (C,H,W). Damaged files and
    images higher or wider than FMNN_MAX_SIDE are FMNN_DATA. */
@@ -177,25 +206,53 @@ FMNN_API int fmnn_png_read(const char *path, struct fmnn_shape *shape, uint8_t *
 
 /* The format that the suffix of a file's name stands for, such as "PNG"; NULL if it is unknown. */
 FMNN_API const char *fmnn_image_format(const char *path);
+/* The format of an image file by its first bytes, of which 12 suffice; NULL if it is unknown. */
+FMNN_API const char *fmnn_image_kind(const void *head, size_t count);
+/* What a file is that people take for an image that can be read, by its first bytes: "a GIF image",
+   "an HTML page"; NULL: nothing of this kind. */
+FMNN_API const char *fmnn_image_other(const void *head, size_t count);
+/* Resizes one channel, (height,width). */
+FMNN_API int fmnn_resize(const uint8_t *from, size_t height, size_t width, enum fmnn_filter filter,
+                         uint8_t *to, size_t to_height, size_t to_width, struct fmnn_error *err);
 
 /* ---- 5. Images by name -------------------------------------------------------------------- */
 
 /* Reads images by their names in tables, and keeps files open between calls. A name is "train:N" or
    "test:N" for row N, counted from 0, of the training or test images in the data directory;
-   "PATH:N" for row N of an IDX file (the last colon counts); or the path of an image file, whose
-   suffix tells its format. */
+   "PATH:N" for row N of an IDX file (the last colon counts); or the path of an image file. */
 struct fmnn_images;
 
 /* If data_directory is NULL, names such as "train:N" are errors that say how to get the data set.
    */
 FMNN_API struct fmnn_images *fmnn_images_new(const char *data_directory, struct fmnn_error *err);
 FMNN_API void fmnn_images_free(struct fmnn_images *images);
-/* Finds the shape of an image. */
+/* Finds the shape of an image; that of an image file has 3 channels if it is in colour. */
 FMNN_API int fmnn_images_shape(struct fmnn_images *images, const char *image,
                                struct fmnn_shape *shape, struct fmnn_error *err);
-/* Reads an image into pixels, (C,H,W). If it has another shape, the error is FMNN_DATA. */
+/* Reads an image into pixels, (C,H,W). If it has another size, the error is FMNN_DATA. The colours
+   of an image file become gray if the shape has one channel, and gray becomes three equal channels
+   if it has three; a row of an IDX file must have the channels of the shape. */
 FMNN_API int fmnn_images_read(struct fmnn_images *images, const char *image,
                               struct fmnn_shape shape, uint8_t *pixels, struct fmnn_error *err);
+struct fmnn_loaded {
+    struct fmnn_error error; /* its status is FMNN_OK if the image was read */
+    struct fmnn_shape shape; /* of the image itself; zeros if it could not be decoded */
+    bool file;               /* an image file, not a row of an IDX file */
+    bool colour;             /* some pixel is clearly not gray */
+    bool transparent;        /* some pixel is not opaque */
+    bool flat;               /* all pixels of the input are equal */
+};
+/* Reads n images as the input of a net into pixels (n,C,H,W), and tells in loaded[n] how that went.
+   The threads (0: the number of processors) decode and resize image files; the results do not depend
+   on their number. Returns -1 only if the input is invalid, which is FMNN_USAGE, or memory runs out
+   for more than one image. */
+FMNN_API int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_t n,
+                              const struct fmnn_input *input, unsigned threads, uint8_t *pixels,
+                              struct fmnn_loaded *loaded, struct fmnn_error *err);
+/* Reads one image whose file is in memory; name stands for it in messages. */
+FMNN_API int fmnn_image_load(const void *bytes, size_t size, const char *name,
+                             const struct fmnn_input *input, uint8_t *pixels,
+                             struct fmnn_loaded *loaded);
 /* The directory of the file that contains the image, malloc'ed. */
 FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *image,
                                      struct fmnn_error *err);
@@ -226,6 +283,11 @@ FMNN_API struct fmnn_table *fmnn_table_open(const char *path, enum fmnn_table_ki
 FMNN_API struct fmnn_table *fmnn_table_open_columns(const char *path, enum fmnn_table_kind kind,
                                                     const char *const *columns,
                                                     struct fmnn_error *err);
+/* The same, when the first `count` bytes of the file were already read from fd; the rest comes from
+   fd, which is not closed. path is only a name. */
+FMNN_API struct fmnn_table *fmnn_table_open_read(const char *path, int fd, const void *head,
+                                                 size_t count, enum fmnn_table_kind kind,
+                                                 struct fmnn_error *err);
 FMNN_API void fmnn_table_close(struct fmnn_table *table);
 FMNN_API const char *
 fmnn_table_name(const struct fmnn_table *table); /* path, or "standard input" */
@@ -357,6 +419,11 @@ FMNN_API int fmnn_net_take(struct fmnn_net *net, const struct fmnn_net *from, bo
                            struct fmnn_names **anew, struct fmnn_error *err);
 FMNN_API struct fmnn_shape fmnn_net_shape(const struct fmnn_net *net); /* of an image */
 FMNN_API size_t fmnn_net_classes(const struct fmnn_net *net);
+/* How images become the net's input; weight files record it. The shape is that of the net. If
+   fmnn_net_set_input() gets another shape, the error is FMNN_USAGE. */
+FMNN_API const struct fmnn_input *fmnn_net_input(const struct fmnn_net *net);
+FMNN_API int fmnn_net_set_input(struct fmnn_net *net, const struct fmnn_input *input,
+                                struct fmnn_error *err);
 /* Whether the net was trained with `exact`: then it computes convolutions directly, without
    Winograd's algorithm, whose rounding differs slightly. Weight files record this. */
 FMNN_API bool fmnn_net_exact(const struct fmnn_net *net);

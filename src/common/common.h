@@ -21,6 +21,7 @@
 #include "common/options.h"
 #include "common/startup.h"
 #include "common/inputs.h"
+#include "common/loading.h"
 #include "common/output.h"
 
 #endif

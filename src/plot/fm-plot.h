@@ -22,6 +22,7 @@ enum {
     TAKES_AUGMENT = 128,
     TAKES_LR = 256,
     TAKES_CLASS = 512,
+    TAKES_SKIP_BAD = 1024,
 };
 
 /* What the command line asks for. */
@@ -45,6 +46,7 @@ struct plot_request {
     bool lr;                /* --lr */
     const char *class_list; /* --class, or NULL */
     bool precision_recall;  /* --precision-recall */
+    struct bad_images *bad; /* --skip-bad, and how many were skipped */
     bool terminal;          /* text goes to a terminal */
     bool utf8;              /* text may use block characters */
     bool color;             /* text may use the 256 colours of terminals */

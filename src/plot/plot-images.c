@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+enum { PHOTO = 1024 }; /* pixels of a side: larger images are reduced before they are kept */
+
 struct reader {
     const struct plot_request *request;
     struct fmnn_table *table;
@@ -65,32 +67,55 @@ static const char *image_name(const struct reader *reader)
     return fmnn_table_field(reader->table, reader->image);
 }
 
-static struct fmnn_shape image_shape(const struct reader *reader)
+/* Dies of the error of the row's image, or counts it. */
+static void bad_row(const struct reader *reader, const struct fmnn_error *why)
 {
-    struct fmnn_error error;
-    struct fmnn_shape shape;
-    if (fmnn_images_shape(reader->images, image_name(reader), &shape, &error) != 0)
-        die_at_row(reader->table, "%s", error.message);
-    return shape;
+    struct fmnn_error error = *why;
+    fmnn_table_fail(reader->table, &error, "%s", why->message);
+    error.status = why->status;
+    bad_image(reader->request->bad, &error);
 }
 
-static void read_pixels(const struct reader *reader, struct fmnn_shape shape, uint8_t *pixels)
+/* The pixels of the row's image, malloc'ed; NULL if it is skipped. Photos are reduced when they are
+   read. */
+static uint8_t *read_image(const struct reader *reader, struct fmnn_shape *shape)
 {
     struct fmnn_error error;
-    if (fmnn_images_read(reader->images, image_name(reader), shape, pixels, &error) != 0)
-        die_at_row(reader->table, "%s", error.message);
+    struct fmnn_loaded loaded;
+    struct fmnn_input input = {.fit = FMNN_FIT_STRETCH, .filter = FMNN_FILTER_BOX};
+    const char *name = image_name(reader);
+    if (fmnn_images_shape(reader->images, name, shape, &error) != 0) {
+        bad_row(reader, &error);
+        return NULL;
+    }
+    size_t side = shape->height > shape->width ? shape->height : shape->width;
+    if (side > PHOTO) {
+        shape->height = (shape->height * reader->max + side - 1) / side;
+        shape->width = (shape->width * reader->max + side - 1) / side;
+    }
+    input.shape = *shape;
+    uint8_t *pixels = xcalloc(shape->channels * shape->height * shape->width, 1);
+    if (fmnn_images_load(reader->images, &name, 1, &input, 1, pixels, &loaded, &error) != 0)
+        die_error(&error);
+    if (loaded.error.status == FMNN_OK)
+        return pixels;
+    bad_row(reader, &loaded.error);
+    free(pixels);
+    return NULL;
 }
 
-static void add_image(const struct reader *reader, struct grid *grid)
+static bool add_image(const struct reader *reader, struct grid *grid)
 {
     struct tile tile = {0};
-    struct fmnn_shape shape = image_shape(reader);
-    uint8_t *pixels = xcalloc(shape.channels * shape.height * shape.width, 1);
-    read_pixels(reader, shape, pixels);
+    struct fmnn_shape shape;
+    uint8_t *pixels = read_image(reader, &shape);
+    if (!pixels)
+        return false;
     grid_set_image(&tile, shape, pixels, reader->max);
     free(pixels);
     set_titles(reader, image_name(reader), &tile);
     grid_add(grid, &tile);
+    return true;
 }
 
 /* ---- augmented images: all are read, as a training reads them, before the first is drawn */
@@ -104,19 +129,36 @@ static struct fmnn_recipe *read_recipe(const char *augment)
     return recipe;
 }
 
-static void keep_image(struct reader *reader)
+static bool keep_image(struct reader *reader)
 {
     struct fmnn_error error;
+    struct fmnn_shape shape = {0};
+    uint8_t *image = read_image(reader, &shape);
+    if (!image)
+        return false;
     if (!reader->data) {
-        reader->shape = image_shape(reader);
-        reader->data = fmnn_data_new(reader->shape, &error);
+        reader->shape = shape;
+        reader->data = fmnn_data_new(shape, &error);
         if (!reader->data)
             die_at_row(reader->table, "%s", error.message);
+    }
+    char is[FMNN_SHAPE_TEXT], needed[FMNN_SHAPE_TEXT];
+    fmnn_format_shape(is, shape);
+    fmnn_format_shape(needed, reader->shape);
+    if (strcmp(is, needed) != 0) {
+        error.status = FMNN_DATA;
+        snprintf(error.message, sizeof error.message, "%s: the image is %s, but %s is needed",
+                 image_name(reader), is, needed);
+        bad_row(reader, &error);
+        free(image);
+        return false;
     }
     uint8_t *pixels = fmnn_data_add(reader->data, 0, &error);
     if (!pixels)
         die_at_row(reader->table, "%s", error.message);
-    read_pixels(reader, reader->shape, pixels);
+    memcpy(pixels, image, shape.channels * shape.height * shape.width);
+    free(image);
+    return true;
 }
 
 static void add_title(const struct reader *reader, struct grid *grid)
@@ -182,15 +224,16 @@ static void *read_images(const struct plot_request *request)
         reader.recipe = read_recipe(request->augment);
     open_reader(&reader);
     while (next_row(reader.table)) {
-        if (rows == 0)
+        if (rows == 0 && !reader.names)
             learn_names(&reader);
-        bool drawn = rows++ < request->limit;
-        if (request->augment)
-            keep_image(&reader);
+        bool drawn = rows < request->limit;
+        if (request->augment && !keep_image(&reader))
+            continue;
         if (drawn && request->augment)
             add_title(&reader, grid);
-        else if (drawn)
-            add_image(&reader, grid);
+        else if (drawn && !add_image(&reader, grid))
+            continue;
+        rows++;
     }
     if (rows == 0)
         die("%s: no images to draw", fmnn_table_name(reader.table));
@@ -205,7 +248,7 @@ static void *read_images(const struct plot_request *request)
 const struct plot_kind plot_images = {
     .name = "images",
     .takes = TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_COLUMNS |
-             TAKES_LIMIT | TAKES_AUGMENT,
+             TAKES_LIMIT | TAKES_AUGMENT | TAKES_SKIP_BAD,
     .max_files = 1,
     .read = read_images,
     .gnuplot = grid_gnuplot,

@@ -19,7 +19,10 @@ struct settings {
 struct arguments {
     const char *model, *init, *output, *history, *data, *classes, *only, *checkpoint, *resume;
     const char *table; /* NULL: standard input */
-    bool summary, freeze;
+    bool summary, freeze, skip_bad;
+    struct fmnn_shape size; /* of the input; zeros: not given */
+    unsigned channels;      /* 0: not given */
+    struct fitting fitting;
     struct settings settings;
     struct fmnn_training training; /* its recipe comes from make_recipe() */
 };
@@ -38,10 +41,11 @@ struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct set
 /* ---- train-data.c: the images that the table names */
 
 struct input {
-    struct fmnn_shape shape; /* of an image */
+    struct fmnn_input how; /* images become the input of the net */
     size_t classes;
     struct fmnn_names *names; /* of the classes; or NULL */
     struct fmnn_data *train, *valid;
+    int status; /* EXIT_NEGATIVE if images were skipped */
 };
 
 struct input read_input(const struct arguments *a);

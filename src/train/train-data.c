@@ -1,20 +1,43 @@
-/* train-data.c -- reads the images that the table names. */
+/* train-data.c -- reads the images that the table names.
+
+   The table is read first, then the images, in blocks, by all threads. If the images are files and
+   neither --size nor --channels are given, the first images decide; an image that does not agree
+   (another size, or colours after gray ones) makes the reading start again, with a size and colours
+   that suit all. */
 #include "train/fm-train.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Of images of several sizes, or larger than LARGE. */
+enum { DEFAULT_SIDE = 32, LARGE = 512 };
+enum { BLOCK = 128, MAX_BYTES = 64 << 20 }; /* images that are read at once */
+
 struct reader {
     struct fmnn_table *table;
     struct fmnn_images *images;
     size_t image, label, split; /* columns */
+    struct bad_images bad;
 };
 
 enum use { NOT_USED, FOR_TRAINING, FOR_VALIDATION };
 
+/* The rows that training uses. */
+struct sample {
+    char *image;
+    size_t line, label;
+    enum use use;
+};
+
+struct samples {
+    struct sample *sample;
+    size_t count, capacity;
+};
+
 static struct reader open_reader(const struct arguments *a)
 {
-    struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS, a->only)};
+    struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS, a->only),
+                       .bad.skip = a->skip_bad};
     r.image = need_column(r.table, "image");
     r.label = need_column(r.table, "label");
     r.split = need_column(r.table, "split");
@@ -28,23 +51,17 @@ static void close_reader(struct reader *r)
     fmnn_table_close(r->table);
 }
 
-/* The first image determines the shape, and where to look for class names. */
-static void begin_input(struct input *input, const struct arguments *a, struct reader *r)
+/* ---- 1. The table ---- */
+
+/* The first image determines where to look for class names. */
+static void find_names(struct input *input, const struct arguments *a, struct reader *r)
 {
-    struct fmnn_error error;
-    const char *image = fmnn_table_field(r->table, r->image);
-    if (fmnn_images_shape(r->images, image, &input->shape, &error) != 0)
-        die_at_row(r->table, "%s", error.message);
     /* A resumed training keeps its class names; but standard input cannot be read twice. */
     if (a->resume && !a->classes && strcmp(a->resume, "-") != 0)
         input->names = names_in_weights(a->resume);
     if (!input->names)
-        input->names = class_names(a->classes, r->images, image);
+        input->names = class_names(a->classes, r->images, fmnn_table_field(r->table, r->image));
     input->classes = input->names ? input->names->count : 0;
-    input->train = fmnn_data_new(input->shape, &error);
-    input->valid = fmnn_data_new(input->shape, &error);
-    if (!input->train || !input->valid)
-        die_error(&error);
 }
 
 static enum use use_of_row(const struct reader *r)
@@ -65,50 +82,289 @@ static int read_label(const struct input *input, struct reader *r, enum use use)
     return label;
 }
 
-static void add_image(const struct input *input, struct reader *r, struct fmnn_data *data,
-                      size_t label)
+static void keep_row(struct samples *samples, const struct reader *r, enum use use, size_t label)
 {
-    struct fmnn_error error;
-    const char *image = fmnn_table_field(r->table, r->image);
-    uint8_t *pixels = fmnn_data_add(data, (unsigned)label, &error);
-    if (!pixels)
-        die_error(&error);
-    if (fmnn_images_read(r->images, image, input->shape, pixels, &error) != 0)
-        die_at_row(r->table, "%s", error.message);
+    void *array = samples->sample;
+    xgrow(&array, &samples->capacity, samples->count + 1, sizeof *samples->sample);
+    samples->sample = array;
+    samples->sample[samples->count++] =
+        (struct sample){text_format("%s", fmnn_table_field(r->table, r->image)),
+                        fmnn_table_line(r->table), label, use};
 }
 
-/* Reads the rows that training uses; their images only if they are not for a summary. */
-static void read_rows(struct input *input, const struct arguments *a, struct reader *r)
+static struct samples read_table(struct input *input, const struct arguments *a, struct reader *r)
 {
+    struct samples samples = {0};
     size_t max = 0;
     while (next_row(r->table)) {
         enum use use = use_of_row(r);
-        if (use != NOT_USED && !input->train)
-            begin_input(input, a, r);
+        if (use != NOT_USED && !samples.count)
+            find_names(input, a, r);
         int label = read_label(input, r, use);
         if (label >= 0 && (size_t)label >= max)
             max = (size_t)label + 1;
-        if (use != NOT_USED && !a->summary)
-            add_image(input, r, use == FOR_TRAINING ? input->train : input->valid, (size_t)label);
+        if (use != NOT_USED)
+            keep_row(&samples, r, use, (size_t)label);
     }
     if (!input->classes)
         input->classes = max;
+    return samples;
+}
+
+static void free_samples(struct samples *samples)
+{
+    for (size_t i = 0; i < samples->count; i++)
+        free(samples->sample[i].image);
+    free(samples->sample);
+}
+
+/* ---- 2. What the net's input is ---- */
+
+/* Decisions about the input: those that options have made, and those that images may change. */
+struct choice {
+    struct fmnn_input input;
+    bool size_open, channels_open; /* not given */
+};
+
+static struct fmnn_error at_sample(const struct reader *r, const struct sample *sample,
+                                   const struct fmnn_error *why)
+{
+    return error_in_line(fmnn_table_name(r->table), sample->line, why);
+}
+
+static void load(struct reader *r, const struct arguments *a, const struct fmnn_input *input,
+                 const char *const *names, size_t n, uint8_t *pixels, struct fmnn_loaded *loaded)
+{
+    struct fmnn_error error;
+    if (fmnn_images_load(r->images, names, n, input, a->training.threads, pixels, loaded, &error) !=
+        0)
+        die_error(&error);
+}
+
+/* The first image that can be read. */
+static struct fmnn_loaded look_at_first(struct reader *r, const struct arguments *a,
+                                        const struct samples *samples)
+{
+    const struct fmnn_input input = {.shape = {1, 1, 1}, .fit = FMNN_FIT_STRETCH};
+    struct fmnn_loaded loaded;
+    for (size_t i = 0; i < samples->count; i++) {
+        const char *name = samples->sample[i].image;
+        uint8_t pixel;
+        load(r, a, &input, &name, 1, &pixel, &loaded);
+        if (loaded.error.status == FMNN_OK)
+            return loaded;
+        struct fmnn_error error = at_sample(r, &samples->sample[i], &loaded.error);
+        if (!r->bad.skip || error.status == FMNN_MEMORY)
+            die_error(&error); /* else it is skipped, and told, when it is read with the others */
+    }
+    die("%s: none of %zu images could be read", fmnn_table_name(r->table), samples->count);
+}
+
+/* Images of any size become small ones. */
+static void choose_default_size(struct choice *c, const char *table, const char *what)
+{
+    c->input.shape.height = c->input.shape.width =
+        c->input.fit == FMNN_FIT_FASHION_MNIST ? 28 : DEFAULT_SIDE;
+    if (c->input.fit == FMNN_FIT_NONE)
+        c->input.fit = FMNN_FIT_STRETCH;
+    c->size_open = false;
+    note("%s: %s: they are resized to %zux%zu, and so will be images that fm-predict reads "
+         "(see --size and --fit)",
+         table, what, c->input.shape.height, c->input.shape.width);
+}
+
+static struct choice choose_input(const struct arguments *a, const struct fmnn_loaded *first,
+                                  const char *table)
+{
+    const struct fitting *f = &a->fitting;
+    struct choice c = {.size_open = !a->size.height, .channels_open = !a->channels};
+    c.input = (struct fmnn_input){
+        .shape = first->shape, .filter = f->filter, .invert = f->invert, .fit = f->fit};
+    if (f->fit == FMNN_FIT_FASHION_MNIST && !f->background.given)
+        memset(c.input.background, 255, 3);
+    if (f->background.given)
+        memcpy(c.input.background, f->background.colour, 3);
+    if (!c.channels_open)
+        c.input.shape.channels = a->channels;
+    if (!c.size_open) {
+        c.input.shape.height = a->size.height;
+        c.input.shape.width = a->size.width;
+    }
+    if (c.input.fit == FMNN_FIT_NONE && (!c.size_open || !c.channels_open))
+        c.input.fit = FMNN_FIT_STRETCH;
+    if (c.size_open && f->fit != FMNN_FIT_NONE)
+        choose_default_size(&c, table, "--fit without --size");
+    else if (c.size_open && first->file &&
+             (first->shape.height > LARGE || first->shape.width > LARGE))
+        choose_default_size(&c, table, "the images are large");
+    return c;
+}
+
+/* Whether the image does not agree with what was chosen by those before it; if so, chooses anew. */
+static bool choose_again(struct choice *c, const struct fmnn_loaded *loaded, const char *table)
+{
+    struct fmnn_shape *shape = &c->input.shape;
+    bool again = false;
+    if (!loaded->file || !loaded->shape.height)
+        return false;
+    if (c->size_open &&
+        (loaded->shape.height != shape->height || loaded->shape.width != shape->width)) {
+        choose_default_size(c, table, "the images have several sizes");
+        again = true;
+    }
+    if (c->channels_open && loaded->colour && shape->channels == 1) {
+        shape->channels = 3;
+        again = true;
+    }
+    return again;
+}
+
+/* ---- 3. The images ---- */
+
+struct loader {
+    struct reader *reader;
+    const struct arguments *a;
+    const struct samples *samples;
+    struct choice *choice;
+    struct input *input;
+    size_t block; /* BLOCK, or fewer large images */
+    size_t told;  /* bad images among the samples before this one were told */
+    const char **name;
+    uint8_t *pixels;
+    struct fmnn_loaded *loaded;
+};
+
+static struct fmnn_data *new_data(const struct loader *l)
+{
+    struct fmnn_error error;
+    struct fmnn_data *data = fmnn_data_new(l->choice->input.shape, &error);
+    if (!data)
+        die_error(&error);
+    return data;
+}
+
+static void keep_image(struct loader *l, const struct sample *sample, const uint8_t *pixels,
+                       size_t size)
+{
+    struct fmnn_error error;
+    struct fmnn_data *data = sample->use == FOR_TRAINING ? l->input->train : l->input->valid;
+    uint8_t *to = fmnn_data_add(data, (unsigned)sample->label, &error);
+    if (!to)
+        die_error(&error);
+    memcpy(to, pixels, size);
+}
+
+/* False if the reading must start again. */
+static bool take_block(struct loader *l, size_t first, size_t n, size_t size)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct sample *sample = &l->samples->sample[first + i];
+        const struct fmnn_loaded *loaded = &l->loaded[i];
+        if (choose_again(l->choice, loaded, fmnn_table_name(l->reader->table)))
+            return false;
+        if (loaded->error.status != FMNN_OK) {
+            struct fmnn_error error = at_sample(l->reader, sample, &loaded->error);
+            if (first + i >= l->told)
+                bad_image(&l->reader->bad, &error);
+            l->told = first + i >= l->told ? first + i + 1 : l->told;
+            continue;
+        }
+        note_flat_image(sample->image, loaded);
+        keep_image(l, sample, l->pixels + i * size, size);
+    }
+    return true;
+}
+
+static void show_progress(const struct loader *l, size_t done)
+{
+    static bool drawn;
+    bool end = done == l->samples->count;
+    if (!progress_wanted() || (end && !drawn))
+        return;
+    if (end)
+        fputs("\r\033[K", stderr);
+    else
+        fprintf(stderr, "\rReading images %zu/%zu\033[K", done, l->samples->count);
+    drawn = !end;
+}
+
+static bool load_all(struct loader *l)
+{
+    struct fmnn_shape shape = l->choice->input.shape;
+    size_t size = shape.channels * shape.height * shape.width, count = l->samples->count, n;
+    l->input->train = new_data(l);
+    l->input->valid = new_data(l);
+    l->block = MAX_BYTES / size + 1 < BLOCK ? MAX_BYTES / size + 1 : BLOCK;
+    l->pixels = xcalloc(l->block, size);
+    bool good = true;
+    for (size_t first = 0; good && first < count; first += n) {
+        n = count - first < l->block ? count - first : l->block;
+        for (size_t i = 0; i < n; i++)
+            l->name[i] = l->samples->sample[first + i].image;
+        load(l->reader, l->a, &l->choice->input, l->name, n, l->pixels, l->loaded);
+        good = take_block(l, first, n, size);
+        show_progress(l, good ? first + n : count);
+    }
+    free(l->pixels);
+    return good;
+}
+
+static void drop_all(struct loader *l)
+{
+    fmnn_data_free(l->input->train);
+    fmnn_data_free(l->input->valid);
+    l->input->train = l->input->valid = NULL;
+}
+
+static void load_images(struct input *input, const struct arguments *a, struct reader *r,
+                        const struct samples *samples, struct choice *choice)
+{
+    struct loader l = {.reader = r, .a = a, .samples = samples, .choice = choice, .input = input};
+    l.name = xcalloc(BLOCK, sizeof *l.name);
+    l.loaded = xcalloc(BLOCK, sizeof *l.loaded);
+    while (!load_all(&l))
+        drop_all(&l);
+    free(l.name);
+    free(l.loaded);
+}
+
+/* ---- 4. Both ---- */
+
+static void no_rows(const struct reader *r)
+{
+    die("%s: no row of split 'train', so there is nothing to train on", fmnn_table_name(r->table));
+}
+
+/* The size of the input by options and the first image. */
+static struct choice begin(struct input *input, const struct arguments *a, struct reader *r,
+                           const struct samples *samples)
+{
+    struct fmnn_loaded first = look_at_first(r, a, samples);
+    struct choice choice = choose_input(a, &first, fmnn_table_name(r->table));
+    input->how = choice.input;
+    return choice;
 }
 
 struct input read_input(const struct arguments *a)
 {
     struct input input = {0};
     struct reader r = open_reader(a);
-    read_rows(&input, a, &r);
-    if (!input.train || fmnn_data_count(input.train) == 0)
-        die("%s: no row of split 'train', so there is nothing to train on",
-            fmnn_table_name(r.table));
+    struct samples samples = read_table(&input, a, &r);
+    if (!samples.count)
+        no_rows(&r);
+    struct choice choice = begin(&input, a, &r, &samples);
+    load_images(&input, a, &r, &samples, &choice);
+    input.how = choice.input;
+    free_samples(&samples);
+    if (fmnn_data_count(input.train) == 0)
+        no_rows(&r);
     char shape[FMNN_SHAPE_TEXT];
-    fmnn_format_shape(shape, input.shape);
+    fmnn_format_shape(shape, input.how.shape);
     info("%s: %zu training and %zu validation images of %s, %zu classes", fmnn_table_name(r.table),
          fmnn_data_count(input.train), fmnn_data_count(input.valid), shape, input.classes);
     if (a->training.patience && fmnn_data_count(input.valid) == 0)
         note("--patience has no effect without rows of split 'valid'");
+    input.status = bad_images_status(&r.bad);
     close_reader(&r);
     return input;
 }
@@ -117,15 +373,26 @@ struct input read_input(const struct arguments *a)
 struct input read_shape(const struct arguments *a)
 {
     struct stat st;
-    struct input input = {.shape = {1, 28, 28}, .classes = 10};
+    struct input input = {.how.shape = {1, 28, 28}, .classes = 10};
     if (!a->table && (fstat(STDIN_FILENO, &st) != 0 || S_ISCHR(st.st_mode))) {
-        info("no table is given; assuming images of 28x28 and 10 classes");
+        if (a->size.height) {
+            input.how.shape.height = a->size.height;
+            input.how.shape.width = a->size.width;
+        }
+        if (a->channels)
+            input.how.shape.channels = a->channels;
+        char shape[FMNN_SHAPE_TEXT];
+        fmnn_format_shape(shape, input.how.shape);
+        info("no table is given; assuming images of %s and 10 classes", shape);
         return input;
     }
+    input.classes = 0;
     struct reader r = open_reader(a);
-    read_rows(&input, a, &r);
-    if (!input.train)
+    struct samples samples = read_table(&input, a, &r);
+    if (!samples.count)
         die("%s: no row of split 'train' or 'valid'", fmnn_table_name(r.table));
+    begin(&input, a, &r, &samples);
+    free_samples(&samples);
     close_reader(&r);
     return input;
 }

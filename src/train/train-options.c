@@ -18,6 +18,7 @@ static void keep_setting(const struct option_row *row, const char *text, void *t
 }
 
 static const char *const none[] = {"none", NULL};
+static const char *const channels[] = {"1", "3", NULL};
 
 #define TARGET(member) OPTION_TARGET(struct arguments, member)
 
@@ -40,6 +41,14 @@ static const struct option_row rows[] = {
      .by_default = "those of the data set"},
     {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},
     {0, "summary", NULL, "print layers and sizes; do not train", OPTION_FLAG, TARGET(summary)},
+    {0, "skip-bad", NULL, "skip images that cannot be read; exit with 1", OPTION_FLAG,
+     TARGET(skip_bad)},
+    {.help = "How images become the input; recorded in the weights"},
+    {0, "size", "HxW", "resize images to this size", OPTION_TEXT, TARGET(size),
+     .parse = parse_image_size, .by_default = "that of the images; 32x32 if they differ"},
+    {0, "channels", NULL, "gray (1) or colour (3)", OPTION_WORD, TARGET(channels),
+     .words = channels, .by_default = "by the images"},
+    FITTING_ROWS(struct arguments, fitting, NULL),
     {.help = training}, /* all settings of a recipe, and: */
     {0, "seed", "S", "seed of initial weights and order of rows", OPTION_COUNT,
      TARGET(training.seed), .initial = "0"},
@@ -175,6 +184,8 @@ struct arguments parse_arguments(int argc, char **argv)
     char **operands = parse_options(argc, argv, &a);
     limit_operands(operands, 1);
     a.table = operands[0];
+    if (option_given("channels"))
+        a.channels = a.channels ? 3 : 1;
     if (a.freeze && !a.init)
         usage_error("--freeze has no effect without --init");
     a.training.kernels = kernels_wanted();

@@ -1,4 +1,7 @@
 /* corpus-png.c -- PNG files: the same image in every kind of pixel, and bad files. */
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
 #include "corpus.h"
 
 #include <png.h>
@@ -329,13 +332,13 @@ static void make_headers(void)
         {"interlace", BAD, "Unknown interlace method", "interlace 2", 4, 4, {8, 0, 0, 0, 2}},
         {"million",
          UNSUPPORTED,
-         "larger than 4096 x 4096",
+         "larger than 65535 x 65535",
          "10^6 x 10^6",
          1000000,
          1000000,
          {16, 6}},
-        {"wide", UNSUPPORTED, "larger than 4096 x 4096", "4097 wide", 4097, 1, {8}},
-        {"high", UNSUPPORTED, "larger than 4096 x 4096", "4097 high", 1, 4097, {8}},
+        {"wide", UNSUPPORTED, "larger than 65535 x 65535", "65536 wide", 65536, 1, {8}},
+        {"high", UNSUPPORTED, "larger than 65535 x 65535", "65536 high", 1, 65536, {8}},
         {"large", BAD, "", "4096 x 4096 without data", 4096, 4096, {16, 6}},
         {"other-size",
          UNSUPPORTED,
@@ -435,16 +438,22 @@ static void make_cuts(void)
 static void make_others(void)
 {
     static const struct {
-        const char *name, *what, *bytes;
+        const char *name, *message, *what, *bytes;
     } others[] = {
-        {"gif", "a GIF", "GIF89a............"},
-        {"jpeg", "a JPEG", "\377\330\377\340\20JFIF\1\1\1"},
-        {"svg", "an SVG", "<?xml version=\"1.0\"?><svg/>"},
+        {"gif", "a GIF image", "a GIF", "GIF89a............"},
+        {"svg", "an XML file", "an SVG", "<?xml version=\"1.0\"?><svg/>"},
+        {"html", "an HTML page", "an HTML page", "<!DOCTYPE html><html></html>"},
+        {"prose", "not a PNG file", "a text", "no image"},
+#ifdef HAVE_JPEG
+        {"jpeg", "JPEG file", "the beginning of a JPEG", "\377\330\377\340\20JFIF\1\1\1"},
+#else
+        {"jpeg", "built without JPEG", "a JPEG", "\377\330\377\340\20JFIF\1\1\1"},
+#endif
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         struct buffer file = {0};
         put_text(&file, others[i].bytes);
-        finish(others[i].name, BAD, "not a PNG file", others[i].what, &file);
+        finish(others[i].name, BAD, others[i].message, others[i].what, &file);
         free(file.bytes);
     }
     make_directory("png/directory.png");

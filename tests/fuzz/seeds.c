@@ -2,12 +2,19 @@
 #include "fuzz.h"
 
 #include <png.h>
+#ifdef HAVE_JPEG
+#include <jpeglib.h>
+#endif
+#ifdef HAVE_WEBP
+#include <webp/encode.h>
+#endif
 #include <zlib.h>
 
 #include "files/safetensors.h"
 #include "trainer.h"
 
-const char *const fuzz_targets[] = {"weights", "idx", "gzip", "png", "tables", "models", NULL};
+const char *const fuzz_targets[] = {"weights", "idx", "gzip",   "png",    "jpeg",
+                                    "webp",    "pnm", "tables", "models", NULL};
 
 struct taker {
     fuzz_give *give;
@@ -195,6 +202,100 @@ static void png(const struct taker *taker)
             one_png(taker, kinds[i].type, kinds[i].depth, interlace);
 }
 
+/* ---- JPEG, WebP: nothing if the library is not there */
+
+enum { PHOTO_HEIGHT = 18, PHOTO_WIDTH = 21 };
+
+static void fill_photo(uint8_t *pixels, size_t channels)
+{
+    for (size_t i = 0; i < PHOTO_HEIGHT * PHOTO_WIDTH * channels; i++)
+        pixels[i] =
+            (uint8_t)(i / channels * 7 + i % channels * 60 + i / (PHOTO_WIDTH * channels) * 9);
+}
+
+#ifdef HAVE_JPEG
+static void one_jpeg(const struct taker *taker, const char *name, int channels, J_COLOR_SPACE space,
+                     bool progressive)
+{
+    static const uint8_t exif[] = "Exif\0\0MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\6\0\0";
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    uint8_t *bytes = NULL, pixels[PHOTO_HEIGHT * PHOTO_WIDTH * 4];
+    unsigned long size = 0;
+    fill_photo(pixels, (size_t)channels);
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &bytes, &size);
+    jpeg.image_width = PHOTO_WIDTH;
+    jpeg.image_height = PHOTO_HEIGHT;
+    jpeg.input_components = channels;
+    jpeg.in_color_space = space;
+    jpeg_set_defaults(&jpeg);
+    if (progressive)
+        jpeg_simple_progression(&jpeg);
+    jpeg.restart_interval = channels == 3 ? 2 : 0;
+    jpeg_start_compress(&jpeg, TRUE);
+    jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, sizeof exif - 1);
+    while (jpeg.next_scanline < jpeg.image_height) {
+        JSAMPROW row = pixels + jpeg.next_scanline * PHOTO_WIDTH * (size_t)channels;
+        jpeg_write_scanlines(&jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    give(taker, name, bytes, size);
+    free(bytes);
+}
+#endif
+
+static void jpeg(const struct taker *taker)
+{
+    (void)taker;
+    (void)fill_photo;
+#ifdef HAVE_JPEG
+    one_jpeg(taker, "gray.jpg", 1, JCS_GRAYSCALE, false);
+    one_jpeg(taker, "colour.jpg", 3, JCS_RGB, false);
+    one_jpeg(taker, "inks.jpg", 4, JCS_CMYK, false);
+    one_jpeg(taker, "progressive.jpg", 3, JCS_RGB, true);
+    one_jpeg(taker, "gray-progressive.jpg", 1, JCS_GRAYSCALE, true);
+#endif
+}
+
+static void webp(const struct taker *taker)
+{
+    (void)taker;
+#ifdef HAVE_WEBP
+    uint8_t rgba[PHOTO_HEIGHT * PHOTO_WIDTH * 4], *bytes;
+    fill_photo(rgba, 4);
+    size_t size = WebPEncodeLosslessRGBA(rgba, PHOTO_WIDTH, PHOTO_HEIGHT, PHOTO_WIDTH * 4, &bytes);
+    give(taker, "lossless.webp", bytes, size);
+    WebPFree(bytes);
+    size = WebPEncodeRGBA(rgba, PHOTO_WIDTH, PHOTO_HEIGHT, PHOTO_WIDTH * 4, 50, &bytes);
+    give(taker, "alpha.webp", bytes, size);
+    WebPFree(bytes);
+    size = WebPEncodeRGB(rgba, PHOTO_WIDTH, PHOTO_HEIGHT, PHOTO_WIDTH * 3, 50, &bytes);
+    give(taker, "lossy.webp", bytes, size);
+    WebPFree(bytes);
+#endif
+}
+
+/* ---- PNM */
+
+static void pnm(const struct taker *taker)
+{
+    static const struct {
+        const char *name, *bytes;
+        size_t count;
+    } seeds[] = {{"text.pbm", "P1\n# a comment\n3 2\n1 0 1\n001\n", 30},
+                 {"text.pgm", "P2\n3 2\n100\n0 50 100\n1 2 99\n", 30},
+                 {"text.ppm", "P3\n1 2\n255\n1 2 3\n4 5 6\n", 25},
+                 {"bits.pbm", "P4\n10 2\n\x80\x40\x01\x80", 12},
+                 {"gray.pgm", "P5\n3 2\n255\nabcdef", 17},
+                 {"wide.pgm", "P5\n2 1\n65535\nabcd", 17},
+                 {"colour.ppm", "P6\n2 1\n255\nabcdef", 17}};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+        give(taker, seeds[i].name, seeds[i].bytes, seeds[i].count);
+}
+
 /* ---- tables: the first byte is the way to read them, from '@', see fuzz_tables.c */
 
 static void tables(const struct taker *taker)
@@ -265,7 +366,8 @@ static void models(const struct taker *taker)
 
 void fuzz_seeds(const char *target, fuzz_give *take, void *state)
 {
-    static void (*const makers[])(const struct taker *) = {weights, idx, gzip, png, tables, models};
+    static void (*const makers[])(const struct taker *) = {weights, idx, gzip,   png,   jpeg,
+                                                           webp,    pnm, tables, models};
     struct taker taker = {take, state};
     for (size_t i = 0; fuzz_targets[i]; i++)
         if (!strcmp(fuzz_targets[i], target))

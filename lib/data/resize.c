@@ -1,0 +1,243 @@
+/* resize.c -- images of other sizes.
+
+   Each output pixel is a weighted sum of the input pixels under a filter that is centred on it,
+   along rows and along columns, rounded to 8 bits in between. The weights are rounded to
+   22 bits after the point, as Pillow's are; the sums are exact, so their order does not matter.
+   The weights themselves come from + - * / alone, also the sine of Lanczos's filter. */
+#include "data/resize.h"
+
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC optimize("O3") /* vectors, as clang has at -O2; the sums are of integers */
+#endif
+
+enum {
+    FRACTION = 22, /* bits of a weight after the point */
+    LANES = 8,
+    LOW = 11, /* bits of the lower part of a weight; the products of 16 bits are fast on all CPUs */
+};
+
+/* ---- filters, as functions of the distance in output pixels ---- */
+
+static double box(double x)
+{
+    return x > -0.5 && x <= 0.5 ? 1 : 0;
+}
+
+static double triangle(double x)
+{
+    x = x < 0 ? -x : x;
+    return x < 1 ? 1 - x : 0;
+}
+
+/* sin(pi x), for x of a few units: reduced to -0.5 .. 0.5, where Taylor's series ends below 1e-17. */
+static double sin_pi(double x)
+{
+    double turns = (double)(long)(x < 0 ? x - 0.5 : x + 0.5),
+           r = (x - turns) * 3.14159265358979323846;
+    double term = r, sum = r;
+    for (int k = 2; k < 26; k += 2) {
+        term *= -r * r / (k * (k + 1));
+        sum += term;
+    }
+    return (long)turns % 2 ? -sum : sum;
+}
+
+static double sinc(double x)
+{
+    return x == 0 ? 1 : sin_pi(x) / (x * 3.14159265358979323846);
+}
+
+static double lanczos(double x)
+{
+    return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+static const struct {
+    double (*weight)(double x);
+    double support; /* half of its width */
+} filters[] = {
+    [FMNN_FILTER_BILINEAR] = {triangle, 1},
+    [FMNN_FILTER_BOX] = {box, 0.5},
+    [FMNN_FILTER_LANCZOS] = {lanczos, 3},
+};
+
+/* ---- weights ---- */
+
+struct weights {
+    size_t size;    /* of each output pixel's row of weights; a multiple of LANES */
+    size_t *first;  /* [outputs] the first input pixel */
+    size_t *count;  /* [outputs] */
+    int32_t *value; /* (outputs,size), zero behind count */
+    int16_t *parts; /* (outputs,2,size): value = first << LOW + second, 0 <= second < 1 << LOW */
+};
+
+static void free_weights(struct weights *w)
+{
+    free(w->first);
+    free(w->count);
+    free(w->value);
+    free(w->parts);
+}
+
+static void weigh(struct weights *w, size_t out, size_t in, double scale, double support,
+                  double (*filter)(double), double *exact)
+{
+    double center = ((double)out + 0.5) * scale, sum = 0, shrink = scale < 1 ? 1 : scale;
+    double from = center - support + 0.5, to = center + support + 0.5;
+    size_t first = from < 0 ? 0 : (size_t)from, end = to > (double)in ? in : (size_t)to;
+    w->first[out] = first;
+    w->count[out] = end - first;
+    for (size_t i = 0; i < end - first; i++) {
+        exact[i] = filter(((double)(i + first) - center + 0.5) * (1 / shrink));
+        sum += exact[i];
+    }
+    for (size_t i = 0; i < end - first; i++) {
+        double value = (sum != 0 ? exact[i] / sum : exact[i]) * (1 << FRACTION);
+        int32_t rounded = (int32_t)(value < 0 ? value - 0.5 : value + 0.5);
+        w->value[out * w->size + i] = rounded;
+        w->parts[2 * out * w->size + i] = (int16_t)(rounded >> LOW);
+        w->parts[(2 * out + 1) * w->size + i] = (int16_t)(rounded & ((1 << LOW) - 1));
+    }
+}
+
+static int make_weights(struct weights *w, enum fmnn_filter kind, size_t in, size_t out,
+                        struct fmnn_error *err)
+{
+    double scale = (double)in / (double)out;
+    double support = filters[kind].support * (scale < 1 ? 1 : scale);
+    size_t most = (size_t)support * 2 + 4;
+    *w = (struct weights){.size = (most + LANES - 1) / LANES * LANES};
+    w->first = fm_alloc(out, sizeof *w->first, err);
+    w->count = fm_alloc(out, sizeof *w->count, err);
+    w->value = w->count ? fm_alloc(out * w->size, sizeof *w->value, err) : NULL;
+    w->parts = w->value ? fm_alloc(2 * out * w->size, sizeof *w->parts, err) : NULL;
+    double *exact = w->first && w->parts ? fm_alloc(most, sizeof *exact, err) : NULL;
+    if (!exact) {
+        free_weights(w);
+        return -1;
+    }
+    for (size_t i = 0; i < out; i++)
+        weigh(w, i, in, scale, support, filters[kind].weight, exact);
+    free(exact);
+    return 0;
+}
+
+/* ---- passes ---- */
+
+static uint8_t to_byte(int32_t sum)
+{
+    int32_t value = sum >> FRACTION; /* arithmetic, as gcc and clang define it */
+    return value < 0 ? 0 : value > 255 ? 255 : (uint8_t)value;
+}
+
+static const int32_t half = 1 << (FRACTION - 1);
+
+/* Along a row. */
+static void pass_row(const uint8_t *from, const struct weights *w, size_t width, uint8_t *to)
+{
+    for (size_t x = 0; x < width; x++) {
+        const int16_t *high = w->parts + 2 * x * w->size, *low = high + w->size;
+        const uint8_t *p = from + w->first[x];
+        uint32_t highs = 0, lows = 0; /* modulo 2^32: the sum of both is in range */
+        for (size_t i = 0; i < w->count[x]; i++) {
+            highs += (uint32_t)((int16_t)p[i] * high[i]);
+            lows += (uint32_t)((int16_t)p[i] * low[i]);
+        }
+        to[x] = to_byte((int32_t)((highs << LOW) + lows + (uint32_t)half));
+    }
+}
+
+/* Along columns: rows of the image are added, with weights. */
+static void pass_column(const uint8_t *from, size_t stride, const int32_t *k, size_t count,
+                        size_t width, uint8_t *to)
+{
+    for (size_t x = 0; x < width; x += LANES) {
+        size_t n = width - x < LANES ? width - x : LANES;
+        int32_t lane[LANES];
+        for (size_t l = 0; l < LANES; l++)
+            lane[l] = half;
+        const uint8_t *p = from + x;
+        if (n == LANES)
+            for (size_t i = 0; i < count; i++, p += stride)
+                for (size_t l = 0; l < LANES; l++)
+                    lane[l] += p[l] * k[i];
+        else
+            for (size_t i = 0; i < count; i++, p += stride)
+                for (size_t l = 0; l < n; l++)
+                    lane[l] += p[l] * k[i];
+        for (size_t l = 0; l < n; l++)
+            to[x + l] = to_byte(lane[l]);
+    }
+}
+
+/* Rows of the source to rows of another width, `stride` apart. */
+static int resize_rows(const struct fm_plane *from, enum fmnn_filter filter, uint8_t *to,
+                       size_t width, size_t stride, struct fmnn_error *err)
+{
+    struct weights w;
+    if (width == from->width) {
+        for (size_t y = 0; y < from->height; y++)
+            memcpy(to + y * stride, from->pixels + y * from->stride, width);
+        return 0;
+    }
+    if (make_weights(&w, filter, from->width, width, err) != 0)
+        return -1;
+    for (size_t y = 0; y < from->height; y++)
+        pass_row(from->pixels + y * from->stride, &w, width, to + y * stride);
+    free_weights(&w);
+    return 0;
+}
+
+static int resize_columns(const struct fm_plane *from, enum fmnn_filter filter, uint8_t *to,
+                          size_t height, size_t stride, struct fmnn_error *err)
+{
+    struct weights w;
+    if (make_weights(&w, filter, from->height, height, err) != 0)
+        return -1;
+    for (size_t y = 0; y < height; y++)
+        pass_column(from->pixels + w.first[y] * from->stride, from->stride, w.value + y * w.size,
+                    w.count[y], from->width, to + y * stride);
+    free_weights(&w);
+    return 0;
+}
+
+/* Rows first, unless the height shrinks by more than twice as much as the width. The order matters,
+   because results are rounded and limited in between. */
+static bool columns_first(const struct fm_plane *from, size_t height, size_t width)
+{
+    return height < from->height && from->height + 2 * width > height + 2 * from->width;
+}
+
+int fm_resize(const struct fm_plane *from, enum fmnn_filter filter, uint8_t *to, size_t height,
+              size_t width, size_t stride, struct fmnn_error *err)
+{
+    if (height == from->height)
+        return resize_rows(from, filter, to, width, stride, err);
+    if (width == from->width)
+        return resize_columns(from, filter, to, height, stride, err);
+    bool columns = columns_first(from, height, width);
+    struct fm_plane half_way = {.height = columns ? height : from->height,
+                                .width = columns ? from->width : width};
+    uint8_t *pixels = fm_alloc(half_way.height, half_way.width, err);
+    half_way.pixels = pixels;
+    half_way.stride = half_way.width;
+    int status = -1;
+    if (pixels && columns)
+        status = resize_columns(from, filter, pixels, height, half_way.stride, err);
+    else if (pixels)
+        status = resize_rows(from, filter, pixels, width, half_way.stride, err);
+    if (status == 0)
+        status = columns ? resize_rows(&half_way, filter, to, width, stride, err)
+                         : resize_columns(&half_way, filter, to, height, stride, err);
+    free(pixels);
+    return status;
+}
+
+int fmnn_resize(const uint8_t *from, size_t height, size_t width, enum fmnn_filter filter,
+                uint8_t *to, size_t to_height, size_t to_width, struct fmnn_error *err)
+{
+    struct fm_plane plane = {from, height, width, width};
+    if (!height || !width || !to_height || !to_width || filter > FMNN_FILTER_LANCZOS)
+        return fm_fail(err, FMNN_USAGE, "a size is 0, or the filter is unknown");
+    return fm_resize(&plane, filter, to, to_height, to_width, to_width, err);
+}
