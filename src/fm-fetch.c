@@ -1,7 +1,9 @@
 /* fm-fetch.c -- gets a data set and verifies it.
 
-   Contents: 1. Options  2. The data set  3. The directory  4. Filling the directory  5. main */
+   Contents: 1. Options  2. The data set  3. The directory  4. Filling the directory
+             5. Importing  6. main */
 #include "fetch/fm-fetch.h"
+#include "fetch/import.h"
 
 #include <errno.h>
 #include <strings.h>
@@ -19,6 +21,7 @@ struct arguments {
     int transpose, first_label; /* -1: not given */
     struct download_settings download;
     const char *dataset;
+    size_t height, width; /* --size; 0: not given */
 };
 
 static void add_mirror(const struct option_row *row, const char *url, void *target)
@@ -34,13 +37,26 @@ static void add_mirror(const struct option_row *row, const char *url, void *targ
     usage_error("--mirror: '%s' does not begin with http://, https:// or file://", url);
 }
 
+static void set_size(const struct option_row *row, const char *text, void *target)
+{
+    size_t *size = target; /* height, width */
+    int end = 0;
+    (void)row;
+    if (sscanf(text, "%5zux%5zu%n", &size[0], &size[1], &end) != 2 || text[end] || !size[0] ||
+        !size[1] || size[0] > FMNN_MAX_SIDE || size[1] > FMNN_MAX_SIDE)
+        usage_error("--size: '%s' is not HxW, 1x1 to %dx%d", text, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
+}
+
 static const char *const no_yes[] = {"no", "yes", NULL};
 
 #define TARGET(member) OPTION_TARGET(struct arguments, member)
 
 static const struct option_row rows[] = {
     {'d', "data", "DIR", "data directory to look in and to fill", OPTION_DIRECTORY, TARGET(data)},
-    {0, "from", "DIR", "copy from this directory, without network", OPTION_DIRECTORY, TARGET(from)},
+    {0, "from", "SOURCE", "take it from this directory, table or archive", OPTION_FILE,
+     TARGET(from)},
+    {0, "size", "HxW", "height and width of the images of SOURCE", OPTION_TEXT, TARGET(height),
+     .parse = set_size},
     {0, "mirror", "URL", "fetch from this URL (http, https, file); repeatable", OPTION_TEXT,
      TARGET(mirrors), .parse = add_mirror},
     {0, "transpose", NULL, "exchange rows and columns", OPTION_WORD, TARGET(transpose),
@@ -74,9 +90,11 @@ struct place {
 
 static void check_together(const struct arguments *a)
 {
-    static const char *const options[] = {"from", "mirror", "transpose", "first-label"};
+    static const char *const options[] = {"from", "mirror", "transpose", "first-label", "size"};
     if (a->from && a->mirrors.count)
         usage_error("--from and --mirror exclude each other");
+    if (a->height && !a->from)
+        usage_error("--size needs --from");
     for (size_t i = 0; a->check && i < sizeof options / sizeof *options; i++)
         if (option_given(options[i]))
             usage_error("--check fetches nothing, so --%s has no effect; drop one of them",
@@ -89,8 +107,10 @@ static struct arguments parse_arguments(int argc, char **argv)
     a.mirrors.url = xcalloc((size_t)argc + 1, sizeof *a.mirrors.url);
     char **operands = parse_options(argc, argv, &a);
     limit_operands(operands, a.list ? 0 : 1);
-    a.dataset = operands[0] ? operands[0] : default_dataset;
+    a.dataset = operands[0];
     check_together(&a);
+    if (a.from && access(a.from, F_OK) != 0)
+        die_errno("%s", a.from);
     return a;
 }
 
@@ -104,6 +124,20 @@ static bool has_directory(const char *name)
     return found;
 }
 
+/* A name such as "emnist", with which the names of several data sets begin. */
+static void refuse_family(const char *name, const char *const *names)
+{
+    char list[512] = "";
+    size_t length = strlen(name), used = 0, count = 0;
+    for (; *names && used < sizeof list; names++)
+        if (!strncasecmp(*names, name, length) && (*names)[length] == '-' && length > 3) {
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", count++ ? ", " : "",
+                                     *names);
+        }
+    if (count > 1)
+        usage_error("DATASET: '%s' is not one data set; name one of %s", name, list);
+}
+
 /* An unknown data set is accepted under its own name if there is a source or a directory for it. Its
    files must have the structure of the known ones. */
 static struct source own_source(const char *name, const struct arguments *a,
@@ -112,6 +146,8 @@ static struct source own_source(const char *name, const struct arguments *a,
     static const char *const nowhere[] = {NULL};
     static struct fmnn_dataset set;
     const char *nearest = fmnn_suggest(name, names);
+    if (!a->from && !a->mirrors.count)
+        refuse_family(name, names);
     bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
     if (!a->from && !a->mirrors.count && !named && !has_directory(name))
         option_word("DATASET", name, names); /* which ends the program */
@@ -134,6 +170,40 @@ static struct source find_source(const char *name, const struct arguments *a)
         if (!strcasecmp(names[i] = source.set->name, name)) /* many write Fashion-MNIST */
             return source;
     return own_source(name, a, names);
+}
+
+/* Whether the source is the default data set: its training images have the right sizes. If no
+   directory is named, which an own data set needs, any file of that name counts. */
+static bool is_default(const char *from, bool own)
+{
+    struct source source = {0};
+    uint64_t n[3];
+    for (size_t i = 0; source_at(i, &source) && strcmp(source.set->name, default_dataset) != 0; i++)
+        ;
+    char *path = is_directory(from) ? local_file(from, &source, 0) : NULL;
+    bool is = path && (!own || (bytes_are_idx(path, 3, n) &&
+                                16 + n[0] * n[1] * n[2] == source.set->files[0].bytes));
+    free(path);
+    return is;
+}
+
+/* Without a name: the default data set, or one that is called like its directory. */
+static char *name_of(const struct arguments *a)
+{
+    if (a->dataset || !a->from || is_default(a->from, a->data))
+        return text_format("%s", a->dataset ? a->dataset : default_dataset);
+    if (!a->data)
+        usage_error("--from: name the directory to fill with -d DIR, or the data set");
+    size_t length = strlen(a->data);
+    while (length > 1 && a->data[length - 1] == '/')
+        length--;
+    size_t from = length;
+    while (from && a->data[from - 1] != '/')
+        from--;
+    bool name = length > from && !strchr(".-", a->data[from]) &&
+                strcspn(a->data + from, " \t\r\n\\") >= length - from;
+    return name ? text_format("%.*s", (int)(length - from), a->data + from)
+                : text_format("imported");
 }
 
 /* Makes *set a copy of the data set, with the options applied, in which sizes can be learned. */
@@ -219,13 +289,30 @@ static bool all_good(const struct place places[])
     return true;
 }
 
-static int report(const struct fmnn_dataset *set, const struct place places[])
+/* A file that is missing may be there under another name, which readers do not know. */
+static void report_missing(const char *directory, const struct source *source, size_t file,
+                           const char *path)
+{
+    char *other = local_file(directory, source, file);
+    if (other)
+        printf("%s: missing, but there is %s; fm-fetch --from makes a data set of such files\n",
+               path, other);
+    else
+        printf("%s: missing\n", path);
+    free(other);
+}
+
+static int report(const char *directory, const struct source *source,
+                  const struct fmnn_dataset *set, const struct place places[])
 {
     int status = 0;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         const char *path = read_path(&places[i]);
         const struct finding *is = read_finding(&places[i]);
-        if (is->state == FILE_UNREADABLE) {
+        if (is->state == FILE_MISSING) {
+            report_missing(directory, source, i, path);
+            status = status ? status : EXIT_NEGATIVE;
+        } else if (is->state == FILE_UNREADABLE) {
             warn("%s: %s", path, is->why);
             status = EXIT_TROUBLE;
         } else if (is->state != FILE_GOOD) {
@@ -336,25 +423,52 @@ static char *home_of(const char *option, const char *dataset)
     return path;
 }
 
-/* Removed if it stays empty: an empty directory would hide the system's from readers. */
+/* Removed if it stays empty: an empty directory would hide the system's from readers. With those
+   above it that were made, too: all that is longer than made_from. */
 static char *made;
+static size_t made_from;
 
 static void remove_made(void)
 {
-    if (made)
-        rmdir(made);
+    while (made && strlen(made) > made_from && rmdir(made) == 0) {
+        char *slash = strrchr(made, '/');
+        if (!slash)
+            break;
+        *slash = 0;
+    }
+}
+
+/* The length of the part of a path that exists. */
+static size_t existing_length(const char *path)
+{
+    char *part = text_format("%s", path);
+    size_t length = strlen(part);
+    while (length && access(part, F_OK) != 0) {
+        while (length && part[--length] != '/')
+            ;
+        part[length] = 0;
+    }
+    free(part);
+    return length;
+}
+
+static char *make_home(const struct source *source, const struct arguments *a)
+{
+    char *home = home_of(a->data, source->set->name);
+    if (access(home, F_OK) != 0) {
+        made = home;
+        made_from = existing_length(home);
+        atexit(remove_made);
+    }
+    make_directories(home);
+    return home;
 }
 
 static int fill_home(const struct source *source, struct fmnn_dataset *set,
                      const struct arguments *a)
 {
     struct place places[FMNN_DATASET_FILES];
-    char *home = home_of(a->data, source->set->name);
-    if (access(home, F_OK) != 0) {
-        made = home;
-        atexit(remove_made);
-    }
-    make_directories(home);
+    char *home = make_home(source, a);
     survey(home, set, places);
     refuse_foreign(set, places);
     fill(home, source, set, a, places);
@@ -369,6 +483,57 @@ static int fill_home(const struct source *source, struct fmnn_dataset *set,
     return status;
 }
 
+/* ---- 5. Importing */
+
+/* Whether four files of unsigned bytes are there, which can be copied as they are. */
+static bool can_copy(const struct source *source, const char *from)
+{
+    bool good = true;
+    uint64_t size[3];
+    for (size_t i = 0; good && i < FMNN_DATASET_FILES; i++) {
+        char *path = local_file(from, source, i);
+        good = path && bytes_are_idx(path, i % 2 ? 1 : 3, size) && !bytes_are_padded(path);
+        free(path);
+    }
+    return good;
+}
+
+/* A pinned data set has one form. Of a known one, or of files that can be copied, copy_file() says
+   what is missing or wrong. */
+static bool must_import(const struct source *source, const struct import_settings *settings)
+{
+    if (dataset_pinned(source->set) || can_copy(source, settings->from))
+        return false;
+    return can_import(settings) || !source->set->class_count;
+}
+
+static int import_home(const struct source *source, struct import_settings *settings,
+                       const struct arguments *a)
+{
+    char *home = make_home(source, a);
+    settings->directory = home;
+    import_source(settings);
+    made = NULL;
+    free(home);
+    return 0;
+}
+
+static int take(const struct source *source, struct fmnn_dataset *set, const struct arguments *a)
+{
+    struct import_settings settings = {.from = a->from,
+                                       .name = source->set->name,
+                                       .known = source->set->class_count ? source->set : NULL,
+                                       .transpose = source->set->transposed,
+                                       .first_label = source->set->first_label,
+                                       .height = a->height,
+                                       .width = a->width};
+    if (a->from && must_import(source, &settings))
+        return import_home(source, &settings, a);
+    if (a->height)
+        usage_error("--size: the files of %s are copied as they are", source->set->title);
+    return fill_home(source, set, a);
+}
+
 static int fetch(const struct source *source, struct fmnn_dataset *set, const struct arguments *a)
 {
     struct place places[FMNN_DATASET_FILES];
@@ -377,18 +542,20 @@ static int fetch(const struct source *source, struct fmnn_dataset *set, const st
         directory = home_of(a->data, source->set->name);
     struct fmnn_dataset known = *set; /* its sizes do not apply to another directory */
     survey(directory, &known, places);
-    free(directory);
     bool good = all_good(places);
+    if (good && a->from && !dataset_pinned(set))
+        note("%s: the files are there already; nothing is taken from %s", directory, a->from);
     int status = 0;
     if (a->check)
-        status = report(&known, places);
+        status = report(directory, source, &known, places);
     else if (good)
         status = print_paths(&known, places);
+    free(directory);
     forget(places);
-    return a->check || good ? status : fill_home(source, set, a);
+    return a->check || good ? status : take(source, set, a);
 }
 
-/* ---- 5. main ---- */
+/* ---- 6. main ---- */
 
 int main(int argc, char **argv)
 {
@@ -399,9 +566,11 @@ int main(int argc, char **argv)
         status = list_datasets();
     } else {
         struct fmnn_dataset set;
-        struct source source = find_source(arguments.dataset, &arguments);
+        char *name = name_of(&arguments);
+        struct source source = find_source(name, &arguments);
         adapt(&source, &set, &arguments);
         status = fetch(&source, &set, &arguments);
+        free(name);
     }
     free(arguments.mirrors.url);
     return status;

@@ -153,7 +153,10 @@ static void check_images(struct pair *pair)
     if (rank == 1)
         die("%s: is a label file, not images", on_disk(pair->images));
     if (rank == 2)
-        die("%s: has rank 2, but images need rank 3 or, with channels, 4", on_disk(pair->images));
+        die("%s: has rank 2, but images need rank 3 or, with channels, 4: fm-fetch --from DIR -d "
+            "NEW "
+            "converts rows of pixels",
+            on_disk(pair->images));
     pair->count = size[0];
     pair->shape = (struct fmnn_shape){rank == 4 ? size[3] : 1, size[1], size[2]};
     if (pair->shape.channels != 1 && pair->shape.channels != 3)
@@ -172,7 +175,9 @@ static void check_labels_file(const struct pair *pair)
     if (rank >= 3)
         die("%s: is an image file, not labels", on_disk(pair->labels));
     if (rank != 1)
-        die("%s: has rank %u, but labels need rank 1", on_disk(pair->labels), rank);
+        die("%s: has rank %u, but labels need rank 1: fm-fetch --from DIR -d NEW converts one-hot "
+            "labels",
+            on_disk(pair->labels), rank);
     if (size[0] != pair->count)
         die("%s: has %zu images, but %s has %zu labels", on_disk(pair->images), pair->count,
             on_disk(pair->labels), size[0]);

@@ -52,7 +52,7 @@ tests_check_common_LDADD = src/libcommon.a $(LDADD) $(MD_LIBS)
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test tests/fm-train.test \
 	tests/fm-predict.test tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test \
-	tests/colour.test \
+	tests/colour.test tests/import.test \
 	tests/pages.test tests/pipeline.test tests/search.test tests/models.test tests/notebook.test tests/ladder.test tests/label-issues.test tests/anydata.test \
 	tests/streams.test tests/photos.test tests/environment.test tests/corpus.test tests/faults.test
 # The architecture: which room includes which, and what the library shows. The usage texts of the scripts.
@@ -70,8 +70,9 @@ EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden
 	tests/expected/label-issues.tsv tests/expected/label-issues.txt
 
 # Programs that write data sets, weights and images, and one that measures memory.
-check_PROGRAMS += tests/mkidx tests/mknet tests/mkpng tests/peak-memory
+check_PROGRAMS += tests/mkidx tests/mkforms tests/mknet tests/mkpng tests/peak-memory
 tests_mkidx_LDADD = $(ZLIB_LIBS)
+tests_mkforms_LDADD = $(ZLIB_LIBS)
 tests_mknet_LDADD = lib/libfmnn.la
 tests_mkpng_LDADD = lib/libfmnn.la $(PNG_LIBS)
 tests_peak_memory_LDADD =

@@ -8,6 +8,27 @@ static const char *const fashion_classes[] = {"T-shirt/top", "Trouser",   "Pullo
                                               "Bag",         "Ankle boot"};
 static const char *const kana[] = {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"};
 
+static const char *const cifar_10[] = {"airplane", "automobile", "bird",  "cat",  "deer",
+                                       "dog",      "frog",       "horse", "ship", "truck"};
+static const char *const cifar_100[] = {
+    "apple",       "aquarium_fish", "baby",      "bear",       "beaver",       "bed",
+    "bee",         "beetle",        "bicycle",   "bottle",     "bowl",         "boy",
+    "bridge",      "bus",           "butterfly", "camel",      "can",          "castle",
+    "caterpillar", "cattle",        "chair",     "chimpanzee", "clock",        "cloud",
+    "cockroach",   "couch",         "crab",      "crocodile",  "cup",          "dinosaur",
+    "dolphin",     "elephant",      "flatfish",  "forest",     "fox",          "girl",
+    "hamster",     "house",         "kangaroo",  "keyboard",   "lamp",         "lawn_mower",
+    "leopard",     "lion",          "lizard",    "lobster",    "man",          "maple_tree",
+    "motorcycle",  "mountain",      "mouse",     "mushroom",   "oak_tree",     "orange",
+    "orchid",      "otter",         "palm_tree", "pear",       "pickup_truck", "pine_tree",
+    "plain",       "plate",         "poppy",     "porcupine",  "possum",       "rabbit",
+    "raccoon",     "ray",           "road",      "rocket",     "rose",         "sea",
+    "seal",        "shark",         "shrew",     "skunk",      "skyscraper",   "snail",
+    "snake",       "spider",        "squirrel",  "streetcar",  "sunflower",    "sweet_pepper",
+    "table",       "tank",          "telephone", "television", "tiger",        "tractor",
+    "train",       "trout",         "tulip",     "turtle",     "wardrobe",     "whale",
+    "willow_tree", "wolf",          "woman",     "worm"};
+
 /* EMNIST's "letters" has one class for a letter in either case. Its "balanced" and "bymerge" tell
    capital and small letters apart only if they look different. */
 #define CAPITALS                                                                                   \
@@ -56,6 +77,9 @@ static const struct fmnn_dataset datasets[] = {
     {"emnist-digits", "EMNIST Digits", ANY, FM_COUNT(digits), digits, 0, true},
     {"emnist-letters", "EMNIST Letters", ANY, FM_COUNT(capitals), capitals, 1, true},
     {"emnist-mnist", "EMNIST MNIST", ANY, FM_COUNT(digits), digits, 0, true},
+    {"qmnist", "QMNIST", ANY, FM_COUNT(digits), digits, 0, false},
+    {"cifar-10", "CIFAR-10", ANY, FM_COUNT(cifar_10), cifar_10, 0, false},
+    {"cifar-100", "CIFAR-100", ANY, FM_COUNT(cifar_100), cifar_100, 0, false},
 };
 
 const struct fmnn_dataset *fmnn_dataset_at(size_t i)

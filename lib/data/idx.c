@@ -9,6 +9,7 @@
    end. */
 #include "data/idx.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -75,10 +76,27 @@ static int refill(struct source *source, struct fmnn_error *err)
     return n > 0;
 }
 
-/* After a gzip member comes the end of the file or another member, as gzip(1) defines it. */
+/* Skips zeros to the end of the file; stops at another byte. */
+static int skip_zeros(struct source *source, struct fmnn_error *err)
+{
+    int more;
+    while ((more = refill(source, err)) > 0 && *source->z.next_in == 0) {
+        source->z.next_in++;
+        source->z.avail_in--;
+    }
+    return more;
+}
+
+/* After a gzip member comes the end of the file, which tapes and some devices pad with zeros, or
+   another member, as gzip(1) defines it. */
 static int next_member(struct source *source, struct fmnn_error *err)
 {
     int more = refill(source, err);
+    if (more > 0 && *source->z.next_in == 0) {
+        more = skip_zeros(source, err);
+        if (more > 0)
+            return fm_fail(err, FMNN_DATA, "%s: garbage after the gzip data", source->path);
+    }
     if (more < 0)
         return -1;
     source->ended = !more;
@@ -218,17 +236,36 @@ static const char *type_name(unsigned type)
     return NULL;
 }
 
+/* What a file is that is no IDX file, if its first bytes tell; or NULL. */
+static const char *foreign(const uint8_t magic[4])
+{
+    if (magic[0] == 0x1f && magic[1] == 0x8b)
+        return "compressed twice: decompress it once with gunzip";
+    if (magic[0] == 'P' && magic[1] == 'K')
+        return "a ZIP archive: unpack it";
+    if (magic[0] == '<' && (magic[1] == '!' || magic[1] == '?' || isalpha(magic[1])))
+        return "an HTML or XML page, perhaps what a server answered instead of the file";
+    if (!magic[2] && !magic[3] && (magic[1] == TYPE_U8 || type_name(magic[1])))
+        return "the header is little-endian, but IDX is big-endian";
+    return NULL;
+}
+
 static int check_magic(const char *path, const uint8_t magic[4], struct fmnn_error *err)
 {
+    const char *is = magic[0] || magic[1] ? foreign(magic) : NULL;
+    if (is)
+        return fm_fail(err, FMNN_DATA, "%s: not an IDX file: %s", path, is);
     if (magic[0] || magic[1])
         return fm_fail(err, FMNN_DATA, "%s: not an IDX file: begins with the bytes %02x %02x", path,
                        magic[0], magic[1]);
     if (magic[2] != TYPE_U8) {
         const char *name = type_name(magic[2]);
         if (name)
-            return fm_fail(err, FMNN_DATA,
-                           "%s: unsupported IDX data type: %s (%02x); expected unsigned bytes (08)",
-                           path, name, magic[2]);
+            return fm_fail(
+                err, FMNN_DATA,
+                "%s: unsupported IDX data type: %s (%02x); expected unsigned bytes (08): "
+                "fm-fetch --from DIR -d NEW converts a data set",
+                path, name, magic[2]);
         return fm_fail(err, FMNN_DATA, "%s: not an IDX file: unknown data type %02x", path,
                        magic[2]);
     }

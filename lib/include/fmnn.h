@@ -138,7 +138,8 @@ FMNN_API int fmnn_names_of_directory(const char *directory, struct fmnn_names **
 
 /* An open IDX file of unsigned bytes (type 08), plain or gzip. Format:
    00 00 08 RANK, RANK big-endian sizes of 32 bits, the data row-major. The rank is 1 to 4; no size
-   is 0. */
+   is 0. Labels have rank 1 (N); gray images have rank 3, (N,H,W); images with channels have rank 4,
+   (N,H,W,C), and as images, in section 5, they become (C,H,W). Zeros behind gzip data are padding. */
 struct fmnn_idx;
 
 /* Opens PATH or, if it does not exist, PATH.gz, and checks that header and size of the file agree.
@@ -148,7 +149,7 @@ FMNN_API struct fmnn_idx *fmnn_idx_open(const char *path, struct fmnn_error *err
 FMNN_API void fmnn_idx_close(struct fmnn_idx *idx);
 FMNN_API const char *
 fmnn_idx_path(const struct fmnn_idx *idx);                   /* the file opened: PATH or PATH.gz */
-FMNN_API unsigned fmnn_idx_rank(const struct fmnn_idx *idx); /* 1 labels, 3 images */
+FMNN_API unsigned fmnn_idx_rank(const struct fmnn_idx *idx); /* 1 labels, 3 or 4 images */
 FMNN_API size_t fmnn_idx_size(const struct fmnn_idx *idx, unsigned dimension); /* 0: rows */
 FMNN_API size_t fmnn_idx_row_bytes(const struct fmnn_idx *idx);
 /* Copies rows first .. first+count-1 into bytes[count * fmnn_idx_row_bytes()]. If a row does not

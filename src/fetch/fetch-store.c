@@ -211,6 +211,17 @@ static char *local_path(const char *from, const struct source *source, size_t fi
     return path;
 }
 
+char *local_file(const char *from, const struct source *source, size_t file)
+{
+    char *path;
+    for (unsigned which = 0; (path = local_path(from, source, file, which)); which++) {
+        if (access(path, F_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
 /* 1: copied. 0: there is no such file. -1: not good, with a finding. */
 static int try_copy(const char *path, struct stage *stage, struct finding *finding)
 {

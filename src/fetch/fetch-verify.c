@@ -26,7 +26,7 @@ enum { BUFFER = 65536 };
 struct bytes {
     int fd;
     off_t offset;
-    bool gzip, member_ended, ended;
+    bool gzip, member_ended, padded, ended;
     z_stream z;
     unsigned char input[BUFFER];
 };
@@ -97,7 +97,13 @@ static int inflate_some(struct bytes *b, struct finding *finding)
     if (b->ended)
         return b->member_ended ? 0 : found(finding, FILE_SHORT, "truncated gzip data");
     if (b->member_ended) {
-        if (b->z.next_in[0] != 0x1f)
+        if (b->z.next_in[0] == 0) { /* zeros may pad the file */
+            b->z.next_in++;
+            b->z.avail_in--;
+            b->padded = true;
+            return 0;
+        }
+        if (b->z.next_in[0] != 0x1f || b->padded)
             return found(finding, FILE_DAMAGED, "unexpected data after the gzip data");
         inflateReset(&b->z);
         b->member_ended = false;
@@ -164,14 +170,15 @@ static int check_magic(const unsigned char *p, size_t size, size_t file, bool gz
     if (p[0] || p[1] || p[2] != 8 || p[3] < 1 || p[3] > 8)
         return found(finding, FILE_DAMAGED, "%s IDX data (it begins with %02x %02x %02x %02x)",
                      gzip ? "not" : "neither gzip nor", p[0], p[1], p[2], p[3]);
-    if (p[3] != (holds_images(file) ? 3 : 1))
+    if (p[3] != (holds_images(file) ? 3 : 1) && !(holds_images(file) && p[3] == 4))
         return found(finding, FILE_FOREIGN, "an IDX file with %d dimension%s, but %s", p[3],
                      p[3] == 1 ? "" : "s", holds_images(file) ? "images have 3" : "labels have 1");
     return 0;
 }
 
 /* Refuses sizes that no program of fmnn accepts. */
-static int check_limits(uint64_t count, uint64_t height, uint64_t width, struct finding *finding)
+static int check_limits(uint64_t count, uint64_t height, uint64_t width, uint64_t channels,
+                        struct finding *finding)
 {
     const uint64_t max_side = FMNN_MAX_SIDE, max_bytes = UINT64_C(1) << 32;
     if (!count || !height || !width)
@@ -179,7 +186,12 @@ static int check_limits(uint64_t count, uint64_t height, uint64_t width, struct 
     if (height > max_side || width > max_side)
         return found(finding, FILE_FOREIGN, "an IDX file with images larger than %llu x %llu",
                      (unsigned long long)max_side, (unsigned long long)max_side);
-    if (count * height * width >= max_bytes)
+    if (channels != 1 && channels != 3)
+        return found(finding, FILE_FOREIGN,
+                     "an IDX file of images with %llu channels; expected 1 "
+                     "or 3",
+                     (unsigned long long)channels);
+    if (count * height * width * channels >= max_bytes)
         return found(finding, FILE_FOREIGN, "an IDX file larger than 4 GiB");
     return 0;
 }
@@ -192,7 +204,7 @@ static int check_labels(const unsigned char *p, uint64_t n, const struct fmnn_da
     if (n && finding->rows != n)
         return found(finding, FILE_FOREIGN, "an IDX file of %llu labels, but %s has %llu",
                      (unsigned long long)finding->rows, set->title, (unsigned long long)n);
-    return check_limits(finding->rows, 1, 1, finding);
+    return check_limits(finding->rows, 1, 1, 1, finding);
 }
 
 /* bytes: the size of the file; 0: any. */
@@ -200,19 +212,19 @@ static int check_images(const unsigned char *p, uint64_t n, uint64_t bytes,
                         const struct fmnn_dataset *set, struct finding *finding)
 {
     uint64_t count = big_endian(p + 4), height = big_endian(p + 8), width = big_endian(p + 12);
-    uint64_t pixels = bytes ? (bytes - 16) / n : 0;
+    uint64_t channels = p[3] == 4 ? big_endian(p + 16) : 1, pixels = bytes ? (bytes - 16) / n : 0;
     if (n && count != n && !bytes)
         return found(finding, FILE_FOREIGN, "an IDX file of %llu images, but %s has %llu labels",
                      (unsigned long long)count, set->title, (unsigned long long)n);
-    if (pixels && (count != n || height * width != pixels))
+    if (pixels && (count != n || height * width * channels != pixels))
         return found(finding, FILE_FOREIGN,
                      "an IDX file of %llu images of %llu x %llu, but %s has %llu of %llu pixels",
                      (unsigned long long)count, (unsigned long long)height,
                      (unsigned long long)width, set->title, (unsigned long long)n,
                      (unsigned long long)pixels);
     finding->rows = count;
-    finding->pixels = height * width;
-    return check_limits(count, height, width, finding);
+    finding->pixels = height * width * channels;
+    return check_limits(count, height, width, channels, finding);
 }
 
 /* A file of the wrong shape may be whole and useful to somebody: it is foreign, not damaged. */
@@ -220,7 +232,7 @@ static int check_shape(const unsigned char *p, size_t size, const struct fmnn_da
                        size_t file, struct finding *finding)
 {
     uint64_t n = expected_rows(set, file);
-    if (size < (holds_images(file) ? 16 : 8))
+    if (size < 4 + 4 * (size_t)p[3])
         return found(finding, FILE_SHORT, "ends inside its header");
     if (holds_images(file))
         return check_images(p, n, set->files[file].bytes, set, finding);
@@ -241,7 +253,7 @@ static uint64_t size_promised(const unsigned char *p, size_t size, const struct 
     if (check_magic(p, size, file, gzip, finding) != 0 ||
         check_shape(p, size, set, file, finding) != 0)
         return 0;
-    return (holds_images(file) ? 16 : 8) + finding->rows * finding->pixels;
+    return 4 + 4 * (uint64_t)p[3] + finding->rows * finding->pixels;
 }
 
 static int digest(struct bytes *b, const struct fmnn_dataset *set, size_t file,

@@ -72,6 +72,8 @@ void stage_verify(struct stage *stage, struct finding *finding);
 void stage_commit(struct stage *stage, const struct finding *finding);
 void stage_abandon(struct stage *stage); /* and frees */
 
+/* The data set's file in a local directory, under any of its names; malloc'ed, NULL if there is none. */
+char *local_file(const char *from, const struct source *source, size_t file);
 /* Copies and verifies the data set's file from a local directory. No good file is trouble. */
 void copy_file(const char *from, const char *directory, const struct source *source, size_t file);
 

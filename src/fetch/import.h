@@ -1,0 +1,84 @@
+/* import.h -- what the parts of `fm-fetch --from SOURCE` share: a data set is made of another form.
+
+   import.c finds out what the source is, and one of the readers gives its images, one by one, to the
+   sink, which writes IDX files. They appear in the data directory when all of them are whole. */
+#ifndef FM_IMPORT_H
+#define FM_IMPORT_H
+
+#include "common/common.h"
+
+#include <stdio.h>
+
+enum { IMPORT_TRAIN, IMPORT_TEST, IMPORT_PARTS };
+
+struct import_settings {
+    const char *from;                 /* file or directory */
+    const char *directory;            /* to fill */
+    const char *name;                 /* of the data set: files may begin with it */
+    const struct fmnn_dataset *known; /* or NULL; with its class names */
+    bool transpose;
+    unsigned first_label;
+    size_t height, width; /* --size; 0: not given */
+};
+
+/* ---- import-sink.c */
+
+struct import_part {
+    char *images_path, *labels_path;
+    struct output *images, *labels; /* NULL: nothing has come */
+    struct fmnn_shape shape;
+    size_t count;
+    unsigned max_label;
+};
+
+struct import {
+    const struct import_settings *settings;
+    struct import_part part[IMPORT_PARTS];
+    struct fmnn_names *names; /* that the source has, or NULL */
+    uint8_t *turned;          /* an image that is transposed */
+};
+
+/* The next image of a part, (H,W,C) bytes, and its label before --first-label is subtracted. source:
+   for messages, with the number of the row. All images have the same shape. */
+void import_add(struct import *import, int part, struct fmnn_shape shape, const uint8_t *pixels,
+                double label, const char *source);
+/* The files appear, the paths are printed. */
+void import_finish(struct import *import);
+
+/* ---- import-bytes.c: a file's bytes, gzip or not */
+
+struct bytes_in;
+struct bytes_in *bytes_open(const char *path);
+void bytes_close(struct bytes_in *in);
+const char *bytes_path(const struct bytes_in *in);
+size_t bytes_read(struct bytes_in *in, void *bytes, size_t size); /* less only at the end */
+void bytes_need(struct bytes_in *in, void *bytes, size_t size);   /* less is trouble */
+int bytes_next(struct bytes_in *in);                              /* one; -1: the end */
+void bytes_rewind(struct bytes_in *in);
+/* The sizes of an IDX file of unsigned bytes and this rank; false if the file is something else. */
+bool bytes_are_idx(const char *path, unsigned rank, uint64_t size[3]);
+/* Whether there are zeros behind the data of such a file, and nothing else. */
+bool bytes_are_padded(const char *path);
+/* What some first bytes are if they are no data: "an HTML or XML page", ...; or NULL. */
+const char *bytes_foreign(const unsigned char *bytes, size_t size);
+
+/* ---- readers; each says whether the source is of its form before it reads */
+
+bool is_idx_source(const struct import_settings *settings);
+void read_idx_source(struct import *import);
+bool is_cifar_source(const struct import_settings *settings);
+void read_cifar_source(struct import *import);
+bool is_csv_source(const struct import_settings *settings);
+void read_csv_source(struct import *import);
+
+/* ---- import.c */
+
+/* The files of a directory, sorted, without hidden ones; the list ends in NULL. NULL: no directory. */
+char **list_directory(const char *path);
+void free_list(char **list);
+bool is_directory(const char *path);
+/* Whether the source has one of the forms. */
+bool can_import(const struct import_settings *settings);
+void import_source(const struct import_settings *settings);
+
+#endif
