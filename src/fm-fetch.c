@@ -518,6 +518,43 @@ static int import_home(const struct source *source, struct import_settings *sett
     return 0;
 }
 
+/* Files that were fetched to be imported; they are removed when the program ends. */
+static char *fetched[2 * FMNN_DATASET_FILES];
+
+static void remove_fetched(void)
+{
+    for (size_t i = 0; i < sizeof fetched / sizeof *fetched; i++)
+        if (fetched[i])
+            unlink(fetched[i]);
+    remove_made();
+}
+
+static void fetch_packed(const struct source *source, const struct fmnn_dataset *packed,
+                         const char *home, const struct arguments *a)
+{
+    const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
+    struct source published = {packed, mirrors, false};
+    struct downloader *downloader = downloader_new(mirrors, &a->download);
+    atexit(remove_fetched);
+    for (size_t i = 0; i < FMNN_DATASET_FILES && packed->files[i].name; i++) {
+        download_file(downloader, home, &published, i);
+        fetched[2 * i] = path_in(home, packed->files[i].name, "");
+        fetched[2 * i + 1] = path_in(home, packed->files[i].name, ".gz");
+    }
+    downloader_free(downloader);
+}
+
+static int fetch_and_import(const struct source *source, const struct fmnn_dataset *packed,
+                            struct import_settings *settings, const struct arguments *a)
+{
+    char *home = make_home(source, a);
+    fetch_packed(source, packed, home, a);
+    settings->from = settings->directory = home;
+    import_source(settings);
+    made = NULL;
+    return 0;
+}
+
 static int take(const struct source *source, struct fmnn_dataset *set, const struct arguments *a)
 {
     struct import_settings settings = {.from = a->from,
@@ -527,6 +564,9 @@ static int take(const struct source *source, struct fmnn_dataset *set, const str
                                        .first_label = source->set->first_label,
                                        .height = a->height,
                                        .width = a->width};
+    const struct fmnn_dataset *packed = a->from ? NULL : packed_form(source->set->name);
+    if (packed)
+        return fetch_and_import(source, packed, &settings, a);
     if (a->from && must_import(source, &settings))
         return import_home(source, &settings, a);
     if (a->height)

@@ -18,7 +18,30 @@ static const struct {
      {"https://storage.googleapis.com/cvdf-datasets/mnist",
       "https://ossci-datasets.s3.amazonaws.com/mnist"}},
     {"kmnist", {"https://codh.rois.ac.jp/kmnist/dataset/kmnist"}},
+    {"qmnist", {"https://raw.githubusercontent.com/facebookresearch/qmnist/master"}},
+    {"cifar-10", {"https://www.cs.toronto.edu/~kriz"}},
+    {"cifar-100", {"https://www.cs.toronto.edu/~kriz"}},
 };
+
+/* The files of data sets that are published in another form, without .gz. */
+static const struct fmnn_dataset packed[] = {
+    {.name = "qmnist",
+     .title = "QMNIST",
+     .files = {{"qmnist-train-images-idx3-ubyte", 0, NULL},
+               {"qmnist-train-labels-idx2-int", 0, NULL},
+               {"qmnist-test-images-idx3-ubyte", 0, NULL},
+               {"qmnist-test-labels-idx2-int", 0, NULL}}},
+    {.name = "cifar-10", .title = "CIFAR-10", .files = {{"cifar-10-binary.tar", 0, NULL}}},
+    {.name = "cifar-100", .title = "CIFAR-100", .files = {{"cifar-100-binary.tar", 0, NULL}}},
+};
+
+const struct fmnn_dataset *packed_form(const char *set)
+{
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++)
+        if (!strcmp(packed[i].name, set))
+            return &packed[i];
+    return NULL;
+}
 
 #define AUGUST_26                                                                                  \
     "this is the revision of 26 August 2017, which has test images in its training set"

@@ -23,6 +23,9 @@ struct revision {
 
 extern const char *const default_dataset;
 bool source_at(size_t i, struct source *source); /* from 0; false after the last */
+/* The files as published of a data set that has another form there, which is imported: as a data set
+   with up to four files; NULL: it has not. */
+const struct fmnn_dataset *packed_form(const char *set);
 extern const struct revision revisions[];        /* ends in a row without a set */
 
 /* ---- fetch-verify.c: what a file is */
@@ -49,7 +52,8 @@ bool dataset_pinned(const struct fmnn_dataset *set);
 /* pread(), repeated if a signal interrupts it. */
 ssize_t read_at(int fd, void *bytes, size_t size, off_t offset);
 uint64_t big_endian(const unsigned char *p); /* four bytes of a header */
-/* Reads the file from its start, whatever its position, and compares it with the data set's file. */
+/* Reads the file from its start, whatever its position, and compares it with the data set's file. If
+   that is not IDX of unsigned bytes, it must be whole gzip data. */
 void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct finding *finding);
 /* The same for a path. A name that ends in .gz must mean that the file is compressed. */
 void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
