@@ -68,15 +68,16 @@ static void find_confidence(struct reader *r)
 static _Noreturn void die_of_header(const struct reader *r)
 {
     size_t columns = fmnn_table_columns(r->table);
+    const char *wanted = suffixed("predicted", r->request->suffix);
     const char *first = fmnn_table_field(r->table, 0);
     if (columns == 1)
         die_at_row(r->table,
-                   "no column 'predicted': the first line names no columns and has 1 "
-                   "field, '%.100s' (fields are separated by tabs)",
-                   first);
-    die("%s:1: no column 'predicted': the first line names no known columns and has %zu fields, "
+                   "no column '%s': the first line names no columns and has 1 field, '%.100s' "
+                   "(fields are separated by tabs)",
+                   wanted, first);
+    die("%s:1: no column '%s': the first line names no known columns and has %zu fields, "
         "'%.60s', '%.60s'%s; name two of them label and predicted%s",
-        fmnn_table_name(r->table), columns, first, fmnn_table_field(r->table, 1),
+        fmnn_table_name(r->table), wanted, columns, first, fmnn_table_field(r->table, 1),
         columns > 2 ? " ..." : "",
         r->request->takes_columns ? ", or use --label-column and --predicted-column" : "");
 }
