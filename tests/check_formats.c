@@ -165,12 +165,12 @@ START_TEST(exif)
 END_TEST
 
 /* A smooth image, as photos are. */
-static unsigned level(unsigned y, unsigned x, unsigned c)
+static inline unsigned level(unsigned y, unsigned x, unsigned c)
 {
     return 40 + 12 * y + 4 * x + 30 * c % 50;
 }
 
-static unsigned distance(unsigned a, unsigned b)
+static inline unsigned distance(unsigned a, unsigned b)
 {
     return a > b ? a - b : b - a;
 }
