@@ -1,7 +1,8 @@
-/* fm-split.c -- writes the table of a data set's images and chooses the validation set.
+/* fm-split.c -- writes the table of a data set's images and chooses the validation set. This file
+   reads data sets of IDX files; split/ reads folders and tables.
 
    Contents: 1. Options  2. The files  3. The table */
-#include "common/common.h"
+#include "split/fm-split.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,30 +11,25 @@
 
 /* ---- 1. Options ---- */
 
-enum { TRAIN, VALID, TEST, SPLITS };
-
-static const char *const split_names[] = {"train", "valid", "test", NULL};
-
-struct settings {
-    const char *data;
-    struct fmnn_split split;
-    uint64_t limit;
-    bool wanted[SPLITS];
-};
+static const char *const duplicates[] = {"keep", "report", "drop", NULL};
 
 static void parse_valid(const struct option_row *row, const char *text, void *target)
 {
     struct fmnn_split *split = target;
     size_t length = strlen(text);
-    (void)row;
+    char option[32];
+    snprintf(option, sizeof option, "--%s", row->name);
+    if (text[0] == '0' && text[1] == '.' && strspn(text, "0123456789.") == length)
+        usage_error("%s: '%s' is not a whole number; %s %g%% is a percentage", option, text, option,
+                    100 * option_double(option, text, 0, 1));
     split->percent = 0;
     split->valid = 0;
     if (length && text[length - 1] == '%') {
         char *number = text_format("%.*s", (int)length - 1, text);
-        split->percent = option_double("--valid", number, 0, 100);
+        split->percent = option_double(option, number, 0, 100);
         free(number);
     } else {
-        split->valid = (size_t)option_unsigned("--valid", text, 0, UINT32_MAX);
+        split->valid = (size_t)option_unsigned(option, text, 0, UINT32_MAX);
     }
 }
 
@@ -64,17 +60,23 @@ static const struct option_row rows[] = {
     {0, "folds", "K", "divide the rows into K folds, in place of --valid", OPTION_COUNT,
      TARGET(split.folds), .min = 2},
     {0, "fold", "I", "fold that is the validation set", OPTION_COUNT, TARGET(split.fold), .min = 1},
+    {0, "test", "N|P%", "number or percentage of rows that become test rows", OPTION_TEXT,
+     TARGET(test), .parse = parse_valid},
     {.help = "Rows to write"},
     {0, "limit", "N", "write only the first N rows of each split", OPTION_COUNT, TARGET(limit)},
     {0, "only", "SPLIT[,SPLIT]", "write only rows of these splits", OPTION_SPLITS, TARGET(wanted),
      .words = split_names, .parse = parse_only},
+    {0, "duplicates", NULL, "what becomes of images with equal pixels", OPTION_WORD,
+     TARGET(duplicates), .words = duplicates, .initial = "keep"},
+    {0, "names", NULL, "add the name of the class, class", OPTION_FLAG, TARGET(names)},
+    {0, "absolute", NULL, "write paths from the root directory", OPTION_FLAG, TARGET(absolute)},
     {0},
 };
 
 static const struct program program = {
     .name = "fm-split",
-    .synopsis = "[OPTION]...",
-    .purpose = "Write a table with a row for each image of a data set: image, label, split.",
+    .synopsis = "[OPTION]... [FOLDER|TABLE]",
+    .purpose = "Write a table of the images of a data set, a folder or another table.",
     .options = rows,
 };
 
@@ -89,16 +91,28 @@ static void check_together(const struct settings *settings)
     if (settings->split.fold && settings->split.fold > settings->split.folds)
         usage_error("--fold: %u is not in 1..%u, the folds that --folds makes",
                     settings->split.fold, settings->split.folds);
-    if (option_given("seed") && !settings->split.shuffle)
-        note("--seed has no effect without --shuffle");
 }
 
-static struct settings read_options(int argc, char **argv)
+static struct settings read_options(int argc, char **argv, const char **operand)
 {
     struct settings settings = {.limit = UINT64_MAX, .wanted = {true, true, true}};
-    limit_operands(parse_options(argc, argv, &settings), 0);
+    char **operands = parse_options(argc, argv, &settings);
+    limit_operands(operands, 1);
+    *operand = operands[0];
     check_together(&settings);
     return settings;
+}
+
+/* Options that a data set of IDX files has no use for. */
+static void check_alone(const struct settings *settings)
+{
+    if (option_given("seed") && !settings->split.shuffle)
+        note("--seed has no effect without --shuffle");
+    if (option_given("test") || settings->duplicates != KEEP_DUPLICATES)
+        usage_error("%s is for folders and tables; write the table first: fm-split -d DIR > a.tsv, "
+                    "then fm-split %s ... a.tsv",
+                    option_given("test") ? "--test" : "--duplicates",
+                    option_given("test") ? "--test" : "--duplicates");
 }
 
 /* ---- 2. The files ---- */
@@ -213,11 +227,12 @@ static void read_pair(struct pair *pair)
 static char *find_directory(const struct settings *settings)
 {
     struct stat st;
-    for (const char *c = settings->data; c && *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            die("--data: the directory's name contains control characters, which a table cannot "
-                "contain");
     char *directory = data_directory(settings->data);
+    for (const char *c = directory; c && *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            die("%s: the directory's name contains control characters, which a table cannot "
+                "contain",
+                settings->data ? "--data" : "FMNN_DATA");
     if (!directory)
         die("no data directory found: get the data set with fm-fetch, or name its directory with "
             "-d or FMNN_DATA");
@@ -225,6 +240,11 @@ static char *find_directory(const struct settings *settings)
         die("%s: %s (fm-fetch gets a data set)", directory, strerror(errno));
     if (!S_ISDIR(st.st_mode))
         die("%s: not a directory", directory);
+    char *real = settings->absolute ? realpath(directory, NULL) : NULL;
+    if (real) {
+        free(directory);
+        directory = real;
+    }
     return directory;
 }
 
@@ -288,14 +308,22 @@ static void widen(const struct pair *pair, unsigned *min, unsigned *max)
     }
 }
 
-/* The table contains any label, but its readers will refuse a label without a name. */
-static void check_labels(const char *directory, const struct pair *train, const struct pair *test)
+static struct fmnn_names *names_of(const struct settings *settings, const char *directory)
 {
     struct fmnn_error error;
     struct fmnn_names *names = NULL;
-    unsigned min = UINT_MAX, max = 0;
     if (fmnn_names_of_directory(directory, &names, &error) != 0)
         note("%s", error.message);
+    if (settings->names && !names)
+        die("--names: %s: the classes have no names; classes.txt would give them", directory);
+    return names;
+}
+
+/* The table contains any label, but its readers will refuse a label without a name. */
+static void check_labels(const char *directory, const struct pair *train, const struct pair *test,
+                         const struct fmnn_names *names)
+{
+    unsigned min = UINT_MAX, max = 0;
     widen(train, &min, &max);
     widen(test, &min, &max);
     if (names && min <= max && max >= names->count)
@@ -303,7 +331,6 @@ static void check_labels(const char *directory, const struct pair *train, const 
              min, max, names->count, names->count - 1,
              min == 1 && max == names->count ? " (fm-fetch --first-label 1 makes labels start at 0)"
                                              : "");
-    fmnn_names_free(names);
 }
 
 /* ---- 3. The table ---- */
@@ -313,22 +340,56 @@ static uint8_t *choose(struct settings *settings, const struct pair *train)
     struct fmnn_error error;
     size_t n = train->count;
     uint8_t *validates = xcalloc(n, 1);
+    uint16_t *label = xcalloc(n, sizeof *label);
+    for (size_t i = 0; i < n; i++)
+        label[i] = train->label[i];
     if (!option_given("valid"))
         settings->split.valid = n == 60000 ? 5000 : n / 12;
-    if (n && fmnn_split_choose(&settings->split, train->label, n, validates, &error) != 0)
+    if (n && fmnn_split_choose(&settings->split, label, n, validates, &error) != 0)
         die("%s: %s", settings->split.folds ? "--folds" : "--valid", error.message);
+    free(label);
     return validates;
 }
 
+/* If the rows lie class by class, the first ones are no sample of all. */
+static void note_missing_classes(const struct settings *settings, const char *directory,
+                                 const struct pair *train, const uint8_t *validates)
+{
+    bool found[2][256] = {{false}};
+    size_t size[2] = {0}, missing[2] = {0}, classes = 0;
+    for (size_t i = 0; i < train->count; i++) {
+        found[validates[i]][train->label[i]] = true;
+        size[validates[i]]++;
+    }
+    for (int c = 0; c < 256; c++) {
+        classes += found[0][c] || found[1][c];
+        missing[0] += found[1][c] && !found[0][c];
+        missing[1] += found[0][c] && !found[1][c];
+    }
+    for (int split = VALID; split >= TRAIN; split--)
+        if (size[split] >= classes && missing[split]) { /* fewer rows lack some in any case */
+            note("%s: %zu of %zu classes have no row of split '%s'%s", directory, missing[split],
+                 classes, split_names[split],
+                 settings->split.shuffle && settings->split.stratify
+                     ? ""
+                     : "; --shuffle --stratify chooses rows of all classes");
+            return;
+        }
+}
+
 static void write_rows(const struct settings *settings, const struct pair *pair, const char *name,
-                       const uint8_t *validates, uint64_t written[SPLITS])
+                       const uint8_t *validates, const struct fmnn_names *names,
+                       uint64_t written[SPLITS])
 {
     for (size_t i = 0; i < pair->count; i++) {
         int split = !validates ? TEST : validates[i] ? VALID : TRAIN;
         if (!settings->wanted[split] || written[split] >= settings->limit)
             continue;
         written[split]++;
-        if (printf("%s:%zu\t%u\t%s\n", name, i, pair->label[i], split_names[split]) < 0)
+        printf("%s:%zu\t%u\t%s", name, i, pair->label[i], split_names[split]);
+        if (settings->names)
+            printf("\t%s", pair->label[i] < names->count ? names->name[pair->label[i]] : "");
+        if (putchar('\n') < 0)
             die_stdout();
     }
 }
@@ -340,27 +401,60 @@ static void free_pair(struct pair *pair)
     free(pair->label);
 }
 
-int main(int argc, char **argv)
+/* The default places may hold another data set on another day or machine only if somebody changes
+   them; a directory that was named must be in the table, which then means the same everywhere. */
+static bool is_named(const struct settings *settings)
 {
-    program_start(&program);
-    struct settings settings = read_options(argc, argv);
+    const char *environment = getenv("FMNN_DATA");
+    return settings->data || settings->absolute || (environment && environment[0]);
+}
+
+static void split_data_set(struct settings *settings)
+{
     struct pair train = {.part = "train"}, test = {.part = "t10k"};
-    char *directory = find_directory(&settings);
-    read_pairs(&settings, directory, &train, &test);
-    check_labels(directory, &train, &test);
-    uint8_t *validates = choose(&settings, &train);
+    check_alone(settings);
+    char *directory = find_directory(settings);
+    read_pairs(settings, directory, &train, &test);
+    struct fmnn_names *names = names_of(settings, directory);
+    check_labels(directory, &train, &test, names);
+    uint8_t *validates = choose(settings, &train);
+    note_missing_classes(settings, directory, &train, validates);
 
     uint64_t written[SPLITS] = {0};
-    setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-    printf("image\tlabel\tsplit\n");
-    write_rows(&settings, &train, settings.data ? train.images : "train", validates, written);
-    write_rows(&settings, &test, settings.data ? test.images : "test", NULL, written);
+    bool named = is_named(settings);
+    printf("image\tlabel\tsplit%s\n", settings->names ? "\tclass" : "");
+    write_rows(settings, &train, named ? train.images : "train", validates, names, written);
+    write_rows(settings, &test, named ? test.images : "test", NULL, names, written);
     info("%s: %llu train, %llu valid, %llu test", directory, (unsigned long long)written[TRAIN],
          (unsigned long long)written[VALID], (unsigned long long)written[TEST]);
 
+    fmnn_names_free(names);
     free(validates);
     free_pair(&train);
     free_pair(&test);
     free(directory);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int main(int argc, char **argv)
+{
+    const char *operand;
+    program_start(&program);
+    struct settings settings = read_options(argc, argv, &operand);
+    setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+    if (!operand) {
+        split_data_set(&settings);
+    } else if (is_folder(operand)) {
+        if (settings.data)
+            usage_error("-d and a folder exclude each other");
+        split_folder(operand, &settings);
+    } else {
+        split_table(operand, &settings);
+    }
     return 0;
 }

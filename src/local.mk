@@ -23,13 +23,14 @@ src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
 src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
 
 bin_PROGRAMS += src/fm-split
-src_fm_split_SOURCES = src/fm-split.c
+src_fm_split_SOURCES = src/fm-split.c src/split/fm-split.h src/split/split-rows.c src/split/split-folder.c \
+	src/split/split-table.c
 src_fm_split_CPPFLAGS = $(program_cppflags)
 src_fm_split_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-train
 src_fm_train_SOURCES = src/fm-train.c src/train/fm-train.h src/train/train-options.c src/train/train-model.c \
-	src/train/train-data.c src/train/train-tables.c src/train/train-history.c src/train/train-run.c
+	src/train/train-data.c src/train/train-classes.h src/train/train-classes.c src/train/train-tables.c src/train/train-history.c src/train/train-run.c
 src_fm_train_CPPFLAGS = $(program_cppflags) -Isrc -DMODELSDIR='"$(modelsdir)"'
 src_fm_train_LDADD = $(common_ldadd)
 modelsdir = $(pkgdatadir)/models

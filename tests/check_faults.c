@@ -273,9 +273,10 @@ static int act_split(struct fmnn_error *err)
                                                {.folds = 3, .fold = 2, .shuffle = true},
                                                {.folds = 3, .fold = 1, .stratify = true},
                                                {.valid = 5}};
-    uint8_t labels[ROWS], validates[ROWS];
+    uint16_t labels[ROWS];
+    uint8_t validates[ROWS];
     for (size_t i = 0; i < ROWS; i++)
-        labels[i] = (uint8_t)(i % 7);
+        labels[i] = (uint16_t)(i % 7);
     for (size_t i = 0; i < FM_COUNT(splits); i++) {
         if (fmnn_split_choose(&splits[i], labels, ROWS, validates, err) != 0)
             return -1;

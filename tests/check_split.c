@@ -11,7 +11,7 @@ enum { LIMIT = 6000 };
 static struct fmnn_error error;
 
 /* Classes of uneven size in mixed order. */
-static void make_labels(uint8_t *labels, size_t n, unsigned classes)
+static void make_labels(uint16_t *labels, size_t n, unsigned classes)
 {
     uint32_t state = 12345;
     for (size_t i = 0; i < n; i++) {
@@ -19,11 +19,11 @@ static void make_labels(uint8_t *labels, size_t n, unsigned classes)
         uint32_t a = state >> 16;
         state = state * 1664525u + 1013904223u;
         uint32_t b = state >> 16;
-        labels[i] = (uint8_t)((a % classes < b % classes ? a : b) % classes);
+        labels[i] = (uint16_t)((a % classes < b % classes ? a : b) % classes);
     }
 }
 
-static size_t choose(const struct fmnn_split *split, const uint8_t *labels, size_t n,
+static size_t choose(const struct fmnn_split *split, const uint16_t *labels, size_t n,
                      uint8_t *validates)
 {
     size_t count = 0;
@@ -40,10 +40,11 @@ static void golden(struct fmnn_split split, const char *wanted)
 {
     static const char classes[] = "001200112000210012010020"; /* 13 of class 0, 6 of 1, 5 of 2 */
     enum { N = sizeof classes - 1 };
-    uint8_t labels[N], validates[N];
+    uint16_t labels[N];
+    uint8_t validates[N];
     char got[N + 1];
     for (size_t i = 0; i < N; i++)
-        labels[i] = (uint8_t)(classes[i] - '0');
+        labels[i] = (uint16_t)(classes[i] - '0');
     choose(&split, labels, N, validates);
     for (size_t i = 0; i < N; i++)
         got[i] = validates[i] ? 'v' : '.';
@@ -72,7 +73,8 @@ END_TEST
 
 START_TEST(size_of_validation_set)
 {
-    static uint8_t labels[LIMIT], validates[LIMIT];
+    static uint16_t labels[LIMIT];
+    static uint8_t validates[LIMIT];
     make_labels(labels, LIMIT, 10);
     for (int way = 0; way < 4; way++) {
         struct fmnn_split split = {.shuffle = way & 1, .stratify = way & 2, .seed = 9};
@@ -99,7 +101,8 @@ END_TEST
 /* Every class has its exact fraction, rounded up or down. */
 START_TEST(stratified_fractions)
 {
-    static uint8_t labels[LIMIT], validates[LIMIT];
+    static uint16_t labels[LIMIT];
+    static uint8_t validates[LIMIT];
     make_labels(labels, LIMIT, 13);
     for (size_t valid = 0; valid <= LIMIT; valid += if_quick(1001, 73)) {
         struct fmnn_split split = {
@@ -121,7 +124,8 @@ END_TEST
 /* Without --shuffle, the first rows of each class are chosen. */
 START_TEST(unshuffled_takes_first_of_each_class)
 {
-    static uint8_t labels[LIMIT], validates[LIMIT];
+    static uint16_t labels[LIMIT];
+    static uint8_t validates[LIMIT];
     make_labels(labels, LIMIT, 10);
     struct fmnn_split split = {.valid = 1234, .stratify = true};
     choose(&split, labels, LIMIT, validates);
@@ -133,7 +137,7 @@ START_TEST(unshuffled_takes_first_of_each_class)
 }
 END_TEST
 
-static void check_folds(const struct fmnn_split *split, const uint8_t *labels, size_t n)
+static void check_folds(const struct fmnn_split *split, const uint16_t *labels, size_t n)
 {
     static uint8_t validates[LIMIT];
     static unsigned times[LIMIT];
@@ -163,7 +167,7 @@ static void check_folds(const struct fmnn_split *split, const uint8_t *labels, s
 
 START_TEST(folds_partition_the_rows)
 {
-    static uint8_t labels[LIMIT];
+    static uint16_t labels[LIMIT];
     make_labels(labels, LIMIT, 10);
     static const struct {
         unsigned folds;
@@ -188,7 +192,8 @@ static size_t differences(const uint8_t *a, const uint8_t *b, size_t n)
 
 START_TEST(seed_determines_choice)
 {
-    static uint8_t labels[LIMIT], first[LIMIT], again[LIMIT], other[LIMIT];
+    static uint16_t labels[LIMIT];
+    static uint8_t first[LIMIT], again[LIMIT], other[LIMIT];
     make_labels(labels, LIMIT, 10);
     for (int way = 0; way < 4; way++) {
         struct fmnn_split split = {.valid = LIMIT / 2, .shuffle = true, .stratify = way & 1};
@@ -234,7 +239,8 @@ static const struct {
 
 START_TEST(invalid_arguments_refused)
 {
-    uint8_t labels[10] = {0}, validates[10];
+    uint16_t labels[10] = {0};
+    uint8_t validates[10];
     ck_assert_int_eq(fmnn_split_choose(&bad[_i].split, labels, 10, validates, &error), -1);
     ck_assert_int_eq(error.status, FMNN_USAGE);
     if (bad[_i].message)

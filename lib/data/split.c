@@ -9,8 +9,6 @@
 
 #include "base/rng.h"
 
-enum { CLASSES = 256 };
-
 static int check(const struct fmnn_split *split, size_t n, struct fmnn_error *err)
 {
     if (n > UINT32_MAX)
@@ -41,29 +39,45 @@ static int valid_count(const struct fmnn_split *split, size_t n, size_t *count,
     return 0;
 }
 
-static void count_classes(const uint8_t *labels, size_t n, size_t count[CLASSES])
+/* Classes by number, and how many rows each has. */
+struct classes {
+    const uint16_t *label;
+    size_t count; /* above the largest label */
+    size_t *rows; /* [count] */
+};
+
+static int count_classes(const uint16_t *labels, size_t n, struct classes *classes,
+                         struct fmnn_error *err)
 {
-    memset(count, 0, CLASSES * sizeof *count);
+    *classes = (struct classes){.label = labels};
     for (size_t i = 0; i < n; i++)
-        count[labels[i]]++;
+        if (labels[i] >= classes->count)
+            classes->count = (size_t)labels[i] + 1;
+    classes->rows = fm_alloc(classes->count, sizeof *classes->rows, err);
+    for (size_t i = 0; i < n && classes->rows; i++)
+        classes->rows[labels[i]]++;
+    return classes->rows ? 0 : -1;
 }
 
 /* Sorts the rows by class; rows of one class keep their order. */
-static void sort_by_class(const uint8_t *labels, size_t n, const uint32_t *order, uint32_t *sorted)
+static int sort_by_class(const struct classes *classes, size_t n, const uint32_t *order,
+                         uint32_t *sorted, struct fmnn_error *err)
 {
-    size_t next[CLASSES], start = 0;
-    count_classes(labels, n, next);
-    for (size_t c = 0; c < CLASSES; c++) {
-        size_t count = next[c];
+    size_t *next = fm_alloc(classes->count, sizeof *next, err), start = 0;
+    if (!next)
+        return -1;
+    for (size_t c = 0; c < classes->count; c++) {
         next[c] = start;
-        start += count;
+        start += classes->rows[c];
     }
     for (size_t i = 0; i < n; i++)
-        sorted[next[labels[order[i]]]++] = order[i];
+        sorted[next[classes->label[order[i]]]++] = order[i];
+    free(next);
+    return 0;
 }
 
 /* The order in which rows are taken, malloc'ed. */
-static uint32_t *make_order(const struct fmnn_split *split, const uint8_t *labels, size_t n,
+static uint32_t *make_order(const struct fmnn_split *split, const struct classes *classes, size_t n,
                             struct fmnn_error *err)
 {
     uint32_t *order = fm_alloc(n, sizeof *order, err);
@@ -76,47 +90,66 @@ static uint32_t *make_order(const struct fmnn_split *split, const uint8_t *label
     if (!split->stratify)
         return order;
     uint32_t *sorted = fm_alloc(n, sizeof *sorted, err);
-    if (sorted)
-        sort_by_class(labels, n, order, sorted);
+    if (sorted && sort_by_class(classes, n, order, sorted, err) != 0) {
+        free(sorted);
+        sorted = NULL;
+    }
     free(order);
     return sorted;
+}
+
+struct quota {
+    uint64_t remainder;
+    size_t class, rows;
+};
+
+static int compare_remainders(const void *a, const void *b)
+{
+    const struct quota *x = a, *y = b;
+    if (x->remainder != y->remainder)
+        return x->remainder > y->remainder ? -1 : 1;
+    return x->class < y->class ? -1 : 1;
+}
+
+static int compare_classes(const void *a, const void *b)
+{
+    const struct quota *x = a, *y = b;
+    return x->class < y->class ? -1 : x->class > y->class;
 }
 
 /* Distributes `total` rows over the classes in proportion to their sizes, by the largest remainder
    method: integer parts first, then one row each to the largest remainders; of equal remainders, the
    lower class's comes first. */
-static void distribute(const size_t count[CLASSES], size_t n, size_t total, size_t quota[CLASSES])
+static void distribute(const struct classes *classes, size_t n, size_t total, struct quota *quota)
 {
-    uint64_t remainder[CLASSES];
     size_t given = 0;
-    for (size_t c = 0; c < CLASSES; c++) {
-        uint64_t product = (uint64_t)total * count[c]; /* both below 2^32 */
-        quota[c] = n ? (size_t)(product / n) : 0;
-        remainder[c] = n ? product % n : 0;
-        given += quota[c];
+    for (size_t c = 0; c < classes->count; c++) {
+        uint64_t product = (uint64_t)total * classes->rows[c]; /* both below 2^32 */
+        quota[c] = (struct quota){.remainder = product % n, .class = c, .rows = product / n};
+        given += quota[c].rows;
     }
-    for (; given < total; given++) {
-        size_t best = 0;
-        for (size_t c = 1; c < CLASSES; c++)
-            if (remainder[c] > remainder[best])
-                best = c;
-        quota[best]++;
-        remainder[best] = 0;
-    }
+    qsort(quota, classes->count, sizeof *quota, compare_remainders);
+    for (size_t c = 0; given < total; c++, given++)
+        quota[c].rows++;
+    qsort(quota, classes->count, sizeof *quota, compare_classes);
 }
 
 /* The order is class by class. Takes each class's quota from the front of the class. */
-static void take_quotas(const uint8_t *labels, size_t n, size_t total, const uint32_t *order,
-                        uint8_t *validates)
+static int take_quotas(const struct classes *classes, size_t n, size_t total, const uint32_t *order,
+                       uint8_t *validates, struct fmnn_error *err)
 {
-    size_t count[CLASSES], quota[CLASSES], start = 0;
-    count_classes(labels, n, count);
-    distribute(count, n, total, quota);
-    for (size_t c = 0; c < CLASSES; c++) {
-        for (size_t i = 0; i < quota[c]; i++)
+    size_t start = 0;
+    struct quota *quota = fm_alloc(classes->count, sizeof *quota, err);
+    if (!quota)
+        return -1;
+    distribute(classes, n, total, quota);
+    for (size_t c = 0; c < classes->count; c++) {
+        for (size_t i = 0; i < quota[c].rows; i++)
             validates[order[start + i]] = 1;
-        start += count[c];
+        start += classes->rows[c];
     }
+    free(quota);
+    return 0;
 }
 
 static void take_fold(const struct fmnn_split *split, size_t n, const uint32_t *order,
@@ -131,23 +164,37 @@ static void take_fold(const struct fmnn_split *split, size_t n, const uint32_t *
             validates[order[at]] = 1;
 }
 
-int fmnn_split_choose(const struct fmnn_split *split, const uint8_t *labels, size_t n,
-                      uint8_t *validates, struct fmnn_error *err)
+static int choose(const struct fmnn_split *split, const struct classes *classes, size_t n,
+                  size_t total, uint8_t *validates, struct fmnn_error *err)
 {
-    size_t total = 0;
-    if (check(split, n, err) != 0 || (!split->folds && valid_count(split, n, &total, err) != 0))
-        return -1;
-    uint32_t *order = make_order(split, labels, n, err);
+    uint32_t *order = make_order(split, classes, n, err);
+    int status = 0;
     if (!order)
         return -1;
     memset(validates, 0, n);
     if (split->folds)
         take_fold(split, n, order, validates);
     else if (split->stratify)
-        take_quotas(labels, n, total, order, validates);
+        status = take_quotas(classes, n, total, order, validates, err);
     else
         for (size_t i = 0; i < total; i++)
             validates[order[i]] = 1;
     free(order);
-    return 0;
+    return status;
+}
+
+int fmnn_split_choose(const struct fmnn_split *split, const uint16_t *labels, size_t n,
+                      uint8_t *validates, struct fmnn_error *err)
+{
+    struct classes classes = {0};
+    size_t total = 0;
+    if (check(split, n, err) != 0 || (!split->folds && valid_count(split, n, &total, err) != 0))
+        return -1;
+    if (n == 0)
+        return 0;
+    if (split->stratify && count_classes(labels, n, &classes, err) != 0)
+        return -1;
+    int status = choose(split, &classes, n, total, validates, err);
+    free(classes.rows);
+    return status;
 }

@@ -338,8 +338,9 @@ struct fmnn_split {
     bool stratify;        /* the same fraction of every class */
     uint64_t seed;
 };
-/* Sets validates[i] to 1 if row i of n is in the validation set, else to 0. */
-FMNN_API int fmnn_split_choose(const struct fmnn_split *split, const uint8_t *labels, size_t n,
+/* Sets validates[i] to 1 if row i of n is in the validation set, else to 0. The labels are needed
+   only to stratify. */
+FMNN_API int fmnn_split_choose(const struct fmnn_split *split, const uint16_t *labels, size_t n,
                                uint8_t *validates, struct fmnn_error *err);
 
 /* ---- 8. Models and recipes ------------------------------------------------------------------ */

@@ -166,7 +166,7 @@ static int make_locked(char *temporary)
 
 /* Makes ".NAME.fmnn-XXXXXX" in the target's directory, with the permissions that creat() would give,
    or those of the file that is replaced. */
-static void open_temporary(struct output *output, const struct stat *old)
+static bool open_temporary(struct output *output, const struct stat *old)
 {
     const char *slash = strrchr(output->target, '/');
     int head = slash ? (int)(slash - output->target) + 1 : 0;
@@ -185,18 +185,26 @@ static void open_temporary(struct output *output, const struct stat *old)
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = why;
     if (fd < 0)
-        die_errno("%s", output->path);
+        return false;
     output->lock = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     mode_t mask = umask(0);
     umask(mask);
     if (output->lock < 0 || fchmod(fd, old ? old->st_mode & 07777 : 0666 & ~mask) != 0)
-        die_errno("%s", output->path);
+        return false;
     output->stream = fdopen(fd, "wb");
-    if (!output->stream)
-        die_errno("%s", output->path);
+    return output->stream != NULL;
 }
 
 struct output *output_open(const char *path, bool binary)
+{
+    struct output *output = output_try(path, binary);
+    if (!output)
+        die_errno("%s", path);
+    return output;
+}
+
+/* After a failure, what is left of the output is removed when the program ends. */
+struct output *output_try(const char *path, bool binary)
 {
     struct output *output = xcalloc(1, sizeof *output);
     output->path = text_format("%s", path);
@@ -211,18 +219,17 @@ struct output *output_open(const char *path, bool binary)
     bool exists = stat(path, &st) == 0;
     if (exists && S_ISDIR(st.st_mode)) {
         errno = EISDIR;
-        die_errno("%s", path);
+        return NULL;
     }
     if (exists && !S_ISREG(st.st_mode)) {
         open_directly(output);
         return output;
     }
     if (exists && access(path, W_OK) != 0) /* a read-only file is not replaced either */
-        die_errno("%s", path);
+        return NULL;
     arrange_removal();
     output->target = resolve(path);
-    open_temporary(output, exists ? &st : NULL);
-    return output;
+    return open_temporary(output, exists ? &st : NULL) ? output : NULL;
 }
 
 FILE *output_stream(struct output *output)
@@ -287,6 +294,17 @@ void output_commit(struct output *output)
     if (!finish(output))
         die_errno("%s", output->path);
     forget(output);
+}
+
+bool output_try_commit(struct output *output)
+{
+    bool done = finish(output);
+    int why = errno;
+    if (!done && output->temporary)
+        unlink(output->temporary);
+    forget(output);
+    errno = why;
+    return done;
 }
 
 void output_abandon(struct output *output)

@@ -5,6 +5,7 @@
    (another size, or colours after gray ones) makes the reading start again, with a size and colours
    that suit all. */
 #include "train/fm-train.h"
+#include "train/train-classes.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +17,10 @@ enum { BLOCK = 128, MAX_BYTES = 64 << 20 }; /* images that are read at once */
 struct reader {
     struct fmnn_table *table;
     struct fmnn_images *images;
-    size_t image, label, split; /* columns */
+    size_t image, split; /* columns */
+    struct classes *classes;
+    /* Class names: of an option or a checkpoint, and of a directory. */
+    struct fmnn_names *given, *found;
     struct bad_images bad;
 };
 
@@ -39,7 +43,7 @@ static struct reader open_reader(const struct arguments *a)
     struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS, a->only),
                        .bad.skip = a->skip_bad};
     r.image = need_column(r.table, "image");
-    r.label = need_column(r.table, "label");
+    r.classes = classes_new(r.table, a->classes && !strcmp(a->classes, "none"));
     r.split = need_column(r.table, "split");
     r.images = open_images(a->data);
     return r;
@@ -48,20 +52,23 @@ static struct reader open_reader(const struct arguments *a)
 static void close_reader(struct reader *r)
 {
     fmnn_images_free(r->images);
+    classes_free(r->classes);
     fmnn_table_close(r->table);
 }
 
 /* ---- 1. The table ---- */
 
 /* The first image determines where to look for class names. */
-static void find_names(struct input *input, const struct arguments *a, struct reader *r)
+static void find_names(const struct arguments *a, struct reader *r)
 {
     /* A resumed training keeps its class names; but standard input cannot be read twice. */
     if (a->resume && !a->classes && strcmp(a->resume, "-") != 0)
-        input->names = names_in_weights(a->resume);
-    if (!input->names)
-        input->names = class_names(a->classes, r->images, fmnn_table_field(r->table, r->image));
-    input->classes = input->names ? input->names->count : 0;
+        r->given = names_in_weights(a->resume);
+    const char *image = fmnn_table_field(r->table, r->image);
+    if (!r->given && a->classes)
+        r->given = class_names(a->classes, r->images, image);
+    else if (!r->given)
+        r->found = class_names(NULL, r->images, image);
 }
 
 static enum use use_of_row(const struct reader *r)
@@ -72,10 +79,12 @@ static enum use use_of_row(const struct reader *r)
     return !strcmp(split, "valid") ? FOR_VALIDATION : NOT_USED;
 }
 
-/* The labels of all rows are read, because they determine the number of classes. */
-static int read_label(const struct input *input, struct reader *r, enum use use)
+/* The labels of all rows are read, because they determine the number of classes. The column `class`
+   counts more than names that are found with the images. */
+static int read_label(struct reader *r, enum use use)
 {
-    int label = row_class(r->table, r->label, input->names);
+    bool table = classes_are_in_table(r->classes);
+    int label = classes_of_row(r->classes, r->given || table ? r->given : r->found);
     if (label < 0 && use != NOT_USED)
         die_at_row(r->table, "a row of split '%s' has no label; it needs one to be used",
                    fmnn_table_field(r->table, r->split));
@@ -92,6 +101,21 @@ static void keep_row(struct samples *samples, const struct reader *r, enum use u
                         fmnn_table_line(r->table), label, use};
 }
 
+static void name_classes(struct input *input, struct reader *r, struct samples *samples, size_t max)
+{
+    size_t *to;
+    input->names = classes_name(r->classes, r->given, r->found, &to);
+    input->classes = input->names ? input->names->count : max;
+    for (size_t i = 0; to && i < samples->count; i++)
+        samples->sample[i].label = to[samples->sample[i].label];
+    free(to);
+    classes_note(r->classes, input->names && (r->given || input->names == r->found));
+    if (r->given != input->names)
+        fmnn_names_free(r->given);
+    if (r->found != input->names)
+        fmnn_names_free(r->found);
+}
+
 static struct samples read_table(struct input *input, const struct arguments *a, struct reader *r)
 {
     struct samples samples = {0};
@@ -99,15 +123,18 @@ static struct samples read_table(struct input *input, const struct arguments *a,
     while (next_row(r->table)) {
         enum use use = use_of_row(r);
         if (use != NOT_USED && !samples.count)
-            find_names(input, a, r);
-        int label = read_label(input, r, use);
+            find_names(a, r);
+        int label = read_label(r, use);
         if (label >= 0 && (size_t)label >= max)
             max = (size_t)label + 1;
-        if (use != NOT_USED)
-            keep_row(&samples, r, use, (size_t)label);
+        if (use == NOT_USED) {
+            classes_note_split(r->classes, fmnn_table_field(r->table, r->split));
+            continue;
+        }
+        classes_count(r->classes, label, use == FOR_VALIDATION);
+        keep_row(&samples, r, use, (size_t)label);
     }
-    if (!input->classes)
-        input->classes = max;
+    name_classes(input, r, &samples, max);
     return samples;
 }
 

@@ -1,7 +1,10 @@
 /* train-run.c -- trains a net, and writes what comes of it even if the training is interrupted. */
 #include "train/fm-train.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 /* ---- signals */
 
@@ -46,13 +49,24 @@ static void save_weights(const char *path, const struct fmnn_net *net)
     output_commit(output);
 }
 
-static void save_checkpoint(const char *path, const struct fmnn_trainer *trainer)
+/* A checkpoint that cannot be written, for example because the disk is full, does not end the
+   training: the previous checkpoint remains, and the next one is tried. */
+static bool save_checkpoint(const char *path, const struct fmnn_trainer *trainer, bool told)
 {
     struct fmnn_error error;
-    struct output *output = output_open(path, true);
-    if (fmnn_trainer_save(trainer, output_stream(output), &error) != 0)
-        die("%s: %s", path, error.message);
-    output_commit(output);
+    struct output *output = output_try(path, true);
+    if (output && fmnn_trainer_save(trainer, output_stream(output), &error) != 0) {
+        output_abandon(output);
+        if (!told)
+            warn("%s: %s; the training continues", path, error.message);
+        return false;
+    }
+    if (!output || !output_try_commit(output)) {
+        if (!told)
+            warn("%s: %s; the training continues", path, strerror(errno));
+        return false;
+    }
+    return true;
 }
 
 /* The checkpoint of an interrupted training, not committed yet. NULL if none is wanted, or if the
@@ -74,53 +88,91 @@ static struct output *prepare_checkpoint(const char *path, const struct fmnn_tra
 
 /* ---- training */
 
-/* Readers want to see the history grow: standard output and pipes get each line at once. A file,
-   which must be whole or not there, appears at the end. */
-static void flush_history(const char *path, FILE *history)
+/* The history while it grows. */
+struct history {
+    const char *path;
+    struct output *output;
+    FILE *stream;
+    bool lost; /* it cannot be written any more */
+};
+
+/* What is left in the stream's buffer must not fail again when the program ends. */
+static void give_up(struct history *h)
 {
-    if (fflush(history) == 0)
+    int null = h->stream == stdout ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+    if (null >= 0 && dup2(null, STDOUT_FILENO) >= 0)
+        clearerr(stdout);
+    if (null >= 0)
+        close(null);
+    h->lost = true;
+}
+
+/* Readers want to see the history grow: standard output and pipes get each line at once. A file,
+   which must be whole or not there, appears at the end. A reader that leaves, such as head, or a full
+   disk costs the history, but not the weights. */
+static void flush_history(struct history *h)
+{
+    const char *name = h->stream == stdout ? "standard output" : h->path;
+    if (h->lost || (fflush(h->stream) == 0 && !ferror(h->stream)))
         return;
-    if (history == stdout)
-        die_stdout();
-    die_errno("%s", path);
+    if (errno == EPIPE)
+        warn("%s: the reader of the history has left; the training continues without it", name);
+    else
+        warn("%s: %s; the training continues without a history", name, strerror(errno));
+    give_up(h);
 }
 
 /* Prints the epochs that were trained before a checkpoint; returns their number. */
-static unsigned begin_history(const char *path, FILE *history, const struct fmnn_trainer *trainer)
+static unsigned begin_history(struct history *h, const struct fmnn_trainer *trainer)
 {
     const struct fmnn_epoch *epoch;
     unsigned printed = 0;
-    print_history_header(history);
+    print_history_header(h->stream);
     while ((epoch = fmnn_trainer_epoch(trainer, printed + 1)) != NULL) {
-        print_epoch(history, epoch);
+        print_epoch(h->stream, epoch);
         printed++;
     }
-    flush_history(path, history);
+    flush_history(h);
     return printed;
 }
 
 /* Trains to the end, a signal or an error; returns the last status. */
-static int run(const struct arguments *a, struct fmnn_trainer *trainer, struct output *output,
-               struct fmnn_error *error)
+static int run(const struct arguments *a, struct fmnn_trainer *trainer, struct history *history,
+               bool *complete, struct fmnn_error *error)
 {
-    FILE *history = output_stream(output);
     struct progress progress = {.wanted = progress_wanted()};
     int status = FMNN_BATCH;
     unsigned epochs = fmnn_trainer_epochs(trainer);
-    unsigned printed = begin_history(a->history, history, trainer);
+    unsigned printed = begin_history(history, trainer);
     while (!caught && (status = fmnn_trainer_advance(trainer, error)) >= 0 && status != FMNN_DONE) {
         draw_progress(&progress, trainer, epochs);
         if (status != FMNN_EPOCH)
             continue;
         clear_progress(&progress);
-        print_epoch(history, fmnn_trainer_epoch(trainer, ++printed));
-        flush_history(a->history, history);
-        output_keep(output); /* even if the checkpoint cannot be written */
+        if (!history->lost)
+            print_epoch(history->stream, fmnn_trainer_epoch(trainer, ++printed));
+        flush_history(history);
+        if (!history->lost)
+            output_keep(history->output); /* even if memory runs out later */
         if (a->checkpoint)
-            save_checkpoint(a->checkpoint, trainer);
+            *complete = save_checkpoint(a->checkpoint, trainer, !*complete);
     }
     clear_progress(&progress);
     return status;
+}
+
+/* False if the history was lost; then nothing remains of it in a file. */
+static bool end_history(struct history *h)
+{
+    if (h->lost)
+        output_abandon(h->output);
+    else if (h->stream == stdout)
+        output_commit(h->output);
+    else if (!output_try_commit(h->output)) {
+        warn("%s: %s", h->path, strerror(errno));
+        h->lost = true;
+    }
+    return !h->lost;
 }
 
 /* After a training that failed because a loss or weight is not finite. */
@@ -152,11 +204,16 @@ void train(const struct arguments *a, struct fmnn_net *net, const struct input *
     if (fmnn_trainer_warning(trainer, &error))
         warn("%s", error.message);
     catch_signals();
-    struct output *history = output_open(a->history, false);
-    int status = run(a, trainer, history, &error);
-    output_commit(history);
-    if (status < 0)
+    struct history history = {.path = a->history, .output = output_open(a->history, false)};
+    history.stream = output_stream(history.output);
+    void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+    bool complete = true; /* the last checkpoint was written, if one is wanted */
+    int status = run(a, trainer, &history, &complete, &error);
+    signal(SIGPIPE, before);
+    if (status < 0) {
+        end_history(&history);
         save_last_good(a->output, trainer, net, &error);
+    }
     /* A checkpoint has the weights of the last step, so it is prepared before they give way to
        the best ones. But the weights are the first to be committed. */
     struct output *checkpoint = prepare_checkpoint(a->checkpoint, trainer);
@@ -165,7 +222,11 @@ void train(const struct arguments *a, struct fmnn_net *net, const struct input *
     save_weights(a->output, net);
     if (checkpoint)
         output_commit(checkpoint);
+    bool whole = end_history(&history);
     report_result(trainer, a->output);
+    if (!whole || !complete)
+        die("%s was not written%s; %s contains the weights", whole ? a->checkpoint : "the history",
+            whole ? "" : " to its end", a->output);
     if (a->training.profile)
         print_profile(trainer, verbose());
     fmnn_trainer_free(trainer);

@@ -1,0 +1,184 @@
+/* split-table.c -- the rows of a sample table, which get other splits. */
+#include "split/fm-split.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "common/classes.h"
+
+struct reader {
+    struct fmnn_table *table;
+    size_t image;
+    int label, class, split;  /* columns; -1: missing */
+    struct class_words words; /* what labels or classes there are */
+    struct rows rows;
+    struct fmnn_names *names; /* with --names */
+    bool add_class;
+    char *base,
+        *directory; /* with --absolute: where relative paths begin, and the data directory */
+};
+
+static void open_reader(struct reader *r, const char *path)
+{
+    r->table = open_table(path, FMNN_TABLE_ROWS, NULL);
+    r->image = need_column(r->table, "image");
+    r->label = fmnn_table_find(r->table, "label");
+    r->class = fmnn_table_find(r->table, "class");
+    r->split = fmnn_table_find(r->table, "split");
+    if (r->label < 0 && r->class < 0)
+        need_column(r->table, "label");
+}
+
+/* The image's name with the path from the root. */
+static char *absolute(const struct reader *r, const char *image)
+{
+    const char *part = !strncmp(image, "train:", 6)  ? "train"
+                       : !strncmp(image, "test:", 5) ? "t10k"
+                                                     : NULL;
+    if (part && !r->directory)
+        die("--absolute: %s: no data directory found", image);
+    if (part)
+        return text_format("%s/%s-images-idx3-ubyte%s", r->directory, part, strchr(image, ':'));
+    return image[0] == '/' ? text_format("%s", image) : text_format("%s/%s", r->base, image);
+}
+
+/* Fields from .. to-1 of the current row, with a tab behind each, or before each. */
+static char *join(const struct reader *r, size_t from, size_t to, bool behind, const char *image)
+{
+    size_t size = 1;
+    for (size_t i = from; i < to; i++)
+        size += strlen(i == r->image ? image : fmnn_table_field(r->table, i)) + 1;
+    char *text = xcalloc(size, 1), *end = text;
+    for (size_t i = from; i < to; i++)
+        end += sprintf(end, "%s%s%s", behind ? "" : "\t",
+                       i == r->image ? image : fmnn_table_field(r->table, i), behind ? "\t" : "");
+    return text;
+}
+
+static int split_word(const char *text)
+{
+    for (int i = 0; i < SPLITS; i++)
+        if (!strcmp(text, split_names[i]))
+            return i;
+    return text[0] ? OTHER : TRAIN;
+}
+
+static int class_of(struct reader *r)
+{
+    int column =
+        r->label >= 0 && fmnn_table_field(r->table, (size_t)r->label)[0] ? r->label : r->class;
+    const char *text = column < 0 ? "" : fmnn_table_field(r->table, (size_t)column);
+    if (!text[0])
+        return NO_CLASS;
+    size_t class = words_add(&r->words, text);
+    if (class > UINT16_MAX)
+        die_at_row(r->table, "more than %d classes", UINT16_MAX + 1);
+    return (int)class;
+}
+
+/* Rows without a class keep their split, even if that is empty. */
+static void add_table_row(struct reader *r)
+{
+    size_t columns = fmnn_table_columns(r->table);
+    size_t at = r->split < 0 ? columns : (size_t)r->split;
+    const char *split = r->split < 0 ? "" : fmnn_table_field(r->table, (size_t)r->split);
+    struct row *row = add_row(&r->rows);
+    row->image = r->base ? absolute(r, fmnn_table_field(r->table, r->image))
+                         : text_format("%s", fmnn_table_field(r->table, r->image));
+    row->class = class_of(r);
+    row->split = split_word(split);
+    row->before = join(r, 0, at, true, row->image);
+    if (row->class == NO_CLASS && !split[0])
+        row->split = OTHER;
+    char *after = join(r, at + (r->split >= 0), columns, false, row->image);
+    /* another word comes with what follows it */
+    row->after = row->split == OTHER ? text_format("%s%s", split, after) : text_format("%s", after);
+    free(after);
+}
+
+static void print_header(const struct reader *r, const struct settings *settings)
+{
+    for (size_t i = 0; i < fmnn_table_columns(r->table); i++)
+        printf("%s%s", i ? "\t" : "", fmnn_table_column(r->table, i));
+    printf("%s%s%s\n", r->split < 0 ? "\tsplit" : "", r->add_class ? "\tclass" : "",
+           settings->duplicates == REPORT_DUPLICATES ? "\tduplicate_of" : "");
+}
+
+/* The name of a row's class: by the list, or the label itself if it is a name. */
+static const char *class_name(const struct reader *r, const struct row *row)
+{
+    size_t number;
+    if (row->class < 0)
+        return "";
+    const char *word = r->words.word[row->class];
+    if (!class_number(word, &number))
+        return word;
+    if (number >= r->names->count)
+        die("--names: %s names %zu classes, but label %zu occurs", r->names->source,
+            r->names->count, number);
+    return r->names->name[number];
+}
+
+static void learn_names(struct reader *r, const struct settings *settings)
+{
+    if (!settings->names || r->class >= 0 || !r->rows.count)
+        return;
+    struct fmnn_images *images = open_images(settings->data);
+    r->names = class_names(NULL, images, r->rows.row[0].image);
+    fmnn_images_free(images);
+    if (!r->names)
+        die("--names: the classes of %s have no names", fmnn_table_name(r->table));
+    r->add_class = true;
+}
+
+static void print_rows(struct reader *r, const struct settings *settings)
+{
+    for (size_t i = 0; i < r->rows.count; i++) {
+        const struct row *row = &r->rows.row[i];
+        if (!is_written(&r->rows, row, settings))
+            continue;
+        printf("%s%s%s", row->before, row->split == OTHER ? "" : split_names[row->split],
+               row->after);
+        if (r->add_class)
+            printf("\t%s", class_name(r, row));
+        print_equal(&r->rows, row, settings);
+        if (putchar('\n') < 0)
+            die_stdout();
+    }
+}
+
+static void find_base(struct reader *r, const struct settings *settings)
+{
+    char *directory = data_directory(settings->data);
+    r->base = getcwd(NULL, 0);
+    if (!r->base)
+        die_errno("--absolute");
+    r->directory = directory ? realpath(directory, NULL) : NULL;
+    free(directory);
+}
+
+void split_table(const char *path, struct settings *settings)
+{
+    struct reader r = {0};
+    open_reader(&r, path);
+    const char *name = fmnn_table_name(r.table);
+    if (settings->absolute)
+        find_base(&r, settings);
+    while (next_row(r.table))
+        add_table_row(&r);
+    r.rows.classes = r.words.count;
+    find_duplicates(&r.rows, settings);
+    choose_splits(&r.rows, settings, name);
+    report_duplicates(&r.rows, settings, name);
+    learn_names(&r, settings);
+    print_header(&r, settings);
+    print_rows(&r, settings);
+    say_written(&r.rows, name);
+    free_rows(&r.rows);
+    words_free(&r.words);
+    fmnn_names_free(r.names);
+    fmnn_table_close(r.table);
+    free(r.base);
+    free(r.directory);
+}

@@ -1,0 +1,213 @@
+/* train-classes.c -- the classes of a training: their labels, and their names from the column `class`;
+   notes on what is odd about them. */
+#include "train/train-classes.h"
+
+#include <strings.h>
+
+enum { NONE = -1 };
+
+struct classes *classes_new(const struct fmnn_table *table, bool nameless)
+{
+    struct classes *c = xcalloc(1, sizeof *c);
+    c->table = table;
+    c->label = fmnn_table_find(table, "label");
+    c->class = nameless && c->label >= 0 ? NONE : fmnn_table_find(table, "class");
+    if (c->label < 0 && c->class < 0)
+        need_column(table, "label"); /* fails with the right message */
+    return c;
+}
+
+bool classes_are_in_table(const struct classes *c)
+{
+    return c->class >= 0;
+}
+
+void classes_free(struct classes *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        free(c->of[i].name);
+    free(c->of);
+    words_free(&c->words);
+    free(c);
+}
+
+static struct class_of *class_at(struct classes *c, size_t label)
+{
+    size_t before = c->count;
+    if (label < before)
+        return &c->of[label];
+    xgrow((void **)&c->of, &c->capacity, label + 1, sizeof *c->of);
+    memset(c->of + before, 0, (label + 1 - before) * sizeof *c->of);
+    c->count = label + 1;
+    return &c->of[label];
+}
+
+/* Label and class must always go together, and agree with a list that is given. */
+static void check_name(struct classes *c, const struct fmnn_names *names, size_t label,
+                       const char *name)
+{
+    if (names && label < names->count && strcmp(names->name[label], name) != 0)
+        die_at_row(c->table, "class '%.100s' has label %zu, but %s names class %zu '%.100s'", name,
+                   label, names->source ? names->source : "the list", label, names->name[label]);
+    struct class_of *of = class_at(c, label);
+    if (of->name && strcmp(of->name, name) != 0)
+        die_at_row(c->table, "label %zu has the class '%.100s', but '%.100s' in a line before",
+                   label, name, of->name);
+    if (of->name)
+        return;
+    size_t words = c->words.count;
+    if (words_add(&c->words, name) < words)
+        die_at_row(c->table, "class '%.100s' has label %zu, but another label in a line before",
+                   name, label);
+    of->name = text_format("%s", name);
+}
+
+int classes_of_row(struct classes *c, const struct fmnn_names *names)
+{
+    const char *name = c->class < 0 ? "" : fmnn_table_field(c->table, (size_t)c->class);
+    if (c->label >= 0) {
+        int label = row_class(c->table, (size_t)c->label, names);
+        if (label >= 0 && name[0])
+            check_name(c, names, (size_t)label, name);
+        return label;
+    }
+    if (!name[0])
+        return NONE;
+    size_t label = words_add(&c->words, name);
+    if (label > UINT16_MAX)
+        die_at_row(c->table, "more than %d classes", UINT16_MAX + 1);
+    return (int)label;
+}
+
+void classes_count(struct classes *c, int label, bool valid)
+{
+    if (label >= 0)
+        class_at(c, (size_t)label)->rows[valid]++;
+}
+
+/* ---- the names, when all rows are known */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static struct fmnn_names *copy(char *const *name, size_t count)
+{
+    struct fmnn_error error;
+    struct fmnn_names *names = fmnn_names_copy((const char *const *)name, count, &error);
+    if (!names)
+        die_error(&error);
+    return names;
+}
+
+/* Whether a list has all names of the table. */
+static bool has_all(const struct fmnn_names *list, const struct class_words *words)
+{
+    for (size_t i = 0; i < words->count; i++)
+        if (fmnn_names_find(list, words->word[i]) == list->count)
+            return false;
+    return true;
+}
+
+/* Without labels, the classes of a list have its order, and others that of their names. */
+static struct fmnn_names *name_words(struct classes *c, struct fmnn_names *given,
+                                     struct fmnn_names *found, size_t **to)
+{
+    struct fmnn_names *names = given ? given : found && has_all(found, &c->words) ? found : NULL;
+    if (!names) {
+        char **sorted = xcalloc(c->words.count, sizeof *sorted);
+        memcpy(sorted, c->words.word, c->words.count * sizeof *sorted);
+        qsort(sorted, c->words.count, sizeof *sorted, compare_names);
+        names = copy(sorted, c->words.count);
+        free(sorted);
+    }
+    *to = xcalloc(c->words.count, sizeof **to);
+    for (size_t i = 0; i < c->words.count; i++) {
+        size_t label = fmnn_names_find(names, c->words.word[i]);
+        if (label == names->count)
+            die("%s: class '%.100s' is not among the %zu names in %s", fmnn_table_name(c->table),
+                c->words.word[i], names->count, names->source ? names->source : "the list");
+        (*to)[i] = label;
+    }
+    return names;
+}
+
+/* The names of the column; a list that agrees may have more of them. Classes that the table leaves
+   out have their numbers as names. */
+static struct fmnn_names *name_labels(const struct classes *c, struct fmnn_names *found)
+{
+    bool agrees = found && found->count >= c->count;
+    size_t named = 0;
+    for (size_t i = 0; i < c->count; i++)
+        named += c->of[i].name != NULL;
+    if (!named)
+        return found;
+    for (size_t i = 0; agrees && i < c->count; i++)
+        agrees = !c->of[i].name || !strcmp(c->of[i].name, found->name[i]);
+    if (agrees)
+        return found;
+    if (found)
+        note("%s: its classes are not those of %s; the names in the table count",
+             fmnn_table_name(c->table), found->source ? found->source : "the data directory");
+    char **name = xcalloc(c->count, sizeof *name);
+    for (size_t i = 0; i < c->count; i++)
+        name[i] = c->of[i].name ? text_format("%s", c->of[i].name) : text_format("%zu", i);
+    struct fmnn_names *names = copy(name, c->count);
+    for (size_t i = 0; i < c->count; i++)
+        free(name[i]);
+    free(name);
+    return names;
+}
+
+struct fmnn_names *classes_name(struct classes *c, struct fmnn_names *given,
+                                struct fmnn_names *found, size_t **to)
+{
+    *to = NULL;
+    if (c->label < 0)
+        return name_words(c, given, found, to);
+    return given ? given : name_labels(c, found);
+}
+
+/* ---- notes */
+
+void classes_note(const struct classes *c, bool listed)
+{
+    size_t occur = 0, missing = 0, untrained = 0, example = 0;
+    uint64_t train = 0, valid = 0;
+    for (size_t i = c->count; i-- > 0;) {
+        const uint64_t *rows = c->of[i].rows;
+        occur += rows[0] || rows[1];
+        train += rows[0];
+        valid += rows[1];
+        untrained += rows[1] && !rows[0];
+        if (rows[0] && !rows[1]) {
+            missing++;
+            example = i;
+        }
+    }
+    const char *name = fmnn_table_name(c->table);
+    if (!listed && occur && occur < c->count)
+        note("%s: %zu classes, but only %zu occur: labels have gaps", name, c->count, occur);
+    if (missing && valid)
+        note("%s: %zu of %zu classes, such as %zu, have training images but no validation images",
+             name, missing, occur, example);
+    if (untrained && train)
+        note("%s: %zu of %zu classes have validation images but no training images", name,
+             untrained, occur);
+}
+
+void classes_note_split(struct classes *c, const char *split)
+{
+    static const char *const others[][2] = {
+        {"val", "valid"},      {"validation", "valid"}, {"dev", "valid"},   {"eval", "valid"},
+        {"training", "train"}, {"trn", "train"},        {"valid", "valid"}, {"train", "train"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strcasecmp(split, others[i][0])) {
+            unsigned bit = 1U << i;
+            if (!(c->noted & bit))
+                note("%s:%zu: rows of split '%s' are not used; did you mean '%s'?",
+                     fmnn_table_name(c->table), fmnn_table_line(c->table), split, others[i][1]);
+            c->noted |= bit;
+        }
+}
