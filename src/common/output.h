@@ -12,7 +12,7 @@
 struct output;
 struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);
-void output_commit(struct output *output);  /* and frees */
+void output_commit(struct output *output); /* and frees */
 /* The same without ending the program: NULL or false on error, which errno tells. */
 struct output *output_try(const char *path, bool binary);
 bool output_try_commit(struct output *output);

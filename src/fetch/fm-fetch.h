@@ -26,7 +26,7 @@ bool source_at(size_t i, struct source *source); /* from 0; false after the last
 /* The files as published of a data set that has another form there, which is imported: as a data set
    with up to four files; NULL: it has not. */
 const struct fmnn_dataset *packed_form(const char *set);
-extern const struct revision revisions[];        /* ends in a row without a set */
+extern const struct revision revisions[]; /* ends in a row without a set */
 
 /* ---- fetch-verify.c: what a file is */
 
