@@ -552,6 +552,7 @@ static int fetch_and_import(const struct source *source, const struct fmnn_datas
     settings->from = settings->directory = home;
     import_source(settings);
     made = NULL;
+    free(home);
     return 0;
 }
 
