@@ -273,8 +273,8 @@ static void free_row(struct row *row)
 
 /* An error about the first line, which was taken for data. If it looks like column names, the
    message says that, because then the names are what is wrong. */
-static int fail_first(const struct fmnn_table *table, struct fmnn_error *err, const char *format,
-                      ...)
+static FMNN_PRINTF(3, 4) int fail_first(const struct fmnn_table *table, struct fmnn_error *err,
+                                        const char *format, ...)
 {
     char what[sizeof err->message], names[400], known[200] = "";
     va_list args;

@@ -192,7 +192,7 @@ static void find_scale(const char *path, double min, double max, bool whole, str
 /* The range of all numbers decides. Floats that are all 0 or 1 are fractions. */
 static void survey(struct idx_in *idx, struct form *form)
 {
-    double *row = xcalloc(idx->row, sizeof *row), min = INFINITY, max = -INFINITY;
+    double *row = xcalloc(idx->row, sizeof *row), min = HUGE_VAL, max = -HUGE_VAL;
     bool whole = true;
     if (idx->type == 0x08) {
         free(row);
