@@ -344,7 +344,7 @@ static uint8_t *choose(struct settings *settings, const struct pair *train)
     for (size_t i = 0; i < n; i++)
         label[i] = train->label[i];
     if (!option_given("valid"))
-        settings->split.valid = n == 60000 ? 5000 : n / 12;
+        settings->split.valid = default_valid(n);
     if (n && fmnn_split_choose(&settings->split, label, n, validates, &error) != 0)
         die("%s: %s", settings->split.folds ? "--folds" : "--valid", error.message);
     free(label);
@@ -355,26 +355,14 @@ static uint8_t *choose(struct settings *settings, const struct pair *train)
 static void note_missing_classes(const struct settings *settings, const char *directory,
                                  const struct pair *train, const uint8_t *validates)
 {
-    bool found[2][256] = {{false}};
-    size_t size[2] = {0}, missing[2] = {0}, classes = 0;
-    for (size_t i = 0; i < train->count; i++) {
-        found[validates[i]][train->label[i]] = true;
-        size[validates[i]]++;
-    }
-    for (int c = 0; c < 256; c++) {
-        classes += found[0][c] || found[1][c];
-        missing[0] += found[1][c] && !found[0][c];
-        missing[1] += found[0][c] && !found[1][c];
-    }
-    for (int split = VALID; split >= TRAIN; split--)
-        if (size[split] >= classes && missing[split]) { /* fewer rows lack some in any case */
-            note("%s: %zu of %zu classes have no row of split '%s'%s", directory, missing[split],
-                 classes, split_names[split],
+    enum { CLASSES = UINT8_MAX + 1 };
+    size_t count[2][CLASSES] = {{0}};
+    for (size_t i = 0; i < train->count; i++)
+        count[validates[i]][train->label[i]]++;
+    note_missing(directory, CLASSES, count[TRAIN], count[VALID],
                  settings->split.shuffle && settings->split.stratify
                      ? ""
                      : "; --shuffle --stratify chooses rows of all classes");
-            return;
-        }
 }
 
 static void write_rows(const struct settings *settings, const struct pair *pair, const char *name,

@@ -25,8 +25,8 @@ src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
 bin_PROGRAMS += src/fm-split
 src_fm_split_SOURCES = src/fm-split.c src/split/fm-split.h src/split/split-rows.c src/split/split-folder.c \
 	src/split/split-table.c
-src_fm_split_CPPFLAGS = $(program_cppflags)
-src_fm_split_LDADD = $(common_ldadd)
+src_fm_split_CPPFLAGS = $(program_cppflags) $(XXHASH_CFLAGS)
+src_fm_split_LDADD = $(common_ldadd) $(XXHASH_LIBS)
 
 bin_PROGRAMS += src/fm-train
 src_fm_train_SOURCES = src/fm-train.c src/train/fm-train.h src/train/train-options.c src/train/train-model.c \

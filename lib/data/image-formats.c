@@ -44,7 +44,7 @@ static bool is_pnm(const uint8_t *bytes, size_t size)
 }
 
 static const char *const png_suffixes[] = {".png", NULL};
-static const char *const jpeg_suffixes[] = {".jpg", ".jpeg", NULL};
+static const char *const jpeg_suffixes[] = {".jpg", ".jpeg", ".jpe", ".jfif", NULL};
 static const char *const webp_suffixes[] = {".webp", NULL};
 static const char *const pnm_suffixes[] = {".pnm", ".pbm", ".pgm", ".ppm", NULL};
 
@@ -145,9 +145,9 @@ static int read_all(int fd, const char *path, uint8_t **bytes, size_t *size, str
             return fm_fail_errno(err, "%s", path);
         if (got > 0)
             *size += (size_t)got;
-        if (*size > FM_MAX_IMAGE_FILE)
+        if (*size > FMNN_MAX_IMAGE_FILE)
             return fm_fail(err, FMNN_DATA, "%s: larger than %d MiB, too large for an image", path,
-                           FM_MAX_IMAGE_FILE >> 20);
+                           FMNN_MAX_IMAGE_FILE >> 20);
     }
 }
 

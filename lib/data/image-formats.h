@@ -20,7 +20,7 @@ struct fm_image_format {
 int fm_image_decode(const char *path, const uint8_t *bytes, size_t size, struct fm_image *image,
                     struct fmnn_error *err);
 int fm_image_read(const char *path, struct fm_image *image, struct fmnn_error *err);
-/* Reads a whole file, at most FM_MAX_IMAGE_FILE bytes; *bytes is malloc'ed. */
+/* Reads a whole file, at most FMNN_MAX_IMAGE_FILE bytes; *bytes is malloc'ed. */
 int fm_read_file(const char *path, uint8_t **bytes, size_t *size, struct fmnn_error *err);
 
 int fm_png_decode(const char *path, const uint8_t *bytes, size_t size, struct fm_image *image,

@@ -9,7 +9,6 @@
 enum {
     FM_MAX_IMAGE_SIDE = 65535,
     FM_MAX_IMAGE_PIXELS = 100000000,
-    FM_MAX_IMAGE_FILE = 512 << 20, /* bytes */
 };
 
 /* Pixels of 8 bits, (height,width,channels): gray; gray and alpha; red, green, blue; or these and

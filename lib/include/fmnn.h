@@ -172,8 +172,9 @@ FMNN_API int fmnn_idx_write(FILE *stream, unsigned rank, const size_t *size, con
 
 /* Image files are PNG, JPEG, WebP (still images) and PNM (P1 to P6); their first bytes tell which.
    16 bits become 8, palettes become colours, and images are turned upright as their EXIF data say.
-   Damaged files, and images of more than 100 million pixels or with a side above 65,535, are
-   FMNN_DATA. */
+   Damaged files, files above FMNN_MAX_IMAGE_FILE bytes, and images of more than 100 million pixels
+   or with a side above 65,535, are FMNN_DATA. */
+enum { FMNN_MAX_IMAGE_FILE = 512 << 20 };
 
 /* How an image that has not the size of a net's input gets it. */
 enum fmnn_fit {

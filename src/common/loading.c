@@ -156,7 +156,7 @@ struct operand operand_open(const char *path)
 
 uint8_t *operand_read(struct operand *source, size_t *size)
 {
-    enum { CHUNK = 1 << 16, MAX_SIZE = 512 << 20 };
+    enum { CHUNK = 1 << 16 };
     void *bytes = NULL;
     size_t capacity = 0, got;
     xgrow(&bytes, &capacity, CHUNK, 1);
@@ -164,8 +164,9 @@ uint8_t *operand_read(struct operand *source, size_t *size)
     for (*size = source->count;
          (got = read_some(source, (uint8_t *)bytes + *size, capacity - *size)) > 0;) {
         *size += got;
-        if (*size > MAX_SIZE)
-            die("%s: larger than %d MiB, too large for an image", source->path, MAX_SIZE >> 20);
+        if (*size > FMNN_MAX_IMAGE_FILE)
+            die("%s: larger than %d MiB, too large for an image", source->path,
+                FMNN_MAX_IMAGE_FILE >> 20);
         xgrow(&bytes, &capacity, *size + CHUNK, 1);
     }
     return bytes;

@@ -151,7 +151,7 @@ static uint64_t expected_rows(const struct fmnn_dataset *set, size_t file)
     return bytes ? bytes - 8 : 0; /* a header and a byte for each label */
 }
 
-static bool looks_like_markup(const unsigned char *p, size_t size)
+bool looks_like_markup(const unsigned char *p, size_t size)
 {
     while (size && isspace(*p))
         p++, size--;

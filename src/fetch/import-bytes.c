@@ -2,7 +2,6 @@
 #include "fetch/fm-fetch.h"
 #include "fetch/import.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -131,9 +130,7 @@ const char *bytes_foreign(const unsigned char *p, size_t size)
         return "compressed twice; decompress it once with gunzip";
     if (size > 3 && !memcmp(p, "PK\3\4", 4))
         return "a ZIP archive; unpack it, and name the directory";
-    while (size && isspace(*p))
-        p++, size--;
-    if (size > 1 && *p == '<' && (p[1] == '!' || p[1] == '?' || isalpha(p[1])))
+    if (looks_like_markup(p, size))
         return "an HTML or XML page, not data";
     return NULL;
 }

@@ -36,6 +36,14 @@ struct rows {
     uint64_t written[SPLITS];
 };
 
+/* The number of rows that validate if no option says it. */
+size_t default_valid(size_t rows);
+/* A note on classes that are in only one of two splits, by their rows there, (classes); none on a split
+   that has fewer rows than there are classes, because it lacks some in any case. hint: what to do,
+   or "". */
+void note_missing(const char *what, size_t classes, const size_t *train, const size_t *valid,
+                  const char *hint);
+
 struct row *add_row(struct rows *rows);
 /* Chooses what tests, then what validates, from rows that may still become either. Rows that have a
    split keep it, unless an option says how to choose. what: the folder or table, for messages. */

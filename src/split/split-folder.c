@@ -91,19 +91,6 @@ static void free_listing(struct listing *listing)
     free(listing->entry);
 }
 
-static bool is_image(const char *name)
-{
-    static const char *const suffixes[] = {".png",  ".jpg", ".jpeg", ".jpe", ".jfif",
-                                           ".webp", ".pnm", ".pgm",  ".ppm", ".pbm"};
-    size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        size_t n = strlen(suffixes[i]);
-        if (length > n && !strcasecmp(name + length - n, suffixes[i]))
-            return true;
-    }
-    return false;
-}
-
 static bool has_control(const char *name)
 {
     for (; *name; name++)
@@ -230,7 +217,7 @@ static void add_images(struct reader *r, const char *folder, int class, int spli
             char *path = path_in(folder, entry->name, "");
             add_images(r, path, class, split, depth + 1);
             free(path);
-        } else if (!is_image(entry->name)) {
+        } else if (!fmnn_image_format(entry->name)) {
             pass_over(&r->strangers, folder, entry->name);
         } else {
             struct row *row = add_row(&r->rows);

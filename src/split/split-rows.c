@@ -1,6 +1,8 @@
 /* split-rows.c -- rows of folders and tables, and which of them validate or test. */
 #include "split/fm-split.h"
 
+#include <xxhash.h>
+
 const char *const split_names[] = {"train", "valid", "test", NULL};
 
 struct row *add_row(struct rows *rows)
@@ -55,27 +57,41 @@ static void choose(struct rows *rows, const struct fmnn_split *how, int split, c
     free(chosen);
 }
 
-/* A validation set that has fewer rows than there are classes lacks some in any case. */
-static void note_missing(const struct rows *rows, const char *what)
+size_t default_valid(size_t rows)
+{
+    return rows == 60000 ? 5000 : rows / 12;
+}
+
+void note_missing(const char *what, size_t classes, const size_t *train, const size_t *valid,
+                  const char *hint)
+{
+    const size_t *count[2] = {[TRAIN] = train, [VALID] = valid};
+    size_t rows[2] = {0}, missing[2] = {0}, occur = 0;
+    for (size_t c = 0; c < classes; c++) {
+        occur += train[c] || valid[c];
+        for (int split = TRAIN; split <= VALID; split++) {
+            rows[split] += count[split][c];
+            missing[split] += !count[split][c] && count[VALID - split][c];
+        }
+    }
+    for (int split = VALID; split >= TRAIN; split--)
+        if (missing[split] && rows[split] >= occur)
+            note("%s: %zu of %zu classes have no row of split '%s'%s", what, missing[split], occur,
+                 split_names[split], hint);
+}
+
+static void count_missing(const struct rows *rows, const char *what)
 {
     size_t *count[2] = {xcalloc(rows->classes, sizeof(size_t)),
                         xcalloc(rows->classes, sizeof(size_t))};
-    size_t missing[2] = {0};
     for (size_t i = 0; i < rows->count; i++) {
         const struct row *row = &rows->row[i];
         if (!row->dropped && row->class >= 0 && row->split <= VALID)
             count[row->split][row->class]++;
     }
-    for (size_t c = 0; c < rows->classes; c++) {
-        missing[TRAIN] += !count[TRAIN][c] && count[VALID][c];
-        missing[VALID] += !count[VALID][c] && count[TRAIN][c];
-    }
-    for (int split = TRAIN; split <= VALID; split++) {
-        if (missing[split] && count_split(rows, split) >= rows->classes)
-            note("%s: %zu of %zu classes have no row of split '%s'", what, missing[split],
-                 rows->classes, split_names[split]);
-        free(count[split]);
-    }
+    note_missing(what, rows->classes, count[TRAIN], count[VALID], "");
+    free(count[TRAIN]);
+    free(count[VALID]);
 }
 
 void choose_splits(struct rows *rows, struct settings *settings, const char *what)
@@ -92,13 +108,11 @@ void choose_splits(struct rows *rows, struct settings *settings, const char *wha
         if (rows->row[i].split == VALID)
             rows->row[i].split = TRAIN;
     settings->split.shuffle = settings->split.stratify = true;
-    if (!asked) {
-        size_t n = count_split(rows, TRAIN);
-        settings->split.valid = n == 60000 ? 5000 : n / 12;
-    }
+    if (!asked)
+        settings->split.valid = default_valid(count_split(rows, TRAIN));
     if (asked || !count_split(rows, VALID))
         choose(rows, &settings->split, VALID, settings->split.folds ? "--folds" : "--valid");
-    note_missing(rows, what);
+    count_missing(rows, what);
 }
 
 /* ---- duplicates */
@@ -106,7 +120,7 @@ void choose_splits(struct rows *rows, struct settings *settings, const char *wha
 /* What identifies an image: its shape and 128 bits of its pixels. */
 struct print {
     struct fmnn_shape shape;
-    uint64_t hash[2];
+    XXH128_hash_t hash;
     size_t row;
     int rank; /* rows of the test set come first: the others are dropped */
 };
@@ -114,26 +128,24 @@ struct print {
 static struct print print_of(struct fmnn_images *images, const char *image, size_t row)
 {
     struct fmnn_error error;
-    struct print print = {.row = row, .hash = {0xcbf29ce484222325, 0x9e3779b97f4a7c15}};
+    struct print print = {.row = row};
     if (fmnn_images_shape(images, image, &print.shape, &error) != 0)
         die_error(&error);
     size_t size = print.shape.channels * print.shape.height * print.shape.width;
     uint8_t *pixels = xcalloc(size, 1);
     if (fmnn_images_read(images, image, print.shape, pixels, &error) != 0)
         die_error(&error);
-    for (size_t i = 0; i < size; i++) {
-        print.hash[0] = (print.hash[0] ^ pixels[i]) * 0x100000001b3;
-        print.hash[1] = (print.hash[1] + pixels[i]) * 0xd6e8feb86659fd93;
-        print.hash[1] ^= print.hash[1] >> 32;
-    }
+    print.hash = XXH3_128bits(pixels, size);
     free(pixels);
     return print;
 }
 
 static int compare_pixels(const struct print *a, const struct print *b)
 {
-    uint64_t x[] = {a->hash[0], a->hash[1], a->shape.channels, a->shape.height, a->shape.width};
-    uint64_t y[] = {b->hash[0], b->hash[1], b->shape.channels, b->shape.height, b->shape.width};
+    uint64_t x[] = {a->hash.low64, a->hash.high64, a->shape.channels, a->shape.height,
+                    a->shape.width};
+    uint64_t y[] = {b->hash.low64, b->hash.high64, b->shape.channels, b->shape.height,
+                    b->shape.width};
     for (size_t i = 0; i < sizeof x / sizeof *x; i++)
         if (x[i] != y[i])
             return x[i] < y[i] ? -1 : 1;
