@@ -126,7 +126,8 @@ static size_t rows_to_collect(const struct arguments *a, const struct batch *b)
     return (size_t)(a->prediction.batch || hold < batch ? batch : hold - hold % batch);
 }
 
-/* People give the operands in another order. */
+/* People give the operands in another order. Called for a file that cannot be read as weights, never
+   before, because a pipe can be read only once. */
 static void refuse_image(const char *path)
 {
     char head[12];
@@ -145,8 +146,11 @@ static void add_net(const struct arguments *a, struct batch *b, size_t i)
 {
     struct fmnn_error error;
     const char *path = a->weights.path[i];
-    refuse_image(path);
-    struct fmnn_net *net = b->net[i] = open_net(path);
+    struct fmnn_net *net = b->net[i] = fmnn_net_read(path, &error);
+    if (!net) {
+        refuse_image(path);
+        die_error(&error);
+    }
     char shape[FMNN_SHAPE_TEXT];
     fmnn_format_shape(shape, fmnn_net_shape(net));
     info("%s: %s, for images of %s%s", path, fmnn_net_text(net), shape,

@@ -114,6 +114,8 @@ START_TEST(other_files)
     ck_assert_str_eq(fmnn_image_kind("P6\n", 3), "PNM");
     ck_assert_ptr_null(fmnn_image_kind("image\tlabel\tsplit", 17));
     ck_assert_ptr_null(fmnn_image_kind("RIFF....WAVE", 12));
+    ck_assert_str_eq(fmnn_image_other("BM....\0\0\0\0..", 12), "a BMP image");
+    ck_assert_ptr_null(fmnn_image_other("BMW/front.png", 12));
     ck_assert_str_eq(fmnn_image_format("x.JPEG"), "JPEG");
 }
 END_TEST

@@ -63,7 +63,6 @@ static const struct {
     const char *what;
 } others[] = {
     {"GIF8", 4, 0, "a GIF image"},
-    {"BM", 2, 0, "a BMP image"},
     {"II*\0", 4, 0, "a TIFF image"},
     {"MM\0*", 4, 0, "a TIFF image"},
     {"ftypavif", 8, 4, "an AVIF image"},
@@ -89,9 +88,17 @@ static const struct fm_image_format *format_of(const uint8_t *bytes, size_t size
     return NULL;
 }
 
+/* Two letters alone could begin a name in a table. */
+static bool is_bmp(const uint8_t *bytes, size_t size)
+{
+    return begins(bytes, size, "BM", 2) && size >= 10 && !memcmp(bytes + 6, "\0\0\0\0", 4);
+}
+
 const char *fmnn_image_other(const void *head, size_t size)
 {
     const uint8_t *bytes = head;
+    if (is_bmp(bytes, size))
+        return "a BMP image";
     for (size_t i = 0; i < FM_COUNT(others); i++)
         if (size >= others[i].at + others[i].length &&
             !memcmp(bytes + others[i].at, others[i].bytes, others[i].length))

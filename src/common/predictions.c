@@ -150,13 +150,23 @@ static _Noreturn void die_of_class(const struct reader *r, size_t column, const 
                names ? names->count - 1 : FMNN_CONFUSION_MAX_CLASSES - 1, why);
 }
 
+/* The number that a field is, as all programs read it, or True or False. */
+static bool field_number(const struct reader *r, size_t column, size_t *number)
+{
+    int label;
+    if (fmnn_table_label(r->table, column, 0, &label, NULL) != 0 || label < 0)
+        return class_number(fmnn_table_field(r->table, column), number);
+    *number = (size_t)label;
+    return true;
+}
+
 /* A class of a list of names: its number, or its name. */
 static int class_of_list(const struct reader *r, size_t column)
 {
     const char *text = fmnn_table_field(r->table, column), *from = r->request->classes;
     const struct fmnn_names *names = r->matrix->names;
     size_t number;
-    bool whole = class_number(text, &number);
+    bool whole = field_number(r, column, &number);
     if (whole && number < names->count && !text[strspn(text, "0123456789")])
         return (int)number;
     int found = words_find(&r->words, text);
@@ -177,21 +187,21 @@ static int class_of_list(const struct reader *r, size_t column)
 static void turn_into_words(struct reader *r)
 {
     struct fmnn_error error;
-    struct fmnn_confusion *old = r->matrix->counts, *new = fmnn_confusion_new(0, &error);
+    struct fmnn_confusion *old = r->matrix->counts, *named = fmnn_confusion_new(0, &error);
     size_t classes = fmnn_confusion_classes(old);
     for (size_t i = 0; i < classes; i++) {
         char *word = text_format("%zu", fmnn_confusion_label(old, i));
         words_add(&r->words, word);
         free(word);
     }
-    for (size_t i = 0; new &&i < classes *classes; i++)
-        if (fmnn_confusion_add(new, i / classes, i % classes,
+    for (size_t i = 0; named && i < classes * classes; i++)
+        if (fmnn_confusion_add(named, i / classes, i % classes,
                                fmnn_confusion_count(old, i / classes, i % classes), &error) != 0)
-            new = NULL;
-    if (!new)
+            named = NULL;
+    if (!named)
         die_error(&error);
     fmnn_confusion_free(old);
-    r->matrix->counts = new;
+    r->matrix->counts = named;
 }
 
 /* What tables have in other places must not reach a terminal. */
@@ -239,7 +249,7 @@ static int class_of_table(struct reader *r, size_t column)
     const char *text = fmnn_table_field(r->table, column);
     size_t number;
     double real;
-    bool whole = class_number(text, &number), negative = class_is_negative(text);
+    bool whole = field_number(r, column, &number), negative = class_is_negative(text);
     if (whole && r->naming != WORDS) {
         if (number >= FMNN_CONFUSION_MAX_CLASSES)
             die_of_class(r, column, "");
@@ -268,8 +278,10 @@ static int class_of_table(struct reader *r, size_t column)
 
 static int read_class(struct reader *r, size_t column)
 {
-    if (!fmnn_table_field(r->table, column)[0])
-        return -1;
+    int label;
+    if (fmnn_table_label(r->table, column, 0, &label, NULL) == 0 && label < 0 &&
+        words_find(&r->words, fmnn_table_field(r->table, column)) < 0)
+        return -1; /* empty or NA, as in all programs, unless a class has that name */
     return r->matrix->names ? class_of_list(r, column) : class_of_table(r, column);
 }
 
