@@ -31,21 +31,9 @@ static bool has_turn(size_t i, int optimizer)
     return SLOWED_BY_SANITIZERS == 1 || (i + (size_t)optimizer) % FM_OPTIMIZER_COUNT == 0;
 }
 
-/* The names of the kernel sets to walk: all; with sanitizers or in a quick run the best and the
-   generic one, which are the first and the last. */
-static const char *set_at(size_t i)
-{
-    size_t last = 0;
-    while (fmnn_kernels_at(last + 1))
-        last++;
-    if (SLOWED_BY_SANITIZERS == 1 && !if_quick(1, 0))
-        return fmnn_kernels_at(i);
-    return i == 0 ? fmnn_kernels_at(0) : i == 1 && last > 0 ? fmnn_kernels_at(last) : NULL;
-}
-
 static const struct fm_kernels *kernels_at(size_t i)
 {
-    const char *name = set_at(i);
+    const char *name = walked_set(i);
     return name ? fm_kernels_find(name, NULL) : NULL;
 }
 
@@ -567,7 +555,7 @@ START_TEST(kernel_sets_and_threads_give_the_same_bits)
         struct fmnn_data *data = make_data(first, 17, 10);
         train_some(first, data, "generic", 1, optimizer, average);
         const char *set;
-        for (size_t k = 0; (set = set_at(k)) != NULL; k++)
+        for (size_t k = 0; (set = walked_set(k)) != NULL; k++)
             for (size_t t = 0; t < (id ? 1 : FM_COUNT(threads)); t++) {
                 struct fmnn_net *net = make_net((size_t)_i, 9);
                 train_some(net, data, set, threads[t], optimizer, average);
@@ -723,7 +711,7 @@ START_TEST(callers_floating_point_mode_does_not_matter)
     const char *set;
     struct fmnn_net *shape = make_net((size_t)_i, 12);
     struct fmnn_data *data = make_data(shape, 17, 13);
-    for (size_t k = 0; (set = set_at(k)) != NULL; k++)
+    for (size_t k = 0; (set = walked_set(k)) != NULL; k++)
         for (int tiny = 0; tiny < 2; tiny++) {
             if (SLOWED_BY_SANITIZERS > 1 && tiny != _i % 2)
                 continue;
@@ -793,7 +781,7 @@ START_TEST(predictions_are_independent_of_each_other)
         fmnn_predictor_run(single, data->pixels + n * size, 1, one + n * net->classes);
     fmnn_predictor_free(single);
     const char *set;
-    for (size_t k = 0; (set = set_at(k)) != NULL; k++)
+    for (size_t k = 0; (set = walked_set(k)) != NULL; k++)
         for (size_t b = 0; b < count; b++) {
             struct fmnn_predictor *many = predictor_of(net, batches[b], (unsigned)b % 3 + 1, set);
             fmnn_predictor_run(many, data->pixels, N, p);
@@ -902,7 +890,7 @@ START_TEST(augmented_predictions_are_independent_of_each_other)
     const char *set;
     enum fmnn_tta first_kind = SLOWED_BY_SANITIZERS > 1 ? FMNN_TTA_FLIP_SHIFT : FMNN_TTA_FLIP;
     for (enum fmnn_tta tta = first_kind; tta <= FMNN_TTA_FLIP_SHIFT; tta++)
-        for (size_t k = 0; (set = set_at(k)) != NULL; k++)
+        for (size_t k = 0; (set = walked_set(k)) != NULL; k++)
             for (size_t b = 0; b < count; b++) {
                 struct fmnn_prediction prediction = {batches[b], (unsigned)b + 1, set, tta};
                 struct fmnn_predictor *many = fmnn_predictor_new(net, &prediction, NULL);

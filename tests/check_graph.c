@@ -164,7 +164,7 @@ static struct fmnn_net *train_by(size_t model, enum fm_sink sink, const char *ke
 START_TEST(stored_gradients_update_alike)
 {
     const char *kernels;
-    for (size_t k = 0; (kernels = fmnn_kernels_at(k)) != NULL; k++)
+    for (size_t k = 0; (kernels = walked_set(k)) != NULL; k++)
         for (unsigned threads = 1; threads <= 3; threads += 2) {
             const char *optimizer = threads == 1 ? "adam" : "sgd";
             struct fmnn_net *at_once = train_by((size_t)_i, FM_SINK_UPDATE, kernels, 1, optimizer);

@@ -307,7 +307,7 @@ START_TEST(last_batches_of_one_give_the_same_bits)
     const char *set;
     for (size_t i = 0; i < first->stored; i++)
         ck_assert(isfinite(first->weights[i]));
-    for (size_t k = 0; (set = fmnn_kernels_at(k)) != NULL; k++)
+    for (size_t k = 0; (set = walked_set(k)) != NULL; k++)
         for (size_t t = 0; t < FM_COUNT(thread_counts); t++) {
             struct fmnn_net *net = train(bodies[_i], 100, 33, set, thread_counts[t]);
             ck_assert_msg(!memcmp(first->weights, net->weights, net->stored * sizeof(float)),

@@ -16,6 +16,19 @@
 #include "engine/plan.h"
 #include "base/rng.h"
 #include "base/threads.h"
+#include "runner.h"
+
+/* The names of the kernel sets that a test of bits walks: all; with sanitizers or in a quick run the best and the
+   generic one, which are the first and the last. NULL after the last. */
+static inline const char *walked_set(size_t i)
+{
+    size_t last = 0;
+    while (fmnn_kernels_at(last + 1))
+        last++;
+    if (SLOWED_BY_SANITIZERS == 1 && !if_quick(1, 0))
+        return fmnn_kernels_at(i);
+    return i == 0 ? fmnn_kernels_at(0) : i == 1 && last > 0 ? fmnn_kernels_at(last) : NULL;
+}
 
 /* Models that together have every layer type and activation, strides, both paddings, even and odd
    kernels, dropped rows, sizes one beyond a vector, one output pixel, more than one panel, sums

@@ -280,18 +280,21 @@ static void webp(const struct taker *taker)
 
 /* ---- PNM */
 
+/* A literal and its length, without the NUL at its end. */
+#define BYTES(literal) literal, sizeof(literal) - 1
+
 static void pnm(const struct taker *taker)
 {
     static const struct {
         const char *name, *bytes;
         size_t count;
-    } seeds[] = {{"text.pbm", "P1\n# a comment\n3 2\n1 0 1\n001\n", 30},
-                 {"text.pgm", "P2\n3 2\n100\n0 50 100\n1 2 99\n", 30},
-                 {"text.ppm", "P3\n1 2\n255\n1 2 3\n4 5 6\n", 25},
-                 {"bits.pbm", "P4\n10 2\n\x80\x40\x01\x80", 12},
-                 {"gray.pgm", "P5\n3 2\n255\nabcdef", 17},
-                 {"wide.pgm", "P5\n2 1\n65535\nabcd", 17},
-                 {"colour.ppm", "P6\n2 1\n255\nabcdef", 17}};
+    } seeds[] = {{"text.pbm", BYTES("P1\n# a comment\n3 2\n1 0 1\n001\n")},
+                 {"text.pgm", BYTES("P2\n3 2\n100\n0 50 100\n1 2 99\n")},
+                 {"text.ppm", BYTES("P3\n1 2\n255\n1 2 3\n4 5 6\n")},
+                 {"bits.pbm", BYTES("P4\n10 2\n\x80\x40\x01\x80")},
+                 {"gray.pgm", BYTES("P5\n3 2\n255\nabcdef")},
+                 {"wide.pgm", BYTES("P5\n2 1\n65535\nabcd")},
+                 {"colour.ppm", BYTES("P6\n2 1\n255\nabcdef")}};
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
         give(taker, seeds[i].name, seeds[i].bytes, seeds[i].count);
 }
