@@ -138,7 +138,7 @@ endif
 fuzz_wrap_files = -Wl,--wrap=open,--wrap=close,--wrap=read,--wrap=pread,--wrap=lseek,--wrap=fstat,--wrap=poll,--wrap=fopen,--wrap=__read_chk,--wrap=__pread_chk,--wrap=__open_2
 fuzz_wrap_programs = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=aligned_alloc,--wrap=exit
 replays = tests/fuzz/replay_weights tests/fuzz/replay_idx tests/fuzz/replay_gzip tests/fuzz/replay_png tests/fuzz/replay_pnm \
-	tests/fuzz/replay_tables tests/fuzz/replay_models
+	tests/fuzz/replay_tables tests/fuzz/replay_imports tests/fuzz/replay_models
 if HAVE_JPEG
 replays += tests/fuzz/replay_jpeg
 endif
@@ -157,8 +157,10 @@ tests_fuzz_replay_webp_SOURCES = tests/fuzz/image-target.h tests/fuzz/fuzz_webp.
 tests_fuzz_replay_pnm_SOURCES = tests/fuzz/image-target.h tests/fuzz/fuzz_pnm.c $(replay_sources)
 tests_fuzz_replay_models_SOURCES = tests/fuzz/fuzz_models.c $(replay_sources)
 tests_fuzz_replay_tables_SOURCES = tests/fuzz/fuzz_tables.c $(replay_sources) tests/fuzz/program.c \
-	src/confusion/compare.c src/plot/gnuplot.c src/plot/plot-text.c \
+	src/confusion/compare.c src/confusion/issues.c src/split/split-rows.c src/split/split-table.c src/plot/gnuplot.c src/plot/plot-text.c \
 	src/plot/plot-confusion.c src/plot/plot-history.c src/plot/plot-reliability.c src/plot/plot-roc.c
+tests_fuzz_replay_imports_SOURCES = tests/fuzz/fuzz_imports.c $(replay_sources) tests/fuzz/program.c \
+	src/fetch/import-csv.c src/fetch/import-cifar.c src/fetch/import-idx.c
 tests_fuzz_replay_weights_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_idx_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_gzip_LDFLAGS = $(fuzz_wrap_files)
@@ -168,6 +170,8 @@ tests_fuzz_replay_webp_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_pnm_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_models_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_tables_LDFLAGS = $(fuzz_wrap_files) $(fuzz_wrap_programs)
+tests_fuzz_replay_imports_LDFLAGS = $(fuzz_wrap_files) $(fuzz_wrap_programs)
+tests_fuzz_replay_imports_LDADD = src/libcommon.a $(LDADD)
 tests_fuzz_replay_tables_LDADD = src/libcommon.a $(LDADD)
 EXTRA_DIST += tests/fuzz/fuzz.h tests/fuzz/trainer.h tests/fuzz/idx-mutator.h tests/fuzz/program.h
 EXTRA_DIST += tests/fuzz/run tests/fuzz/write-seeds.c tests/fuzz/weights.dict

@@ -191,6 +191,9 @@ static void find_label(const struct csv *csv, struct layout *layout)
     bool last = layout->last.labels && layout->last.different > 1;
     if (csv->label >= 0) {
         layout->label = (size_t)csv->label;
+        if (layout->label >= layout->columns)
+            die("%s: the header has the labels in column %zu, but rows have %zu columns", path,
+                layout->label + 1, layout->columns);
         return;
     }
     if (first && last)

@@ -4,7 +4,7 @@
      replay_TARGET [FILE...]    only these inputs: what tests/fuzz/run has found */
 #include "fuzz.h"
 
-enum { LIMIT = 4096, MUTANTS = 30000 };
+enum { LIMIT = 1 << 14, MUTANTS = 30000 };
 
 static uint64_t state = 1;
 

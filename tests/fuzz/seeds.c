@@ -13,8 +13,11 @@
 #include "files/safetensors.h"
 #include "trainer.h"
 
-const char *const fuzz_targets[] = {"weights", "idx", "gzip",   "png",    "jpeg",
-                                    "webp",    "pnm", "tables", "models", NULL};
+const char *const fuzz_targets[] = {"weights", "idx",    "gzip",    "png",    "jpeg", "webp",
+                                    "pnm",     "tables", "imports", "models", NULL};
+
+/* A literal and its length, without the NUL at its end. */
+#define BYTES(literal) literal, sizeof(literal) - 1
 
 struct taker {
     fuzz_give *give;
@@ -280,9 +283,6 @@ static void webp(const struct taker *taker)
 
 /* ---- PNM */
 
-/* A literal and its length, without the NUL at its end. */
-#define BYTES(literal) literal, sizeof(literal) - 1
-
 static void pnm(const struct taker *taker)
 {
     static const struct {
@@ -306,21 +306,23 @@ static void tables(const struct taker *taker)
     static const struct {
         const char *name, *modes, *text;
     } seeds[] = {
-        {"sample", "@CFLR",
+        {"sample", "@CFLR`a",
          "image\tlabel\tsplit\ntrain:0\t9\ttrain\ntest:1\t\ttest\na/b:12\t3\tvalid\n"},
         {"headless", "@CL", "train:0\t9\ttrain\ntest:1\t2\ttest\n"},
         {"twice", "@F", "label\timage\nx\ty\nlabel\timage\nz\tw\n"},
-        {"history", "AD^",
+        {"history", "ADb",
          "epoch\tloss\taccuracy\tval_loss\tval_accuracy\tlr\tseconds\n"
          "1\t0.5\t0.8\t0.6\t0.75\t1e-05\t2.5\n2\t0.4\t0.9\t0.65\t0.74\t1e-05\t2.5\n"
          "3\t0.3\t0.95\tnan\t\t1e-05\t2.5\n"},
-        {"counts", "BE[X_", "label\tpredicted\tcount\n0\t0\t5\n0\t1\t2\n1\t1\t7\n"},
-        {"prediction", "@LXY[\\_",
+        {"counts", "BE[Xc", "label\tpredicted\tcount\n0\t0\t5\n0\t1\t2\n1\t1\t7\n"},
+        {"prediction", "@LXY[\\_cde",
          "image\tlabel\tsplit\tpredicted\tconfidence\tp0\tp1\n"
          "test:0\t1\ttest\t1\t0.75\t0.25\t0.75\ntest:1\t0\ttest\t1\t0.5\t0.5\t0.5\n"},
         {"two", "XZ]",
          "image\tlabel\tsplit\tpredicted\tpredicted_b\n"
          "test:0\t1\ttest\t1\t0\ntest:1\t0\ttest\t1\t0\n"},
+        {"classes", "@L`", "image\tclass\tsplit\na.png\tcat\t\nb.png\tdog\tval\nc.png\tcat\t\n"},
+        {"others", "^", "image\tsplit\ncat\tdog\ndog\tdog\n"},
     };
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         size_t length = strlen(seeds[i].text), modes = strlen(seeds[i].modes);
@@ -333,6 +335,80 @@ static void tables(const struct taker *taker)
             give(taker, name, bytes, length + 1);
         }
     }
+}
+
+/* ---- imports: the first byte is the form of the source, from '@', see fuzz_imports.c */
+
+static void import_tables(const struct taker *taker)
+{
+    static const struct {
+        const char *name, *bytes;
+        size_t count;
+    } seeds[] = {
+        {"kaggle", BYTES("@label,pixel0,pixel1,pixel2,pixel3\n3,0,255,7,8\n1,1,2,3,4\n")},
+        {"last", BYTES("@0.5,0.25,0,1,0\r\n0,0,0.125,1,1\r\n")},
+        {"quoted",
+         BYTES("@\xef\xbb\xbf\"a\";\"b\";\"c\";\"d\";\"class\"\n\"1\";2;3;4;5\n\n6;7;8;9;1\n")},
+        {"sized", BYTES("A2\t1\t2\t3\t4\t5\t6\n0\t1\t2\t3\t4\t5\t6")},
+    };
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+        give(taker, seeds[i].name, seeds[i].bytes, seeds[i].count);
+}
+
+static void import_idx(const struct taker *taker)
+{
+    static const struct {
+        const char *name, *bytes;
+        size_t count;
+    } seeds[] = {
+        {"bytes", BYTES("B\0\30\0\0\10\3\0\0\0\2\0\0\0\2\0\0\0\2abcdefgh"
+                        "\0\0\10\1\0\0\0\2\1\3")},
+        {"floats", BYTES("B\0\34\0\0\15\2\0\0\0\1\0\0\0\4\x3f\0\0\0\0\0\0\0\x3f\x80\0\0\0\0\0\0"
+                         "\0\0\10\2\0\0\0\1\0\0\0\3\0\0\1")},
+        {"colour", BYTES("C\0\46\0\0\11\4\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\3\0\1\2\3\4\5\6\7\10"
+                         "\11\12\13\14\15\16\17\20\21\0\0\13\1\0\0\0\1\0\7")},
+        {"qmnist", BYTES("B\0\24\0\0\10\3\0\0\0\1\0\0\0\2\0\0\0\2abcd"
+                         "\0\0\14\2\0\0\0\1\0\0\0\10\0\0\0\5\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4"
+                         "\0\0\0\5\0\0\0\6\0\0\0\7")},
+    };
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++)
+        give(taker, seeds[i].name, seeds[i].bytes, seeds[i].count);
+}
+
+enum { TAR_RECORD = 512, FINE_RECORD = 3074 };
+
+/* An entry of an archive: its header, a record of CIFAR-100, and zeros. */
+static size_t tar_entry(uint8_t *to, const char *name)
+{
+    unsigned sum = 0;
+    size_t size = TAR_RECORD + (FINE_RECORD + TAR_RECORD - 1) / TAR_RECORD * TAR_RECORD;
+    memset(to, 0, size);
+    snprintf((char *)to, 100, "cifar-100-binary/%s", name);
+    snprintf((char *)to + 124, 12, "%011o", (unsigned)FINE_RECORD);
+    memset(to + 148, ' ', 8);
+    to[156] = '0';
+    for (size_t i = 0; i < TAR_RECORD; i++)
+        sum += to[i];
+    snprintf((char *)to + 148, 8, "%06o", sum);
+    for (size_t i = 0; i < FINE_RECORD; i++)
+        to[TAR_RECORD + i] = (uint8_t)(i % 97);
+    return size;
+}
+
+static void imports(const struct taker *taker)
+{
+    static uint8_t bytes[12 * 1024];
+    import_tables(taker);
+    import_idx(taker);
+    bytes[0] = 'D';
+    size_t size = 1 + tar_entry(bytes + 1, "train.bin");
+    size += tar_entry(bytes + size, "test.bin");
+    memset(bytes + size, 0, TAR_RECORD);
+    give(taker, "archive", bytes, size + TAR_RECORD);
+    bytes[0] = 'E'; /* a record of CIFAR-10 is one byte shorter */
+    give(taker, "cifar10", bytes, FINE_RECORD);
+    bytes[0] = 'F';
+    give(taker, "cifar100", bytes, 1 + FINE_RECORD);
 }
 
 /* ---- models */
@@ -369,8 +445,8 @@ static void models(const struct taker *taker)
 
 void fuzz_seeds(const char *target, fuzz_give *take, void *state)
 {
-    static void (*const makers[])(const struct taker *) = {weights, idx, gzip,   png,   jpeg,
-                                                           webp,    pnm, tables, models};
+    static void (*const makers[])(const struct taker *) = {weights, idx, gzip,   png,     jpeg,
+                                                           webp,    pnm, tables, imports, models};
     struct taker taker = {take, state};
     for (size_t i = 0; fuzz_targets[i]; i++)
         if (!strcmp(fuzz_targets[i], target))
