@@ -7,6 +7,12 @@
 #include <errno.h>
 #include <jansson.h>
 #include <png.h>
+#ifdef HAVE_JPEG
+#include <jpeglib.h>
+#endif
+#ifdef HAVE_WEBP
+#include <webp/encode.h>
+#endif
 #include <poll.h>
 #include <sys/stat.h>
 #include <zlib.h>
@@ -226,6 +232,47 @@ static int act_png(struct fmnn_error *err)
             return -1;
         note_bytes(pixels, shape.height * shape.width);
         free(pixels);
+    }
+    return 0;
+}
+
+/* The first error of the images is the act's. */
+static int load(const struct fmnn_input *input, struct fmnn_error *err)
+{
+    static const char *const name[] = {"gray.png", "palette.png",
+#ifdef HAVE_JPEG
+                                       "turned.jpg",
+#endif
+#ifdef HAVE_WEBP
+                                       "clear.webp",
+#endif
+                                       "bits.pbm"};
+    enum { N = FM_COUNT(name) };
+    uint8_t pixels[N * 3 * H * W];
+    struct fmnn_loaded loaded[N];
+    struct fmnn_images *files = fmnn_images_new(NULL, err);
+    int status = files ? fmnn_images_load(files, name, N, input, 1, pixels, loaded, err) : -1;
+    fmnn_images_free(files);
+    for (size_t i = 0; status == 0 && i < N; i++)
+        if (loaded[i].error.status != FMNN_OK) {
+            if (err)
+                *err = loaded[i].error;
+            status = -1;
+        }
+    if (status == 0)
+        note_bytes(pixels, N * input->shape.channels * H * W);
+    return status;
+}
+
+static int act_photos(struct fmnn_error *err)
+{
+    for (int fit = FMNN_FIT_STRETCH; fit <= FMNN_FIT_FASHION_MNIST; fit++) {
+        struct fmnn_input input = {.shape = {fit % 2 ? 3 : 1, H, W},
+                                   .fit = (enum fmnn_fit)fit,
+                                   .filter = FMNN_FILTER_LANCZOS,
+                                   .invert = true};
+        if (load(&input, err) != 0)
+            return -1;
     }
     return 0;
 }
@@ -469,6 +516,7 @@ static const struct {
     {"shapes", act_shape},
     {"images by name", act_images},
     {"PNG files", act_png},
+    {"photos", act_photos},
     {"writing IDX", act_write_idx},
     {"tables", act_table},
     {"splits", act_split},
@@ -533,6 +581,58 @@ static void put_text(const char *name, const char *text)
     put_file(name, text, strlen(text));
 }
 
+#ifdef HAVE_JPEG
+/* A JPEG image that lies on its side, as EXIF says. */
+static void make_jpeg(const char *path)
+{
+    static const uint8_t exif[] = "Exif\0\0MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\6\0\0\0\0\0\0";
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr errors;
+    uint8_t row[SIDE * 3];
+    FILE *stream = fopen(path, "wb");
+    jpeg.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&jpeg);
+    jpeg_stdio_dest(&jpeg, stream);
+    jpeg.image_width = jpeg.image_height = SIDE;
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg_start_compress(&jpeg, TRUE);
+    jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, sizeof exif - 1);
+    for (size_t i = 0; i < sizeof row; i++)
+        row[i] = (uint8_t)(2 * i);
+    while (jpeg.next_scanline < SIDE)
+        jpeg_write_scanlines(&jpeg, (JSAMPROW[]){row}, 1);
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    fclose(stream);
+}
+#endif
+
+#ifdef HAVE_WEBP
+static void make_webp(const char *path)
+{
+    static uint8_t pixels[SIDE * SIDE * 4];
+    uint8_t *bytes;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (uint8_t)(i % 251);
+    size_t size = WebPEncodeLosslessRGBA(pixels, SIDE, SIDE, 4 * SIDE, &bytes);
+    put_file(path, bytes, size);
+    WebPFree(bytes);
+}
+#endif
+
+static void make_photos(void)
+{
+    put_file("bits.pbm", "P4\n10 2\n\x80\x40\x01\x80", 12);
+#ifdef HAVE_JPEG
+    make_jpeg("turned.jpg");
+#endif
+#ifdef HAVE_WEBP
+    make_webp("clear.webp");
+#endif
+}
+
 static void make_tables(void)
 {
     FILE *stream = fopen("wide.tsv", "w");
@@ -585,6 +685,7 @@ static void make_files(void)
     make_png("gray.png", PNG_FORMAT_GRAY);
     make_png("colour.png", PNG_FORMAT_RGBA);
     make_png("palette.png", PNG_FORMAT_RGB_COLORMAP);
+    make_photos();
     put_text("data/classes.txt", "boot\ncoat\nbag\n");
     make_tables();
     net = make_net(1, 1);
