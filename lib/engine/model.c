@@ -483,7 +483,7 @@ static void append_end(struct printer *printer, const struct fm_block *block)
 char *fm_model_text(const struct fmnn_model *model, size_t classes, struct fmnn_error *err)
 {
     struct printer printer = {.err = err};
-    const struct fm_block *next = model->block, *end = next + model->block_count;
+    const struct fm_block *next = model->block, *end = next ? next + model->block_count : NULL;
     const struct fm_block *open[FM_MAX_DEPTH];
     size_t depth = 0;
     for (size_t i = 0; i < model->layer_count; i++) {
