@@ -264,7 +264,8 @@ static int add_sum(struct builder *b, const struct fm_block *block, struct fmnn_
 
 static int add_layers(struct builder *b, struct fmnn_error *err)
 {
-    const struct fm_block *next = b->model->block, *end = next ? next + b->model->block_count : NULL;
+    const struct fm_block *next = b->model->block,
+                          *end = next ? next + b->model->block_count : NULL;
     for (size_t i = 0; i < b->model->layer_count; i++) {
         size_t depth = b->depth;
         struct fm_node *first = &b->net->node[b->net->node_count];

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { MAX_RANK = 4, BLOCK = 4096 };
+enum { MAX_RANK = 4, BLOCK = 4096, AT_ONCE = 512, MAX_CLASSES = 256 };
 
 /* ---- 1. A file */
 
@@ -111,6 +111,14 @@ static void read_numbers(struct idx_in *idx, double *to, size_t count)
     }
 }
 
+/* Number k of a row. Not a whole row is held, because a header can promise rows of any length. */
+static double next_number(struct idx_in *idx, double number[AT_ONCE], size_t k)
+{
+    if (k % AT_ONCE == 0)
+        read_numbers(idx, number, idx->row - k < AT_ONCE ? idx->row - k : AT_ONCE);
+    return number[k % AT_ONCE];
+}
+
 /* Zeros behind the data are padding; anything else is not. */
 static void check_end(struct idx_in *idx)
 {
@@ -192,36 +200,35 @@ static void find_scale(const char *path, double min, double max, bool whole, str
 /* The range of all numbers decides. Floats that are all 0 or 1 are fractions. */
 static void survey(struct idx_in *idx, struct form *form)
 {
-    double *row = xcalloc(idx->row, sizeof *row), min = HUGE_VAL, max = -HUGE_VAL;
+    double number[AT_ONCE], min = HUGE_VAL, max = -HUGE_VAL;
     bool whole = true;
     if (idx->type == 0x08) {
-        free(row);
         form->factor = 1;
         return;
     }
-    for (size_t i = 0; i < idx->size[0]; i++) {
-        read_numbers(idx, row, idx->row);
+    for (size_t row = 0; row < idx->size[0]; row++)
         for (size_t k = 0; k < idx->row; k++) {
-            if (!isfinite(row[k]))
-                die("%s: row %zu has a value that is not a number", bytes_path(idx->in), i);
-            min = row[k] < min ? row[k] : min;
-            max = row[k] > max ? row[k] : max;
-            whole &= row[k] == floor(row[k]);
+            double value = next_number(idx, number, k);
+            if (!isfinite(value))
+                die("%s: row %zu has a value that is not a number", bytes_path(idx->in), row);
+            min = value < min ? value : min;
+            max = value > max ? value : max;
+            whole &= value == floor(value);
         }
-    }
-    free(row);
     if (idx->type >= 0x0d && max <= 1)
         whole = false;
     find_scale(bytes_path(idx->in), min, max, whole, form);
     skip_header(idx);
 }
 
-static void make_image(const double *row, const struct form *form, uint8_t *pixels)
+static void read_image(struct idx_in *idx, const struct form *form, uint8_t *pixels)
 {
     size_t size = form->shape.height * form->shape.width, c = form->shape.channels;
-    for (size_t i = 0; i < size * c; i++) {
-        double value = form->planes ? row[i % c * size + i / c] : row[i];
-        pixels[i] = (uint8_t)((value + form->add) * form->factor + 0.5);
+    double number[AT_ONCE];
+    for (size_t k = 0; k < idx->row; k++) {
+        double value = next_number(idx, number, k);
+        size_t at = form->planes ? k % size * c + k / size : k;
+        pixels[at] = (uint8_t)((value + form->add) * form->factor + 0.5);
     }
 }
 
@@ -235,6 +242,9 @@ static enum label_form form_of_labels(const struct idx_in *idx)
     if (idx->rank > 2)
         die("%s: has rank %u, but labels need rank 1, or 2 if they are one-hot",
             bytes_path(idx->in), idx->rank);
+    if (idx->row > MAX_CLASSES)
+        die("%s: rows of %zu labels; a data set has up to %d classes", bytes_path(idx->in),
+            idx->row, MAX_CLASSES);
     if (idx->row == 1)
         return ONE_COLUMN;
     return idx->row == QMNIST_COLUMNS && idx->type == 0x0c ? QMNIST : ONE_HOT;
@@ -323,17 +333,15 @@ static void read_pair(struct import *import, int part, const char *images_path,
         die("%s: has %zu images, but %s has %zu labels", images_path, images.size[0], labels_path,
             labels.size[0]);
     survey(&images, &form);
-    double *row = xcalloc(images.row, sizeof *row), *label = xcalloc(labels.row, sizeof *label);
+    double *label = xcalloc(labels.row, sizeof *label);
     uint8_t *pixels = xcalloc(images.row, 1);
     for (size_t i = 0; i < images.size[0]; i++) {
-        read_numbers(&images, row, images.row);
-        make_image(row, &form, pixels);
+        read_image(&images, &form, pixels);
         import_add(import, part, form.shape, pixels, read_label(&labels, label_form, label, i),
                    labels_path);
     }
     check_end(&images);
     check_end(&labels);
-    free(row);
     free(label);
     free(pixels);
     bytes_close(images.in);
