@@ -21,7 +21,10 @@ struct arguments {
     int transpose, first_label; /* -1: not given */
     struct download_settings download;
     const char *dataset;
-    size_t height, width; /* --size; 0: not given */
+    struct fmnn_shape size; /* of images; 0: not given */
+    unsigned channels;      /* 0: not given */
+    struct fitting fitting;
+    struct bad_images bad;
 };
 
 static void add_mirror(const struct option_row *row, const char *url, void *target)
@@ -37,17 +40,8 @@ static void add_mirror(const struct option_row *row, const char *url, void *targ
     usage_error("--mirror: '%s' does not begin with http://, https:// or file://", url);
 }
 
-static void set_size(const struct option_row *row, const char *text, void *target)
-{
-    size_t *size = target; /* height, width */
-    int end = 0;
-    (void)row;
-    if (sscanf(text, "%5zux%5zu%n", &size[0], &size[1], &end) != 2 || text[end] || !size[0] ||
-        !size[1] || size[0] > FMNN_MAX_SIDE || size[1] > FMNN_MAX_SIDE)
-        usage_error("--size: '%s' is not HxW, 1x1 to %dx%d", text, FMNN_MAX_SIDE, FMNN_MAX_SIDE);
-}
-
 static const char *const no_yes[] = {"no", "yes", NULL};
+static const char *const channels[] = {"1", "3", NULL};
 
 #define TARGET(member) OPTION_TARGET(struct arguments, member)
 
@@ -55,8 +49,6 @@ static const struct option_row rows[] = {
     {'d', "data", "DIR", "data directory to look in and to fill", OPTION_DIRECTORY, TARGET(data)},
     {0, "from", "SOURCE", "take it from this directory, table or archive", OPTION_FILE,
      TARGET(from)},
-    {0, "size", "HxW", "height and width of the images of SOURCE", OPTION_TEXT, TARGET(height),
-     .parse = set_size},
     {0, "mirror", "URL", "fetch from this URL (http, https, file); repeatable", OPTION_TEXT,
      TARGET(mirrors), .parse = add_mirror},
     {0, "transpose", NULL, "exchange rows and columns", OPTION_WORD, TARGET(transpose),
@@ -71,6 +63,14 @@ static const struct option_row rows[] = {
      .max = 1000, .initial = "3"},
     {0, "retry-delay", "SECONDS", "wait before the first retry; doubled each time", OPTION_REAL,
      TARGET(download.retry_delay), .max = 3600, .initial = "1"},
+    {.help = "How --from makes images"},
+    {0, "size", "HxW", "height and width of the images", OPTION_TEXT, TARGET(size),
+     .parse = parse_image_size, .by_default = "that of the images"},
+    {0, "channels", NULL, "gray (1) or colour (3)", OPTION_WORD, TARGET(channels),
+     .words = channels, .by_default = "by the images"},
+    FITTING_ROWS(struct arguments, fitting, NULL),
+    {0, "skip-bad", NULL, "skip images that cannot be read; exit with 1", OPTION_FLAG,
+     TARGET(bad.skip)},
     {0},
 };
 
@@ -90,11 +90,15 @@ struct place {
 
 static void check_together(const struct arguments *a)
 {
-    static const char *const options[] = {"from", "mirror", "transpose", "first-label", "size"};
+    enum { FIRST_OF_FROM = 4 }; /* options that only --from has */
+    static const char *const options[] = {"from",   "mirror",     "transpose", "first-label",
+                                          "size",   "fit",        "channels",  "filter",
+                                          "invert", "background", "skip-bad"};
     if (a->from && a->mirrors.count)
         usage_error("--from and --mirror exclude each other");
-    if (a->height && !a->from)
-        usage_error("--size needs --from");
+    for (size_t i = FIRST_OF_FROM; !a->from && i < sizeof options / sizeof *options; i++)
+        if (option_given(options[i]) && !a->check)
+            usage_error("--%s needs --from", options[i]);
     for (size_t i = 0; a->check && i < sizeof options / sizeof *options; i++)
         if (option_given(options[i]))
             usage_error("--check fetches nothing, so --%s has no effect; drop one of them",
@@ -109,6 +113,8 @@ static struct arguments parse_arguments(int argc, char **argv)
     limit_operands(operands, a.list ? 0 : 1);
     a.dataset = operands[0];
     check_together(&a);
+    if (option_given("channels"))
+        a.channels = a.channels ? 3 : 1;
     if (a.from && access(a.from, F_OK) != 0)
         die_errno("%s", a.from);
     return a;
@@ -515,7 +521,7 @@ static int import_home(const struct source *source, struct import_settings *sett
     import_source(settings);
     made = NULL;
     free(home);
-    return 0;
+    return bad_images_status(settings->bad);
 }
 
 /* Files that were fetched to be imported; they are removed when the program ends. */
@@ -556,26 +562,28 @@ static int fetch_and_import(const struct source *source, const struct fmnn_datas
     return 0;
 }
 
-static int take(const struct source *source, struct fmnn_dataset *set, const struct arguments *a)
+static int take(const struct source *source, struct fmnn_dataset *set, struct arguments *a)
 {
     struct import_settings settings = {.from = a->from,
                                        .name = source->set->name,
                                        .known = source->set->class_count ? source->set : NULL,
                                        .transpose = source->set->transposed,
                                        .first_label = source->set->first_label,
-                                       .height = a->height,
-                                       .width = a->width};
+                                       .size = a->size,
+                                       .channels = a->channels,
+                                       .fitting = a->fitting,
+                                       .bad = &a->bad};
     const struct fmnn_dataset *packed = a->from ? NULL : packed_form(source->set->name);
     if (packed)
         return fetch_and_import(source, packed, &settings, a);
     if (a->from && must_import(source, &settings))
         return import_home(source, &settings, a);
-    if (a->height)
+    if (a->size.height)
         usage_error("--size: the files of %s are copied as they are", source->set->title);
     return fill_home(source, set, a);
 }
 
-static int fetch(const struct source *source, struct fmnn_dataset *set, const struct arguments *a)
+static int fetch(const struct source *source, struct fmnn_dataset *set, struct arguments *a)
 {
     struct place places[FMNN_DATASET_FILES];
     char *directory = dataset_directory(a->data, source->set->name);

@@ -177,16 +177,7 @@ static char *const *class_names_of(const struct arguments *a, const struct fmnn_
 static struct fmnn_input input_of(const struct arguments *a, const struct fmnn_net *net)
 {
     struct fmnn_input input = *fmnn_net_input(net);
-    const struct fitting *f = &a->fitting;
-    if (f->fit != FMNN_FIT_NONE)
-        input.fit = f->fit;
-    if (option_given("filter"))
-        input.filter = f->filter;
-    if (f->background.given)
-        memcpy(input.background, f->background.colour, sizeof input.background);
-    else if (f->fit == FMNN_FIT_FASHION_MNIST)
-        memset(input.background, 255, sizeof input.background);
-    input.invert ^= f->invert;
+    fitting_apply(&a->fitting, &input);
     return input;
 }
 

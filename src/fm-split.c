@@ -4,6 +4,8 @@
    Contents: 1. Options  2. The files  3. The table */
 #include "split/fm-split.h"
 
+#include "common/folder.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -69,6 +71,8 @@ static const struct option_row rows[] = {
     {0, "duplicates", NULL, "what becomes of images with equal pixels", OPTION_WORD,
      TARGET(duplicates), .words = duplicates, .initial = "keep"},
     {0, "names", NULL, "add the name of the class, class", OPTION_FLAG, TARGET(names)},
+    {0, "skip-bad", NULL, "read all images; skip those that cannot be read and exit with 1",
+     OPTION_FLAG, TARGET(bad.skip)},
     {0, "absolute", NULL, "write paths from the root directory", OPTION_FLAG, TARGET(absolute)},
     {0},
 };
@@ -101,18 +105,6 @@ static struct settings read_options(int argc, char **argv, const char **operand)
     *operand = operands[0];
     check_together(&settings);
     return settings;
-}
-
-/* Options that a data set of IDX files has no use for. */
-static void check_alone(const struct settings *settings)
-{
-    if (option_given("seed") && !settings->split.shuffle)
-        note("--seed has no effect without --shuffle");
-    if (option_given("test") || settings->duplicates != KEEP_DUPLICATES)
-        usage_error("%s is for folders and tables; write the table first: fm-split -d DIR > a.tsv, "
-                    "then fm-split %s ... a.tsv",
-                    option_given("test") ? "--test" : "--duplicates",
-                    option_given("test") ? "--test" : "--duplicates");
 }
 
 /* ---- 2. The files ---- */
@@ -278,10 +270,12 @@ static _Noreturn void no_data_set(const char *directory)
 static void read_pairs(const struct settings *settings, const char *directory, struct pair *train,
                        struct pair *test)
 {
-    bool want_train = settings->wanted[TRAIN] || settings->wanted[VALID];
-    bool want_test = settings->wanted[TEST];
     name_files(train, directory);
     name_files(test, directory);
+    /* Rows of one split can come from the other pair, or depend on it. */
+    bool both = option_given("test") || settings->duplicates != KEEP_DUPLICATES;
+    bool want_train = settings->wanted[TRAIN] || settings->wanted[VALID] || (both && train->exists);
+    bool want_test = settings->wanted[TEST] || (both && test->exists);
     if (!train->exists && !test->exists)
         no_data_set(directory);
     if (want_train && (train->exists || option_given("only")))
@@ -335,50 +329,13 @@ static void check_labels(const char *directory, const struct pair *train, const 
 
 /* ---- 3. The table ---- */
 
-static uint8_t *choose(struct settings *settings, const struct pair *train)
-{
-    struct fmnn_error error;
-    size_t n = train->count;
-    uint8_t *validates = xcalloc(n, 1);
-    uint16_t *label = xcalloc(n, sizeof *label);
-    for (size_t i = 0; i < n; i++)
-        label[i] = train->label[i];
-    if (!option_given("valid"))
-        settings->split.valid = default_valid(n);
-    if (n && fmnn_split_choose(&settings->split, label, n, validates, &error) != 0)
-        die("%s: %s", settings->split.folds ? "--folds" : "--valid", error.message);
-    free(label);
-    return validates;
-}
-
-/* If the rows lie class by class, the first ones are no sample of all. */
-static void note_missing_classes(const struct settings *settings, const char *directory,
-                                 const struct pair *train, const uint8_t *validates)
-{
-    enum { CLASSES = UINT8_MAX + 1 };
-    size_t count[2][CLASSES] = {{0}};
-    for (size_t i = 0; i < train->count; i++)
-        count[validates[i]][train->label[i]]++;
-    note_missing(directory, CLASSES, count[TRAIN], count[VALID],
-                 settings->split.shuffle && settings->split.stratify
-                     ? ""
-                     : "; --shuffle --stratify chooses rows of all classes");
-}
-
-static void write_rows(const struct settings *settings, const struct pair *pair, const char *name,
-                       const uint8_t *validates, const struct fmnn_names *names,
-                       uint64_t written[SPLITS])
+static void add_rows(struct rows *to, const struct pair *pair, const char *name, int split)
 {
     for (size_t i = 0; i < pair->count; i++) {
-        int split = !validates ? TEST : validates[i] ? VALID : TRAIN;
-        if (!settings->wanted[split] || written[split] >= settings->limit)
-            continue;
-        written[split]++;
-        printf("%s:%zu\t%u\t%s", name, i, pair->label[i], split_names[split]);
-        if (settings->names)
-            printf("\t%s", pair->label[i] < names->count ? names->name[pair->label[i]] : "");
-        if (putchar('\n') < 0)
-            die_stdout();
+        struct row *row = add_row(to);
+        row->image = text_format("%s:%zu", name, i);
+        row->class = pair->label[i];
+        row->split = split;
     }
 }
 
@@ -397,36 +354,29 @@ static bool is_named(const struct settings *settings)
     return settings->data || settings->absolute || (environment && environment[0]);
 }
 
-static void split_data_set(struct settings *settings)
+static int split_data_set(struct settings *settings)
 {
     struct pair train = {.part = "train"}, test = {.part = "t10k"};
-    check_alone(settings);
+    if (option_given("seed") && !settings->split.shuffle && !option_given("test"))
+        note("--seed has no effect without --shuffle");
     char *directory = find_directory(settings);
     read_pairs(settings, directory, &train, &test);
     struct fmnn_names *names = names_of(settings, directory);
     check_labels(directory, &train, &test, names);
-    uint8_t *validates = choose(settings, &train);
-    note_missing_classes(settings, directory, &train, validates);
 
-    uint64_t written[SPLITS] = {0};
+    struct rows all = {.from_data_set = true, .classes = UINT8_MAX + 1};
     bool named = is_named(settings);
-    printf("image\tlabel\tsplit%s\n", settings->names ? "\tclass" : "");
-    write_rows(settings, &train, named ? train.images : "train", validates, names, written);
-    write_rows(settings, &test, named ? test.images : "test", NULL, names, written);
-    info("%s: %llu train, %llu valid, %llu test", directory, (unsigned long long)written[TRAIN],
-         (unsigned long long)written[VALID], (unsigned long long)written[TEST]);
-
+    all.names = settings->names ? names : NULL;
+    add_rows(&all, &train, named ? train.images : "train", TRAIN);
+    add_rows(&all, &test, named ? test.images : "test", TEST);
+    choose_rows(&all, settings, directory);
+    write_rows(&all, settings);
+    int status = end_rows(&all, settings, directory);
     fmnn_names_free(names);
-    free(validates);
     free_pair(&train);
     free_pair(&test);
     free(directory);
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -435,14 +385,11 @@ int main(int argc, char **argv)
     program_start(&program);
     struct settings settings = read_options(argc, argv, &operand);
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-    if (!operand) {
-        split_data_set(&settings);
-    } else if (is_folder(operand)) {
-        if (settings.data)
-            usage_error("-d and a folder exclude each other");
-        split_folder(operand, &settings);
-    } else {
-        split_table(operand, &settings);
-    }
-    return 0;
+    if (!operand)
+        return split_data_set(&settings);
+    if (!is_directory(operand))
+        return split_table(operand, &settings);
+    if (settings.data)
+        usage_error("-d and a folder exclude each other");
+    return split_folder(operand, &settings);
 }

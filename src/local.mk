@@ -6,7 +6,8 @@ src_libcommon_a_SOURCES = src/common/common.h \
 	src/common/utf8.h src/common/utf8.c src/common/messages.h src/common/messages.c \
 	src/common/xalloc.h src/common/xalloc.c src/common/options.h src/common/options.c \
 	src/common/option-values.c src/common/option-help.c src/common/startup.h src/common/startup.c \
-	src/common/inputs.h src/common/inputs.c src/common/loading.h src/common/loading.c src/common/output.h src/common/output.c \
+	src/common/inputs.h src/common/inputs.c src/common/loading.h src/common/loading.c \
+	src/common/folder.h src/common/folder.c src/common/output.h src/common/output.c \
 	src/common/classes.h src/common/classes.c src/common/predictions.h src/common/predictions.c src/common/overfitting.h src/common/overfitting.c
 src_libcommon_a_CPPFLAGS = $(program_cppflags) $(JANSSON_CFLAGS)
 common_ldadd = src/libcommon.a lib/libfmnn.la $(JANSSON_LIBS)
@@ -17,7 +18,7 @@ fetch_libs = $(CURL_LIBS) $(MD_LIBS) $(ZLIB_LIBS)
 fetch_sources = src/fm-fetch.c src/fetch/fm-fetch.h src/fetch/fetch-verify.c src/fetch/fetch-store.c \
 	src/fetch/fetch-forms.c src/fetch/fetch-download.c src/fetch/import.h src/fetch/import.c \
 	src/fetch/import-bytes.c src/fetch/import-sink.c src/fetch/import-idx.c src/fetch/import-cifar.c \
-	src/fetch/import-csv.c
+	src/fetch/import-csv.c src/fetch/import-folder.c
 src_fm_fetch_SOURCES = $(fetch_sources) src/fetch/fetch-sources.c
 src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
 src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
@@ -25,8 +26,8 @@ src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)
 bin_PROGRAMS += src/fm-split
 src_fm_split_SOURCES = src/fm-split.c src/split/fm-split.h src/split/split-rows.c src/split/split-folder.c \
 	src/split/split-table.c
-src_fm_split_CPPFLAGS = $(program_cppflags) $(XXHASH_CFLAGS)
-src_fm_split_LDADD = $(common_ldadd) $(XXHASH_LIBS)
+src_fm_split_CPPFLAGS = $(program_cppflags)
+src_fm_split_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-train
 src_fm_train_SOURCES = src/fm-train.c src/train/fm-train.h src/train/train-options.c src/train/train-model.c \

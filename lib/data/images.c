@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <xxhash.h>
+
 #include "base/shape.h"
 #include "base/threads.h"
 #include "data/idx.h"
@@ -420,6 +422,78 @@ int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_
     free(l.at);
     return 0;
 }
+
+/* ---- digests ---- */
+
+static void set_digest(struct fmnn_digest *digest, struct fmnn_shape shape, const uint8_t *pixels)
+{
+    XXH128_hash_t hash = XXH3_128bits(pixels, fm_elements(shape));
+    digest->shape = shape;
+    digest->pixels[0] = hash.low64;
+    digest->pixels[1] = hash.high64;
+}
+
+static void digest_row(struct fmnn_images *images, const struct location *at,
+                       struct fmnn_digest *digest)
+{
+    struct file *file = find_row(images, at, &digest->error);
+    uint8_t *pixels = file ? fm_alloc(1, fm_elements(file->shape), &digest->error) : NULL;
+    if (pixels && read_row(file, (size_t)at->row, pixels, &digest->error) == 0)
+        set_digest(digest, file->shape, pixels);
+    free(pixels);
+}
+
+struct digesting {
+    struct location *at; /* [n] */
+    struct fmnn_digest *digest;
+};
+
+static void digest_one(void *state, unsigned thread, size_t i)
+{
+    static const uint8_t black[3];
+    const struct digesting *d = state;
+    struct fmnn_digest *digest = &d->digest[i];
+    struct fm_image image;
+    (void)thread;
+    if (!d->at[i].is_file || digest->error.status != FMNN_OK ||
+        fm_image_read(d->at[i].image, &image, &digest->error) != 0)
+        return;
+    struct fmnn_shape shape = shape_of(&image);
+    uint8_t *pixels = fm_alloc(shape.channels, shape.height * shape.width, &digest->error);
+    if (pixels && shape.channels == 1)
+        fm_image_gray(&image, 0, pixels);
+    else if (pixels)
+        fm_image_planes(&image, black, pixels);
+    if (pixels)
+        set_digest(digest, shape, pixels);
+    free(pixels);
+    free(image.pixels);
+}
+
+int fmnn_images_digest(struct fmnn_images *images, const char *const *names, size_t n,
+                       unsigned threads, struct fmnn_digest *digests, struct fmnn_error *err)
+{
+    struct digesting d = {fm_alloc(n, sizeof *d.at, err), digests};
+    size_t files = 0;
+    if (!d.at)
+        return -1;
+    memset(digests, 0, n * sizeof *digests);
+    for (size_t i = 0; i < n; i++) {
+        if (parse_name(names[i], &d.at[i], &digests[i].error) != 0)
+            continue;
+        if (d.at[i].is_file)
+            files++;
+        else
+            digest_row(images, &d.at[i], &digests[i]);
+    }
+    threads = fm_threads(threads);
+    if (files)
+        fm_team_do(digest_one, &d, n, threads < files ? threads : (unsigned)files);
+    free(d.at);
+    return 0;
+}
+
+/* ---- directories ---- */
 
 char *fmnn_images_directory(struct fmnn_images *images, const char *image, struct fmnn_error *err)
 {

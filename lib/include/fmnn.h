@@ -255,6 +255,16 @@ FMNN_API int fmnn_images_load(struct fmnn_images *images, const char *const *nam
 FMNN_API int fmnn_image_load(const void *bytes, size_t size, const char *name,
                              const struct fmnn_input *input, uint8_t *pixels,
                              struct fmnn_loaded *loaded);
+/* What identifies an image: two images whose shapes and pixels are equal have the same one. */
+struct fmnn_digest {
+    struct fmnn_error error; /* its status is FMNN_OK if the image was read */
+    struct fmnn_shape shape; /* as fmnn_images_shape() finds it, of any size */
+    uint64_t pixels[2];      /* of the pixels over black: XXH3, 128 bits */
+};
+/* Reads n images and fills digests[n]. The threads decode image files, like fmnn_images_load(). */
+FMNN_API int fmnn_images_digest(struct fmnn_images *images, const char *const *names, size_t n,
+                                unsigned threads, struct fmnn_digest *digests,
+                                struct fmnn_error *err);
 /* The directory of the file that contains the image, malloc'ed. */
 FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *image,
                                      struct fmnn_error *err);

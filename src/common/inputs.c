@@ -117,8 +117,7 @@ char *path_in(const char *directory, const char *name, const char *suffix)
     return text_format("%s%s%s%s", directory, slash, name, suffix);
 }
 
-/* A directory without files of a data set, as a killed fetch may leave, must not hide another one. */
-static bool holds_data(const char *directory)
+bool holds_data(const char *directory)
 {
     static const char *const files[] = {"train-images-idx3-ubyte", "train-images-idx3-ubyte.gz",
                                         "t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte.gz"};
@@ -146,6 +145,7 @@ char *dataset_directory(const char *option, const char *dataset)
         return text_format("%s", option);
     if (environment && environment[0])
         return text_format("%s", environment);
+    /* A directory without files of a data set, as a killed fetch may leave, must not hide another. */
     char *path = user_directory(dataset);
     if (path && holds_data(path))
         return path;

@@ -37,6 +37,8 @@ const char *kernels_wanted(void); /* $FMNN_KERNELS; NULL if unset or empty: the 
 
 /* ---- the data directory */
 
+/* Whether files of a data set are in the directory. */
+bool holds_data(const char *directory);
 /* A file's path in a directory: name and suffix after its slash; malloc'ed. */
 char *path_in(const char *directory, const char *name, const char *suffix);
 /* -d, else $FMNN_DATA, else ${XDG_DATA_HOME:-~/.local/share}/fmnn/fashion-mnist, else

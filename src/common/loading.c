@@ -95,6 +95,19 @@ void parse_background(const struct option_row *row, const char *text, void *targ
     background->given = true;
 }
 
+void fitting_apply(const struct fitting *f, struct fmnn_input *input)
+{
+    if (f->fit != FMNN_FIT_NONE)
+        input->fit = f->fit;
+    if (option_given("filter"))
+        input->filter = f->filter;
+    if (f->background.given)
+        memcpy(input->background, f->background.colour, sizeof input->background);
+    else if (f->fit == FMNN_FIT_FASHION_MNIST)
+        memset(input->background, 255, sizeof input->background);
+    input->invert ^= f->invert;
+}
+
 /* ---- operands */
 
 static size_t read_some(const struct operand *source, uint8_t *bytes, size_t size)
@@ -211,6 +224,19 @@ int bad_images_status(const struct bad_images *bad)
     warn("%zu image%s could not be read and %s skipped", bad->count, bad->count == 1 ? "" : "s",
          bad->count == 1 ? "was" : "were");
     return EXIT_NEGATIVE;
+}
+
+void show_reading(size_t done, size_t all)
+{
+    static bool drawn;
+    bool end = done == all;
+    if (!progress_wanted() || (end && !drawn))
+        return;
+    if (end)
+        fputs("\r\033[K", stderr);
+    else
+        fprintf(stderr, "\rReading images %zu/%zu\033[K", done, all);
+    drawn = !end;
 }
 
 void note_flat_image(const char *name, const struct fmnn_loaded *loaded)

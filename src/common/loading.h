@@ -32,6 +32,9 @@ void parse_fit(const struct option_row *row, const char *text, void *fit); /* no
 void parse_image_size(const struct option_row *row, const char *text, void *shape);
 void parse_background(const struct option_row *row, const char *text, void *background);
 
+/* Changes an input as the options say. The size stays. */
+void fitting_apply(const struct fitting *fitting, struct fmnn_input *input);
+
 /* The rows of a program's options; `type` has a struct fitting as `member`. */
 #define FITTING_ROWS(type, member, by_weights)                                                     \
     {0,                                                                                            \
@@ -92,6 +95,8 @@ void bad_image(struct bad_images *bad, const struct fmnn_error *error);
 /* The exit status: EXIT_NEGATIVE, after a line that tells how many, if some were skipped. */
 int bad_images_status(const struct bad_images *bad);
 
+/* Progress, while images are read; the last call has done == all. */
+void show_reading(size_t done, size_t all);
 /* A note if all pixels of an image are equal; one for each cause, once in a program. */
 void note_flat_image(const char *name, const struct fmnn_loaded *loaded);
 

@@ -175,9 +175,9 @@ struct layout {
 static bool find_shape(const struct import_settings *s, size_t pixels, struct fmnn_shape *shape)
 {
     size_t side = (size_t)sqrt((double)pixels);
-    *shape = (struct fmnn_shape){1, s->height, s->width};
-    if (s->height)
-        return s->height * s->width == pixels;
+    *shape = (struct fmnn_shape){1, s->size.height, s->size.width};
+    if (s->size.height)
+        return s->size.height * s->size.width == pixels;
     *shape = (struct fmnn_shape){1, side, side};
     return side && side * side == pixels;
 }

@@ -150,7 +150,7 @@ static void shape_of_row(const struct idx_in *idx, const struct import_settings 
                          struct form *form)
 {
     const char *path = bytes_path(idx->in);
-    size_t side = (size_t)sqrt((double)idx->row), h = s->height, w = s->width;
+    size_t side = (size_t)sqrt((double)idx->row), h = s->size.height, w = s->size.width;
     if (!h && side * side == idx->row)
         h = w = side;
     if (!h)

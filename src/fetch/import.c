@@ -1,54 +1,14 @@
 /* import.c -- finds out what form a source has, and imports it. */
 #include "fetch/import.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <sys/stat.h>
-
-bool is_directory(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-char **list_directory(const char *path)
-{
-    DIR *directory = opendir(path);
-    char **list = NULL;
-    size_t count = 0, capacity = 0;
-    if (!directory)
-        return NULL;
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        xgrow((void **)&list, &capacity, count + 2, sizeof *list);
-        if (entry->d_name[0] != '.')
-            list[count++] = text_format("%s", entry->d_name);
-        list[count] = NULL;
-    }
-    closedir(directory);
-    if (count)
-        qsort(list, count, sizeof *list, compare_names);
-    return list;
-}
-
-void free_list(char **list)
-{
-    for (char **name = list; name && *name; name++)
-        free(*name);
-    free(list);
-}
-
-static const struct {
+static const struct form {
     bool (*fits)(const struct import_settings *settings);
     void (*read)(struct import *import);
 } forms[] = {
     {is_idx_source, read_idx_source},
     {is_cifar_source, read_cifar_source},
     {is_csv_source, read_csv_source},
+    {is_folder_source, read_folder_source},
 };
 
 /* A file that is none of the forms: what it is, if that is known. */
@@ -64,27 +24,43 @@ static _Noreturn void die_unknown(const char *from)
             "(.tar.gz)",
             from);
     }
+    struct folder folder = folder_read(from);
     die("%s: no data set is here: neither IDX files, such as train-images-idx3-ubyte[.gz], nor "
-        "the binary version of CIFAR, nor a table of pixels (.csv)",
-        from);
+        "the binary version of CIFAR, nor a table of pixels (.csv), nor folders of images, one for "
+        "each class%s",
+        from, folder_other_files(&folder));
+}
+
+static const struct form *form_of(const struct import_settings *settings)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (forms[i].fits(settings))
+            return &forms[i];
+    return NULL;
 }
 
 bool can_import(const struct import_settings *settings)
 {
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (forms[i].fits(settings))
-            return true;
-    return false;
+    return form_of(settings) != NULL;
+}
+
+/* Images that are read from files can be changed; those of other forms are taken as they are. */
+static void check_options(const struct import_settings *settings, const struct form *form)
+{
+    static const char *const options[] = {"fit",        "filter",   "channels", "invert",
+                                          "background", "skip-bad", NULL};
+    for (const char *const *option = options; form->read != read_folder_source && *option; option++)
+        if (option_given(*option))
+            usage_error("--%s: %s is not a folder of images", *option, settings->from);
 }
 
 void import_source(const struct import_settings *settings)
 {
     struct import import = {.settings = settings};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-        if (forms[i].fits(settings)) {
-            forms[i].read(&import);
-            import_finish(&import);
-            return;
-        }
-    die_unknown(settings->from);
+    const struct form *form = form_of(settings);
+    if (!form)
+        die_unknown(settings->from);
+    check_options(settings, form);
+    form->read(&import);
+    import_finish(&import);
 }

@@ -6,6 +6,7 @@
 #define FM_IMPORT_H
 
 #include "common/common.h"
+#include "common/folder.h"
 
 #include <stdio.h>
 
@@ -18,7 +19,11 @@ struct import_settings {
     const struct fmnn_dataset *known; /* or NULL; with its class names */
     bool transpose;
     unsigned first_label;
-    size_t height, width; /* --size; 0: not given */
+    struct fmnn_shape size; /* --size; 0: not given */
+    /* Of a folder of images: */
+    size_t channels; /* 0: not given */
+    struct fitting fitting;
+    struct bad_images *bad;
 };
 
 /* ---- import-sink.c */
@@ -71,12 +76,11 @@ void read_cifar_source(struct import *import);
 bool is_csv_source(const struct import_settings *settings);
 void read_csv_source(struct import *import);
 
+bool is_folder_source(const struct import_settings *settings);
+void read_folder_source(struct import *import);
+
 /* ---- import.c */
 
-/* The files of a directory, sorted, without hidden ones; the list ends in NULL. NULL: no directory. */
-char **list_directory(const char *path);
-void free_list(char **list);
-bool is_directory(const char *path);
 /* Whether the source has one of the forms. */
 bool can_import(const struct import_settings *settings);
 void import_source(const struct import_settings *settings);

@@ -15,53 +15,48 @@ struct settings {
     bool wanted[SPLITS];
     bool names, absolute;
     enum { KEEP_DUPLICATES, REPORT_DUPLICATES, DROP_DUPLICATES } duplicates;
+    struct bad_images bad;
 };
 
-/* ---- split-rows.c: rows of folders and tables, and which of them validate or test */
+/* ---- split-rows.c: rows, and which of them validate or test */
 
 enum { NO_CLASS = -1 };
 
 struct row {
     char *image;
     char *before, *after; /* of a table: the fields around the split */
+    size_t line;          /* of a table */
     int class;            /* its number, to stratify; or NO_CLASS */
     int split;
     size_t equal; /* 1 + the row before it that has the same pixels; 0: none */
-    bool dropped;
+    bool dropped; /* a duplicate, or bad */
 };
 
 struct rows {
     struct row *row;
     size_t count, capacity, classes;
+    bool from_data_set;             /* of IDX files */
+    const struct fmnn_names *names; /* for the column `class`; NULL: none */
+    const char *name;               /* of the folder or table, for messages */
     uint64_t written[SPLITS];
 };
 
-/* The number of rows that validate if no option says it. */
-size_t default_valid(size_t rows);
-/* A note on classes that are in only one of two splits, by their rows there, (classes); none on a split
-   that has fewer rows than there are classes, because it lacks some in any case. hint: what to do,
-   or "". */
-void note_missing(const char *what, size_t classes, const size_t *train, const size_t *valid,
-                  const char *hint);
-
 struct row *add_row(struct rows *rows);
-/* Chooses what tests, then what validates, from rows that may still become either. Rows that have a
-   split keep it, unless an option says how to choose. what: the folder or table, for messages. */
-void choose_splits(struct rows *rows, struct settings *settings, const char *what);
-/* Finds rows whose images have the same pixels, and drops them if that is wished. */
-void find_duplicates(struct rows *rows, const struct settings *settings);
-/* After the splits are chosen: says how many there are. */
-void report_duplicates(const struct rows *rows, const struct settings *settings, const char *what);
+/* Reads the images if duplicates are looked for or bad images left out, and chooses what tests and
+   what validates. what: the data set, folder or table, for messages. */
+void choose_rows(struct rows *rows, struct settings *settings, const char *what);
 /* Whether the row is to be written; counts it. */
 bool is_written(struct rows *rows, const struct row *row, const struct settings *settings);
 /* Writes the field duplicate_of, if it is wished. */
 void print_equal(const struct rows *rows, const struct row *row, const struct settings *settings);
-void say_written(const struct rows *rows, const char *what);
-void free_rows(struct rows *rows);
+/* Writes the table: image, label, split, and what else is wished. */
+void write_rows(struct rows *rows, const struct settings *settings);
+/* Frees the rows; says how many were written, and how many were bad. Returns the exit status. */
+int end_rows(struct rows *rows, const struct settings *settings, const char *what);
 
-/* ---- split-folder.c, split-table.c: the other kinds of input */
+/* ---- split-folder.c, split-table.c: the other kinds of input. They return the exit status. */
 
-void split_folder(const char *path, struct settings *settings);
-void split_table(const char *path, struct settings *settings);
+int split_folder(const char *path, struct settings *settings);
+int split_table(const char *path, struct settings *settings);
 
 #endif

@@ -1,7 +1,7 @@
-/* split-rows.c -- rows of folders and tables, and which of them validate or test. */
+/* split-rows.c -- the rows of a data set, a folder or a table: which of them validate or test. */
 #include "split/fm-split.h"
 
-#include <xxhash.h>
+enum { READ_BLOCK = 128 }; /* images that are read at once */
 
 const char *const split_names[] = {"train", "valid", "test", NULL};
 
@@ -13,17 +13,12 @@ struct row *add_row(struct rows *rows)
     return row;
 }
 
-void free_rows(struct rows *rows)
-{
-    for (size_t i = 0; i < rows->count; i++) {
-        free(rows->row[i].image);
-        free(rows->row[i].before);
-        free(rows->row[i].after);
-    }
-    free(rows->row);
-}
-
 /* ---- choosing */
+
+static size_t default_valid(size_t rows)
+{
+    return rows == 60000 ? 5000 : rows / 12;
+}
 
 static size_t count_split(const struct rows *rows, int split)
 {
@@ -47,7 +42,8 @@ static void choose(struct rows *rows, const struct fmnn_split *how, int split, c
             label[n] = (uint16_t)rows->row[i].class;
             from[n++] = i;
         }
-    if (fmnn_split_choose(how, label, n, chosen, &error) != 0)
+    bool absent = !n && rows->from_data_set; /* only the test rows of a data set are wanted */
+    if (!absent && fmnn_split_choose(how, label, n, chosen, &error) != 0)
         die("%s: %s", option, error.message);
     for (size_t i = 0; i < n; i++)
         if (chosen[i])
@@ -57,13 +53,25 @@ static void choose(struct rows *rows, const struct fmnn_split *how, int split, c
     free(chosen);
 }
 
-size_t default_valid(size_t rows)
+/* Rows of a split become training rows, which can be chosen again. Returns their number. */
+static size_t give_back(struct rows *rows, int split)
 {
-    return rows == 60000 ? 5000 : rows / 12;
+    size_t count = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        struct row *row = &rows->row[i];
+        if (row->dropped || row->split != split || row->class < 0)
+            continue;
+        row->split = TRAIN;
+        count++;
+    }
+    return count;
 }
 
-void note_missing(const char *what, size_t classes, const size_t *train, const size_t *valid,
-                  const char *hint)
+/* A note on classes that are in only one of two splits, by their rows there, (classes); none on a split
+   that has fewer rows than there are classes, because it lacks some in any case. hint: what to do,
+   or "". */
+static void note_missing(const char *what, size_t classes, const size_t *train, const size_t *valid,
+                         const char *hint)
 {
     const size_t *count[2] = {[TRAIN] = train, [VALID] = valid};
     size_t rows[2] = {0}, missing[2] = {0}, occur = 0;
@@ -80,7 +88,7 @@ void note_missing(const char *what, size_t classes, const size_t *train, const s
                  split_names[split], hint);
 }
 
-static void count_missing(const struct rows *rows, const char *what)
+static void count_missing(const struct rows *rows, const char *what, const char *hint)
 {
     size_t *count[2] = {xcalloc(rows->classes, sizeof(size_t)),
                         xcalloc(rows->classes, sizeof(size_t))};
@@ -89,63 +97,61 @@ static void count_missing(const struct rows *rows, const char *what)
         if (!row->dropped && row->class >= 0 && row->split <= VALID)
             count[row->split][row->class]++;
     }
-    note_missing(what, rows->classes, count[TRAIN], count[VALID], "");
+    note_missing(what, rows->classes, count[TRAIN], count[VALID], hint);
     free(count[TRAIN]);
     free(count[VALID]);
 }
 
-void choose_splits(struct rows *rows, struct settings *settings, const char *what)
+static void choose_test(struct rows *rows, struct settings *settings, const char *what)
+{
+    size_t had = give_back(rows, TEST);
+    if (had)
+        note("%s: --test chooses the test rows anew; the %zu rows of split 'test' can become "
+             "training rows",
+             what, had);
+    settings->test.seed = settings->split.seed;
+    settings->test.shuffle = settings->test.stratify = true;
+    choose(rows, &settings->test, TEST, "--test");
+}
+
+/* First what tests, then what validates, from rows that may still become either. Rows that have a
+   split keep it, unless an option says how to choose. The first rows of a data set are usually in a
+   random order, and validate unless an option says otherwise; those of folders and tables are not. */
+static void choose_splits(struct rows *rows, struct settings *settings, const char *what)
 {
     bool asked = option_given("valid") || settings->split.folds;
-    if (option_given("test")) {
-        if (count_split(rows, TEST))
-            usage_error("--test: %s already has rows of split 'test'", what);
-        settings->test.seed = settings->split.seed;
-        settings->test.shuffle = settings->test.stratify = true;
-        choose(rows, &settings->test, TEST, "--test");
-    }
-    for (size_t i = 0; asked && i < rows->count; i++)
-        if (rows->row[i].split == VALID)
-            rows->row[i].split = TRAIN;
-    settings->split.shuffle = settings->split.stratify = true;
+    if (asked)
+        give_back(rows, VALID);
+    if (option_given("test"))
+        choose_test(rows, settings, what);
+    if (!rows->from_data_set)
+        settings->split.shuffle = settings->split.stratify = true;
     if (!asked)
         settings->split.valid = default_valid(count_split(rows, TRAIN));
     if (asked || !count_split(rows, VALID))
         choose(rows, &settings->split, VALID, settings->split.folds ? "--folds" : "--valid");
-    count_missing(rows, what);
+    count_missing(rows, what,
+                  settings->split.shuffle && settings->split.stratify
+                      ? ""
+                      : "; --shuffle --stratify chooses rows of all classes");
 }
 
-/* ---- duplicates */
+/* ---- images that are read: duplicates, and those that cannot be */
 
-/* What identifies an image: its shape and 128 bits of its pixels. */
+/* The digest of an image, which is equal for equal pixels. */
 struct print {
     struct fmnn_shape shape;
-    XXH128_hash_t hash;
+    uint64_t pixels[2];
     size_t row;
     int rank; /* rows of the test set come first: the others are dropped */
 };
 
-static struct print print_of(struct fmnn_images *images, const char *image, size_t row)
-{
-    struct fmnn_error error;
-    struct print print = {.row = row};
-    if (fmnn_images_shape(images, image, &print.shape, &error) != 0)
-        die_error(&error);
-    size_t size = print.shape.channels * print.shape.height * print.shape.width;
-    uint8_t *pixels = xcalloc(size, 1);
-    if (fmnn_images_read(images, image, print.shape, pixels, &error) != 0)
-        die_error(&error);
-    print.hash = XXH3_128bits(pixels, size);
-    free(pixels);
-    return print;
-}
-
 static int compare_pixels(const struct print *a, const struct print *b)
 {
-    uint64_t x[] = {a->hash.low64, a->hash.high64, a->shape.channels, a->shape.height,
-                    a->shape.width};
-    uint64_t y[] = {b->hash.low64, b->hash.high64, b->shape.channels, b->shape.height,
-                    b->shape.width};
+    const uint64_t x[] = {a->pixels[0], a->pixels[1], a->shape.channels, a->shape.height,
+                          a->shape.width};
+    const uint64_t y[] = {b->pixels[0], b->pixels[1], b->shape.channels, b->shape.height,
+                          b->shape.width};
     for (size_t i = 0; i < sizeof x / sizeof *x; i++)
         if (x[i] != y[i])
             return x[i] < y[i] ? -1 : 1;
@@ -163,18 +169,12 @@ static int compare_prints(const void *left, const void *right)
     return a->row < b->row ? -1 : 1;
 }
 
-void find_duplicates(struct rows *rows, const struct settings *settings)
+static void find_equal(struct rows *rows, const struct settings *settings, struct print *print,
+                       size_t count)
 {
-    if (settings->duplicates == KEEP_DUPLICATES)
-        return;
-    struct fmnn_images *images = open_images(settings->data);
-    struct print *print = xcalloc(rows->count, sizeof *print);
-    for (size_t i = 0; i < rows->count; i++) {
-        print[i] = print_of(images, rows->row[i].image, i);
-        print[i].rank = rows->row[i].split == TEST ? 0 : rows->row[i].split == VALID ? 1 : 2;
-    }
-    qsort(print, rows->count, sizeof *print, compare_prints);
-    for (size_t i = 1, first = 0; i < rows->count; i++) {
+    if (count)
+        qsort(print, count, sizeof *print, compare_prints);
+    for (size_t i = 1, first = 0; i < count; i++) {
         if (compare_pixels(&print[i], &print[first]) != 0) {
             first = i;
             continue;
@@ -182,11 +182,58 @@ void find_duplicates(struct rows *rows, const struct settings *settings)
         rows->row[print[i].row].equal = print[first].row + 1;
         rows->row[print[i].row].dropped = settings->duplicates == DROP_DUPLICATES;
     }
+}
+
+/* The images of some rows, each of which has a print unless it is bad. Returns the number of prints. */
+static size_t read_block(struct rows *rows, struct settings *settings, struct fmnn_images *images,
+                         size_t first, size_t n, struct print *print)
+{
+    static struct fmnn_digest digest[READ_BLOCK];
+    const char *name[READ_BLOCK];
+    struct fmnn_error error;
+    size_t good = 0;
+    for (size_t i = 0; i < n; i++)
+        name[i] = rows->row[first + i].image;
+    if (fmnn_images_digest(images, name, n, 0, digest, &error) != 0)
+        die_error(&error);
+    for (size_t i = 0; i < n; i++) {
+        struct row *row = &rows->row[first + i];
+        if (digest[i].error.status != FMNN_OK) {
+            error = digest[i].error;
+            if (row->line)
+                error = error_in_line(rows->name, row->line, &digest[i].error);
+            bad_image(&settings->bad, &error);
+            row->dropped = true;
+            continue;
+        }
+        print[good] = (struct print){.shape = digest[i].shape, .row = first + i};
+        memcpy(print[good].pixels, digest[i].pixels, sizeof digest[i].pixels);
+        print[good++].rank = row->split == TEST ? 0 : row->split == VALID ? 1 : 2;
+    }
+    return good;
+}
+
+/* Reads the images if an option needs that: drops the bad ones, and finds or drops duplicates. */
+static void read_images(struct rows *rows, struct settings *settings)
+{
+    if (settings->duplicates == KEEP_DUPLICATES && !settings->bad.skip)
+        return;
+    struct fmnn_images *images = open_images(settings->data);
+    struct print *print = xcalloc(rows->count, sizeof *print);
+    size_t good = 0;
+    for (size_t first = 0, n; first < rows->count; first += n) {
+        n = rows->count - first < READ_BLOCK ? rows->count - first : READ_BLOCK;
+        good += read_block(rows, settings, images, first, n, print + good);
+        show_reading(first + n, rows->count);
+    }
+    if (settings->duplicates != KEEP_DUPLICATES)
+        find_equal(rows, settings, print, good);
     free(print);
     fmnn_images_free(images);
 }
 
-void report_duplicates(const struct rows *rows, const struct settings *settings, const char *what)
+static void report_duplicates(const struct rows *rows, const struct settings *settings,
+                              const char *what)
 {
     size_t equal = 0, across = 0, labels = 0;
     for (size_t i = 0; i < rows->count; i++) {
@@ -210,6 +257,14 @@ void report_duplicates(const struct rows *rows, const struct settings *settings,
             what, equal, labels);
 }
 
+void choose_rows(struct rows *rows, struct settings *settings, const char *what)
+{
+    rows->name = what;
+    read_images(rows, settings);
+    choose_splits(rows, settings, what);
+    report_duplicates(rows, settings, what);
+}
+
 void print_equal(const struct rows *rows, const struct row *row, const struct settings *settings)
 {
     if (settings->duplicates == REPORT_DUPLICATES)
@@ -227,11 +282,34 @@ bool is_written(struct rows *rows, const struct row *row, const struct settings 
     return settings->wanted[row->split] && rows->written[row->split]++ < settings->limit;
 }
 
-void say_written(const struct rows *rows, const char *what)
+void write_rows(struct rows *rows, const struct settings *settings)
 {
-    uint64_t n[SPLITS] = {0};
-    for (int i = 0; i < SPLITS; i++)
-        n[i] = rows->written[i];
+    const struct fmnn_names *names = rows->names;
+    printf("image\tlabel\tsplit%s%s\n", names ? "\tclass" : "",
+           settings->duplicates == REPORT_DUPLICATES ? "\tduplicate_of" : "");
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct row *row = &rows->row[i];
+        if (!is_written(rows, row, settings))
+            continue;
+        printf("%s\t%d\t%s", row->image, row->class, split_names[row->split]);
+        if (names)
+            printf("\t%s", (size_t)row->class < names->count ? names->name[row->class] : "");
+        print_equal(rows, row, settings);
+        if (putchar('\n') < 0)
+            die_stdout();
+    }
+}
+
+int end_rows(struct rows *rows, const struct settings *settings, const char *what)
+{
+    const uint64_t *n = rows->written;
     info("%s: %llu train, %llu valid, %llu test", what, (unsigned long long)n[TRAIN],
          (unsigned long long)n[VALID], (unsigned long long)n[TEST]);
+    for (size_t i = 0; i < rows->count; i++) {
+        free(rows->row[i].image);
+        free(rows->row[i].before);
+        free(rows->row[i].after);
+    }
+    free(rows->row);
+    return bad_images_status(&settings->bad);
 }

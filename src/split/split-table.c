@@ -86,6 +86,7 @@ static void add_table_row(struct reader *r)
     struct row *row = add_row(&r->rows);
     row->image = r->base ? absolute(r, fmnn_table_field(r->table, r->image))
                          : text_format("%s", fmnn_table_field(r->table, r->image));
+    row->line = fmnn_table_line(r->table);
     row->class = class_of(r);
     row->split = split_word(split);
     row->before = join(r, 0, at, true, row->image);
@@ -158,7 +159,7 @@ static void find_base(struct reader *r, const struct settings *settings)
     free(directory);
 }
 
-void split_table(const char *path, struct settings *settings)
+int split_table(const char *path, struct settings *settings)
 {
     struct reader r = {0};
     open_reader(&r, path);
@@ -168,17 +169,15 @@ void split_table(const char *path, struct settings *settings)
     while (next_row(r.table))
         add_table_row(&r);
     r.rows.classes = r.words.count;
-    find_duplicates(&r.rows, settings);
-    choose_splits(&r.rows, settings, name);
-    report_duplicates(&r.rows, settings, name);
+    choose_rows(&r.rows, settings, name);
     learn_names(&r, settings);
     print_header(&r, settings);
     print_rows(&r, settings);
-    say_written(&r.rows, name);
-    free_rows(&r.rows);
+    int status = end_rows(&r.rows, settings, name);
     words_free(&r.words);
     fmnn_names_free(r.names);
     fmnn_table_close(r.table);
     free(r.base);
     free(r.directory);
+    return status;
 }

@@ -205,13 +205,13 @@ static struct choice choose_input(const struct arguments *a, const struct fmnn_l
 {
     const struct fitting *f = &a->fitting;
     struct choice c = {.size_open = !a->size.height, .channels_open = !a->channels};
-    c.input = (struct fmnn_input){
-        .shape = first->shape, .filter = f->filter, .invert = f->invert, .fit = f->fit};
-    if (f->fit == FMNN_FIT_FASHION_MNIST && !f->background.given)
-        memset(c.input.background, 255, 3);
-    if (f->background.given)
-        memcpy(c.input.background, f->background.colour, 3);
-    if (!c.channels_open)
+    c.input = (struct fmnn_input){.shape = first->shape};
+    fitting_apply(f, &c.input);
+    if (f->fit == FMNN_FIT_FASHION_MNIST && c.channels_open) {
+        c.input.shape.channels = 1; /* as in the data set */
+        c.channels_open = false;
+    }
+    if (a->channels)
         c.input.shape.channels = a->channels;
     if (!c.size_open) {
         c.input.shape.height = a->size.height;
@@ -302,19 +302,6 @@ static bool take_block(struct loader *l, size_t first, size_t n, size_t size)
     return true;
 }
 
-static void show_progress(const struct loader *l, size_t done)
-{
-    static bool drawn;
-    bool end = done == l->samples->count;
-    if (!progress_wanted() || (end && !drawn))
-        return;
-    if (end)
-        fputs("\r\033[K", stderr);
-    else
-        fprintf(stderr, "\rReading images %zu/%zu\033[K", done, l->samples->count);
-    drawn = !end;
-}
-
 static bool load_all(struct loader *l)
 {
     struct fmnn_shape shape = l->choice->input.shape;
@@ -330,7 +317,7 @@ static bool load_all(struct loader *l)
             l->name[i] = l->samples->sample[first + i].image;
         load(l->reader, l->a, &l->choice->input, l->name, n, l->pixels, l->loaded);
         good = take_block(l, first, n, size);
-        show_progress(l, good ? first + n : count);
+        show_reading(good ? first + n : count, count);
     }
     free(l->pixels);
     return good;
