@@ -136,8 +136,7 @@ static void read_source(void *context)
     struct import_settings settings = {.from = from[source.form],
                                        .directory = ".",
                                        .name = "mnist",
-                                       .height = sized ? 2 : 0,
-                                       .width = sized ? 3 : 0};
+                                       .size = {.height = sized ? 2 : 0, .width = sized ? 3 : 0}};
     struct import import = {.settings = &settings};
     (void)context;
     readers[source.form](&import);
