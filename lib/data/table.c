@@ -187,6 +187,18 @@ static void strip(const char **line, size_t *length)
         --*length;
 }
 
+/* Whether the first line may be the start of an image whose first bytes have a line feed among them,
+   and of which too few have come to tell. */
+static bool may_be_image(const struct fmnn_table *table)
+{
+    enum { TELLING = 12 };
+    const char *head = table->buffer;
+    return table->lines == 0 && !table->ended && table->end < TELLING &&
+           ((unsigned char)head[0] < ' '
+                ? head[0] != '\t'
+                : head[0] == '\x89' || !strncmp(head, "BM", 2) || !strncmp(head, "RIFF", 4));
+}
+
 /* The next line, without its end. It stays valid until the buffer is filled again. */
 static enum outcome take_line(struct fmnn_table *table, bool wait, const char **line,
                               size_t *length, struct fmnn_error *err)
@@ -196,9 +208,10 @@ static enum outcome take_line(struct fmnn_table *table, bool wait, const char **
         feed = table->searched < table->end
                    ? memchr(table->buffer + table->searched, '\n', table->end - table->searched)
                    : NULL;
-        table->searched = table->end;
-        if (feed || table->ended || table->end - table->start > MAX_LINE)
+        if (feed ? !may_be_image(table) : table->ended || table->end - table->start > MAX_LINE)
             break;
+        if (!feed)
+            table->searched = table->end;
         enum outcome outcome = fill(table, wait, err);
         if (outcome == FAILED || outcome == WAIT)
             return outcome;
