@@ -80,8 +80,8 @@ tests_peak_memory_LDADD =
 # Valid and invalid files of every kind, and a table of what each of them is.
 check_PROGRAMS += tests/corpus/mkcorpus
 tests_corpus_mkcorpus_SOURCES = tests/corpus/corpus.h tests/corpus/mkcorpus.c tests/corpus/corpus-weights.c \
-	tests/corpus/corpus-idx.c tests/corpus/corpus-png.c tests/corpus/corpus-tables.c
-tests_corpus_mkcorpus_LDADD = $(ZLIB_LIBS) $(PNG_LIBS) $(XXHASH_LIBS)
+	tests/corpus/corpus-idx.c tests/corpus/corpus-png.c tests/corpus/corpus-photos.c tests/corpus/corpus-tables.c
+tests_corpus_mkcorpus_LDADD = $(ZLIB_LIBS) $(PNG_LIBS) $(JPEG_LIBS) $(WEBP_LIBS) $(XXHASH_LIBS)
 
 # fm-fetch with small, generated data sets, and a server that misbehaves.
 check_PROGRAMS += tests/fm-fetch-tiny tests/tiny-data tests/httpd

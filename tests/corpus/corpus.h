@@ -37,6 +37,7 @@ uint8_t pixel(unsigned y, unsigned x);
 void make_weights(void);
 void make_idx(void);
 void make_png(void);
+void make_photos(void);
 void make_tables(void);
 
 #endif

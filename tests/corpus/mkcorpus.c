@@ -1,6 +1,6 @@
 /* mkcorpus.c -- writes files that are good, bad or unsupported, and lists them:
 
-     mkcorpus               writes into the directories weights, idx, png and tables
+     mkcorpus               writes into the directories weights, idx, png, photos and tables
      mkcorpus KIND FILE N   writes N damaged copies of FILE: truncated, or with a bit flipped
 
    It prints a tab-separated line for each file: its kind, which says what programs read it; its path;
@@ -146,6 +146,7 @@ int main(int argc, char **argv)
         make_weights();
         make_idx();
         make_png();
+        make_photos();
         make_tables();
     } else {
         fputs("Usage: mkcorpus [KIND FILE N]\n", stderr);
