@@ -310,8 +310,9 @@ START_TEST(tables_of_other_programs)
 {
     check_rows(FMNN_TABLE_ROWS, "image\tlabel\r\na\t1\r\nb\t2\r\n", NULL, "2:a|1;3:b|2;");
     check_rows(FMNN_TABLE_ROWS, "image\tlabel\r\na\t1\nimage\tlabel\nb\t2", NULL, "2:a|1;4:b|2;");
-    check_rows(FMNN_TABLE_ROWS, "\xef\xbb\xbfimage\tlabel\na\t1\n\xef\xbb\xbfimage\tlabel\nb\t2\n",
-               NULL, "2:a|1;4:b|2;");
+    check_rows(FMNN_TABLE_ROWS,
+               "\xef\xbb\xbf\xef\xbb\xbfimage\tlabel\na\t1\n\xef\xbb\xbfimage\tlabel\nb\t2\n", NULL,
+               "2:a|1;4:b|2;");
     check_rows(FMNN_TABLE_ROWS,
                "\xef\xbb\xbf"
                "a\t1\ttrain\r\n",

@@ -175,11 +175,11 @@ static enum outcome check_line(const struct fmnn_table *table, const char *line,
     return GOT;
 }
 
-/* Tables of other programs: a line may begin with a byte order mark, which cat takes into the midst
+/* Tables of other programs: a line may begin with byte order marks, which cat takes into the midst
    of a table, and end in a carriage return. */
 static void strip(const char **line, size_t *length)
 {
-    if (*length >= 3 && !memcmp(*line, "\xef\xbb\xbf", 3)) {
+    while (*length >= 3 && !memcmp(*line, "\xef\xbb\xbf", 3)) {
         *line += 3;
         *length -= 3;
     }

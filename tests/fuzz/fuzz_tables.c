@@ -48,7 +48,7 @@ static unsigned mode_of(const uint8_t *bytes, size_t count)
 struct outcome {
     uint64_t digest;
     size_t rows, columns;
-    bool good;
+    bool good, quoted; /* quoted: a field has quotes at both ends, which would be taken off again */
     char message[sizeof((struct fmnn_error *)NULL)->message];
 };
 
@@ -58,6 +58,7 @@ static void digest_row(struct outcome *o, const struct fmnn_table *table, bool n
         const char *text = names ? fmnn_table_column(table, i) : fmnn_table_field(table, i);
         size_t length = strlen(text);
         HOLDS(!memchr(text, '\t', length) && !memchr(text, '\n', length));
+        o->quoted |= length > 1 && text[0] == '"' && text[length - 1] == '"';
         o->digest = XXH3_64bits_withSeed(text, length, o->digest + length);
     }
 }
@@ -153,7 +154,7 @@ static void read_library(unsigned mode, const uint8_t *bytes, size_t count)
         HOLDS(same.digest == whole.digest && same.rows == whole.rows);
         HOLDS(same.good == whole.good && !strcmp(same.message, whole.message));
     }
-    if (length && whole.good && length < sizeof copy - 1) {
+    if (length && whole.good && !whole.quoted && length < sizeof copy - 1) {
         fuzz_file((uint8_t *)copy, length);
         struct outcome same = read_table(kind, 0, NULL, NULL);
         HOLDS(same.good && same.digest == whole.digest && same.rows == whole.rows);
