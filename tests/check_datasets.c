@@ -72,13 +72,13 @@ END_TEST
 
 START_TEST(reading_names)
 {
-    put_text("names", "cat\nSee\xc3\xb6tter\n\xf0\x9f\x90\x88 with blanks \nlast");
+    put_text("names", "cat\nSee\xc3\xb6tter\n\xf0\x9f\x90\x88 with blanks \n last\n \n\r\n");
     struct fmnn_names *names = fmnn_names_read("names", &error);
     ck_assert_msg(names != NULL, "%s", error.message);
     ck_assert_uint_eq(names->count, 4);
     ck_assert_str_eq(names->name[0], "cat");
     ck_assert_str_eq(names->name[1], "See\xc3\xb6tter");
-    ck_assert_str_eq(names->name[2], "\xf0\x9f\x90\x88 with blanks ");
+    ck_assert_str_eq(names->name[2], "\xf0\x9f\x90\x88 with blanks");
     ck_assert_str_eq(names->name[3], "last");
     ck_assert_str_eq(names->source, "names");
     ck_assert_uint_eq(fmnn_names_find(names, "last"), 3);
@@ -101,9 +101,9 @@ static const struct {
 } bad[] = {
     {"", "names: the file is empty; expected one class name a line", 0},
     {"cat\n\ndog\n", "names:2: the class name is empty", 0},
-    {"cat\ndog\n\n", "names:3: the class name is empty", 0},
     {"\n", "names:1: the class name is empty", 0},
-    {"cat\r\n\r\n", "names:2: the class name is empty", 0},
+    {"cat\r\n\r\ndog", "names:2: the class name is empty", 0},
+    {"cat\n \n\xc2\xa0\ndog", "names:2: the class name is empty", 0},
     {"cat\rdog\r", "names:1: the class name contains a control character", 0},
     {"\xff\xfe"
      "c\0\n",

@@ -265,10 +265,44 @@ START_TEST(lines_with_wrong_number_of_fields)
     check_rows(FMNN_TABLE_ROWS, "a\t1\ttrain\nb\t1\n", NULL,
                "1:a|1|train;t.tsv:2: 2 fields, but the first line has 3");
     check_rows(FMNN_TABLE_ROWS, "image\na\n\nb\n", NULL, "2:a;t.tsv:3: the line is empty");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\n\t\n\nb\t1\n", NULL,
+               "2:a|1;t.tsv:3: the line is empty");
     /* Rows of other splits are checked, too. */
     check_rows(FMNN_TABLE_ROWS, "image\tsplit\na\tx\tb\n", "y",
                "t.tsv:2: 3 fields, but the header names 2");
     refused("\n", 1, FMNN_TABLE_ROWS, "t.tsv:1: the line is empty");
+    refused(" \t\r\nimage\na\n", 11, FMNN_TABLE_ROWS, "t.tsv:1: the line is empty");
+}
+END_TEST
+
+START_TEST(blank_lines_at_the_end)
+{
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\n\n", NULL, "2:a|1;");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\r\na\t1\r\n\t\r\n \t \r\n\r\n", NULL, "2:a|1;");
+    check_rows(FMNN_TABLE_ROWS, "image\n\n", NULL, "");
+    check_rows(FMNN_TABLE_ROWS, "a\t1\ttrain\n\t\t", NULL, "1:a|1|train;");
+}
+END_TEST
+
+/* As spreadsheets and CSV with blanks behind the commas have them. Files may be named so. */
+START_TEST(blanks_around_fields)
+{
+    check_rows(FMNN_TABLE_ROWS,
+               " image \tlabel\tClass\tother\tpredicted_x\n a.png \t 1 \t big cat \t y \t 2\n"
+               "b\t \" 1\"\t\xc2\xa0"
+               "cat\xc2\xa0 \t\t\n",
+               NULL, "2: a.png |1|big cat| y |2;3:b|1|cat||;");
+    check_rows(FMNN_TABLE_ROWS, " a.png\t1 \t train\n", "train", "1: a.png|1|train;");
+    check_rows(FMNN_TABLE_ROWS, "image\tsplit\na\ttrain \nb\ttest\n", "train", "2:a|train;");
+    check_rows(FMNN_TABLE_ROWS, "\"image\"\t\"label\"\n\"1\"\t\"a\"\t\" 2\"\n", NULL, "2:1|a|2;");
+    const char *const columns[] = {"y_true", NULL};
+    put_text("t.tsv", "id\t Y_true \n x \t cat \n");
+    struct fmnn_table *table = fmnn_table_open_columns("t.tsv", FMNN_TABLE_ROWS, columns, &error);
+    ck_assert_int_eq(fmnn_table_find(table, "y_true"), 1);
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    ck_assert_str_eq(fmnn_table_field(table, 0), " x ");
+    ck_assert_str_eq(fmnn_table_field(table, 1), "cat");
+    fmnn_table_close(table);
 }
 END_TEST
 
@@ -704,9 +738,9 @@ START_TEST(numbers_in_any_locale)
     check_number("2e+03", true, 2000);
     check_number("-25E-1", true, -2.5);
     check_number("900e-2", true, 9);
-    static const char *const bad[] = {
-        "",    "x",    "1,5", "nan", "inf", "0x10", " 1",  "1 ",  "1e",    "1e+", "1ex",  "1e-/",
-        "1e:", "1e5x", "1/",  "1:",  "-",   "+-1",  "1f5", "--1", "1e999", ".",   "1.2.3"};
+    static const char *const bad[] = {"",    "x",   "1,5",  "nan",   "inf",  "0x10", "1 1", "1e",
+                                      "1e+", "1ex", "1e-/", "1e:",   "1e5x", "1/",   "1:",  "-",
+                                      "+-1", "1f5", "--1",  "1e999", ".",    "1.2.3"};
     for (size_t i = 0; i < FM_COUNT(bad); i++)
         check_number(bad[i], false, 0);
 
@@ -816,6 +850,8 @@ int main(void)
     tcase_add_test(tcase, last_line_without_feed);
     tcase_add_test(tcase, only_rows_of_given_splits);
     tcase_add_test(tcase, lines_with_wrong_number_of_fields);
+    tcase_add_test(tcase, blank_lines_at_the_end);
+    tcase_add_test(tcase, blanks_around_fields);
     tcase_add_test(tcase, lines_with_forbidden_bytes);
     tcase_add_test(tcase, files_that_are_no_tables);
     tcase_add_test(tcase, tables_of_other_programs);

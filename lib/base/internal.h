@@ -68,6 +68,10 @@ int fm_fail_unknown(struct fmnn_error *err, const char *what, const char *word,
 /* Takes the next word off *text, cut to size - 1 bytes; false at the end, where it is empty.
    between: the bytes that separate words. */
 bool fm_cut_word(const char **text, const char *between, char *word, size_t size);
+/* The part of a text between the blanks around it, also those that do not break lines (U+00A0).
+   fm_trim() cuts them off, in place. */
+const char *fm_blank_ends(const char *text, size_t *length);
+char *fm_trim(char *text);
 
 /* numbers.c. Text to number, independent of the locale. The whole text must be the number, without
    blanks. False if it is not one. */

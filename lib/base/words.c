@@ -1,4 +1,4 @@
-/* words.c -- words of a text, and words that are not known. */
+/* words.c -- words of a text, those that are not known, and the blanks around them. */
 #include "base/internal.h"
 
 #include <stdio.h>
@@ -22,4 +22,24 @@ bool fm_cut_word(const char **text, const char *between, char *word, size_t size
     snprintf(word, size, "%.*s", (int)length, *text);
     *text += length;
     return length > 0;
+}
+
+const char *fm_blank_ends(const char *text, size_t *length)
+{
+    static const char blank[] = "\xc2\xa0";
+    while (*text == ' ' || !strncmp(text, blank, 2))
+        text += *text == ' ' ? 1 : 2;
+    const char *end = text + strlen(text);
+    while (end > text && (end[-1] == ' ' || (end - text >= 2 && !memcmp(end - 2, blank, 2))))
+        end -= end[-1] == ' ' ? 1 : 2;
+    *length = (size_t)(end - text);
+    return text;
+}
+
+char *fm_trim(char *text)
+{
+    size_t length;
+    text += fm_blank_ends(text, &length) - text;
+    text[length] = 0;
+    return text;
 }

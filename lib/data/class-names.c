@@ -93,22 +93,35 @@ static long read_line(FILE *stream, char *line, size_t room)
     return c == EOF && length == 0 ? -1 : (long)length;
 }
 
+/* Blanks around a name do not count, nor do blank lines at the end. */
+static int take_line(struct fmnn_names *names, size_t *capacity, char *line, size_t length,
+                     bool *blank, const char *path, struct fmnn_error *err)
+{
+    size_t mark = !names->count && !strncmp(line, "\xef\xbb\xbf", 3) ? 3 : 0;
+    if (!names->count && length >= 2 &&
+        (!memcmp(line, "\xff\xfe", 2) || !memcmp(line, "\xfe\xff", 2)))
+        return fm_fail(err, FMNN_DATA,
+                       "%s: UTF-16 text; expected UTF-8; iconv -f UTF-16 -t UTF-8 converts it",
+                       path);
+    if (memchr(line, 0, length))
+        return add_name(names, capacity, line, length, path, err); /* fails */
+    char *name = fm_trim(line + mark);
+    *blank |= !*name && names->count;
+    if (*blank && !*name)
+        return 0;
+    return add_name(names, capacity, *blank ? "" : name, *blank ? 0 : strlen(name), path, err);
+}
+
 static int read_lines(FILE *stream, const char *path, struct fmnn_names *names,
                       struct fmnn_error *err)
 {
     char line[MAX_NAME + 2];
     size_t capacity = 0;
     long length;
-    while ((length = read_line(stream, line, sizeof line)) >= 0) {
-        size_t mark = !names->count && !strncmp(line, "\xef\xbb\xbf", 3) ? 3 : 0;
-        if (!names->count && length >= 2 &&
-            (!memcmp(line, "\xff\xfe", 2) || !memcmp(line, "\xfe\xff", 2)))
-            return fm_fail(err, FMNN_DATA,
-                           "%s: UTF-16 text; expected UTF-8; iconv -f UTF-16 -t UTF-8 converts it",
-                           path);
-        if (add_name(names, &capacity, line + mark, (size_t)length - mark, path, err) != 0)
+    bool blank = false;
+    while ((length = read_line(stream, line, sizeof line)) >= 0)
+        if (take_line(names, &capacity, line, (size_t)length, &blank, path, err) != 0)
             return -1;
-    }
     if (ferror(stream))
         return fm_fail_errno(err, "%s", path);
     if (names->count == 0)

@@ -20,22 +20,11 @@ const char *const *fm_table_columns(enum fmnn_table_kind kind)
 
 /* ---- known names ---- */
 
-/* The text between blanks, and its length. */
-static const char *trim(const char *text, size_t *length)
-{
-    while (*text == ' ')
-        text++;
-    *length = strlen(text);
-    while (*length && text[*length - 1] == ' ')
-        (*length)--;
-    return text;
-}
-
 bool fm_table_same_name(const char *a, const char *b)
 {
     size_t n, m;
-    a = trim(a, &n);
-    b = trim(b, &m);
+    a = fm_blank_ends(a, &n);
+    b = fm_blank_ends(b, &m);
     return n == m && !strncasecmp(a, b, n);
 }
 
@@ -89,22 +78,55 @@ static bool contains(char *const *field, size_t count, const char *name)
     return false;
 }
 
-void fm_table_plain_names(enum fmnn_table_kind kind, char **field, size_t count)
+/* The column that is wished and meant; or NULL. */
+static const char *wished_name(const char *const *columns, const char *name)
+{
+    for (; columns && *columns; columns++)
+        if (fm_table_same_name(name, *columns))
+            return *columns;
+    return NULL;
+}
+
+void fm_table_plain_names(enum fmnn_table_kind kind, const char *const *columns, char **field,
+                          size_t count)
 {
     bool lower = false;
     for (size_t i = 0; i < count; i++)
         lower |= is_probability(kind, field[i], 'p');
     for (size_t i = 0; i < count; i++) {
-        size_t length;
-        const char *known = known_name(kind, field[i]);
+        const char *name = wished_name(columns, field[i]);
+        const char *known = name ? name : known_name(kind, field[i]);
         if (known && strcmp(known, field[i]) != 0 && !contains(field, count, known)) {
-            field[i] += trim(field[i], &length) - field[i];
-            memcpy(field[i], known, length);
-            field[i][length] = 0;
+            field[i] = fm_trim(field[i]);
+            if (strlen(field[i]) == strlen(known)) /* a wish may have blanks itself */
+                memcpy(field[i], known, strlen(known));
         } else if (!lower && is_probability(kind, field[i], 'P')) {
             field[i][0] = 'p';
         }
     }
+}
+
+/* predicted, predicted_WORD, and likewise for each column of a prediction. */
+static bool is_prediction(const char *name)
+{
+    static const char *const begins[] = {"predicted_", "confidence_"};
+    for (size_t i = 0; i < FM_COUNT(begins); i++)
+        if (!strncmp(name, begins[i], strlen(begins[i])))
+            return true;
+    size_t digits = name[0] == 'p' ? strspn(name + 1, "0123456789") : 0;
+    return digits && (!name[1 + digits] || name[1 + digits] == '_');
+}
+
+bool fm_table_is_known(enum fmnn_table_kind kind, const char *name)
+{
+    if (known_name(kind, name) || (kind == FMNN_TABLE_ROWS && is_prediction(name)))
+        return true;
+    for (const char *const *known = fm_table_columns(kind); *known; known++) {
+        const char *alias = fm_table_alias(kind, *known);
+        if (alias && !strcmp(name, alias))
+            return true;
+    }
+    return false;
 }
 
 /* ---- lost headers ---- */
@@ -185,7 +207,7 @@ char *fm_table_lost_header(enum fmnn_table_kind kind, char *const *field, size_t
 static bool like_a_name(const char *field)
 {
     size_t length;
-    const char *text = trim(field, &length);
+    const char *text = fm_blank_ends(field, &length);
     return length > 0 && length <= 40 && !(*text >= '0' && *text <= '9') &&
            strcspn(text, "/:.,;#\\") >= length;
 }

@@ -10,8 +10,12 @@ const char *const *fm_table_columns(enum fmnn_table_kind kind);
 /* Whether a line names columns: one known name is enough, in any case and between blanks. */
 bool fm_table_is_header(enum fmnn_table_kind kind, char *const *field, size_t count);
 /* Writes known names in lower case and without the blanks around them, unless the header has that
-   name as well. The fields are changed in place. */
-void fm_table_plain_names(enum fmnn_table_kind kind, char **field, size_t count);
+   name as well; and likewise the columns that are wished (NULL: none). The fields are changed in
+   place. */
+void fm_table_plain_names(enum fmnn_table_kind kind, const char *const *columns, char **field,
+                          size_t count);
+/* Whether the name of a column is known, in the form that fm_table_plain_names() gives it. */
+bool fm_table_is_known(enum fmnn_table_kind kind, const char *name);
 /* Whether two names are equal but for case and blanks around them. */
 bool fm_table_same_name(const char *a, const char *b);
 /* Another name of a column: Keras' older name for one of a history; or NULL. */

@@ -38,8 +38,10 @@ struct fmnn_table {
     size_t searched; /* no line feed lies in buffer[start .. searched-1] */
     bool ended;
     size_t lines; /* taken from the buffer so far */
+    size_t blank; /* the first of the blank lines at the end so far; 0: none */
 
     struct row header; /* its fields are the column names, NULL-terminated */
+    bool *trimmed;     /* of each column: blanks around its fields do not count */
     char *header_text; /* later lines equal to it are skipped */
     size_t header_length;
     bool headerless;
@@ -170,9 +172,15 @@ static enum outcome check_line(const struct fmnn_table *table, const char *line,
         return line_fail(table, "the line is longer than 1 MiB", err);
     if (memchr(line, 0, length))
         return line_fail(table, "the line contains a NUL byte; a table is text", err);
-    if (length == 0)
-        return line_fail(table, "the line is empty", err);
     return GOT;
+}
+
+/* Nothing but blanks and tabs, as spreadsheets write them below a table. */
+static bool is_blank(const char *line, size_t length)
+{
+    while (length && (line[length - 1] == ' ' || line[length - 1] == '\t'))
+        length--;
+    return length == 0;
 }
 
 /* Tables of other programs: a line may begin with byte order marks, which cat takes into the midst
@@ -227,25 +235,40 @@ static enum outcome take_line(struct fmnn_table *table, bool wait, const char **
     return check_line(table, *line, *length, err);
 }
 
+/* The same; blank lines at the end are passed over, and elsewhere they are errors. */
+static enum outcome take_full_line(struct fmnn_table *table, bool wait, const char **line,
+                                   size_t *length, struct fmnn_error *err)
+{
+    enum outcome outcome;
+    while ((outcome = take_line(table, wait, line, length, err)) == GOT && is_blank(*line, *length))
+        if (!table->blank)
+            table->blank = table->lines;
+    if (outcome != GOT || !table->blank)
+        return outcome;
+    fm_fail(err, FMNN_DATA, "%s:%zu: the line is empty", table->name, table->blank);
+    return FAILED;
+}
+
 /* ---- 2. Lines to fields ---- */
 
-/* Takes off the quotes of a field that begins and ends with '"' and contains none but in pairs, as
+/* Takes off the quotes of a field that begins and ends with '"', if not with blanks, and contains none but in pairs, as
    CSV writers write it, or behind a backslash, as R does. Other fields, such as the name of a file
    that contains quotes, remain as they are. */
 static void unquote(char *field)
 {
-    size_t length = strlen(field);
-    if (length < 2 || field[0] != '"' || field[length - 1] != '"')
+    size_t length;
+    const char *text = fm_blank_ends(field, &length);
+    if (length < 2 || text[0] != '"' || text[length - 1] != '"')
         return;
-    const char *end = field + length - 1;
-    for (const char *c = field + 1; c < end; c++) {
+    const char *end = text + length - 1;
+    for (const char *c = text + 1; c < end; c++) {
         if (*c == '\\' && c[1] == '"' && c + 1 < end && !(c[2] == '"' && c + 2 < end))
             c++;
         else if (*c == '"' && (c[1] != '"' || ++c == end))
             return;
     }
     char *to = field;
-    for (const char *c = field + 1; c < end; c++) {
+    for (const char *c = text + 1; c < end; c++) {
         if ((*c == '\\' && c[1] == '"' && c + 1 < end && !(c[2] == '"' && c + 2 < end)) ||
             (*c == '"'))
             c++;
@@ -361,7 +384,31 @@ static int set_header(struct fmnn_table *table, const char *line, size_t length,
     table->header.line = 1;
     if (split_fields(&table->header, line, length, err) != 0 || check_duplicates(table, err) != 0)
         return -1;
-    fm_table_plain_names(table->kind, table->header.field, table->header.count);
+    fm_table_plain_names(table->kind, table->columns, table->header.field, table->header.count);
+    return 0;
+}
+
+static void trim_fields(const struct fmnn_table *table, struct row *row)
+{
+    for (size_t i = 0; i < row->count; i++)
+        if (table->trimmed[i])
+            row->field[i] = fm_trim(row->field[i]);
+}
+
+/* All columns are known: chooses those whose fields can stand between blanks, which are all that are
+   known but the names of files. */
+static int start_fields(struct fmnn_table *table, struct fmnn_error *err)
+{
+    const struct row *header = &table->header;
+    table->trimmed = fm_alloc(header->count, sizeof *table->trimmed, err);
+    if (!table->trimmed)
+        return -1;
+    for (size_t i = 0; i < header->count; i++)
+        table->trimmed[i] = is_among(table->columns, header->field[i]) ||
+                            (strcmp(header->field[i], "image") != 0 &&
+                             fm_table_is_known(table->kind, header->field[i]));
+    if (table->looked == GOT)
+        trim_fields(table, table->ahead);
     return 0;
 }
 
@@ -402,7 +449,9 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
 {
     const char *line;
     size_t length;
-    enum outcome outcome = take_line(table, true, &line, &length, err);
+    enum outcome outcome = take_full_line(table, true, &line, &length, err);
+    if (outcome == END && table->blank)
+        return fm_fail(err, FMNN_DATA, "%s:%zu: the line is empty", table->name, table->blank);
     if (outcome == END)
         return fm_fail(err, FMNN_DATA,
                        "%s: no input, not even a header line: did the command that writes it "
@@ -412,9 +461,9 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
         return -1;
     if (is_header(table, table->ahead)) {
         bool quoted = *line == '"';
-        if (set_header(table, line, length, err) != 0)
+        if (set_header(table, line, length, err) != 0 || (quoted && add_row_names(table, err) != 0))
             return -1;
-        return quoted ? add_row_names(table, err) : 0;
+        return start_fields(table, err);
     }
     if (split_fields(&table->first, line, length, err) != 0)
         return -1;
@@ -426,7 +475,7 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
         return fail_first(table, err, "no column names, and %zu fields instead of %zu",
                           table->ahead->count, max);
     table->looked = GOT;
-    return invent_header(table, table->ahead, err);
+    return invent_header(table, table->ahead, err) != 0 ? -1 : start_fields(table, err);
 }
 
 static int open_input(struct fmnn_table *table, const char *path, struct fmnn_error *err)
@@ -517,6 +566,7 @@ void fmnn_table_close(struct fmnn_table *table)
     free_row(&table->row[0]);
     free_row(&table->row[1]);
     free(table->header_text);
+    free(table->trimmed);
     free(table->buffer);
     free(table->only);
     free(table->name);
@@ -644,7 +694,7 @@ static enum outcome look_ahead(struct fmnn_table *table, bool wait, struct fmnn_
     for (;;) {
         const char *line;
         size_t length;
-        enum outcome outcome = take_line(table, wait, &line, &length, err);
+        enum outcome outcome = take_full_line(table, wait, &line, &length, err);
         if (outcome != GOT)
             return outcome;
         if (length == table->header_length && !memcmp(line, table->header_text, length))
@@ -656,6 +706,8 @@ static enum outcome look_ahead(struct fmnn_table *table, bool wait, struct fmnn_
             continue;
         if (check_count(table, row, err) == FAILED)
             return FAILED;
+        if (table->trimmed) /* else start() does it */
+            trim_fields(table, row);
         if (passes(table, row))
             return GOT;
     }

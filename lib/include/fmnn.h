@@ -126,7 +126,8 @@ FMNN_API struct fmnn_names *fmnn_names_copy(const char *const *names, size_t cou
 /* The first class of that name; names->count if there is none. */
 FMNN_API size_t fmnn_names_find(const struct fmnn_names *names, const char *name);
 /* Reads a file with one name per line: at most 65,536 names, UTF-8 without control characters, none
-   empty. The file may have a byte order mark and the line ends of Windows. */
+   empty. The file may have a byte order mark, the line ends of Windows, blanks around the names, and
+   blank lines at its end. */
 FMNN_API struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err);
 /* Finds the class names for a data directory: in its file classes.txt or, if there is none, those
    of the known data set that the directory is named after. If there are no names, *out is NULL and
@@ -274,8 +275,9 @@ FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *ima
 /* A table in TSV whose first line names the columns; see fmnn(7). If the first line has no known
    name, it is data, and the columns are in the order of the kind of table. Later lines that equal
    the header are skipped. Known names can be in any case and between blanks; lines can end as on
-   Windows, after a byte order mark; and fields can be quoted as CSV writers do. Names and fields are
-   returned without all this. Lines that are short or longer than 1 MiB, NUL bytes, other carriage
+   Windows, after a byte order mark; fields can be quoted as CSV writers do; fields of known columns
+   other than `image` can be between blanks; and there can be blank lines at the end. Names and
+   fields are returned without all this. Lines that are short or longer than 1 MiB, NUL bytes, other carriage
    returns and files of zero bytes are FMNN_DATA. A header alone is an empty table. */
 struct fmnn_table;
 
