@@ -481,8 +481,11 @@ static void add_row(struct reader *r)
     const struct matrix_request *request = r->request;
     uint64_t count = read_count(r);
     int label = read_class(r, r->label), predicted = -1;
+    bool numbers = r->naming == NUMBERS;
     if (label >= 0 && (predicted = read_class(r, r->predicted)) < 0)
         die_at_row(r->table, "the row has a label, but no prediction");
+    if (numbers && r->naming == WORDS)
+        label = read_class(r, r->label); /* a name since the prediction is one */
     if (request->each)
         request->each(request->context, r->table, label, predicted, count);
     if (label < 0) {
