@@ -19,7 +19,7 @@ lib_libfmnn_la_SOURCES += lib/base/internal.h lib/base/error.c lib/base/memory.c
 # What comes in: files of images, tables that name them, known data sets, samples in memory.
 lib_libfmnn_la_SOURCES += lib/data/idx.h lib/data/idx.c lib/data/image.h lib/data/image.c lib/data/exif.c \
 	lib/data/png.c lib/data/jpeg.c lib/data/webp.c lib/data/pnm.c \
-	lib/data/image-formats.h lib/data/image-formats.c lib/data/resize.h lib/data/resize.c \
+	lib/data/image-formats.h lib/data/image-formats.c lib/data/foreign.c lib/data/resize.h lib/data/resize.c \
 	lib/data/image-input.h lib/data/image-input.c lib/data/fashion-fit.c lib/data/images.c lib/data/table.c lib/data/table-names.h lib/data/table-names.c \
 	lib/data/datasets.c lib/data/class-names.h lib/data/class-names.c lib/data/split.c \
 	lib/data/samples.h lib/data/samples.c

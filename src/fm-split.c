@@ -256,7 +256,9 @@ static char *other_images(const char *directory)
 
 static _Noreturn void no_data_set(const char *directory)
 {
-    char *other = other_images(directory);
+    char *other = other_images(directory), *below = other ? NULL : find_data(directory, 2);
+    if (below)
+        die("%s: no data set found, but there is one below it: use -d %s", directory, below);
     if (other)
         die("%s: no data set found: neither train- nor t10k-images-idx3-ubyte[.gz], but there is "
             "%s; "

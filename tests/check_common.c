@@ -690,7 +690,7 @@ START_TEST(class_names_are_found)
     }
     text = NULL;
     named_image = "x.png";
-    put_file("classes.txt", "here\n\n", 6);
+    put_file("classes.txt", "here\n\nx\n", 8);
     check_trouble(act_names, "classes.txt:2");
     put_file("classes.txt", "here\n", 5);
     check_memory(act_names_without_memory);
@@ -880,7 +880,7 @@ START_TEST(files_are_told_apart)
         {&any, 0, " <", 2, FILE_SHORT, "ends after 2 bytes"},
         {&any, 0, "<!--", 4, FILE_DAMAGED, "HTML"},
         {&any, 0, "<?xm", 4, FILE_DAMAGED, "HTML"},
-        {&any, 0, " <p>", 4, FILE_DAMAGED, "HTML"},
+        {&any, 0, " <htm", 5, FILE_DAMAGED, "HTML"},
         {&any, 0, "<123", 4, FILE_DAMAGED, "neither"},
         {&any, 0, "\1\0\10\3", 4, FILE_DAMAGED, "neither"},
         {&any, 0, "\0\1\10\3", 4, FILE_DAMAGED, "neither"},

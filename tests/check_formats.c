@@ -96,7 +96,7 @@ START_TEST(other_files)
 {
     BAD("GIF89a......", "a GIF image; only PNG, JPEG, WebP and PNM can be read");
     BAD("II*\0........", "a TIFF image");
-    BAD("<!DOCTYPE html>", "an HTML page");
+    BAD("<!DOCTYPE html>", "an HTML or XML page");
     BAD("\0\0\0\30ftypheic....", "a HEIC image");
     BAD("P7\nWIDTH 1\n", "not an image file");
     BAD("P5\t1\ttrain", "not an image file");
@@ -116,6 +116,15 @@ START_TEST(other_files)
     ck_assert_ptr_null(fmnn_image_kind("RIFF....WAVE", 12));
     ck_assert_str_eq(fmnn_image_other("BM....\0\0\0\0..", 12), "a BMP image");
     ck_assert_ptr_null(fmnn_image_other("BMW/front.png", 12));
+    ck_assert_str_eq(fmnn_image_other(" \n<HTML><head>", 12), "an HTML or XML page");
+    ck_assert_ptr_null(fmnn_file_other("<lambda>\tlabel", 14));
+    ck_assert_ptr_null(fmnn_image_other("\37\213..........", 12));
+    ck_assert_str_eq(fmnn_file_other("\37\213..........", 12), "a gzip file");
+    ck_assert_str_eq(fmnn_file_other("\223NUMPY\1\0....", 12), "an array of NumPy");
+    ck_assert_str_eq(fmnn_file_other("\200\4\225.........", 12), "a Python pickle");
+    ck_assert_str_eq(fmnn_file_other("8\3\0\0\0\0\0\0{\"__", 12),
+                     "a safetensors file, as weights are");
+    ck_assert_ptr_null(fmnn_file_other("", 0));
     ck_assert_str_eq(fmnn_image_format("x.JPEG"), "JPEG");
 }
 END_TEST

@@ -330,7 +330,7 @@ START_TEST(files_that_are_no_tables)
     refused("\x89PNG\r\n\x1a\n", 8, FMNN_TABLE_ROWS, "t.tsv: a PNG image, not a table");
     refused("\xff\xd8\xff\xe0\0JFIF", 9, FMNN_TABLE_ROWS, "t.tsv: a JPEG image, not a table");
     refused("RIFF\1\2\3\4WEBP", 12, FMNN_TABLE_ROWS, "t.tsv: a WebP image, not a table");
-    refused("<!doctype html>\n", 16, FMNN_TABLE_ROWS, "t.tsv: an HTML page, not a table");
+    refused("<!doctype html>\n", 16, FMNN_TABLE_ROWS, "t.tsv: an HTML or XML page, not a table");
     static const char wide[] = "t.tsv: UTF-16 text, not a table in UTF-8; iconv -f UTF-16 -t UTF-8 "
                                "converts it";
     refused("\xff\xfei\0m\0\n\0", 8, FMNN_TABLE_ROWS, wide);

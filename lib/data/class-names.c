@@ -154,19 +154,39 @@ struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err)
 
 /* ---- the class names of a data directory ---- */
 
-/* The data set whose name is the last component of path. */
+/* Whether a part of a path is the name, ignoring case and dashes: FashionMNIST, as torchvision names
+   its directory, is fashion-mnist. */
+static bool same_name(const char *name, const char *part, size_t length)
+{
+    for (const char *end = part + length;; name++, part++) {
+        while (*name == '-')
+            name++;
+        while (part < end && *part == '-')
+            part++;
+        if (part == end || !*name)
+            return part == end && !*name;
+        if (strncasecmp(name, part, 1) != 0)
+            return false;
+    }
+}
+
+/* The data set whose name is the last component of path, or the one before `raw`. */
 static const struct fmnn_dataset *dataset_by_base_name(const char *path)
 {
-    size_t end = strlen(path);
-    while (end && path[end - 1] == '/')
-        end--;
-    size_t start = end;
-    while (start && path[start - 1] != '/')
-        start--;
+    size_t start, end = strlen(path);
+    for (;;) {
+        while (end && path[end - 1] == '/')
+            end--;
+        start = end;
+        while (start && path[start - 1] != '/')
+            start--;
+        if (end - start != 3 || strncmp(path + start, "raw", 3) != 0)
+            break;
+        end = start;
+    }
     const struct fmnn_dataset *dataset;
     for (size_t i = 0; (dataset = fmnn_dataset_at(i)); i++)
-        if (strlen(dataset->name) == end - start &&
-            !strncasecmp(dataset->name, path + start, end - start))
+        if (end > start && same_name(dataset->name, path + start, end - start))
             return dataset;
     return NULL;
 }

@@ -9,7 +9,6 @@
    end. */
 #include "data/idx.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -241,13 +240,9 @@ static const char *foreign(const uint8_t magic[4])
 {
     if (magic[0] == 0x1f && magic[1] == 0x8b)
         return "compressed twice: decompress it once with gunzip";
-    if (magic[0] == 'P' && magic[1] == 'K')
-        return "a ZIP archive: unpack it";
-    if (magic[0] == '<' && (magic[1] == '!' || magic[1] == '?' || isalpha(magic[1])))
-        return "an HTML or XML page, perhaps what a server answered instead of the file";
     if (!magic[2] && !magic[3] && (magic[1] == TYPE_U8 || type_name(magic[1])))
         return "the header is little-endian, but IDX is big-endian";
-    return NULL;
+    return fmnn_file_other(magic, 4);
 }
 
 static int check_magic(const char *path, const uint8_t magic[4], struct fmnn_error *err)

@@ -56,53 +56,11 @@ static const struct fm_image_format formats[] = {
 };
 static const char all_formats[] = "PNG, JPEG, WebP and PNM";
 
-/* Files that people take for images that can be read. */
-static const struct {
-    const char *bytes;
-    size_t length, at; /* of bytes in the file */
-    const char *what;
-} others[] = {
-    {"GIF8", 4, 0, "a GIF image"},
-    {"II*\0", 4, 0, "a TIFF image"},
-    {"MM\0*", 4, 0, "a TIFF image"},
-    {"ftypavif", 8, 4, "an AVIF image"},
-    {"ftyphei", 7, 4, "a HEIC image"},
-    {"ftypmif1", 8, 4, "a HEIC image"},
-    {"\0\0\1\0", 4, 0, "an icon"},
-    {"8BPS", 4, 0, "a Photoshop file"},
-    {"%PDF", 4, 0, "a PDF file"},
-    {"<svg", 4, 0, "an SVG image"},
-    {"<?xml", 5, 0, "an XML file"},
-    {"<!DOCTYPE", 9, 0, "an HTML page"},
-    {"<!doctype", 9, 0, "an HTML page"},
-    {"<html", 5, 0, "an HTML page"},
-    {"\0\5\26\7", 4, 0, "an AppleDouble file, which macOS makes beside another file"},
-    {"version https://git-lfs", 23, 0, "a pointer of git-lfs (`git lfs pull` gets the file)"},
-};
-
 static const struct fm_image_format *format_of(const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < FM_COUNT(formats); i++)
         if (formats[i].is(bytes, size))
             return &formats[i];
-    return NULL;
-}
-
-/* Two letters alone could begin a name in a table. */
-static bool is_bmp(const uint8_t *bytes, size_t size)
-{
-    return begins(bytes, size, "BM", 2) && size >= 10 && !memcmp(bytes + 6, "\0\0\0\0", 4);
-}
-
-const char *fmnn_image_other(const void *head, size_t size)
-{
-    const uint8_t *bytes = head;
-    if (is_bmp(bytes, size))
-        return "a BMP image";
-    for (size_t i = 0; i < FM_COUNT(others); i++)
-        if (size >= others[i].at + others[i].length &&
-            !memcmp(bytes + others[i].at, others[i].bytes, others[i].length))
-            return others[i].what;
     return NULL;
 }
 
@@ -177,7 +135,7 @@ int fm_read_file(const char *path, uint8_t **bytes, size_t *size, struct fmnn_er
 static int fail_unknown(const char *path, const uint8_t *bytes, size_t size, struct fmnn_error *err)
 {
     const struct fm_image_format *named = format_by_name(path);
-    const char *what = fmnn_image_other(bytes, size);
+    const char *what = fmnn_file_other(bytes, size);
     if (what)
         return fm_fail(err, FMNN_DATA, "%s: %s; only %s can be read", path, what, all_formats);
     if (named)

@@ -114,26 +114,11 @@ static enum outcome line_fail(const struct fmnn_table *table, const char *what,
     return FAILED;
 }
 
-/* What else a file can be whose first bytes are these; NULL if it may be a table. */
-static const char *foreign(const char *line, size_t length)
+/* Without a byte order mark, every second byte of English text is zero. */
+static bool is_wide(const char *line, size_t length)
 {
-    static const struct {
-        const char *start, *what;
-    } kinds[] = {
-        {"\x1f\x8b", "a gzip file"},
-        {"PK\x03\x04", "a spreadsheet or another ZIP archive"},
-        {"\xff\xfe", "UTF-16 text"},
-        {"\xfe\xff", "UTF-16 text"},
-    };
-    for (size_t i = 0; i < FM_COUNT(kinds); i++) {
-        size_t n = strlen(kinds[i].start);
-        if (length >= n && !strncasecmp(line, kinds[i].start, n))
-            return kinds[i].what;
-    }
-    /* Without a byte order mark, every second byte of English text is zero. */
-    bool wide = length >= 4 && (line[0] == 0) != (line[1] == 0) &&
-                (line[2] == 0) != (line[3] == 0) && (line[0] == 0) == (line[2] == 0);
-    return wide ? "UTF-16 text" : NULL;
+    return length >= 4 && (line[0] == 0) != (line[1] == 0) && (line[2] == 0) != (line[3] == 0) &&
+           (line[0] == 0) == (line[2] == 0);
 }
 
 static enum outcome check_first_line(const struct fmnn_table *table, const char *line,
@@ -142,9 +127,8 @@ static enum outcome check_first_line(const struct fmnn_table *table, const char 
     /* The start of an image goes on behind what looks like the end of a line. */
     const char *head = table->buffer;
     char image[32];
-    const char *what = foreign(line, length), *format = fmnn_image_kind(head, table->end);
-    if (!what)
-        what = fmnn_image_other(head, table->end);
+    const char *format = fmnn_image_kind(head, table->end);
+    const char *what = is_wide(line, length) ? "UTF-16 text" : fmnn_file_other(head, table->end);
     if (!what && format && strcmp(format, "PNM") != 0) { /* which begins like a name */
         snprintf(image, sizeof image, "a %s image", format);
         what = image;

@@ -212,8 +212,10 @@ FMNN_API const char *fmnn_image_format(const char *path);
 /* The format of an image file by its first bytes, of which 12 suffice; NULL if it is unknown. */
 FMNN_API const char *fmnn_image_kind(const void *head, size_t count);
 /* What a file is that people take for an image that can be read, by its first bytes: "a GIF image",
-   "an HTML page"; NULL: nothing of this kind. */
+   "an HTML or XML page"; NULL: nothing of this kind. */
 FMNN_API const char *fmnn_image_other(const void *head, size_t count);
+/* The same for any file: also "a gzip file", "an array of NumPy". */
+FMNN_API const char *fmnn_file_other(const void *head, size_t count);
 /* Resizes one channel, (height,width). */
 FMNN_API int fmnn_resize(const uint8_t *from, size_t height, size_t width, enum fmnn_filter filter,
                          uint8_t *to, size_t to_height, size_t to_width, struct fmnn_error *err);

@@ -121,6 +121,23 @@ void free_list(char **list)
     free(list);
 }
 
+char *find_data(const char *path, unsigned depth)
+{
+    if (holds_data(path))
+        return text_format("%s", path);
+    struct listing listing;
+    char *found = NULL;
+    if (!depth || !try_list(path, &listing))
+        return NULL;
+    for (size_t i = 0; i < listing.count && !found; i++) {
+        char *below = path_in(path, listing.entry[i].name, "");
+        found = listing.entry[i].kind == A_FOLDER ? find_data(below, depth - 1) : NULL;
+        free(below);
+    }
+    free_listing(&listing);
+    return found;
+}
+
 /* ---- 2. Parts and classes ---- */
 
 static bool has_control(const char *name)
@@ -291,7 +308,7 @@ static bool begins_as_image(const char *path, const char **what)
     ssize_t got = fd < 0 ? -1 : read(fd, head, sizeof head);
     if (fd >= 0)
         close(fd);
-    *what = got > 0 ? fmnn_image_other(head, (size_t)got) : NULL;
+    *what = got > 0 ? fmnn_file_other(head, (size_t)got) : NULL;
     return got > 0 && fmnn_image_kind(head, (size_t)got);
 }
 

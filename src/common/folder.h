@@ -38,6 +38,10 @@ bool is_directory(const char *path);
 char **list_directory(const char *path);
 void free_list(char **list);
 
+/* The directory, or one up to `depth` below it, that holds files of a data set, as torchvision's raw
+   does; malloc'ed, or NULL. */
+char *find_data(const char *path, unsigned depth);
+
 /* Finds the images. Opens only files whose names do not end as those of images do. Exits on error, but
    not if there are no images. */
 struct folder folder_read(const char *path);

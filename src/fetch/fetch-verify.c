@@ -7,7 +7,6 @@
    Contents: 1. Bytes  2. The header  3. The content */
 #include "fetch/fm-fetch.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -151,20 +150,16 @@ static uint64_t expected_rows(const struct fmnn_dataset *set, size_t file)
     return bytes ? bytes - 8 : 0; /* a header and a byte for each label */
 }
 
-bool looks_like_markup(const unsigned char *p, size_t size)
-{
-    while (size && isspace(*p))
-        p++, size--;
-    return size > 1 && *p == '<' && (p[1] == '!' || p[1] == '?' || isalpha(p[1]));
-}
-
 static int check_magic(const unsigned char *p, size_t size, size_t file, bool gzip,
                        struct finding *finding)
 {
     if (size == 0)
         return found(finding, FILE_SHORT, gzip ? "gzip file without content" : "empty");
-    if (looks_like_markup(p, size))
-        return found(finding, FILE_DAMAGED, "an HTML or XML page, not data");
+    if (gzip && size > 1 && p[0] == 0x1f && p[1] == 0x8b)
+        return found(finding, FILE_DAMAGED, "compressed twice; decompress it once with gunzip");
+    const char *other = fmnn_file_other(p, size);
+    if (other)
+        return found(finding, FILE_DAMAGED, "%s, not data", other);
     if (size < 4)
         return found(finding, FILE_SHORT, "ends after %zu bytes", size);
     if (p[0] || p[1] || p[2] != 8 || p[3] < 1 || p[3] > 8)
@@ -299,8 +294,9 @@ static int read_through(struct bytes *b, struct finding *finding)
 {
     unsigned char buffer[BUFFER];
     ssize_t got = next_bytes(b, buffer, sizeof buffer, finding);
-    if (got >= 0 && looks_like_markup(buffer, (size_t)got))
-        return found(finding, FILE_DAMAGED, "an HTML or XML page, not data");
+    const char *other = got > 0 ? fmnn_file_other(buffer, (size_t)got) : NULL;
+    if (other)
+        return found(finding, FILE_DAMAGED, "%s, not data", other);
     if (!b->gzip)
         return found(finding, FILE_DAMAGED, "not gzip data");
     while (got > 0)

@@ -52,8 +52,6 @@ bool dataset_pinned(const struct fmnn_dataset *set);
 /* pread(), repeated if a signal interrupts it. */
 ssize_t read_at(int fd, void *bytes, size_t size, off_t offset);
 uint64_t big_endian(const unsigned char *p); /* four bytes of a header */
-/* Whether bytes begin, after white space, like HTML or XML. */
-bool looks_like_markup(const unsigned char *bytes, size_t size);
 /* Reads the file from its start, whatever its position, and compares it with the data set's file. If
    that is not IDX of unsigned bytes, it must be whole gzip data. */
 void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct finding *finding);

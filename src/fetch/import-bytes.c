@@ -130,7 +130,5 @@ const char *bytes_foreign(const unsigned char *p, size_t size)
         return "compressed twice; decompress it once with gunzip";
     if (size > 3 && !memcmp(p, "PK\3\4", 4))
         return "a ZIP archive; unpack it, and name the directory";
-    if (looks_like_markup(p, size))
-        return "an HTML or XML page, not data";
-    return NULL;
+    return fmnn_file_other(p, size);
 }

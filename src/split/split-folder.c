@@ -12,9 +12,10 @@ static void check_found(const struct folder *folder)
 {
     if (folder->count)
         return;
-    if (holds_data(folder->path))
+    const char *data = find_data(folder->path, 2);
+    if (data)
         die("%s: a data set of IDX files, not a folder of class folders: use -d %s", folder->path,
-            folder->path);
+            data);
     folder_die_empty(folder);
 }
 

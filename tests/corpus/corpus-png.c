@@ -441,8 +441,8 @@ static void make_others(void)
         const char *name, *message, *what, *bytes;
     } others[] = {
         {"gif", "a GIF image", "a GIF", "GIF89a............"},
-        {"svg", "an XML file", "an SVG", "<?xml version=\"1.0\"?><svg/>"},
-        {"html", "an HTML page", "an HTML page", "<!DOCTYPE html><html></html>"},
+        {"svg", "an HTML or XML page", "an SVG", "<?xml version=\"1.0\"?><svg/>"},
+        {"html", "an HTML or XML page", "an HTML page", "<!DOCTYPE html><html></html>"},
         {"prose", "not a PNG file", "a text", "no image"},
 #ifdef HAVE_JPEG
         {"jpeg", "JPEG file", "the beginning of a JPEG", "\377\330\377\340\20JFIF\1\1\1"},
