@@ -121,14 +121,26 @@ static bool is_wide(const char *line, size_t length)
            (line[0] == 0) == (line[2] == 0);
 }
 
+/* Whether this may be the start of an image whose first bytes have a line feed among them, which is
+   there. */
+static bool begins_like_image(const struct fmnn_table *table)
+{
+    const char *head = table->buffer;
+    return (unsigned char)head[0] < ' '
+               ? head[0] != '\t'
+               : head[0] == '\x89' || (table->end >= 2 && !memcmp(head, "BM", 2)) ||
+                     (table->end >= 4 && !memcmp(head, "RIFF", 4));
+}
+
 static enum outcome check_first_line(const struct fmnn_table *table, const char *line,
                                      size_t length, struct fmnn_error *err)
 {
-    /* The start of an image goes on behind what looks like the end of a line. */
+    /* What looks like the end of a line may be in the midst of an image's first bytes. */
     const char *head = table->buffer;
+    size_t seen = begins_like_image(table) ? table->end : table->start;
     char image[32];
-    const char *format = fmnn_image_kind(head, table->end);
-    const char *what = is_wide(line, length) ? "UTF-16 text" : fmnn_file_other(head, table->end);
+    const char *format = fmnn_image_kind(head, seen);
+    const char *what = is_wide(line, length) ? "UTF-16 text" : fmnn_file_other(head, seen);
     if (!what && format && strcmp(format, "PNM") != 0) { /* which begins like a name */
         snprintf(image, sizeof image, "a %s image", format);
         what = image;
@@ -179,16 +191,11 @@ static void strip(const char **line, size_t *length)
         --*length;
 }
 
-/* Whether the first line may be the start of an image whose first bytes have a line feed among them,
-   and of which too few have come to tell. */
+/* Whether too little has come of what may be an image. */
 static bool may_be_image(const struct fmnn_table *table)
 {
     enum { TELLING = 12 };
-    const char *head = table->buffer;
-    return table->lines == 0 && !table->ended && table->end < TELLING &&
-           ((unsigned char)head[0] < ' '
-                ? head[0] != '\t'
-                : head[0] == '\x89' || !strncmp(head, "BM", 2) || !strncmp(head, "RIFF", 4));
+    return table->lines == 0 && !table->ended && table->end < TELLING && begins_like_image(table);
 }
 
 /* The next line, without its end. It stays valid until the buffer is filled again. */
