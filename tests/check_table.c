@@ -280,6 +280,7 @@ START_TEST(blank_lines_at_the_end)
     check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\n\n", NULL, "2:a|1;");
     check_rows(FMNN_TABLE_ROWS, "image\tlabel\r\na\t1\r\n\t\r\n \t \r\n\r\n", NULL, "2:a|1;");
     check_rows(FMNN_TABLE_ROWS, "image\n\n", NULL, "");
+    check_rows(FMNN_TABLE_ROWS, "image\n\xc2\xa0 \n", NULL, "");
     check_rows(FMNN_TABLE_ROWS, "a\t1\ttrain\n\t\t", NULL, "1:a|1|train;");
 }
 END_TEST

@@ -174,9 +174,13 @@ static enum outcome check_line(const struct fmnn_table *table, const char *line,
 /* Nothing but blanks and tabs, as spreadsheets write them below a table. */
 static bool is_blank(const char *line, size_t length)
 {
-    while (length && (line[length - 1] == ' ' || line[length - 1] == '\t'))
-        length--;
-    return length == 0;
+    for (size_t i = 0; i < length; i++) {
+        bool wide = i + 1 < length && !memcmp(line + i, "\xc2\xa0", 2); /* U+00A0 */
+        if (!wide && line[i] != ' ' && line[i] != '\t')
+            return false;
+        i += wide;
+    }
+    return true;
 }
 
 /* Tables of other programs: a line may begin with byte order marks, which cat takes into the midst
