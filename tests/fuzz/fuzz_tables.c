@@ -206,7 +206,7 @@ static void plot(const struct plot_kind *kind)
     FILE *stream = fmemopen(text, sizeof text, "w");
     HOLDS(stream);
     kind->gnuplot(read, &request, NULL, stream);
-    HOLDS(fflush(stream) == 0 && !strstr(text, "\ninput") && !strstr(text, "system"));
+    HOLDS(fflush(stream) == 0 && !strstr(text, "\ninput") && !strstr(text, "\nsystem"));
     rewind(stream);
     request.width = 60;
     kind->text(read, &request, stream);
