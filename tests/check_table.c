@@ -682,7 +682,9 @@ START_TEST(labels_that_are_names)
                      "t.tsv:2: label 'Cat' is neither a number nor one of the 3 names in n3");
     ck_assert_int_eq(class_of("65535", NULL), 65535);
     ck_assert_int_eq(class_of("cat", NULL), -2);
-    ck_assert_str_eq(error.message, "t.tsv:2: label 'cat' is not a number from 0 to 65535");
+    ck_assert_str_eq(error.message,
+                     "t.tsv:2: label 'cat' is not a number from 0 to 65535; names need a list "
+                     "(--classes), or a column 'class' in place of this one");
 }
 END_TEST
 

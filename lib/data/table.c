@@ -823,6 +823,12 @@ int fmnn_table_class(const struct fmnn_table *table, size_t column, const struct
         return fmnn_table_fail(
             table, err, "%.100s '%.100s' is neither a number nor one of the %zu names in %.300s",
             name, text, names->count, source);
+    if (!names && !number && !is_missing(text) && strspn(plain, "+-.0123456789") == 0)
+        return fmnn_table_fail(
+            table, err,
+            "%.100s '%.100s' is not a number from 0 to %d; names need a list (--classes), or "
+            "a column 'class' in place of this one",
+            name, text, MAX_LABEL);
     return fmnn_table_label(table, column, 0, label, err);
 }
 
