@@ -101,6 +101,6 @@ int fm_image_make_room(struct fm_image *image, const char *path, size_t height, 
             "sides of %d",
             path, height, width, FM_MAX_IMAGE_PIXELS / 1000000, FM_MAX_IMAGE_SIDE);
     *image = (struct fm_image){height, width, channels, NULL};
-    image->pixels = fm_alloc(height * width, channels, err);
+    image->pixels = fm_alloc_bare(height * width, channels, err);
     return image->pixels ? 0 : -1;
 }

@@ -34,19 +34,20 @@ static uint8_t ground(const struct fmnn_input *input, size_t channel)
 }
 
 /* The image whole, in the middle; the rest has the colour of the background. */
-static int pad(const struct fmnn_input *input, const struct fm_plane *from, size_t channel,
-               uint8_t *to, struct fmnn_error *err)
+static struct fm_planes pad(const struct fmnn_input *input, const struct fm_plane *from,
+                            size_t channel, struct fm_planes to)
 {
-    size_t height = input->shape.height, width = input->shape.width, h = height, w = width;
+    size_t height = to.height, width = to.width, h = height, w = width;
     if (from->width * height > from->height * width)
         h = scaled(from->height, width, from->width);
     else
         w = scaled(from->width, height, from->height);
-    h = h < height ? h : height;
-    w = w < width ? w : width;
-    memset(to, ground(input, channel), height * width);
-    return fm_resize(from, input->filter, to + (height - h) / 2 * width + (width - w) / 2, h, w,
-                     width, err);
+    to.height = h < height ? h : height;
+    to.width = w < width ? w : width;
+    for (size_t c = 0; c < from->channels; c++)
+        memset(to.pixels + c * to.apart, ground(input, channel + c), height * width);
+    to.pixels += (height - to.height) / 2 * width + (width - to.width) / 2;
+    return to;
 }
 
 /* The largest part in the middle that has the proportions of the input. */
@@ -58,21 +59,23 @@ static struct fm_plane crop(const struct fmnn_input *input, struct fm_plane plan
         w = scaled(h, width, height) < w ? scaled(h, width, height) : w;
     else
         h = scaled(w, height, width) < h ? scaled(w, height, width) : h;
-    plane.pixels += (plane.height - h) / 2 * plane.stride + (plane.width - w) / 2;
+    plane.pixels += (plane.height - h) / 2 * plane.stride + (plane.width - w) / 2 * plane.channels;
     plane.height = h;
     plane.width = w;
     return plane;
 }
 
+/* One plane of the input, or all of them. */
 static int fit_plane(const struct fmnn_input *input, struct fm_plane plane, size_t channel,
-                     uint8_t *to, struct fmnn_error *err)
+                     uint8_t *pixels, struct fmnn_error *err)
 {
-    struct fmnn_shape shape = input->shape;
+    size_t height = input->shape.height, width = input->shape.width;
+    struct fm_planes to = {pixels + channel * height * width, height, width, width, height * width};
     if (input->fit == FMNN_FIT_PAD)
-        return pad(input, &plane, channel, to, err);
+        to = pad(input, &plane, channel, to);
     if (input->fit == FMNN_FIT_CROP)
         plane = crop(input, plane);
-    return fm_resize(&plane, input->filter, to, shape.height, shape.width, shape.width, err);
+    return fm_resize(&plane, input->filter, &to, err);
 }
 
 static void invert(const struct fmnn_input *input, uint8_t *pixels)
@@ -87,8 +90,8 @@ static int fit_planes(const struct fmnn_input *input, size_t height, size_t widt
 {
     struct fmnn_shape shape = input->shape;
     for (size_t c = 0; c < shape.channels; c++) {
-        struct fm_plane plane = {planes + c * height * width, height, width, width};
-        if (fit_plane(input, plane, c, pixels + c * shape.height * shape.width, err) != 0)
+        struct fm_plane plane = {planes + c * height * width, height, width, width, 1};
+        if (fit_plane(input, plane, c, pixels, err) != 0)
             return -1;
     }
     invert(input, pixels);
@@ -123,7 +126,7 @@ static uint8_t *make_planes(const struct fmnn_input *input, const struct fm_imag
 {
     bool gray = input->fit != FMNN_FIT_FASHION_MNIST && input->shape.channels == 1;
     *shape = (struct fmnn_shape){gray ? 1 : 3, image->height, image->width};
-    uint8_t *planes = fm_alloc(shape->channels, image->height * image->width, err);
+    uint8_t *planes = fm_alloc_bare(shape->channels, image->height * image->width, err);
     if (planes && gray)
         fm_image_gray(image, ground(input, 0), planes);
     else if (planes)
@@ -147,6 +150,13 @@ int fm_input_make(const struct fmnn_input *input, const struct fm_image *image, 
             fm_image_gray(image, ground(input, 0), pixels);
         else
             fm_image_planes(image, input->background, pixels);
+        invert(input, pixels);
+        return 0;
+    }
+    if (image->channels == 3 && shape.channels == 3 && input->fit != FMNN_FIT_FASHION_MNIST) {
+        const struct fm_plane all = {image->pixels, shape.height, shape.width, 3 * shape.width, 3};
+        if (fit_plane(input, all, 0, pixels, err) != 0)
+            return -1;
         invert(input, pixels);
         return 0;
     }

@@ -39,6 +39,9 @@ int fm_image_make_room(struct fm_image *image, const char *path, size_t height, 
 void fm_image_gray(const struct fm_image *image, uint8_t background, uint8_t *to);
 void fm_image_planes(const struct fm_image *image, const uint8_t background[3], uint8_t *to);
 bool fm_image_is_colour(const struct fm_image *image);
+/* Pixels of red, green and blue to three rows. */
+void fm_split_colours(const uint8_t *pixels, size_t count, uint8_t *red, uint8_t *green,
+                      uint8_t *blue);
 
 /* exif.c. How a camera was held, by the EXIF data of TIFF form: 1 (upright) to 8; 1 if the data do
    not say it. */

@@ -6,6 +6,8 @@
    The weights themselves come from + - * / alone, also the sine of Lanczos's filter. */
 #include "data/resize.h"
 
+#include "data/image.h"
+
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("O3") /* vectors, as clang has at -O2; the sums are of integers */
 #endif
@@ -132,14 +134,15 @@ static uint8_t to_byte(int32_t sum)
 
 static const int32_t half = 1 << (FRACTION - 1);
 
-/* Along a row. */
+/* Along a row, behind which there are as many bytes as a weight has: the weights there are zero. */
 static void pass_row(const uint8_t *from, const struct weights *w, size_t width, uint8_t *to)
 {
+    size_t size = w->size / LANES * LANES; /* which the compiler does not know */
     for (size_t x = 0; x < width; x++) {
         const int16_t *high = w->parts + 2 * x * w->size, *low = high + w->size;
         const uint8_t *p = from + w->first[x];
         uint32_t highs = 0, lows = 0; /* modulo 2^32: the sum of both is in range */
-        for (size_t i = 0; i < w->count[x]; i++) {
+        for (size_t i = 0; i < size; i++) {
             highs += (uint32_t)((int16_t)p[i] * high[i]);
             lows += (uint32_t)((int16_t)p[i] * low[i]);
         }
@@ -170,22 +173,33 @@ static void pass_column(const uint8_t *from, size_t stride, const int32_t *k, si
     }
 }
 
-/* Rows of the source to rows of another width, `stride` apart. */
-static int resize_rows(const struct fm_plane *from, enum fmnn_filter filter, uint8_t *to,
-                       size_t width, size_t stride, struct fmnn_error *err)
+/* Row y of the source as one or three rows, `apart` from each other. */
+static void take_row(const struct fm_plane *from, size_t y, uint8_t *row, size_t apart)
+{
+    const uint8_t *pixels = from->pixels + y * from->stride;
+    if (from->channels == 1)
+        memcpy(row, pixels, from->width);
+    else
+        fm_split_colours(pixels, from->width, row, row + apart, row + 2 * apart);
+}
+
+/* Rows of the source to rows of another width. */
+static int resize_rows(const struct fm_plane *from, enum fmnn_filter filter,
+                       const struct fm_planes *to, struct fmnn_error *err)
 {
     struct weights w;
-    if (width == from->width) {
-        for (size_t y = 0; y < from->height; y++)
-            memcpy(to + y * stride, from->pixels + y * from->stride, width);
-        return 0;
-    }
-    if (make_weights(&w, filter, from->width, width, err) != 0)
+    if (make_weights(&w, filter, from->width, to->width, err) != 0)
         return -1;
-    for (size_t y = 0; y < from->height; y++)
-        pass_row(from->pixels + y * from->stride, &w, width, to + y * stride);
+    size_t apart = from->width + w.size;
+    uint8_t *row = fm_alloc(from->channels, apart, err);
+    for (size_t y = 0; row && y < from->height; y++) {
+        take_row(from, y, row, apart);
+        for (size_t c = 0; c < from->channels; c++)
+            pass_row(row + c * apart, &w, to->width, to->pixels + c * to->apart + y * to->stride);
+    }
     free_weights(&w);
-    return 0;
+    free(row);
+    return row ? 0 : -1;
 }
 
 static int resize_columns(const struct fm_plane *from, enum fmnn_filter filter, uint8_t *to,
@@ -208,27 +222,64 @@ static bool columns_first(const struct fm_plane *from, size_t height, size_t wid
     return height < from->height && from->height + 2 * width > height + 2 * from->width;
 }
 
-int fm_resize(const struct fm_plane *from, enum fmnn_filter filter, uint8_t *to, size_t height,
-              size_t width, size_t stride, struct fmnn_error *err)
+/* One plane, whose rows do not come first. */
+static int resize_plane(const struct fm_plane *from, enum fmnn_filter filter,
+                        const struct fm_planes *to, struct fmnn_error *err)
 {
-    if (height == from->height)
-        return resize_rows(from, filter, to, width, stride, err);
-    if (width == from->width)
-        return resize_columns(from, filter, to, height, stride, err);
-    bool columns = columns_first(from, height, width);
-    struct fm_plane half_way = {.height = columns ? height : from->height,
-                                .width = columns ? from->width : width};
-    uint8_t *pixels = fm_alloc(half_way.height, half_way.width, err);
-    half_way.pixels = pixels;
-    half_way.stride = half_way.width;
-    int status = -1;
-    if (pixels && columns)
-        status = resize_columns(from, filter, pixels, height, half_way.stride, err);
-    else if (pixels)
-        status = resize_rows(from, filter, pixels, width, half_way.stride, err);
+    if (to->width == from->width && to->height == from->height) {
+        for (size_t y = 0; y < to->height; y++)
+            memcpy(to->pixels + y * to->stride, from->pixels + y * from->stride, to->width);
+        return 0;
+    }
+    if (to->width == from->width)
+        return resize_columns(from, filter, to->pixels, to->height, to->stride, err);
+    uint8_t *pixels = fm_alloc_bare(to->height, from->width, err);
+    struct fm_plane half_way = {pixels, to->height, from->width, from->width, 1};
+    int status = pixels ? resize_columns(from, filter, pixels, to->height, from->width, err) : -1;
     if (status == 0)
-        status = columns ? resize_rows(&half_way, filter, to, width, stride, err)
-                         : resize_columns(&half_way, filter, to, height, stride, err);
+        status = resize_rows(&half_way, filter, to, err);
+    free(pixels);
+    return status;
+}
+
+/* Colours become planes first. */
+static int resize_planes(const struct fm_plane *from, enum fmnn_filter filter,
+                         const struct fm_planes *to, struct fmnn_error *err)
+{
+    size_t size = from->height * from->width;
+    if (from->channels == 1)
+        return resize_plane(from, filter, to, err);
+    uint8_t *planes = fm_alloc_bare(3, size, err);
+    int status = planes ? 0 : -1;
+    for (size_t y = 0; planes && y < from->height; y++)
+        take_row(from, y, planes + y * from->width, size);
+    for (size_t c = 0; status == 0 && c < 3; c++) {
+        struct fm_plane plane = {planes + c * size, from->height, from->width, from->width, 1};
+        struct fm_planes one = *to;
+        one.pixels += c * to->apart;
+        status = resize_plane(&plane, filter, &one, err);
+    }
+    free(planes);
+    return status;
+}
+
+int fm_resize(const struct fm_plane *from, enum fmnn_filter filter, const struct fm_planes *to,
+              struct fmnn_error *err)
+{
+    if (to->width == from->width ||
+        (to->height != from->height && columns_first(from, to->height, to->width)))
+        return resize_planes(from, filter, to, err);
+    if (to->height == from->height)
+        return resize_rows(from, filter, to, err);
+    size_t size = from->height * to->width;
+    uint8_t *pixels = fm_alloc_bare(from->channels, size, err);
+    const struct fm_planes half_way = {pixels, from->height, to->width, to->width, size};
+    int status = pixels ? resize_rows(from, filter, &half_way, err) : -1;
+    for (size_t c = 0; status == 0 && c < from->channels; c++) {
+        struct fm_plane plane = {pixels + c * size, from->height, to->width, to->width, 1};
+        status =
+            resize_columns(&plane, filter, to->pixels + c * to->apart, to->height, to->stride, err);
+    }
     free(pixels);
     return status;
 }
@@ -236,8 +287,9 @@ int fm_resize(const struct fm_plane *from, enum fmnn_filter filter, uint8_t *to,
 int fmnn_resize(const uint8_t *from, size_t height, size_t width, enum fmnn_filter filter,
                 uint8_t *to, size_t to_height, size_t to_width, struct fmnn_error *err)
 {
-    struct fm_plane plane = {from, height, width, width};
+    const struct fm_plane plane = {from, height, width, width, 1};
+    const struct fm_planes planes = {to, to_height, to_width, to_width, 0};
     if (!height || !width || !to_height || !to_width || filter > FMNN_FILTER_LANCZOS)
         return fm_fail(err, FMNN_USAGE, "a size is 0, or the filter is unknown");
-    return fm_resize(&plane, filter, to, to_height, to_width, to_width, err);
+    return fm_resize(&plane, filter, &planes, err);
 }
