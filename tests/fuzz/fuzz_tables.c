@@ -48,19 +48,23 @@ static unsigned mode_of(const uint8_t *bytes, size_t count)
 struct outcome {
     uint64_t digest;
     size_t rows, columns;
-    bool good, quoted; /* quoted: a field has quotes at both ends, which would be taken off again */
+    bool good;
+    bool unclear; /* written again it would be another: quotes come off, or the line is blank */
     char message[sizeof((struct fmnn_error *)NULL)->message];
 };
 
 static void digest_row(struct outcome *o, const struct fmnn_table *table, bool names)
 {
+    bool blank = true;
     for (size_t i = 0; i < o->columns; i++) {
         const char *text = names ? fmnn_table_column(table, i) : fmnn_table_field(table, i);
         size_t length = strlen(text);
         HOLDS(!memchr(text, '\t', length) && !memchr(text, '\n', length));
-        o->quoted |= length > 1 && text[0] == '"' && text[length - 1] == '"';
+        o->unclear |= length > 1 && text[0] == '"' && text[length - 1] == '"';
+        blank &= strspn(text, " \xc2\xa0") == length;
         o->digest = XXH3_64bits_withSeed(text, length, o->digest + length);
     }
+    o->unclear |= blank;
 }
 
 /* Numbers come back from the text that they are written as. */
@@ -154,7 +158,7 @@ static void read_library(unsigned mode, const uint8_t *bytes, size_t count)
         HOLDS(same.digest == whole.digest && same.rows == whole.rows);
         HOLDS(same.good == whole.good && !strcmp(same.message, whole.message));
     }
-    if (length && whole.good && !whole.quoted && length < sizeof copy - 1) {
+    if (length && whole.good && !whole.unclear && length < sizeof copy - 1) {
         fuzz_file((uint8_t *)copy, length);
         struct outcome same = read_table(kind, 0, NULL, NULL);
         HOLDS(same.good && same.digest == whole.digest && same.rows == whole.rows);
