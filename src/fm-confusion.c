@@ -36,14 +36,12 @@ static const struct option_row rows[] = {
      TARGET(input.only)},
     {0, "suffix", "WORD", "read columns predicted_WORD, p0_WORD ...", OPTION_SUFFIX,
      TARGET(input.suffix)},
-    {0, "label-column", "NAME", "read the true classes from this column", OPTION_TEXT,
-     TARGET(input.label_column)},
-    {0, "predicted-column", "NAME", "read the predictions from this column", OPTION_TEXT,
-     TARGET(input.predicted_column)},
+    CLASS_COLUMN_ROWS(struct settings, input.label_column, input.predicted_column),
     {0, "classes", "FILE|WEIGHTS|none", "where to find the class names", OPTION_FILE,
      TARGET(input.classes)},
     {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
      TARGET(input.data)},
+    ROOT_ROW(struct settings, input.root),
     {.help = "Output"},
     {'f', "format", "FORMAT", "output format", OPTION_WORD, TARGET(format), .words = format_names,
      .initial = "text"},
@@ -134,20 +132,10 @@ static void check_together(const struct settings *settings)
     check_issues(settings);
 }
 
-static void check_columns(const struct settings *settings)
-{
-    if (option_given("predicted-column") && option_given("suffix"))
-        usage_error("--predicted-column and --suffix both name the column of the predictions");
-    if (settings->input.label_column && settings->input.predicted_column &&
-        !strcmp(settings->input.label_column, settings->input.predicted_column))
-        usage_error("--label-column and --predicted-column name the same column");
-}
-
 static struct settings read_options(int argc, char **argv)
 {
-    struct settings settings = {
-        .input = {.purpose = "evaluate", .entropy = true, .takes_columns = true},
-        .min_accuracy = -1};
+    struct settings settings = {.input = {.purpose = "evaluate", .entropy = true},
+                                .min_accuracy = -1};
     char **operands = parse_options(argc, argv, &settings);
     limit_operands(operands, 1);
     settings.input.table = operands[0];
@@ -156,7 +144,7 @@ static struct settings read_options(int argc, char **argv)
     if (option_given("list"))
         settings.compare.list = lists[settings.list];
     check_together(&settings);
-    check_columns(&settings);
+    check_class_columns(&settings.input);
     return settings;
 }
 

@@ -1,6 +1,7 @@
 /* fm-plot.c -- draws learning curves, confusion matrices, reliability diagrams, ROC curves, images,
    filters. */
 #include "plot/gnuplot.h"
+#include "common/predictions.h"
 
 #include <unistd.h>
 
@@ -89,12 +90,14 @@ static const struct option_row rows[] = {
      TARGET(request.only)},
     {0, "suffix", "WORD", "read columns predicted_WORD, confidence_WORD", OPTION_SUFFIX,
      TARGET(request.suffix)},
+    CLASS_COLUMN_ROWS(struct settings, request.label_column, request.predicted_column),
     {0, "classes", "FILE|WEIGHTS|none", "where to find the class names", OPTION_FILE,
      TARGET(request.classes)},
     {0, "bins", "N", "number of confidence bins", OPTION_COUNT, TARGET(request.bins), .min = 1,
      .max = FMNN_CALIBRATION_MAX_BINS, .initial = "10"},
     {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
      TARGET(request.directory)},
+    ROOT_ROW(struct settings, request.root),
     {0},
 };
 
@@ -113,6 +116,7 @@ static const struct {
                {TAKES_SUFFIX, "suffix"},
                {TAKES_CLASSES, "classes"},
                {TAKES_DIRECTORY, "data"},
+               {TAKES_DIRECTORY, "root"},
                {TAKES_COLUMNS, "columns"},
                {TAKES_LIMIT, "limit"},
                {TAKES_BINS, "bins"},
@@ -122,7 +126,9 @@ static const struct {
                {TAKES_LR, "lr"},
                {TAKES_CLASS, "class"},
                {TAKES_CLASS, "precision-recall"},
-               {TAKES_SKIP_BAD, "skip-bad"}};
+               {TAKES_SKIP_BAD, "skip-bad"},
+               {TAKES_CLASS_COLUMNS, "label-column"},
+               {TAKES_CLASS_COLUMNS, "predicted-column"}};
 
 static const struct plot_kind *find_kind(const char *word)
 {

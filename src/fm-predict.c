@@ -3,7 +3,9 @@
    Rows wait until a batch is full or the input pauses; then they are predicted and printed. So the
    program works in an interactive pipe. The result for an image does not depend on its batch.
 
-   Contents: 1. Options  2. The batch  3. The header  4. The two kinds of input  5. main */
+   Contents: 1. Options  2. The batch  3. The header  4. The classes of the table  5. The two kinds of
+   input  6. main */
+#include "common/class-pairs.h"
 #include "common/common.h"
 
 /* ---- 1. Options ---- */
@@ -17,7 +19,7 @@ struct weights {
 struct arguments {
     bool names, probabilities, skip_bad;
     struct fitting fitting;
-    const char *suffix, *only, *data;
+    const char *suffix, *only, *data, *root;
     struct fmnn_prediction prediction;
     struct weights weights;
     char **files; /* the operands after the weights */
@@ -51,6 +53,7 @@ static const struct option_row rows[] = {
     {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},
     {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
      TARGET(data)},
+    ROOT_ROW(struct arguments, root),
     {'b', "batch", "N", "images per batch", OPTION_COUNT, TARGET(prediction.batch), .min = 1,
      .max = 65536, .by_default = "by the net's size"},
     {'j', "threads", "N", "number of threads", OPTION_COUNT, TARGET(prediction.threads), .min = 1,
@@ -99,6 +102,7 @@ struct batch {
     struct bad_images bad;
     unsigned threads;
     const char *table;          /* its name; NULL: rows of image files */
+    const char *root;           /* --root, or NULL */
     struct waiting *row;        /* [size] */
     const char **image;         /* [LOADED] names */
     uint8_t *pixels;            /* (size,C,H,W) */
@@ -181,7 +185,8 @@ static struct fmnn_input input_of(const struct arguments *a, const struct fmnn_n
     return input;
 }
 
-static struct batch make_batch(const struct arguments *a)
+/* root: where relative paths begin; NULL: in the working directory. */
+static struct batch make_batch(const struct arguments *a, const char *root)
 {
     struct batch b = {.nets = a->weights.count, .all = a->probabilities};
     b.net = xcalloc(b.nets, sizeof *b.net);
@@ -189,7 +194,7 @@ static struct batch make_batch(const struct arguments *a)
         add_net(a, &b, i);
     if (a->names)
         b.name = class_names_of(a, b.net[0]);
-    b.images = open_images(a->data);
+    b.images = open_images(a->data, b.root = root);
     size_t classes = fmnn_net_classes(b.net[0]);
     b.size = rows_to_collect(a, &b);
     b.input = input_of(a, b.net[0]);
@@ -251,7 +256,8 @@ static void predict_images(struct batch *b, size_t from, size_t n)
 static struct fmnn_error error_at(const struct batch *b, const struct waiting *row,
                                   const struct fmnn_error *why)
 {
-    return row->line ? error_in_line(b->table, row->line, why) : *why;
+    const struct origin origin = {b->table, row->line, row->image, b->root};
+    return row->line ? error_of_image(&origin, why) : *why;
 }
 
 static void flush_rows(void)
@@ -347,7 +353,80 @@ static void check_columns(const struct arguments *a, const struct fmnn_table *ta
     }
 }
 
-/* ---- 4. The two kinds of input ---- */
+/* ---- 4. The classes of the table ---- */
+
+/* What is looked for in a table besides images: whether it counts the classes as the net does. */
+struct classes {
+    const char *weights; /* their file */
+    const struct fmnn_names *names;
+    size_t count;
+    int label, class; /* columns; -1: missing */
+    bool looked;      /* at the names beside the images */
+    bool noted, noted_count;
+};
+
+static struct classes classes_of(const struct arguments *a, const struct batch *b,
+                                 const struct fmnn_table *table)
+{
+    return (struct classes){.weights = a->weights.path[0],
+                            .names = fmnn_net_names(b->net[0]),
+                            .count = fmnn_net_classes(b->net[0]),
+                            .label = fmnn_table_find(table, "label"),
+                            .class = fmnn_table_find(table, "class")};
+}
+
+/* Notes that the names beside the images have another order or number than those of the weights. */
+static void compare_lists(const struct classes *c, const char *table, const struct fmnn_names *list)
+{
+    const char *source = list->source ? list->source : "the data directory";
+    for (size_t i = 0; i < list->count; i++) {
+        size_t at = fmnn_names_find(c->names, list->name[i]);
+        if (at < c->names->count && at != i) {
+            note("%s: '%.100s' is class %zu of %s, but class %zu of %s", table, list->name[i], i,
+                 source, at, c->weights);
+            return;
+        }
+    }
+    if (list->count != c->names->count)
+        note("%s: %s names %zu classes, but %s has %zu", table, source, list->count, c->weights,
+             c->names->count);
+}
+
+static void look_beside(const struct batch *b, struct classes *c, const struct fmnn_table *table,
+                        const char *image)
+{
+    struct fmnn_names *list = NULL;
+    char *directory =
+        c->names && c->class < 0 ? fmnn_images_directory(b->images, image, NULL) : NULL;
+    c->looked = true;
+    if (directory && fmnn_names_of_directory(directory, &list, NULL) == 0 && list)
+        compare_lists(c, fmnn_table_name(table), list);
+    fmnn_names_free(list);
+    free(directory);
+}
+
+/* Compares the current row with the net; -1 if it gives a class of the net another number. */
+static int check_classes(const struct batch *b, struct classes *c, const struct fmnn_table *table,
+                         const char *image, struct fmnn_error *error)
+{
+    int label = -1;
+    if (c->label < 0 || fmnn_table_label(table, (size_t)c->label, 0, &label, NULL) != 0 ||
+        label < 0)
+        return 0;
+    if (!c->looked)
+        look_beside(b, c, table, image);
+    if ((size_t)label >= c->count && !c->noted_count) {
+        note("%s:%zu: label %d, but %s has %zu classes", fmnn_table_name(table),
+             fmnn_table_line(table), label, c->weights, c->count);
+        c->noted_count = true;
+    }
+    const char *name = c->class < 0 ? "" : fmnn_table_field(table, (size_t)c->class);
+    return !*name || !c->names ? 0
+                               : pair_check(c->names, c->weights, table, "label", (size_t)label,
+                                            name, &c->noted, error);
+}
+
+/* ---- 5. The two kinds of input ---- */
 
 static char *copy_row(const struct fmnn_table *table)
 {
@@ -374,6 +453,7 @@ static void predict_table(const struct arguments *a, struct batch *b, const stru
     size_t image = need_column(table, "image");
     b->table = fmnn_table_name(table);
     check_columns(a, table, fmnn_net_classes(b->net[0]));
+    struct classes classes = classes_of(a, b, table);
     for (size_t c = 0; c < fmnn_table_columns(table); c++)
         printf("%s%s", c ? "\t" : "", fmnn_table_column(table, c));
     print_header(a, fmnn_net_classes(b->net[0]));
@@ -383,6 +463,8 @@ static void predict_table(const struct arguments *a, struct batch *b, const stru
         int more = fmnn_table_next(table, &error);
         if (more == 0)
             break;
+        if (more > 0)
+            more = check_classes(b, &classes, table, fmnn_table_field(table, image), &error);
         if (more < 0) {
             finish_batch(b); /* the rows before the bad one */
             die_error(&error);
@@ -435,7 +517,7 @@ static void predict_files(const struct arguments *a, struct batch *b, struct ope
     finish_batch(b);
 }
 
-/* ---- 5. main ---- */
+/* ---- 6. main ---- */
 
 /* What the operands are: images, or a table; standard input if there is none. */
 static struct operand *open_sources(char **files)
@@ -475,7 +557,9 @@ int main(int argc, char **argv)
     struct operand *sources = open_sources(a.files);
     if (!sources[0].image)
         limit_operands(a.files, 1);
-    struct batch batch = make_batch(&a);
+    if (sources[0].image && a.root)
+        note("--root has no effect on image files: it is for tables");
+    struct batch batch = make_batch(&a, sources[0].image ? NULL : a.root);
     if (sources[0].image && !a.files[0]) /* on standard input */
         a.files = standard_input;
     if (sources[0].image)

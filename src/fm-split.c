@@ -51,6 +51,7 @@ static void parse_only(const struct option_row *row, const char *text, void *tar
 static const struct option_row rows[] = {
     {'d', "data", "DIR", "data directory, which then names the images", OPTION_DIRECTORY,
      TARGET(data)},
+    ROOT_ROW(struct settings, root),
     {.help = "The validation set"},
     {0, "valid", "N|P%", "number or percentage of training rows", OPTION_TEXT, TARGET(split),
      .by_default = "5000 of 60000, else 1/12", .parse = parse_valid},
@@ -387,6 +388,8 @@ int main(int argc, char **argv)
     program_start(&program);
     struct settings settings = read_options(argc, argv, &operand);
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+    if (settings.root && (!operand || is_directory(operand)))
+        usage_error("--root is for tables, which name images by relative paths");
     if (!operand)
         return split_data_set(&settings);
     if (!is_directory(operand))

@@ -57,7 +57,8 @@ int main(int argc, char **argv)
     struct fmnn_model *model = find_model(&a, init);
     struct fmnn_recipe *recipe = make_recipe(model, &a.settings);
     a.training.recipe = recipe;
-    struct input input = a.summary ? read_shape(&a) : read_input(&a);
+    const struct fmnn_input *how = init ? fmnn_net_input(init) : NULL;
+    struct input input = a.summary ? read_shape(&a, how) : read_input(&a, how);
     struct fmnn_net *net = make_net(model, &input);
     if (a.summary) {
         print_summary(net, a.training.exact);

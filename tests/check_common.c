@@ -2,11 +2,13 @@
    (src/fetch/fetch-verify.c), where a run of a program gets there only by luck:
    refused calls, and callers' mistakes. */
 #include "fetch/fm-fetch.h"
+#include "common/overfitting.h"
 #include "common/predictions.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -595,7 +597,7 @@ static const char *named_image;
 
 static void act_names(void)
 {
-    struct fmnn_images *images = open_images("data");
+    struct fmnn_images *images = open_images("data", NULL);
     print_names(class_names(text, images, named_image));
     fmnn_images_free(images);
 }
@@ -604,7 +606,7 @@ static void act_names(void)
 static int memory_for_names;
 static void act_names_without_memory(void)
 {
-    struct fmnn_images *images = open_images("data");
+    struct fmnn_images *images = open_images("data", NULL);
     allocations_left = memory_for_names;
     fmnn_names_free(class_names(text, images, named_image));
     allocations_left = -1;
@@ -614,7 +616,7 @@ static void act_names_without_memory(void)
 static void act_images_without_memory(void)
 {
     allocations_left = memory_for_names;
-    struct fmnn_images *images = open_images("data");
+    struct fmnn_images *images = open_images("data", NULL);
     allocations_left = -1;
     fmnn_images_free(images);
 }
@@ -1039,6 +1041,41 @@ START_TEST(sets_are_pinned_whole)
 }
 END_TEST
 
+/* Losses of a line, of one that wavers, of a decay, and of less. */
+START_TEST(a_loss_that_still_falls)
+{
+    double loss[40];
+    size_t epochs;
+    for (size_t i = 0; i < 40; i++)
+        loss[i] = 2 - 0.02 * (double)i; /* from 1.4 to 1.22 in the last quarter */
+    ck_assert_double_eq_tol(falling_loss(loss, 40, &epochs), 0.18 / 1.4, 1e-9);
+    ck_assert_uint_eq(epochs, 10);
+    loss[3] = (double)NAN; /* before the last quarter */
+    ck_assert_double_gt(falling_loss(loss, 40, &epochs), 0);
+    loss[33] = (double)NAN;
+    ck_assert_double_eq(falling_loss(loss, 40, &epochs), 0);
+    for (size_t i = 0; i < 40; i++)
+        loss[i] = 2 - 0.001 * (double)i; /* little, but as fast as ever */
+    ck_assert_double_eq_tol(falling_loss(loss, 40, &epochs), 0.009 / 1.97, 1e-9);
+    loss[0] = 3; /* little of the whole fall */
+    ck_assert_double_eq(falling_loss(loss, 40, &epochs), 0);
+    for (size_t i = 0; i < 40; i++)
+        loss[i] = 2 - 0.02 * (double)i + (i % 2 ? 0.5 : -0.5); /* a fall that is not clear */
+    ck_assert_double_eq(falling_loss(loss, 40, &epochs), 0);
+    for (size_t i = 0; i < 40; i++)
+        loss[i] = 1 + 0.02 * (double)i;
+    ck_assert_double_eq(falling_loss(loss, 40, &epochs), 0);
+    static const double decay[] = {1, 0.5, 0.25, 0.125}, end[] = {2, 1, 0.2, 0.18}, none[4] = {0};
+    ck_assert_double_gt(falling_loss(decay, 4, &epochs), 0.5);
+    ck_assert_double_le(falling_loss(decay, 4, &epochs), 1);
+    ck_assert_uint_eq(epochs, 3);
+    ck_assert_double_eq(falling_loss(end, 4, &epochs), 0);
+    ck_assert_double_eq(falling_loss(none, 4, &epochs), 0);
+    ck_assert_double_eq(falling_loss(decay, 3, &epochs), 0);
+    ck_assert_double_eq(falling_loss(decay, 0, &epochs), 0);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("common");
@@ -1059,6 +1096,7 @@ int main(void)
     tcase_add_test(tcase, reads_that_fail);
     tcase_add_test(tcase, inflation_that_fails);
     tcase_add_test(tcase, sets_are_pinned_whole);
+    tcase_add_test(tcase, a_loss_that_still_falls);
     scratch_enter();
     int status = run_tests("common", tcase);
     scratch_leave();

@@ -3,12 +3,15 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/processors.h"
 #include "base/threads.h"
 #include "runner.h"
+#include "scratch.h"
 
 enum { LIMIT = 97, THREADS = 8 };
 
@@ -197,8 +200,103 @@ START_TEST(number_of_threads_is_limited)
 }
 END_TEST
 
+/* A quota is rounded up; what is no quota is no limit. */
+START_TEST(quotas)
+{
+    static const struct {
+        const char *text;
+        unsigned processors;
+    } cpu_max[] = {
+        {"max 100000\n", 0},
+        {"100000 100000\n", 1},
+        {"100001 100000\n", 2},
+        {"150000 100000", 2},
+        {"1 100000\n", 1},
+        {"0 100000\n", 1},
+        {"6400000 100000\n", 64},
+        {"100000 0\n", 0},
+        {"100000\n", 0},
+        {"", 0},
+        {"\n", 0},
+        {" 100000 100000", 0},
+        {"-1 100000\n", 0},
+        {"100000 -1\n", 0},
+        {"1e5 100000\n", 0},
+        {"100000 100000 7\n", 0},
+        {"18446744073709551615 1\n", 0},
+        {"99999999999999999999999999999999999999 100000\n", 0},
+        {"100000 99999999999999999999999999999999999999\n", 0},
+        {"1844674407370955160 1844674407370955160\n", 1},
+        {"\x80\xff", 0},
+    };
+    for (size_t i = 0; i < FM_COUNT(cpu_max); i++)
+        ck_assert_msg(fm_cpu_max(cpu_max[i].text) == cpu_max[i].processors, "%s", cpu_max[i].text);
+    ck_assert_uint_eq(fm_cfs_quota("-1\n", "100000\n"), 0);
+    ck_assert_uint_eq(fm_cfs_quota("250000\n", "100000\n"), 3);
+    ck_assert_uint_eq(fm_cfs_quota("250000\n", "0\n"), 0);
+    ck_assert_uint_eq(fm_cfs_quota("250000\n", ""), 0);
+    ck_assert_uint_eq(fm_cfs_quota("250000 1\n", "100000\n"), 0);
+}
+END_TEST
+
+static void put(const char *directory, const char *name, const char *text)
+{
+    char path[256];
+    for (size_t i = 1; directory[i]; i++)
+        if (directory[i] == '/') {
+            snprintf(path, sizeof path, "%.*s", (int)i, directory);
+            mkdir(path, 0777);
+        }
+    mkdir(directory, 0777);
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *stream = fopen(path, "w");
+    ck_assert_ptr_nonnull(stream);
+    fputs(text, stream);
+    fclose(stream);
+}
+
+START_TEST(quotas_of_control_groups)
+{
+    char mount[PATH_MAX], path[PATH_MAX], hostile[20000];
+    ck_assert_uint_eq(fm_cgroup_processors("0::/a/b\n", "nowhere"), 0);
+    put("two/a/b", "cpu.max", "800000 100000\n");
+    ck_assert_uint_eq(fm_cgroup_processors("0::/a/b\n", "two"), 8);
+    put("two/a", "cpu.max", "250000 100000\n"); /* the group above allows less */
+    ck_assert_uint_eq(fm_cgroup_processors("0::/a/b\n", "two"), 3);
+    ck_assert_uint_eq(fm_cgroup_processors("0::/other\n", "two"), 0);
+    put("two", "cpu.max", "100000 100000\n"); /* in a container, its own group is the mount point */
+    ck_assert_uint_eq(fm_cgroup_processors("0::/\n", "two"), 1);
+    ck_assert_uint_eq(fm_cgroup_processors("0::/not/there\n", "two"), 1);
+    put("mixed/unified/x", "cpu.max", "500000 100000\n");
+    ck_assert_uint_eq(fm_cgroup_processors("0::/x\n", "mixed"), 5);
+    put("one/cpu,cpuacct/docker/id", "cpu.cfs_quota_us", "350000\n");
+    put("one/cpu,cpuacct/docker/id", "cpu.cfs_period_us", "100000\n");
+    ck_assert_uint_eq(
+        fm_cgroup_processors("5:memory:/docker/id\n4:cpu,cpuacct:/docker/id\n0::/\n", "one"), 4);
+    ck_assert_uint_eq(fm_cgroup_processors("4:cpuset:/docker/id\n", "one"), 0);
+    put("one/cpu", "cpu.cfs_quota_us", "-1\n");
+    put("one/cpu", "cpu.cfs_period_us", "100000\n");
+    ck_assert_uint_eq(fm_cgroup_processors("1:cpu:/\n", "one"), 0);
+    static const char *const odd[] = {"",    "\n",       ":",     "::\n",   "0:\n",
+                                      "0::", "0::a/b\n", "0::\n", ",:,:,\n"};
+    for (size_t i = 0; i < FM_COUNT(odd); i++)
+        ck_assert_uint_eq(fm_cgroup_processors(odd[i], "one"), 0);
+    memset(hostile, '/', sizeof hostile);
+    memcpy(hostile, "0::", 3);
+    for (size_t length = 4; length < sizeof hostile - 2; length += 997) {
+        memset(hostile + 3, '/', sizeof hostile - 3);
+        memcpy(hostile + length, "\n", 2);
+        fm_cgroup_processors(hostile, "one"); /* only must not fail */
+    }
+    snprintf(mount, sizeof mount, "%s/two", getcwd(path, sizeof path));
+    ck_assert_uint_eq(fm_cgroup_processors("0::/a/b\n", mount), 1);
+    ck_assert_uint_ge(fm_processors(), 1);
+}
+END_TEST
+
 int main(void)
 {
+    scratch_enter();
     TCase *tcase = tcase_create("threads");
     tcase_add_test(tcase, each_job_runs_once_after_the_previous_round);
     tcase_add_test(tcase, short_runs_in_a_row);
@@ -209,5 +307,11 @@ int main(void)
     tcase_add_test(tcase, no_thread_can_be_started);
 #endif
     tcase_add_test(tcase, number_of_threads_is_limited);
-    return run_tests("threads", tcase);
+    tcase_add_test(tcase, quotas);
+    tcase_add_test(tcase, quotas_of_control_groups);
+    int status = run_tests("threads", tcase);
+    if (system("rm -rf two mixed one") != 0)
+        return 99;
+    scratch_leave();
+    return status;
 }

@@ -1,5 +1,6 @@
 /* threads.c -- threads that take jobs from queues: first from their own, then from the others. */
 #include "base/threads.h"
+#include "base/processors.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -28,21 +29,9 @@ static inline void relax(void)
 #endif
 }
 
-/* Processors that this process may use, if the system tells, else all. */
-static unsigned processors(void)
-{
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        return (unsigned)CPU_COUNT(&set);
-#endif
-    long count = sysconf(_SC_NPROCESSORS_ONLN);
-    return count > 0 ? (unsigned)count : 1;
-}
-
 unsigned fm_threads(unsigned asked)
 {
-    unsigned threads = asked ? asked : processors();
+    unsigned threads = asked ? asked : fm_processors();
     return threads < FM_MAX_THREADS ? threads : FM_MAX_THREADS;
 }
 

@@ -64,10 +64,31 @@ static const struct fm_image_format *format_of(const uint8_t *bytes, size_t size
     return NULL;
 }
 
+/* Whether numbers follow the letter and digit of a PNM image, as far as the bytes go: a list of names
+   can begin with "P1 2.png". A comment can contain anything. */
+static bool has_pnm_sizes(const uint8_t *bytes, size_t size)
+{
+    const unsigned all = bytes[1] == '1' || bytes[1] == '4' ? 2 : 3;
+    size_t i = 2;
+    for (unsigned numbers = 0; numbers < all; numbers++) {
+        while (i < size && memchr(" \t\r\n", bytes[i], 4))
+            i++;
+        if (i == size || bytes[i] == '#')
+            return true;
+        size_t start = i;
+        while (i < size && bytes[i] >= '0' && bytes[i] <= '9')
+            i++;
+        if (i < size && (i == start || !memchr(" \t\r\n#", bytes[i], 5)))
+            return false;
+    }
+    return true;
+}
+
 const char *fmnn_image_kind(const void *head, size_t count)
 {
     const struct fm_image_format *format = format_of(head, count);
-    return format ? format->name : NULL;
+    bool name = format && format->is == is_pnm && !has_pnm_sizes(head, count);
+    return format && !name ? format->name : NULL;
 }
 
 /* ---- names ---- */

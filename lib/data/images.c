@@ -18,7 +18,8 @@ enum {
 
 /* An image's name, parsed: a row of an IDX file, or an image file. */
 struct location {
-    const char *image;
+    const char *image;  /* the name, or with a root directory the name below it */
+    char *joined;       /* the latter; or NULL */
     bool is_file;       /* else a row of an IDX file */
     size_t path_length; /* of the part before the last colon */
     uint64_t row;
@@ -36,6 +37,7 @@ struct file {
 
 struct fmnn_images {
     char *data_directory; /* or NULL */
+    char *root;           /* where relative paths begin; or NULL: in the working directory */
     struct file file[MAX_OPEN];
     size_t count, last; /* last: the file used last, where the next row most likely is */
     uint64_t clock;
@@ -74,7 +76,18 @@ void fmnn_images_free(struct fmnn_images *images)
     free(images->path);
     free(images->image.pixels);
     free(images->data_directory);
+    free(images->root);
     free(images);
+}
+
+int fmnn_images_set_root(struct fmnn_images *images, const char *root, struct fmnn_error *err)
+{
+    char *copy = root ? fm_strdup(*root ? root : ".", err) : NULL;
+    if (root && !copy)
+        return -1;
+    free(images->root);
+    images->root = copy;
+    return 0;
 }
 
 /* ---- names ---- */
@@ -87,7 +100,35 @@ static int no_image(const char *image, struct fmnn_error *err)
                    image);
 }
 
-static int parse_name(const char *image, struct location *at, struct fmnn_error *err)
+static bool is_word(const struct location *at, const char *word)
+{
+    return at->path_length == strlen(word) && !memcmp(at->image, word, at->path_length);
+}
+
+static bool is_in_data_set(const struct location *at)
+{
+    return !at->is_file && (is_word(at, "train") || is_word(at, "test"));
+}
+
+/* Puts the root directory before a relative path: the only place where names become other paths. */
+static int join_root(const struct fmnn_images *images, struct location *at, struct fmnn_error *err)
+{
+    const char *root = images->root;
+    if (!root || at->image[0] == '/' || is_in_data_set(at))
+        return 0;
+    size_t length = strlen(root);
+    const char *slash = root[length - 1] == '/' ? "" : "/";
+    at->joined = fm_format(err, "%s%s%s", root, slash, at->image);
+    if (!at->joined)
+        return -1;
+    at->image = at->joined;
+    at->path_length += length + strlen(slash);
+    return 0;
+}
+
+/* The location must be dropped even if this fails. */
+static int parse_name(const struct fmnn_images *images, const char *image, struct location *at,
+                      struct fmnn_error *err)
 {
     size_t length = strlen(image);
     *at = (struct location){.image = image};
@@ -98,15 +139,18 @@ static int parse_name(const char *image, struct location *at, struct fmnn_error 
                        image, length);
     const char *colon = strrchr(image, ':');
     at->is_file = !colon || colon == image || !fm_parse_unsigned(colon + 1, UINT64_MAX, &at->row);
+    at->path_length = at->is_file ? length : (size_t)(colon - image);
+    if (join_root(images, at, err) != 0)
+        return -1;
+    image = at->image;
     if (at->is_file && !fmnn_image_format(image) && access(image, F_OK) != 0 && errno == ENOENT)
         return no_image(image, err);
-    at->path_length = at->is_file ? length : (size_t)(colon - image);
     return 0;
 }
 
-static bool is_word(const struct location *at, const char *word)
+static void drop(struct location *at)
 {
-    return at->path_length == strlen(word) && !memcmp(at->image, word, at->path_length);
+    free(at->joined);
 }
 
 /* The path of the IDX file, malloc'ed. */
@@ -114,7 +158,7 @@ static char *idx_path(const struct fmnn_images *images, const struct location *a
                       struct fmnn_error *err)
 {
     bool train = is_word(at, "train");
-    if (!train && !is_word(at, "test"))
+    if (!is_in_data_set(at))
         return fm_format(err, "%.*s", (int)at->path_length, at->image);
     if (images->data_directory)
         return fm_format(err, "%s/%s-images-idx3-ubyte", images->data_directory,
@@ -260,12 +304,12 @@ static struct fmnn_shape shape_of(const struct fm_image *image)
 
 /* ---- images ---- */
 
-/* Finds an image and its shape; *file is NULL if it is an image file. */
+/* Finds an image and its shape; *file is NULL if it is an image file. The location must be dropped. */
 static int locate(struct fmnn_images *images, const char *image, struct location *at,
                   struct file **file, struct fmnn_shape *shape, struct fmnn_error *err)
 {
     *file = NULL;
-    if (parse_name(image, at, err) != 0)
+    if (parse_name(images, image, at, err) != 0)
         return -1;
     if (at->is_file) {
         if (load_file(images, at, err) != 0)
@@ -285,7 +329,9 @@ int fmnn_images_shape(struct fmnn_images *images, const char *image, struct fmnn
 {
     struct location at;
     struct file *file;
-    return locate(images, image, &at, &file, shape, err);
+    int status = locate(images, image, &at, &file, shape, err);
+    drop(&at);
+    return status;
 }
 
 static int wrong_shape(const char *image, struct fmnn_shape is, struct fmnn_shape needed,
@@ -297,20 +343,30 @@ static int wrong_shape(const char *image, struct fmnn_shape is, struct fmnn_shap
                    shapes.a, shapes.b);
 }
 
+static int read_image(struct fmnn_images *images, const char *image, struct location *at,
+                      struct fmnn_shape shape, uint8_t *pixels, struct fmnn_error *err)
+{
+    struct file *file;
+    struct fmnn_shape is;
+    struct fmnn_input input = {.shape = shape};
+    if (locate(images, image, at, &file, &is, err) != 0)
+        return -1;
+    if (!file)
+        return fm_input_make(&input, &images->image, at->image, pixels, err);
+    if (!fm_same_shape(is, shape))
+        return wrong_shape(at->image, is, shape, err);
+    return read_row(file, (size_t)at->row, pixels, err);
+}
+
 int fmnn_images_read(struct fmnn_images *images, const char *image, struct fmnn_shape shape,
                      uint8_t *pixels, struct fmnn_error *err)
 {
     struct location at;
-    struct file *file;
-    struct fmnn_shape is;
-    struct fmnn_input input = {.shape = shape};
-    if (fm_check_shape(shape, err) != 0 || locate(images, image, &at, &file, &is, err) != 0)
+    if (fm_check_shape(shape, err) != 0)
         return -1;
-    if (!file)
-        return fm_input_make(&input, &images->image, image, pixels, err);
-    if (!fm_same_shape(is, shape))
-        return wrong_shape(image, is, shape, err);
-    return read_row(file, (size_t)at.row, pixels, err);
+    int status = read_image(images, image, &at, shape, pixels, err);
+    drop(&at);
+    return status;
 }
 
 /* ---- many images, as the input of a net ---- */
@@ -409,7 +465,7 @@ int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_
         return -1;
     memset(loaded, 0, n * sizeof *loaded);
     for (size_t i = 0; i < n; i++) {
-        if (parse_name(names[i], &l.at[i], &loaded[i].error) != 0)
+        if (parse_name(images, names[i], &l.at[i], &loaded[i].error) != 0)
             continue;
         if (l.at[i].is_file)
             files++;
@@ -419,6 +475,8 @@ int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_
     threads = fm_threads(threads);
     if (files)
         fm_team_do(load_one, &l, n, threads < files ? threads : (unsigned)files);
+    for (size_t i = 0; i < n; i++)
+        drop(&l.at[i]);
     free(l.at);
     return 0;
 }
@@ -479,7 +537,7 @@ int fmnn_images_digest(struct fmnn_images *images, const char *const *names, siz
         return -1;
     memset(digests, 0, n * sizeof *digests);
     for (size_t i = 0; i < n; i++) {
-        if (parse_name(names[i], &d.at[i], &digests[i].error) != 0)
+        if (parse_name(images, names[i], &d.at[i], &digests[i].error) != 0)
             continue;
         if (d.at[i].is_file)
             files++;
@@ -489,6 +547,8 @@ int fmnn_images_digest(struct fmnn_images *images, const char *const *names, siz
     threads = fm_threads(threads);
     if (files)
         fm_team_do(digest_one, &d, n, threads < files ? threads : (unsigned)files);
+    for (size_t i = 0; i < n; i++)
+        drop(&d.at[i]);
     free(d.at);
     return 0;
 }
@@ -498,9 +558,10 @@ int fmnn_images_digest(struct fmnn_images *images, const char *const *names, siz
 char *fmnn_images_directory(struct fmnn_images *images, const char *image, struct fmnn_error *err)
 {
     struct location at;
-    if (parse_name(image, &at, err) != 0)
-        return NULL;
-    char *path = at.is_file ? fm_strdup(image, err) : idx_path(images, &at, err);
+    char *path = NULL;
+    if (parse_name(images, image, &at, err) == 0)
+        path = at.is_file ? fm_strdup(at.image, err) : idx_path(images, &at, err);
+    drop(&at);
     if (!path)
         return NULL;
     char *slash = strrchr(path, '/');

@@ -776,6 +776,13 @@ static void plain_number(const char *text, char plain[32])
         *point = 0;
 }
 
+/* "True" and "False", as pandas writes them, are 1 and 0. */
+static bool is_truth(const char *text, uint64_t *value)
+{
+    *value = !strcasecmp(text, "true");
+    return *value || !strcasecmp(text, "false");
+}
+
 /* Whether the field says that the label is unknown. */
 static bool is_missing(const char *text)
 {
@@ -795,7 +802,7 @@ int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class
     char plain[32];
     plain_number(text, plain);
     bool missing = is_missing(text);
-    if (!missing && !fm_parse_unsigned(plain, max, &value))
+    if (!missing && !fm_parse_unsigned(plain, max, &value) && !(max && is_truth(plain, &value)))
         return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number from 0 to %llu", name,
                                text, (unsigned long long)max);
     *label = missing ? -1 : (int)value;
@@ -814,6 +821,10 @@ int fmnn_table_class(const struct fmnn_table *table, size_t column, const struct
     size_t found = names && !number ? fmnn_names_find(names, text) : 0;
     if (names && !number && found < names->count) {
         *label = (int)found;
+        return 0;
+    }
+    if (names && !number && names->count > 1 && is_truth(plain, &value)) {
+        *label = (int)value;
         return 0;
     }
     if (number && names && value >= names->count)

@@ -28,6 +28,8 @@
        memory described as malloc'ed with free().
      - Pixels are unsigned bytes from 0, black, to 255, white. Images are row-major in the order
        (N,C,H,W): images, channels, rows, columns.
+     - The default number of threads is the number of processors that the affinity of the process
+       allows, or fewer, if the CPU quota of its control groups pays for fewer.
      - The library never prints, never exits, does not read environment variables and has no global
        state. Objects are independent of each other. Only one thread at a time may use an object. */
 #ifndef FMNN_H
@@ -231,6 +233,10 @@ struct fmnn_images;
    */
 FMNN_API struct fmnn_images *fmnn_images_new(const char *data_directory, struct fmnn_error *err);
 FMNN_API void fmnn_images_free(struct fmnn_images *images);
+/* From now on, relative paths in names begin in this directory, and messages name the whole path.
+   NULL: in the working directory, as at first. Names such as "train:N" mean the same as before. */
+FMNN_API int fmnn_images_set_root(struct fmnn_images *images, const char *root,
+                                  struct fmnn_error *err);
 /* Finds the shape of an image; that of an image file has 3 channels if it is in colour. */
 FMNN_API int fmnn_images_shape(struct fmnn_images *images, const char *image,
                                struct fmnn_shape *shape, struct fmnn_error *err);
@@ -325,7 +331,7 @@ FMNN_API const char *fmnn_table_field(const struct fmnn_table *table, size_t col
 FMNN_API bool fmnn_table_paused(struct fmnn_table *table);
 
 /* Parse a field of the current row; errors name file and line. A label can be written 3, 3.0 or
-   between blanks. The label of a field that is empty or, as R and pandas write it, NA or NaN is -1.
+   between blanks; True and False are 1 and 0. The label of a field that is empty or, as R and pandas write it, NA or NaN is -1.
    If class_count is 0, labels can be up to 65,535. */
 FMNN_API int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class_count,
                               int *label, struct fmnn_error *err);

@@ -91,12 +91,12 @@ struct fmnn_net *open_net(const char *path)
     return net;
 }
 
-struct fmnn_images *open_images(const char *data)
+struct fmnn_images *open_images(const char *data, const char *root)
 {
     struct fmnn_error error;
     char *directory = data_directory(data);
     struct fmnn_images *images = fmnn_images_new(directory, &error);
-    if (!images)
+    if (!images || fmnn_images_set_root(images, root, &error) != 0)
         die_error(&error);
     free(directory);
     return images;

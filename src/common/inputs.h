@@ -31,8 +31,9 @@ char *suffixed(const char *name, const char *suffix);
 /* ---- nets and images */
 
 struct fmnn_net *open_net(const char *path);
-/* Images by name; train:N and test:N are in the data directory (-d, or NULL). */
-struct fmnn_images *open_images(const char *data);
+/* Images by name; train:N and test:N are in the data directory (-d, or NULL), and relative paths begin
+   in root (--root, or NULL: the working directory). */
+struct fmnn_images *open_images(const char *data, const char *root);
 const char *kernels_wanted(void); /* $FMNN_KERNELS; NULL if unset or empty: the CPU's best */
 
 /* ---- the data directory */

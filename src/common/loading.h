@@ -63,6 +63,13 @@ void fitting_apply(const struct fitting *fitting, struct fmnn_input *input);
                                                                  .by_default = by_weights          \
     }
 
+/* The option for tables of images; `type` has a const char * as `member`. */
+#define ROOT_ROW(type, member)                                                                     \
+    {                                                                                              \
+        0, "root", "DIR", "directory in which relative paths of images begin", OPTION_DIRECTORY,   \
+            OPTION_TARGET(type, member), .by_default = "the working directory"                     \
+    }
+
 /* ---- operands that may be images, or a table */
 
 /* An operand whose first bytes were read. */
@@ -88,8 +95,18 @@ struct bad_images {
     size_t count;
 };
 
-/* The error of the image in a line of a table: "TABLE:LINE: ...". */
-struct fmnn_error error_in_line(const char *table, size_t line, const struct fmnn_error *why);
+/* Where the name of an image comes from. */
+struct origin {
+    const char *table; /* its name */
+    size_t line;
+    const char *image;
+    const char *root; /* --root, or NULL */
+};
+/* What is wrong with an image of a table. If it is in the directory of the table, or above that, the
+   text says that --root would find it. Malloc'ed. */
+char *image_trouble(const struct origin *origin, const struct fmnn_error *why);
+/* The same as an error: "TABLE:LINE: ...". */
+struct fmnn_error error_of_image(const struct origin *origin, const struct fmnn_error *why);
 /* Reports the error of an image: dies of it or, if bad images are skipped, counts it. */
 void bad_image(struct bad_images *bad, const struct fmnn_error *error);
 /* The exit status: EXIT_NEGATIVE, after a line that tells how many, if some were skipped. */

@@ -2,7 +2,7 @@
 
    Contents: 1. Columns  2. Classes  3. Rows  4. The table */
 #include "common/predictions.h"
-#include "common/classes.h"
+#include "common/class-pairs.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,13 +11,14 @@ struct reader {
     const struct matrix_request *request;
     struct fmnn_table *table;
     size_t label, predicted;
-    int image, count;     /* columns; -1: missing */
-    bool headless;        /* it looks like a table of counts without a header */
-    size_t *probability;  /* the columns p0, p1, ... */
-    size_t probabilities; /* their number, up to the first gap */
-    bool entropy;         /* the cross-entropy can still be computed */
-    double *p;            /* the probabilities of one row, for top-K */
-    int confidence;       /* column; -1: missing */
+    bool named, named_predictions; /* those columns are `class`, `predicted_class` */
+    int image, count;              /* columns; -1: missing */
+    bool headless;                 /* it looks like a table of counts without a header */
+    size_t *probability;           /* the columns p0, p1, ... */
+    size_t probabilities;          /* their number, up to the first gap */
+    bool entropy;                  /* the cross-entropy can still be computed */
+    double *p;                     /* the probabilities of one row, for top-K */
+    int confidence;                /* column; -1: missing */
     enum {
         UNDECIDED,
         NUMBERS,
@@ -25,6 +26,11 @@ struct reader {
     } naming;                 /* what the fields are, if no list names the classes */
     struct class_words words; /* of the list, or of the table so far */
     char **known;             /* the list, ended by NULL */
+    /* What the table says itself. */
+    int class, predicted_class; /* columns; -1: missing, or not read */
+    struct class_pairs pairs;
+    struct fmnn_names *found; /* beside the images; the pairs count more */
+    bool noted;               /* that a name is not in the list */
     struct matrix *matrix;
 };
 
@@ -76,17 +82,20 @@ static _Noreturn void die_of_header(const struct reader *r)
                    "(fields are separated by tabs)",
                    wanted, first);
     die("%s:1: no column '%s': the first line names no known columns and has %zu fields, "
-        "'%.60s', '%.60s'%s; name two of them label and predicted%s",
+        "'%.60s', '%.60s'%s; name two of them label and predicted, or use --label-column and "
+        "--predicted-column",
         fmnn_table_name(r->table), wanted, columns, first, fmnn_table_field(r->table, 1),
-        columns > 2 ? " ..." : "",
-        r->request->takes_columns ? ", or use --label-column and --predicted-column" : "");
+        columns > 2 ? " ..." : "");
 }
 
-/* The option that names another column instead. */
+/* The option that would name another column instead; NULL if another one was given. */
 static const char *column_option(const struct reader *r, const char *name)
 {
-    const char *option = !strcmp(name, "label") ? "label-column" : "predicted-column";
-    return !r->request->takes_columns || option_given(option) || r->request->suffix ? NULL : option;
+    const struct matrix_request *request = r->request;
+    bool label = !strcmp(name, "label");
+    if (request->suffix || (label ? request->label_column : request->predicted_column))
+        return NULL;
+    return label ? "label-column" : "predicted-column";
 }
 
 static size_t find_class_column(const struct reader *r, const char *name)
@@ -104,9 +113,30 @@ static size_t find_class_column(const struct reader *r, const char *name)
     die_error(&error);
 }
 
+/* The columns of names: beside the numbers or, if there is no label, instead of them. */
+static void find_names(struct reader *r)
+{
+    const struct matrix_request *request = r->request;
+    bool none = request->classes && !strcmp(request->classes, "none");
+    char *name = suffixed("predicted_class", request->suffix);
+    int class = request->label_column ? -1 : fmnn_table_find(r->table, "class");
+    int predicted = request->predicted_column ? -1 : fmnn_table_find(r->table, name);
+    free(name);
+    r->class = none ? -1 : class;
+    r->predicted_class = none ? -1 : predicted;
+    if (class < 0 || fmnn_table_find(r->table, "label") >= 0)
+        return;
+    r->label = (size_t) class;
+    r->named = true;
+    if (predicted >= 0)
+        r->predicted = (size_t)predicted;
+    r->named_predictions = predicted >= 0;
+    r->class = r->predicted_class = -1;
+}
+
 static void find_columns(struct reader *r)
 {
-    r->confidence = -1;
+    r->confidence = r->class = r->predicted_class = -1;
     r->image = fmnn_table_find(r->table, "image");
     r->headless = !r->request->suffix && looks_headless(r->table);
     if (r->headless) {
@@ -120,9 +150,12 @@ static void find_columns(struct reader *r)
     }
     const struct matrix_request *request = r->request;
     char *predicted = suffixed("predicted", request->suffix);
-    r->label = find_class_column(r, request->label_column ? request->label_column : "label");
-    r->predicted =
-        find_class_column(r, request->predicted_column ? request->predicted_column : predicted);
+    find_names(r);
+    if (!r->named)
+        r->label = find_class_column(r, request->label_column ? request->label_column : "label");
+    if (!r->named_predictions)
+        r->predicted =
+            find_class_column(r, request->predicted_column ? request->predicted_column : predicted);
     free(predicted);
     /* In a table of images a column `count` means something else. */
     r->count = r->image < 0 ? fmnn_table_find(r->table, "count") : -1;
@@ -310,13 +343,53 @@ static void sort_words(struct reader *r)
 
 /* ---- 3. Rows ---- */
 
-/* The names decide the number of classes, so they must be known before the first count. */
+/* A list decides the number of classes, so it must be known before the first count. What the table
+   names itself is known at the end, and counts more than a list that is found with the images. */
 static void learn_names(struct reader *r)
 {
-    struct fmnn_images *images = open_images(r->request->data);
+    size_t number;
+    struct fmnn_images *images = open_images(r->request->data, r->request->root);
     const char *image = r->image < 0 ? NULL : fmnn_table_field(r->table, (size_t)r->image);
-    r->matrix->names = class_names(r->request->classes, images, image);
+    const char *label = fmnn_table_field(r->table, r->label);
+    struct fmnn_names *names = class_names(r->request->classes, images, image);
     fmnn_images_free(images);
+    if (*label && !field_number(r, r->label, &number))
+        r->class = r->predicted_class = -1; /* the labels are names already */
+    bool pairs = r->class >= 0 || r->predicted_class >= 0;
+    *(pairs && !r->request->classes ? &r->found : &r->matrix->names) = names;
+}
+
+static void take_pair(struct reader *r, int number, size_t column, int name_column)
+{
+    struct fmnn_error error;
+    const struct fmnn_names *list = r->matrix->names;
+    const char *name = name_column < 0 ? "" : fmnn_table_field(r->table, (size_t)name_column);
+    const char *what = fmnn_table_column(r->table, column);
+    if (!*name || number < 0)
+        return;
+    if (list && pair_check(list, r->request->classes, r->table, what, (size_t)number, name,
+                           &r->noted, &error) != 0)
+        die_error(&error);
+    if (!list && r->naming == NUMBERS)
+        pairs_add(&r->pairs, r->table, what, (size_t)number, name);
+}
+
+/* At the end: the names of the classes; those of a list are all in the matrix. */
+static void name_numbers(struct reader *r)
+{
+    struct fmnn_error error;
+    struct matrix *m = r->matrix;
+    size_t n = fmnn_confusion_classes(m->counts);
+    size_t count = n ? fmnn_confusion_label(m->counts, n - 1) + 1 : 0;
+    count = r->probabilities > count ? r->probabilities : count;
+    m->names = pairs_names(&r->pairs, count, r->found, fmnn_table_name(r->table));
+    if (m->names != r->found) {
+        fmnn_names_free(r->found);
+        return;
+    }
+    for (size_t i = 0; m->names && i < m->names->count; i++)
+        if (fmnn_confusion_add(m->counts, i, i, 0, &error) != 0)
+            die_error(&error);
 }
 
 /* What is asked for by its name is trouble if it cannot be; the cross-entropy is optional. */
@@ -486,6 +559,8 @@ static void add_row(struct reader *r)
         die_at_row(r->table, "the row has a label, but no prediction");
     if (numbers && r->naming == WORDS)
         label = read_class(r, r->label); /* a name since the prediction is one */
+    take_pair(r, label, r->label, r->class);
+    take_pair(r, predicted, r->predicted, r->predicted_class);
     if (request->each)
         request->each(request->context, r->table, label, predicted, count);
     if (label < 0) {
@@ -515,6 +590,15 @@ static void check(const struct reader *r)
              skipped == 1 ? "" : "s");
 }
 
+void check_class_columns(const struct matrix_request *request)
+{
+    if (request->predicted_column && request->suffix)
+        usage_error("--predicted-column and --suffix both name the column of the predictions");
+    if (request->label_column && request->predicted_column &&
+        !strcmp(request->label_column, request->predicted_column))
+        usage_error("--label-column and --predicted-column name the same column");
+}
+
 static struct fmnn_table *open_predictions(const struct matrix_request *request)
 {
     const char *columns[3] = {NULL};
@@ -530,6 +614,7 @@ struct matrix matrix_read(const struct matrix_request *request)
 {
     struct matrix matrix = {.cross_entropy = (double)NAN};
     struct reader r = {.request = request, .matrix = &matrix};
+    check_class_columns(request);
     r.table = open_predictions(request);
     find_columns(&r);
     while (next_row(r.table)) {
@@ -540,8 +625,13 @@ struct matrix matrix_read(const struct matrix_request *request)
     check(&r);
     if (r.entropy)
         matrix.cross_entropy = fmnn_confusion_cross_entropy(matrix.counts);
-    if (r.naming == WORDS)
+    if (r.naming == WORDS) {
         sort_words(&r);
+        fmnn_names_free(r.found);
+    } else if (!matrix.names) {
+        name_numbers(&r);
+    }
+    pairs_free(&r.pairs);
     words_free(&r.words);
     free(r.known);
     free(r.probability);

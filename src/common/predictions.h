@@ -6,11 +6,21 @@
 
 enum { DEFAULT_BINS = 10 }; /* of confidence */
 
+/* The options for tables of other programs; `type` has const char * members of these names. */
+#define CLASS_COLUMN_ROWS(type, label, predicted)                                                  \
+    {0,           "label-column",                                                                  \
+     "NAME",      "read the true classes from this column",                                        \
+     OPTION_TEXT, OPTION_TARGET(type, label)},                                                     \
+    {                                                                                              \
+        0, "predicted-column", "NAME", "read the predictions from this column", OPTION_TEXT,       \
+            OPTION_TARGET(type, predicted)                                                         \
+    }
+
 struct matrix_request {
     const char *table;                           /* operand; NULL: standard input */
     const char *only, *suffix, *classes, *data;  /* the options of these names; NULL: not given */
+    const char *root;                            /* likewise */
     const char *label_column, *predicted_column; /* likewise */
-    bool takes_columns;  /* the program has the options --label-column and --predicted-column */
     const char *purpose; /* a verb: an empty table leaves nothing to "evaluate", "draw" */
     bool entropy;        /* compute the cross-entropy if there are probabilities */
     bool ranking;        /* collect the probabilities for ROC curves, if there are any */
@@ -40,6 +50,8 @@ struct matrix {
     struct fmnn_calibration *calibration; /* NULL: unknown, or not asked for */
 };
 
+/* Columns that exclude each other are trouble. */
+void check_class_columns(const struct matrix_request *request);
 /* Reads the whole table. It is trouble if no row has a label. */
 struct matrix matrix_read(const struct matrix_request *request);
 void matrix_free(struct matrix *matrix);

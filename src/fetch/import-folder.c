@@ -195,7 +195,7 @@ void read_folder_source(struct import *import)
     struct loader l = {.import = import, .settings = import->settings};
     l.folder = folder_read(import->settings->from);
     folder_note(&l.folder);
-    l.images = open_images(NULL);
+    l.images = open_images(NULL, NULL);
     l.name = xcalloc(BLOCK, sizeof *l.name);
     l.loaded = xcalloc(BLOCK, sizeof *l.loaded);
     choose_input(&l);

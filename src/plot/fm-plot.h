@@ -23,6 +23,7 @@ enum {
     TAKES_LR = 256,
     TAKES_CLASS = 512,
     TAKES_SKIP_BAD = 1024,
+    TAKES_CLASS_COLUMNS = 2048,
 };
 
 /* What the command line asks for. */
@@ -30,11 +31,13 @@ struct plot_request {
     char *const *files; /* operands after the kind */
     size_t file_count;
     enum plot_format format;
-    const char *title;     /* cleaned; NULL: the kind's own */
-    const char *only;      /* NULL: all rows */
-    const char *suffix;    /* --suffix, or NULL */
-    const char *classes;   /* --classes, or NULL */
-    const char *directory; /* -d, or NULL */
+    const char *title;                           /* cleaned; NULL: the kind's own */
+    const char *only;                            /* NULL: all rows */
+    const char *suffix;                          /* --suffix, or NULL */
+    const char *label_column, *predicted_column; /* the options of these names, or NULL */
+    const char *classes;                         /* --classes, or NULL */
+    const char *directory;                       /* -d, or NULL */
+    const char *root;                            /* --root, or NULL */
     /* In pixels (PNG), points (SVG, PDF) or characters (text); 0: the kind's own. */
     unsigned width, height;
     unsigned columns; /* 0: the kind's own */

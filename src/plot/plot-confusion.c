@@ -51,8 +51,11 @@ static void *read_confusion(const struct plot_request *request)
     const struct matrix_request input = {.table = request->file_count ? request->files[0] : NULL,
                                          .only = request->only,
                                          .suffix = request->suffix,
+                                         .label_column = request->label_column,
+                                         .predicted_column = request->predicted_column,
                                          .classes = request->classes,
                                          .data = request->directory,
+                                         .root = request->root,
                                          .purpose = "draw"};
     struct confusion *confusion = xcalloc(1, sizeof *confusion);
     confusion->matrix = matrix_read(&input);
@@ -415,7 +418,7 @@ static void text_confusion(const void *plot, const struct plot_request *request,
 
 const struct plot_kind plot_confusion = {
     .name = "confusion",
-    .takes = TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY,
+    .takes = TAKES_CLASS_COLUMNS | TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY,
     .max_files = 1,
     .read = read_confusion,
     .gnuplot = gnuplot_confusion,

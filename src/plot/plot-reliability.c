@@ -30,6 +30,8 @@ static void read_file(struct reliability *plot, struct run *run, const char *pat
     const struct matrix_request input = {.table = path,
                                          .only = request->only,
                                          .suffix = request->suffix,
+                                         .label_column = request->label_column,
+                                         .predicted_column = request->predicted_column,
                                          .classes = "none",
                                          .purpose = "draw",
                                          .bins = plot->bins,
@@ -299,7 +301,7 @@ static void text_reliability(const void *data, const struct plot_request *reques
 
 const struct plot_kind plot_reliability = {
     .name = "reliability",
-    .takes = TAKES_ONLY | TAKES_SUFFIX | TAKES_BINS,
+    .takes = TAKES_CLASS_COLUMNS | TAKES_ONLY | TAKES_SUFFIX | TAKES_BINS,
     .max_files = SIZE_MAX,
     .read = read_reliability,
     .gnuplot = gnuplot_reliability,

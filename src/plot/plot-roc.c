@@ -201,8 +201,11 @@ static void *read_roc(const struct plot_request *request)
                                                  request->file_count ? request->files[i] : NULL,
                                              .only = request->only,
                                              .suffix = request->suffix,
+                                             .label_column = request->label_column,
+                                             .predicted_column = request->predicted_column,
                                              .classes = request->classes,
                                              .data = request->directory,
+                                             .root = request->root,
                                              .purpose = "draw",
                                              .ranking = true,
                                              .must_rank = true};
@@ -403,7 +406,8 @@ static void text_roc(const void *data, const struct plot_request *request, FILE 
 
 const struct plot_kind plot_roc = {
     .name = "roc",
-    .takes = TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY | TAKES_CLASS,
+    .takes = TAKES_CLASS_COLUMNS | TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY |
+             TAKES_CLASS,
     .max_files = SIZE_MAX,
     .read = read_roc,
     .gnuplot = gnuplot_roc,

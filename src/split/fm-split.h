@@ -8,7 +8,7 @@ enum { TRAIN, VALID, TEST, OTHER /* another word, which remains */, SPLITS = OTH
 extern const char *const split_names[];
 
 struct settings {
-    const char *data;
+    const char *data, *root;
     struct fmnn_split split; /* what validates */
     struct fmnn_split test;  /* what tests: `valid` or `percent` */
     uint64_t limit;

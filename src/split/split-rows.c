@@ -200,8 +200,9 @@ static size_t read_block(struct rows *rows, struct settings *settings, struct fm
         struct row *row = &rows->row[first + i];
         if (digest[i].error.status != FMNN_OK) {
             error = digest[i].error;
+            const struct origin origin = {rows->name, row->line, row->image, settings->root};
             if (row->line)
-                error = error_in_line(rows->name, row->line, &digest[i].error);
+                error = error_of_image(&origin, &digest[i].error);
             bad_image(&settings->bad, &error);
             row->dropped = true;
             continue;
@@ -218,7 +219,7 @@ static void read_images(struct rows *rows, struct settings *settings)
 {
     if (settings->duplicates == KEEP_DUPLICATES && !settings->bad.skip)
         return;
-    struct fmnn_images *images = open_images(settings->data);
+    struct fmnn_images *images = open_images(settings->data, settings->root);
     struct print *print = xcalloc(rows->count, sizeof *print);
     size_t good = 0;
     for (size_t first = 0, n; first < rows->count; first += n) {

@@ -125,7 +125,7 @@ static void learn_names(struct reader *r, const struct settings *settings)
 {
     if (!settings->names || r->class >= 0 || !r->rows.count)
         return;
-    struct fmnn_images *images = open_images(settings->data);
+    struct fmnn_images *images = open_images(settings->data, settings->root);
     r->names = class_names(NULL, images, r->rows.row[0].image);
     fmnn_images_free(images);
     if (!r->names)
@@ -152,9 +152,9 @@ static void print_rows(struct reader *r, const struct settings *settings)
 static void find_base(struct reader *r, const struct settings *settings)
 {
     char *directory = data_directory(settings->data);
-    r->base = getcwd(NULL, 0);
+    r->base = realpath(settings->root ? settings->root : ".", NULL);
     if (!r->base)
-        die_errno("--absolute");
+        die_errno("--absolute: %s", settings->root ? settings->root : "the working directory");
     r->directory = directory ? realpath(directory, NULL) : NULL;
     free(directory);
 }

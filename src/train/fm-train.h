@@ -17,7 +17,8 @@ struct settings {
 };
 
 struct arguments {
-    const char *model, *init, *output, *history, *data, *classes, *only, *checkpoint, *resume;
+    const char *model, *init, *output, *history, *data, *root, *classes, *only, *checkpoint,
+        *resume;
     const char *table; /* NULL: standard input */
     bool summary, freeze, skip_bad;
     struct fmnn_shape size; /* of the input; zeros: not given */
@@ -48,9 +49,10 @@ struct input {
     int status; /* EXIT_NEGATIVE if images were skipped */
 };
 
-struct input read_input(const struct arguments *a);
+/* init: how images become the input of the net of --init, which files of images follow; or NULL. */
+struct input read_input(const struct arguments *a, const struct fmnn_input *init);
 /* For --summary: reads no images, and needs no table. */
-struct input read_shape(const struct arguments *a);
+struct input read_shape(const struct arguments *a, const struct fmnn_input *init);
 void free_input(struct input *input);
 
 /* ---- train-tables.c: the tables of --summary and --profile */
@@ -73,6 +75,8 @@ struct progress {
 void draw_progress(struct progress *p, struct fmnn_trainer *trainer, unsigned epochs);
 void clear_progress(struct progress *p);
 
+/* At the end of a complete training: a note if its loss still falls. */
+void note_falling_loss(const struct fmnn_trainer *trainer);
 /* With --verbose or on a terminal: which epoch `output` contains the weights of, which was the best,
    and whether there is overfitting. */
 void report_result(const struct fmnn_trainer *trainer, const char *output);

@@ -24,9 +24,8 @@ bool classes_are_in_table(const struct classes *c)
 
 void classes_free(struct classes *c)
 {
-    for (size_t i = 0; i < c->count; i++)
-        free(c->of[i].name);
     free(c->of);
+    pairs_free(&c->pairs);
     words_free(&c->words);
     free(c);
 }
@@ -49,17 +48,8 @@ static void check_name(struct classes *c, const struct fmnn_names *names, size_t
     if (names && label < names->count && strcmp(names->name[label], name) != 0)
         die_at_row(c->table, "class '%.100s' has label %zu, but %s names class %zu '%.100s'", name,
                    label, names->source ? names->source : "the list", label, names->name[label]);
-    struct class_of *of = class_at(c, label);
-    if (of->name && strcmp(of->name, name) != 0)
-        die_at_row(c->table, "label %zu has the class '%.100s', but '%.100s' in a line before",
-                   label, name, of->name);
-    if (of->name)
-        return;
-    size_t words = c->words.count;
-    if (words_add(&c->words, name) < words)
-        die_at_row(c->table, "class '%.100s' has label %zu, but another label in a line before",
-                   name, label);
-    of->name = text_format("%s", name);
+    class_at(c, label);
+    pairs_add(&c->pairs, c->table, "label", label, name);
 }
 
 int classes_of_row(struct classes *c, const struct fmnn_names *names)
@@ -133,40 +123,13 @@ static struct fmnn_names *name_words(struct classes *c, struct fmnn_names *given
     return names;
 }
 
-/* The names of the column; a list that agrees may have more of them. Classes that the table leaves
-   out have their numbers as names. */
-static struct fmnn_names *name_labels(const struct classes *c, struct fmnn_names *found)
-{
-    bool agrees = found && found->count >= c->count;
-    size_t named = 0;
-    for (size_t i = 0; i < c->count; i++)
-        named += c->of[i].name != NULL;
-    if (!named)
-        return found;
-    for (size_t i = 0; agrees && i < c->count; i++)
-        agrees = !c->of[i].name || !strcmp(c->of[i].name, found->name[i]);
-    if (agrees)
-        return found;
-    if (found)
-        note("%s: its classes are not those of %s; the names in the table count",
-             fmnn_table_name(c->table), found->source ? found->source : "the data directory");
-    char **name = xcalloc(c->count, sizeof *name);
-    for (size_t i = 0; i < c->count; i++)
-        name[i] = c->of[i].name ? text_format("%s", c->of[i].name) : text_format("%zu", i);
-    struct fmnn_names *names = copy(name, c->count);
-    for (size_t i = 0; i < c->count; i++)
-        free(name[i]);
-    free(name);
-    return names;
-}
-
 struct fmnn_names *classes_name(struct classes *c, struct fmnn_names *given,
                                 struct fmnn_names *found, size_t **to)
 {
     *to = NULL;
     if (c->label < 0)
         return name_words(c, given, found, to);
-    return given ? given : name_labels(c, found);
+    return given ? given : pairs_names(&c->pairs, c->count, found, fmnn_table_name(c->table));
 }
 
 /* ---- notes */

@@ -3,17 +3,17 @@
 #define TRAIN_CLASSES_H
 
 #include "common/common.h"
-#include "common/classes.h"
+#include "common/class-pairs.h"
 
 struct classes {
     const struct fmnn_table *table;
     int label, class; /* columns; -1: missing */
     struct class_of {
-        char *name;       /* in the column `class`; or NULL */
         uint64_t rows[2]; /* for training, for validation */
     } * of;
     size_t count, capacity;
-    struct class_words words; /* the names in the column `class` */
+    struct class_pairs pairs; /* label and class */
+    struct class_words words; /* the names in the column `class`, if there are no labels */
     unsigned noted;           /* words of splits that have been noted */
 };
 

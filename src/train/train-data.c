@@ -22,6 +22,7 @@ struct reader {
     /* Class names: of an option or a checkpoint, and of a directory. */
     struct fmnn_names *given, *found;
     struct bad_images bad;
+    const char *root; /* --root, or NULL */
 };
 
 enum use { NOT_USED, FOR_TRAINING, FOR_VALIDATION };
@@ -41,11 +42,12 @@ struct samples {
 static struct reader open_reader(const struct arguments *a)
 {
     struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS, a->only),
-                       .bad.skip = a->skip_bad};
+                       .bad.skip = a->skip_bad,
+                       .root = a->root};
     r.image = need_column(r.table, "image");
     r.classes = classes_new(r.table, a->classes && !strcmp(a->classes, "none"));
     r.split = need_column(r.table, "split");
-    r.images = open_images(a->data);
+    r.images = open_images(a->data, a->root);
     return r;
 }
 
@@ -156,7 +158,8 @@ struct choice {
 static struct fmnn_error at_sample(const struct reader *r, const struct sample *sample,
                                    const struct fmnn_error *why)
 {
-    return error_in_line(fmnn_table_name(r->table), sample->line, why);
+    const struct origin origin = {fmnn_table_name(r->table), sample->line, sample->image, r->root};
+    return error_of_image(&origin, why);
 }
 
 static void load(struct reader *r, const struct arguments *a, const struct fmnn_input *input,
@@ -224,6 +227,32 @@ static struct choice choose_input(const struct arguments *a, const struct fmnn_l
     else if (c.size_open && first->file &&
              (first->shape.height > LARGE || first->shape.width > LARGE))
         choose_default_size(&c, table, "the images are large");
+    return c;
+}
+
+/* Image files become the input as those did that the net of --init was trained on, unless options say
+   more. */
+static struct choice choose_as(const struct arguments *a, const struct fmnn_input *init,
+                               const struct fmnn_loaded *first, const char *table)
+{
+    const struct fitting *f = &a->fitting;
+    struct choice c = {.input = *init};
+    bool same =
+        first->shape.height == init->shape.height && first->shape.width == init->shape.width;
+    if (a->channels)
+        c.input.shape.channels = a->channels;
+    if (f->fit != FMNN_FIT_NONE)
+        c.input.fit = f->fit;
+    else if (!same && c.input.fit == FMNN_FIT_NONE)
+        c.input.fit = FMNN_FIT_STRETCH;
+    if (option_given("filter"))
+        c.input.filter = f->filter;
+    if (f->background.given)
+        memcpy(c.input.background, f->background.colour, 3);
+    c.input.invert |= f->invert;
+    if (!same)
+        note("%s: images are resized to %zux%zu, as for the net of %s (see --size and --fit)",
+             table, init->shape.height, init->shape.width, a->init);
     return c;
 }
 
@@ -350,23 +379,26 @@ static void no_rows(const struct reader *r)
 }
 
 /* The size of the input by options and the first image. */
-static struct choice begin(struct input *input, const struct arguments *a, struct reader *r,
+static struct choice begin(struct input *input, const struct arguments *a,
+                           const struct fmnn_input *init, struct reader *r,
                            const struct samples *samples)
 {
     struct fmnn_loaded first = look_at_first(r, a, samples);
-    struct choice choice = choose_input(a, &first, fmnn_table_name(r->table));
+    struct choice choice = init && first.file && !a->size.height
+                               ? choose_as(a, init, &first, fmnn_table_name(r->table))
+                               : choose_input(a, &first, fmnn_table_name(r->table));
     input->how = choice.input;
     return choice;
 }
 
-struct input read_input(const struct arguments *a)
+struct input read_input(const struct arguments *a, const struct fmnn_input *init)
 {
     struct input input = {0};
     struct reader r = open_reader(a);
     struct samples samples = read_table(&input, a, &r);
     if (!samples.count)
         no_rows(&r);
-    struct choice choice = begin(&input, a, &r, &samples);
+    struct choice choice = begin(&input, a, init, &r, &samples);
     load_images(&input, a, &r, &samples, &choice);
     input.how = choice.input;
     free_samples(&samples);
@@ -384,7 +416,7 @@ struct input read_input(const struct arguments *a)
 }
 
 /* The shape of the images that training would use or, without a table, Fashion-MNIST's. */
-struct input read_shape(const struct arguments *a)
+struct input read_shape(const struct arguments *a, const struct fmnn_input *init)
 {
     struct stat st;
     struct input input = {.how.shape = {1, 28, 28}, .classes = 10};
@@ -405,7 +437,7 @@ struct input read_shape(const struct arguments *a)
     struct samples samples = read_table(&input, a, &r);
     if (!samples.count)
         die("%s: no row of split 'train' or 'valid'", fmnn_table_name(r.table));
-    begin(&input, a, &r, &samples);
+    begin(&input, a, init, &r, &samples);
     free_samples(&samples);
     close_reader(&r);
     return input;

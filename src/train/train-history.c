@@ -88,6 +88,40 @@ static void report_overfitting(const double *training, const double *validation,
     report(overfitting_text(&overfitting, (double)overfitting.onset + 1));
 }
 
+/* A rate that has sunk makes any loss fall, and a longer training would be another schedule. */
+static bool rate_has_sunk(const struct fmnn_trainer *trainer, unsigned count)
+{
+    double max = 0;
+    for (unsigned i = 1; i <= count; i++)
+        max = fmax(max, fmnn_trainer_epoch(trainer, i)->lr);
+    return fmnn_trainer_epoch(trainer, count)->lr < max / 10;
+}
+
+void note_falling_loss(const struct fmnn_trainer *trainer)
+{
+    unsigned count = 0;
+    while (fmnn_trainer_epoch(trainer, count + 1))
+        count++;
+    const struct fmnn_epoch *last = fmnn_trainer_epoch(trainer, count);
+    if (!last || rate_has_sunk(trainer, count))
+        return;
+    bool validated = last->validated;
+    if ((validated ? last->val_accuracy : last->accuracy) >= 1)
+        return; /* nothing is left to improve */
+    double *loss = xcalloc(count, sizeof *loss);
+    for (unsigned i = 0; i < count; i++) {
+        const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, i + 1);
+        loss[i] = validated ? epoch->val_loss : epoch->loss;
+    }
+    size_t epochs;
+    double fall = falling_loss(loss, count, &epochs);
+    if (fall > 0)
+        note("the %s loss still fell by %.2g %% over the last %zu of %u epochs: more epochs or a "
+             "higher --lr may give a better net",
+             validated ? "validation" : "training", 100 * fall, epochs, count);
+    free(loss);
+}
+
 void report_result(const struct fmnn_trainer *trainer, const char *output)
 {
     unsigned kept = fmnn_trainer_kept(trainer), count = 0;

@@ -37,6 +37,7 @@ static const struct option_row rows[] = {
      TARGET(history), .initial = "-"},
     {'d', "data", "DIR", "data directory, which holds train:N and test:N", OPTION_DIRECTORY,
      TARGET(data)},
+    ROOT_ROW(struct arguments, root),
     {0, "classes", "FILE|WEIGHTS|none", "class names", OPTION_FILE, TARGET(classes), .words = none,
      .by_default = "those of the data set"},
     {0, "only", "SPLIT[,SPLIT]", "read only rows of these splits", OPTION_SPLITS, TARGET(only)},

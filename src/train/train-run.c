@@ -224,6 +224,8 @@ void train(const struct arguments *a, struct fmnn_net *net, const struct input *
         output_commit(checkpoint);
     bool whole = end_history(&history);
     report_result(trainer, a->output);
+    if (!caught)
+        note_falling_loss(trainer);
     if (!whole || !complete)
         die("%s was not written%s; %s contains the weights", whole ? a->checkpoint : "the history",
             whole ? "" : " to its end", a->output);
