@@ -141,6 +141,8 @@ static const struct plot_kind *find_kind(const char *word)
     for (size_t i = 0; kinds[i]; i++)
         if (!strcmp(word, words[i]))
             return kinds[i];
+    if (access(word, F_OK) == 0)
+        usage_error("'%s' is a file: the kind of plot comes first: fm-plot KIND FILE", word);
     const char *nearest = fmnn_suggest(word, words);
     if (nearest)
         usage_error("unknown kind of plot '%s'; did you mean '%s'?", word, nearest);

@@ -130,31 +130,17 @@ static size_t rows_to_collect(const struct arguments *a, const struct batch *b)
     return (size_t)(a->prediction.batch || hold < batch ? batch : hold - hold % batch);
 }
 
-/* People give the operands in another order. Called for a file that cannot be read as weights, never
-   before, because a pipe can be read only once. */
-static void refuse_image(const char *path)
-{
-    char head[12];
-    FILE *stream = strcmp(path, "-") != 0 ? fopen(path, "rb") : NULL;
-    size_t count = stream ? fread(head, 1, sizeof head, stream) : 0;
-    if (stream)
-        fclose(stream);
-    const char *kind = fmnn_image_kind(head, count);
-    if (kind)
-        die("%s: a %s image, not a weights file; the weights file comes first: fm-predict WEIGHTS "
-            "IMAGE...",
-            path, kind);
-}
+/* People give the operands in another order. */
+static const char first_hint[] =
+    "the weights file comes first: fm-predict WEIGHTS [TABLE|IMAGE...]";
 
 static void add_net(const struct arguments *a, struct batch *b, size_t i)
 {
     struct fmnn_error error;
     const char *path = a->weights.path[i];
     struct fmnn_net *net = b->net[i] = fmnn_net_read(path, &error);
-    if (!net) {
-        refuse_image(path);
-        die_error(&error);
-    }
+    if (!net)
+        die_of_file(path, "a weights file", false, i ? NULL : first_hint, &error);
     char shape[FMNN_SHAPE_TEXT];
     fmnn_format_shape(shape, fmnn_net_shape(net));
     info("%s: %s, for images of %s%s", path, fmnn_net_text(net), shape,
@@ -379,15 +365,8 @@ static struct classes classes_of(const struct arguments *a, const struct batch *
 static void compare_lists(const struct classes *c, const char *table, const struct fmnn_names *list)
 {
     const char *source = list->source ? list->source : "the data directory";
-    for (size_t i = 0; i < list->count; i++) {
-        size_t at = fmnn_names_find(c->names, list->name[i]);
-        if (at < c->names->count && at != i) {
-            note("%s: '%.100s' is class %zu of %s, but class %zu of %s", table, list->name[i], i,
-                 source, at, c->weights);
-            return;
-        }
-    }
-    if (list->count != c->names->count)
+    if (!note_other_order(table, list, source, c->names, c->weights) &&
+        list->count != c->names->count)
         note("%s: %s names %zu classes, but %s has %zu", table, source, list->count, c->weights,
              c->names->count);
 }

@@ -15,15 +15,26 @@
 
 static const char *const duplicates[] = {"keep", "report", "drop", NULL};
 
+/* "0.1", and the same as others write it: ".1", "0,1", "1e-1". */
+static void refuse_fraction(const char *option, const char *text)
+{
+    char *number = text_format("%s", text), *comma = strchr(number, ','), *end;
+    if (comma)
+        *comma = '.';
+    double fraction = strtod(number, &end);
+    if (end != number && !*end && fraction > 0 && fraction < 1)
+        usage_error("%s: '%s' is not a whole number; %s %g%% is a percentage", option, text, option,
+                    100 * fraction);
+    free(number);
+}
+
 static void parse_valid(const struct option_row *row, const char *text, void *target)
 {
     struct fmnn_split *split = target;
     size_t length = strlen(text);
     char option[32];
     snprintf(option, sizeof option, "--%s", row->name);
-    if (text[0] == '0' && text[1] == '.' && strspn(text, "0123456789.") == length)
-        usage_error("%s: '%s' is not a whole number; %s %g%% is a percentage", option, text, option,
-                    100 * option_double(option, text, 0, 1));
+    refuse_fraction(option, text);
     split->percent = 0;
     split->valid = 0;
     if (length && text[length - 1] == '%') {

@@ -1,5 +1,6 @@
 /* fm-train.c -- trains a net on the images that a table names. */
 #include "train/fm-train.h"
+#include "common/class-pairs.h"
 
 static struct fmnn_net *make_net(const struct fmnn_model *model, const struct input *input)
 {
@@ -19,6 +20,11 @@ static void start_from(const struct arguments *a, const struct fmnn_net *init, s
         die("%s: %s", a->init, error.message);
     for (size_t i = 0; i < anew->count; i++)
         note("%s: %s", a->init, anew->name[i]);
+    /* The outputs of another order are taken all the same; training has to exchange them. */
+    if (fmnn_net_names(net) && fmnn_net_names(init) &&
+        fmnn_net_classes(net) == fmnn_net_classes(init))
+        note_other_order(a->init, fmnn_net_names(init), "that net", fmnn_net_names(net),
+                         "this one");
     fmnn_names_free(anew);
 }
 
@@ -35,7 +41,7 @@ static struct fmnn_net *open_init(const struct arguments *a)
     if (like_model)
         die("%s, with --model", error.message);
     if (!init)
-        die_error(&error);
+        die_of_file(a->init, "a weights file", false, NULL, &error);
     return init;
 }
 

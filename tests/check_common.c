@@ -1065,10 +1065,10 @@ START_TEST(a_loss_that_still_falls)
     for (size_t i = 0; i < 40; i++)
         loss[i] = 1 + 0.02 * (double)i;
     ck_assert_double_eq(falling_loss(loss, 40, &epochs), 0);
-    static const double decay[] = {1, 0.5, 0.25, 0.125}, end[] = {2, 1, 0.2, 0.18}, none[4] = {0};
+    static const double decay[] = {1, 0.5, 0.25, 0.125}, end[] = {2, 0.3, 0.2, 0.18}, none[4] = {0};
     ck_assert_double_gt(falling_loss(decay, 4, &epochs), 0.5);
     ck_assert_double_le(falling_loss(decay, 4, &epochs), 1);
-    ck_assert_uint_eq(epochs, 3);
+    ck_assert_uint_eq(epochs, 4);
     ck_assert_double_eq(falling_loss(end, 4, &epochs), 0);
     ck_assert_double_eq(falling_loss(none, 4, &epochs), 0);
     ck_assert_double_eq(falling_loss(decay, 3, &epochs), 0);

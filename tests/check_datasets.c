@@ -109,7 +109,7 @@ static const struct {
      "c\0\n",
      "names: UTF-16 text; expected UTF-8; iconv -f UTF-16 -t UTF-8 converts it", 5},
     {"c\0t\n", "names:1: the class name contains a NUL byte", 4},
-    {"cat\nd\tog\n", "names:2: the class name contains a control character", 0},
+    {"cat\nd\tog\n", "names:2: a tab; expected one class name a line, not a table", 0},
     {"\x1b[1m\n", "names:1: the class name contains a control character", 0},
     {"\x7f\n", "names:1: the class name contains a control character", 0},
     {"\xc2\x85\n", "names:1: the class name contains a control character", 0},

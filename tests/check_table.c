@@ -208,12 +208,30 @@ START_TEST(header_is_recognised_by_one_known_name)
     check_rows(FMNN_TABLE_ROWS, "weight\tp3\n1\t2\n", NULL, "2:1|2;"); /* one known name suffices */
     check_rows(FMNN_TABLE_ROWS, "predicted_class\tx\n1\t2\n", NULL, "2:1|2;");
     check_rows(FMNN_TABLE_ROWS, "weight\tpx\n1\t2\n", NULL, "1:weight|px;2:1|2;");
-    check_rows(FMNN_TABLE_ROWS, "epoch\tloss\n1\t2\n", NULL, "1:epoch|loss;2:1|2;");
+    check_rows(FMNN_TABLE_ROWS, "epoch\tlosses\n1\t2\n", NULL, "1:epoch|losses;2:1|2;");
     check_rows(FMNN_TABLE_HISTORY, "epoch\tloss\n1\t2\n", NULL, "2:1|2;");
     check_rows(FMNN_TABLE_COUNTS, "count\tpredicted\tlabel\n1\t2\t3\n", NULL, "2:1|2|3;");
     check_rows(FMNN_TABLE_ROWS, "\timage\n0\ta\n", NULL,
                "2:0|a;"); /* pandas leaves the name of its index empty */
     refused("image\tlabel\timage\n", 18, FMNN_TABLE_ROWS, "t.tsv:1: two columns are named 'image'");
+}
+END_TEST
+
+/* Headers that have no known name of the kind that is expected, but are those of another one. */
+START_TEST(headers_of_other_kinds)
+{
+    refused("epoch\tloss\n1\t2\n", 15, FMNN_TABLE_ROWS,
+            "t.tsv: a history, not a table of images or predictions");
+    refused("Epoch\tacc\n1\t2\n", 14, FMNN_TABLE_COUNTS,
+            "t.tsv: a history, not a table of images or predictions");
+    refused("image\tx\n1\t2\n", 12, FMNN_TABLE_HISTORY, "t.tsv: a table of images, not a history");
+    refused("image\tpredicted\n1\t2\n", 20, FMNN_TABLE_HISTORY,
+            "t.tsv: a table of predictions, not a history");
+    refused("label\tpredicted\n1\t2\n", 20, FMNN_TABLE_HISTORY,
+            "t.tsv: a table of predictions, not a history");
+    refused("label\tpredicted\tcount\n", 22, FMNN_TABLE_HISTORY,
+            "t.tsv: a table of counts, not a history");
+    check_rows(FMNN_TABLE_ROWS, "image\tepoch\tloss\na\t1\t2\n", NULL, "2:a|1|2;");
 }
 END_TEST
 
@@ -332,6 +350,10 @@ START_TEST(files_that_are_no_tables)
     refused("\xff\xd8\xff\xe0\0JFIF", 9, FMNN_TABLE_ROWS, "t.tsv: a JPEG image, not a table");
     refused("RIFF\1\2\3\4WEBP", 12, FMNN_TABLE_ROWS, "t.tsv: a WebP image, not a table");
     refused("<!doctype html>\n", 16, FMNN_TABLE_ROWS, "t.tsv: an HTML or XML page, not a table");
+    refused("\x38\2\0\0\0\0\0\0{\"__metadata__\"", 23, FMNN_TABLE_ROWS,
+            "t.tsv: a safetensors file, as weights are, not a table");
+    refused("\0\0\x08\3\0\0\1\0", 8, FMNN_TABLE_HISTORY,
+            "t.tsv: an IDX file, not a table; fm-split makes tables of data sets");
     static const char wide[] = "t.tsv: UTF-16 text, not a table in UTF-8; iconv -f UTF-16 -t UTF-8 "
                                "converts it";
     refused("\xff\xfei\0m\0\n\0", 8, FMNN_TABLE_ROWS, wide);
@@ -467,7 +489,8 @@ START_TEST(unreadable_files)
     ck_assert_int_eq(error.status, FMNN_SYSTEM);
     ck_assert_str_eq(error.message, "none.tsv: No such file or directory");
     ck_assert_ptr_null(fmnn_table_open(".", FMNN_TABLE_ROWS, &error));
-    ck_assert_str_eq(error.message, ".: Is a directory");
+    ck_assert_str_eq(error.message,
+                     ".: Is a directory, not a table; fm-split makes a table of a folder");
     ck_assert_ptr_null(fmnn_table_open("none.tsv", FMNN_TABLE_ROWS, NULL));
 }
 END_TEST
@@ -849,6 +872,7 @@ int main(void)
     tcase_add_test(tcase, lost_header);
     tcase_add_test(tcase, moved_and_repeated_headers);
     tcase_add_test(tcase, header_is_recognised_by_one_known_name);
+    tcase_add_test(tcase, headers_of_other_kinds);
     tcase_add_test(tcase, empty_tables);
     tcase_add_test(tcase, last_line_without_feed);
     tcase_add_test(tcase, only_rows_of_given_splits);

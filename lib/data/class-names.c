@@ -69,6 +69,8 @@ static int add_name(struct fmnn_names *names, size_t *capacity, const char *line
                     const char *path, struct fmnn_error *err)
 {
     const char *fault = fm_class_name_fault(line, length);
+    if (fault && memchr(line, '\t', length))
+        fault = "a tab; expected one class name a line, not a table";
     if (!fault && names->count == MAX_NAMES)
         fault = "more than 65536 class names";
     if (fault)

@@ -371,9 +371,10 @@ int fmnn_images_read(struct fmnn_images *images, const char *image, struct fmnn_
 
 /* ---- many images, as the input of a net ---- */
 
+/* Of more than one. */
 static bool all_equal(const uint8_t *pixels, size_t count)
 {
-    return count < 2 || !memcmp(pixels, pixels + 1, count - 1);
+    return count > 1 && !memcmp(pixels, pixels + 1, count - 1);
 }
 
 static bool has_transparent(const struct fm_image *image)

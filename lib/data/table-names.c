@@ -201,6 +201,34 @@ char *fm_table_lost_header(enum fmnn_table_kind kind, char *const *field, size_t
     return line;
 }
 
+/* ---- headers of other kinds ---- */
+
+static bool has_name(char *const *field, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (fm_table_same_name(field[i], name))
+            return true;
+    return false;
+}
+
+const char *fm_table_other_kind(enum fmnn_table_kind kind, char *const *field, size_t count)
+{
+    bool predicted = has_name(field, count, "predicted"), counts = has_name(field, count, "count");
+    if (kind != FMNN_TABLE_HISTORY)
+        return has_name(field, count, "epoch") &&
+                       (has_name(field, count, "loss") || has_name(field, count, "accuracy") ||
+                        has_name(field, count, "acc"))
+                   ? "a history, not a table of images or predictions"
+                   : NULL;
+    if (has_name(field, count, "image"))
+        return predicted ? "a table of predictions, not a history"
+                         : "a table of images, not a history";
+    if (predicted && has_name(field, count, "label"))
+        return counts ? "a table of counts, not a history"
+                      : "a table of predictions, not a history";
+    return NULL;
+}
+
 /* ---- unknown headers ---- */
 
 /* Names are short words; what data begin with are paths, numbers and names of images. */

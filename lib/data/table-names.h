@@ -9,6 +9,9 @@
 const char *const *fm_table_columns(enum fmnn_table_kind kind);
 /* Whether a line names columns: one known name is enough, in any case and between blanks. */
 bool fm_table_is_header(enum fmnn_table_kind kind, char *const *field, size_t count);
+/* If a line that is not a header of this kind is one of another kind, what is wrong: "a history, not a
+   table of images"; else NULL. */
+const char *fm_table_other_kind(enum fmnn_table_kind kind, char *const *field, size_t count);
 /* Writes known names in lower case and without the blanks around them, unless the header has that
    name as well; and likewise the columns that are wished (NULL: none). The fields are changed in
    place. */

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_LINE = 1 << 20, CHUNK = 1 << 16, MAX_LABEL = 65535 };
@@ -114,6 +115,15 @@ static enum outcome line_fail(const struct fmnn_table *table, const char *what,
     return FAILED;
 }
 
+static const char idx[] = "an IDX file";
+
+/* The zeros and the type of a header. */
+static bool is_idx(const char *head, size_t length)
+{
+    return length >= 4 && !head[0] && !head[1] && head[2] >= 8 && head[2] <= 14 && head[3] >= 1 &&
+           head[3] <= 4;
+}
+
 /* Without a byte order mark, every second byte of English text is zero. */
 static bool is_wide(const char *line, size_t length)
 {
@@ -140,16 +150,20 @@ static enum outcome check_first_line(const struct fmnn_table *table, const char 
     size_t seen = begins_like_image(table) ? table->end : table->start;
     char image[32];
     const char *format = fmnn_image_kind(head, seen);
-    const char *what = is_wide(line, length) ? "UTF-16 text" : fmnn_file_other(head, seen);
+    const char *what = is_idx(head, seen)      ? idx
+                       : is_wide(line, length) ? "UTF-16 text"
+                                               : fmnn_file_other(head, seen);
     if (!what && format && strcmp(format, "PNM") != 0) { /* which begins like a name */
         snprintf(image, sizeof image, "a %s image", format);
         what = image;
     }
     if (!what)
         return GOT;
-    bool wide = !strcmp(what, "UTF-16 text");
-    fm_fail(err, FMNN_DATA, "%s: %s, not a table%s", table->name, what,
-            wide ? " in UTF-8; iconv -f UTF-16 -t UTF-8 converts it" : "");
+    const char *hint = !strcmp(what, "UTF-16 text")
+                           ? " in UTF-8; iconv -f UTF-16 -t UTF-8 converts it"
+                       : !strcmp(what, idx) ? "; fm-split makes tables of data sets"
+                                            : "";
+    fm_fail(err, FMNN_DATA, "%s: %s, not a table%s", table->name, what, hint);
     return FAILED;
 }
 
@@ -460,6 +474,9 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
             return -1;
         return start_fields(table, err);
     }
+    const char *other = fm_table_other_kind(table->kind, table->ahead->field, table->ahead->count);
+    if (other)
+        return fm_fail(err, FMNN_DATA, "%s: %s", table->name, other);
     if (split_fields(&table->first, line, length, err) != 0)
         return -1;
     size_t max = 0;
@@ -488,6 +505,10 @@ static int open_input(struct fmnn_table *table, const char *path, struct fmnn_er
     if (table->fd < 0)
         return fm_fail_errno(err, "%s", path);
     table->owned = true;
+    struct stat st;
+    if (fstat(table->fd, &st) == 0 && S_ISDIR(st.st_mode))
+        return fm_fail(err, FMNN_DATA,
+                       "%s: Is a directory, not a table; fm-split makes a table of a folder", path);
     return 0;
 }
 
@@ -597,6 +618,15 @@ int fmnn_table_find(const struct fmnn_table *table, const char *name)
     return alias ? fmnn_table_find(table, alias) : -1;
 }
 
+/* Whether the first line is one of many values between commas. */
+static bool is_csv(const struct fmnn_table *table)
+{
+    size_t commas = 0;
+    for (const char *c = table->first.field[0]; *c; c++)
+        commas += *c == ',';
+    return commas >= 16;
+}
+
 int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmnn_error *err)
 {
     int column = fmnn_table_find(table, name);
@@ -604,10 +634,13 @@ int fmnn_table_need(const struct fmnn_table *table, const char *name, struct fmn
         return column;
     size_t count = table->header.count;
     if (table->headerless)
-        return fail_first(table, err,
-                          "no column '%s': the first line names no columns and has %zu field%s%s",
-                          name, count, count == 1 ? "" : "s",
-                          count == 1 ? " (fields are separated by tabs)" : "");
+        return fail_first(
+            table, err, "no column '%s': the first line names no columns and has %zu field%s%s",
+            name, count, count == 1 ? "" : "s",
+            count > 1       ? ""
+            : is_csv(table) ? " (fields are separated by tabs, not by commas; fm-fetch "
+                              "--from makes a data set of a table of pixels)"
+                            : " (fields are separated by tabs)");
     const char *nearest = fmnn_suggest(name, (const char *const *)table->header.field);
     if (nearest)
         return fm_fail(err, FMNN_DATA, "%s:1: no column '%s'; did you mean '%.100s'?", table->name,
@@ -823,7 +856,7 @@ int fmnn_table_class(const struct fmnn_table *table, size_t column, const struct
         *label = (int)found;
         return 0;
     }
-    if (names && !number && names->count > 1 && is_truth(plain, &value)) {
+    if (!number && (!names || names->count > 1) && is_truth(plain, &value)) {
         *label = (int)value;
         return 0;
     }

@@ -296,7 +296,8 @@ static struct fmnn_epoch metrics_so_far(const struct fmnn_trainer *t)
     return epoch;
 }
 
-/* The first epoch of highest validation accuracy is kept. */
+/* The first epoch of highest validation accuracy is kept; while that is 0, the last one, because the
+   validation set does not tell which is best. */
 static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     void *array = t->epoch;
@@ -307,7 +308,8 @@ static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
     double accuracy = t->epoch[t->epoch_count].val_accuracy;
     const float *weights = fm_trainer_weights(t); /* asked before the counts change */
     t->epoch_count++;
-    if (t->best && (!t->kept || accuracy > t->epoch[t->kept - 1].val_accuracy)) {
+    double best = t->kept ? t->epoch[t->kept - 1].val_accuracy : 0;
+    if (t->best && (best <= 0 || accuracy > best)) {
         t->kept = (unsigned)t->epoch_count;
         memcpy(t->best, weights, t->net->stored * sizeof *t->best);
     }

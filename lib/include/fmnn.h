@@ -251,7 +251,7 @@ struct fmnn_loaded {
     bool file;               /* an image file, not a row of an IDX file */
     bool colour;             /* some pixel is clearly not gray */
     bool transparent;        /* some pixel is not opaque */
-    bool flat;               /* all pixels of the input are equal */
+    bool flat;               /* all pixels of the input, more than one, are equal */
 };
 /* Reads n images as the input of a net into pixels (n,C,H,W), and tells in loaded[n] how that went.
    The threads (0: the number of processors) decode and resize image files; the results do not depend

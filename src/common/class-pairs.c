@@ -113,3 +113,17 @@ int pair_check(const struct fmnn_names *names, const char *source, const struct 
     *noted = true;
     return 0;
 }
+
+bool note_other_order(const char *where, const struct fmnn_names *names, const char *source,
+                      const struct fmnn_names *others, const char *other_source)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        size_t at = fmnn_names_find(others, names->name[i]);
+        if (at < others->count && at != i) {
+            note("%s: '%.100s' is class %zu of %s, but class %zu of %s", where, names->name[i], i,
+                 source, at, other_source);
+            return true;
+        }
+    }
+    return false;
+}

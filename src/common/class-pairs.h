@@ -33,4 +33,9 @@ int pair_check(const struct fmnn_names *names, const char *source, const struct 
                const char *column, size_t number, const char *name, bool *noted,
                struct fmnn_error *err);
 
+/* A note on the first class of two lists that has another number in the other one; false if there is
+   none. The sources are for the note, which begins with `where`. */
+bool note_other_order(const char *where, const struct fmnn_names *names, const char *source,
+                      const struct fmnn_names *others, const char *other_source);
+
 #endif

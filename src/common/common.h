@@ -22,6 +22,7 @@
 #include "common/startup.h"
 #include "common/inputs.h"
 #include "common/loading.h"
+#include "common/file-kinds.h"
 #include "common/output.h"
 
 #endif

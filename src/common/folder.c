@@ -245,18 +245,12 @@ static void check_class(const struct folder *f, const char *folder, const char *
             f->names->source);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Names that are folders, sorted; those of parts are the same classes. */
 static struct fmnn_names *sort_names(const struct folder *f, char **name, size_t count)
 {
     struct fmnn_error error;
     size_t kept = 0;
-    if (count)
-        qsort(name, count, sizeof *name, compare_names);
+    text_sort(name, count);
     for (size_t i = 0; i < count; i++)
         if (!kept || strcmp(name[kept - 1], name[i]) != 0)
             name[kept++] = name[i];

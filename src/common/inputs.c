@@ -87,7 +87,7 @@ struct fmnn_net *open_net(const char *path)
     struct fmnn_error error;
     struct fmnn_net *net = fmnn_net_read(path, &error);
     if (!net)
-        die_error(&error);
+        die_of_file(path, "a weights file", false, NULL, &error);
     return net;
 }
 
@@ -195,7 +195,7 @@ static struct fmnn_names *names_in_list(const char *path)
     struct fmnn_error error;
     struct fmnn_names *names = fmnn_names_read(path, &error);
     if (!names)
-        die_error(&error);
+        die_of_file(path, "a list of class names", true, NULL, &error);
     return names;
 }
 

@@ -57,9 +57,9 @@ static void fit_line(const double *y, size_t n, double *mean, double *slope, dou
 
 double falling_loss(const double *loss, size_t count, size_t *epochs)
 {
-    const double much = 0.05, part = 0.1, errors = 3;
+    const double much = 0.05, part = 0.1, errors = 4;
     double mean, slope, error;
-    size_t n = *epochs = count / 4 > 3 ? count / 4 : 3;
+    size_t n = *epochs = count / 4 > 5 ? count / 4 : count < 5 ? count : 5;
     if (count < 4)
         return 0;
     for (size_t i = count - n; i < count; i++)

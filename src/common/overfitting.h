@@ -19,8 +19,8 @@ struct overfitting find_overfitting(const double *training, const double *valida
 char *overfitting_text(const struct overfitting *overfitting, double onset_epoch);
 
 /* The fraction of a loss by which it fell over the last quarter of the epochs, and at least the last
-   three, by the line that fits best (least squares). 0 if there are fewer than four epochs, or if the
-   fall is not clear, less than three standard errors, or not large: less than 5 %, and less than a
+   five, by the line that fits best (least squares). 0 if there are fewer than four epochs, or if the
+   fall is not clear, less than four standard errors, or not large: less than 5 %, and less than a
    tenth of the whole fall since the first epoch. */
 double falling_loss(const double *loss, size_t count, size_t *epochs);
 

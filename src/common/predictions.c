@@ -107,6 +107,9 @@ static size_t find_class_column(const struct reader *r, const char *name)
     if (next_row(r->table) && fmnn_table_line(r->table) == 1)
         die_of_header(r);
     fmnn_table_need(r->table, name, &error);
+    if (!strcmp(name, "predicted") && r->image >= 0)
+        die("%s: it is a table of images; fm-predict WEIGHTS TABLE adds predictions",
+            error.message);
     const char *option = column_option(r, name);
     if (option)
         die("%s; see --%s", error.message, option);
@@ -144,8 +147,6 @@ static void find_columns(struct reader *r)
         r->predicted = 1;
         r->count = 2;
         r->image = -1;
-        if (r->request->must_calibrate)
-            need_column(r->table, "confidence");
         return;
     }
     const struct matrix_request *request = r->request;
@@ -207,12 +208,14 @@ static int class_of_list(const struct reader *r, size_t column)
         return found;
     if (whole && number < names->count)
         return (int)number;
+    from = from ? from : names->source ? names->source : "the data set";
+    if (whole)
+        die_at_row(r->table, "%.200s names %zu class%s, but %.100s %.20s occurs", from,
+                   names->count, names->count == 1 ? "" : "es", fmnn_table_column(r->table, column),
+                   text);
     const char *nearest = fmnn_suggest(text, (const char *const *)r->known);
-    char *why = whole ? text_format(": %.200s names %zu class%s", from ? from : "the data set",
-                                    names->count, names->count == 1 ? "" : "es")
-                : nearest
-                    ? text_format(", nor a class; did you mean '%.100s'?", nearest)
-                    : text_format(", nor a class that %.200s names", from ? from : "the data set");
+    char *why = nearest ? text_format(", nor a class; did you mean '%.100s'?", nearest)
+                        : text_format(", nor a class that %.200s names", from);
     die_of_class(r, column, why);
 }
 
@@ -434,8 +437,9 @@ static _Noreturn void die_without_predictions(const struct reader *r)
 {
     if (fmnn_table_line(r->table) == 1)
         die_of_header(r);
-    need_column(r->table, "predicted");
-    abort(); /* there is no such column */
+    die("%s:1: no column 'predicted': it is a table of images; fm-predict WEIGHTS TABLE adds "
+        "predictions",
+        fmnn_table_name(r->table));
 }
 
 /* Called at the first row. */
@@ -445,6 +449,8 @@ static void start(struct reader *r)
     const char *first = fmnn_table_field(r->table, 0);
     if (r->headless && first[strspn(first, "0123456789")])
         die_without_predictions(r);
+    if (r->headless && r->request->must_calibrate)
+        need_column(r->table, "confidence");
     learn_names(r);
     size_t named = r->matrix->names ? r->matrix->names->count : 0;
     r->matrix->counts = fmnn_confusion_new(named, &error);

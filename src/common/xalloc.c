@@ -59,3 +59,14 @@ char *text_clean(const char *text)
     text_mask(clean);
     return clean;
 }
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void text_sort(char **texts, size_t count)
+{
+    if (count)
+        qsort(texts, count, sizeof *texts, compare_texts);
+}

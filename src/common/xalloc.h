@@ -15,4 +15,7 @@ void xalloc_json(void); /* the same for jansson, in the program and in the libra
 char *text_format(const char *format, ...) FMNN_PRINTF(1, 2); /* malloc'ed */
 char *text_clean(const char *text);                           /* text_mask() of a malloc'ed copy */
 
+/* Sorts texts by their bytes. */
+void text_sort(char **texts, size_t count);
+
 #endif

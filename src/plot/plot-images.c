@@ -80,8 +80,8 @@ static void take_pair(struct reader *reader, const struct field *field, int numb
         pairs_add(&reader->pairs, reader->table, column, (size_t)number, name);
 }
 
-/* The class of the current row in two columns. A label can be a name itself, which is looked up if
-   there is a list. */
+/* The class of the current row in two columns. A label can be a name itself, unless names are not
+   wanted; it is looked up if there is a list. */
 static struct named read_class(struct reader *reader, const struct field *field)
 {
     struct named class = {.number = -1};
@@ -91,7 +91,7 @@ static struct named read_class(struct reader *reader, const struct field *field)
     int label = -1;
     if (*text && fmnn_table_label(reader->table, column, 0, &label, NULL) == 0)
         class.number = label;
-    else if (*text && list && !*name)
+    else if (*text && !*name && (list || reader->request->classes))
         class.number = row_class(reader->table, column, list);
     else if (*text)
         name = text;

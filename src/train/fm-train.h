@@ -36,6 +36,8 @@ struct arguments parse_arguments(int argc, char **argv);
 /* The model that --model gives: a text, a file or a preset. If it is not given, and init, the net of
    --init, is not NULL: the layers of that net, with an output for each class. */
 struct fmnn_model *find_model(const struct arguments *a, const struct fmnn_net *init);
+/* Whether the file is a model. */
+bool is_model_file(const char *path);
 /* The model's recipe with the settings over it. */
 struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct settings *settings);
 

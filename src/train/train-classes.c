@@ -77,11 +77,6 @@ void classes_count(struct classes *c, int label, bool valid)
 
 /* ---- the names, when all rows are known */
 
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static struct fmnn_names *copy(char *const *name, size_t count)
 {
     struct fmnn_error error;
@@ -108,7 +103,7 @@ static struct fmnn_names *name_words(struct classes *c, struct fmnn_names *given
     if (!names) {
         char **sorted = xcalloc(c->words.count, sizeof *sorted);
         memcpy(sorted, c->words.word, c->words.count * sizeof *sorted);
-        qsort(sorted, c->words.count, sizeof *sorted, compare_names);
+        text_sort(sorted, c->words.count);
         names = copy(sorted, c->words.count);
         free(sorted);
     }

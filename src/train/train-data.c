@@ -39,11 +39,21 @@ struct samples {
     size_t count, capacity;
 };
 
+/* The operand is a table, and the model an option; but people try it the other way. */
+static void refuse_model(const struct arguments *a, const struct fmnn_table *table)
+{
+    if (a->table && strcmp(a->table, "-") != 0 && fmnn_table_columns(table) == 1 &&
+        is_model_file(a->table))
+        die("%s: a model, not a table; -m takes the model: fm-train -m %s TABLE", a->table,
+            a->table);
+}
+
 static struct reader open_reader(const struct arguments *a)
 {
     struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS, a->only),
                        .bad.skip = a->skip_bad,
                        .root = a->root};
+    refuse_model(a, r.table);
     r.image = need_column(r.table, "image");
     r.classes = classes_new(r.table, a->classes && !strcmp(a->classes, "none"));
     r.split = need_column(r.table, "split");

@@ -82,7 +82,7 @@ static void report_overfitting(const double *training, const double *validation,
 {
     struct overfitting overfitting = find_overfitting(training, validation, count);
     size_t best = overfitting.best;
-    if (best < count && best + 1 != kept)
+    if (best < count && best + 1 != kept && validation[best] > 0)
         report(text_format("the best epoch was %zu: validation accuracy %.4f", best + 1,
                            validation[best]));
     report(overfitting_text(&overfitting, (double)overfitting.onset + 1));

@@ -17,9 +17,12 @@ static char *read_text(const char *path)
     fclose(stream);
     if (length > LIMIT)
         die("%s: too long for a model, whose text can have %d bytes", path, LIMIT);
-    if (memchr(text, 0, length))
-        die("%s: contains NUL bytes; a model is a text file", path);
-    return text;
+    if (!memchr(text, 0, length))
+        return text;
+    struct fmnn_error error = {.status = FMNN_DATA};
+    snprintf(error.message, sizeof error.message, "%s: contains NUL bytes; a model is a text file",
+             path);
+    die_of_file(path, "a model", true, NULL, &error);
 }
 
 static struct fmnn_model *read_model(const char *path, struct fmnn_error *error)
@@ -27,7 +30,23 @@ static struct fmnn_model *read_model(const char *path, struct fmnn_error *error)
     char *text = read_text(path);
     struct fmnn_model *model = fmnn_model_parse(text, path, error);
     free(text);
+    if (!model && error->status == FMNN_USAGE)
+        die_of_file(path, "a model", true, NULL, error);
     return model;
+}
+
+bool is_model_file(const char *path)
+{
+    enum { LIMIT = 65536 };
+    char *text = xcalloc(LIMIT + 1, 1);
+    FILE *stream = fopen(path, "rb");
+    size_t length = stream ? fread(text, 1, LIMIT, stream) : 0;
+    if (stream)
+        fclose(stream);
+    struct fmnn_model *model = length ? fmnn_model_parse(text, path, NULL) : NULL;
+    fmnn_model_free(model);
+    free(text);
+    return model != NULL;
 }
 
 /* The presets as they were when this program was built, in case it is not installed. */

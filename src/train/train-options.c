@@ -183,7 +183,8 @@ struct arguments parse_arguments(int argc, char **argv)
 {
     struct arguments a = {0};
     char **operands = parse_options(argc, argv, &a);
-    limit_operands(operands, 1);
+    if (operands[0] && operands[1])
+        usage_error("unexpected operand '%s': there is one table; -m takes a model", operands[1]);
     a.table = operands[0];
     if (option_given("channels"))
         a.channels = a.channels ? 3 : 1;
