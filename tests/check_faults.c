@@ -205,7 +205,7 @@ static int act_images(struct fmnn_error *err)
                                        "train:5",    "gray.png",  "gray.png"};
     uint8_t pixels[SIDE * SIDE];
     struct fmnn_images *images = fmnn_images_new("data", err);
-    int status = images ? 0 : -1;
+    int status = images ? fmnn_images_set_root(images, ".", err) : -1;
     for (size_t i = 0; status == 0 && i < FM_COUNT(name); i++) {
         struct fmnn_shape shape;
         status = fmnn_images_shape(images, name[i], &shape, err);

@@ -130,6 +130,53 @@ START_TEST(rows_and_images)
 }
 END_TEST
 
+/* Relative paths begin in a root; the data set and absolute paths do not. */
+START_TEST(names_below_a_root)
+{
+    char here[PATH_MAX], path[PATH_MAX + 64];
+    struct fmnn_images *images = fmnn_images_new("data", &error);
+    snprintf(path, sizeof path, "%s/one.png", getcwd(here, sizeof here));
+    static const char *const roots[] = {"data", "data/", "./data"};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(fmnn_images_set_root(images, roots[i], &error), 0);
+        check_image(images, "train-images-idx3-ubyte:5", 5);
+        check_image(images, "../one.png", 77);
+        check_image(images, "../a:3.png", 88);
+        check_image(images, path, 77);
+        check_image(images, "train:7", 7);
+        check_image(images, "test:9", 109);
+    }
+    refused(images, "one.png", "./data/one.png: No such file or directory");
+    refused(images, "one",
+            "'./data/one' is not the name of an image; expected train:N, test:N, "
+            "FILE:N (row N of an IDX file) or an image file (.png, .jpg, .webp, "
+            ".ppm ...)");
+    refused(images, "train-images-idx3-ubyte:60",
+            "./data/train-images-idx3-ubyte:60: no such row: the rows of "
+            "./data/train-images-idx3-ubyte are 0 to 59");
+    char *directory = fmnn_images_directory(images, "x/one.png", &error);
+    ck_assert_str_eq(directory, "./data/x");
+    free(directory);
+    static const char *const names[] = {"../one.png", "train-images-idx3-ubyte:5", "one.png"};
+    const struct fmnn_input input = {.shape = {1, H, W}};
+    struct fmnn_loaded loaded[3];
+    struct fmnn_digest digest[3];
+    uint8_t pixels[3 * BYTES];
+    ck_assert_int_eq(fmnn_images_load(images, names, 3, &input, 1, pixels, loaded, &error), 0);
+    ck_assert_int_eq(fmnn_images_digest(images, names, 3, 1, digest, &error), 0);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_int_eq(loaded[i].error.status == FMNN_OK, i < 2);
+        ck_assert_int_eq(digest[i].error.status == FMNN_OK, i < 2);
+    }
+    ck_assert_str_eq(loaded[2].error.message, "./data/one.png: No such file or directory");
+    ck_assert_int_eq(fmnn_images_set_root(images, "", &error), 0);
+    check_image(images, "one.png", 77);
+    ck_assert_int_eq(fmnn_images_set_root(images, NULL, &error), 0);
+    check_image(images, "one.png", 77);
+    fmnn_images_free(images);
+}
+END_TEST
+
 /* An IDX file is opened once, so it may be removed afterwards. */
 START_TEST(files_stay_open)
 {
@@ -342,6 +389,7 @@ int main(void)
 {
     TCase *tcase = tcase_create("images");
     tcase_add_test(tcase, rows_and_images);
+    tcase_add_test(tcase, names_below_a_root);
     tcase_add_test(tcase, files_stay_open);
     tcase_add_test(tcase, more_files_than_kept_open);
     tcase_add_test(tcase, bad_names);

@@ -48,6 +48,16 @@ static void refuse_model(const struct arguments *a, const struct fmnn_table *tab
             a->table);
 }
 
+/* Lists of files and labels, as other programs have them, lack this column. */
+static size_t need_split(const struct fmnn_table *table)
+{
+    struct fmnn_error error;
+    int column = fmnn_table_need(table, "split", &error);
+    if (column < 0)
+        die("%s; fm-split TABLE adds it", error.message);
+    return (size_t)column;
+}
+
 static struct reader open_reader(const struct arguments *a)
 {
     struct reader r = {.table = open_table(a->table, FMNN_TABLE_ROWS, a->only),
@@ -56,7 +66,7 @@ static struct reader open_reader(const struct arguments *a)
     refuse_model(a, r.table);
     r.image = need_column(r.table, "image");
     r.classes = classes_new(r.table, a->classes && !strcmp(a->classes, "none"));
-    r.split = need_column(r.table, "split");
+    r.split = need_split(r.table);
     r.images = open_images(a->data, a->root);
     return r;
 }
