@@ -5,6 +5,17 @@
 #include "base/shape.h"
 #include "data/resize.h"
 
+const char *const fmnn_fits[] = {[FMNN_FIT_NONE] = "none",
+                                 [FMNN_FIT_STRETCH] = "stretch",
+                                 [FMNN_FIT_PAD] = "pad",
+                                 [FMNN_FIT_CROP] = "crop",
+                                 [FMNN_FIT_FASHION_MNIST] = "fashion-mnist",
+                                 NULL};
+const char *const fmnn_filters[] = {[FMNN_FILTER_BILINEAR] = "bilinear",
+                                    [FMNN_FILTER_BOX] = "box",
+                                    [FMNN_FILTER_LANCZOS] = "lanczos",
+                                    NULL};
+
 int fm_check_input(const struct fmnn_input *input, struct fmnn_error *err)
 {
     if (fm_check_shape(input->shape, err) != 0)

@@ -47,9 +47,6 @@ int fm_writer_text(struct fm_writer *writer, const char *key, char *value)
     return 0;
 }
 
-static const char *const fit_names[] = {NULL, "stretch", "pad", "crop", "fashion-mnist"};
-static const char *const filter_names[] = {NULL, "box", "lanczos"};
-
 /* Members that have their defaults are left out, so that images of the net's own size, without
    options, need none. */
 static char *input_text(const struct fmnn_input *input, struct fmnn_error *err)
@@ -60,9 +57,9 @@ static char *input_text(const struct fmnn_input *input, struct fmnn_error *err)
         snprintf(background, sizeof background, "\"background\":\"#%02x%02x%02x\",", b[0], b[1],
                  b[2]);
     if (input->filter)
-        snprintf(filter, sizeof filter, "\"filter\":\"%s\",", filter_names[input->filter]);
+        snprintf(filter, sizeof filter, "\"filter\":\"%s\",", fmnn_filters[input->filter]);
     if (input->fit)
-        snprintf(fit, sizeof fit, "\"fit\":\"%s\",", fit_names[input->fit]);
+        snprintf(fit, sizeof fit, "\"fit\":\"%s\",", fmnn_fits[input->fit]);
     return fm_format(err, "{%s%s%s%s\"scale\":" PIXEL_SCALE ",\"shape\":[%zu,%zu,%zu]}", background,
                      filter, fit, input->invert ? "\"invert\":true," : "", input->shape.channels,
                      input->shape.height, input->shape.width);
@@ -197,11 +194,12 @@ static json_t *parse_json(const struct fm_safetensors *file, const char *key, co
     return value;
 }
 
-/* The number of a word in a list whose first entry is the default; false if it is not there. */
-static bool find_word(const char *const *words, size_t count, const char *word, unsigned *number)
+/* The number of a word in a list whose first entry is the default, which is not written; false if it
+   is not there. */
+static bool find_word(const char *const *words, const char *word, unsigned *number)
 {
     *number = 0;
-    while (word && ++*number < count)
+    while (word && words[++*number])
         if (!strcmp(words[*number], word))
             return true;
     return !word;
@@ -230,8 +228,7 @@ static bool unpack_input(json_t *object, struct fmnn_input *input)
     if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:[I,I,I],s:F,s?s,s?s,s?s,s?b}", "shape", &c,
                        &h, &w, "scale", &scale, "background", &background, "fit", &fit, "filter",
                        &filter, "invert", &invert) != 0 ||
-        !find_word(fit_names, FM_COUNT(fit_names), fit, &fit_number) ||
-        !find_word(filter_names, FM_COUNT(filter_names), filter, &filter_number))
+        !find_word(fmnn_fits, fit, &fit_number) || !find_word(fmnn_filters, filter, &filter_number))
         return false;
     *input = (struct fmnn_input){.shape = {(size_t)c, (size_t)h, (size_t)w},
                                  .fit = (enum fmnn_fit)fit_number,

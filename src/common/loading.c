@@ -13,22 +13,11 @@
 #include "common/messages.h"
 #include "common/xalloc.h"
 
-const char *const fit_words[] = {[FMNN_FIT_NONE] = "none",
-                                 [FMNN_FIT_STRETCH] = "stretch",
-                                 [FMNN_FIT_PAD] = "pad",
-                                 [FMNN_FIT_CROP] = "crop",
-                                 [FMNN_FIT_FASHION_MNIST] = "fashion-mnist",
-                                 NULL};
-const char *const filter_words[] = {[FMNN_FILTER_BILINEAR] = "bilinear",
-                                    [FMNN_FILTER_BOX] = "box",
-                                    [FMNN_FILTER_LANCZOS] = "lanczos",
-                                    NULL};
-
 void parse_fit(const struct option_row *row, const char *text, void *target)
 {
     enum fmnn_fit *fit = target;
     (void)row;
-    *fit = (enum fmnn_fit)(option_word("--fit", text, fit_words + 1) + 1);
+    *fit = (enum fmnn_fit)(option_word("--fit", text, fmnn_fits + 1) + 1);
 }
 
 /* A number of digits alone; 0 if there is none or it is too large. *text moves behind it. */

@@ -25,8 +25,6 @@ struct fitting {
     struct background background;
 };
 
-extern const char *const fit_words[];    /* of enum fmnn_fit; ends in NULL */
-extern const char *const filter_words[]; /* of enum fmnn_filter */
 void parse_fit(const struct option_row *row, const char *text, void *fit); /* not "none" */
 /* "HxW" or "N"; "#rrggbb" or a word. Other texts are trouble. */
 void parse_image_size(const struct option_row *row, const char *text, void *shape);
@@ -44,7 +42,7 @@ void fitting_apply(const struct fitting *fitting, struct fmnn_input *input);
      OPTION_TEXT,                                                                                  \
      OPTION_TARGET(type, member.fit),                                                              \
      .parse = parse_fit,                                                                           \
-     .words = fit_words + 1,                                                                       \
+     .words = fmnn_fits + 1,                                                                       \
      .by_default = by_weights},                                                                    \
         {0,                                                                                        \
          "filter",                                                                                 \
@@ -52,7 +50,7 @@ void fitting_apply(const struct fitting *fitting, struct fmnn_input *input);
          "how they are resized",                                                                   \
          OPTION_WORD,                                                                              \
          OPTION_TARGET(type, member.filter),                                                       \
-         .words = filter_words,                                                                    \
+         .words = fmnn_filters,                                                                    \
          .by_default = by_weights},                                                                \
         {0,           "invert",                                                                    \
          NULL,        "negate images: black becomes white",                                        \
