@@ -277,6 +277,26 @@ static int act_photos(struct fmnn_error *err)
     return 0;
 }
 
+static int act_digests(struct fmnn_error *err)
+{
+    static const char *const name[] = {"palette.png", "bits.pbm", "train:3"};
+    enum { N = FM_COUNT(name) };
+    struct fmnn_digest digest[N];
+    struct fmnn_images *files = fmnn_images_new("data", err);
+    int status = files ? fmnn_images_digest(files, name, N, 1, digest, err) : -1;
+    fmnn_images_free(files);
+    for (size_t i = 0; status == 0 && i < N; i++) {
+        if (digest[i].error.status != FMNN_OK) {
+            if (err)
+                *err = digest[i].error;
+            status = -1;
+        }
+        if (status == 0)
+            note_bytes(digest[i].pixels, sizeof digest[i].pixels);
+    }
+    return status;
+}
+
 static int act_write_idx(struct fmnn_error *err)
 {
     static uint8_t bytes[ROWS];
@@ -517,6 +537,7 @@ static const struct {
     {"images by name", act_images},
     {"PNG files", act_png},
     {"photos", act_photos},
+    {"digests of images", act_digests},
     {"writing IDX", act_write_idx},
     {"tables", act_table},
     {"splits", act_split},

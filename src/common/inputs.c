@@ -2,6 +2,7 @@
 
    Contents: 1. Tables  2. Nets and images  3. The data directory  4. Class names */
 #include "common/common.h"
+#include "common/folder.h"
 
 #include <stdarg.h>
 #include <unistd.h>
@@ -21,6 +22,9 @@ struct fmnn_table *open_table_columns(const char *operand, enum fmnn_table_kind 
     const char *path = operand ? operand : "-";
     if (!strcmp(path, "-") && isatty(STDIN_FILENO))
         usage_error("standard input is a terminal; redirect %s to it, or name a file", what[kind]);
+    if (kind == FMNN_TABLE_ROWS && is_directory(path))
+        die("%s: a directory, not a table; `fm-split %s%s` makes a table of the images in it", path,
+            holds_data(path) ? "-d " : "", path);
     struct fmnn_table *table = fmnn_table_open_columns(path, kind, columns, &error);
     if (!table || (only && fmnn_table_only(table, only, &error) != 0))
         die_error(&error);

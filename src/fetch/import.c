@@ -56,11 +56,14 @@ static void check_options(const struct import_settings *settings, const struct f
 
 void import_source(const struct import_settings *settings)
 {
-    struct import import = {.settings = settings};
+    struct import_settings own = *settings;
+    struct import import = {.settings = &own};
     const struct form *form = form_of(settings);
     if (!form)
         die_unknown(settings->from);
     check_options(settings, form);
+    if (form->read == read_folder_source && !option_given("transpose"))
+        own.transpose = false; /* only the files of a known data set are on their side */
     form->read(&import);
     import_finish(&import);
 }
