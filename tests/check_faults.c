@@ -281,18 +281,18 @@ static int act_digests(struct fmnn_error *err)
 {
     static const char *const name[] = {"palette.png", "bits.pbm", "train:3"};
     enum { N = FM_COUNT(name) };
-    struct fmnn_digest digest[N];
+    struct fmnn_digest digests[N];
     struct fmnn_images *files = fmnn_images_new("data", err);
-    int status = files ? fmnn_images_digest(files, name, N, 1, digest, err) : -1;
+    int status = files ? fmnn_images_digest(files, name, N, 1, digests, err) : -1;
     fmnn_images_free(files);
     for (size_t i = 0; status == 0 && i < N; i++) {
-        if (digest[i].error.status != FMNN_OK) {
+        if (digests[i].error.status != FMNN_OK) {
             if (err)
-                *err = digest[i].error;
+                *err = digests[i].error;
             status = -1;
         }
         if (status == 0)
-            note_bytes(digest[i].pixels, sizeof digest[i].pixels);
+            note_bytes(digests[i].pixels, sizeof digests[i].pixels);
     }
     return status;
 }
