@@ -445,9 +445,9 @@ static int add_row_names(struct fmnn_table *table, struct fmnn_error *err)
     table->unnamed = false;
     if (table->looked != GOT || table->ahead->count != header->count + 1)
         return 0;
+    header->text[header->capacity - 1] = 0; /* at the end of the last name, or beyond it */
     if (add_field(header, header->text + header->capacity - 1, err) != 0)
         return -1;
-    header->text[header->capacity - 1] = 0; /* at the end of the last name, or beyond it */
     memmove(header->field + 1, header->field, (header->count - 1) * sizeof *header->field);
     header->field[0] = header->text + header->capacity - 1;
     return 0;
