@@ -323,6 +323,7 @@ static void tables(const struct taker *taker)
          "test:0\t1\ttest\t1\t0\ntest:1\t0\ttest\t1\t0\n"},
         {"classes", "@L`", "image\tclass\tsplit\na.png\tcat\t\nb.png\tdog\tval\nc.png\tcat\t\n"},
         {"image", "CF", "\x89PNG\r\n\x1a\n\t"},
+        {"unnamed", "AE", "\"\"\tp0\nd\t1\t0.5\n"},
         {"others", "^", "image\tsplit\ncat\tdog\ndog\tdog\n"},
     };
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
