@@ -137,7 +137,9 @@ static struct settings read_options(int argc, char **argv)
     struct settings settings = {.input = {.purpose = "evaluate", .entropy = true},
                                 .min_accuracy = -1};
     char **operands = parse_options(argc, argv, &settings);
-    limit_operands(operands, 1);
+    if (operands[0] && operands[1])
+        usage_error("unexpected operand '%s': there is one table; --against FILE compares another",
+                    operands[1]);
     settings.input.table = operands[0];
     settings.compare.only = settings.input.only;
     settings.input.ranking = settings.report && formats[settings.format] != print_numpy;

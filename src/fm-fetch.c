@@ -155,7 +155,12 @@ static struct source own_source(const char *name, const struct arguments *a,
     if (!a->from && !a->mirrors.count)
         refuse_family(name, names);
     bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
-    if (!a->from && !a->mirrors.count && !named && !has_directory(name))
+    bool refused = !a->from && !a->mirrors.count && !named && !has_directory(name);
+    if (refused && !nearest && access(name, F_OK) == 0)
+        usage_error("DATASET: '%s' is a file or a directory: --from reads one, -d names where the "
+                    "data set is or goes",
+                    name);
+    if (refused)
         option_word("DATASET", name, names); /* which ends the program */
     size_t length = strcspn(name, "/\\ \t\r\n");
     if (!length || name[length] || name[0] == '.' || name[0] == '-')

@@ -433,6 +433,7 @@ static void predict_table(const struct arguments *a, struct batch *b, const stru
     b->table = fmnn_table_name(table);
     check_columns(a, table, fmnn_net_classes(b->net[0]));
     struct classes classes = classes_of(a, b, table);
+    bool any = false;
     for (size_t c = 0; c < fmnn_table_columns(table); c++)
         printf("%s%s", c ? "\t" : "", fmnn_table_column(table, c));
     print_header(a, fmnn_net_classes(b->net[0]));
@@ -442,6 +443,7 @@ static void predict_table(const struct arguments *a, struct batch *b, const stru
         int more = fmnn_table_next(table, &error);
         if (more == 0)
             break;
+        any = true;
         if (more > 0)
             more = check_classes(b, &classes, table, fmnn_table_field(table, image), &error);
         if (more < 0) {
@@ -451,6 +453,8 @@ static void predict_table(const struct arguments *a, struct batch *b, const stru
         add_row(b, copy_row(table), fmnn_table_field(table, image), fmnn_table_line(table));
     }
     finish_batch(b);
+    if (!any && a->only)
+        note("%s: no row of split '%s'", b->table, a->only);
     b->table = NULL;
     fmnn_table_close(table);
 }

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_LINE = 1 << 20, CHUNK = 1 << 16, MAX_LABEL = 65535 };
@@ -505,10 +504,6 @@ static int open_input(struct fmnn_table *table, const char *path, struct fmnn_er
     if (table->fd < 0)
         return fm_fail_errno(err, "%s", path);
     table->owned = true;
-    struct stat st;
-    if (fstat(table->fd, &st) == 0 && S_ISDIR(st.st_mode))
-        return fm_fail(err, FMNN_DATA,
-                       "%s: Is a directory, not a table; fm-split makes a table of a folder", path);
     return 0;
 }
 

@@ -88,14 +88,13 @@ static _Noreturn void die_of_header(const struct reader *r)
         columns > 2 ? " ..." : "");
 }
 
-/* The option that would name another column instead; NULL if another one was given. */
+/* The option that would name another column instead; NULL if one was given. */
 static const char *column_option(const struct reader *r, const char *name)
 {
     const struct matrix_request *request = r->request;
-    bool label = !strcmp(name, "label");
-    if (request->suffix || (label ? request->label_column : request->predicted_column))
+    if (request->suffix || name == request->label_column || name == request->predicted_column)
         return NULL;
-    return label ? "label-column" : "predicted-column";
+    return !strcmp(name, "label") ? "label-column" : "predicted-column";
 }
 
 static size_t find_class_column(const struct reader *r, const char *name)
