@@ -42,6 +42,8 @@ static void choose(struct rows *rows, const struct fmnn_split *how, int split, c
             label[n] = (uint16_t)rows->row[i].class;
             from[n++] = i;
         }
+    if (split == TEST && how->valid > n)
+        die("%s: cannot choose %zu rows: there are only %zu with a class", option, how->valid, n);
     bool absent = !n && rows->from_data_set; /* only the test rows of a data set are wanted */
     if (!absent && fmnn_split_choose(how, label, n, chosen, &error) != 0)
         die("%s: %s", option, error.message);
@@ -105,13 +107,13 @@ static void count_missing(const struct rows *rows, const char *what, const char 
 static void choose_test(struct rows *rows, struct settings *settings, const char *what)
 {
     size_t had = give_back(rows, TEST);
+    settings->test.seed = settings->split.seed;
+    settings->test.shuffle = settings->test.stratify = true;
+    choose(rows, &settings->test, TEST, "--test");
     if (had)
         note("%s: --test chooses the test rows anew; the %zu rows of split 'test' can become "
              "training rows",
              what, had);
-    settings->test.seed = settings->split.seed;
-    settings->test.shuffle = settings->test.stratify = true;
-    choose(rows, &settings->test, TEST, "--test");
 }
 
 /* First what tests, then what validates, from rows that may still become either. Rows that have a
