@@ -276,6 +276,9 @@ static _Noreturn void no_data_set(const char *directory)
             "%s; "
             "fm-fetch --from makes a data set of such files",
             directory, other);
+    struct folder folder = folder_read(directory);
+    if (folder.count)
+        die("%s: a folder of images, not a data set of IDX files: use it without -d", directory);
     die("%s: no data set found: neither train- nor t10k-images-idx3-ubyte[.gz] (fm-fetch gets one)",
         directory);
 }

@@ -842,6 +842,7 @@ int fmnn_table_class(const struct fmnn_table *table, size_t column, const struct
 {
     const char *text = fmnn_table_field(table, column), *name = fmnn_table_column(table, column);
     const char *source = names && names->source ? names->source : "the list of class names";
+    double decimal;
     uint64_t value;
     char plain[32];
     plain_number(text, plain);
@@ -862,7 +863,7 @@ int fmnn_table_class(const struct fmnn_table *table, size_t column, const struct
         return fmnn_table_fail(
             table, err, "%.100s '%.100s' is neither a number nor one of the %zu names in %.300s",
             name, text, names->count, source);
-    if (!names && !number && !is_missing(text) && strspn(plain, "+-.0123456789") == 0)
+    if (!names && !number && !is_missing(text) && !fm_parse_double(text, &decimal))
         return fmnn_table_fail(
             table, err,
             "%.100s '%.100s' is not a number from 0 to %d; names need a list (--classes), or "
