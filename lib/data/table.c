@@ -449,7 +449,7 @@ static int add_row_names(struct fmnn_table *table, struct fmnn_error *err)
         return -1;
     memmove(header->field + 1, header->field, (header->count - 1) * sizeof *header->field);
     header->field[0] = header->text + header->capacity - 1;
-    return 0;
+    return check_duplicates(table, err); /* a name of the table may be empty, too */
 }
 
 /* Reads the first line: the header, or the first row of a table without one. */
