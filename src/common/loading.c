@@ -11,6 +11,7 @@
 
 #include "common/inputs.h"
 #include "common/messages.h"
+#include "common/roots.h"
 #include "common/xalloc.h"
 
 void parse_fit(const struct option_row *row, const char *text, void *target)
@@ -189,55 +190,9 @@ struct fmnn_table *operand_table(const struct operand *source, enum fmnn_table_k
 
 /* ---- images */
 
-static bool exists_in(const char *directory, const char *image, const char *suffix)
-{
-    char *path = path_in(directory, image, suffix);
-    bool found = access(path, F_OK) == 0;
-    free(path);
-    return found;
-}
-
-/* Whether a directory has the image file or the IDX file of this name. */
-static bool has_image(const char *directory, const char *image)
-{
-    const char *colon = strrchr(image, ':');
-    if (exists_in(directory, image, ""))
-        return true;
-    if (!colon || colon == image || colon[1 + strspn(colon + 1, "0123456789")])
-        return false;
-    char *idx = text_format("%.*s", (int)(colon - image), image);
-    bool found = exists_in(directory, idx, "") || exists_in(directory, idx, ".gz");
-    free(idx);
-    return found;
-}
-
-/* The directory of the table, or one above it, if it has the image and the place where the image was
-   looked for has not; malloc'ed, else NULL. */
-static char *other_root(const struct origin *origin)
-{
-    enum { LEVELS = 8 };
-    const char *image = origin->image, *slash = strrchr(origin->table, '/');
-    if (image[0] == '/' || !strncmp(image, "train:", 6) || !strncmp(image, "test:", 5) ||
-        has_image(origin->root ? origin->root : ".", image))
-        return NULL;
-    char *directory =
-        !slash ? text_format(".")
-               : text_format("%.*s", (int)(slash - origin->table) + !(slash - origin->table),
-                             origin->table);
-    for (int i = 0; i < LEVELS; i++) {
-        if (has_image(directory, image))
-            return directory;
-        char *above = !strcmp(directory, ".") ? text_format("..") : path_in(directory, "..", "");
-        free(directory);
-        directory = above;
-    }
-    free(directory);
-    return NULL;
-}
-
 char *image_trouble(const struct origin *origin, const struct fmnn_error *why)
 {
-    char *root = other_root(origin);
+    char *root = find_root(origin->table, origin->root, origin->image);
     char *text = root ? text_format("%s; --root %s would find it", why->message, root)
                       : text_format("%s", why->message);
     free(root);
