@@ -136,7 +136,7 @@ static bool begins_like_image(const struct fmnn_table *table)
 {
     const char *head = table->buffer;
     return (unsigned char)head[0] < ' '
-               ? head[0] != '\t'
+               ? head[0] != '\t' && head[0] != '\r' && head[0] != '\n'
                : head[0] == '\x89' || (table->end >= 2 && !memcmp(head, "BM", 2)) ||
                      (table->end >= 4 && !memcmp(head, "RIFF", 4));
 }
@@ -145,8 +145,9 @@ static enum outcome check_first_line(const struct fmnn_table *table, const char 
                                      size_t length, struct fmnn_error *err)
 {
     /* What looks like the end of a line may be in the midst of an image's first bytes. */
-    const char *head = table->buffer;
-    size_t seen = begins_like_image(table) ? table->end : table->start;
+    bool image_like = table->lines == 1 && begins_like_image(table);
+    const char *head = image_like ? table->buffer : line;
+    size_t seen = image_like ? table->end : length;
     char image[32];
     const char *format = fmnn_image_kind(head, seen);
     const char *what = is_idx(head, seen)      ? idx
@@ -169,7 +170,8 @@ static enum outcome check_first_line(const struct fmnn_table *table, const char 
 static enum outcome check_line(const struct fmnn_table *table, const char *line, size_t length,
                                struct fmnn_error *err)
 {
-    if (table->lines == 1 && check_first_line(table, line, length, err) == FAILED)
+    bool first = table->lines == 1 || table->blank == 1; /* or there were only blank lines */
+    if (first && check_first_line(table, line, length, err) == FAILED)
         return FAILED;
     size_t seen = length < MAX_LINE ? length : MAX_LINE;
     if (memchr(line, '\r', seen) && !memchr(line, 0, seen))
