@@ -235,6 +235,29 @@ START_TEST(headers_of_other_kinds)
 }
 END_TEST
 
+/* Headers between other separators than tabs. */
+START_TEST(headers_between_other_separators)
+{
+    refused("image,label\na,1\n", 16, FMNN_TABLE_ROWS,
+            "t.tsv:1: the columns are separated by commas, not by tabs; tr ',' '\\t' converts a "
+            "plain table");
+    refused(
+        "\"x\";\"Label\"; split \n", 21, FMNN_TABLE_ROWS,
+        "t.tsv:1: the columns are separated by semicolons, not by tabs; tr ';' '\\t' converts a "
+        "plain table");
+    refused("epoch  loss\n", 12, FMNN_TABLE_HISTORY,
+            "t.tsv:1: the columns are separated by blanks, not by tabs; tr -s ' ' '\\t' converts a "
+            "plain table");
+    refused(
+        "label|predicted|count\n", 22, FMNN_TABLE_COUNTS,
+        "t.tsv:1: the columns are separated by bars, not by tabs; tr '|' '\\t' converts a plain "
+        "table");
+    check_rows(FMNN_TABLE_ROWS, "label,x.png\n", NULL, "1:label,x.png;");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel,split\na\t1\n", NULL, "2:a|1;");
+    check_rows(FMNN_TABLE_ROWS, ",;| \n", NULL, "1:,;| ;");
+}
+END_TEST
+
 START_TEST(empty_tables)
 {
     check_rows(FMNN_TABLE_ROWS, "image\tlabel\tsplit\n", NULL, "");
@@ -873,6 +896,7 @@ int main(void)
     tcase_add_test(tcase, moved_and_repeated_headers);
     tcase_add_test(tcase, header_is_recognised_by_one_known_name);
     tcase_add_test(tcase, headers_of_other_kinds);
+    tcase_add_test(tcase, headers_between_other_separators);
     tcase_add_test(tcase, empty_tables);
     tcase_add_test(tcase, last_line_without_feed);
     tcase_add_test(tcase, only_rows_of_given_splits);

@@ -454,6 +454,44 @@ static int add_row_names(struct fmnn_table *table, struct fmnn_error *err)
     return check_duplicates(table, err); /* a name of the table may be empty, too */
 }
 
+/* The number of known names in a line that is split at another separator than tabs; changes the text. */
+static size_t count_names(const struct fmnn_table *table, char *text, char separator)
+{
+    size_t count = 0;
+    for (char *end; text; text = end) {
+        if ((end = strchr(text, separator)))
+            *end++ = 0;
+        unquote(text);
+        count += fm_table_is_header(table->kind, &text, 1);
+    }
+    return count;
+}
+
+/* A header of a table whose fields are separated otherwise. */
+static int check_separator(const struct fmnn_table *table, struct fmnn_error *err)
+{
+    static const struct {
+        char separator;
+        const char *name, *command;
+    } others[] = {{',', "commas", "tr ',' '\\t'"},
+                  {';', "semicolons", "tr ';' '\\t'"},
+                  {'|', "bars", "tr '|' '\\t'"},
+                  {' ', "blanks", "tr -s ' ' '\\t'"}};
+    for (size_t i = 0; table->ahead->count == 1 && i < FM_COUNT(others); i++) {
+        char *text = fm_strdup(table->ahead->field[0], err);
+        if (!text)
+            return -1;
+        size_t names = count_names(table, text, others[i].separator);
+        free(text);
+        if (names >= 2)
+            return fm_fail(err, FMNN_DATA,
+                           "%s:1: the columns are separated by %s, not by tabs; %s converts a "
+                           "plain table",
+                           table->name, others[i].name, others[i].command);
+    }
+    return 0;
+}
+
 /* Reads the first line: the header, or the first row of a table without one. */
 static int start(struct fmnn_table *table, struct fmnn_error *err)
 {
@@ -475,6 +513,8 @@ static int start(struct fmnn_table *table, struct fmnn_error *err)
             return -1;
         return start_fields(table, err);
     }
+    if (check_separator(table, err) != 0)
+        return -1;
     const char *other = fm_table_other_kind(table->kind, table->ahead->field, table->ahead->count);
     if (other)
         return fm_fail(err, FMNN_DATA, "%s: %s", table->name, other);
