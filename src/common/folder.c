@@ -317,6 +317,22 @@ static bool is_image(const char *folder, const struct entry *entry)
     return image;
 }
 
+static void add_image(struct folder *f, const char *folder, const struct entry *entry, size_t class,
+                      enum folder_part part)
+{
+    if (has_control(entry->name)) {
+        pass_over(&f->odd, folder, entry->name);
+        return;
+    }
+    if (!is_image(folder, entry)) {
+        pass_over(&f->strangers, folder, entry->name);
+        return;
+    }
+    xgrow((void **)&f->image, &f->capacity, f->count + 1, sizeof *f->image);
+    f->image[f->count++] = (struct folder_image){path_in(folder, entry->name, ""), class, part};
+    f->images[class]++;
+}
+
 /* Adds the images of a class, in the order of their paths; folders in it belong to the class. */
 static void add_images(struct folder *f, const char *path, size_t class, enum folder_part part,
                        unsigned depth)
@@ -326,31 +342,36 @@ static void add_images(struct folder *f, const char *path, size_t class, enum fo
     struct listing listing = list(path);
     for (size_t i = 0; i < listing.count; i++) {
         const struct entry *entry = &listing.entry[i];
-        if (has_control(entry->name)) {
-            pass_over(&f->odd, path, entry->name);
-        } else if (entry->kind == A_FOLDER) {
-            char *below = path_in(path, entry->name, "");
-            add_images(f, below, class, part, depth + 1);
-            free(below);
-        } else if (!is_image(path, entry)) {
-            pass_over(&f->strangers, path, entry->name);
-        } else {
-            xgrow((void **)&f->image, &f->capacity, f->count + 1, sizeof *f->image);
-            f->image[f->count++] =
-                (struct folder_image){path_in(path, entry->name, ""), class, part};
-            f->images[class]++;
+        if (entry->kind != A_FOLDER || has_control(entry->name)) {
+            add_image(f, path, entry, class, part);
+            continue;
         }
+        char *below = path_in(path, entry->name, "");
+        add_images(f, below, class, part, depth + 1);
+        free(below);
     }
     free_listing(&listing);
+}
+
+/* Files beside the class folders. In a test set they can be images whose class is unknown. */
+static void add_others(struct folder *f, const struct part *part)
+{
+    for (size_t i = 0; i < part->listing.count; i++) {
+        const struct entry *entry = &part->listing.entry[i];
+        if (entry->kind == A_FOLDER || !strcmp(entry->name, "classes.txt"))
+            continue;
+        if (part->part == FOLDER_TEST)
+            add_image(f, part->path, entry, f->names->count, part->part);
+        else
+            pass_over(&f->strangers, part->path, entry->name);
+    }
 }
 
 static void add_part(struct folder *f, const struct part *part)
 {
     const struct listing *listing = &part->listing;
-    for (size_t i = 0; i < listing->count; i++)
-        if (listing->entry[i].kind != A_FOLDER &&
-            strcmp(listing->entry[i].name, "classes.txt") != 0)
-            pass_over(&f->strangers, part->path, listing->entry[i].name);
+    if (part->part != FOLDER_TEST)
+        add_others(f, part);
     for (size_t c = 0; c < f->names->count; c++) {
         const struct entry wanted = {f->names->name[c], A_FOLDER};
         const struct entry *found = listing->count
@@ -363,6 +384,8 @@ static void add_part(struct folder *f, const struct part *part)
         add_images(f, path, c, part->part, 0);
         free(path);
     }
+    if (part->part == FOLDER_TEST)
+        add_others(f, part);
 }
 
 struct folder folder_read(const char *path)
@@ -452,6 +475,9 @@ void folder_note(const struct folder *f)
     if (f->odd.count)
         note("%s: %zu file%s passed over, whose names contain control characters, such as %s",
              f->path, f->odd.count, f->odd.count == 1 ? "" : "s", f->odd.first);
+    if (f->images[f->names->count])
+        note("%s: the class of %zu test images is unknown, because they are in no class folder",
+             f->path, f->images[f->names->count]);
     note_classes(f);
 }
 

@@ -12,7 +12,7 @@ enum folder_part { FOLDER_TRAIN, FOLDER_VALID, FOLDER_TEST };
 
 struct folder_image {
     char *path;
-    size_t class;
+    size_t class; /* the number of classes: unknown */
     enum folder_part part;
 };
 
@@ -28,7 +28,7 @@ struct folder {
     struct folder_image *image;
     size_t count, capacity;
     struct fmnn_names *names; /* of the classes: in the order of classes.txt, else sorted */
-    size_t *images;           /* of each class */
+    size_t *images;           /* of each class, and of none */
     struct folder_passed strangers, odd; /* no images; names that a table cannot contain */
 };
 

@@ -150,6 +150,8 @@ static void give_part(struct loader *l, enum folder_part part, size_t *done)
         first++;
     for (end = first; end < f->count && f->image[end].part == part;)
         end++;
+    while (end > first && f->image[end - 1].class == f->names->count)
+        end--; /* an IDX file has no room for an unknown label */
     for (; first < end; first += n) {
         n = end - first < l->block ? end - first : l->block;
         give_block(l, f->image + first, n);
@@ -165,6 +167,9 @@ static void give_all(struct loader *l)
     l->row = xcalloc(size, 1);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         give_part(l, order[i], &done);
+    show_reading(l->folder.count, l->folder.count);
+    if (l->folder.images[l->folder.names->count])
+        note("%s: they are left out, because an IDX file has no unknown labels", l->folder.path);
     free(l->pixels);
     free(l->row);
 }

@@ -32,7 +32,8 @@ int split_folder(const char *path, struct settings *settings)
         struct row *row = add_row(&rows);
         row->image = folder.image[i].path;
         folder.image[i].path = NULL;
-        row->class = (int)folder.image[i].class;
+        size_t class = folder.image[i].class;
+        row->class = class < folder.names->count ? (int)class : NO_CLASS;
         row->split = split_of_part[folder.image[i].part];
     }
     choose_rows(&rows, settings, folder.path);

@@ -246,7 +246,7 @@ static void report_duplicates(const struct rows *rows, const struct settings *se
         const struct row *first = &rows->row[row->equal - 1];
         equal++;
         across += row->split != first->split;
-        labels += row->class != first->class;
+        labels += row->class >= 0 && first->class >= 0 && row->class != first->class;
     }
     if (settings->duplicates == REPORT_DUPLICATES)
         note(
@@ -294,7 +294,10 @@ void write_rows(struct rows *rows, const struct settings *settings)
         const struct row *row = &rows->row[i];
         if (!is_written(rows, row, settings))
             continue;
-        printf("%s\t%d\t%s", row->image, row->class, split_names[row->split]);
+        if (row->class >= 0)
+            printf("%s\t%d\t%s", row->image, row->class, split_names[row->split]);
+        else
+            printf("%s\t\t%s", row->image, split_names[row->split]);
         if (names)
             printf("\t%s", (size_t)row->class < names->count ? names->name[row->class] : "");
         print_equal(rows, row, settings);
