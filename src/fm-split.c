@@ -70,7 +70,7 @@ static const struct option_row rows[] = {
      TARGET(split.shuffle)},
     {0, "stratify", NULL, "choose the same fraction of every class", OPTION_FLAG,
      TARGET(split.stratify)},
-    {0, "seed", "S", "seed for --shuffle", OPTION_COUNT, TARGET(split.seed), .initial = "0"},
+    {0, "seed", "S", "seed for --shuffle and --test", OPTION_COUNT, TARGET(split.seed), .initial = "0"},
     {0, "folds", "K", "divide the rows into K folds, in place of --valid", OPTION_COUNT,
      TARGET(split.folds), .min = 2},
     {0, "fold", "I", "fold that is the validation set", OPTION_COUNT, TARGET(split.fold), .min = 1},
