@@ -74,8 +74,19 @@ static const struct option_row rows[] = {
     {0},
 };
 
+static const char *const *set_names(void)
+{
+    enum { MAX_SETS = 32 };
+    static const char *names[MAX_SETS + 1];
+    const struct fmnn_dataset *set;
+    for (size_t i = 0; i < MAX_SETS && (set = fmnn_dataset_at(i)) != NULL; i++)
+        names[i] = set->name;
+    return names;
+}
+
 static const struct program program = {
     .name = "fm-fetch",
+    .operands = set_names,
     .synopsis = "[OPTION]... [DATASET]",
     .purpose = "Get the data set, verify it, and print the paths of its files.",
     .options = rows,

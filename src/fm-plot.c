@@ -101,8 +101,17 @@ static const struct option_row rows[] = {
     {0},
 };
 
+static const char *const *kind_names(void)
+{
+    static const char *words[KINDS];
+    for (size_t i = 0; kinds[i]; i++)
+        words[i] = kinds[i]->name;
+    return words;
+}
+
 static const struct program program = {
     .name = "fm-plot",
+    .operands = kind_names,
     .synopsis = "[OPTION]... KIND [FILE]...",
     .purpose = "Draw a plot of KIND: history, confusion, reliability, roc, images or filters.",
     .options = rows,
@@ -132,9 +141,7 @@ static const struct {
 
 static const struct plot_kind *find_kind(const char *word)
 {
-    const char *words[KINDS];
-    for (size_t i = 0; i < KINDS; i++)
-        words[i] = kinds[i] ? kinds[i]->name : NULL;
+    const char *const *words = kind_names();
     if (!word)
         usage_error(
             "name the kind of plot: history, confusion, reliability, roc, images or filters");

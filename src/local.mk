@@ -5,7 +5,7 @@ noinst_LIBRARIES += src/libcommon.a
 src_libcommon_a_SOURCES = src/common/common.h \
 	src/common/utf8.h src/common/utf8.c src/common/messages.h src/common/messages.c \
 	src/common/xalloc.h src/common/xalloc.c src/common/options.h src/common/options.c \
-	src/common/option-values.c src/common/option-help.c src/common/startup.h src/common/startup.c \
+	src/common/option-values.c src/common/option-help.c src/common/completion.c src/common/startup.h src/common/startup.c \
 	src/common/inputs.h src/common/inputs.c src/common/loading.h src/common/loading.c src/common/roots.h src/common/roots.c \
 	src/common/file-kinds.h src/common/file-kinds.c src/common/folder.h src/common/folder.c src/common/output.h src/common/output.c \
 	src/common/classes.h src/common/classes.c src/common/class-pairs.h src/common/class-pairs.c \

@@ -188,8 +188,8 @@ static const struct option_row some_options[] = {
     {0, "parsed", "TEXT", "its length", OPTION_TEXT, TARGET(parsed), .initial = "four",
      .parse = parse_length},
     {0}};
-static const struct program without = {"bare", "[X]", "Nothing.", no_options, NULL};
-static const struct program with = {"full", "[X]", "Things.", some_options, "no"};
+static const struct program without = {"bare", "[X]", "Nothing.", no_options, NULL, NULL};
+static const struct program with = {"full", "[X]", "Things.", some_options, "no", NULL};
 
 static const struct program *chosen;
 static const char *given[4];

@@ -148,8 +148,20 @@ static bool next(int argc, char **argv, size_t *option)
     return true;
 }
 
+/* --completion=SHELL alone, which make needs and --help does not list. */
+static void complete(char **argv)
+{
+    static const char option[] = "--completion=";
+    if (!argv[0] || !argv[1] || argv[2] || strncmp(argv[1], option, sizeof option - 1) != 0)
+        return;
+    if (!print_completion(argv[1] + sizeof option - 1, program, common_rows))
+        usage_error("completions are for bash, zsh and fish");
+    exit(0);
+}
+
 char **parse_options(int argc, char **argv, void *settings)
 {
+    complete(argv);
     for (size_t i = 0; i < count; i++)
         if (rows[i]->initial)
             store(rows[i], rows[i]->initial, settings);

@@ -49,6 +49,8 @@ struct program {
     const char *purpose;              /* one sentence */
     const struct option_row *options; /* without the common four; ends in a row of zeros */
     const char *negative; /* when the program exits with EXIT_NEGATIVE; NULL: it never does */
+    /* The words that the first operand can be, for completion; ends in NULL. NULL: any file. */
+    const char *const *(*operands)(void);
 };
 
 void options_start(const struct program *program);
@@ -72,5 +74,8 @@ void option_store(const struct option_row *row, const char *text, void *target);
 
 void print_help(const struct program *program, const struct option_row *common);
 void print_version(const struct program *program);
+/* completion.c: false if the shell is unknown. */
+bool print_completion(const char *shell, const struct program *program,
+                      const struct option_row *common);
 
 #endif

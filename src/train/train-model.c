@@ -57,6 +57,14 @@ static const struct preset {
 };
 enum { BUILT_IN = sizeof built_in / sizeof *built_in, MAX_PRESETS = 64 };
 
+const char *const *preset_names(void)
+{
+    static const char *names[BUILT_IN + 1];
+    for (size_t i = 0; i < BUILT_IN; i++)
+        names[i] = built_in[i].name;
+    return names;
+}
+
 static const char *built_in_text(const char *name)
 {
     for (size_t i = 0; i < BUILT_IN; i++)

@@ -106,6 +106,8 @@ const struct program *fm_train(void)
     const struct fmnn_setting *setting;
     for (const struct option_row *row = rows; row->help; row++) {
         *to++ = *row;
+        if (row->letter == 'm')
+            to[-1].words = preset_names();
         for (size_t i = 0; row->help == training && (setting = fmnn_recipe_setting(i)) != NULL; i++)
             if (strcmp(setting->name, "init") != 0) /* --init WEIGHTS is another matter */
                 *to++ = setting_row(setting);
