@@ -65,3 +65,32 @@ src_fm_plot_SOURCES = src/fm-plot.c src/plot/fm-plot.h src/plot/gnuplot.h src/pl
 	src/plot/plot-reliability.c src/plot/plot-roc.c src/plot/plot-images.c src/plot/plot-filters.c
 src_fm_plot_CPPFLAGS = $(program_cppflags)
 src_fm_plot_LDADD = $(common_ldadd)
+
+# Completions, which the programs write from their tables of options. A tarball has them for cross compilers.
+bash_completions = src/completion/bash/fm-fetch src/completion/bash/fm-split src/completion/bash/fm-train \
+	src/completion/bash/fm-predict src/completion/bash/fm-confusion src/completion/bash/fm-plot
+zsh_completions = src/completion/zsh/_fm-fetch src/completion/zsh/_fm-split src/completion/zsh/_fm-train \
+	src/completion/zsh/_fm-predict src/completion/zsh/_fm-confusion src/completion/zsh/_fm-plot
+fish_completions = src/completion/fish/fm-fetch.fish src/completion/fish/fm-split.fish \
+	src/completion/fish/fm-train.fish src/completion/fish/fm-predict.fish \
+	src/completion/fish/fm-confusion.fish src/completion/fish/fm-plot.fish
+if COMPLETIONS
+bashcompletionsdir = $(datadir)/bash-completion/completions
+zshcompletionsdir = $(datadir)/zsh/site-functions
+fishcompletionsdir = $(datadir)/fish/vendor_completions.d
+dist_bashcompletions_DATA = $(bash_completions)
+dist_zshcompletions_DATA = $(zsh_completions)
+dist_fishcompletions_DATA = $(fish_completions)
+if !CROSS_COMPILING
+CLEANFILES += $(bash_completions) $(zsh_completions) $(fish_completions) src/completion/stamp
+$(bash_completions) $(zsh_completions) $(fish_completions): src/completion/stamp
+src/completion/stamp: $(bin_PROGRAMS)
+	$(AM_V_at)$(MKDIR_P) src/completion/bash src/completion/zsh src/completion/fish
+	$(AM_V_GEN)for program in $(bin_PROGRAMS); do \
+	  name=`basename $$program $(EXEEXT)`; \
+	  $$program --completion=bash >src/completion/bash/$$name && \
+	  $$program --completion=zsh >src/completion/zsh/_$$name && \
+	  $$program --completion=fish >src/completion/fish/$$name.fish || exit 1; done
+	$(AM_V_at)touch $@
+endif
+endif

@@ -56,8 +56,8 @@ program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test 
 	tests/pages.test tests/pipeline.test tests/search.test tests/models.test tests/notebook.test tests/ladder.test tests/label-issues.test tests/anydata.test \
 	tests/streams.test tests/photos.test tests/tables.test tests/environment.test tests/corpus.test tests/faults.test
 # The architecture: which room includes which, and what the library shows. The usage texts of the scripts.
-program_tests += tests/rooms.test tests/wall.test tests/help.test
-EXTRA_DIST += tests/rooms.txt tests/expected/symbols.txt
+program_tests += tests/completion.test tests/rooms.test tests/wall.test tests/help.test
+EXTRA_DIST += tests/complete.zsh tests/rooms.txt tests/expected/symbols.txt
 .PHONY: update-symbols
 update-symbols: lib/libfmnn.la
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/wall.test --print >tests/symbols.new
