@@ -62,6 +62,12 @@ EXTRA_DIST += tests/complete.zsh tests/rooms.txt tests/expected/symbols.txt
 update-symbols: lib/libfmnn.la
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/wall.test --print >tests/symbols.new
 	mv tests/symbols.new $(srcdir)/tests/expected/symbols.txt
+	if test -e $(srcdir)/debian/libfmnn0.symbols; then \
+	  (sed '/^ /d' $(srcdir)/debian/libfmnn0.symbols && \
+	    awk 'NR == FNR { if (/^ /) { split($$1, name, "@"); old[name[1]] = $$0 }; next } \
+	      { print $$1 in old ? old[$$1] : " " $$1 "@Base $(VERSION)" }' \
+	      $(srcdir)/debian/libfmnn0.symbols $(srcdir)/tests/expected/symbols.txt) \
+	    >tests/symbols.new && mv tests/symbols.new $(srcdir)/debian/libfmnn0.symbols; fi
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden.sha256 \
 	tests/expected/confusion-fashion.tsv tests/expected/confusion-fashion.txt \
 	tests/expected/confusion-small.tsv tests/expected/confusion-small.txt \
