@@ -98,7 +98,7 @@ START_TEST(other_files)
     BAD("II*\0........", "a TIFF image");
     BAD("<!DOCTYPE html>", "an HTML or XML page");
     BAD("\0\0\0\30ftypheic....", "a HEIC image");
-    BAD("P7\nWIDTH 1\n", "not an image file");
+    BAD("P7\nWIDTH 1\n", "a PAM image");
     BAD("P5\t1\ttrain", "not an image file");
     BAD("hello, world", "not an image file");
     bad("", 0, "empty");

@@ -17,6 +17,7 @@ static const struct kind {
     {"ftypmif1", 8, 4, "a HEIC image", true},
     {"\0\0\1\0", 4, 0, "an icon", true},
     {"8BPS", 4, 0, "a Photoshop file", true},
+    {"P7\n", 3, 0, "a PAM image", true},
     {"%PDF", 4, 0, "a PDF file", true},
     {"\0\5\26\7", 4, 0, "an AppleDouble file, which macOS makes beside another file", true},
     {"version https://git-lfs", 23, 0, "a pointer of git-lfs (`git lfs pull` gets the file)", true},
