@@ -492,7 +492,9 @@ static double read_probability(const struct reader *r, size_t label)
 static void lack_probability(struct reader *r, size_t label)
 {
     char *needing = needing_probabilities(r->request);
-    if (needing)
+    bool needed = needing != NULL;
+    free(needing);
+    if (needed)
         die_at_row(r->table, "class %zu has no column of probabilities", label);
     note("no cross-entropy: class %zu has no column of probabilities", label);
     r->entropy = false;
