@@ -301,7 +301,7 @@ static void read_pairs(const struct settings *settings, const char *directory, s
         note("%s: no training files, so there are only test rows", directory);
     if (want_test && (test->exists || option_given("only")))
         read_pair(test);
-    else if (want_test)
+    else if (want_test && !option_given("test"))
         note("%s: no test files, so there are only training rows", directory);
     char shape[2][FMNN_SHAPE_TEXT];
     fmnn_format_shape(shape[0], train->shape);
