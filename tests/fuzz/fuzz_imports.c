@@ -116,7 +116,9 @@ void import_add(struct import *import, int part, struct fmnn_shape shape, const 
                 double label, const char *name)
 {
     size_t size = shape.channels * shape.height * shape.width;
-    HOLDS(import && (part == IMPORT_TRAIN || part == IMPORT_TEST) && name && !isnan(label));
+    HOLDS(import && (part == IMPORT_TRAIN || part == IMPORT_TEST) && name);
+    if (isnan(label)) /* import-sink.c refuses it */
+        die("%s: no label", name);
     HOLDS((shape.channels == 1 || shape.channels == 3) && size);
     if (source.images++ == 0)
         source.shape = shape;
