@@ -261,9 +261,9 @@ static enum outcome take_full_line(struct fmnn_table *table, bool wait, const ch
 
 /* ---- 2. Lines to fields ---- */
 
-/* Takes off the quotes of a field that begins and ends with '"', if not with blanks, and contains none but in pairs, as
-   CSV writers write it, or behind a backslash, as R does. Other fields, such as the name of a file
-   that contains quotes, remain as they are. */
+/* Takes off the quotes of a field that begins and ends with '"', with or without blanks around them,
+   and contains none but in pairs, as CSV writers write it, or behind a backslash, as R does. Other
+   fields, such as the name of a file that contains quotes, remain as they are. */
 static void unquote(char *field)
 {
     size_t length;

@@ -189,7 +189,7 @@ enum fmnn_fit {
        corners, leaves out rows and columns, sharpens, extends by the background, negates. */
     FMNN_FIT_FASHION_MNIST,
 };
-/* The names of them in weight files and options: "none", "stretch" ...; the list ends in NULL. */
+/* Their names in weight files and options: "none", "stretch" ...; the list ends in NULL. */
 extern FMNN_API const char *const fmnn_fits[];
 
 /* How pixels are computed when an image is resized; except by FMNN_FIT_FASHION_MNIST. The filters

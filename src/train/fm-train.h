@@ -38,7 +38,7 @@ struct arguments parse_arguments(int argc, char **argv);
 struct fmnn_model *find_model(const struct arguments *a, const struct fmnn_net *init);
 /* Whether the file is a model. */
 bool is_model_file(const char *path);
-/* Of those that this program was built with; ends in NULL. */
+/* The names of the presets that are built into this program; the list ends in NULL. */
 const char *const *preset_names(void);
 /* The model's recipe with the settings over it. */
 struct fmnn_recipe *make_recipe(const struct fmnn_model *model, const struct settings *settings);
