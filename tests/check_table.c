@@ -373,7 +373,8 @@ START_TEST(files_that_are_no_tables)
     refused("\xff\xd8\xff\xe0\0JFIF", 9, FMNN_TABLE_ROWS, "t.tsv: a JPEG image, not a table");
     refused("RIFF\1\2\3\4WEBP", 12, FMNN_TABLE_ROWS, "t.tsv: a WebP image, not a table");
     refused("<!doctype html>\n", 16, FMNN_TABLE_ROWS, "t.tsv: an HTML or XML page, not a table");
-    refused("\n\n<!DOCTYPE html>\n", 18, FMNN_TABLE_ROWS, "t.tsv: an HTML or XML page, not a table");
+    refused("\n\n<!DOCTYPE html>\n", 18, FMNN_TABLE_ROWS,
+            "t.tsv: an HTML or XML page, not a table");
     refused("\x38\2\0\0\0\0\0\0{\"__metadata__\"", 23, FMNN_TABLE_ROWS,
             "t.tsv: a safetensors file, as weights are, not a table");
     refused("\0\0\x08\3\0\0\1\0", 8, FMNN_TABLE_HISTORY,

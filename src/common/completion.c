@@ -70,9 +70,10 @@ static void print_quoted(const char *text, const char *special)
 
 static void bash_value(struct value value)
 {
-    static const char *const files[] = {
-        [NO_FILES] = "", [ANY_FILES] = " files=any", [WEIGHT_FILES] = " files=safetensors",
-        [DIRECTORIES] = " files=directories"};
+    static const char *const files[] = {[NO_FILES] = "",
+                                        [ANY_FILES] = " files=any",
+                                        [WEIGHT_FILES] = " files=safetensors",
+                                        [DIRECTORIES] = " files=directories"};
     printf("words='");
     print_words(value.words);
     printf("'%s%s ;;\n", files[value.files], value.list ? " head=${cur%\"${cur##*,}\"}" : "");
@@ -114,7 +115,8 @@ static void print_bash(const struct program *program, const struct option_row *c
            "        compgen -P \"$head\" -W \"$words\" -- \"${cur#\"$head\"}\"\n"
            "        case $files in\n"
            "        any) compgen -f -- \"$cur\" ;;\n"
-           "        safetensors) compgen -f -X '!*.safetensors' -- \"$cur\"; compgen -d -- \"$cur\" ;;\n"
+           "        safetensors) compgen -f -X '!*.safetensors' -- \"$cur\"; compgen -d -- "
+           "\"$cur\" ;;\n"
            "        directories) compgen -d -- \"$cur\" ;;\n"
            "        esac\n    )\n"
            "    [[ -n $files ]] && compopt -o filenames 2>/dev/null\n"
@@ -129,11 +131,10 @@ static void print_bash(const struct program *program, const struct option_row *c
 
 static void zsh_value(const char *what, struct value value)
 {
-    static const char *const actions[] = {
-        [NO_FILES] = " ",
-        [ANY_FILES] = "_files",
-        [WEIGHT_FILES] = "_files -g \"*.safetensors(-.)\"",
-        [DIRECTORIES] = "_files -/"};
+    static const char *const actions[] = {[NO_FILES] = " ",
+                                          [ANY_FILES] = "_files",
+                                          [WEIGHT_FILES] = "_files -g \"*.safetensors(-.)\"",
+                                          [DIRECTORIES] = "_files -/"};
     putchar(':');
     print_quoted(what, ":[]");
     putchar(':');

@@ -261,15 +261,10 @@ static struct choice choose_as(const struct arguments *a, const struct fmnn_inpu
         first->shape.height == init->shape.height && first->shape.width == init->shape.width;
     if (a->channels)
         c.input.shape.channels = a->channels;
-    if (f->fit != FMNN_FIT_NONE)
-        c.input.fit = f->fit;
-    else if (!same && c.input.fit == FMNN_FIT_NONE)
+    fitting_apply(f, &c.input);
+    c.input.invert = init->invert || f->invert; /* given again, it does not undo the net's */
+    if (!same && c.input.fit == FMNN_FIT_NONE)
         c.input.fit = FMNN_FIT_STRETCH;
-    if (option_given("filter"))
-        c.input.filter = f->filter;
-    if (f->background.given)
-        memcpy(c.input.background, f->background.colour, 3);
-    c.input.invert |= f->invert;
     if (!same)
         note("%s: images are resized to %zux%zu, as for the net of %s (see --size and --fit)",
              table, init->shape.height, init->shape.width, a->init);
