@@ -855,6 +855,8 @@ START_TEST(files_without_a_net_are_refused)
         {"fmnn.input", "{\"shape\":[1,5,3],\"scale\":1.0}", "fmnn.input does not describe images"},
         {"fmnn.input", "{\"shape\":[1,5,-3],\"scale\":0.0039215686274509803}",
          "fmnn.input does not describe"},
+        {"fmnn.input", "{\"shape\":[1,5,4294967299],\"scale\":0.0039215686274509803}",
+         "fmnn.input does not describe"},
         {"fmnn.input", "[", "fmnn.input: "},
         {"fmnn.classes", "[\"a\",\"b\"]", "fmnn.classes is not a list of 3 names"},
         {"fmnn.classes", "[\"a\",\"b\",3]", "fmnn.classes is not a list of 3 names"},

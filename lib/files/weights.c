@@ -218,6 +218,12 @@ static bool read_background(const char *text, uint8_t background[3])
     return true;
 }
 
+/* Casting must not make a valid size of another number. */
+static bool is_size(json_int_t n)
+{
+    return n >= 0 && n <= FMNN_MAX_SIDE;
+}
+
 static bool unpack_input(json_t *object, struct fmnn_input *input)
 {
     json_int_t c = 0, h = 0, w = 0;
@@ -228,7 +234,8 @@ static bool unpack_input(json_t *object, struct fmnn_input *input)
     if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:[I,I,I],s:F,s?s,s?s,s?s,s?b}", "shape", &c,
                        &h, &w, "scale", &scale, "background", &background, "fit", &fit, "filter",
                        &filter, "invert", &invert) != 0 ||
-        !find_word(fmnn_fits, fit, &fit_number) || !find_word(fmnn_filters, filter, &filter_number))
+        !is_size(c) || !is_size(h) || !is_size(w) || !find_word(fmnn_fits, fit, &fit_number) ||
+        !find_word(fmnn_filters, filter, &filter_number))
         return false;
     *input = (struct fmnn_input){.shape = {(size_t)c, (size_t)h, (size_t)w},
                                  .fit = (enum fmnn_fit)fit_number,
