@@ -18,6 +18,7 @@
 
 #include "runner.h"
 #include "scratch.h"
+#include "wrapped.h"
 
 /* ---- 1. what fails */
 

@@ -19,6 +19,7 @@
 
 #include "runner.h"
 #include "scratch.h"
+#include "wrapped.h"
 #include "engine/train.h"
 #include "files/weights.h"
 

@@ -24,7 +24,7 @@ library_tests = tests/check_rng tests/check_idx tests/check_png tests/check_safe
 if HAVE_WRAP
 library_tests += tests/check_faults tests/check_common
 endif
-EXTRA_DIST += tests/runner.h tests/scratch.h tests/engine.h tests/training.h
+EXTRA_DIST += tests/runner.h tests/scratch.h tests/wrapped.h tests/engine.h tests/training.h
 
 # The shared library hides the internals, so the tests link its objects. These are the defaults of all programs that
 # set nothing else: everything below tests/.
@@ -35,17 +35,20 @@ check_LTLIBRARIES += tests/libinternals.la
 tests_libinternals_la_SOURCES =
 tests_libinternals_la_LIBADD = $(lib_libfmnn_la_OBJECTS) $(lib_libfmnn_la_LIBADD)
 
-# The calls that can fail go through the test, which makes them fail.
+# The calls that can fail go through the test, which makes them fail. Where off_t or time_t is made wider, calls have
+# other names: tests/wrapped.h.
 tests_check_faults_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 	-Wl,--wrap=aligned_alloc,--wrap=inflateInit2_,--wrap=inflateReset,--wrap=inflate \
 	-Wl,--wrap=json_object,--wrap=json_array,--wrap=json_integer,--wrap=json_string,--wrap=json_dumpb \
 	-Wl,--wrap=json_object_set_new,--wrap=json_array_append_new,--wrap=XXH3_createState \
 	-Wl,--wrap=png_create_info_struct,--wrap=fstat,--wrap=lseek,--wrap=read,--wrap=pread,--wrap=open \
+	-Wl,--wrap=fstat64,--wrap=__fstat64_time64,--wrap=lseek64,--wrap=pread64,--wrap=open64 \
 	-Wl,--wrap=fread,--wrap=fwrite,--wrap=ferror
 # The same for src/common; and how fm-fetch verifies files, with the small data sets.
 tests_check_common_SOURCES = tests/check_common.c src/fetch/fetch-verify.c tests/tiny-sources.c
 tests_check_common_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=fstat,--wrap=isatty \
-	-Wl,--wrap=inflateInit2_,--wrap=inflate,--wrap=pread,--wrap=__pread_chk,--wrap=open,--wrap=_exit,--wrap=read
+	-Wl,--wrap=inflateInit2_,--wrap=inflate,--wrap=pread,--wrap=__pread_chk,--wrap=open,--wrap=_exit,--wrap=read \
+	-Wl,--wrap=fstat64,--wrap=__fstat64_time64,--wrap=pread64,--wrap=__pread64_chk,--wrap=open64
 tests_check_common_LDADD = src/libcommon.a $(LDADD) $(MD_LIBS)
 
 # --- the programs
@@ -141,7 +144,7 @@ endif
 
 # --- fuzzing: tests/fuzz/run drives the targets with libFuzzer (make fuzz: a minute of each); make check replays their
 # seeds, and mutants of the seeds, so that the targets keep working.
-fuzz_wrap_files = -Wl,--wrap=open,--wrap=close,--wrap=read,--wrap=pread,--wrap=lseek,--wrap=fstat,--wrap=poll,--wrap=fopen,--wrap=__read_chk,--wrap=__pread_chk,--wrap=__open_2
+fuzz_wrap_files = -Wl,--wrap=open,--wrap=close,--wrap=read,--wrap=pread,--wrap=lseek,--wrap=fstat,--wrap=poll,--wrap=fopen,--wrap=__read_chk,--wrap=__pread_chk,--wrap=__open_2,--wrap=open64,--wrap=pread64,--wrap=lseek64,--wrap=fstat64,--wrap=__fstat64_time64,--wrap=fopen64,--wrap=__pread64_chk,--wrap=__open64_2
 fuzz_wrap_programs = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=aligned_alloc,--wrap=exit
 replays = tests/fuzz/replay_weights tests/fuzz/replay_idx tests/fuzz/replay_gzip tests/fuzz/replay_png tests/fuzz/replay_pnm \
 	tests/fuzz/replay_tables tests/fuzz/replay_imports tests/fuzz/replay_models

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../wrapped.h"
+
 size_t fuzz_accepted;
 
 enum { FIRST = 1 << 20, LIMIT = 8 }; /* descriptors that no system returns */
@@ -162,6 +164,7 @@ CALL(FILE *, fopen, const char *path, const char *mode)
 }
 
 /* The same where the C library checks the sizes of buffers (_FORTIFY_SOURCE). */
+#ifdef __GLIBC__
 CALL(ssize_t, __read_chk, int fd, void *to, size_t count, size_t room)
 {
     return ours(fd) ? __wrap_read(fd, to, count) : __real___read_chk(fd, to, count, room);
@@ -176,3 +179,4 @@ CALL(int, __open_2, const char *path, int flags)
 {
     return __wrap_open(path, flags);
 }
+#endif
