@@ -147,7 +147,10 @@ endif
 fuzz_wrap_files = -Wl,--wrap=open,--wrap=close,--wrap=read,--wrap=pread,--wrap=lseek,--wrap=fstat,--wrap=poll,--wrap=fopen,--wrap=__read_chk,--wrap=__pread_chk,--wrap=__open_2,--wrap=open64,--wrap=pread64,--wrap=lseek64,--wrap=fstat64,--wrap=__fstat64_time64,--wrap=fopen64,--wrap=__pread64_chk,--wrap=__open64_2
 fuzz_wrap_programs = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free,--wrap=aligned_alloc,--wrap=exit
 replays = tests/fuzz/replay_weights tests/fuzz/replay_idx tests/fuzz/replay_gzip tests/fuzz/replay_png tests/fuzz/replay_pnm \
-	tests/fuzz/replay_tables tests/fuzz/replay_imports tests/fuzz/replay_models
+	tests/fuzz/replay_models
+if CAN_SET_STDERR
+replays += tests/fuzz/replay_tables tests/fuzz/replay_imports
+endif
 if HAVE_JPEG
 replays += tests/fuzz/replay_jpeg
 endif
