@@ -59,7 +59,7 @@ program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test 
 	tests/pages.test tests/pipeline.test tests/search.test tests/models.test tests/notebook.test tests/ladder.test tests/label-issues.test tests/anydata.test \
 	tests/streams.test tests/photos.test tests/tables.test tests/environment.test tests/corpus.test tests/faults.test
 # The architecture: which room includes which, and what the library shows. The usage texts of the scripts.
-program_tests += tests/completion.test tests/rooms.test tests/wall.test tests/help.test
+program_tests += tests/completion.test tests/prefetch.test tests/rooms.test tests/wall.test tests/help.test
 EXTRA_DIST += tests/complete.zsh tests/rooms.txt tests/expected/symbols.txt
 .PHONY: update-symbols
 update-symbols: lib/libfmnn.la
@@ -194,9 +194,9 @@ fuzz:
 # --- by hand: comparisons with others (tests/bench)
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
 	tests/bench/significance-oracle.py tests/bench/sklearn-metrics tests/bench/cleanlab-issues tests/bench/weights-oracle \
-	tests/bench/common.py tests/bench/five-seeds tests/bench/small-sets tests/bench/pillow-images tests/bench/photo-rate tests/bench/pytorch-augment tests/bench/pytorch-gradients tests/bench/pytorch-optimizers tests/bench/pytorch-weights \
+	tests/bench/common.py tests/bench/rounds.py tests/bench/five-seeds tests/bench/small-sets tests/bench/pillow-images tests/bench/photo-rate tests/bench/pytorch-augment tests/bench/pytorch-gradients tests/bench/pytorch-optimizers tests/bench/pytorch-weights \
 	tests/bench/compare tests/bench/compare-pytorch tests/bench/compare-keras tests/bench/pytorch-predict \
 	tests/bench/BENCHMARKS.md \
-	tests/bench/bits tests/bench/neon tests/bench/races tests/bench/turns \
+	tests/bench/bits tests/bench/codegen tests/bench/neon tests/bench/races tests/bench/turns \
 	tests/bench/coverage tests/bench/mutants tests/bench/readers.sh \
 	tests/bench/alone.sh tests/bench/alone.c

@@ -12,7 +12,10 @@ struct fm_profile {
     size_t ops, stride; /* of the plan; doubles from one thread's seconds to the next's */
     uint64_t *runs, *images;
     double *seconds;
-    double wall; /* seconds of all loops, from the first thread's start to the last one's end */
+    double wall;  /* seconds of all loops, from the first thread's start to the last one's end */
+    double peaks; /* the sum of the readings of the peak */
+    size_t readings;
+    double next_reading; /* the time of the next one */
 };
 
 struct fm_profile *fm_profile_new(size_t ops, unsigned threads, struct fmnn_error *err);
@@ -40,5 +43,8 @@ struct fm_kernels;
    does with these kernels, by fused multiply-adds in registers, which count as two operations.
    Takes some hundredths of a second. */
 double fm_peak(const struct fm_kernels *kernels, unsigned threads);
+/* Reads the peak if the last reading is some seconds old: other programs and the CPU's clock change
+   it, so that only a reading beside the work says what share of it the work reached. */
+void fm_profile_read_peak(struct fm_profile *profile, const struct fm_kernels *kernels);
 
 #endif

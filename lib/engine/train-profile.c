@@ -60,5 +60,6 @@ bool fmnn_trainer_profile(const struct fmnn_trainer *t, size_t i, struct fmnn_pr
 
 double fmnn_trainer_peak(const struct fmnn_trainer *t)
 {
-    return fm_peak(t->kernels, t->options.threads);
+    double peak = fm_peak(t->kernels, t->options.threads);
+    return t->profile ? (t->profile->peaks + peak) / (double)(t->profile->readings + 1) : peak;
 }

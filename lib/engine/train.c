@@ -361,6 +361,8 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
     if (slice.phase != VALIDATE || t->valid)
         run_batches(&slice);
     t->seconds += fm_now() - start;
+    if (t->profile)
+        fm_profile_read_peak(t->profile, t->kernels);
     bool ended = phase_of(t) == VALIDATE && (!t->valid || t->validated == t->valid->count);
     int status = 0;
     if (slice.bad)

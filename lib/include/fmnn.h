@@ -591,7 +591,8 @@ struct fmnn_profile_row {
 FMNN_API bool fmnn_trainer_profile(const struct fmnn_trainer *trainer, size_t i,
                                    struct fmnn_profile_row *row);
 /* The maximum number of floating-point operations per second of the trainer's threads and kernels,
-   which the function measures. That takes some hundredths of a second. */
+   which the function measures. That takes some hundredths of a second. If the training has `profile`
+   set, the training has measured it every two seconds, and the function returns the mean. */
 FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
 
 /* Ends the training: restores the weights to keep into the net, together with the record of the

@@ -50,6 +50,9 @@ def use_build():
     build = os.environ.get("FMNN_BUILD", os.path.join(ROOT, "build"))
     source = os.path.join(build, "src")
     if os.access(os.path.join(source, "fm-train"), os.X_OK):
+        if os.access(os.path.join(source, ".libs", "fm-train"), os.X_OK):  # not libtool's script, which takes time to start it
+            source = os.path.join(source, ".libs")
+            os.environ["LD_LIBRARY_PATH"] = os.path.join(build, "lib", ".libs")
         os.environ["PATH"] = source + os.pathsep + os.environ["PATH"]
         os.environ.setdefault("FMNN_MODELS", os.path.join(ROOT, "lib", "models"))
     elif "FMNN_BUILD" in os.environ:

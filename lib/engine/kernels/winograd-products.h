@@ -80,7 +80,6 @@ static inline void prefetch_pixels(const float *at, const struct fm_view *view, 
         for (size_t k = 0; k < columns; k++)
             for (size_t l = 0; l < FM_PANEL; l += LINE)
                 v_prefetch(at + i * view->stride_h + k * view->stride_w + l);
-    __asm__ volatile(""); /* an effect, without which gcc 12 deletes all calls */
 }
 
 /* A transform of tiles to the Winograd domain. */
