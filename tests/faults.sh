@@ -8,10 +8,10 @@ points=0
 
 # Without libtool's wrapper scripts: a fault must not hit their shells.
 real=$PATH
-for directory in src tests; do
-    [ -d "$builddir/$directory/.libs" ] && real=$builddir/$directory/.libs:$real
+for directory in "$programs_dir" "$builddir/tests"; do
+    [ -d "$directory/.libs" ] && real=$directory/.libs:$real
 done
-LD_LIBRARY_PATH=$builddir/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+LD_LIBRARY_PATH=$library_path
 HOME=$TMP/nobody
 unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
 export LD_LIBRARY_PATH HOME
@@ -32,7 +32,7 @@ rm -rf box counts stdout stderr
 leaks() {
     cp w data/weights && cp a.png data/image.png && cp table data/table || exit 99
     (
-        PATH=$real LD_PRELOAD=$library
+        PATH=$real LD_PRELOAD=$library LD_LIBRARY_PATH=$builddir/lib/.libs
         export LD_PRELOAD
         exec leaks data
     ) >said 2>&1

@@ -8,6 +8,17 @@ trap 'rm -rf "$TMP"' EXIT
 trap 'exit 99' HUP INT TERM
 cd "$TMP" || exit 99
 
+# Programs of a build tree are libtool's wrappers: scripts, which need more of the environment than the programs. The
+# programs lie in .libs and need the path of the library.
+programs_dir=$(command -v fm-train)
+programs_dir=${programs_dir%/*}
+library_path=${LD_LIBRARY_PATH-}
+[ ! -d "$programs_dir/.libs" ] || library_path=$builddir/lib/.libs${library_path:+:$library_path}
+# real PROGRAM: prints the path of the program itself
+real() {
+    if [ -x "$programs_dir/.libs/$1" ]; then echo "$programs_dir/.libs/$1"; else echo "$programs_dir/$1"; fi
+}
+
 count=0
 failed=0
 

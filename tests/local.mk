@@ -2,10 +2,13 @@
 TEST_EXTENSIONS = .test
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
 TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+# The programs and presets that the tests run. To test installed ones: make check tested_bindir=/usr/bin tested_models=
+tested_bindir = $(abs_top_builddir)/src
+tested_models = $(abs_top_srcdir)/lib/models
 AM_TESTS_ENVIRONMENT = \
-	PATH='$(abs_top_builddir)'/src:"$$PATH"; export PATH; \
+	PATH='$(tested_bindir)':"$$PATH"; export PATH; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; builddir='$(abs_top_builddir)'; export builddir; \
-	FMNN_MODELS='$(abs_top_srcdir)'/lib/models; export FMNN_MODELS; \
+	FMNN_MODELS='$(tested_models)'; export FMNN_MODELS; \
 	CC='$(CC)'; export CC; FM_CFLAGS='$(FM_CFLAGS)'; export FM_CFLAGS; \
 	PROGRAM_CPPFLAGS='$(program_cppflags)'; export PROGRAM_CPPFLAGS; \
 	LC_ALL=C; export LC_ALL; unset FMNN_DATA FMNN_KERNELS XDG_DATA_HOME;
@@ -78,6 +81,12 @@ EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden
 	tests/expected/significance-first.tsv tests/expected/significance-second.tsv tests/expected/significance.txt \
 	tests/expected/label-issues.tsv tests/expected/label-issues.txt
 
+# What is installed: --help and --version of the programs (by automake), a pipeline, a C program.
+EXTRA_DIST += tests/installed.test
+installcheck-local:
+	$(AM_TESTS_ENVIRONMENT) PATH='$(DESTDIR)$(bindir)':"$$PATH"; unset FMNN_MODELS; \
+	  libdir='$(DESTDIR)$(libdir)'; export libdir; exec $(srcdir)/tests/installed.test
+
 # Programs that write data sets, weights and images, and one that measures memory.
 check_PROGRAMS += tests/mkidx tests/mkforms tests/mknet tests/mkpng tests/peak-memory
 tests_mkidx_LDADD = $(ZLIB_LIBS)
@@ -141,6 +150,9 @@ EXTRA_PROGRAMS += tests/bench/jpeg-rate
 CLEANFILES += tests/bench/jpeg-rate
 tests_bench_jpeg_rate_LDADD = $(JPEG_LIBS)
 endif
+
+# --- by hand: the packages, examined by Debian's tools
+EXTRA_DIST += tests/packaging tests/PACKAGING.md
 
 # --- fuzzing: tests/fuzz/run drives the targets with libFuzzer (make fuzz: a minute of each); make check replays their
 # seeds, and mutants of the seeds, so that the targets keep working.
