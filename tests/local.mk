@@ -84,7 +84,7 @@ EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden
 # What is installed: --help and --version of the programs (by automake), a pipeline, a C program.
 EXTRA_DIST += tests/installed.test
 installcheck-local:
-	$(AM_TESTS_ENVIRONMENT) PATH='$(DESTDIR)$(bindir)':"$$PATH"; unset FMNN_MODELS; \
+	@$(AM_TESTS_ENVIRONMENT) PATH='$(DESTDIR)$(bindir)':"$$PATH"; unset FMNN_MODELS; \
 	  libdir='$(DESTDIR)$(libdir)'; export libdir; exec $(srcdir)/tests/installed.test
 
 # Programs that write data sets, weights and images, and one that measures memory.
