@@ -32,8 +32,8 @@ enum {
 };
 
 /* The number of repetitions, or the distance between the cases that a test takes. FMNN_QUICK is set by
-   tests/bench/mutants, because it runs each test thousands of times, and by tests/run for `make distcheck`, because
-   the full tests have run in the same tree. */
+   tests/bench/mutants, because it runs each test thousands of times, and by tests/run for sanitizers, which are slow,
+   and for `make distcheck`, because the full tests have run in the same tree. */
 static inline size_t if_quick(size_t quick, size_t usual)
 {
     const char *wish = getenv("FMNN_QUICK");
