@@ -2,6 +2,7 @@
    (src/fetch/fetch-verify.c), where a run of a program gets there only by luck:
    refused calls, and callers' mistakes. */
 #include "fetch/fm-fetch.h"
+#include "common/loading.h"
 #include "common/overfitting.h"
 #include "common/predictions.h"
 
@@ -1043,6 +1044,21 @@ START_TEST(sets_are_pinned_whole)
 END_TEST
 
 /* Losses of a line, of one that wavers, of a decay, and of less. */
+/* The programs' words are the library's. */
+START_TEST(fits_and_filters_are_named)
+{
+    size_t i = 0;
+    for (; fit_words[i]; i++)
+        ck_assert_str_eq(fit_words[i], fmnn_fit_name((enum fmnn_fit)i));
+    ck_assert_ptr_null(fmnn_fit_name((enum fmnn_fit)i));
+    ck_assert_ptr_null(fmnn_fit_name((enum fmnn_fit)(i + 1)));
+    for (i = 0; filter_words[i]; i++)
+        ck_assert_str_eq(filter_words[i], fmnn_filter_name((enum fmnn_filter)i));
+    ck_assert_ptr_null(fmnn_filter_name((enum fmnn_filter)i));
+    ck_assert_ptr_null(fmnn_filter_name((enum fmnn_filter)(i + 1)));
+}
+END_TEST
+
 START_TEST(a_loss_that_still_falls)
 {
     double loss[40];
@@ -1097,6 +1113,7 @@ int main(void)
     tcase_add_test(tcase, reads_that_fail);
     tcase_add_test(tcase, inflation_that_fails);
     tcase_add_test(tcase, sets_are_pinned_whole);
+    tcase_add_test(tcase, fits_and_filters_are_named);
     tcase_add_test(tcase, a_loss_that_still_falls);
     scratch_enter();
     int status = run_tests("common", tcase);

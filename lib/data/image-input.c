@@ -5,16 +5,28 @@
 #include "base/shape.h"
 #include "data/resize.h"
 
-const char *const fmnn_fits[] = {[FMNN_FIT_NONE] = "none",
-                                 [FMNN_FIT_STRETCH] = "stretch",
-                                 [FMNN_FIT_PAD] = "pad",
-                                 [FMNN_FIT_CROP] = "crop",
-                                 [FMNN_FIT_FASHION_MNIST] = "fashion-mnist",
-                                 NULL};
-const char *const fmnn_filters[] = {[FMNN_FILTER_BILINEAR] = "bilinear",
-                                    [FMNN_FILTER_BOX] = "box",
-                                    [FMNN_FILTER_LANCZOS] = "lanczos",
+const char *const fm_fit_names[] = {[FMNN_FIT_NONE] = "none",
+                                    [FMNN_FIT_STRETCH] = "stretch",
+                                    [FMNN_FIT_PAD] = "pad",
+                                    [FMNN_FIT_CROP] = "crop",
+                                    [FMNN_FIT_FASHION_MNIST] = "fashion-mnist",
                                     NULL};
+const char *const fm_filter_names[] = {[FMNN_FILTER_BILINEAR] = "bilinear",
+                                       [FMNN_FILTER_BOX] = "box",
+                                       [FMNN_FILTER_LANCZOS] = "lanczos",
+                                       NULL};
+
+const char *fmnn_fit_name(enum fmnn_fit fit)
+{
+    return (size_t)fit < sizeof fm_fit_names / sizeof *fm_fit_names ? fm_fit_names[fit] : NULL;
+}
+
+const char *fmnn_filter_name(enum fmnn_filter filter)
+{
+    return (size_t)filter < sizeof fm_filter_names / sizeof *fm_filter_names
+               ? fm_filter_names[filter]
+               : NULL;
+}
 
 int fm_check_input(const struct fmnn_input *input, struct fmnn_error *err)
 {

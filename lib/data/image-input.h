@@ -4,6 +4,8 @@
 
 #include "data/image.h"
 
+/* What fmnn_fit_name() and fmnn_filter_name() return, ended by NULL. */
+extern const char *const fm_fit_names[], *const fm_filter_names[];
 /* Checks the members of an input. */
 int fm_check_input(const struct fmnn_input *input, struct fmnn_error *err);
 /* Writes the pixels of the input, (C,H,W). Without a fit the image must have its size. name begins

@@ -57,9 +57,9 @@ static char *input_text(const struct fmnn_input *input, struct fmnn_error *err)
         snprintf(background, sizeof background, "\"background\":\"#%02x%02x%02x\",", b[0], b[1],
                  b[2]);
     if (input->filter)
-        snprintf(filter, sizeof filter, "\"filter\":\"%s\",", fmnn_filters[input->filter]);
+        snprintf(filter, sizeof filter, "\"filter\":\"%s\",", fm_filter_names[input->filter]);
     if (input->fit)
-        snprintf(fit, sizeof fit, "\"fit\":\"%s\",", fmnn_fits[input->fit]);
+        snprintf(fit, sizeof fit, "\"fit\":\"%s\",", fm_fit_names[input->fit]);
     return fm_format(err, "{%s%s%s%s\"scale\":" PIXEL_SCALE ",\"shape\":[%zu,%zu,%zu]}", background,
                      filter, fit, input->invert ? "\"invert\":true," : "", input->shape.channels,
                      input->shape.height, input->shape.width);
@@ -234,8 +234,8 @@ static bool unpack_input(json_t *object, struct fmnn_input *input)
     if (json_unpack_ex(object, NULL, JSON_STRICT, "{s:[I,I,I],s:F,s?s,s?s,s?s,s?b}", "shape", &c,
                        &h, &w, "scale", &scale, "background", &background, "fit", &fit, "filter",
                        &filter, "invert", &invert) != 0 ||
-        !is_size(c) || !is_size(h) || !is_size(w) || !find_word(fmnn_fits, fit, &fit_number) ||
-        !find_word(fmnn_filters, filter, &filter_number))
+        !is_size(c) || !is_size(h) || !is_size(w) || !find_word(fm_fit_names, fit, &fit_number) ||
+        !find_word(fm_filter_names, filter, &filter_number))
         return false;
     *input = (struct fmnn_input){.shape = {(size_t)c, (size_t)h, (size_t)w},
                                  .fit = (enum fmnn_fit)fit_number,

@@ -189,13 +189,13 @@ enum fmnn_fit {
        corners, leaves out rows and columns, sharpens, extends by the background, negates. */
     FMNN_FIT_FASHION_MNIST,
 };
-/* Their names in weight files and options: "none", "stretch" ...; the list ends in NULL. */
-extern FMNN_API const char *const fmnn_fits[];
+/* Its name in weight files and options: "none", "stretch" ...; NULL beyond the last one. */
+FMNN_API const char *fmnn_fit_name(enum fmnn_fit fit);
 
 /* How pixels are computed when an image is resized; except by FMNN_FIT_FASHION_MNIST. The filters
    widen when the image is reduced, so that each pixel counts. The results are those of Pillow. */
 enum fmnn_filter { FMNN_FILTER_BILINEAR, FMNN_FILTER_BOX, FMNN_FILTER_LANCZOS };
-extern FMNN_API const char *const fmnn_filters[]; /* likewise */
+FMNN_API const char *fmnn_filter_name(enum fmnn_filter filter); /* likewise */
 
 /* How an image becomes the input of a net. Zero in each member after the shape is its default. */
 struct fmnn_input {

@@ -14,11 +14,15 @@
 #include "common/roots.h"
 #include "common/xalloc.h"
 
+/* As fmnn_fit_name() and fmnn_filter_name() have them; a table of options needs constant addresses. */
+const char *const fit_words[] = {"none", "stretch", "pad", "crop", "fashion-mnist", NULL};
+const char *const filter_words[] = {"bilinear", "box", "lanczos", NULL};
+
 void parse_fit(const struct option_row *row, const char *text, void *target)
 {
     enum fmnn_fit *fit = target;
     (void)row;
-    *fit = (enum fmnn_fit)(option_word("--fit", text, fmnn_fits + 1) + 1);
+    *fit = (enum fmnn_fit)(option_word("--fit", text, fit_words + 1) + 1);
 }
 
 /* A number of digits alone; 0 if there is none or it is too large. *text moves behind it. */

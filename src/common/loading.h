@@ -25,6 +25,9 @@ struct fitting {
     struct background background;
 };
 
+/* The words of --fit, where the first one is no word of the option, and of --filter. */
+extern const char *const fit_words[], *const filter_words[];
+
 void parse_fit(const struct option_row *row, const char *text, void *fit); /* not "none" */
 /* "HxW" or "N"; "#rrggbb" or a word. Other texts are trouble. */
 void parse_image_size(const struct option_row *row, const char *text, void *shape);
@@ -42,7 +45,7 @@ void fitting_apply(const struct fitting *fitting, struct fmnn_input *input);
      OPTION_TEXT,                                                                                  \
      OPTION_TARGET(type, member.fit),                                                              \
      .parse = parse_fit,                                                                           \
-     .words = fmnn_fits + 1,                                                                       \
+     .words = fit_words + 1,                                                                       \
      .by_default = by_weights},                                                                    \
         {0,                                                                                        \
          "filter",                                                                                 \
@@ -50,7 +53,7 @@ void fitting_apply(const struct fitting *fitting, struct fmnn_input *input);
          "how they are resized",                                                                   \
          OPTION_WORD,                                                                              \
          OPTION_TARGET(type, member.filter),                                                       \
-         .words = fmnn_filters,                                                                    \
+         .words = filter_words,                                                                    \
          .by_default = by_weights},                                                                \
         {0,           "invert",                                                                    \
          NULL,        "negate images: black becomes white",                                        \
