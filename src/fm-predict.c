@@ -5,8 +5,8 @@
 
    Contents: 1. Options  2. The batch  3. The header  4. The classes of the table  5. The two kinds of
    input  6. main */
-#include "common/class-pairs.h"
 #include "common/common.h"
+#include "common/class-pairs.h"
 
 /* ---- 1. Options ---- */
 

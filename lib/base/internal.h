@@ -7,6 +7,9 @@
 #endif
 
 #ifdef HAVE_CONFIG_H
+#if defined _FEATURES_H && !defined PACKAGE_VERSION
+#error "config.h must precede the system's headers: it decides how wide off_t is"
+#endif
 #include <config.h>
 #endif
 #include <assert.h>

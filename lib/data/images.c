@@ -1,4 +1,6 @@
 /* images.c -- images by name: "train:N" and "test:N", "PATH:N", and paths of image files. */
+#include "base/internal.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -1,4 +1,6 @@
 /* execute.c -- runs a plan: its ops in order, the jobs of each shared out among threads. */
+#include "base/internal.h"
+
 #include <math.h>
 
 #include "base/float.h"

@@ -1,5 +1,7 @@
 /* net-model.c -- builds a net from a model: the nodes of each layer and residual, and the names of
    their modules in PyTorch. */
+#include "base/internal.h"
+
 #include <stdio.h>
 
 #include "data/samples.h"

@@ -1,4 +1,6 @@
 /* parameters.c -- the canonical and the stored order of parameters, and their initial values. */
+#include "base/internal.h"
+
 #include <math.h>
 
 #include "base/float.h"

@@ -1,4 +1,6 @@
 /* train-finite.c -- finds the layer in which values of a training stopped being finite. */
+#include "base/internal.h"
+
 #include <math.h>
 #include <stdio.h>
 

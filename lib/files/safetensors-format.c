@@ -1,4 +1,6 @@
 /* safetensors-format.c -- what reading and writing share: sizes, byte order, the digest. */
+#include "base/internal.h"
+
 #include "files/safetensors-format.h"
 
 const struct fm_dtype_row fm_dtypes[FM_DTYPES] = {

@@ -1,6 +1,6 @@
 /* class-pairs.c -- the names that a table gives to the numbers of classes. */
-#include "common/class-pairs.h"
 #include "common/common.h"
+#include "common/class-pairs.h"
 
 static struct class_pair *pair_of(struct class_pairs *pairs, size_t number)
 {

@@ -1,6 +1,6 @@
 /* classes.c -- the classes in the fields of a table: numbers, or names. See classes.h. */
-#include "common/classes.h"
 #include "common/common.h"
+#include "common/classes.h"
 
 #include <strings.h>
 

@@ -4,6 +4,9 @@
 #define COMMON_H
 
 #ifdef HAVE_CONFIG_H
+#if defined _FEATURES_H && !defined PACKAGE_VERSION
+#error "config.h must precede the system's headers: it decides how wide off_t is"
+#endif
 #include <config.h>
 #endif
 #include <stdbool.h>

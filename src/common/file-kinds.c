@@ -1,6 +1,6 @@
 /* file-kinds.c -- what a file is that is not what was expected. */
-#include "common/file-kinds.h"
 #include "common/common.h"
+#include "common/file-kinds.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

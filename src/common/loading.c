@@ -1,4 +1,7 @@
 /* loading.c -- images on their way into a net. */
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
 #include "common/loading.h"
 
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* pool.c -- avgpool and maxpool: squares of N by N without overlap, or one window over all pixels.
    Rows and columns that fill no square are dropped, or with `same`, as Keras has it, make smaller
    windows. */
+#include "base/internal.h"
+
 #include <stdio.h>
 
 #include "engine/layers/elementwise.h"
