@@ -180,7 +180,7 @@ START_TEST(no_thread_can_be_started)
     struct fm_team *team = fm_team_new(4, NULL);
     pthread_attr_t attributes;
     ck_assert_int_eq(pthread_getattr_default_np(&attributes), 0);
-    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, (size_t)1 << 50), 0);
+    ck_assert_int_eq(pthread_attr_setstacksize(&attributes, SIZE_MAX / 4 * 3), 0);
     ck_assert_int_eq(pthread_setattr_default_np(&attributes), 0);
     fm_team_run(team, &work, 4);
     ck_assert_uint_eq(team->helpers, 0);
