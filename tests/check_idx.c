@@ -10,6 +10,8 @@
 
 /* 3 images of 2 x 4: byte i is i. */
 enum { ROWS = 3, ROW = 8, DATA = ROWS * ROW, HEADER = 16, WHOLE = HEADER + DATA };
+/* whether size_t is wider than the sizes in a file */
+#define WIDE (SIZE_MAX > UINT32_MAX)
 
 static void make_good(uint8_t bytes[WHOLE])
 {
@@ -118,7 +120,8 @@ static const struct bad bads[] = {
     {"no width", "size 0 in dimension 2", NULL, IDX(8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0), 16,
      0},
     {"product 2^32", "truncated: 24 bytes, but the IDX header requires 4294967308",
-     "truncated: 12 bytes of data", IDX(8, 2, 0, 1, 0, 0, 0, 1, 0, 0), 12, 12},
+     WIDE ? "truncated: 12 bytes of data" : "too large to decompress",
+     IDX(8, 2, 0, 1, 0, 0, 0, 1, 0, 0), 12, 12},
     {"product 2^32 + 2^16", "truncated", "too large to decompress",
      IDX(8, 2, 0, 1, 0, 1, 0, 1, 0, 0), 12, 12},
     {"product 2^64", "sizes in the IDX header are too large", NULL,
@@ -595,9 +598,11 @@ START_TEST(write_refuses_bad_shapes)
     static const size_t huge[4] = {UINT32_MAX, UINT32_MAX, 2, 1},
                         wide[1] = {(size_t)UINT32_MAX + 1};
     ck_assert_int_eq(fmnn_idx_write(stdout, 3, huge, &byte, &err), -1);
-    ck_assert_ptr_nonnull(strstr(err.message, "size 2 in dimension 2"));
+    ck_assert_ptr_nonnull(
+        strstr(err.message, WIDE ? "size 2 in dimension 2" : "size 4294967295 in dimension 1"));
     ck_assert_int_eq(fmnn_idx_write(stdout, 1, wide, &byte, &err), -1);
-    ck_assert_ptr_nonnull(strstr(err.message, "size 4294967296 in dimension 0"));
+    ck_assert_ptr_nonnull(
+        strstr(err.message, WIDE ? "size 4294967296 in dimension 0" : "size 0 in dimension 0"));
     ck_assert_int_eq(fmnn_idx_write(stdout, 2, none, &byte, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.message, "size 0 in dimension 1"));
     FILE *closed = fopen("/dev/full", "wb");

@@ -463,7 +463,9 @@ static const struct {
     {"{" META "," T("b", "U64", "[1,1]", "8", "16") "," A "}", 16},
     {"{" META "," T("s", "F32", "[]", "0", "4") "}", 4},
     {"{" META "," T("e", "F32", "[0]", "8", "8") "," A "}", 8},
+#if SIZE_MAX > UINT32_MAX
     {"{" META "," T("e", "F32", "[0,9000000000000000]", "0", "0") "," A "}", 8},
+#endif
     {"{" META "," T("e", "F32", "[1,1,1,1,1,1,1,2]", "0", "8") "}", 8},
     {"{" META "," T("\\u00e9\\n\\\"", "F32", "[2]", "0", "8") "}", 8},
     {"{\"__metadata__\":{" DIGEST ",\"\":\"\",\"format\":\"fmnn\"}," A "}", 8},
@@ -601,11 +603,11 @@ static const struct {
     {"{" META "}", "too long: data follow the 0 bytes", 1},
     {"{" META "," T("a", "F32", "[1152921504606846975]", "0", "4611686018427387900") "," T(
          "b", "F32", "[1]", "4611686018427387900", "4611686018427387904") "}",
-     "its tensors are too large", 0},
+     SIZE_MAX > UINT32_MAX ? "its tensors are too large" : "its shape is too large", 0},
     {"{" META "," T("a", "F32", "[2]", "\"0\"", "8") "}", "no pair of data_", 8},
     {"{\"__metadata__\":{\"format\":\"fmnn\",\"k\":7," DIGEST "}}", "is not a string", 0},
-    {"{" META "," T("a", "F32", "[1000000000000]", "0", "4000000000000") "}", "truncated: 8 bytes",
-     8},
+    {"{" META "," T("a", "F32", "[1000000000000]", "0", "4000000000000") "}",
+     SIZE_MAX > UINT32_MAX ? "truncated: 8 bytes" : "its shape is too large", 8},
 };
 
 START_TEST(bad_by_hand)
