@@ -543,7 +543,8 @@ static struct set make_set_of(const char *text, struct fmnn_shape shape)
     struct set set = {.net = make_net_for(text, shape, 4, 3)};
     set.train = make_data(set.net, ROWS, 2);
     set.valid = make_data(set.net, 10, 3);
-    set.training = (struct fmnn_training){.threads = 2, .keep_last = true};
+    set.training = (struct fmnn_training){.threads = 2};
+    set_option(&set, "keep", "last");
     set.recipe = (struct fmnn_recipe){.optimizer = "sgd", .lr = 0.05, .batch = 8, .epochs = 2};
     return set;
 }

@@ -35,7 +35,8 @@ static struct set make_set_of(const char *text, const char *settings)
         *value++ = 0;
         set_option(&set, name, value);
     }
-    set.training = (struct fmnn_training){.threads = 2, .keep_last = true};
+    set.training = (struct fmnn_training){.threads = 2};
+    set_option(&set, "keep", "last");
     return set;
 }
 
@@ -203,7 +204,7 @@ START_TEST(checkpoint_of_the_deepest_net)
     size_t size[2];
     char *bytes[2];
     uint64_t header = 0;
-    set.training.keep_last = false;
+    set_option(&set, "keep", "best");
     for (int i = 0; i < 2; i++) {
         struct fmnn_trainer *trainer = make_trainer(&set);
         struct fmnn_error err;
@@ -243,7 +244,8 @@ START_TEST(resumed_training_matches_at_every_step)
 {
     struct fmnn_error err;
     struct set set = make_set(recipes[_i / 2]);
-    set.training.keep_last = _i % 2;
+    if (_i % 2)
+        set_option(&set, "keep", "last");
     size_t wanted_size, got_size, wanted_bytes, got_bytes;
     struct fmnn_trainer *whole = make_trainer(&set);
     run_to_end(whole);
@@ -252,7 +254,8 @@ START_TEST(resumed_training_matches_at_every_step)
     char *wanted = bytes_of(&set, NULL, &wanted_bytes);
     for (size_t cut = 1; cut <= EPOCHS * STEPS; cut++) {
         struct set again = make_set(recipes[_i / 2]);
-        again.training.keep_last = _i % 2;
+        if (_i % 2)
+            set_option(&again, "keep", "last");
         struct fmnn_trainer *first = make_trainer(&again);
         first->slice_seconds = 0; /* one batch a call */
         while (first->step < cut)

@@ -141,7 +141,8 @@ START_TEST(resumed_training_matches_uninterrupted)
 {
     struct fmnn_error err;
     struct set set = make_set();
-    set.training.keep_last = _i == 1;
+    if (_i == 1)
+        set_option(&set, "keep", "last");
     set.training.exact = _i == 3;
     if (_i == 2)
         set.recipe = (struct fmnn_recipe){
@@ -242,7 +243,7 @@ START_TEST(resuming_another_training_is_refused)
         else if (i == 3)
             memcpy(recipe->optimizer, "sgd", 4);
         else if (i == 4)
-            other.training.keep_last = true;
+            set_option(&other, "keep", "last");
         else if (i == 5)
             other.training.exact = true;
         else
@@ -347,7 +348,7 @@ START_TEST(impossible_checkpoints_are_refused)
             check_message("checkpoint", &err, "rewritten: ", cases[i].message);
         fmnn_trainer_free(trainer);
     }
-    set.training.keep_last = true;
+    set_option(&set, "keep", "last");
     trainer = make_trainer(&set); /* if the last is kept, there is no best */
     while (trainer->epoch_count < 1)
         ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
@@ -432,7 +433,7 @@ static struct fmnn_trainer *train_wide(struct set *set, bool exact)
     *set = make_set_of(WIDE);
     set->recipe.lr = 1e-4;
     set->training.exact = exact;
-    set->training.keep_last = true;
+    set_option(set, "keep", "last");
     struct fmnn_trainer *trainer = make_trainer(set);
     run_to_end(trainer);
     ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
@@ -565,7 +566,8 @@ START_TEST(non_finite_weights_end_training)
     set.recipe.epochs = 1;
     set.recipe.batch = _i == 2 ? 23 : 45;
     set.training.recipe = &set.recipe;
-    set.training.keep_last = _i > 0;
+    if (_i > 0)
+        set_option(&set, "keep", "last");
     for (size_t i = 0; i < set.net->stored; i++) /* large values, so large gradients */
         set.net->weights[i] *= 100;
     struct fmnn_trainer *trainer =
@@ -652,7 +654,8 @@ START_TEST(last_good_weights_are_kept)
     struct fmnn_error err;
     struct set set = make_set();
     bool resumed = _i == 2;
-    set.training.keep_last = _i > 0;
+    if (_i > 0)
+        set_option(&set, "keep", "last");
     struct fmnn_trainer *trainer = make_trainer(&set);
     while (trainer->epoch_count < 2)
         ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
@@ -696,7 +699,7 @@ START_TEST(bad_weights_are_not_saved)
 {
     struct fmnn_error err;
     struct set set = make_set();
-    set.training.keep_last = true;
+    set_option(&set, "keep", "last");
     struct fmnn_trainer *trainer = make_trainer(&set);
     trainer->slice_seconds = 0;
     for (unsigned step = 1; step <= 7; step++) { /* six an epoch, and then validation */
@@ -731,7 +734,7 @@ START_TEST(resuming_clears_a_failure)
 {
     struct fmnn_error err;
     struct set set = make_set();
-    set.training.keep_last = true;
+    set_option(&set, "keep", "last");
     struct fmnn_trainer *trainer = make_trainer(&set);
     FILE *stream = fopen("begun", "wb");
     ck_assert_int_eq(fmnn_trainer_save(trainer, stream, NULL), 0);
@@ -1121,7 +1124,7 @@ static struct fmnn_net *step_after_taking(size_t model, const struct fmnn_net *f
     ck_assert_msg(fmnn_net_take(set.net, from, freeze, &anew, &err) == 0, "%s", err.message);
     fmnn_names_free(anew);
     set.recipe = (struct fmnn_recipe){.optimizer = "sgd", .lr = 0.05, .batch = 45, .epochs = 1};
-    set.training.keep_last = true;
+    set_option(&set, "keep", "last");
     struct fmnn_trainer *trainer = make_trainer(&set);
     run_to_end(trainer);
     fmnn_trainer_free(trainer);
@@ -1206,7 +1209,7 @@ static void train_one_step(struct fmnn_net *net)
 {
     struct set set = make_set_with(net);
     set.recipe = (struct fmnn_recipe){.optimizer = "sgd", .lr = 0.05, .batch = 45, .epochs = 1};
-    set.training.keep_last = true;
+    set_option(&set, "keep", "last");
     struct fmnn_trainer *trainer = make_trainer(&set);
     run_to_end(trainer);
     fmnn_trainer_free(trainer);

@@ -38,7 +38,7 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
         if (!t->gradients || !t->squares)
             return -1;
     }
-    bool best = t->valid && !t->options.keep_last;
+    bool best = t->valid && strcmp(t->recipe.keep, "last") != 0;
     if (!(*(best ? &t->best : &t->good) = fm_alloc_aligned(t->net->stored, sizeof *t->best, err)))
         return -1;
     t->order = fm_alloc(t->train->count, sizeof *t->order, err);
@@ -112,7 +112,6 @@ struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_da
         t->recipe = *training->recipe;
     else
         fm_recipe_init(&t->recipe);
-    t->options.keep_last |= !strcmp(t->recipe.keep, "last");
     t->slice_seconds = 0.02;
     if (train->count == 0 && t->recipe.epochs > 0) {
         fm_fail(err, FMNN_USAGE, "there are no images to train on");

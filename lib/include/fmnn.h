@@ -518,7 +518,6 @@ struct fmnn_training {
     unsigned threads;    /* 0: the number of processors */
     const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
     bool exact;          /* direct convolution, without Winograd; see fmnn_net_exact() */
-    bool keep_last;      /* as the recipe's `keep last`: the last weights instead of the best */
     unsigned patience;   /* stop after this number of epochs without a better one; 0: never */
     /* If the checkpoint that is resumed has another number of epochs, the schedule keeps its length,
        and later steps have its last rate. Otherwise another number is an error, unless the schedule
@@ -601,7 +600,7 @@ FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
    which holds only its latest weights. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* Write a checkpoint, and continue from one. The trainer that reads it must have been made with the
-   same model, data, recipe, seed, `exact`, `keep_last` and the same weights taken from another net, but
+   same model, data, recipe, seed, `exact` and the same weights taken from another net, but
    can have another number of epochs;
    else the error is FMNN_USAGE and names the difference. A trainer that has failed can continue
    from a checkpoint. If the file turns out to be damaged after it was read in part, the trainer has
