@@ -864,7 +864,7 @@ static void pack(const char *path, const char *how, const void *bytes, size_t co
 #define N3 "\0\0\0\3"
 #define SIDE "\0\0\20\0"
 #define ABOVE "\0\0\20\1"
-#define HUGE "\377\377\377\377"
+#define LARGEST "\377\377\377\377"
 #define FULL "\0\20\0\0"
 
 START_TEST(files_are_told_apart)
@@ -901,7 +901,7 @@ START_TEST(files_are_told_apart)
         {&any, 0, SIZES(N1, N1, N0), 16, FILE_DAMAGED, "a dimension of size 0"},
         {&any, 0, SIZES(N1, ABOVE, N1), 16, FILE_FOREIGN, "larger than 4096 x 4096"},
         {&any, 0, SIZES(N1, N1, ABOVE), 16, FILE_FOREIGN, "larger than 4096 x 4096"},
-        {&any, 0, SIZES(HUGE, SIDE, SIDE), 16, FILE_FOREIGN, "larger than 4 GiB"},
+        {&any, 0, SIZES(LARGEST, SIDE, SIDE), 16, FILE_FOREIGN, "larger than 4 GiB"},
         {&any, 0, SIZES(FULL, SIDE, N1), 16, FILE_FOREIGN, "larger than 4 GiB"},
         {&any, 0, SIZES(N1, SIDE, SIDE), 16, FILE_SHORT, "ends after 16 of 16777232 bytes"},
         {&any, 0, SIZES(N1, N1, N2) "ab", 18, FILE_GOOD, ""},

@@ -24,11 +24,13 @@ static void finish(const char *kind, const char *name, const char *verdict, cons
     free(path);
 }
 
+#if defined HAVE_JPEG || defined HAVE_WEBP
 static void cut(const char *name, size_t keep, const char *what, const struct buffer *file)
 {
     struct buffer part = {file->bytes, keep, keep};
     finish("photo", name, BAD, "", what, &part);
 }
+#endif
 
 /* ---- JPEG */
 #ifdef HAVE_JPEG
