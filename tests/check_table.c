@@ -777,8 +777,10 @@ START_TEST(numbers_in_any_locale)
 {
     if (_i && !set_comma_locale())
         return;
+#ifdef __GLIBC__ /* musl's locales all have a point */
     if (_i)
         ck_assert_str_eq(localeconv()->decimal_point, ",");
+#endif
     check_number("0.5", true, 0.5);
     check_number("-1.25e-3", true, -1.25e-3);
     check_number("1e5", true, 1e5);
