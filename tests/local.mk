@@ -203,6 +203,9 @@ EXTRA_DIST += tests/fuzz/run tests/fuzz/write-seeds.c tests/fuzz/weights.dict
 fuzz:
 	$(top_srcdir)/tests/fuzz/run 60
 
+# --- by hand: other machines, and the packages of rpm
+EXTRA_DIST += tests/ports rpm/fmnn.spec rpm/fmnn.rpmlintrc
+
 # --- by hand: comparisons with others (tests/bench)
 EXTRA_DIST += tests/bench/README tests/bench/venv tests/bench/bench.py tests/bench/confusion-oracle.py \
 	tests/bench/significance-oracle.py tests/bench/sklearn-metrics tests/bench/cleanlab-issues tests/bench/weights-oracle \
