@@ -101,6 +101,8 @@ static size_t option_of(int code)
 static _Noreturn void bad_option(char **argv)
 {
     int letter = optopt < 0 ? (unsigned char)optopt : optopt;    /* char may have a sign */
+    if (letter >= 256 + (int)count) /* musl gives the number of a character of several bytes */
+        letter = '?';
     bool known = letter != ':' && strchr(short_options, letter); /* which contains colons */
     if (letter > 0 && letter < 256 && !known)
         usage_error("unknown option '-%c'", letter);
