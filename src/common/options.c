@@ -100,7 +100,7 @@ static size_t option_of(int code)
 /* getopt returns '?' for an option that is unknown, ambiguous, or has a value it does not take. */
 static _Noreturn void bad_option(char **argv)
 {
-    int letter = optopt < 0 ? (unsigned char)optopt : optopt;    /* char may have a sign */
+    int letter = optopt < 0 ? (unsigned char)optopt : optopt; /* char may have a sign */
     if (letter >= 256 + (int)count) /* musl gives the number of a character of several bytes */
         letter = '?';
     bool known = letter != ':' && strchr(short_options, letter); /* which contains colons */
