@@ -78,6 +78,13 @@ int __wrap_open(const char *path, int flags, ...)
     return -1;
 }
 
+/* What open() is with _FORTIFY_SOURCE if it has no mode. */
+FMNN_API int __wrap___open_2(const char *path, int flags);
+int __wrap___open_2(const char *path, int flags)
+{
+    return __wrap_open(path, flags);
+}
+
 ssize_t __real_read(int fd, void *bytes, size_t count);
 FMNN_API ssize_t __wrap_read(int fd, void *bytes, size_t count);
 ssize_t __wrap_read(int fd, void *bytes, size_t count)

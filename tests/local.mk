@@ -50,8 +50,8 @@ tests_check_faults_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
 # The same for src/common; and how fm-fetch verifies files, with the small data sets.
 tests_check_common_SOURCES = tests/check_common.c src/fetch/fetch-verify.c tests/tiny-sources.c
 tests_check_common_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=fstat,--wrap=isatty \
-	-Wl,--wrap=inflateInit2_,--wrap=inflate,--wrap=pread,--wrap=__pread_chk,--wrap=open,--wrap=_exit,--wrap=read \
-	-Wl,--wrap=fstat64,--wrap=__fstat64_time64,--wrap=pread64,--wrap=__pread64_chk,--wrap=open64
+	-Wl,--wrap=inflateInit2_,--wrap=inflate,--wrap=pread,--wrap=__pread_chk,--wrap=open,--wrap=__open_2,--wrap=_exit,--wrap=read \
+	-Wl,--wrap=fstat64,--wrap=__fstat64_time64,--wrap=pread64,--wrap=__pread64_chk,--wrap=open64,--wrap=__open64_2
 tests_check_common_LDADD = src/libcommon.a $(LDADD) $(MD_LIBS)
 
 # --- the programs
