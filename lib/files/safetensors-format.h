@@ -2,9 +2,9 @@
 #ifndef FM_SAFETENSORS_FORMAT_H
 #define FM_SAFETENSORS_FORMAT_H
 
-#include <xxhash.h>
-
 #include "files/safetensors.h"
+
+#include <xxhash.h>
 
 #define FORMAT_KEY "format"
 #define FORMAT "fmnn"
