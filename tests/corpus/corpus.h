@@ -2,6 +2,9 @@
 #ifndef CORPUS_H
 #define CORPUS_H
 
+#ifdef HAVE_CONFIG_H
+#include <config.h> /* how wide off_t is */
+#endif
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
