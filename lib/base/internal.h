@@ -30,6 +30,15 @@
 
 #define FM_COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* Data will be read soon; the arguments are those of __builtin_prefetch(). A function that only
+   prefetches has no effect in the eyes of gcc 12, which deletes its calls at -O2: the empty asm is
+   an effect. */
+#define FM_PREFETCH(...)                                                                           \
+    do {                                                                                           \
+        __builtin_prefetch(__VA_ARGS__);                                                           \
+        __asm__ volatile("");                                                                      \
+    } while (0)
+
 /* Naming: fmnn_ is public, fm_ is shared between the library's files, static names have no
    prefix. */
 

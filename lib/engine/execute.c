@@ -142,7 +142,7 @@ static void fetch_ahead(const struct loop *loop, size_t job)
     size_t n = run->ahead * job / loop->jobs, end = run->ahead * (job + 1) / loop->jobs;
     for (; n < end; n++)
         for (size_t i = 0; i < bytes; i += 64)
-            __builtin_prefetch(run->pixels[run->images + n] + i, 0, 2);
+            FM_PREFETCH(run->pixels[run->images + n] + i, 0, 2);
 }
 
 static void do_op(const struct loop *loop, const struct fm_run *run, unsigned thread, size_t job)

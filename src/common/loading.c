@@ -1,7 +1,5 @@
 /* loading.c -- images on their way into a net. */
-#ifdef HAVE_CONFIG_H
-#include <config.h>
-#endif
+#include "common/common.h"
 #include "common/loading.h"
 
 #include <errno.h>

@@ -82,7 +82,7 @@ def machine():
 
 
 def caches():
-    """The caches of the first processor: "L1 32K (shared by 1), ..."."""
+    """The caches of the first processor: "L1 32K for processors 0, ..."."""
     found, base = [], "/sys/devices/system/cpu/cpu0/cache"
     for index in sorted(os.listdir(base)) if os.path.isdir(base) else []:
 

@@ -34,8 +34,8 @@ struct fused {
         ROWS_##rows(TILE_ZERO) while (n < t->images && pending.at < pending.end)                   \
         {                                                                                          \
             FUSED_TERM(rows)                                                                       \
-            v_prefetch(pending.next[0] + pending.at);                                              \
-            v_prefetch(pending.next[1] + pending.at);                                              \
+            FM_PREFETCH(pending.next[0] + pending.at);                                             \
+            FM_PREFETCH(pending.next[1] + pending.at);                                             \
             sink_next(&pending);                                                                   \
         }                                                                                          \
         while (n < t->images) {                                                                    \

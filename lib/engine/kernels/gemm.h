@@ -76,7 +76,7 @@ enum { LINE = 16 }; /* floats of a cache line */
             const size_t next_stride = k.ahead ? LINE : 0;                                         \
             for (size_t i = k.from; i < k.to; i++, o += a_stride, b += b_stride) {                 \
                 vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
-                v_prefetch(next);                                                                  \
+                FM_PREFETCH(next);                                                                 \
                 next += next_stride;                                                               \
                 ROWS_##rows(TILE_TERM)                                                             \
             }                                                                                      \

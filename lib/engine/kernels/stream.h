@@ -40,8 +40,8 @@ struct stream {
             const float *a = s->a + t * s->tap, *next_a = s->next_a + t * s->next_tap;             \
             for (size_t k = 0; k < s->inner; k++) {                                                \
                 vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
-                v_prefetch(next_a);                                                                \
-                v_prefetch(next_b);                                                                \
+                FM_PREFETCH(next_a);                                                               \
+                FM_PREFETCH(next_b);                                                               \
                 ROWS_##rows(ROW) a += k_stride;                                                    \
                 b += FM_PANEL, next_a += LINE, next_b += LINE;                                     \
             }                                                                                      \

@@ -179,14 +179,6 @@ static inline vec v_pow2(vec n)
 
 enum { NR = 2 * VL }; /* lanes of a register tile */
 
-/* The data at p will be read soon. A function that only prefetches has no effect in the eyes of gcc
-   12, which deletes its calls at -O2: the empty asm is an effect. */
-#define v_prefetch(p)                                                                              \
-    do {                                                                                           \
-        __builtin_prefetch(p);                                                                     \
-        __asm__ volatile("");                                                                      \
-    } while (0)
-
 /* Keeps the compiler from loading a vector from memory again for each use. */
 #if defined FM_KERNELS_AVX512
 #define v_keep(a) __asm__("" : "+v"(a))

@@ -79,7 +79,7 @@ static inline void prefetch_pixels(const float *at, const struct fm_view *view, 
     for (size_t i = 0; i < rows; i++)
         for (size_t k = 0; k < columns; k++)
             for (size_t l = 0; l < FM_PANEL; l += LINE)
-                v_prefetch(at + i * view->stride_h + k * view->stride_w + l);
+                FM_PREFETCH(at + i * view->stride_h + k * view->stride_w + l);
 }
 
 /* A transform of tiles to the Winograd domain. */
