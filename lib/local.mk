@@ -8,7 +8,9 @@ pkgconfig_DATA = lib/fmnn.pc
 internal_cppflags = $(public_cppflags) -I$(top_srcdir)/lib -DFM_BUILDING
 
 lib_libfmnn_la_CPPFLAGS = $(internal_cppflags) $(ZLIB_CFLAGS) $(PNG_CFLAGS) $(JPEG_CFLAGS) $(WEBP_CFLAGS) $(JANSSON_CFLAGS) $(XXHASH_CFLAGS)
-lib_libfmnn_la_LDFLAGS = -version-info $(FMNN_VERSION_INFO) -no-undefined
+lib_libfmnn_la_LDFLAGS = -version-info $(FMNN_VERSION_INFO) -no-undefined $(FM_VERSION_SCRIPT)
+EXTRA_lib_libfmnn_la_DEPENDENCIES = $(srcdir)/lib/fmnn.map
+EXTRA_DIST += lib/fmnn.map
 lib_libfmnn_la_LIBADD = $(ZLIB_LIBS) $(PNG_LIBS) $(JPEG_LIBS) $(WEBP_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS)
 lib_libfmnn_la_SOURCES =
 

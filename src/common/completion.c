@@ -45,10 +45,14 @@ static void print_identifier(const char *name)
         putchar(isalnum((unsigned char)*name) ? *name : '_');
 }
 
-static void print_words(const char *const *words)
+static void print_joined(const char *const *words, const char *between)
 {
     for (size_t i = 0; words && words[i]; i++)
-        printf("%s%s", i ? " " : "", words[i]);
+        printf("%s%s", i ? between : "", words[i]);
+}
+static void print_words(const char *const *words)
+{
+    print_joined(words, " ");
 }
 
 /* The text within '...'; each of `special`, and a backslash, gets a backslash. */
@@ -188,11 +192,15 @@ static void fish_value(struct value value)
         printf(" -a '(__fish_complete_directories)'");
     if (value.files == WEIGHT_FILES)
         printf(" -k -a '(__fish_complete_suffix .safetensors)'");
-    if (!value.words)
-        return;
-    printf(" -a '");
-    print_words(value.words);
-    putchar('\'');
+    if (value.list) {
+        printf(" -a '(__fish_complete_list , \"string split : ");
+        print_joined(value.words, ":");
+        printf("\")'");
+    } else if (value.words) {
+        printf(" -a '");
+        print_words(value.words);
+        putchar('\'');
+    }
 }
 
 static void print_fish(const struct program *program, const struct option_row *const tables[2],
