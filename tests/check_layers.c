@@ -1,9 +1,12 @@
 /* check_layers.c -- what bn, dropout and pools promise beyond the tests of all nets in
    check_engine.c: the corners of batch normalisation, and what dropout does to which value. */
-#include "engine.h"
+#include "training.h"
+
+#include <float.h>
 
 #include "data/samples.h"
 #include "engine/fold.h"
+#include "engine/optim/recipe.h"
 #include "engine/train.h"
 #include "runner.h"
 
@@ -31,6 +34,15 @@ static float value_of(const struct fm_plan *plan, const struct fm_view *view, si
 {
     return plan->workspace[view->offset + n * view->stride_n + y * view->stride_h +
                            x * view->stride_w + c];
+}
+
+/* The values (N,H,W,C) of n images. */
+static void values_of(const struct fm_plan *plan, const struct fm_view *view, struct fm_shape s,
+                      size_t n, float *values)
+{
+    for (size_t i = 0; i < n * s.h * s.w * s.c; i++)
+        values[i] =
+            value_of(plan, view, i / s.c / s.w / s.h, i / s.c / s.w % s.h, i / s.c % s.w, i % s.c);
 }
 
 /* The element of a parameter whose canonical shape is (units). */
@@ -207,35 +219,53 @@ START_TEST(large_means_do_not_spoil_the_variance)
 END_TEST
 
 /* A batch is normalised by its variance; what is stored is the unbiased one. So with a share of 1,
-   prediction differs from training by the root of m / (m - 1). */
+   prediction differs from training by the root of m / (m - 1), and is the formula of
+   kernels/norm.h bit for bit. m is the number of values of a channel: images * h * w. */
 START_TEST(stored_variance_is_unbiased)
 {
-    static const size_t counts[] = {2, 3, 20};
-    size_t n = counts[_i];
-    struct fmnn_net *net = make_net_of("dense 35 | bn | dense classes", 3, 3, 3, 39);
+    enum { UNITS = 35, MOST = 20 * UNITS };
+    static const struct {
+        const char *text;
+        size_t n, m;
+    } cases[] = {{"dense 35 | bn | dense classes", 2, 2},
+                 {"dense 35 | bn | dense classes", 3, 3},
+                 {"dense 35 | bn | dense classes", 20, 20},
+                 {"conv 35 3x3 | bn | dense classes", 1, 6},
+                 {"conv 35 3x3 | bn | dense classes", 3, 18}};
+    size_t n = cases[_i].n, count = cases[_i].m * UNITS;
+    struct fmnn_net *net = make_net_of(cases[_i].text, 2, 3, 3, 39);
+    for (size_t u = 0; u < UNITS; u++) {
+        *element(net, WEIGHT, u) = 1.4f - 0.09f * (float)u; /* of both signs */
+        *element(net, BIAS, u) = 0.11f * (float)u - 2;
+    }
     struct fmnn_data *data = make_data(net, n, 40);
     struct fm_plan *plan = fm_plan_new(net, n, 1, true, FM_OPTIMIZER_adam, NULL);
+    const struct fm_op *op = op_of(plan, 1);
     struct once once = {.data = data, .n = n};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
-    float trained[20][35];
+    float trained[MOST], x[MOST], got[MOST];
     r.share = 1;
     run(plan, &r, &once);
-    for (size_t i = 0; i < n; i++)
-        for (size_t u = 0; u < 35; u++)
-            trained[i][u] = value_of(plan, &op_of(plan, 1)->out, i, 0, 0, u);
+    values_of(plan, &op->out, op->in_shape, n, trained);
     r = run_of(&once, net, FM_PREDICT);
     r.share = 1; /* prediction must not use it */
     float before = *element(net, VARIANCE, 0);
     run(plan, &r, &once);
     ck_assert(*element(net, VARIANCE, 0) == before);
-    for (size_t i = 0; i < n; i++)
-        for (size_t u = 0; u < 35; u++) {
-            double unbiased = (double)*element(net, VARIANCE, u);
-            double biased = unbiased * (double)(n - 1) / (double)n;
-            double wanted = (double)trained[i][u] * sqrt((biased + 1e-5) / (unbiased + 1e-5));
-            double got = (double)value_of(plan, &op_of(plan, 1)->out, i, 0, 0, u);
-            ck_assert_double_eq_tol(got, wanted, 1e-5);
-        }
+    values_of(plan, &op->in, op->in_shape, n, x);
+    values_of(plan, &op->out, op->in_shape, n, got);
+    for (size_t i = 0; i < count; i++) {
+        size_t u = i % UNITS;
+        float weight = *element(net, WEIGHT, u), bias = *element(net, BIAS, u);
+        double unbiased = (double)*element(net, VARIANCE, u);
+        double biased = unbiased * (double)(cases[_i].m - 1) / (double)cases[_i].m;
+        double ratio = sqrt((biased + FM_NORM_EPSILON) / (unbiased + FM_NORM_EPSILON));
+        double wanted = (double)bias + (double)(trained[i] - bias) * ratio;
+        ck_assert_double_eq_tol((double)got[i], wanted, 1e-5);
+        float factor = (float)(1 / sqrt(unbiased + FM_NORM_EPSILON) * (double)weight);
+        float centred = x[i] - *element(net, MEAN, u);
+        ck_assert(got[i] == fmaf(centred, factor, bias));
+    }
     fm_plan_free(plan);
     fmnn_data_free(data);
     fmnn_net_free(net);
@@ -315,6 +345,52 @@ START_TEST(last_batches_of_one_give_the_same_bits)
             fmnn_net_free(net);
         }
     fmnn_net_free(first);
+}
+END_TEST
+
+/* The mean loss of n images in training, of which the row order[i] is the i-th. */
+static double loss_of_rows(const struct fmnn_net *net, const struct fmnn_data *data,
+                           const uint32_t *order, size_t n)
+{
+    struct fmnn_data *batch = fmnn_data_new(net->shape, NULL);
+    size_t size = fm_elements(net->shape);
+    for (size_t i = 0; i < n; i++)
+        memcpy(fmnn_data_add(batch, data->labels[order[i]], NULL), data->pixels + order[i] * size,
+               size);
+    struct twin twin = make_twin(net);
+    double loss = twin_batch_loss(&twin, batch, n);
+    free_twin(&twin);
+    fmnn_data_free(batch);
+    return loss;
+}
+
+/* Others refuse a last batch of one, which has no variance (pytorch/pytorch#7716), or drop it. Here
+   the row counts in the loss, and the running variance stays what it was. The learning rate is so
+   small that no weight changes. */
+START_TEST(a_row_alone_in_the_last_batch_counts)
+{
+    enum { ROWS = 33, BATCH = 32, UNITS = 8, VARIANCE_OF_FIRST = 4 };
+    struct set set = {.net = make_net_of("dense 8 bn relu | dense classes", 6, 5, 3, 63),
+                      .training = {.threads = 1, .seed = 65}};
+    set.train = make_data(set.net, ROWS, 64);
+    fm_recipe_init(&set.recipe);
+    set_option(&set, "batch", "32");
+    set_option(&set, "epochs", "1");
+    set_option(&set, "lr", "1e-30");
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    double all = loss_of_rows(set.net, set.train, trainer->order, BATCH) * BATCH;
+    all += loss_of_rows(set.net, set.train, trainer->order + BATCH, 1);
+    float before[UNITS], first = *element(set.net, VARIANCE_OF_FIRST, 0);
+    trainer->slice_seconds = 0; /* one batch a call */
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
+    ck_assert_uint_eq(trainer->trained, BATCH);
+    memcpy(before, element(set.net, VARIANCE_OF_FIRST, 0), sizeof before);
+    ck_assert(before[0] != first);
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_EPOCH);
+    ck_assert(!memcmp(before, element(set.net, VARIANCE_OF_FIRST, 0), sizeof before));
+    ck_assert_double_eq_tol(fmnn_trainer_epoch(trainer, 1)->loss, all / ROWS, 1e-6);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
 }
 END_TEST
 
@@ -525,6 +601,83 @@ START_TEST(folded_nets_predict_alike)
 }
 END_TEST
 
+/* For each value of the first layer, the sum of the absolute values of its terms. (N,H,W,C) */
+static void sums_of_terms(const struct fmnn_net *net, const struct fmnn_data *data, size_t n,
+                          double *sums)
+{
+    struct twin twin = make_twin(net);
+    const struct fm_node *node = &net->node[0];
+    struct fm_shape in = net->value[FM_IMAGE].shape, out = net->value[node->output].shape;
+    struct fm_window window = node->layer.type->window(&node->layer, in);
+    double *pixels = calloc(n * in.c * in.h * in.w, sizeof *pixels);
+    for (size_t i = 0; i < n * in.c * in.h * in.w; i++)
+        pixels[i] = data->pixels[i] / 255.0;
+    for (size_t k = 0; k < node->parameters; k++)
+        for (size_t i = 0; i < fm_parameter_count(&net->parameter[node->parameter + k]); i++)
+            twin.parameter[k][i] = fabs(twin.parameter[k][i]);
+    for (size_t i = 0; i < n * out.h * out.w * out.c; i++) {
+        size_t c = i % out.c, x = i / out.c % out.w, y = i / out.c / out.w % out.h;
+        const double *image = pixels + i / out.c / out.w / out.h * in.c * in.h * in.w;
+        sums[i] = twin_affine(&twin, node, &window, image, in, c, y, x);
+    }
+    free(pixels);
+    free_twin(&twin);
+}
+
+/* What bn makes of the first layer, or what the folded layer makes. */
+static void first_sums(const struct fmnn_net *net, size_t node, const struct fmnn_data *data,
+                       size_t n, float *values)
+{
+    /* a plan for training, in which no later op takes the place of these values */
+    struct fm_plan *plan = fm_plan_new(net, n, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct once once = {.data = data, .n = n};
+    struct fm_run r = run_of(&once, net, FM_PREDICT);
+    run(plan, &r, &once);
+    values_of(plan, &op_of(plan, node)->out, net->value[net->node[node].output].shape, n, values);
+    fm_plan_free(plan);
+}
+
+/* A folded layer differs only by rounding: by at most four units in the last place of the largest
+   number that its sum can contain. Weights are negative, zero and tiny, a running variance is zero,
+   and the bias of the layer before is large. */
+START_TEST(folded_sums_differ_by_rounding)
+{
+    enum { N = 5, UNITS = 5, MOST = N * 6 * 5 * UNITS };
+    static const char *const texts[] = {"conv 5 3x3 | bn | dense classes",
+                                        "dense 5 | bn | dense classes"};
+    static const float weights[UNITS] = {-1, 0, 1e-20f, 1, -1},
+                       variances[UNITS] = {0.5f, 1, 2, 0, 0};
+    struct fmnn_net *net = make_net_of(texts[_i], 6, 5, 3, 66);
+    for (size_t u = 0; u < UNITS; u++) {
+        *element(net, 1, u) = 100 - 30 * (float)u;
+        *element(net, WEIGHT, u) = weights[u];
+        *element(net, BIAS, u) = 3 - (float)u;
+        *element(net, MEAN, u) = 7 * (float)u - 2;
+        *element(net, VARIANCE, u) = variances[u];
+    }
+    struct fmnn_net *folded = fm_net_folded(net, NULL);
+    ck_assert_uint_eq(folded->node_count, 2);
+    struct fmnn_data *data = make_data(net, N, 67);
+    struct fm_shape s = net->value[net->node[0].output].shape;
+    float values[MOST], folded_values[MOST];
+    double sums[MOST];
+    first_sums(net, 1, data, N, values);
+    first_sums(folded, 0, data, N, folded_values);
+    sums_of_terms(net, data, N, sums);
+    for (size_t i = 0; i < N * s.h * s.w * s.c; i++) {
+        size_t u = i % UNITS;
+        double scale = fabs((double)weights[u]) / sqrt((double)variances[u] + FM_NORM_EPSILON);
+        double size = scale * (sums[i] + fabs((double)*element(net, MEAN, u))) +
+                      fabs((double)*element(net, BIAS, u));
+        double off = fabs((double)values[i] - (double)folded_values[i]);
+        ck_assert_msg(off <= 4 * (double)FLT_EPSILON * size, "channel %zu: %g of %g", u, off, size);
+    }
+    fmnn_data_free(data);
+    fmnn_net_free(folded);
+    fmnn_net_free(net);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("layers");
@@ -532,14 +685,16 @@ int main(void)
     tcase_add_test(tcase, one_value_gives_the_bias);
     tcase_add_test(tcase, constant_channels_give_the_bias);
     tcase_add_test(tcase, large_means_do_not_spoil_the_variance);
-    tcase_add_loop_test(tcase, stored_variance_is_unbiased, 0, 3);
+    tcase_add_loop_test(tcase, stored_variance_is_unbiased, 0, 5);
     tcase_add_test(tcase, running_statistics_move_by_their_share);
     tcase_add_loop_test(tcase, last_batches_of_one_give_the_same_bits, 0, FM_COUNT(bodies));
+    tcase_add_test(tcase, a_row_alone_in_the_last_batch_counts);
     tcase_add_test(tcase, infinite_values_are_traced_beyond_bn);
     tcase_add_test(tcase, dropping_nothing_changes_no_bit);
     tcase_add_test(tcase, predictions_are_those_of_the_net_without_dropout);
     tcase_add_test(tcase, values_are_dropped_independently);
     tcase_add_test(tcase, gradients_pass_where_values_do);
     tcase_add_test(tcase, folded_nets_predict_alike);
+    tcase_add_loop_test(tcase, folded_sums_differ_by_rounding, 0, 2);
     return run_tests("layers", tcase);
 }

@@ -248,6 +248,9 @@ static const struct {
     {"residual { conv 1 3x1 valid }\ndense classes",
      "m:1: residual at line 1: its layers make 1x6x8 of 1x8x8; without 'project', they must be "
      "equal"},
+    {"residual { conv 1 1x3 valid }\ndense classes",
+     "m:1: residual at line 1: its layers make 1x8x6 of 1x8x8; without 'project', they must be "
+     "equal"},
     {"residual project { conv 2 1x3 valid }\ndense classes",
      "m:1: residual project at line 1: its layers make 2x8x6 of 1x8x8, which a 1x1 convolution "
      "with the strides of the block does not"},
