@@ -55,6 +55,14 @@ static struct fmnn_net *open_init_like(const struct arguments *a, const struct f
     return init;
 }
 
+static void summarize(const struct arguments *a, const struct fmnn_net *net, size_t rows)
+{
+    struct fmnn_error warning;
+    print_summary(net, a->training.exact);
+    if (fmnn_recipe_warning(a->training.recipe, rows, &warning))
+        warn("%s", warning.message);
+}
+
 int main(int argc, char **argv)
 {
     program_start(fm_train());
@@ -67,7 +75,7 @@ int main(int argc, char **argv)
     struct input input = a.summary ? read_shape(&a, how) : read_input(&a, how);
     struct fmnn_net *net = make_net(model, &input);
     if (a.summary) {
-        print_summary(net, a.training.exact);
+        summarize(&a, net, input.rows);
     } else {
         fmnn_net_start(net, recipe, a.training.seed, a.training.threads);
         if (a.init && !init)

@@ -600,6 +600,8 @@ START_TEST(long_averages_are_doubted)
     } cases[] = {{"average ema 0.3", NULL},
                  {"average ema 0.5", "'ema 0.5' averages over about 2 steps, which is more than a "
                                      "tenth of the training's 18"},
+                 {"average ema 0.9; min-steps 100", NULL}, /* which makes 102 steps */
+                 {"average ema 0.9; epochs 0", NULL},
                  {"average swa 3", NULL},
                  {"average swa 4", "'swa 4' averages more epochs than the training has: 3"},
                  {"average lookahead", NULL}};

@@ -90,6 +90,5 @@ void fm_trainer_average_epoch(struct fmnn_trainer *t)
 
 bool fmnn_trainer_warning(const struct fmnn_trainer *t, struct fmnn_error *warning)
 {
-    uint64_t all = (uint64_t)t->recipe.epochs * t->epoch_steps;
-    return fm_average_doubt(&t->average, t->recipe.epochs, all, warning);
+    return fmnn_recipe_warning(&t->recipe, t->train->count, warning);
 }

@@ -52,12 +52,8 @@ static int allocate(struct fmnn_trainer *t, struct fmnn_error *err)
 static int prepare_steps(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     struct fmnn_recipe *recipe = &t->recipe;
-    t->epoch_steps = (t->train->count + recipe->batch - 1) / recipe->batch;
-    if (t->epoch_steps && recipe->epochs) {
-        size_t epochs = (recipe->min_steps + t->epoch_steps - 1) / t->epoch_steps;
-        recipe->epochs = epochs > recipe->epochs ? (unsigned)epochs : recipe->epochs;
-    }
-    t->schedule_epochs = recipe->epochs;
+    t->epoch_steps = fm_recipe_epoch_steps(recipe, t->train->count);
+    t->schedule_epochs = recipe->epochs = fm_recipe_epochs(recipe, t->train->count);
     if (fm_average_parse(&t->average, recipe->average, err) != 0)
         return -1;
     return fm_schedule_parse(&t->schedule, recipe->schedule, err);

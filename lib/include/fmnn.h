@@ -395,6 +395,10 @@ FMNN_API char *fmnn_recipe_get(const struct fmnn_recipe *recipe, const char *nam
                                struct fmnn_error *err);
 /* Whether the setting has an effect: false if it belongs to another optimizer than the recipe's. */
 FMNN_API bool fmnn_recipe_uses(const struct fmnn_recipe *recipe, const char *name);
+/* Whether there is reason to doubt the recipe for a training on this number of images: then *warning
+   has it as its message. */
+FMNN_API bool fmnn_recipe_warning(const struct fmnn_recipe *recipe, size_t images,
+                                  struct fmnn_error *warning);
 
 enum fmnn_setting_kind {
     FMNN_SETTING_COUNT, /* a whole number, min to max */
@@ -564,7 +568,7 @@ FMNN_API const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *tra
                                                         size_t *all);
 /* The epochs that the training is to have: the recipe's, or more because of its min-steps. */
 FMNN_API unsigned fmnn_trainer_epochs(const struct fmnn_trainer *trainer);
-/* Whether there is reason to doubt the recipe: then *warning has it as its message. */
+/* What fmnn_recipe_warning() says of the trainer's recipe and images. */
 FMNN_API bool fmnn_trainer_warning(const struct fmnn_trainer *trainer, struct fmnn_error *warning);
 /* The epoch whose weights fmnn_trainer_finish() would restore; 0 if no epoch has ended. */
 FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);

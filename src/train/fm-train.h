@@ -50,7 +50,8 @@ struct input {
     size_t classes;
     struct fmnn_names *names; /* of the classes; or NULL */
     struct fmnn_data *train, *valid;
-    int status; /* EXIT_NEGATIVE if images were skipped */
+    size_t rows; /* for --summary: those of the training set; 0: there is no table */
+    int status;  /* EXIT_NEGATIVE if images were skipped */
 };
 
 /* init: how images become the input of the net of --init, which files of images follow; or NULL. */

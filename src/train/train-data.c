@@ -452,6 +452,8 @@ struct input read_shape(const struct arguments *a, const struct fmnn_input *init
     struct samples samples = read_table(&input, a, &r);
     if (!samples.count)
         die("%s: no row of split 'train' or 'valid'", fmnn_table_name(r.table));
+    for (size_t i = 0; i < samples.count; i++)
+        input.rows += samples.sample[i].use == FOR_TRAINING;
     begin(&input, a, init, &r, &samples);
     free_samples(&samples);
     close_reader(&r);

@@ -247,6 +247,31 @@ void fm_recipe_resolve(struct fmnn_recipe *recipe)
         recipe->decay = fm_optimizer_at((size_t)id)->decay;
 }
 
+size_t fm_recipe_epoch_steps(const struct fmnn_recipe *recipe, size_t images)
+{
+    return (images + recipe->batch - 1) / recipe->batch;
+}
+
+unsigned fm_recipe_epochs(const struct fmnn_recipe *recipe, size_t images)
+{
+    size_t steps = fm_recipe_epoch_steps(recipe, images);
+    if (!steps || !recipe->epochs)
+        return recipe->epochs;
+    size_t epochs = (recipe->min_steps + steps - 1) / steps;
+    return epochs > recipe->epochs ? (unsigned)epochs : recipe->epochs;
+}
+
+bool fmnn_recipe_warning(const struct fmnn_recipe *recipe, size_t images,
+                         struct fmnn_error *warning)
+{
+    struct fm_average average;
+    unsigned epochs = fm_recipe_epochs(recipe, images);
+    uint64_t steps = (uint64_t)epochs * fm_recipe_epoch_steps(recipe, images);
+    /* without a step, nothing is averaged */
+    return steps && fm_average_parse(&average, recipe->average, warning) == 0 &&
+           fm_average_doubt(&average, epochs, steps, warning);
+}
+
 struct fmnn_recipe *fmnn_recipe_new(const struct fmnn_recipe *recipe, struct fmnn_error *err)
 {
     struct fmnn_recipe *copy = fm_alloc(1, sizeof *copy, err);

@@ -54,6 +54,10 @@ const char *fm_setting_absent(const struct fm_setting *setting);
 void fm_recipe_init(struct fmnn_recipe *recipe);
 /* Replaces defaults that depend on other settings by their values. */
 void fm_recipe_resolve(struct fmnn_recipe *recipe);
+/* Of a training on this number of images: the steps of an epoch, and the epochs, of which min-steps
+   can want more. */
+size_t fm_recipe_epoch_steps(const struct fmnn_recipe *recipe, size_t images);
+unsigned fm_recipe_epochs(const struct fmnn_recipe *recipe, size_t images);
 /* The members of a JSON object, without braces: the settings that have an effect. */
 void fm_recipe_json(const struct fmnn_recipe *recipe, char json[FM_MAX_RECORD]);
 /* Lines "NAME VALUE\n": the settings that must not change when a training is resumed. */
