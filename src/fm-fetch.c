@@ -90,7 +90,7 @@ static const struct program program = {
     .synopsis = "[OPTION]... [DATASET]",
     .purpose = "Get the data set, verify it, and print the paths of its files.",
     .options = rows,
-    .negative = "--check found a file bad or missing",
+    .negative = "files bad or missing (--check, --skip-bad)",
 };
 
 /* A file in the data directory, plain or compressed. Readers prefer the plain one. */

@@ -115,6 +115,7 @@ static const struct program program = {
     .synopsis = "[OPTION]... KIND [FILE]...",
     .purpose = "Draw a plot of KIND: history, confusion, reliability, roc, images or filters.",
     .options = rows,
+    .negative = "some images could not be read (--skip-bad)",
 };
 
 /* Options that only some kinds accept. */

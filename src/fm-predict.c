@@ -66,6 +66,7 @@ static const struct program program = {
     .synopsis = "[OPTION]... WEIGHTS [TABLE|IMAGE...]",
     .purpose = "Predict the class of each image of TABLE, or of image files.",
     .options = rows,
+    .negative = "some images could not be read (--skip-bad)",
 };
 
 static struct arguments parse_arguments(int argc, char **argv)

@@ -95,6 +95,7 @@ static const struct program program = {
     .synopsis = "[OPTION]... [FOLDER|TABLE]",
     .purpose = "Write a table of the images of a data set, a folder or another table.",
     .options = rows,
+    .negative = "some images could not be read (--skip-bad)",
 };
 
 static void check_together(const struct settings *settings)

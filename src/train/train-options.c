@@ -101,6 +101,7 @@ const struct program *fm_train(void)
         .purpose =
             "Train a net on the rows of split train, and validate it on those of split valid.",
         .options = all,
+        .negative = "some images could not be read (--skip-bad)",
     };
     struct option_row *to = all;
     const struct fmnn_setting *setting;
