@@ -36,7 +36,7 @@ src_fm_train_SOURCES = src/fm-train.c src/train/fm-train.h src/train/train-optio
 src_fm_train_CPPFLAGS = $(program_cppflags) -Isrc -DMODELSDIR='"$(modelsdir)"'
 src_fm_train_LDADD = $(common_ldadd)
 modelsdir = $(pkgdatadir)/models
-dist_models_DATA = lib/models/quick lib/models/good lib/models/better lib/models/fc lib/models/cnn
+dist_models_DATA = lib/models/quick lib/models/good lib/models/better lib/models/best lib/models/fc lib/models/cnn
 # The same as C strings, so that a program that is not installed, or was moved, has them too.
 nodist_src_fm_train_SOURCES = src/presets.h
 BUILT_SOURCES += src/presets.h
