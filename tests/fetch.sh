@@ -73,11 +73,13 @@ try() {
 
 # verify MODE FAULT REQUESTS TEXT: if TEXT is "-", the fetch succeeded in spite of the fault, without a message.
 # Otherwise the exit status is 2, there is one message that contains TEXT, and no file is left. In both cases there were
-# this number of requests, and one more in the mode "resume".
+# this number of requests, and one more in the mode "resume". TEXT is one of several with "|" between them, and REQUESTS
+# can be a range, 1-2, if versions of libcurl differ.
 verify() {
     mode=$1 fault=$2 wanted=$3 text=$4 wrong=
     at=got/$mode+$fault url=$fault
-    [ "$mode" = fresh ] || url=resume+$fault wanted=$((wanted + 1))
+    least=${wanted%-*} most=${wanted#*-}
+    [ "$mode" = fresh ] || url=resume+$fault least=$((least + 1)) most=$((most + 1))
     status=$(cat "$at.status")
     if [ "$text" = - ]; then
         [ "$status" -eq 0 ] || wrong="exit status $status"
@@ -88,10 +90,11 @@ verify() {
         [ "$status" -eq 2 ] || wrong="exit status $status"
         [ ! -s "$at.out" ] || wrong="$wrong; output"
         [ "$(grep -c '^fm-fetch: ' "$at.err") $(wc -l <"$at.err")" = '1 1' ] &&
-            grep -qF -e "$text" "$at.err" || wrong="$wrong; message"
+            grep -qF -e "$(printf %s "$text" | tr '|' '\n')" "$at.err" || wrong="$wrong; message"
         [ ! -e "$at" ] || wrong="$wrong; files are left"
     fi
-    [ "$(requests "$url")" -eq "$wanted" ] || wrong="$wrong; $(requests "$url") requests, not $wanted"
+    asked=$(requests "$url")
+    { [ "$asked" -ge "$least" ] && [ "$asked" -le "$most" ]; } || wrong="$wrong; $asked requests, not $wanted"
     [ -z "$wrong" ]
     ok $? "$mode: $fault: $text"
     [ -z "$wrong" ] || { echo "# $wrong"; sed 's/^/# /' "$at.err"; }
