@@ -69,9 +69,10 @@ update-symbols: lib/libfmnn.la
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/wall.test --print >tests/symbols.new
 	mv tests/symbols.new $(srcdir)/tests/expected/symbols.txt
 	if test -e $(srcdir)/debian/libfmnn0.symbols; then \
+	  version=`sed -n 's/^\(FMNN_[0-9]*\) {$$/\1/p' $(srcdir)/lib/fmnn.map`; \
 	  (sed '/^ fmnn_/d' $(srcdir)/debian/libfmnn0.symbols && \
-	    awk 'NR == FNR { if (/^ /) { split($$1, name, "@"); old[name[1]] = $$0 }; next } \
-	      { print $$1 in old ? old[$$1] : " " $$1 "@FMNN_0 $(VERSION)" }' \
+	    awk -v version=$$version 'NR == FNR { if (/^ /) { split($$1, name, "@"); old[name[1]] = $$0 }; next } \
+	      { print $$1 in old ? old[$$1] : " " $$1 "@" version " $(VERSION)" }' \
 	      $(srcdir)/debian/libfmnn0.symbols $(srcdir)/tests/expected/symbols.txt) \
 	    >tests/symbols.new && mv tests/symbols.new $(srcdir)/debian/libfmnn0.symbols; fi
 EXTRA_DIST += $(program_tests) tests/lib.sh tests/fetch.sh tests/expected/golden.sha256 \

@@ -49,12 +49,22 @@ static inline void put_file(const char *name, const void *bytes, size_t count)
     ck_assert_int_eq(fclose(stream), 0);
 }
 
-/* Checks that the message begins with the file's name and contains the fragment. */
+/* Whether the text contains a fragment, or one of several with '|' between them: versions of libpng differ. */
+static inline bool contains_one(const char *text, const char *fragments)
+{
+    char fragment[256];
+    size_t length = strcspn(fragments, "|");
+    snprintf(fragment, sizeof fragment, "%.*s", (int)length, fragments);
+    return strstr(text, fragment) ||
+           (fragments[length] && contains_one(text, fragments + length + 1));
+}
+
+/* Checks that the message begins with the file's name and contains the fragment, see contains_one(). */
 static inline void check_message(const char *what, const struct fmnn_error *err, const char *file,
                                  const char *fragment)
 {
     ck_assert_msg(err->status != FMNN_OK && strncmp(err->message, file, strlen(file)) == 0 &&
-                      strstr(err->message, fragment) && !strchr(err->message, '\n'),
+                      contains_one(err->message, fragment) && !strchr(err->message, '\n'),
                   "%s: the message is \"%s\", wanted \"%s: ... %s\"", what, err->message, file,
                   fragment);
 }
