@@ -59,9 +59,9 @@ find_missing() {
     lacking 'pkg-config --exists libpng' libpng-dev libpng-devel
     lacking 'pkg-config --exists libjpeg' libjpeg-dev libjpeg-turbo-devel
     lacking 'pkg-config --exists libwebp' libwebp-dev libwebp-devel
-    lacking 'pkg-config --exists "jansson >= 2.7"' libjansson-dev jansson-devel
+    lacking 'pkg-config --exists "jansson >= 2.10"' libjansson-dev jansson-devel
     lacking 'pkg-config --exists "libxxhash >= 0.8"' libxxhash-dev xxhash-devel
-    lacking 'pkg-config --exists "libcurl >= 7.62"' libcurl4-openssl-dev libcurl-devel
+    lacking 'pkg-config --exists "libcurl >= 7.66"' libcurl4-openssl-dev libcurl-devel
     lacking 'pkg-config --exists libmd' libmd-dev libmd-devel
     lacking 'command -v gnuplot' gnuplot-nox gnuplot
     [ "$1" = --tests ] || return 0

@@ -54,7 +54,7 @@ static const struct option_row rows[] = {
     {0, "transpose", NULL, "exchange rows and columns", OPTION_WORD, TARGET(transpose),
      .words = no_yes, .by_default = "yes for EMNIST"},
     {0, "first-label", "N", "first label of the files, stored as 0", OPTION_COUNT,
-     TARGET(first_label), .max = 255, .by_default = "0"},
+     TARGET(first_label), .max = 255, .by_default = "0; emnist-letters: 1"},
     {0, "check", NULL, "verify the files and fetch nothing", OPTION_FLAG, TARGET(check)},
     {0, "list", NULL, "list the known data sets", OPTION_FLAG, TARGET(list)},
     {0, "timeout", "SECONDS", "give up on a server that is silent this long", OPTION_COUNT,

@@ -224,11 +224,9 @@ static void check(const struct settings *settings)
             usage_error("--script: a gnuplot program cannot name the file '%s'", clean);
         free(clean);
     }
-    if (settings->output && !settings->script)
-        output_check(settings->output);
-    else if (!settings->script && settings->request.format != PLOT_TXT &&
-             settings->request.format != PLOT_SVG)
-        output_abandon(output_open("-", true)); /* refuses a terminal before any work */
+    bool binary = settings->request.format != PLOT_TXT && settings->request.format != PLOT_SVG;
+    if (!settings->script)
+        output_check(settings->output ? settings->output : "-", binary);
 }
 
 static void copy(FILE *from, FILE *to, const char *name)

@@ -46,14 +46,13 @@ static void parse_valid(const struct option_row *row, const char *text, void *ta
     }
 }
 
-static void parse_only(const struct option_row *row, const char *text, void *target)
+/* Data sets and folders have no other splits than these. */
+static void choose_known(struct settings *settings)
 {
-    bool *wanted = target;
-    for (int i = 0; i < SPLITS; i++)
-        wanted[i] = false;
-    char *words = text_format("%s", text), *rest = words, *word;
+    char *words = text_format("%s", settings->only ? settings->only : "train,valid,test");
+    char *rest = words, *word;
     while ((word = strsep(&rest, ",")))
-        wanted[option_word("--only", word, row->words)] = true;
+        settings->wanted[option_word("--only", word, split_names)] = true;
     free(words);
 }
 
@@ -79,8 +78,7 @@ static const struct option_row rows[] = {
      TARGET(test), .parse = parse_valid},
     {.help = "Rows to write"},
     {0, "limit", "N", "write only the first N rows of each split", OPTION_COUNT, TARGET(limit)},
-    {0, "only", "SPLIT[,SPLIT]", "write only rows of these splits", OPTION_SPLITS, TARGET(wanted),
-     .words = split_names, .parse = parse_only},
+    {0, "only", "SPLIT[,SPLIT]", "write only rows of these splits", OPTION_SPLITS, TARGET(only)},
     {0, "duplicates", NULL, "what becomes of images with equal pixels", OPTION_WORD,
      TARGET(duplicates), .words = duplicates, .initial = "keep"},
     {0, "names", NULL, "add the name of the class, class", OPTION_FLAG, TARGET(names)},
@@ -113,7 +111,7 @@ static void check_together(const struct settings *settings)
 
 static struct settings read_options(int argc, char **argv, const char **operand)
 {
-    struct settings settings = {.limit = UINT64_MAX, .wanted = {true, true, true}};
+    struct settings settings = {.limit = UINT64_MAX};
     char **operands = parse_options(argc, argv, &settings);
     limit_operands(operands, 1);
     *operand = operands[0];
@@ -406,10 +404,11 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
     if (settings.root && (!operand || is_directory(operand)))
         usage_error("--root is for tables, which name images by relative paths");
+    if (operand && !is_directory(operand))
+        return split_table(operand, &settings);
+    choose_known(&settings);
     if (!operand)
         return split_data_set(&settings);
-    if (!is_directory(operand))
-        return split_table(operand, &settings);
     if (settings.data)
         usage_error("-d and a folder exclude each other");
     return split_folder(operand, &settings);

@@ -60,7 +60,7 @@ static void summarize(const struct arguments *a, const struct fmnn_net *net, siz
     struct fmnn_error warning;
     print_summary(net, a->training.exact);
     if (fmnn_recipe_warning(a->training.recipe, rows, &warning))
-        warn("%s", warning.message);
+        note("%s", warning.message);
 }
 
 int main(int argc, char **argv)

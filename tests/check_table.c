@@ -308,6 +308,10 @@ START_TEST(lines_with_wrong_number_of_fields)
     check_rows(FMNN_TABLE_ROWS, "image\na\n\nb\n", NULL, "2:a;t.tsv:3: the line is empty");
     check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\n\t\n\nb\t1\n", NULL,
                "2:a|1;t.tsv:3: the line is empty");
+    check_rows(FMNN_TABLE_ROWS, "image\tlabel\na\t1\nb\t\"2\t3\"\n", NULL,
+               "2:a|1;t.tsv:3: a quoted field contains a tab or a line end");
+    check_rows(FMNN_TABLE_ROWS, "\"image\"\t\"label\"\na\t\"2\t3\"\n", NULL,
+               "t.tsv:2: a quoted field contains a tab or a line end");
     /* Rows of other splits are checked, too. */
     check_rows(FMNN_TABLE_ROWS, "image\tsplit\na\tx\tb\n", "y",
                "t.tsv:2: 3 fields, but the header names 2");

@@ -727,11 +727,30 @@ int fmnn_table_only(struct fmnn_table *table, const char *splits, struct fmnn_er
     return 0;
 }
 
+/* Whether a field begins with a quote that does not end in it: the field had a tab or a line end. */
+static bool has_open_quote(const struct row *row)
+{
+    for (size_t i = 0; i < row->count; i++) {
+        size_t length;
+        const char *text = fm_blank_ends(row->field[i], &length);
+        if (length && text[0] == '"' && !memchr(text + 1, '"', length - 1))
+            return true;
+    }
+    return false;
+}
+
 static enum outcome check_count(const struct fmnn_table *table, const struct row *row,
                                 struct fmnn_error *err)
 {
     size_t count = row->count, wanted = table->header.count;
-    if (count == wanted || (table->unnamed && count == wanted + 1))
+    if (count == wanted)
+        return GOT;
+    if (has_open_quote(row)) {
+        fm_fail(err, FMNN_DATA, "%s:%zu: a quoted field contains a tab or a line end", table->name,
+                row->line);
+        return FAILED;
+    }
+    if (table->unnamed && count == wanted + 1)
         return GOT;
     bool r =
         row->line == 2 && !table->headerless && count == wanted + 1 && !strcmp(row->field[0], "1");

@@ -24,7 +24,7 @@ struct output {
     bool kept;       /* also committed by exit(), but not by a signal */
 };
 
-enum { MAX_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */ };
+enum { MAX_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */, MAX_LINKS = 40 };
 static struct output *volatile open_outputs[MAX_OUTPUTS];
 static const char mark[] = ".fmnn-";
 
@@ -95,16 +95,13 @@ static void forget(struct output *output)
     free(output);
 }
 
-/* Follows symlinks, even if the last one dangles. */
-static char *resolve(const char *path)
+/* What the symlink at `path` says, seen from where `path` is seen; NULL if it is no symlink. */
+static char *follow(const char *path)
 {
-    char *real = realpath(path, NULL);
-    if (real)
-        return real;
     char link[PATH_MAX];
     ssize_t length = readlink(path, link, sizeof link - 1);
     if (length < 0)
-        return text_format("%s", path);
+        return NULL;
     link[length] = 0;
     const char *slash = strrchr(path, '/');
     if (link[0] == '/' || !slash)
@@ -112,11 +109,39 @@ static char *resolve(const char *path)
     return text_format("%.*s%s", (int)(slash - path) + 1, path, link);
 }
 
-static void open_directly(struct output *output)
+/* Follows symlinks, even if the last one dangles. NULL, with errno: there are too many. */
+static char *resolve(const char *path)
+{
+    char *real = realpath(path, NULL);
+    if (real)
+        return real;
+    real = text_format("%s", path);
+    for (int links = 0; links <= MAX_LINKS; links++) {
+        char *next = follow(real);
+        if (!next)
+            return real;
+        free(real);
+        real = next;
+    }
+    free(real);
+    errno = ELOOP;
+    return NULL;
+}
+
+/* The output is binary. */
+static void refuse_terminal(const char *name, int fd)
+{
+    if (isatty(fd))
+        die("%s is a terminal; redirect it, because the output is binary", name);
+}
+
+static void open_directly(struct output *output, bool binary)
 {
     output->stream = fopen(output->path, "wbe");
     if (!output->stream)
         die_errno("%s", output->path);
+    if (binary)
+        refuse_terminal(output->path, fileno(output->stream));
 }
 
 /* Removes a temporary that is not locked, because its writer has ended. */
@@ -210,8 +235,8 @@ struct output *output_try(const char *path, bool binary)
     output->path = text_format("%s", path);
     output->lock = -1;
     if (!strcmp(path, "-")) {
-        if (binary && isatty(STDOUT_FILENO))
-            die("standard output is a terminal; redirect it, because the output is binary");
+        if (binary)
+            refuse_terminal("standard output", STDOUT_FILENO);
         output->stream = stdout;
         return output;
     }
@@ -222,14 +247,14 @@ struct output *output_try(const char *path, bool binary)
         return NULL;
     }
     if (exists && !S_ISREG(st.st_mode)) {
-        open_directly(output);
+        open_directly(output, binary);
         return output;
     }
     if (exists && access(path, W_OK) != 0) /* a read-only file is not replaced either */
         return NULL;
     arrange_removal();
     output->target = resolve(path);
-    return open_temporary(output, exists ? &st : NULL) ? output : NULL;
+    return output->target && open_temporary(output, exists ? &st : NULL) ? output : NULL;
 }
 
 FILE *output_stream(struct output *output)
@@ -316,15 +341,29 @@ void output_abandon(struct output *output)
     forget(output);
 }
 
-/* Does not open devices and pipes: that could block, or signal an end to the reader. */
-void output_check(const char *path)
+/* Does not open pipes, and devices only to see if they are terminals: that could block, or signal an
+   end to the reader. */
+static void check_special(const char *path, mode_t mode, bool binary)
+{
+    if (access(path, W_OK) != 0)
+        die_errno("%s", path);
+    int fd =
+        binary && S_ISCHR(mode) ? open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        refuse_terminal(path, fd);
+        close(fd);
+    }
+}
+
+void output_check(const char *path, bool binary)
 {
     struct stat st;
-    if (!strcmp(path, "-") ||
-        (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))) {
-        if (strcmp(path, "-") && access(path, W_OK) != 0)
-            die_errno("%s", path);
-        return;
+    if (!strcmp(path, "-")) {
+        if (binary)
+            refuse_terminal("standard output", STDOUT_FILENO);
+    } else if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        check_special(path, st.st_mode, binary);
+    } else {
+        output_abandon(output_open(path, binary));
     }
-    output_abandon(output_open(path, false));
 }

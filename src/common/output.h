@@ -19,8 +19,9 @@ bool output_try_commit(struct output *output);
 void output_abandon(struct output *output); /* and frees */
 /* Makes exit() commit the file if the program gives up from now on: its content is good so far. */
 void output_keep(struct output *output);
-/* Checks, before long work, that `path` can be written: opens and abandons it. */
-void output_check(const char *path);
+/* Checks, before long work, that `path` can be written, and is no terminal if the output is binary.
+   Makes and removes the temporary of a regular file. */
+void output_check(const char *path, bool binary);
 /* A signal handler that removes the temporaries and dies by the signal. It is installed for fatal
    signals with default handling when the first temporary is made. */
 void output_die(int signal);

@@ -4,15 +4,17 @@
 
 #include "common/common.h"
 
+#include "common/classes.h"
+
 enum { TRAIN, VALID, TEST, OTHER /* another word, which remains */, SPLITS = OTHER };
 extern const char *const split_names[];
 
 struct settings {
-    const char *data, *root;
+    const char *data, *root, *only;
     struct fmnn_split split; /* what validates */
     struct fmnn_split test;  /* what tests: `valid` or `percent` */
     uint64_t limit;
-    bool wanted[SPLITS];
+    bool wanted[SPLITS]; /* as --only says */
     bool names, absolute;
     enum { KEEP_DUPLICATES, REPORT_DUPLICATES, DROP_DUPLICATES } duplicates;
     struct bad_images bad;
@@ -28,6 +30,7 @@ struct row {
     size_t line;          /* of a table */
     int class;            /* its number, to stratify; or NO_CLASS */
     int split;
+    size_t other; /* if that is OTHER: the number of its word */
     size_t equal; /* 1 + the row before it that has the same pixels; 0: none */
     bool dropped; /* a duplicate, or bad */
 };
@@ -38,6 +41,9 @@ struct rows {
     bool from_data_set;             /* of IDX files */
     const struct fmnn_names *names; /* for the column `class`; NULL: none */
     const char *name;               /* of the folder or table, for messages */
+    struct class_words others;      /* the other words for splits, */
+    bool *other_wanted;             /* whether --only names each, */
+    uint64_t *other_written;        /* and its rows that were written */
     uint64_t written[SPLITS];
 };
 

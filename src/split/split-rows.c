@@ -278,11 +278,13 @@ void print_equal(const struct rows *rows, const struct row *row, const struct se
 
 bool is_written(struct rows *rows, const struct row *row, const struct settings *settings)
 {
-    if (row->dropped)
+    bool other = row->split == OTHER;
+    bool wanted = other ? rows->other_wanted[row->other] : settings->wanted[row->split];
+    uint64_t *written = other ? &rows->other_written[row->other] : &rows->written[row->split];
+    if (row->dropped || !wanted || *written >= settings->limit)
         return false;
-    if (row->split == OTHER)
-        return !option_given("only");
-    return settings->wanted[row->split] && rows->written[row->split]++ < settings->limit;
+    ++*written;
+    return true;
 }
 
 void write_rows(struct rows *rows, const struct settings *settings)
@@ -309,13 +311,21 @@ void write_rows(struct rows *rows, const struct settings *settings)
 int end_rows(struct rows *rows, const struct settings *settings, const char *what)
 {
     const uint64_t *n = rows->written;
-    info("%s: %llu train, %llu valid, %llu test", what, (unsigned long long)n[TRAIN],
-         (unsigned long long)n[VALID], (unsigned long long)n[TEST]);
+    uint64_t others = 0;
+    for (size_t i = 0; i < rows->others.count; i++)
+        others += rows->other_written[i];
+    info(others ? "%s: %llu train, %llu valid, %llu test, %llu of other splits"
+                : "%s: %llu train, %llu valid, %llu test",
+         what, (unsigned long long)n[TRAIN], (unsigned long long)n[VALID],
+         (unsigned long long)n[TEST], (unsigned long long)others);
     for (size_t i = 0; i < rows->count; i++) {
         free(rows->row[i].image);
         free(rows->row[i].before);
         free(rows->row[i].after);
     }
     free(rows->row);
+    words_free(&rows->others);
+    free(rows->other_wanted);
+    free(rows->other_written);
     return bad_images_status(&settings->bad);
 }

@@ -5,8 +5,6 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "common/classes.h"
-
 struct reader {
     struct fmnn_table *table;
     size_t image;
@@ -92,6 +90,8 @@ static void add_table_row(struct reader *r)
     row->before = join(r, 0, at, true, row->image);
     if (row->class == NO_CLASS && !split[0])
         row->split = OTHER;
+    if (row->split == OTHER)
+        row->other = words_add(&r->rows.others, split);
     char *after = join(r, at + (r->split >= 0), columns, false, row->image);
     /* another word comes with what follows it */
     row->after = row->split == OTHER ? text_format("%s%s", split, after) : text_format("%s", after);
@@ -133,6 +133,51 @@ static void learn_names(struct reader *r, const struct settings *settings)
     r->add_class = true;
 }
 
+static bool has_row(const struct rows *rows, int split)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->row[i].split == split)
+            return true;
+    return false;
+}
+
+/* One word of --only. */
+static void want(struct reader *r, struct settings *settings, const char *word)
+{
+    int split = word[0] ? split_word(word) : OTHER;
+    int other = words_find(&r->rows.others, word);
+    if (!word[0])
+        usage_error("--only: '%s' is not a comma-separated list of splits", settings->only);
+    if (split != OTHER)
+        settings->wanted[split] = true;
+    else if (other >= 0)
+        r->rows.other_wanted[other] = true;
+    if (split == OTHER ? other < 0 : !has_row(&r->rows, split)) {
+        const char *nearest = split == OTHER ? fmnn_suggest(word, split_names) : NULL;
+        note("%s: no row of split '%s'%s%s%s", fmnn_table_name(r->table), word,
+             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    }
+}
+
+/* Any word can stand for a split in a table. */
+static void choose_wanted(struct reader *r, struct settings *settings)
+{
+    size_t others = r->rows.others.count;
+    r->rows.other_written = xcalloc(others + 1, sizeof *r->rows.other_written);
+    r->rows.other_wanted = xcalloc(others + 1, sizeof *r->rows.other_wanted);
+    if (!settings->only) {
+        for (int i = 0; i < SPLITS; i++)
+            settings->wanted[i] = true;
+        for (size_t i = 0; i < others; i++)
+            r->rows.other_wanted[i] = true;
+        return;
+    }
+    char *words = text_format("%s", settings->only), *rest = words, *word;
+    while ((word = strsep(&rest, ",")))
+        want(r, settings, word);
+    free(words);
+}
+
 static void print_rows(struct reader *r, const struct settings *settings)
 {
     for (size_t i = 0; i < r->rows.count; i++) {
@@ -170,6 +215,7 @@ int split_table(const char *path, struct settings *settings)
         add_table_row(&r);
     r.rows.classes = r.words.count;
     choose_rows(&r.rows, settings, name);
+    choose_wanted(&r, settings);
     learn_names(&r, settings);
     print_header(&r, settings);
     print_rows(&r, settings);

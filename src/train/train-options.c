@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Keeps a setting of the recipe until the model is known; the last one of a name counts. */
 static void keep_setting(const struct option_row *row, const char *text, void *target)
@@ -155,9 +156,18 @@ static void check_files_differ(const struct arguments *a)
                 usage_error("%s and %s are the same file", file[i].name, file[k].name);
 }
 
+/* Also by another name, such as /dev/stdout. Devices, such as /dev/null, do not mix what they get. */
+static bool is_standard_output(const char *path)
+{
+    struct stat x, y;
+    return !strcmp(path, "-") ||
+           (stat(path, &x) == 0 && fstat(STDOUT_FILENO, &y) == 0 && x.st_dev == y.st_dev &&
+            x.st_ino == y.st_ino && !S_ISCHR(x.st_mode));
+}
+
 static void check_standard_streams(const struct arguments *a)
 {
-    if (!strcmp(a->output, "-") && !strcmp(a->history, "-"))
+    if (is_standard_output(a->output) && is_standard_output(a->history))
         usage_error("weights and history cannot both go to standard output; give --history a file");
     if (a->checkpoint && !strcmp(a->checkpoint, "-"))
         usage_error("--checkpoint cannot be standard output, because each epoch replaces the "
@@ -174,12 +184,10 @@ static void check_standard_streams(const struct arguments *a)
 /* Checks that the outputs can be written before a long table is read and hours go into training. */
 static void check_outputs(const struct arguments *a)
 {
-    if (!strcmp(a->output, "-"))
-        output_abandon(output_open(a->output, true)); /* refuses a terminal */
-    output_check(a->output);
-    output_check(a->history);
+    output_check(a->output, true);
+    output_check(a->history, false);
     if (a->checkpoint)
-        output_check(a->checkpoint);
+        output_check(a->checkpoint, true);
 }
 
 struct arguments parse_arguments(int argc, char **argv)

@@ -202,7 +202,7 @@ void train(const struct arguments *a, struct fmnn_net *net, const struct input *
     struct fmnn_error error;
     struct fmnn_trainer *trainer = make_trainer(a, net, input);
     if (fmnn_trainer_warning(trainer, &error))
-        warn("%s", error.message);
+        note("%s", error.message);
     catch_signals();
     struct history history = {.path = a->history, .output = output_open(a->history, false)};
     history.stream = output_stream(history.output);

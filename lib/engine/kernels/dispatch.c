@@ -69,6 +69,6 @@ const struct fm_kernels *fm_kernels_find(const char *name, struct fmnn_error *er
             fm_fail(err, FMNN_USAGE, "kernels '%s' do not run on this machine", name);
             return NULL;
         }
-    fm_fail(err, FMNN_USAGE, "unknown kernels '%s' (known: generic, avx2, avx512, neon)", name);
+    fm_fail_unknown(err, "unknown kernels", name, known);
     return NULL;
 }
