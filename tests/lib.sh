@@ -8,16 +8,16 @@ trap 'rm -rf "$TMP"' EXIT
 trap 'exit 99' HUP INT TERM
 cd "$TMP" || exit 99
 
-# Programs of a build tree are libtool's wrappers: scripts, which need more of the environment than the programs. The
-# programs lie in .libs and need the path of the library.
+# Programs of a build tree are libtool's wrappers: scripts, which take six times as long to start, and need more of the
+# environment. The programs lie in .libs, and need the path of the library.
 programs_dir=$(command -v fm-train)
 programs_dir=${programs_dir%/*}
-library_path=${LD_LIBRARY_PATH-}
-[ ! -d "$programs_dir/.libs" ] || library_path=$builddir/lib/.libs${library_path:+:$library_path}
-# real PROGRAM: prints the path of the program itself
-real() {
-    if [ -x "$programs_dir/.libs/$1" ]; then echo "$programs_dir/.libs/$1"; else echo "$programs_dir/$1"; fi
-}
+if [ -x "$programs_dir/.libs/fm-train" ]; then
+    programs_dir=$programs_dir/.libs
+    PATH=$programs_dir:$PATH
+    LD_LIBRARY_PATH=$builddir/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+    export PATH LD_LIBRARY_PATH
+fi
 
 count=0
 failed=0
