@@ -455,7 +455,7 @@ static void predict_table(const struct arguments *a, struct batch *b, const stru
     }
     finish_batch(b);
     if (!any && a->only)
-        note("%s: no row of split '%s'", b->table, a->only);
+        note("%s: no row of split '%s'%s", b->table, a->only, split_hint(a->only));
     b->table = NULL;
     fmnn_table_close(table);
 }

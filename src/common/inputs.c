@@ -84,6 +84,17 @@ char *suffixed(const char *name, const char *suffix)
     return text_format("%s%s%s", name, suffix ? "_" : "", suffix ? suffix : "");
 }
 
+const char *split_hint(const char *word)
+{
+    static const char *const known[] = {"train", "valid", "test", NULL};
+    const char *nearest = fmnn_suggest(word, known);
+    if (!nearest || !strcmp(nearest, word))
+        return "";
+    return nearest == known[0]   ? "; did you mean 'train'?"
+           : nearest == known[1] ? "; did you mean 'valid'?"
+                                 : "; did you mean 'test'?";
+}
+
 /* ---- 2. Nets and images ---- */
 
 struct fmnn_net *open_net(const char *path)

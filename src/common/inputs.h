@@ -27,6 +27,8 @@ _Noreturn void die_at_row(const struct fmnn_table *table, const char *format, ..
     FMNN_PRINTF(2, 3);
 /* "predicted", or "predicted_WORD" if a suffix is not NULL; malloc'ed. */
 char *suffixed(const char *name, const char *suffix);
+/* "; did you mean 'test'?" if no row has the split `word` and that name is near; else "". */
+const char *split_hint(const char *word);
 
 /* ---- nets and images */
 

@@ -588,8 +588,8 @@ static void check(const struct reader *r)
     const char *name = fmnn_table_name(r->table), *only = r->request->only;
     uint64_t skipped = r->matrix->skipped;
     if (!r->matrix->counts)
-        die("%s: no rows%s%s: there is nothing to %s", name, only ? " of split " : "",
-            only ? only : "", r->request->purpose);
+        die("%s: no rows%s%s: there is nothing to %s%s", name, only ? " of split " : "",
+            only ? only : "", r->request->purpose, only ? split_hint(only) : "");
     if (!fmnn_confusion_total(r->matrix->counts))
         die("%s: no row has a label: there is nothing to %s", name, r->request->purpose);
     if (skipped)

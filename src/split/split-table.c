@@ -152,11 +152,8 @@ static void want(struct reader *r, struct settings *settings, const char *word)
         settings->wanted[split] = true;
     else if (other >= 0)
         r->rows.other_wanted[other] = true;
-    if (split == OTHER ? other < 0 : !has_row(&r->rows, split)) {
-        const char *nearest = split == OTHER ? fmnn_suggest(word, split_names) : NULL;
-        note("%s: no row of split '%s'%s%s%s", fmnn_table_name(r->table), word,
-             nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-    }
+    if (split == OTHER ? other < 0 : !has_row(&r->rows, split))
+        note("%s: no row of split '%s'%s", fmnn_table_name(r->table), word, split_hint(word));
 }
 
 /* Any word can stand for a split in a table. */
