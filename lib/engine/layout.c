@@ -2,9 +2,9 @@
 
    Time goes by turns: ops of a chain, and ops that start together, have the same turn, for their
    jobs may run in any order. A buffer lives from the first turn that uses it to the last. A buffer
-   that only one chain uses is local: it has room for a block of images, once for each thread,
-   behind the scratch memory of that thread. So it stays in the cache and need not be written to
-   memory. There, time goes by ops.
+   of images that only one chain uses is local, but for the outputs of training: it has room for a
+   block of images, once for each thread, behind the scratch memory of that thread. So it stays in
+   the cache and need not be written to memory. There, time goes by ops.
 
    The largest buffers are placed first, each at the lowest offset that is free while it lives
    (Y. Pisarchyk and J. Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020,

@@ -275,7 +275,7 @@ static void image_norm_gradient_moments(const struct fm_plan *plan, const struct
     }
 }
 
-/* The gradients of weight and bias, and what job_norm_backward() needs. Jobs: panels. */
+/* The gradients of weight and bias, and what image_norm_backward() needs. Jobs: panels. */
 static void job_norm_gradient_finish(const struct fm_plan *plan, const struct fm_op *op,
                                      const struct fm_run *run, size_t job)
 {

@@ -1,4 +1,4 @@
-/* pointwise.h -- activations whose derivative needs their input, and dropout. Jobs: images.
+/* pointwise.h -- activations whose derivative needs their input, and dropout. Jobs: blocks of images.
 
    Values and gradients are (n,h,w,c), each by the strides of its own view. */
 #include "base/internal.h"

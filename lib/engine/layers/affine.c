@@ -47,8 +47,8 @@ size_t fm_affine_parameters(const struct fm_layer *layer, struct fm_shape in,
     return layer->nobias ? 1 : 2;
 }
 
-/* Each of the three products of a layer reads and writes: forward values and weights, backward
-   data gradients and weights, backward weights values and gradients; the last updates weights. */
+/* Operations, and bytes of weights: each of the three products of a layer reads them, and backward
+   weights reads and writes them and the optimizer's slots. */
 void fm_count_work(const struct fm_builder *builder, struct fm_op *op)
 {
     uint64_t weights = (uint64_t)fm_panels(op->units) * FM_PANEL * op->taps;

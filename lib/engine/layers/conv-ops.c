@@ -78,13 +78,18 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
     struct fm_op op = fm_node_op(builder, node, 0, FM_OP_conv_backward_weights);
     if (fm_is_dense(&op))
         return fm_dense_backward(builder, &op, err);
+    struct fm_op weights = op;
+    weights.phase = FM_BACKWARD_WEIGHTS;
+    bool winograd = op.weight->trained && fm_choice_of(builder, &op)->forward;
+    if (winograd && fm_winograd_output_gradient(builder, &weights, err) != 0)
+        return -1;
     if (fm_wants_gradient(builder, node, 0) && conv_backward_data(builder, op, err) != 0)
         return -1;
+    if (winograd)
+        return fm_winograd_backward_weights(builder, &weights, err);
     if (!op.weight->trained)
         return 0;
     op.phase = FM_BACKWARD_WEIGHTS;
-    if (fm_choice_of(builder, &op)->forward)
-        return fm_winograd_backward_weights(builder, &op, err);
     fm_from_corner(&op.window, &op.in);
     fm_count_work(builder, &op);
     return conv_backward_weights(builder, &op, err);

@@ -62,7 +62,7 @@ static int avgpool_forward(struct fm_builder *builder, const struct fm_node *nod
 static int avgpool_backward(struct fm_builder *builder, const struct fm_node *node,
                             struct fmnn_error *err)
 {
-    return fm_backward_by_image(builder, node, FM_OP_avgpool_backward, 0, false, err);
+    return fm_backward_by_image(builder, node, FM_OP_avgpool_backward, 0, true, err);
 }
 
 static int maxpool_forward(struct fm_builder *builder, const struct fm_node *node,
@@ -74,7 +74,7 @@ static int maxpool_forward(struct fm_builder *builder, const struct fm_node *nod
 static int maxpool_backward(struct fm_builder *builder, const struct fm_node *node,
                             struct fmnn_error *err)
 {
-    return fm_backward_by_image(builder, node, FM_OP_maxpool_backward, FM_IN, false, err);
+    return fm_backward_by_image(builder, node, FM_OP_maxpool_backward, FM_IN, true, err);
 }
 
 const struct fm_layer_type fm_avgpool = {

@@ -11,8 +11,8 @@ static size_t points_of(const struct fm_winograd *w)
     return w->y.points * w->x.points;
 }
 
-/* The number of output panels whose filters are transformed at once: small enough to stay in the
-   cache until they are used, large enough to keep many threads busy. */
+/* The number of output panels whose filters are transformed at once: few enough for the last-level
+   cache, if not for a core's own, and enough to keep many threads busy. */
 static size_t panels_of_part(size_t filter, size_t blocks)
 {
     enum { CACHE = 1 << 21 }; /* floats */
@@ -88,20 +88,34 @@ struct part {
     unsigned writes; /* by the product */
 };
 
+/* What of a total belongs to the panels before this one. */
+static uint64_t share_before(uint64_t total, size_t panel, size_t panels)
+{
+    return total / panels * panel + total % panels * panel / panels;
+}
+
+static uint64_t share(uint64_t total, size_t panel, size_t count, size_t panels)
+{
+    return share_before(total, panel + count, panels) - share_before(total, panel, panels);
+}
+
 /* Filters to the Winograd domain, and the product with them, part by part of the outputs. */
 static int add_parts(struct fm_builder *builder, const struct fm_op *op, const struct part *part,
                      struct fmnn_error *err)
 {
     size_t blocks = fm_winograd_blocks(op->winograd, builder->plan->batch);
     size_t panels = fm_panels(part->out), max = panels_of_part(part->filter, blocks), count;
-    struct fm_op product = *op;
-    count_products(builder, &product);
+    struct fm_op product = *op, whole = *op;
+    count_products(builder, &whole);
     if (fm_new_buffer(builder, panels < max ? panels : max, part->filter, &product.filters, err) !=
         0)
         return -1;
     for (size_t panel = 0; panel < panels; panel += count) {
         count = panels - panel < max ? panels - panel : max;
         product.panel = panel;
+        product.flops = share(whole.flops, panel, count, panels);
+        product.flops_done = share(whole.flops_done, panel, count, panels);
+        product.bytes = share(whole.bytes, panel, count, panels);
         struct fm_op filter = product;
         filter.kind = part->filter_kind;
         filter.early = count == panels;
@@ -115,7 +129,6 @@ static int add_parts(struct fm_builder *builder, const struct fm_op *op, const s
         if (fm_add_op(builder, &filter, 0, FM_FILTERS, err) != 0 ||
             fm_add_op(builder, &product, FM_FILTERS | FM_INPUTS, part->writes, err) != 0)
             return -1;
-        product.flops = product.flops_done = product.bytes = 0; /* are counted once */
     }
     return 0;
 }
@@ -143,8 +156,11 @@ static int add_winograd(struct fm_builder *builder, const struct fm_op *op,
     if (fm_add_op(builder, &input, FM_IN, FM_INPUTS, err) != 0 ||
         add_parts(builder, op, &part, err) != 0)
         return -1;
+    struct fm_op *transform = &builder->plan->op[at];
     bool chained = builder->plan->op[builder->plan->op_count - 1].block;
-    builder->plan->op[at].stream = !chained && is_streamed(builder, op->inputs);
+    transform->stream = !chained && is_streamed(builder, op->inputs);
+    if (!chained)
+        transform->block = 1; /* no product needs many rows in this chain */
     return 0;
 }
 
@@ -209,10 +225,11 @@ static int add_gradient_ops(struct fm_builder *builder, struct fm_op *op, struct
 {
     size_t in = fm_panels(op->in_shape.c), out = fm_panels(op->units);
     size_t points = points_of(op->winograd);
+    unsigned bias = op->bias ? FM_GRAD_OUT : 0;
     op->jobs = in * fm_panel_pairs(op->units);
     op->kind = FM_OP_winograd_backward_weights;
     if (op->jobs >= FM_ENOUGH_JOBS)
-        return fm_add_op(builder, op, FM_INPUTS | FM_GRADIENTS | FM_GRAD_OUT, 0, err);
+        return fm_add_op(builder, op, FM_INPUTS | FM_GRADIENTS | bias, 0, err);
     op->kind = FM_OP_winograd_gradient_points;
     op->jobs *= points;
     if (fm_new_buffer(builder, in * out, points * fm_filter_point(1), &op->point_sums, err) != 0 ||
@@ -222,23 +239,30 @@ static int add_gradient_ops(struct fm_builder *builder, struct fm_op *op, struct
     op->late = 2;
     op->flops = op->flops_done = op->bytes = 0; /* are counted once */
     op->jobs = in * out;
-    return fm_add_op(builder, op, FM_POINT_SUMS | FM_GRAD_OUT, 0, err);
+    return fm_add_op(builder, op, FM_POINT_SUMS | bias, 0, err);
 }
 
+/* Comes before backward data, whose product may break the chain: so the output's gradient is read
+   where the op before has left it. */
+int fm_winograd_output_gradient(struct fm_builder *builder, struct fm_op *op,
+                                struct fmnn_error *err)
+{
+    op->kind = FM_OP_winograd_output_gradient;
+    op->winograd = fm_choice_of(builder, op)->forward;
+    op->images = builder->plan->batch;
+    op->block = 1;
+    if (new_transformed(builder, op->winograd, op->units, &op->gradients, err) != 0)
+        return -1;
+    op->stream = is_streamed(builder, op->gradients);
+    return fm_add_op(builder, op, FM_GRAD_OUT, FM_GRADIENTS, err);
+}
+
+/* op: as fm_winograd_output_gradient() has left it. */
 int fm_winograd_backward_weights(struct fm_builder *builder, struct fm_op *op,
                                  struct fmnn_error *err)
 {
     const struct fm_choice *choice = fm_choice_of(builder, op);
     const struct fm_winograd *w = choice->forward;
-    op->kind = FM_OP_winograd_output_gradient;
-    op->winograd = w;
-    op->images = builder->plan->batch;
-    op->block = 1;
-    if (new_transformed(builder, w, op->units, &op->gradients, err) != 0)
-        return -1;
-    op->stream = is_streamed(builder, op->gradients);
-    if (fm_add_op(builder, op, FM_GRAD_OUT, FM_GRADIENTS, err) != 0)
-        return -1;
     op->block = 0;
     op->late = 1;
     op->inputs = choice->inputs;
