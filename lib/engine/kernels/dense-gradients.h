@@ -123,9 +123,10 @@ static void block_dense_backward_data(const struct fm_plan *plan, const struct f
    others the inputs are zero, and their terms would change nothing.
    inputs      (n, inputs) by p->a_stride, from the tile's first input on
    mask_bits   (block of FM_BLOCK images, groups), from the tile's group on
-   c           (6 rows, 32) */
+   c           (6 rows, 32)
+   Where there are registers enough, a vector of the pending update is done after each term. */
 static void sparse_tile(const struct gemm *p, const float *inputs, struct group k, size_t lane,
-                        const uint16_t *mask_bits, size_t groups, float *c)
+                        const uint16_t *mask_bits, size_t groups, float *c, struct pending *pending)
 {
     c += lane;
     ROWS_6(TILE_ZERO)
@@ -138,6 +139,8 @@ static void sparse_tile(const struct gemm *p, const float *inputs, struct group 
             const float *a = inputs + image * p->a_stride, *b = p->b + image * p->b_stride + lane;
             vec b0 = v_load(b), b1 = v_load(b + VL);
             ROWS_6(STREAM_COLUMN)
+            if (MR >= 8 && pending->at < pending->end)
+                sink_next(pending);
         }
     }
     if (k.fresh) {
@@ -148,9 +151,11 @@ static void sparse_tile(const struct gemm *p, const float *inputs, struct group 
 }
 
 /* The GEMM p by the mask of non-zero pixels, for as many of the inputs first .. first + rows - 1 as
-   fill groups of FM_MASK_PIXELS. tile (rows,32). Returns the number of rows that are done. */
+   fill groups of FM_MASK_PIXELS. tile (rows,32). The update of rows that are complete is pending; its
+   end stays 0 if none is. Returns the number of rows that are done. */
 static size_t sparse_weights_product(const struct fm_op *op, const struct fm_run *run,
-                                     const struct gemm *p, size_t first, size_t rows, float *tile)
+                                     const struct gemm *p, size_t first, size_t rows, float *tile,
+                                     bool update, struct pending *pending)
 {
     size_t groups = op->taps / FM_MASK_PIXELS;
     const uint16_t *mask_bits =
@@ -158,10 +163,18 @@ static size_t sparse_weights_product(const struct fm_op *op, const struct fm_run
     rows -= rows % FM_MASK_PIXELS;
     for (struct group k = {.fresh = true}; k.from < p->inner; k.from = k.to, k.fresh = false) {
         k.to = p->inner - k.from > FM_KC ? k.from + FM_KC : p->inner;
-        for (size_t r = 0; r < rows; r += FM_MASK_PIXELS)
+        for (size_t r = 0; r < rows; r += FM_MASK_PIXELS) {
+            float *c = tile + r * FM_PANEL;
             for (size_t lane = 0; lane < p->lanes; lane += NR)
-                sparse_tile(p, p->a + r, k, lane, mask_bits + r / FM_MASK_PIXELS, groups,
-                            tile + r * FM_PANEL);
+                sparse_tile(p, p->a + r, k, lane, mask_bits + r / FM_MASK_PIXELS, groups, c,
+                            pending);
+            if (k.to < p->inner)
+                continue;
+            clear_spare(c, FM_MASK_PIXELS, p->lanes);
+            pending->end = update ? (r + FM_MASK_PIXELS) * FM_PANEL : 0;
+            while (MR < 8 && pending->at < pending->end)
+                sink_next(pending);
+        }
     }
     return rows;
 }
@@ -192,11 +205,21 @@ static void job_dense_backward_weights(const struct fm_plan *plan, const struct 
                      .b_stride = op->grad_out.stride_n,
                      .lanes = lanes,
                      .fresh = true};
-    size_t done = op->nonzero_groups ? sparse_weights_product(op, run, &p, first, rows, tile) : 0;
+    size_t offset = (panel * op->taps + first) * FM_PANEL, done = 0;
+    bool update = run->sink == FM_SINK_UPDATE;
+    struct pending pending = {0};
+    if (update)
+        pending = update_to_come(plan, run, op->weight, offset);
+    pending.gradient = tile;
+    if (op->nonzero_groups)
+        done = sparse_weights_product(op, run, &p, first, rows, tile, update, &pending);
     p.row += done;
     gemm(&p, rows - done, tile + done * FM_PANEL);
-    clear_spare(tile, rows, lanes);
-    sink(plan, run, op->weight, (panel * op->taps + first) * FM_PANEL, tile, rows * FM_PANEL);
+    clear_spare(tile + done * FM_PANEL, rows - done, lanes);
+    pending.end = update ? rows * FM_PANEL : 0;
+    sink_rest(pending);
+    if (!update)
+        sink(plan, run, op->weight, offset, tile, rows * FM_PANEL);
     if (first == 0)
         bias_gradient(plan, op, run, panel);
 }

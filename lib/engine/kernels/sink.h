@@ -30,6 +30,22 @@ static void add_gradient(float *to, const float *gradient, size_t n)
         v_store(to + i, v_add(v_load(to + i), v_load(gradient + i)));
 }
 
+/* An update of the parameter's elements from `offset` on, whose gradient is still to come: nothing of
+   it is pending yet, end == 0. Only if the sink is FM_SINK_UPDATE. */
+static struct pending update_to_come(const struct fm_plan *plan, const struct fm_run *run,
+                                     const struct fm_parameter *parameter, size_t offset)
+{
+    struct pending pending = {
+        .optimizer = plan->optimizer, .parameter = parameter, .update = *run->update};
+    offset += parameter->offset;
+    if (parameter->rank == 1 && !run->update->decay_all)
+        pending.update.decay = 0;
+    pending.w = run->weights + offset;
+    for (size_t i = 0; i < plan->slots; i++)
+        pending.slots[i] = run->slots[i] + offset;
+    return pending;
+}
+
 /* Takes the gradient (n), n a multiple of 16, of the parameter's elements offset .. offset + n - 1.
    Stores or adds it, or returns the update as pending: then the gradient must stay in place until
    sink_rest(). An update that is not pending has end == 0. */
@@ -37,22 +53,17 @@ static struct pending sink_pending(const struct fm_plan *plan, const struct fm_r
                                    const struct fm_parameter *parameter, size_t offset,
                                    const float *gradient, size_t n)
 {
-    struct pending pending = {
-        .optimizer = plan->optimizer, .parameter = parameter, .gradient = gradient};
-    offset += parameter->offset;
-    if (run->sink == FM_SINK_STORE)
-        memcpy(run->gradients + offset, gradient, n * sizeof *gradient);
-    else if (run->sink == FM_SINK_ADD)
-        add_gradient(run->gradients + offset, gradient, n);
-    if (run->sink != FM_SINK_UPDATE)
-        return pending;
-    pending.update = *run->update;
-    if (parameter->rank == 1 && !run->update->decay_all)
-        pending.update.decay = 0;
-    pending.w = run->weights + offset;
-    for (size_t i = 0; i < plan->slots; i++)
-        pending.slots[i] = run->slots[i] + offset;
-    pending.end = n;
+    struct pending pending = {.optimizer = plan->optimizer, .parameter = parameter};
+    float *stored = run->gradients ? run->gradients + parameter->offset + offset : NULL;
+    if (run->sink == FM_SINK_STORE) {
+        memcpy(stored, gradient, n * sizeof *gradient);
+    } else if (run->sink == FM_SINK_ADD) {
+        add_gradient(stored, gradient, n);
+    } else {
+        pending = update_to_come(plan, run, parameter, offset);
+        pending.gradient = gradient;
+        pending.end = n;
+    }
     return pending;
 }
 
