@@ -119,6 +119,9 @@ static void block_dense_backward_data(const struct fm_plan *plan, const struct f
 
 /* ---- backward weights */
 
+/* For a register tile and the optimizer. With fewer, updating between the terms is slower. */
+enum { ENOUGH_REGISTERS = MR >= 8 };
+
 /* A register tile of FM_MASK_PIXELS inputs for a group of images, those whose bits are set: in the
    others the inputs are zero, and their terms would change nothing.
    inputs      (n, inputs) by p->a_stride, from the tile's first input on
@@ -139,7 +142,7 @@ static void sparse_tile(const struct gemm *p, const float *inputs, struct group 
             const float *a = inputs + image * p->a_stride, *b = p->b + image * p->b_stride + lane;
             vec b0 = v_load(b), b1 = v_load(b + VL);
             ROWS_6(STREAM_COLUMN)
-            if (MR >= 8 && pending->at < pending->end)
+            if (ENOUGH_REGISTERS && pending->at < pending->end)
                 sink_next(pending);
         }
     }
@@ -172,8 +175,6 @@ static size_t sparse_weights_product(const struct fm_op *op, const struct fm_run
                 continue;
             clear_spare(c, FM_MASK_PIXELS, p->lanes);
             pending->end = update ? (r + FM_MASK_PIXELS) * FM_PANEL : 0;
-            while (MR < 8 && pending->at < pending->end)
-                sink_next(pending);
         }
     }
     return rows;
@@ -206,7 +207,7 @@ static void job_dense_backward_weights(const struct fm_plan *plan, const struct 
                      .lanes = lanes,
                      .fresh = true};
     size_t offset = (panel * op->taps + first) * FM_PANEL, done = 0;
-    bool update = run->sink == FM_SINK_UPDATE;
+    bool update = run->sink == FM_SINK_UPDATE && ENOUGH_REGISTERS;
     struct pending pending = {0};
     if (update)
         pending = update_to_come(plan, run, op->weight, offset);
