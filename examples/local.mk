@@ -33,6 +33,11 @@ EXTRA_DIST += examples/record-ladder/report.md examples/record-ladder/report.htm
 	examples/record-ladder/good-3.tsv examples/record-ladder/good-4.tsv \
 	examples/record-ladder/quick-curves.png examples/record-ladder/quick-matrix.png \
 	examples/record-ladder/good-curves.png examples/record-ladder/good-matrix.png
+# The record of the preset better.
+EXTRA_DIST += examples/record-better/README examples/record-better/report.md examples/record-better/report.html \
+	examples/record-better/looks examples/record-better/better-0.tsv examples/record-better/better-1.tsv \
+	examples/record-better/better-2.tsv examples/record-better/better-curves.png \
+	examples/record-better/better-matrix.png
 
 # Labels that are probably wrong.
 EXTRA_DIST += examples/label-issues
