@@ -626,6 +626,31 @@ START_TEST(error_names_the_layer)
 }
 END_TEST
 
+/* Outputs of bn are not kept, but for those that another bn reads. */
+START_TEST(error_names_the_normalisation)
+{
+    struct fmnn_error err;
+    for (size_t layer = 1; layer < 6; layer++) {
+        struct set set = make_set_with(make_net_of(
+            "conv 40 3x3 | bn relu | bn | bn | conv 40 3x3 | bn relu | dense classes", 6, 7, 3, 1));
+        const struct fm_node *node = &set.net->node[layer];
+        if (node->layer.type == &fm_bn) {
+            struct fmnn_trainer *trainer = make_trainer(&set);
+            const struct fm_parameter *weight = &set.net->parameter[node->parameter];
+            for (size_t k = 0; k < weight->units; k++)
+                set.net->weights[weight->offset + k] = 3e38f;
+            ck_assert_int_eq(fmnn_trainer_advance(trainer, &err), -1);
+            char name[64];
+            snprintf(name, sizeof name, "from the output of layer %zu, '%s';", layer + 1,
+                     node->text);
+            ck_assert_msg(strstr(err.message, name) != NULL, "%s: %s", name, err.message);
+            fmnn_trainer_free(trainer);
+        }
+        free_set(&set);
+    }
+}
+END_TEST
+
 /* The learning rate is far too large: after the first step, outputs grow from layer to layer, until
    they are not finite. */
 START_TEST(error_names_the_layer_if_lr_is_too_large)
@@ -1098,6 +1123,7 @@ static void add_training(TCase *tcase)
     tcase_add_test(tcase, non_finite_loss_ends_training);
     tcase_add_loop_test(tcase, non_finite_weights_end_training, 0, 3);
     tcase_add_test(tcase, error_names_the_layer);
+    tcase_add_test(tcase, error_names_the_normalisation);
     tcase_add_test(tcase, error_names_the_layer_if_lr_is_too_large);
     tcase_add_loop_test(tcase, last_good_weights_are_kept, 0, 3);
     tcase_add_test(tcase, data_must_fit_the_net);

@@ -70,10 +70,13 @@ struct fm_op fm_node_op(const struct fm_builder *builder, const struct fm_node *
 {
     const struct fmnn_net *net = builder->plan->net;
     size_t in = node->input[input], out = node->output;
+    const struct fm_value *active = &net->value[builder->backward ? in : out];
     struct fm_op op = {.kind = kind,
                        .in_shape = net->value[in].shape,
                        .out_shape = net->value[out].shape,
-                       .activation = net->value[builder->backward ? in : out].activation,
+                       .activation =
+                           builder->backward && active->undone ? FM_LINEAR : active->activation,
+                       .undo_relu = builder->backward && net->value[out].undone,
                        .phase = builder->backward ? FM_BACKWARD_DATA : FM_FORWARD,
                        .add = builder->backward && builder->add[input],
                        .last = builder->backward && builder->last[input],

@@ -95,6 +95,7 @@ struct fm_layer_type {
     bool flattens; /* PyTorch needs a Flatten module before the first such layer */
     /* By what the layer divides rows and columns; 0: no number says it. NULL: 1. */
     size_t (*stride)(const struct fm_layer *layer);
+    bool undoes_relu; /* applies the derivative of its ReLU itself, for which it needs no output */
     bool spatial; /* needs rows and columns, so it cannot follow a layer that flattens */
     /* PyTorch modules before this one, apart from Flatten; NULL: none. */
     size_t (*modules_before)(const struct fm_layer *layer);

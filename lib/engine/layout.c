@@ -54,7 +54,7 @@ static void use_at(struct fm_buffer *buffer, size_t turn)
 }
 
 /* Outputs stay until the forward ops have ended, so that the layer can be named in which values
-   became infinite. */
+   became infinite; train-finite.c computes fleeting ones again. */
 static void find_lifetimes(struct fm_builder *builder, const size_t *turn)
 {
     const struct fm_plan *plan = builder->plan;
@@ -63,7 +63,7 @@ static void find_lifetimes(struct fm_builder *builder, const size_t *turn)
         for (unsigned i = 0; i < FM_VIEWS + FM_ROOMS; i++)
             if ((op->reads | op->writes) >> i & 1)
                 use_at(&builder->buffer[fm_operand(op, i)], turn[k]);
-        if (builder->training && k < plan->forward_ops && op->writes & FM_OUT) {
+        if (builder->training && k < plan->forward_ops && op->writes & FM_OUT && !op->fleeting) {
             use_at(&builder->buffer[op->out.buffer], turn[plan->forward_ops - 1]);
             builder->buffer[op->out.buffer].by_block = false;
         }

@@ -91,6 +91,7 @@ static int add_value(struct fmnn_net *net, const struct fm_node *node, struct fm
     if (layer->type->shape(layer, in, &out->shape, &inner) != 0)
         return fm_fail(err, inner.status, "%s: %s", node->text, inner.message);
     out->activation = layer->activation < FM_SILU ? layer->activation : FM_LINEAR;
+    out->undone = layer->type->undoes_relu && out->activation == FM_RELU;
     out->producer = fm_node_number(net, node);
     net->value_count++;
     return 0;

@@ -32,6 +32,7 @@ enum { FM_IMAGE = 0 }; /* the value that holds the image */
 struct fm_value {
     struct fm_shape shape;
     enum fm_activation activation; /* that its producer has applied */
+    bool undone;                   /* in its gradient, by its producer, not by its readers */
     size_t producer;               /* a node; of the image: the number of nodes, which is none */
     size_t reader, readers;        /* its readers are net->reader[reader .. + readers - 1] */
     bool differentiable;           /* a gradient reaches trained parameters through it */

@@ -155,9 +155,18 @@ static inline size_t fm_interleaved_floats(struct fm_shape shape)
 {
     return (shape.c * shape.h * shape.w + 63) / 64 * 16;
 }
-/* bn: rows of its values per channel; its parameters behind weight and bias; what is added to a
-   variance, as in PyTorch. */
-enum { FM_NORM_ROWS = 6, FM_RUNNING_MEAN = 2, FM_RUNNING_VARIANCE = 3 };
+/* bn: the rows of its values per channel. */
+enum fm_norm_row {
+    FM_NORM_MEAN,
+    FM_NORM_INVERSE, /* 1 / sqrt(variance + epsilon) */
+    FM_NORM_FACTOR,  /* weight times that */
+    FM_NORM_BIAS,
+    FM_NORM_GRADIENT, /* mean of dy */
+    FM_NORM_SLOPE,    /* mean of dy xh, times FM_NORM_INVERSE */
+    FM_NORM_ROWS
+};
+/* Its parameters behind weight and bias; what is added to a variance, as in PyTorch. */
+enum { FM_RUNNING_MEAN = 2, FM_RUNNING_VARIANCE = 3 };
 #define FM_NORM_EPSILON 1e-5
 /* Floats of a job of an update of stored gradients. */
 enum { FM_UPDATE = 1 << 14 };
@@ -198,6 +207,8 @@ struct fm_op {
     struct fm_shape in_shape, out_shape;
     struct fm_window window;
     enum fm_activation activation; /* forward: applied to out; backward: undone in grad_in */
+    bool undo_relu;                /* bn, backward: also that of out, in grad_out as it is read */
+    bool fleeting; /* bn, forward: out need not last to the end of the forward ops */
     /* The gradient of a value with several readers is a sum. The first op that reaches it stores,
        the others add; the last one then applies the activation's derivative. */
     bool add, last;

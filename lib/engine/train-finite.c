@@ -51,6 +51,31 @@ static bool finite_view(const struct fmnn_trainer *t, const struct fm_view *view
     return good;
 }
 
+/* The output of bn, computed again from its input: see image_norm_forward() in kernels/norm.h. */
+static bool finite_norm(const struct fmnn_trainer *t, const struct fm_op *op, size_t images)
+{
+    const float *channels = t->plan->workspace + op->channels;
+    size_t row = fm_panels(op->units) * FM_PANEL;
+    bool good = true;
+    for (size_t n = 0; n < images; n++)
+        for (size_t i = 0; i < op->in_shape.h * op->in_shape.w; i++) {
+            size_t y = i / op->in_shape.w, x = i % op->in_shape.w;
+            const float *in = t->plan->workspace + op->in.offset + n * op->in.stride_n +
+                              y * op->in.stride_h + x * op->in.stride_w;
+            for (size_t c = 0; c < op->units; c++)
+                good &= isfinite(fmaf(in[c] - channels[FM_NORM_MEAN * row + c],
+                                      channels[FM_NORM_FACTOR * row + c],
+                                      channels[FM_NORM_BIAS * row + c])) != 0;
+        }
+    return good;
+}
+
+static bool finite_output(const struct fmnn_trainer *t, const struct fm_op *op, size_t images)
+{
+    return op->fleeting ? finite_norm(t, op, images)
+                        : finite_view(t, &op->out, op->out_shape, images);
+}
+
 /* The first node whose output is not finite, after a run without backward ops, which overwrite
    some outputs. Forward ops are in the order of the nodes. */
 static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t images)
@@ -58,7 +83,7 @@ static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size
     const struct fm_plan *plan = t->plan;
     for (size_t k = 0; k < plan->forward_ops; k++) {
         const struct fm_op *op = &plan->op[k];
-        if (op->node && op->writes & FM_OUT && !finite_view(t, &op->out, op->out_shape, images))
+        if (op->node && op->writes & FM_OUT && !finite_output(t, op, images))
             return op->node;
     }
     return NULL;

@@ -14,19 +14,9 @@
 
    moments    (image, 2, panels * 32): sums of differences, and of their squares; backward: of the
               output's gradient dy, and of dy xh
-   channels   (FM_NORM_ROWS, panels * 32): see enum below
+   channels   (FM_NORM_ROWS, panels * 32): see op.h
    Values and gradients are (n,h,w,c), each by the strides of its own view. */
 #include "base/internal.h"
-
-/* The rows of `channels`. */
-enum {
-    NORM_MEAN,
-    NORM_INVERSE, /* 1 / sqrt(variance + epsilon) */
-    NORM_FACTOR,  /* weight times that */
-    NORM_BIAS,
-    NORM_GRADIENT, /* mean of dy */
-    NORM_SLOPE     /* mean of dy xh, times NORM_INVERSE */
-};
 
 enum { NORM_VECTORS = FM_PANEL / VL };
 
@@ -139,11 +129,11 @@ static void norm_running(const struct fm_op *op, const struct fm_run *run, size_
             (float)(old_variance + run->share * (variance * m / (m - 1) - old_variance));
 }
 
-/* A layer that is not trained has no gradients to sum: grad_in is dy times NORM_FACTOR. */
+/* A layer that is not trained has no gradients to sum: grad_in is dy times FM_NORM_FACTOR. */
 static void norm_still(const struct fm_op *op, const struct fm_run *run, size_t c)
 {
-    norm_channels(op, run, NORM_GRADIENT)[c] = 0;
-    norm_channels(op, run, NORM_SLOPE)[c] = 0;
+    norm_channels(op, run, FM_NORM_GRADIENT)[c] = 0;
+    norm_channels(op, run, FM_NORM_SLOPE)[c] = 0;
 }
 
 /* Sums the moments up and moves the running statistics. Jobs: panels. */
@@ -166,11 +156,11 @@ static void job_norm_finish(const struct fm_plan *plan, const struct fm_op *op,
             inverse = 0;
         if (!op->weight->trained)
             norm_still(op, run, c);
-        norm_channels(op, run, NORM_MEAN)[c] = (float)mean;
-        norm_channels(op, run, NORM_INVERSE)[c] = (float)inverse;
-        norm_channels(op, run, NORM_FACTOR)[c] =
+        norm_channels(op, run, FM_NORM_MEAN)[c] = (float)mean;
+        norm_channels(op, run, FM_NORM_INVERSE)[c] = (float)inverse;
+        norm_channels(op, run, FM_NORM_FACTOR)[c] =
             (float)(inverse * (double)run->weights[op->weight->offset + c]);
-        norm_channels(op, run, NORM_BIAS)[c] = run->weights[op->bias->offset + c];
+        norm_channels(op, run, FM_NORM_BIAS)[c] = run->weights[op->bias->offset + c];
     }
 }
 
@@ -182,9 +172,9 @@ __attribute__((always_inline)) static inline void norm_row(const struct fm_op *o
                                                            enum fm_activation activation)
 {
     vec mean[NORM_VECTORS], factor[NORM_VECTORS], bias[NORM_VECTORS];
-    load_panel(mean, channels + NORM_MEAN * stride, FM_PANEL);
-    load_panel(factor, channels + NORM_FACTOR * stride, FM_PANEL);
-    load_panel(bias, channels + NORM_BIAS * stride, FM_PANEL);
+    load_panel(mean, channels + FM_NORM_MEAN * stride, FM_PANEL);
+    load_panel(factor, channels + FM_NORM_FACTOR * stride, FM_PANEL);
+    load_panel(bias, channels + FM_NORM_BIAS * stride, FM_PANEL);
     for (size_t x = 0; x < op->in_shape.w; x++) {
         for (size_t i = 0; i < NORM_VECTORS && i * VL < lanes; i++) {
             vec v = v_sub(load_channels(in, i * VL, lanes), mean[i]);
@@ -219,18 +209,27 @@ static void image_norm_forward(const struct fm_plan *plan, const struct fm_op *o
 
 /* ---- backward */
 
+/* dy of the values v, by the derivative of ReLU: where y, as norm_row() computes it, is not above 0,
+   it is 0. So y need not be kept. */
+static inline vec norm_relu_gradient(vec dy, vec v, vec mean, vec factor, vec bias)
+{
+    return activate_backward(FM_RELU, dy, v_fma(v_sub(v, mean), factor, bias));
+}
+
 /* The sums of dy and of dy xh of a panel over one image. */
-__attribute__((always_inline)) static inline void norm_gradient_sums(const struct fm_op *op,
-                                                                     const struct fm_run *run,
-                                                                     size_t image, size_t panel,
-                                                                     size_t lanes)
+__attribute__((always_inline)) static inline void
+norm_gradient_sums(const struct fm_op *op, const struct fm_run *run, size_t image, size_t panel,
+                   size_t lanes, bool relu)
 {
     size_t first = panel * FM_PANEL;
     const float *in = run->workspace + op->in.offset + image * op->in.stride_n + first;
     const float *gradient =
         run->workspace + op->grad_out.offset + image * op->grad_out.stride_n + first;
-    vec mean[NORM_VECTORS], sum[NORM_VECTORS], product[NORM_VECTORS];
-    load_panel(mean, norm_channels(op, run, NORM_MEAN) + first, FM_PANEL);
+    vec mean[NORM_VECTORS], factor[NORM_VECTORS], bias[NORM_VECTORS];
+    vec sum[NORM_VECTORS], product[NORM_VECTORS];
+    load_panel(mean, norm_channels(op, run, FM_NORM_MEAN) + first, FM_PANEL);
+    load_panel(factor, norm_channels(op, run, FM_NORM_FACTOR) + first, FM_PANEL);
+    load_panel(bias, norm_channels(op, run, FM_NORM_BIAS) + first, FM_PANEL);
     for (size_t i = 0; i < NORM_VECTORS; i++)
         sum[i] = product[i] = v_splat(0);
     for (size_t y = 0; y < op->in_shape.h; y++) {
@@ -244,6 +243,8 @@ __attribute__((always_inline)) static inline void norm_gradient_sums(const struc
             load_panel(v, pixel, lanes);
             load_panel(dy, g, lanes);
             for (size_t i = 0; i < NORM_VECTORS; i++) {
+                if (relu)
+                    dy[i] = norm_relu_gradient(dy[i], v[i], mean[i], factor[i], bias[i]);
                 row[i] = v_add(row[i], dy[i]);
                 row_product[i] = v_fma(dy[i], v_sub(v[i], mean[i]), row_product[i]);
             }
@@ -256,7 +257,7 @@ __attribute__((always_inline)) static inline void norm_gradient_sums(const struc
         }
     }
     for (size_t i = 0; i < NORM_VECTORS; i++) {
-        vec inverse = v_load(norm_channels(op, run, NORM_INVERSE) + first + i * VL);
+        vec inverse = v_load(norm_channels(op, run, FM_NORM_INVERSE) + first + i * VL);
         v_store(norm_moments(op, run, image, 0) + first + i * VL, sum[i]);
         v_store(norm_moments(op, run, image, 1) + first + i * VL, v_mul(product[i], inverse));
     }
@@ -268,10 +269,12 @@ static void image_norm_gradient_moments(const struct fm_plan *plan, const struct
     (void)plan;
     for (size_t panel = 0; panel < fm_panels(op->units); panel++) {
         size_t lanes = lanes_of_panel(op->units, panel);
-        if (lanes == FM_PANEL)
-            norm_gradient_sums(op, run, n, panel, FM_PANEL);
+        if (lanes == FM_PANEL && op->undo_relu)
+            norm_gradient_sums(op, run, n, panel, FM_PANEL, true);
+        else if (lanes == FM_PANEL)
+            norm_gradient_sums(op, run, n, panel, FM_PANEL, false);
         else
-            norm_gradient_sums(op, run, n, panel, lanes);
+            norm_gradient_sums(op, run, n, panel, lanes, op->undo_relu);
     }
 }
 
@@ -290,9 +293,9 @@ static void job_norm_gradient_finish(const struct fm_plan *plan, const struct fm
         }
         bias[l] = (float)sum;
         weight[l] = (float)product;
-        norm_channels(op, run, NORM_GRADIENT)[c] = (float)(sum / m);
-        norm_channels(op, run, NORM_SLOPE)[c] =
-            (float)(product / m * (double)norm_channels(op, run, NORM_INVERSE)[c]);
+        norm_channels(op, run, FM_NORM_GRADIENT)[c] = (float)(sum / m);
+        norm_channels(op, run, FM_NORM_SLOPE)[c] =
+            (float)(product / m * (double)norm_channels(op, run, FM_NORM_INVERSE)[c]);
     }
     sink(plan, run, op->weight, job * FM_PANEL, weight, FM_PANEL);
     sink(plan, run, op->bias, job * FM_PANEL, bias, FM_PANEL);
@@ -302,18 +305,23 @@ static void job_norm_gradient_finish(const struct fm_plan *plan, const struct fm
    norm_row(). */
 __attribute__((always_inline)) static inline void
 norm_backward_row(const struct fm_op *op, float *to, const float *in, const float *dy,
-                  const float *channels, size_t stride, size_t lanes, bool add,
+                  const float *channels, size_t stride, size_t lanes, bool relu, bool add,
                   enum fm_activation activation)
 {
-    vec mean[NORM_VECTORS], factor[NORM_VECTORS], gradient[NORM_VECTORS], slope[NORM_VECTORS];
-    load_panel(mean, channels + NORM_MEAN * stride, FM_PANEL);
-    load_panel(factor, channels + NORM_FACTOR * stride, FM_PANEL);
-    load_panel(gradient, channels + NORM_GRADIENT * stride, FM_PANEL);
-    load_panel(slope, channels + NORM_SLOPE * stride, FM_PANEL);
+    vec mean[NORM_VECTORS], factor[NORM_VECTORS], bias[NORM_VECTORS];
+    vec gradient[NORM_VECTORS], slope[NORM_VECTORS];
+    load_panel(mean, channels + FM_NORM_MEAN * stride, FM_PANEL);
+    load_panel(factor, channels + FM_NORM_FACTOR * stride, FM_PANEL);
+    load_panel(bias, channels + FM_NORM_BIAS * stride, FM_PANEL);
+    load_panel(gradient, channels + FM_NORM_GRADIENT * stride, FM_PANEL);
+    load_panel(slope, channels + FM_NORM_SLOPE * stride, FM_PANEL);
     for (size_t x = 0; x < op->in_shape.w; x++) {
         for (size_t i = 0; i < NORM_VECTORS && i * VL < lanes; i++) {
             vec value = load_channels(in, i * VL, lanes);
-            vec g = v_sub(load_channels(dy, i * VL, lanes), gradient[i]);
+            vec g = load_channels(dy, i * VL, lanes);
+            if (relu)
+                g = norm_relu_gradient(g, value, mean[i], factor[i], bias[i]);
+            g = v_sub(g, gradient[i]);
             g = v_mul(v_fma(v_sub(mean[i], value), slope[i], g), factor[i]);
             if (add)
                 g = v_add(load_channels(to, i * VL, lanes), g);
@@ -341,9 +349,14 @@ static void image_norm_backward(const struct fm_plan *plan, const struct fm_op *
             const float *g = dy + y * op->grad_out.stride_h + c;
             const float *channels = norm_channels(op, run, 0) + c;
             float *row = to + y * op->grad_in.stride_h + c;
-            if (lanes == FM_PANEL && !op->add && activation == FM_LINEAR)
-                norm_backward_row(op, row, x, g, channels, stride, FM_PANEL, false, FM_LINEAR);
+            bool usual = lanes == FM_PANEL && !op->add && activation == FM_LINEAR;
+            if (usual && op->undo_relu)
+                norm_backward_row(op, row, x, g, channels, stride, FM_PANEL, true, false, FM_LINEAR);
+            else if (usual)
+                norm_backward_row(op, row, x, g, channels, stride, FM_PANEL, false, false,
+                                  FM_LINEAR);
             else
-                norm_backward_row(op, row, x, g, channels, stride, lanes, op->add, activation);
+                norm_backward_row(op, row, x, g, channels, stride, lanes, op->undo_relu, op->add,
+                                  activation);
         }
 }

@@ -122,8 +122,9 @@ __attribute__((always_inline)) static inline void store_gradient(float *to, cons
         vec sum = load_channels(g, l, lanes);
         if (add)
             sum = v_add(load_channels(to, l, lanes), sum);
-        store_channels(to, l, lanes,
-                       activate_backward(activation, sum, load_channels(y, l, lanes)));
+        /* without an activation, the values may not be there any more */
+        vec value = activation == FM_LINEAR ? sum : load_channels(y, l, lanes);
+        store_channels(to, l, lanes, activate_backward(activation, sum, value));
     }
 }
 

@@ -105,7 +105,9 @@ scatter_gradient(const struct fm_op *op, const struct pool_window *window, struc
         for (size_t y = 0; y < window->rows; y++)
             for (size_t x = 0; x < window->columns; x++) {
                 vec part = part_of(window, which, y * window->columns + x, g);
-                vec value = load_channels(pixel_at(window->in, &op->in, y, x), c, channels);
+                vec value = part; /* without an activation, the values may not be there any more */
+                if (store.activation != FM_LINEAR)
+                    value = load_channels(pixel_at(window->in, &op->in, y, x), c, channels);
                 float *to = window->grad_in + y * op->grad_in.stride_h + x * op->grad_in.stride_w;
                 if (store.add)
                     part = v_add(load_channels(to, c, channels), part);
