@@ -327,6 +327,32 @@ START_TEST(buffers_share_memory)
 END_TEST
 
 /* Without training in front of it, a value needs no gradient. */
+/* Bytes of values and gradients of an image that ops of a training read and write outside of a chain's
+   memory. */
+static uint64_t traffic_of(const char *text)
+{
+    struct fmnn_net *net = make_net_of(text, 28, 28, 10, 1);
+    struct fm_plan *plan = fm_plan_new(net, 64, 2, true, FM_OPTIMIZER_adam, NULL);
+    uint64_t bytes = 0;
+    for (size_t k = 0; k < plan->op_count; k++)
+        bytes += plan->op[k].image_traffic;
+    fm_plan_free(plan);
+    fmnn_net_free(net);
+    return bytes;
+}
+
+/* What the nets of the presets need; a change that reads or writes values more often must be seen. */
+START_TEST(values_seldom_pass_through_memory)
+{
+    ck_assert_uint_le(
+        traffic_of("conv 32 3x3 nobias | maxpool 2 same | bn relu | conv 32 3x3 bn relu |"
+                   "conv 64 3x3 nobias | maxpool 2 same | bn relu | conv 64 3x3 bn relu |"
+                   "conv 128 3x3 nobias | maxpool 2 same | bn relu | conv 128 3x3 bn relu |"
+                   "maxpool all | dense classes"),
+        2178880);
+}
+END_TEST
+
 START_TEST(no_gradient_for_what_is_not_trained)
 {
     struct fmnn_net *net = make_net_of("maxpool 2 | avgpool 2 | dense classes", 8, 8, 2, 15);
@@ -413,6 +439,7 @@ int main(void)
     tcase_add_loop_test(tcase, added_gradients_are_sums, 0, NETS);
     tcase_add_test(tcase, runs_carry_mode_epoch_and_images);
     tcase_add_test(tcase, buffers_share_memory);
+    tcase_add_test(tcase, values_seldom_pass_through_memory);
     tcase_add_test(tcase, no_gradient_for_what_is_not_trained);
     tcase_add_test(tcase, readers_are_listed_in_order);
     tcase_add_test(tcase, winograd_is_used_beside_other_readers);

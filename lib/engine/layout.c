@@ -102,6 +102,49 @@ static void find_locals(struct fm_builder *builder)
     }
 }
 
+/* Whether an op of the chain before op k has used the buffer, or with `written` written it. */
+static bool used_before(const struct fm_plan *plan, size_t chain, size_t k, size_t buffer,
+                        bool written)
+{
+    for (; chain < k; chain++) {
+        const struct fm_op *op = &plan->op[chain];
+        for (unsigned i = 0; i < FM_VIEWS + FM_ROOMS; i++)
+            if ((written ? op->writes : op->reads | op->writes) >> i & 1 &&
+                fm_operand(op, i) == buffer)
+                return true;
+    }
+    return false;
+}
+
+/* chain: its first op. */
+static void count_traffic_of(const struct fm_builder *builder, size_t chain, size_t k)
+{
+    const struct fm_plan *plan = builder->plan;
+    struct fm_op *op = &builder->plan->op[k];
+    for (unsigned i = 0; i < FM_VIEWS + FM_ROOMS; i++) {
+        size_t id = fm_operand(op, i);
+        const struct fm_buffer *buffer = &builder->buffer[id];
+        unsigned passes = (op->reads >> i & 1 && !used_before(plan, chain, k, id, false) ? 1u : 0) +
+                          (op->writes >> i & 1 && !used_before(plan, chain, k, id, true) ? 1u : 0);
+        if (buffer->local)
+            continue;
+        if (buffer->image)
+            op->image_traffic += (uint64_t)passes * buffer->image * sizeof(float);
+        else
+            op->run_traffic += (uint64_t)passes * buffer->floats * sizeof(float);
+    }
+}
+
+static void count_traffic(const struct fm_builder *builder)
+{
+    const struct fm_plan *plan = builder->plan;
+    for (size_t k = 0, chain = 0; k < plan->op_count; k++) {
+        if (plan->op[k].chain || !plan->op[k].block || k >= chain + plan->op[chain].chain)
+            chain = k;
+        count_traffic_of(builder, chain, k);
+    }
+}
+
 /* Zeros are written once, so nothing else may lie in their place. */
 static void keep_zeros(struct fm_builder *builder)
 {
@@ -266,6 +309,7 @@ int fm_lay_out(struct fm_builder *builder, struct fmnn_error *err)
     find_lifetimes(builder, turn);
     free(turn);
     find_locals(builder);
+    count_traffic(builder);
     keep_zeros(builder);
     find_aliases(builder);
     if (add_scratch(builder, &scratch, err) != 0 ||

@@ -203,6 +203,9 @@ struct fm_op {
        counts its own once, whatever the number of its ops. */
     uint64_t flops, flops_done;
     uint64_t bytes; /* of parameters and optimizer slots, read and written in a run */
+    /* Of buffers, read and written outside the memory of a chain: in a run, and for each image. What
+       an op before it in its chain has read or written is in the cache. */
+    uint64_t run_traffic, image_traffic;
 
     struct fm_shape in_shape, out_shape;
     struct fm_window window;

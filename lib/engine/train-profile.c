@@ -29,7 +29,8 @@ static void op_row(const struct fmnn_trainer *t, const struct fm_op *op, size_t 
                                      .job = jobs[op->kind],
                                      .flops = (double)op->flops * images,
                                      .flops_done = (double)op->flops_done * images,
-                                     .bytes = (double)op->bytes * runs};
+                                     .bytes = (double)(op->bytes + op->run_traffic) * runs +
+                                              (double)op->image_traffic * images};
     if (!op->node)
         return;
     row->layer = fm_node_number(t->net, op->node) + 1;

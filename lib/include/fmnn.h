@@ -588,7 +588,9 @@ struct fmnn_profile_row {
     /* Floating-point operations of direct convolution, padding included, and those actually done;
        0 if they are not counted. */
     double flops, flops_done;
-    double bytes; /* of weights and optimizer state read and written */
+    /* Read and written: weights and optimizer state, and values and gradients, but those that only
+       a chain of operations uses, block by block, in the cache. */
+    double bytes;
 };
 /* The rows, counted from 0; false after the last one, or if nothing was measured. */
 FMNN_API bool fmnn_trainer_profile(const struct fmnn_trainer *trainer, size_t i,

@@ -68,7 +68,7 @@ static int conv_backward_weights(struct fm_builder *builder, struct fm_op *op,
     op->kind = FM_OP_conv_gradient_sum;
     op->jobs = blocks;
     op->flops = op->flops_done = op->bytes = 0; /* are counted once */
-    return fm_add_op(builder, op, FM_GROUP_SUMS | FM_GRAD_OUT, 0, err);
+    return fm_add_op(builder, op, FM_GROUP_SUMS | (op->bias ? FM_GRAD_OUT : 0), 0, err);
 }
 
 /* The weights' gradient comes last, since its op may change them. */
