@@ -349,7 +349,7 @@ START_TEST(values_seldom_pass_through_memory)
                    "conv 64 3x3 nobias | maxpool 2 same | bn relu | conv 64 3x3 bn relu |"
                    "conv 128 3x3 nobias | maxpool 2 same | bn relu | conv 128 3x3 bn relu |"
                    "maxpool all | dense classes"),
-        2178880);
+        1919360);
 }
 END_TEST
 

@@ -18,6 +18,15 @@ static void run(const struct fm_plan *plan, const struct fm_run *run, struct onc
     fm_plan_loop(plan, fm_kernels_find(NULL, NULL), 1, run, feed_once, once);
 }
 
+/* A plan for training whose outputs can be looked at. */
+static struct fm_plan *plan_of(const struct fmnn_net *net, size_t batch)
+{
+    struct fm_plan *plan = fm_plan_new(net, batch, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *kept = fm_plan_to_look_at(plan, NULL);
+    fm_plan_free(plan);
+    return kept;
+}
+
 /* The op whose output is the value that the node makes; of several, the last. */
 static const struct fm_op *op_of(const struct fm_plan *plan, size_t node)
 {
@@ -107,7 +116,7 @@ START_TEST(gradients_of_few_values_match_differences)
         *element(net, BIAS, u) = 0.11f * (float)u - 0.1f;
     }
     struct fmnn_data *data = make_data(net, n, 32);
-    struct fm_plan *plan = fm_plan_new(net, n + 3, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = plan_of(net, n + 3);
     float *gradients = fm_alloc_aligned(net->trained, sizeof *gradients, NULL);
     struct once once = {.data = data, .n = n};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
@@ -134,7 +143,7 @@ START_TEST(one_value_gives_the_bias)
         *element(net, VARIANCE, u) = 0.5f + (float)u;
     }
     struct fmnn_data *data = make_data(net, 1, 34);
-    struct fm_plan *plan = fm_plan_new(net, 4, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = plan_of(net, 4);
     float *gradients = fm_alloc_aligned(net->trained, sizeof *gradients, NULL);
     struct once once = {.data = data, .n = 1};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
@@ -173,7 +182,7 @@ START_TEST(constant_channels_give_the_bias)
         *element(net, BIAS, u) = 0.7f + (float)u;
     }
     struct fmnn_data *data = make_data(net, 6, 36);
-    struct fm_plan *plan = fm_plan_new(net, 8, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = plan_of(net, 8);
     struct once once = {.data = data, .n = 6};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
     r.share = 1;
@@ -198,7 +207,7 @@ START_TEST(large_means_do_not_spoil_the_variance)
     double wanted[3] = {0};
     struct once once = {.data = data, .n = 10};
     for (int large = 0; large < 2; large++) {
-        struct fm_plan *plan = fm_plan_new(net, 10, 1, true, FM_OPTIMIZER_adam, NULL);
+        struct fm_plan *plan = plan_of(net, 10);
         for (size_t u = 0; u < 3; u++)
             *element(net, 1, u) =
                 large ? 256 * (float)(u + 1) : 0; /* the bias of the convolution */
@@ -239,7 +248,7 @@ START_TEST(stored_variance_is_unbiased)
         *element(net, BIAS, u) = 0.11f * (float)u - 2;
     }
     struct fmnn_data *data = make_data(net, n, 40);
-    struct fm_plan *plan = fm_plan_new(net, n, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = plan_of(net, n);
     const struct fm_op *op = op_of(plan, 1);
     struct once once = {.data = data, .n = n};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
@@ -277,7 +286,7 @@ START_TEST(running_statistics_move_by_their_share)
 {
     struct fmnn_net *net = make_net_of("conv 3 3x3 | bn | dense classes", 5, 4, 3, 41);
     struct fmnn_data *data = make_data(net, 5, 42);
-    struct fm_plan *plan = fm_plan_new(net, 8, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = plan_of(net, 8);
     struct once once = {.data = data, .n = 5};
     double moved[2][2];
     for (int whole = 0; whole < 2; whole++) {
@@ -470,7 +479,7 @@ static void see_dropped(struct dropped *dropped, double rate, uint64_t seed, uin
     snprintf(text, sizeof text, "conv 35 3x3 sigmoid | dropout %g | dense classes", rate);
     struct fmnn_net *net = make_net_of(text, 6, 5, 3, 50);
     struct fmnn_data *data = make_data(net, 40, 51);
-    struct fm_plan *plan = fm_plan_new(net, 40, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = plan_of(net, 40);
     struct once once = {.data = data, .n = 40};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
     r.seed = seed;
@@ -530,7 +539,7 @@ START_TEST(gradients_pass_where_values_do)
     struct fmnn_net *net = make_net_of("dense 40 | dropout 0.5 | dense classes", 1, 1, 3, 52);
     struct fmnn_data *data = make_data(net, 1, 53);
     data->pixels[0] = 255;
-    struct fm_plan *plan = fm_plan_new(net, 1, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = plan_of(net, 1);
     float *gradients = fm_alloc_aligned(net->trained, sizeof *gradients, NULL);
     struct once once = {.data = data, .n = 1};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
@@ -629,7 +638,7 @@ static void first_sums(const struct fmnn_net *net, size_t node, const struct fmn
                        size_t n, float *values)
 {
     /* a plan for training, in which no later op takes the place of these values */
-    struct fm_plan *plan = fm_plan_new(net, n, 1, true, FM_OPTIMIZER_adam, NULL);
+    struct fm_plan *plan = plan_of(net, n);
     struct once once = {.data = data, .n = n};
     struct fm_run r = run_of(&once, net, FM_PREDICT);
     run(plan, &r, &once);

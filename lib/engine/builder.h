@@ -28,6 +28,7 @@ struct fm_choice {
 struct fm_builder {
     struct fm_plan *plan;
     bool training;
+    bool keep; /* all outputs, until the forward ops have ended */
     struct fm_buffer *buffer; /* from 1 */
     size_t buffer_count, buffer_capacity;
     struct fm_view *value, *gradient; /* [values]; gradients in training only */

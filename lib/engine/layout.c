@@ -2,9 +2,9 @@
 
    Time goes by turns: ops of a chain, and ops that start together, have the same turn, for their
    jobs may run in any order. A buffer lives from the first turn that uses it to the last. A buffer
-   of images that only one chain uses is local, but for the outputs of training: it has room for a
-   block of images, once for each thread, behind the scratch memory of that thread. So it stays in
-   the cache and need not be written to memory. There, time goes by ops.
+   of images that only one chain uses is local: it has room for a block of images, once for each
+   thread, behind the scratch memory of that thread. So it stays in the cache and need not be
+   written to memory. There, time goes by ops.
 
    The largest buffers are placed first, each at the lowest offset that is free while it lives
    (Y. Pisarchyk and J. Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020,
@@ -53,8 +53,7 @@ static void use_at(struct fm_buffer *buffer, size_t turn)
     buffer->used = true;
 }
 
-/* Outputs stay until the forward ops have ended, so that the layer can be named in which values
-   became infinite; train-finite.c computes fleeting ones again. */
+/* To be looked at, outputs stay until the forward ops have ended. */
 static void find_lifetimes(struct fm_builder *builder, const size_t *turn)
 {
     const struct fm_plan *plan = builder->plan;
@@ -63,7 +62,7 @@ static void find_lifetimes(struct fm_builder *builder, const size_t *turn)
         for (unsigned i = 0; i < FM_VIEWS + FM_ROOMS; i++)
             if ((op->reads | op->writes) >> i & 1)
                 use_at(&builder->buffer[fm_operand(op, i)], turn[k]);
-        if (builder->training && k < plan->forward_ops && op->writes & FM_OUT && !op->fleeting) {
+        if (builder->keep && k < plan->forward_ops && op->writes & FM_OUT) {
             use_at(&builder->buffer[op->out.buffer], turn[plan->forward_ops - 1]);
             builder->buffer[op->out.buffer].by_block = false;
         }

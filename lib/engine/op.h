@@ -112,6 +112,7 @@ enum {
     FM_INPUTS = FM_ROOM_1,
     FM_GRADIENTS = FM_ROOM_2,
     FM_SOFTMAX = FM_ROOM_0,
+    FM_CHOSEN = FM_ROOM_0,
     FM_MOMENTS = FM_ROOM_0,
     FM_CHANNELS = FM_ROOM_1
 };
@@ -211,7 +212,6 @@ struct fm_op {
     struct fm_window window;
     enum fm_activation activation; /* forward: applied to out; backward: undone in grad_in */
     bool undo_relu;                /* bn, backward: also that of out, in grad_out as it is read */
-    bool fleeting; /* bn, forward: out need not last to the end of the forward ops */
     /* The gradient of a value with several readers is a sum. The first op that reaches it stores,
        the others add; the last one then applies the activation's derivative. */
     bool add, last;
@@ -246,6 +246,9 @@ struct fm_op {
             size_t moments, channels; /* bn: see norm.h */
         };
         struct {
+            size_t chosen; /* maxpool: see pooling.h */
+        };
+        struct {
             size_t softmax; /* loss: (image, classes rounded up to 16) */
         };
     };
@@ -265,6 +268,12 @@ struct fm_op {
         };
     };
 };
+
+/* maxpool: floats of the chosen pixels of an output pixel. */
+static inline size_t fm_chosen_floats(const struct fm_op *op)
+{
+    return (op->out_shape.c + 15) / 16 * 16;
+}
 
 enum fm_mode { FM_PREDICT, FM_TRAIN };
 

@@ -249,8 +249,9 @@ static void free_builder(struct fm_builder *builder)
     free(builder->choice);
 }
 
-struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned threads,
-                            bool training, enum fm_optimizer_id optimizer, struct fmnn_error *err)
+static struct fm_plan *new_plan(const struct fmnn_net *net, size_t batch, unsigned threads,
+                                bool training, bool keep, enum fm_optimizer_id optimizer,
+                                struct fmnn_error *err)
 {
     struct fm_plan *plan = fm_alloc(1, sizeof *plan, err);
     if (!plan)
@@ -261,7 +262,7 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned t
     plan->threads = threads;
     plan->optimizer = optimizer;
     plan->slots = fm_optimizer_slots(fm_optimizer_at(optimizer));
-    struct fm_builder builder = {.plan = plan, .training = training};
+    struct fm_builder builder = {.plan = plan, .training = training, .keep = keep};
     bool good = make_builder(&builder, err) == 0 && build(&builder, err) == 0 &&
                 (plan->team = fm_team_new(threads, err)) != NULL;
     fm_float_leave(before);
@@ -270,6 +271,17 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned t
         return plan;
     fm_plan_free(plan);
     return NULL;
+}
+
+struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned threads,
+                            bool training, enum fm_optimizer_id optimizer, struct fmnn_error *err)
+{
+    return new_plan(net, batch, threads, training, false, optimizer, err);
+}
+
+struct fm_plan *fm_plan_to_look_at(const struct fm_plan *like, struct fmnn_error *err)
+{
+    return new_plan(like->net, like->batch, like->threads, true, true, like->optimizer, err);
 }
 
 void fm_plan_end(struct fm_plan *plan)

@@ -31,6 +31,9 @@ struct fm_plan {
    backward ops. */
 struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned threads,
                             bool training, enum fm_optimizer_id optimizer, struct fmnn_error *err);
+/* The same plan for training, but all outputs stay in the workspace until the forward ops have
+   ended. */
+struct fm_plan *fm_plan_to_look_at(const struct fm_plan *like, struct fmnn_error *err);
 /* Gives the workspace back; the plan cannot run any more. */
 void fm_plan_end(struct fm_plan *plan);
 void fm_plan_free(struct fm_plan *plan);

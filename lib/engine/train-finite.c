@@ -38,55 +38,48 @@ static const struct fm_node *first_bad_weights(const struct fmnn_trainer *t, boo
     return NULL;
 }
 
-static bool finite_view(const struct fmnn_trainer *t, const struct fm_view *view, struct fm_shape s,
+static bool finite_view(const struct fm_plan *plan, const struct fm_view *view, struct fm_shape s,
                         size_t images)
 {
     bool good = true;
     for (size_t n = 0; n < images; n++)
         for (size_t y = 0; y < s.h; y++)
             for (size_t x = 0; x < s.w; x++)
-                good &= finite_block(t->plan->workspace + view->offset + n * view->stride_n +
+                good &= finite_block(plan->workspace + view->offset + n * view->stride_n +
                                          y * view->stride_h + x * view->stride_w,
                                      s.c);
     return good;
 }
 
-/* The output of bn, computed again from its input: see image_norm_forward() in kernels/norm.h. */
-static bool finite_norm(const struct fmnn_trainer *t, const struct fm_op *op, size_t images)
+static bool feed_once(void *state, struct fm_run *run)
 {
-    const float *channels = t->plan->workspace + op->channels;
-    size_t row = fm_panels(op->units) * FM_PANEL;
-    bool good = true;
-    for (size_t n = 0; n < images; n++)
-        for (size_t i = 0; i < op->in_shape.h * op->in_shape.w; i++) {
-            size_t y = i / op->in_shape.w, x = i % op->in_shape.w;
-            const float *in = t->plan->workspace + op->in.offset + n * op->in.stride_n +
-                              y * op->in.stride_h + x * op->in.stride_w;
-            for (size_t c = 0; c < op->units; c++)
-                good &= isfinite(fmaf(in[c] - channels[FM_NORM_MEAN * row + c],
-                                      channels[FM_NORM_FACTOR * row + c],
-                                      channels[FM_NORM_BIAS * row + c])) != 0;
-        }
-    return good;
+    bool *fed = state, first = !*fed;
+    (void)run;
+    *fed = true;
+    return first;
 }
 
-static bool finite_output(const struct fmnn_trainer *t, const struct fm_op *op, size_t images)
+/* The first node whose output is not finite. Another plan runs once more, forward only, and keeps
+   all outputs. Forward ops are in the order of the nodes. NULL also if memory does not suffice. */
+static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, struct fm_run run)
 {
-    return op->fleeting ? finite_norm(t, op, images)
-                        : finite_view(t, &op->out, op->out_shape, images);
-}
-
-/* The first node whose output is not finite, after a run without backward ops, which overwrite
-   some outputs. Forward ops are in the order of the nodes. */
-static const struct fm_node *first_bad_output(const struct fmnn_trainer *t, size_t images)
-{
-    const struct fm_plan *plan = t->plan;
-    for (size_t k = 0; k < plan->forward_ops; k++) {
+    struct fmnn_error err;
+    struct fm_plan *plan = fm_plan_to_look_at(t->plan, &err);
+    const struct fm_node *bad = NULL;
+    bool fed = false;
+    run.backward = false;
+    run.share = 0;
+    run.profile = NULL;
+    if (plan)
+        fm_plan_loop(plan, t->kernels, t->options.threads, &run, feed_once, &fed);
+    for (size_t k = 0; plan && !bad && k < plan->forward_ops; k++) {
         const struct fm_op *op = &plan->op[k];
-        if (op->node && op->writes & FM_OUT && !finite_output(t, op, images))
-            return op->node;
+        if (op->node && op->writes & FM_OUT &&
+            !finite_view(plan, &op->out, op->out_shape, run.images))
+            bad = op->node;
     }
-    return NULL;
+    fm_plan_free(plan);
+    return bad;
 }
 
 static int fail_not_finite(const struct fmnn_trainer *t, const char *what,
@@ -108,13 +101,14 @@ int fm_trainer_check_finite(const struct fmnn_trainer *t, struct fmnn_error *err
     return bad ? fail_not_finite(t, "the weights are", bad, "in", err) : 0;
 }
 
-int fm_trainer_fail_loss(const struct fmnn_trainer *t, size_t outputs, struct fmnn_error *err)
+int fm_trainer_fail_loss(const struct fmnn_trainer *t, const struct fm_run *run,
+                         struct fmnn_error *err)
 {
     /* Running statistics are not to blame: the same batch has just spoiled them. */
     const struct fm_node *bad = first_bad_weights(t, true);
     const char *where = "with the weights of";
     if (!bad) {
-        bad = first_bad_output(t, outputs);
+        bad = first_bad_output(t, *run);
         where = "from the output of";
     }
     return fail_not_finite(t, "the loss is", bad, where, err);

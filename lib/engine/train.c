@@ -179,8 +179,8 @@ enum phase { TRAIN, MEASURE, VALIDATE };
 struct slice {
     struct fmnn_trainer *t;
     enum phase phase;
-    bool bad;       /* the loss was not finite */
-    size_t outputs; /* images of which all layers' outputs are in the workspace */
+    bool bad;          /* the loss was not finite */
+    struct fm_run run; /* if it was not: the one that gave it */
     double until;
     struct fm_update update;
 };
@@ -215,16 +215,11 @@ static bool feed(void *state, struct fm_run *run)
 {
     struct slice *slice = state;
     struct fmnn_trainer *t = slice->t;
-    if (slice->bad) {
-        slice->outputs = run->images;
-        return false;
-    }
     if (run->images)
         take_batch(slice, run);
-    if (slice->bad) { /* once more, forward only, to find the layer */
-        run->backward = false;
-        run->share = 0;
-        return true;
+    if (slice->bad) {
+        slice->run = *run;
+        return false;
     }
     bool training = slice->phase != VALIDATE;
     const struct fmnn_data *data = training ? t->train : t->valid;
@@ -361,7 +356,7 @@ int fmnn_trainer_advance(struct fmnn_trainer *t, struct fmnn_error *err)
     bool ended = phase_of(t) == VALIDATE && (!t->valid || t->validated == t->valid->count);
     int status = 0;
     if (slice.bad)
-        status = fm_trainer_fail_loss(t, slice.outputs, err);
+        status = fm_trainer_fail_loss(t, &slice.run, err);
     else if (ended)
         status = fm_trainer_check_finite(t, err);
     t->failed = status != 0;

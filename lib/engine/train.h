@@ -88,9 +88,8 @@ void fm_trainer_measure(struct fmnn_trainer *trainer, struct fm_run *run);
 void fm_trainer_note_good(struct fmnn_trainer *trainer);
 /* Fails if a weight or a slot is not finite: no reader would accept the file. */
 int fm_trainer_check_finite(const struct fmnn_trainer *trainer, struct fmnn_error *err);
-/* The error of a loss that is not finite, naming the layer. outputs: the number of images of which
-   the outputs of all layers are in the workspace. Returns -1. */
-int fm_trainer_fail_loss(const struct fmnn_trainer *trainer, size_t outputs,
+/* The error of a loss that is not finite, naming the layer. run: the one that gave it. Returns -1. */
+int fm_trainer_fail_loss(const struct fmnn_trainer *trainer, const struct fm_run *run,
                          struct fmnn_error *err);
 /* The record of a training for a file's metadata: JSON of only what determines the weights. last:
    describes the weights after the last step, else the weights that were kept. malloc'ed. */

@@ -4,6 +4,8 @@
      out        (n, rows of windows, columns of windows, c) by op->out
      grad_out   like out, by op->grad_out
      grad_in    like in, by op->grad_in
+     chosen     maxpool (n, rows of windows, columns of windows, c): the pixel of each window that had
+                the maximum, its number as a float; c rounded up, see op.h
 
    A window has op->window.kernel_h x kernel_w pixels, or fewer at the edge if out has a pixel for
    it. Rows and columns of the input without a pixel of out are dropped; their gradient is zero.
@@ -15,6 +17,7 @@ struct pool_window {
     const float *in;       /* its first pixel */
     const float *grad_out; /* the output pixel's gradient (c); NULL: none, the window is dropped */
     float *grad_in;        /* the first pixel's */
+    float *chosen;         /* of the window (c); NULL: not kept */
     size_t rows, columns;
     size_t channels; /* SIZE_MAX: of each vector all */
 };
@@ -33,13 +36,22 @@ typedef vec pool_reduce(const struct fm_op *op, const struct pool_window *window
    pool_reduce. */
 typedef vec pool_gradient(const struct pool_window *window, vec which, size_t i, vec g);
 
+/* The place in `chosen` of output pixel (y,x) of an image; NULL if there is none. */
+static inline float *chosen_at(const struct fm_op *op, const struct fm_run *run, size_t image,
+                               size_t y, size_t x)
+{
+    size_t pixel = (image * op->out_shape.h + y) * op->out_shape.w + x;
+    return op->chosen ? run->workspace + op->chosen + pixel * fm_chosen_floats(op) : NULL;
+}
+
 /* The window at window row y and column x. */
-static inline struct pool_window window_at(const struct fm_op *op, const float *in, size_t y,
-                                           size_t x)
+static inline struct pool_window window_at(const struct fm_op *op, const float *in, float *chosen,
+                                           size_t y, size_t x)
 {
     size_t h = op->window.kernel_h, w = op->window.kernel_w;
     size_t rows = op->in_shape.h - y * h, columns = op->in_shape.w - x * w;
     return (struct pool_window){.in = pixel_at(in, &op->in, y * h, x * w),
+                                .chosen = chosen,
                                 .rows = rows < h ? rows : h,
                                 .columns = columns < w ? columns : w,
                                 .channels = op->in_shape.c};
@@ -55,6 +67,7 @@ static inline bool is_usual(const struct pool_window *window)
 static inline struct pool_window usual_window(const struct pool_window *window)
 {
     return (struct pool_window){.in = window->in,
+                                .chosen = window->chosen,
                                 .grad_out = window->grad_out,
                                 .grad_in = window->grad_in,
                                 .rows = 2,
@@ -77,7 +90,7 @@ pool(const struct fm_op *op, const struct fm_run *run, size_t image, pool_reduce
     float *out = run->workspace + op->out.offset + image * op->out.stride_n;
     for (size_t y = 0; y < op->out_shape.h; y++)
         for (size_t x = 0; x < op->out_shape.w; x++) {
-            const struct pool_window window = window_at(op, in, y, x),
+            const struct pool_window window = window_at(op, in, chosen_at(op, run, image, y, x), y, x),
                                      usual = usual_window(&window);
             float *to = out + y * op->out.stride_h + x * op->out.stride_w;
             if (is_usual(&window))
@@ -145,7 +158,7 @@ __attribute__((always_inline)) static inline void pool_backward(const struct fm_
     size_t height = op->window.kernel_h, width = op->window.kernel_w;
     for (size_t y = 0; y * height < op->in_shape.h; y++)
         for (size_t x = 0; x * width < op->in_shape.w; x++) {
-            struct pool_window window = window_at(op, in, y, x);
+            struct pool_window window = window_at(op, in, chosen_at(op, run, image, y, x), y, x);
             if (y < op->out_shape.h && x < op->out_shape.w)
                 window.grad_out = pixel_at(grad_out, &op->grad_out, y, x);
             window.grad_in =
@@ -220,15 +233,16 @@ find_max(const struct fm_op *op, const struct pool_window *window, size_t c, vec
 
 static inline vec window_max(const struct fm_op *op, const struct pool_window *window, size_t c)
 {
-    vec argmax;
-    return find_max(op, window, c, &argmax);
+    vec argmax, max = find_max(op, window, c, &argmax);
+    if (window->chosen)
+        v_store(window->chosen + c, argmax);
+    return max;
 }
 
 static inline vec window_argmax(const struct fm_op *op, const struct pool_window *window, size_t c)
 {
-    vec argmax;
-    find_max(op, window, c, &argmax);
-    return argmax;
+    (void)op;
+    return v_load(window->chosen + c);
 }
 
 static inline vec max_gradient(const struct pool_window *window, vec which, size_t i, vec g)

@@ -48,16 +48,6 @@ static int add_moments(struct fm_builder *builder, struct fm_op *op, enum fm_op_
     return fm_add_op(builder, op, reads, FM_MOMENTS, err);
 }
 
-/* Whether the output can be computed again from the input, which is another one's then. */
-static bool is_fleeting(const struct fmnn_net *net, const struct fm_node *node)
-{
-    const struct fm_value *out = &net->value[node->output];
-    for (size_t i = 0; i < out->readers; i++)
-        if (net->node[net->reader[out->reader + i].node].layer.type == &fm_bn)
-            return false;
-    return true;
-}
-
 static int forward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
 {
     struct fm_op op = fm_node_op(builder, node, 0, FM_OP_norm_forward);
@@ -77,7 +67,6 @@ static int forward(struct fm_builder *builder, const struct fm_node *node, struc
     op.kind = FM_OP_norm_forward;
     op.early = false;
     op.block = 1;
-    op.fleeting = is_fleeting(builder->plan->net, node);
     return fm_add_op(builder, &op, FM_IN | FM_CHANNELS, FM_OUT, err);
 }
 
