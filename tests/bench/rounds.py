@@ -9,6 +9,7 @@ import subprocess
 import time
 
 BUSY = 0.1  # the fraction of the processors that other programs use: above, there is no result
+SLOW = 1.25  # a probe that takes this many times its shortest time is slow; if every fourth is, there is no result
 THREADS = 2
 DROP = 1.5  # a variant that takes this many times longer than the best of its kind in the first round is not run again
 
@@ -37,10 +38,22 @@ def our_seconds():
 
 
 class Load:
-    """The fraction of the processors that other programs use during a measurement: the machine's busy time less ours."""
+    """The fraction of the processors that other programs use during a measurement: the machine's busy time less ours. Other
+    machines on the same processor are not in it: they show in a probe of the core's speed before and after."""
 
     def __init__(self):
         self.others = self.whole = 0
+        self.probes = []
+
+    @staticmethod
+    def probe():
+        """Seconds of a fixed piece of work; the shortest of three, without interruptions."""
+        times = []
+        for _ in range(3):
+            begin = time.perf_counter()
+            sum(i * i for i in range(20000))
+            times.append(time.perf_counter() - begin)
+        return min(times)
 
     @staticmethod
     def now():
@@ -51,15 +64,21 @@ class Load:
         return busy / tick - our_seconds(), (busy + idle + wait) / tick
 
     def __enter__(self):
+        self.probes.append(self.probe())
         self.begin = self.now()
 
     def __exit__(self, *_):
+        self.probes.append(self.probe())
         others, whole = (b - a for a, b in zip(self.begin, self.now()))
         self.others += others
         self.whole += whole
 
     def share(self):
         return max(self.others, 0) / self.whole if self.whole else 0
+
+    def slow(self):
+        """The fraction of the probes that were slow."""
+        return sum(p > SLOW * min(self.probes) for p in self.probes) / len(self.probes) if self.probes else 0
 
 
 def cpu_says(*names):
@@ -297,4 +316,6 @@ class Result:
             return "not judged: --quick"
         if self.load.share() > BUSY:
             return f"not judged: others had {100 * self.load.share():.0f} %"
+        if self.load.slow() > 0.25:
+            return f"not judged: the core was slow in {100 * self.load.slow():.0f} % of the probes"
         return "met" if all(goal.met() for goal in judged) else "NOT MET"
