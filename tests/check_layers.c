@@ -116,7 +116,7 @@ START_TEST(gradients_of_few_values_match_differences)
         *element(net, BIAS, u) = 0.11f * (float)u - 0.1f;
     }
     struct fmnn_data *data = make_data(net, n, 32);
-    struct fm_plan *plan = plan_of(net, n + 3);
+    struct fm_plan *plan = fm_plan_new(net, n + 3, 1, true, FM_OPTIMIZER_adam, NULL);
     float *gradients = fm_alloc_aligned(net->trained, sizeof *gradients, NULL);
     struct once once = {.data = data, .n = n};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
@@ -207,7 +207,7 @@ START_TEST(large_means_do_not_spoil_the_variance)
     double wanted[3] = {0};
     struct once once = {.data = data, .n = 10};
     for (int large = 0; large < 2; large++) {
-        struct fm_plan *plan = plan_of(net, 10);
+        struct fm_plan *plan = fm_plan_new(net, 10, 1, true, FM_OPTIMIZER_adam, NULL);
         for (size_t u = 0; u < 3; u++)
             *element(net, 1, u) =
                 large ? 256 * (float)(u + 1) : 0; /* the bias of the convolution */
@@ -286,7 +286,7 @@ START_TEST(running_statistics_move_by_their_share)
 {
     struct fmnn_net *net = make_net_of("conv 3 3x3 | bn | dense classes", 5, 4, 3, 41);
     struct fmnn_data *data = make_data(net, 5, 42);
-    struct fm_plan *plan = plan_of(net, 8);
+    struct fm_plan *plan = fm_plan_new(net, 8, 1, true, FM_OPTIMIZER_adam, NULL);
     struct once once = {.data = data, .n = 5};
     double moved[2][2];
     for (int whole = 0; whole < 2; whole++) {
@@ -539,23 +539,25 @@ START_TEST(gradients_pass_where_values_do)
     struct fmnn_net *net = make_net_of("dense 40 | dropout 0.5 | dense classes", 1, 1, 3, 52);
     struct fmnn_data *data = make_data(net, 1, 53);
     data->pixels[0] = 255;
-    struct fm_plan *plan = plan_of(net, 1);
+    struct fm_plan *kept_plan = plan_of(net, 1);
+    struct fm_plan *plan = fm_plan_new(net, 1, 1, true, FM_OPTIMIZER_adam, NULL);
     float *gradients = fm_alloc_aligned(net->trained, sizeof *gradients, NULL);
     struct once once = {.data = data, .n = 1};
     struct fm_run r = run_of(&once, net, FM_TRAIN);
     r.sink = FM_SINK_STORE;
     r.gradients = gradients;
-    run(plan, &r, &once);
+    run(kept_plan, &r, &once);
     bool kept[40];
     size_t count = 0;
     for (size_t u = 0; u < 40; u++)
-        count += kept[u] = value_of(plan, &op_of(plan, 1)->out, 0, 0, 0, u) != 0;
+        count += kept[u] = value_of(kept_plan, &op_of(kept_plan, 1)->out, 0, 0, 0, u) != 0;
     ck_assert(count > 5 && count < 35);
     r.backward = true;
     run(plan, &r, &once);
     for (size_t u = 0; u < 40; u++)
         ck_assert_int_eq(gradients[net->parameter[1].offset + u] != 0, kept[u]);
     free(gradients);
+    fm_plan_free(kept_plan);
     fm_plan_free(plan);
     fmnn_data_free(data);
     fmnn_net_free(net);

@@ -22,13 +22,13 @@ struct fm_buffer {
 /* How a node's convolution is done; both NULL: directly. */
 struct fm_choice {
     const struct fm_winograd *forward, *backward; /* backward: of the data */
-    size_t inputs; /* the buffer of the transformed input, kept for the weights' gradient */
+    size_t kept; /* the buffer that the node keeps from forward to backward; see fm_kept() */
 };
 
 struct fm_builder {
     struct fm_plan *plan;
     bool training;
-    bool keep; /* all outputs, until the forward ops have ended */
+    bool keep;                /* all outputs, until the forward ops have ended */
     struct fm_buffer *buffer; /* from 1 */
     size_t buffer_count, buffer_capacity;
     struct fm_view *value, *gradient; /* [values]; gradients in training only */
@@ -54,6 +54,8 @@ struct fm_op fm_node_op(const struct fm_builder *builder, const struct fm_node *
    reading that its addition and the activation's derivative need. */
 int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads, unsigned writes,
               struct fmnn_error *err);
+/* The buffer that the node keeps from forward to backward, such as its transformed input. */
+size_t *fm_kept(struct fm_builder *builder, const struct fm_node *node);
 /* Whether the node's backward ops compute the gradient of this input. */
 bool fm_wants_gradient(const struct fm_builder *builder, const struct fm_node *node, size_t input);
 /* Lets the op, whose input is the image, go by the masks of non-zero pixels: buffers that gather

@@ -120,6 +120,11 @@ int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads
     return op->jobs > FM_MAX_JOBS ? fm_too_large(builder, err) : 0;
 }
 
+size_t *fm_kept(struct fm_builder *builder, const struct fm_node *node)
+{
+    return &builder->choice[fm_node_number(builder->plan->net, node)].kept;
+}
+
 bool fm_wants_gradient(const struct fm_builder *builder, const struct fm_node *node, size_t input)
 {
     return builder->plan->net->value[node->input[input]].differentiable;

@@ -82,16 +82,20 @@ void words_take(struct class_words *words, const struct fmnn_names *names)
         insert(words, text_format("%s", names->name[i]));
 }
 
+size_t words_add_exactly(struct class_words *words, const char *text)
+{
+    int found = words_find(words, text);
+    return found < 0 ? insert(words, text_format("%s", text)) : (size_t)found;
+}
+
 size_t words_add(struct class_words *words, const char *text)
 {
     size_t sign = text[0] == '-', digits = whole_digits(text + sign);
     int length = digits ? (int)(sign + digits) : (int)strlen(text);
     char *word = text_format("%.*s", length, text);
-    int found = words_find(words, word);
-    if (found < 0)
-        return insert(words, word);
+    size_t number = words_add_exactly(words, word);
     free(word);
-    return (size_t)found;
+    return number;
 }
 
 static int compare_by_value(const void *a, const void *b)

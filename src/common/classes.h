@@ -27,6 +27,8 @@ int words_find(const struct class_words *words, const char *text);
 /* The number of a name, which is added if it is new. A whole number is the same name in all its
    forms: "-1" and "-1.0". */
 size_t words_add(struct class_words *words, const char *text);
+/* The same for words that are no classes: "1" and "1.0" differ. */
+size_t words_add_exactly(struct class_words *words, const char *text);
 /* The names in order, as scikit-learn sorts them: by their bytes, or by value if all are whole
    numbers. *rank: the place of each number in that order; both are malloc'ed. */
 struct fmnn_names *words_in_order(const struct class_words *words, size_t **rank);

@@ -91,7 +91,7 @@ static void add_table_row(struct reader *r)
     if (row->class == NO_CLASS && !split[0])
         row->split = OTHER;
     if (row->split == OTHER)
-        row->other = words_add(&r->rows.others, split);
+        row->other = words_add_exactly(&r->rows.others, split);
     char *after = join(r, at + (r->split >= 0), columns, false, row->image);
     /* another word comes with what follows it */
     row->after = row->split == OTHER ? text_format("%s%s", split, after) : text_format("%s", after);
@@ -144,10 +144,9 @@ static bool has_row(const struct rows *rows, int split)
 /* One word of --only. */
 static void want(struct reader *r, struct settings *settings, const char *word)
 {
-    int split = word[0] ? split_word(word) : OTHER;
-    int other = words_find(&r->rows.others, word);
     if (!word[0])
         usage_error("--only: '%s' is not a comma-separated list of splits", settings->only);
+    int split = split_word(word), other = words_find(&r->rows.others, word);
     if (split != OTHER)
         settings->wanted[split] = true;
     else if (other >= 0)

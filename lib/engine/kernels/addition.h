@@ -1,5 +1,4 @@
-/* addition.h -- sums of two values of the same shape. Jobs: blocks of
-   images.
+/* addition.h -- sums of two values of the same shape. Jobs: blocks of images.
 
    Values and gradients are (n,h,w,c), each by the strides of its own view. */
 #include "base/internal.h"

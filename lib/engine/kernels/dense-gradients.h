@@ -217,10 +217,12 @@ static void job_dense_backward_weights(const struct fm_plan *plan, const struct 
     p.row += done;
     gemm(&p, rows - done, tile + done * FM_PANEL);
     clear_spare(tile + done * FM_PANEL, rows - done, lanes);
-    pending.end = update ? rows * FM_PANEL : 0;
-    sink_rest(pending);
-    if (!update)
+    if (update) {
+        pending.end = rows * FM_PANEL;
+        sink_rest(pending);
+    } else {
         sink(plan, run, op->weight, offset, tile, rows * FM_PANEL);
+    }
     if (first == 0)
         bias_gradient(plan, op, run, panel);
 }

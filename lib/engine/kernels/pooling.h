@@ -233,9 +233,15 @@ find_max(const struct fm_op *op, const struct pool_window *window, size_t c, vec
 
 static inline vec window_max(const struct fm_op *op, const struct pool_window *window, size_t c)
 {
+    vec argmax;
+    return find_max(op, window, c, &argmax);
+}
+
+static inline vec window_max_kept(const struct fm_op *op, const struct pool_window *window,
+                                  size_t c)
+{
     vec argmax, max = find_max(op, window, c, &argmax);
-    if (window->chosen)
-        v_store(window->chosen + c, argmax);
+    v_store(window->chosen + c, argmax);
     return max;
 }
 
@@ -258,7 +264,10 @@ static void image_maxpool_forward(const struct fm_plan *plan, const struct fm_op
                                   const struct fm_run *run, size_t n)
 {
     (void)plan;
-    pool(op, run, n, window_max);
+    if (op->chosen)
+        pool(op, run, n, window_max_kept);
+    else
+        pool(op, run, n, window_max);
 }
 
 /* grad_in (+)= the gradient of each window, to its first maximum. */

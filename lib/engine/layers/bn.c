@@ -32,12 +32,6 @@ static size_t parameters(const struct fm_layer *layer, struct fm_shape in,
     return FM_COUNT(rows);
 }
 
-/* The node's values per channel are kept from forward to backward. */
-static size_t *kept(struct fm_builder *builder, const struct fm_node *node)
-{
-    return &builder->choice[fm_node_number(builder->plan->net, node)].inputs;
-}
-
 static int add_moments(struct fm_builder *builder, struct fm_op *op, enum fm_op_kind kind,
                        unsigned reads, struct fmnn_error *err)
 {
@@ -54,7 +48,7 @@ static int forward(struct fm_builder *builder, const struct fm_node *node, struc
     if (fm_new_buffer(builder, FM_NORM_ROWS, fm_panels(op.units) * FM_PANEL, &op.channels, err) !=
         0)
         return -1;
-    *kept(builder, node) = op.channels;
+    *fm_kept(builder, node) = op.channels;
     bool batch = builder->training && op.weight->trained;
     if (batch && add_moments(builder, &op, FM_OP_norm_moments, FM_IN, err) != 0)
         return -1;
@@ -85,7 +79,7 @@ static int add_gradients(struct fm_builder *builder, struct fm_op op, struct fmn
 static int backward(struct fm_builder *builder, const struct fm_node *node, struct fmnn_error *err)
 {
     struct fm_op op = fm_node_op(builder, node, 0, FM_OP_norm_backward);
-    op.channels = *kept(builder, node);
+    op.channels = *fm_kept(builder, node);
     if (op.weight->trained && add_gradients(builder, op, err) != 0)
         return -1;
     op.block = 1;

@@ -89,8 +89,7 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
         return fm_winograd_backward_weights(builder, &weights, err);
     if (!op.weight->trained)
         return 0;
-    op.phase = FM_BACKWARD_WEIGHTS;
-    fm_from_corner(&op.window, &op.in);
-    fm_count_work(builder, &op);
-    return conv_backward_weights(builder, &op, err);
+    fm_from_corner(&weights.window, &weights.in);
+    fm_count_work(builder, &weights);
+    return conv_backward_weights(builder, &weights, err);
 }

@@ -65,13 +65,7 @@ static int avgpool_backward(struct fm_builder *builder, const struct fm_node *no
     return fm_backward_by_image(builder, node, FM_OP_avgpool_backward, 0, true, err);
 }
 
-/* The pixels that had the maximum are kept from forward to backward, so that the input need not
-   be. */
-static size_t *chosen(struct fm_builder *builder, const struct fm_node *node)
-{
-    return &builder->choice[fm_node_number(builder->plan->net, node)].inputs;
-}
-
+/* The pixels that had the maximum are kept for backward, so that the input need not be. */
 static int maxpool_forward(struct fm_builder *builder, const struct fm_node *node,
                            struct fmnn_error *err)
 {
@@ -79,9 +73,9 @@ static int maxpool_forward(struct fm_builder *builder, const struct fm_node *nod
     bool keep = builder->training && fm_wants_gradient(builder, node, 0);
     op.block = 1;
     if (keep && fm_new_images(builder, op.out_shape.h * op.out_shape.w * fm_chosen_floats(&op),
-                              chosen(builder, node), err) != 0)
+                              fm_kept(builder, node), err) != 0)
         return -1;
-    op.chosen = *chosen(builder, node);
+    op.chosen = *fm_kept(builder, node);
     return fm_add_op(builder, &op, FM_IN, FM_OUT | (keep ? FM_CHOSEN : 0), err);
 }
 
@@ -93,7 +87,7 @@ static int maxpool_backward(struct fm_builder *builder, const struct fm_node *no
         return 0;
     op.block = 1;
     op.in_place = true;
-    op.chosen = *chosen(builder, node);
+    op.chosen = *fm_kept(builder, node);
     return fm_add_op(builder, &op, FM_CHOSEN | FM_GRAD_OUT, FM_GRAD_IN, err);
 }
 

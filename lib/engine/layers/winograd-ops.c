@@ -190,7 +190,7 @@ int fm_winograd_forward(struct fm_builder *builder, struct fm_op *op, struct fmn
     set_block(builder, op);
     if (new_transformed(builder, op->winograd, part.in, &op->inputs, err) != 0)
         return -1;
-    choice->inputs = op->inputs;
+    choice->kept = op->inputs;
     return add_winograd(builder, op, &op->in, part, err);
 }
 
@@ -265,7 +265,7 @@ int fm_winograd_backward_weights(struct fm_builder *builder, struct fm_op *op,
     const struct fm_winograd *w = choice->forward;
     op->block = 0;
     op->late = 1;
-    op->inputs = choice->inputs;
+    op->inputs = choice->kept;
     count_products(builder, op);
     fm_raise_to(&builder->plan->scratch_floats,
                 FM_PANELS_PER_JOB * points_of(w) * fm_filter_point(1) +
