@@ -84,6 +84,42 @@ START_TEST(several_nets_predict_the_mean)
 }
 END_TEST
 
+/* Filters are transformed, and the factors of bn computed, before the first image and then never
+   again; a run without images does not count. */
+START_TEST(weights_are_prepared_once)
+{
+    enum { SIDE = 14, FEW = 5 };
+    struct fmnn_net *net =
+        make_net_of("conv 40 3x3 relu | conv 70 3x3 relu | maxpool 2 | bn relu | "
+                    "conv 33 3x3 relu | maxpool all | dense classes",
+                    SIDE, SIDE, CLASSES, 8);
+    struct fmnn_data *data = make_data(net, FEW, 9);
+    struct fm_plan *plan = fm_plan_new(net, 1, 1, false, FM_OPTIMIZER_adam, NULL);
+    ck_assert_uint_eq(plan->once_ops, 3); /* two convolutions, bn */
+    for (size_t k = 0; k < plan->op_count; k++)
+        ck_assert_int_eq(plan->op[k].once, k < plan->once_ops);
+    fm_plan_free(plan);
+    plan = fm_plan_new(net, 1, 1, true, FM_OPTIMIZER_adam, NULL);
+    ck_assert_uint_eq(plan->once_ops, 0);
+    fm_plan_free(plan);
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        float all[FEW * CLASSES], one[CLASSES];
+        struct fmnn_predictor *predictor = predictor_of(net, 0, threads, NULL);
+        struct fmnn_predictor *single = predictor_of(net, 1, threads, NULL);
+        fmnn_predictor_run(single, data->pixels, 0, NULL);
+        fmnn_predictor_run(predictor, data->pixels, FEW, all);
+        for (size_t n = 0; n < 2 * FEW; n++) {
+            fmnn_predictor_run(single, data->pixels + n % FEW * SIDE * SIDE, 1, one);
+            ck_assert(!memcmp(one, all + n % FEW * CLASSES, sizeof one));
+        }
+        fmnn_predictor_free(predictor);
+        fmnn_predictor_free(single);
+    }
+    fmnn_data_free(data);
+    fmnn_net_free(net);
+}
+END_TEST
+
 /* More images than are added up at a time: 2^18 probabilities. */
 START_TEST(many_images_are_predicted_in_parts)
 {
@@ -159,6 +195,7 @@ int main(void)
 {
     TCase *tcase = tcase_create("predict");
     tcase_add_test(tcase, several_nets_predict_the_mean);
+    tcase_add_test(tcase, weights_are_prepared_once);
     tcase_add_test(tcase, many_images_are_predicted_in_parts);
     tcase_add_test(tcase, batch_is_the_largest_of_the_nets);
     tcase_add_test(tcase, nets_that_do_not_agree_are_refused);

@@ -12,7 +12,7 @@ struct fm_buffer {
     size_t floats, offset;
     size_t image;       /* floats of each image; 0: it is not made of images */
     bool by_block;      /* may have room for a block of images only, if one chain uses it */
-    bool zeros;         /* around its images: shares memory with nothing */
+    bool lasting;       /* has zeros around its images, or is written once: shares memory with nothing */
     bool used;          /* by an op; below, what layout.c knows of it */
     size_t first, last; /* turns of the first op that uses it and of the last */
     size_t alias;       /* the buffer in whose place it lies; 0: none */
@@ -36,6 +36,7 @@ struct fm_builder {
     bool backward;                    /* the backward ops are being added; of the node: */
     bool add[FM_MAX_INPUTS], last[FM_MAX_INPUTS]; /* see struct fm_op */
     struct fm_choice *choice;                     /* [nodes] */
+    size_t once_floats; /* of buffers that are written once, see fm_do_once() */
 };
 
 /* A new buffer of rows x row floats. */
@@ -56,6 +57,9 @@ int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads
               struct fmnn_error *err);
 /* The buffer that the node keeps from forward to backward, such as its transformed input. */
 size_t *fm_kept(struct fm_builder *builder, const struct fm_node *node);
+/* Whether an op that depends on the weights alone is done once, since what it writes may stay in
+   memory: in prediction, as far as 2^24 floats go. */
+bool fm_do_once(struct fm_builder *builder, size_t buffer);
 /* Whether the node's backward ops compute the gradient of this input. */
 bool fm_wants_gradient(const struct fm_builder *builder, const struct fm_node *node, size_t input);
 /* Lets the op, whose input is the image, go by the masks of non-zero pixels: buffers that gather

@@ -86,8 +86,9 @@ static size_t next_ops(void *state)
     if (fed && !loop->more)
         return 0;
     if (fed) {
-        loop->op = plan->op;
+        loop->op = plan->op + (loop->run.prepared ? plan->once_ops : 0);
         loop->end = plan->op + ops_of_run(loop);
+        loop->run.prepared = true;
     } else {
         loop->op = loop->begun && is_lost(loop) ? NULL : loop->next;
     }

@@ -144,11 +144,11 @@ static void count_traffic(const struct fm_builder *builder)
     }
 }
 
-/* Zeros are written once, so nothing else may lie in their place. */
-static void keep_zeros(struct fm_builder *builder)
+/* Nothing else may lie in the place of what is written once. */
+static void keep_lasting(struct fm_builder *builder)
 {
     for (size_t id = 0; id < builder->buffer_count; id++)
-        if (builder->buffer[id].zeros)
+        if (builder->buffer[id].lasting)
             builder->buffer[id].first = 0, builder->buffer[id].last = SIZE_MAX;
 }
 
@@ -309,7 +309,7 @@ int fm_lay_out(struct fm_builder *builder, struct fmnn_error *err)
     free(turn);
     find_locals(builder);
     count_traffic(builder);
-    keep_zeros(builder);
+    keep_lasting(builder);
     find_aliases(builder);
     if (add_scratch(builder, &scratch, err) != 0 ||
         place_all(builder, false, &plan->floats, err) != 0)

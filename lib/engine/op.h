@@ -192,6 +192,8 @@ struct fm_op {
     size_t block, max_block, chain;
     bool together; /* starts along with the op before, on which it does not depend */
     bool early;    /* depends on no op before: may start before the chain that it would end */
+    bool once;     /* depends on the weights alone: prediction, whose weights stay, does it in its
+                      first run, before all other ops */
     /* Not 0: only other late ops depend on it. It may start behind the chain, with the op that ends
        the chain; 2: with the one that ends the next chain. */
     unsigned late;
@@ -292,6 +294,7 @@ struct fm_run {
     float *scratch;               /* of the thread that does the job: plan->scratch_floats */
     const uint8_t *const *pixels; /* [images + ahead], each (c,h,w) bytes */
     size_t ahead;                 /* images of the next run, to be prefetched */
+    bool prepared;                /* the ops that are done once have been done, with these weights */
     /* What random numbers are formed from: the seed, the epoch, from 1, and each image's number, its
        row in the table. Prediction has none of them: 0, 0, NULL. */
     uint64_t seed;

@@ -87,6 +87,14 @@ static void add_to_chain(struct order *o, const struct fm_op *op)
     o->chain++;
 }
 
+static struct fm_op *insert(struct order *o, size_t at, const struct fm_op *op)
+{
+    memmove(o->op + at + 1, o->op + at, (o->count - at) * sizeof *op);
+    o->op[at] = *op;
+    o->count++;
+    return &o->op[at];
+}
+
 /* An early op goes in front of the open chain, and starts with the op before if that is no chain.
    Backward ops stay behind all forward ops, which some runs do without them. */
 static void add_early(struct order *o, const struct fm_op *op)
@@ -94,10 +102,14 @@ static void add_early(struct order *o, const struct fm_op *op)
     if (o->count - o->chain < o->forward && o->forward != SIZE_MAX)
         end_chain(o);
     size_t at = o->count - o->chain;
-    memmove(o->op + at + 1, o->op + at, o->chain * sizeof *op);
-    o->op[at] = *op;
-    o->op[at].together = at > 0 && !o->op[at - 1].block;
-    o->count++;
+    insert(o, at, op)->together = at > o->builder->plan->once_ops && !o->op[at - 1].block;
+}
+
+/* The ops that are done once start together. */
+static void add_once(struct order *o, const struct fm_op *op)
+{
+    size_t at = o->builder->plan->once_ops++;
+    insert(o, at, op)->together = at > 0;
 }
 
 /* The late ops whose turn it is; those of the first layers, usually the largest, first. */
@@ -121,6 +133,8 @@ static void add(struct order *o, struct fm_op *op)
 {
     if (op->late) {
         o->late[o->lates++] = op;
+    } else if (op->once) {
+        add_once(o, op);
     } else if (op->early) {
         add_early(o, op);
     } else if (op->block) {

@@ -16,58 +16,73 @@ size_t fm_parameter_count(const struct fm_parameter *p)
     return p->units * p->c * p->h * p->w;
 }
 
-/* A parameter is copied by tiles: of one panel, one channel, and some pixels of its window. In
-   canonical order these pixels are side by side, in stored order the panel's units are. */
-enum { TILE = 256, TILE_ROW = TILE + 16 }; /* rows that do not all begin in one set of the cache */
+/* A parameter is copied by tiles: some elements of each unit of a panel. In canonical order the
+   elements of a unit, (c,h,w), are side by side, in stored order the panel's units are. */
+enum { TILE = 128, TILE_ROW = TILE + 16 }; /* rows that do not all begin in one set of the cache */
 
-struct tiles {
-    size_t row;             /* canonical elements of a unit */
-    size_t rows, pixels;    /* channels, and pixels of each */
-    size_t stride, channel; /* between the stored taps of two pixels, of two channels */
-    size_t tiles;           /* for each channel */
+static size_t unit_elements(const struct fm_parameter *p)
+{
+    return p->c * p->h * p->w;
+}
+
+static size_t tiles_of(const struct fm_parameter *p)
+{
+    return (unit_elements(p) + TILE - 1) / TILE;
+}
+
+/* Elements from .. from + count - 1 of each unit. */
+struct tile {
+    size_t from, count;
 };
 
-/* Where the window is one pixel, the channels are side by side in both orders. */
-static struct tiles tiles_of(const struct fm_parameter *p)
+static struct tile tile_at(const struct fm_parameter *p, size_t number)
+{
+    size_t from = number * TILE, left = unit_elements(p) - from;
+    return (struct tile){from, left < TILE ? left : TILE};
+}
+
+/* The stored places of a tile's elements, one by one: the lanes of (h,w,c). */
+struct places {
+    size_t pixels, channels, pixel, channel;
+};
+
+static struct places places_of(const struct fm_parameter *p, struct tile tile)
 {
     size_t pixels = p->h * p->w;
-    struct tiles t = {p->c * pixels, p->c, pixels, p->c, 1, 0};
-    if (pixels == 1)
-        t = (struct tiles){p->c, 1, p->c, 1, 1, 0};
-    t.tiles = (t.pixels + TILE - 1) / TILE;
-    return t;
+    return (struct places){pixels, p->c, tile.from % pixels, tile.from / pixels};
 }
 
-struct tile {
-    size_t from, pixels; /* canonical place in a unit, how many */
-    size_t stored;       /* of the first pixel, from the panel's begin */
-};
-
-static struct tile tile_at(const struct tiles *t, size_t i)
+static inline size_t next_place(struct places *at)
 {
-    size_t channel = i / t->tiles, pixel = i % t->tiles * TILE, left = t->pixels - pixel;
-    return (struct tile){.from = channel * t->pixels + pixel,
-                         .pixels = left < TILE ? left : TILE,
-                         .stored = (pixel * t->stride + channel * t->channel) * FM_PANEL};
+    size_t place = (at->pixel * at->channels + at->channel) * FM_PANEL;
+    if (++at->pixel == at->pixels) {
+        at->pixel = 0;
+        at->channel++;
+    }
+    return place;
 }
 
-/* The units first .. first+n-1 lie within one panel, whose lanes `stored` points to. */
-static void put_tile(const struct tiles *t, const struct tile *tile, float *stored, size_t n,
+/* The first n units of a panel, whose lanes `stored` points to. */
+static void put_tile(const struct fm_parameter *p, struct tile tile, float *stored, size_t n,
                      float (*restrict values)[TILE_ROW])
 {
-    float *to = stored + tile->stored;
-    for (size_t i = 0; i < tile->pixels; i++, to += t->stride * FM_PANEL)
+    struct places at = places_of(p, tile);
+    for (size_t i = 0; i < tile.count; i++) {
+        float *to = stored + next_place(&at);
         for (size_t u = 0; u < n; u++)
             to[u] = values[u][i];
+    }
 }
 
-static void take_tile(const struct tiles *t, const struct tile *tile, const float *stored, size_t n,
+static void take_tile(const struct fm_parameter *p, struct tile tile, const float *stored, size_t n,
                       float (*restrict values)[TILE_ROW])
 {
-    const float *from = stored + tile->stored;
-    for (size_t i = 0; i < tile->pixels; i++, from += t->stride * FM_PANEL)
+    struct places at = places_of(p, tile);
+    for (size_t i = 0; i < tile.count; i++) {
+        const float *from = stored + next_place(&at);
         for (size_t u = 0; u < n; u++)
             values[u][i] = from[u];
+    }
 }
 
 /* Of the units first .. first+count-1 those that lie in the panel of the first. */
@@ -87,14 +102,14 @@ void fm_parameter_get_units(const struct fm_parameter *p, const float *block, si
                             size_t count, float *canonical)
 {
     float values[FM_PANEL][TILE_ROW];
-    struct tiles t = tiles_of(p);
-    for (size_t n; count; first += n, count -= n, canonical += n * t.row) {
+    size_t row = unit_elements(p);
+    for (size_t n; count; first += n, count -= n, canonical += n * row) {
         n = units_in_panel(first, count);
-        for (size_t i = 0; i < t.rows * t.tiles; i++) {
-            struct tile tile = tile_at(&t, i);
-            take_tile(&t, &tile, block + lane(p, first), n, values);
+        for (size_t i = 0; i < tiles_of(p); i++) {
+            struct tile tile = tile_at(p, i);
+            take_tile(p, tile, block + lane(p, first), n, values);
             for (size_t u = 0; u < n; u++)
-                memcpy(canonical + u * t.row + tile.from, values[u], tile.pixels * sizeof(float));
+                memcpy(canonical + u * row + tile.from, values[u], tile.count * sizeof(float));
         }
     }
 }
@@ -103,14 +118,14 @@ void fm_parameter_set_units(const struct fm_parameter *p, float *block, size_t f
                             const float *canonical)
 {
     float values[FM_PANEL][TILE_ROW];
-    struct tiles t = tiles_of(p);
-    for (size_t n; count; first += n, count -= n, canonical += n * t.row) {
+    size_t row = unit_elements(p);
+    for (size_t n; count; first += n, count -= n, canonical += n * row) {
         n = units_in_panel(first, count);
-        for (size_t i = 0; i < t.rows * t.tiles; i++) {
-            struct tile tile = tile_at(&t, i);
+        for (size_t i = 0; i < tiles_of(p); i++) {
+            struct tile tile = tile_at(p, i);
             for (size_t u = 0; u < n; u++)
-                memcpy(values[u], canonical + u * t.row + tile.from, tile.pixels * sizeof(float));
-            put_tile(&t, &tile, block + lane(p, first), n, values);
+                memcpy(values[u], canonical + u * row + tile.from, tile.count * sizeof(float));
+            put_tile(p, tile, block + lane(p, first), n, values);
         }
     }
 }
@@ -130,25 +145,24 @@ void fm_parameter_set(const struct fm_parameter *p, float *block, const float *c
 /* he_normal: variance 2 / fan_in, as Keras' VarianceScaling(2, fan_in, truncated_normal).
    Numbers go by the canonical index, so that they do not depend on how the weights are stored. */
 static void initialise_tile(struct fmnn_net *net, uint64_t seed, const struct fm_parameter *p,
-                            const struct tiles *t, size_t job)
+                            size_t job)
 {
     float values[FM_PANEL][TILE_ROW];
-    size_t first = job / (t->rows * t->tiles) * FM_PANEL;
+    size_t first = job / tiles_of(p) * FM_PANEL;
     size_t n = units_in_panel(first, p->units - first);
-    struct tile tile = tile_at(t, job % (t->rows * t->tiles));
-    double deviation = sqrt(2.0 / (double)(p->c * p->h * p->w));
+    struct tile tile = tile_at(p, job % tiles_of(p));
+    double deviation = sqrt(2.0 / (double)unit_elements(p));
     for (size_t u = 0; u < n; u++)
-        fm_random_normals(values[u], tile.pixels, deviation, seed, FM_RNG_INIT,
+        fm_random_normals(values[u], tile.count, deviation, seed, FM_RNG_INIT,
                           (uint64_t)(p - net->parameter) << 40 |
-                              ((first + u) * t->row + tile.from));
-    put_tile(t, &tile, net->weights + lane(p, first), n, values);
+                              ((first + u) * unit_elements(p) + tile.from));
+    put_tile(p, tile, net->weights + lane(p, first), n, values);
 }
 
 /* A job draws a run of tiles. */
 struct init_job {
     struct fmnn_net *net;
     const struct fm_parameter *parameter;
-    struct tiles tiles;
     uint64_t seed;
     size_t count, jobs; /* tiles, jobs */
 };
@@ -159,16 +173,16 @@ static void draw_tiles(void *state, unsigned thread, size_t job)
     (void)thread;
     fm_float_state before = fm_float_enter();
     for (size_t k = i->count * job / i->jobs; k < i->count * (job + 1) / i->jobs; k++)
-        initialise_tile(i->net, i->seed, i->parameter, &i->tiles, k);
+        initialise_tile(i->net, i->seed, i->parameter, k);
     fm_float_leave(before);
 }
 
 static void draw_normals(struct fmnn_net *net, uint64_t seed, const struct fm_parameter *p,
                          unsigned threads)
 {
-    struct init_job i = {.net = net, .parameter = p, .tiles = tiles_of(p), .seed = seed};
-    i.count = fm_panels(p->units) * i.tiles.rows * i.tiles.tiles;
-    if (i.count <= 16) /* takes less time than starting a thread */
+    struct init_job i = {.net = net, .parameter = p, .seed = seed};
+    i.count = fm_panels(p->units) * tiles_of(p);
+    if (i.count <= 4) /* takes less time than starting a thread */
         threads = 1;
     i.jobs = i.count < 16 * threads ? i.count : 16 * threads;
     fm_team_do(draw_tiles, &i, i.jobs, threads);
@@ -177,15 +191,10 @@ static void draw_normals(struct fmnn_net *net, uint64_t seed, const struct fm_pa
 /* The spare lanes of the last panel stay zero. */
 static void set_ones(struct fmnn_net *net, const struct fm_parameter *p)
 {
-    struct tiles t = tiles_of(p);
     memset(net->weights + p->offset, 0, p->stored * sizeof *net->weights);
     for (size_t unit = 0; unit < p->units; unit++)
-        for (size_t i = 0; i < t.rows * t.tiles; i++) {
-            struct tile tile = tile_at(&t, i);
-            float *to = net->weights + lane(p, unit) + tile.stored;
-            for (size_t k = 0; k < tile.pixels; k++)
-                to[k * t.stride * FM_PANEL] = 1;
-        }
+        for (size_t k = 0; k < unit_elements(p); k++)
+            net->weights[lane(p, unit) + k * FM_PANEL] = 1;
 }
 
 /* The first filters of a convolution, one for each channel that it reads, become identities: 1 at
@@ -195,7 +204,7 @@ static void set_identities(struct fmnn_net *net, const struct fm_parameter *p)
     size_t tap = (p->h / 2 * p->w + p->w / 2) * p->c;
     for (size_t unit = 0; unit < p->c; unit++) {
         float *to = net->weights + lane(p, unit);
-        for (size_t k = 0; k < p->c * p->h * p->w; k++)
+        for (size_t k = 0; k < unit_elements(p); k++)
             to[k * FM_PANEL] = k == tap + unit ? 1 : 0;
     }
 }

@@ -49,7 +49,7 @@ static int place_value(struct fm_builder *builder, size_t id, struct fmnn_error 
     size_t w = window.left + s.w + window.right, h = window.top + s.h + window.bottom;
     if (new_images(builder, s.c, h, w, view, err) != 0)
         return -1;
-    builder->buffer[view->buffer].zeros = w > s.w || h > s.h;
+    builder->buffer[view->buffer].lasting = w > s.w || h > s.h;
     view->offset = window.top * view->stride_h + window.left * view->stride_w;
     return 0;
 }
@@ -68,7 +68,7 @@ static int place_gradient(struct fm_builder *builder, size_t id, struct fmnn_err
         layout = (struct fm_layout){.h = s.h, .w = s.w, .dilation = 1};
     if (new_images(builder, s.c, layout.h, layout.w, view, err) != 0)
         return -1;
-    builder->buffer[view->buffer].zeros = layout.h > s.h || layout.w > s.w;
+    builder->buffer[view->buffer].lasting = layout.h > s.h || layout.w > s.w;
     view->offset = layout.top * view->stride_h + layout.left * view->stride_w;
     view->stride_h *= layout.dilation;
     view->stride_w *= layout.dilation;

@@ -21,6 +21,7 @@ struct fm_plan {
     size_t winograd_count;
     struct fm_op *op;
     size_t op_count, op_capacity;
+    size_t once_ops; /* that come first, and are left out of a prepared run */
     size_t forward_ops,
         run_ops; /* then backward ones up to run_ops; then squares, norm, update, average */
     enum fm_optimizer_id optimizer;

@@ -7,6 +7,12 @@
 #include "engine/variants.h"
 #include "base/threads.h"
 
+/* A plan, and whether it has run before. */
+struct planned {
+    struct fm_plan *plan;
+    bool prepared;
+};
+
 struct fmnn_predictor {
     const struct fmnn_net *given; /* the caller's net */
     const struct fmnn_net *net;   /* the same, or the folded one */
@@ -14,7 +20,9 @@ struct fmnn_predictor {
     const struct fm_kernels *kernels;
     unsigned threads;
     size_t wanted, batch; /* as in struct fmnn_prediction, and the one that is used */
-    struct fm_plan *plan;
+    /* For a batch, and for a single image, whose ops are shared out among the threads where blocks of
+       a batch would be. NULL: a batch is no more than that. The bits are the same. */
+    struct planned many, single;
     const uint8_t **pixels; /* [batch] */
     double work;            /* multiply-adds per image, of all its variants */
 
@@ -68,6 +76,14 @@ static int allocate(struct fmnn_predictor *predictor, struct fmnn_error *err)
     return predictor->drawn && predictor->logits && predictor->mean && predictor->softmax ? 0 : -1;
 }
 
+static int make_plan(const struct fmnn_predictor *predictor, struct planned *planned, size_t batch,
+                     struct fmnn_error *err)
+{
+    planned->plan =
+        fm_plan_new(predictor->net, batch, predictor->threads, false, FM_OPTIMIZER_adam, err);
+    return planned->plan ? 0 : -1;
+}
+
 static int prepare(struct fmnn_predictor *predictor, const struct fmnn_prediction *prediction,
                    struct fmnn_error *err)
 {
@@ -85,9 +101,11 @@ static int prepare(struct fmnn_predictor *predictor, const struct fmnn_predictio
     predictor->kernels = fm_kernels_find(prediction->kernels, err);
     if (!predictor->kernels)
         return -1;
-    predictor->plan =
-        fm_plan_new(net, predictor->batch, predictor->threads, false, FM_OPTIMIZER_adam, err);
-    return predictor->plan ? allocate(predictor, err) : -1;
+    if (make_plan(predictor, &predictor->many, predictor->batch, err) != 0 ||
+        (predictor->batch > predictor->variants &&
+         make_plan(predictor, &predictor->single, predictor->variants, err) != 0))
+        return -1;
+    return allocate(predictor, err);
 }
 
 struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
@@ -109,7 +127,8 @@ struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
 
 static void free_one(struct fmnn_predictor *predictor)
 {
-    fm_plan_free(predictor->plan);
+    fm_plan_free(predictor->many.plan);
+    fm_plan_free(predictor->single.plan);
     fmnn_net_free(predictor->folded);
     free(predictor->pixels);
     free(predictor->drawn);
@@ -205,9 +224,14 @@ static void run_one(struct fmnn_predictor *predictor, const uint8_t *pixels, siz
                     float *probabilities)
 {
     struct rest rest = {predictor, pixels, n, probabilities};
-    struct fm_run run = {
-        .mode = FM_PREDICT, .pixels = predictor->pixels, .weights = predictor->net->weights};
-    fm_plan_loop(predictor->plan, predictor->kernels, threads_for(predictor, n), &run, feed, &rest);
+    struct planned *planned =
+        n == 1 && predictor->single.plan ? &predictor->single : &predictor->many;
+    struct fm_run run = {.mode = FM_PREDICT,
+                         .prepared = planned->prepared,
+                         .pixels = predictor->pixels,
+                         .weights = predictor->net->weights};
+    fm_plan_loop(planned->plan, predictor->kernels, threads_for(predictor, n), &run, feed, &rest);
+    planned->prepared = planned->prepared || n > 0;
 }
 
 /* ---- 3. Several nets */

@@ -60,6 +60,14 @@ enum { LINE = 16 }; /* floats of a cache line */
     v_store(c + (i)*FM_PANEL, v_add(v_splat(0), low##i));                                          \
     v_store(c + (i)*FM_PANEL + VL, v_add(v_splat(0), high##i));
 
+/* `rows` rows by NR lanes, += a part of a group, `count` elements of a tap. With the usual strides as
+   constants and no prefetch, the addresses of 12 rows fit the registers of x86-64. */
+#define TILE_PART(rows, count, a_step, b_step, FETCH)                                              \
+    for (const float *const end = b + (count) * (b_step); b != end; o += (a_step), b += (b_step)) { \
+        vec b0 = v_load(b), b1 = v_load(b + VL);                                                   \
+        FETCH ROWS_##rows(TILE_TERM)                                                               \
+    }
+
 /* The micro-kernel for a register tile of `rows` rows by NR lanes: adds a group of k to c, whose
    rows are FM_PANEL apart. row [rows]: offsets into a; lane: the first of the NR. */
 #define DEFINE_TILE(rows)                                                                          \
@@ -67,18 +75,18 @@ enum { LINE = 16 }; /* floats of a cache line */
                             float *c)                                                              \
     {                                                                                              \
         const size_t a_stride = p->a_stride, b_stride = p->b_stride;                               \
+        const bool usual = a_stride == 1 && b_stride == FM_PANEL && !k.ahead;                      \
         c += lane;                                                                                 \
         ROWS_##rows(TILE_START) for (size_t t = k.tap_from; t < k.tap_to; t++)                     \
         {                                                                                          \
-            size_t o = p->a_tap[t] + k.from * a_stride;                                            \
+            size_t o = p->a_tap[t] + k.from * a_stride, count = k.to - k.from;                     \
             const float *b = p->b + p->b_tap[t] + k.from * b_stride + lane;                        \
             const float *next = b + k.ahead;                                                       \
-            const size_t next_stride = k.ahead ? LINE : 0;                                         \
-            for (size_t i = k.from; i < k.to; i++, o += a_stride, b += b_stride) {                 \
-                vec b0 = v_load(b), b1 = v_load(b + VL);                                           \
-                FM_PREFETCH(next);                                                                 \
-                next += next_stride;                                                               \
-                ROWS_##rows(TILE_TERM)                                                             \
+            if (usual) {                                                                           \
+                TILE_PART(rows, count, 1, FM_PANEL, )                                              \
+            } else {                                                                               \
+                TILE_PART(rows, count, a_stride, b_stride, FM_PREFETCH(next);                      \
+                          next += k.ahead ? LINE : 0;)                                             \
             }                                                                                      \
         }                                                                                          \
         if (k.fresh) {                                                                             \

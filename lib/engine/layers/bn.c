@@ -54,12 +54,13 @@ static int forward(struct fm_builder *builder, const struct fm_node *node, struc
         return -1;
     op.kind = FM_OP_norm_finish;
     op.early = !batch;
+    op.once = op.early && fm_do_once(builder, op.channels);
     op.block = 0;
     op.jobs = fm_panels(op.units);
     if (fm_add_op(builder, &op, batch ? FM_IN | FM_MOMENTS : 0, FM_CHANNELS, err) != 0)
         return -1;
     op.kind = FM_OP_norm_forward;
-    op.early = false;
+    op.early = op.once = false;
     op.block = 1;
     return fm_add_op(builder, &op, FM_IN | FM_CHANNELS, FM_OUT, err);
 }

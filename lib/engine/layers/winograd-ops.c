@@ -119,6 +119,7 @@ static int add_parts(struct fm_builder *builder, const struct fm_op *op, const s
         struct fm_op filter = product;
         filter.kind = part->filter_kind;
         filter.early = count == panels;
+        filter.once = filter.early && fm_do_once(builder, product.filters);
         filter.block = 0;
         filter.flops = filter.flops_done = filter.bytes = 0;
         filter.stream = count * part->filter > STREAM;
