@@ -327,6 +327,21 @@ START_TEST(buffers_share_memory)
 END_TEST
 
 /* Without training in front of it, a value needs no gradient. */
+/* Of cnn, whose convolutions have biases: the transforms of an output's gradient, for the filters and
+   for backward data, take turns in the same memory. */
+START_TEST(transformed_gradients_take_turns)
+{
+    struct fmnn_net *net =
+        make_net_of("conv 128 3x3 relu | conv 256 3x3 relu | conv 512 3x3 relu | "
+                    "dense classes",
+                    14, 14, 10, 1);
+    struct fm_plan *plan = fm_plan_new(net, 32, 2, true, FM_OPTIMIZER_adam, NULL);
+    ck_assert_uint_le(plan->floats, 25000000);
+    fm_plan_free(plan);
+    fmnn_net_free(net);
+}
+END_TEST
+
 /* Bytes of values and gradients of an image that ops of a training read and write outside of a chain's
    memory. */
 static uint64_t traffic_of(const char *text)
@@ -439,6 +454,7 @@ int main(void)
     tcase_add_loop_test(tcase, added_gradients_are_sums, 0, NETS);
     tcase_add_test(tcase, runs_carry_mode_epoch_and_images);
     tcase_add_test(tcase, buffers_share_memory);
+    tcase_add_test(tcase, transformed_gradients_take_turns);
     tcase_add_test(tcase, values_seldom_pass_through_memory);
     tcase_add_test(tcase, no_gradient_for_what_is_not_trained);
     tcase_add_test(tcase, readers_are_listed_in_order);

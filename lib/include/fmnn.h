@@ -638,14 +638,16 @@ struct fmnn_prediction {
 
 struct fmnn_predictor;
 /* Makes a predictor, which borrows the net until it is freed; the net must not change. Zero in each
-   member of *prediction is its default; NULL: all defaults. */
+   member of *prediction is its default; NULL: all defaults. The first run prepares the weights, so
+   the next ones are faster, those of a single image most of all: keep a predictor. */
 FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
                                                    const struct fmnn_prediction *prediction,
                                                    struct fmnn_error *err);
 FMNN_API void fmnn_predictor_free(struct fmnn_predictor *predictor);
 /* Adds another net, which is borrowed like the first one. The predictor then gives the mean of the
-   probabilities of all its nets. The order in which they were added can change the last digits. If fmnn_net_agree() says that the nets do not agree, the error is FMNN_USAGE. After
-   an error the predictor is as before. */
+   probabilities of all its nets. The order in which they were added can change the last digits. If
+   fmnn_net_agree() says that the nets do not agree, the error is FMNN_USAGE. After an error the
+   predictor is as before. */
 FMNN_API int fmnn_predictor_add(struct fmnn_predictor *predictor, const struct fmnn_net *net,
                                 struct fmnn_error *err);
 /* The number of images, all their variants included, that are computed at once: the largest of all

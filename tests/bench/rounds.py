@@ -178,7 +178,10 @@ class Worker:
         return answer
 
     def end(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:  # it has ended already
+            pass
         self.process.wait()
 
 
@@ -215,8 +218,10 @@ class Bench:
         return self.starts[model]
 
     def end(self):
+        """Ends all workers; the next requests start new ones."""
         for worker in self.workers.values():
             worker.end()
+        self.workers.clear()
 
 
 # ---- 3. Rounds

@@ -33,6 +33,7 @@ int fm_dense_backward(struct fm_builder *, struct fm_op *op, struct fmnn_error *
 int fm_winograd_choose(struct fm_builder *, const struct fm_node *, struct fmnn_error *);
 int fm_winograd_forward(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
 int fm_winograd_backward_data(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
+bool fm_winograd_data_first(const struct fm_builder *, const struct fm_op *op);
 int fm_winograd_output_gradient(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
 int fm_winograd_backward_weights(struct fm_builder *, struct fm_op *op, struct fmnn_error *);
 

@@ -81,9 +81,12 @@ int fm_affine_backward(struct fm_builder *builder, const struct fm_node *node,
     struct fm_op weights = op;
     weights.phase = FM_BACKWARD_WEIGHTS;
     bool winograd = op.weight->trained && fm_choice_of(builder, &op)->forward;
-    if (winograd && fm_winograd_output_gradient(builder, &weights, err) != 0)
+    bool first = winograd && !fm_winograd_data_first(builder, &op);
+    if (first && fm_winograd_output_gradient(builder, &weights, err) != 0)
         return -1;
     if (fm_wants_gradient(builder, node, 0) && conv_backward_data(builder, op, err) != 0)
+        return -1;
+    if (winograd && !first && fm_winograd_output_gradient(builder, &weights, err) != 0)
         return -1;
     if (winograd)
         return fm_winograd_backward_weights(builder, &weights, err);
