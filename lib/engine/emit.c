@@ -120,14 +120,19 @@ int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads
     return op->jobs > FM_MAX_JOBS ? fm_too_large(builder, err) : 0;
 }
 
+bool fm_fits_once(const struct fm_builder *builder, size_t floats)
+{
+    const size_t limit = 1 << 24;
+    return !builder->training && floats <= limit - builder->once_floats;
+}
+
 bool fm_do_once(struct fm_builder *builder, size_t buffer)
 {
-    const size_t limit = 1 << 24; /* floats */
     struct fm_buffer *written = &builder->buffer[buffer];
-    if (builder->training || written->floats > limit - builder->once_floats)
-        return false;
-    builder->once_floats += written->floats;
-    return written->lasting = true;
+    written->lasting = fm_fits_once(builder, written->floats);
+    if (written->lasting)
+        builder->once_floats += written->floats;
+    return written->lasting;
 }
 
 size_t *fm_kept(struct fm_builder *builder, const struct fm_node *node)

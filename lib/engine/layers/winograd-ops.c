@@ -109,6 +109,8 @@ static int add_parts(struct fm_builder *builder, const struct fm_op *op, const s
     size_t panels = fm_panels(part->out), max = panels_of_part(part->filter, blocks), count;
     struct fm_op product = *op, whole = *op;
     count_products(builder, &whole);
+    if (fm_fits_once(builder, panels * part->filter))
+        max = panels;
     if (fm_new_buffer(builder, panels < max ? panels : max, part->filter, &product.filters, err) !=
         0)
         return -1;
