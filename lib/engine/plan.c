@@ -211,17 +211,19 @@ static int build(struct fm_builder *builder, struct fmnn_error *err)
 /* ---- the object */
 
 /* Zeroed by calloc, which does not touch large blocks: so a net that is too large for this machine
-   fails here, or costs memory only as far as it is used. */
+   fails here, or costs memory only as far as it is used. A large workspace starts at a huge page's
+   boundary. */
 static int allocate(struct fm_plan *plan, struct fmnn_error *err)
 {
-    enum { ALIGNMENT = 64 };
-    size_t floats = plan->floats + OVER_READ + ALIGNMENT / sizeof(float);
+    enum { LINE_BYTES = 64, HUGE_BYTES = 2 << 20 };
+    size_t alignment = plan->floats >= 2 * HUGE_BYTES / sizeof(float) ? HUGE_BYTES : LINE_BYTES;
+    size_t floats = plan->floats + OVER_READ + alignment / sizeof(float);
     plan->memory = fm_alloc(floats, sizeof(float), err);
     if (!plan->memory)
         return -1;
     fm_expect_large(plan->memory, floats * sizeof(float));
-    size_t beyond = (uintptr_t)plan->memory % ALIGNMENT;
-    plan->workspace = (float *)plan->memory + (beyond ? (ALIGNMENT - beyond) / sizeof(float) : 0);
+    size_t beyond = (uintptr_t)plan->memory % alignment;
+    plan->workspace = (float *)plan->memory + (beyond ? (alignment - beyond) / sizeof(float) : 0);
     return 0;
 }
 
