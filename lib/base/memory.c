@@ -47,11 +47,11 @@ void *fm_alloc_bare(size_t count, size_t size, struct fmnn_error *err)
     if (!fm_mul(count, size, &bytes) || bytes > SIZE_MAX - huge)
         return no_memory(count, size, err);
     size_t alignment = bytes >= 2 * huge ? huge : 64;
-    bytes = bytes ? (bytes + alignment - 1) & ~(alignment - 1) : alignment;
-    void *p = aligned_alloc(alignment, bytes);
+    size_t rounded = bytes ? (bytes + alignment - 1) & ~(alignment - 1) : alignment;
+    void *p = aligned_alloc(alignment, rounded);
     if (!p)
         return no_memory(count, size, err);
-    fm_expect_large(p, bytes);
+    fm_expect_large(p, bytes); /* not the rest of the last huge page, which would cost memory */
     return p;
 }
 
