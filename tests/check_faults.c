@@ -438,7 +438,7 @@ static int act_read_net(struct fmnn_error *err)
     note_bytes(other->weights, other->stored * sizeof *other->weights);
     note_text(fmnn_net_names(other)->name[1]);
     struct fmnn_predictor *predictor = fmnn_predictor_new(
-        other, &(struct fmnn_prediction){.batch = 6, .threads = 1, .tta = FMNN_TTA_FLIP_SHIFT},
+        other, &(struct fmnn_prediction){.batch = 12, .threads = 1, .tta = FMNN_TTA_FLIP_SHIFT},
         err);
     int status = predictor ? fmnn_predictor_add(predictor, other, err) : -1;
     fmnn_predictor_free(predictor);

@@ -326,17 +326,62 @@ START_TEST(buffers_share_memory)
 }
 END_TEST
 
-/* Without training in front of it, a value needs no gradient. */
-/* Of cnn, whose convolutions have biases: the transforms of an output's gradient, for the filters and
-   for backward data, take turns in the same memory. */
+/* The number of the op of this kind and node; op_count: there is none. */
+static size_t find_op(const struct fm_plan *plan, enum fm_op_kind kind, const struct fm_node *node)
+{
+    size_t k = 0;
+    while (k < plan->op_count && !(plan->op[k].kind == kind && plan->op[k].node == node))
+        k++;
+    return k;
+}
+
+/* An output's gradient is transformed for the filters before backward data. If a bias keeps it in
+   memory, and backward data is no part of a chain, it is after, and both use the same memory. */
 START_TEST(transformed_gradients_take_turns)
 {
-    struct fmnn_net *net =
-        make_net_of("conv 128 3x3 relu | conv 256 3x3 relu | conv 512 3x3 relu | "
-                    "dense classes",
-                    14, 14, 10, 1);
-    struct fm_plan *plan = fm_plan_new(net, 32, 2, true, FM_OPTIMIZER_adam, NULL);
-    ck_assert_uint_le(plan->floats, 25000000);
+    static const struct {
+        const char *text;
+        bool data_first;
+    } cases[] = {{"conv 128 3x3 relu | conv 512 3x3 relu | dense classes", true},
+                 {"conv 128 3x3 relu | conv 512 3x3 nobias | dense classes", false},
+                 {"conv 32 3x3 relu | conv 32 3x3 relu | dense classes", false}};
+    for (size_t i = 0; i < FM_COUNT(cases); i++) {
+        struct fmnn_net *net = make_net_of(cases[i].text, 14, 14, 10, 1);
+        struct fm_plan *plan = fm_plan_new(net, 32, 2, true, FM_OPTIMIZER_adam, NULL);
+        size_t data = find_op(plan, FM_OP_winograd_backward_data, &net->node[1]);
+        size_t filters = find_op(plan, FM_OP_winograd_output_gradient, &net->node[1]);
+        ck_assert_uint_lt(data, plan->op_count);
+        ck_assert_uint_lt(filters, plan->op_count);
+        ck_assert_int_eq(data < filters, cases[i].data_first);
+        fm_plan_free(plan);
+        fmnn_net_free(net);
+    }
+}
+END_TEST
+
+/* In prediction, filters are transformed once as far as memory is allowed; then early, or in parts.
+   Nothing else uses the place of those that are kept. */
+START_TEST(filters_that_fit_are_kept)
+{
+    struct fmnn_net *net = make_net_of("conv 512 3x3 | conv 512 3x3 | conv 512 3x3 | "
+                                       "repeat 8 { conv 128 3x3 } | dense classes",
+                                       14, 14, 10, 1);
+    struct fm_plan *plan = fm_plan_new(net, 64, 1, false, FM_OPTIMIZER_adam, NULL);
+    size_t early = 0, parts = 0;
+    ck_assert_uint_gt(plan->once_ops, 0);
+    ck_assert(!plan->op[plan->once_ops].together);
+    for (size_t k = 0; k < plan->op_count; k++) {
+        const struct fm_op *op = &plan->op[k];
+        ck_assert_int_eq(op->once, k < plan->once_ops);
+        if (op->kind != FM_OP_winograd_filter || op->once)
+            continue;
+        early += op->early;
+        parts += !op->early;
+        for (size_t i = 0; i < plan->once_ops; i++)
+            ck_assert_uint_ne(op->filters, plan->op[i].filters);
+    }
+    ck_assert_uint_gt(early, 0);
+    ck_assert_uint_gt(parts, 1);
     fm_plan_free(plan);
     fmnn_net_free(net);
 }
@@ -368,6 +413,7 @@ START_TEST(values_seldom_pass_through_memory)
 }
 END_TEST
 
+/* Without training in front of it, a value needs no gradient. */
 START_TEST(no_gradient_for_what_is_not_trained)
 {
     struct fmnn_net *net = make_net_of("maxpool 2 | avgpool 2 | dense classes", 8, 8, 2, 15);
@@ -455,6 +501,7 @@ int main(void)
     tcase_add_test(tcase, runs_carry_mode_epoch_and_images);
     tcase_add_test(tcase, buffers_share_memory);
     tcase_add_test(tcase, transformed_gradients_take_turns);
+    tcase_add_test(tcase, filters_that_fit_are_kept);
     tcase_add_test(tcase, values_seldom_pass_through_memory);
     tcase_add_test(tcase, no_gradient_for_what_is_not_trained);
     tcase_add_test(tcase, readers_are_listed_in_order);

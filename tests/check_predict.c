@@ -1,4 +1,4 @@
-/* check_predict.c -- predictions as the mean over several nets. */
+/* check_predict.c -- what is prepared for predictions, and predictions as the mean over several nets. */
 #include "engine.h"
 
 #include "data/samples.h"
@@ -94,6 +94,8 @@ START_TEST(weights_are_prepared_once)
                     "conv 33 3x3 relu | maxpool all | dense classes",
                     SIDE, SIDE, CLASSES, 8);
     struct fmnn_data *data = make_data(net, FEW, 9);
+    const struct fm_parameter *bn = &net->parameter[net->node[3].parameter];
+    ck_assert(net->node[3].layer.type == &fm_bn);
     struct fm_plan *plan = fm_plan_new(net, 1, 1, false, FM_OPTIMIZER_adam, NULL);
     ck_assert_uint_eq(plan->once_ops, 3); /* two convolutions, bn */
     for (size_t k = 0; k < plan->op_count; k++)
@@ -103,17 +105,28 @@ START_TEST(weights_are_prepared_once)
     ck_assert_uint_eq(plan->once_ops, 0);
     fm_plan_free(plan);
     for (unsigned threads = 1; threads <= 3; threads++) {
-        float all[FEW * CLASSES], one[CLASSES];
         struct fmnn_predictor *predictor = predictor_of(net, 0, threads, NULL);
-        struct fmnn_predictor *single = predictor_of(net, 1, threads, NULL);
-        fmnn_predictor_run(single, data->pixels, 0, NULL);
-        fmnn_predictor_run(predictor, data->pixels, FEW, all);
-        for (size_t n = 0; n < 2 * FEW; n++) {
-            fmnn_predictor_run(single, data->pixels + n % FEW * SIDE * SIDE, 1, one);
-            ck_assert(!memcmp(one, all + n % FEW * CLASSES, sizeof one));
+        struct fmnn_predictor *other = predictor_of(net, 3, threads, NULL);
+        float wanted[FEW * CLASSES], got[FEW * CLASSES], kept = net->weights[bn->offset];
+        fmnn_predictor_run(predictor, data->pixels, 0, NULL);
+        fmnn_predictor_run(other, data->pixels, FEW, wanted);
+        for (unsigned round = 0; round < 3; round++) {
+            memset(got, 0xff, sizeof got);
+            fmnn_predictor_run(predictor, data->pixels, FEW, got);
+            ck_assert(!memcmp(got, wanted, sizeof got));
+            memset(got, 0xff, sizeof got);
+            for (size_t n = 0; n < FEW; n++)
+                fmnn_predictor_run(predictor, data->pixels + n * SIDE * SIDE, 1, got + n * CLASSES);
+            ck_assert(!memcmp(got, wanted, sizeof got));
+            net->weights[bn->offset] = 7; /* is not read again */
         }
+        fmnn_predictor_free(other);
+        other = predictor_of(net, 0, threads, NULL);
+        fmnn_predictor_run(other, data->pixels, FEW, got);
+        ck_assert(memcmp(got, wanted, sizeof got));
+        net->weights[bn->offset] = kept;
         fmnn_predictor_free(predictor);
-        fmnn_predictor_free(single);
+        fmnn_predictor_free(other);
     }
     fmnn_data_free(data);
     fmnn_net_free(net);

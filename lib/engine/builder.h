@@ -58,9 +58,9 @@ int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads
 /* The buffer that the node keeps from forward to backward, such as its transformed input. */
 size_t *fm_kept(struct fm_builder *builder, const struct fm_node *node);
 /* Whether so many floats that depend on the weights alone may stay in memory, so that they are computed
-   once: in prediction, as far as 2^24 floats go. The second takes them, if they may: of the buffer that
-   an op writes. */
+   once: in prediction, as far as 2^24 floats go. */
 bool fm_fits_once(const struct fm_builder *builder, size_t floats);
+/* If the buffer may, counts it and makes it lasting; the op that writes it is then done once. */
 bool fm_do_once(struct fm_builder *builder, size_t buffer);
 /* Whether the node's backward ops compute the gradient of this input. */
 bool fm_wants_gradient(const struct fm_builder *builder, const struct fm_node *node, size_t input);

@@ -221,9 +221,9 @@ static int allocate(struct fm_plan *plan, struct fmnn_error *err)
     plan->memory = fm_alloc(floats, sizeof(float), err);
     if (!plan->memory)
         return -1;
-    fm_expect_large(plan->memory, floats * sizeof(float));
     size_t beyond = (uintptr_t)plan->memory % alignment;
     plan->workspace = (float *)plan->memory + (beyond ? (alignment - beyond) / sizeof(float) : 0);
+    fm_expect_large(plan->workspace, (plan->floats + OVER_READ) * sizeof(float));
     return 0;
 }
 
@@ -286,6 +286,14 @@ struct fm_plan *fm_plan_to_look_at(const struct fm_plan *like, struct fmnn_error
     return new_plan(like->net, like->batch, like->threads, true, true, like->optimizer, err);
 }
 
+void fm_plan_join(struct fm_plan *plan, const struct fm_plan *host)
+{
+    assert(plan->threads == host->threads && !plan->guest);
+    fm_team_free(plan->team);
+    plan->team = host->team;
+    plan->guest = true;
+}
+
 void fm_plan_end(struct fm_plan *plan)
 {
     free(plan->memory);
@@ -299,7 +307,8 @@ void fm_plan_free(struct fm_plan *plan)
     for (size_t i = 0; i < plan->winograd_count; i++)
         free(plan->winograd[i]);
     free(plan->winograd);
-    fm_team_free(plan->team);
+    if (!plan->guest)
+        fm_team_free(plan->team);
     free(plan->memory);
     free(plan->op);
     free(plan);

@@ -14,6 +14,7 @@ struct fm_plan {
     float *workspace;     /* 64-byte aligned, zero at first */
     unsigned threads;     /* the maximum that will run it */
     struct fm_team *team;
+    bool guest; /* the team is another plan's */
     /* Scratch memory of the threads, each with what is local to a chain behind it: offset in the
        workspace, and size of each. */
     size_t scratch, scratch_floats;
@@ -35,6 +36,9 @@ struct fm_plan *fm_plan_new(const struct fmnn_net *net, size_t batch, unsigned t
 /* The same plan for training, but all outputs stay in the workspace until the forward ops have
    ended. */
 struct fm_plan *fm_plan_to_look_at(const struct fm_plan *like, struct fmnn_error *err);
+/* Lets a plan use the threads of another one for as many threads, which is freed later. Only one of
+   the two runs at a time. */
+void fm_plan_join(struct fm_plan *plan, const struct fm_plan *host);
 /* Gives the workspace back; the plan cannot run any more. */
 void fm_plan_end(struct fm_plan *plan);
 void fm_plan_free(struct fm_plan *plan);

@@ -20,8 +20,9 @@ struct fmnn_predictor {
     const struct fm_kernels *kernels;
     unsigned threads;
     size_t wanted, batch; /* as in struct fmnn_prediction, and the one that is used */
-    /* For a batch, and for a single image, whose ops are shared out among the threads where blocks of
-       a batch would be. NULL: a batch is no more than that. The bits are the same. */
+    /* For a batch, and for an image with its variants, whose ops are shared out among the threads by
+       panels, not by images. single.plan is NULL if a batch is no more than that. The bits are the
+       same. */
     struct planned many, single;
     const uint8_t **pixels; /* [batch] */
     double work;            /* multiply-adds per image, of all its variants */
@@ -105,6 +106,8 @@ static int prepare(struct fmnn_predictor *predictor, const struct fmnn_predictio
         (predictor->batch > predictor->variants &&
          make_plan(predictor, &predictor->single, predictor->variants, err) != 0))
         return -1;
+    if (predictor->single.plan)
+        fm_plan_join(predictor->single.plan, predictor->many.plan);
     return allocate(predictor, err);
 }
 
@@ -127,8 +130,8 @@ struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
 
 static void free_one(struct fmnn_predictor *predictor)
 {
+    fm_plan_free(predictor->single.plan); /* a guest of the other */
     fm_plan_free(predictor->many.plan);
-    fm_plan_free(predictor->single.plan);
     fmnn_net_free(predictor->folded);
     free(predictor->pixels);
     free(predictor->drawn);

@@ -638,8 +638,9 @@ struct fmnn_prediction {
 
 struct fmnn_predictor;
 /* Makes a predictor, which borrows the net until it is freed; the net must not change. Zero in each
-   member of *prediction is its default; NULL: all defaults. The first run prepares the weights, so
-   the next ones are faster, those of a single image most of all: keep a predictor. */
+   member of *prediction is its default; NULL: all defaults. The first run of
+   several images, and that of a single one, prepare the weights, so the next ones are faster, those of
+   a single image most of all: keep a predictor. */
 FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
                                                    const struct fmnn_prediction *prediction,
                                                    struct fmnn_error *err);

@@ -5,7 +5,8 @@
 /* Floats above which transformed values do not stay in a cache until they are read. This and CACHE
    below were found by experiment; the machine is not on record. */
 enum { STREAM = 1 << 20 };
-/* Floats of filters that do not stay in a core's cache beside a block of images. */
+/* Floats of filters that do not stay in a core's cache beside a block of images: an estimate of what
+   fm_fits() will say, on which only memory depends. */
 enum { WIDE = 1 << 19 };
 
 static size_t points_of(const struct fm_winograd *w)
@@ -247,9 +248,9 @@ static int add_gradient_ops(struct fm_builder *builder, struct fm_op *op, struct
     return fm_add_op(builder, op, FM_POINT_SUMS | bias, 0, err);
 }
 
-/* Whether the output's gradient is transformed for the filters behind backward data: if that has too
-   many filters for a chain, and the bias keeps the output's gradient in memory. Then both transforms
-   need memory one after the other. */
+/* Whether the transform of the output's gradient that the filters' gradient needs comes after backward
+   data: if backward data has too many filters for a chain, and the bias keeps the output's gradient in
+   memory. Then both transforms use the same memory, one after the other. */
 bool fm_winograd_data_first(const struct fm_builder *builder, const struct fm_op *op)
 {
     const struct fm_winograd *w = fm_choice_of(builder, op)->backward;
@@ -257,8 +258,8 @@ bool fm_winograd_data_first(const struct fm_builder *builder, const struct fm_op
            fm_filter_point(fm_panels(op->units)) * points_of(w) * fm_panels(op->in_shape.c) > WIDE;
 }
 
-/* Else it comes before backward data, whose product may break the chain: so the output's gradient is
-   read where the op before has left it. */
+/* Unless fm_winograd_data_first(), it comes before backward data, whose product may break the chain: so
+   the output's gradient is read where the op before has left it. */
 int fm_winograd_output_gradient(struct fm_builder *builder, struct fm_op *op,
                                 struct fmnn_error *err)
 {
