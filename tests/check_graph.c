@@ -356,6 +356,14 @@ START_TEST(transformed_gradients_take_turns)
         fm_plan_free(plan);
         fmnn_net_free(net);
     }
+    struct fmnn_net *net =
+        make_net_of("conv 128 3x3 relu | conv 256 3x3 relu | conv 512 3x3 relu | "
+                    "dense classes",
+                    14, 14, 10, 1);
+    struct fm_plan *plan = fm_plan_new(net, 32, 2, true, FM_OPTIMIZER_adam, NULL);
+    ck_assert_uint_le(plan->floats, 25000000); /* 30 million if they did not take turns */
+    fm_plan_free(plan);
+    fmnn_net_free(net);
 }
 END_TEST
 

@@ -488,6 +488,16 @@ START_TEST(bad_palettes)
     idat_end();
     refused("palette of a gray image", "PLTE: ");
 
+    gray_start();
+    chunk("IDAT", packed, packed_bytes);
+    chunk("PLTE", "123", 3);
+    chunk("IEND", "", 0);
+    refused("PLTE after IDAT", "PLTE: ");
+}
+END_TEST
+
+START_TEST(bad_transparency)
+{
     palette_start(2);
     chunk("tRNS", "123", 3);
     idat_end();
@@ -504,12 +514,6 @@ START_TEST(bad_palettes)
     pack((const uint8_t[]){0, 0, 0, 0, 0}, 5);
     idat_end();
     refused("tRNS besides alpha", "tRNS: invalid with alpha channel");
-
-    gray_start();
-    chunk("IDAT", packed, packed_bytes);
-    chunk("PLTE", "123", 3);
-    chunk("IEND", "", 0);
-    refused("PLTE after IDAT", "PLTE: ");
 }
 END_TEST
 
@@ -589,6 +593,7 @@ int main(void)
     tcase_add_test(tcase, bad_first_chunks);
     tcase_add_test(tcase, bad_chunks);
     tcase_add_test(tcase, bad_palettes);
+    tcase_add_test(tcase, bad_transparency);
     tcase_add_test(tcase, bad_data);
     tcase_add_test(tcase, unreadable_files);
     scratch_enter();

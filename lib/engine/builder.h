@@ -57,10 +57,11 @@ int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads
               struct fmnn_error *err);
 /* The buffer that the node keeps from forward to backward, such as its transformed input. */
 size_t *fm_kept(struct fm_builder *builder, const struct fm_node *node);
-/* Whether so many floats that depend on the weights alone may stay in memory, so that they are computed
-   once: in prediction, as far as 2^24 floats go. */
+/* Whether there is room to keep this many floats of what depends on the weights alone, so that it is
+   computed only once: in prediction, 2^24 floats in all. */
 bool fm_fits_once(const struct fm_builder *builder, size_t floats);
-/* If the buffer may, counts it and makes it lasting; the op that writes it is then done once. */
+/* If there is room to keep the buffer, counts it and makes it lasting; the op that writes it is then
+   done once. */
 bool fm_do_once(struct fm_builder *builder, size_t buffer);
 /* Whether the node's backward ops compute the gradient of this input. */
 bool fm_wants_gradient(const struct fm_builder *builder, const struct fm_node *node, size_t input);
@@ -77,6 +78,9 @@ int fm_too_large(const struct fm_builder *builder, struct fmnn_error *err);
 int fm_out_of_room(const struct fm_builder *builder, struct fmnn_error *err);
 void fm_raise_to(size_t *size, size_t floats); /* *size = max(*size, floats) */
 
+/* Floats that stay in the cache of a core: of an op's operands, a block of images. Found by
+   experiment, with 2 MiB of second-level cache. */
+enum { FM_CACHED = 1 << 19 };
 /* Whether an op's operands stay in a cache beside a block of this many images (order.c). */
 bool fm_fits(const struct fm_builder *builder, const struct fm_op *op, size_t block);
 /* Puts the ops in order, and makes chains of them (order.c). */

@@ -10,10 +10,6 @@
    No bit depends on all this: an image's values do not depend on its block. */
 #include "engine/builder.h"
 
-/* Floats that stay in the cache of a core: of an op's operands, a block of images. Found by
-   experiment, with 2 MiB of second-level cache. */
-enum { CACHED = 1 << 19 };
-
 struct order {
     const struct fm_builder *builder;
     struct fm_op *op; /* [count], in order */
@@ -43,7 +39,7 @@ static size_t operand_floats(const struct fm_builder *builder, const struct fm_o
 bool fm_fits(const struct fm_builder *builder, const struct fm_op *op, size_t block)
 {
     size_t image, shared = operand_floats(builder, op, &image);
-    return shared <= CACHED && image <= (CACHED - shared) / block;
+    return shared <= FM_CACHED && image <= (FM_CACHED - shared) / block;
 }
 
 /* The largest block, a power of two, that an op can be given in a chain. */

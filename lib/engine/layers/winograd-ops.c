@@ -5,9 +5,6 @@
 /* Floats above which transformed values do not stay in a cache until they are read. This and CACHE
    below were found by experiment; the machine is not on record. */
 enum { STREAM = 1 << 20 };
-/* Floats of filters that do not stay in a core's cache beside a block of images: an estimate of what
-   fm_fits() will say, on which only memory depends. */
-enum { WIDE = 1 << 19 };
 
 static size_t points_of(const struct fm_winograd *w)
 {
@@ -102,7 +99,8 @@ static uint64_t share(uint64_t total, size_t panel, size_t count, size_t panels)
     return share_before(total, panel + count, panels) - share_before(total, panel, panels);
 }
 
-/* Filters to the Winograd domain, and the product with them, part by part of the outputs. */
+/* Filters to the Winograd domain, and the product with them, part by part of the outputs. Filters that
+   are kept are one part. */
 static int add_parts(struct fm_builder *builder, const struct fm_op *op, const struct part *part,
                      struct fmnn_error *err)
 {
@@ -250,12 +248,14 @@ static int add_gradient_ops(struct fm_builder *builder, struct fm_op *op, struct
 
 /* Whether the transform of the output's gradient that the filters' gradient needs comes after backward
    data: if backward data has too many filters for a chain, and the bias keeps the output's gradient in
-   memory. Then both transforms use the same memory, one after the other. */
+   memory. Then both transforms use the same memory, one after the other. Whether the chain goes on is
+   an estimate here; only memory depends on it. */
 bool fm_winograd_data_first(const struct fm_builder *builder, const struct fm_op *op)
 {
     const struct fm_winograd *w = fm_choice_of(builder, op)->backward;
     return op->bias && w &&
-           fm_filter_point(fm_panels(op->units)) * points_of(w) * fm_panels(op->in_shape.c) > WIDE;
+           fm_filter_point(fm_panels(op->units)) * points_of(w) * fm_panels(op->in_shape.c) >
+               FM_CACHED;
 }
 
 /* Unless fm_winograd_data_first(), it comes before backward data, whose product may break the chain: so
