@@ -194,6 +194,15 @@ static char **plain_environment(void)
     return copy;
 }
 
+/* The exit status of a child that posix_spawnp() could not make a program of. Some systems report it
+   so, as POSIX allows, instead of by an error. */
+enum { CANNOT_RUN = 127 };
+
+static _Noreturn void no_gnuplot(void)
+{
+    die("gnuplot is not installed: install it for PNG, SVG and PDF, or use -f txt");
+}
+
 static pid_t spawn(FILE *in, FILE *out, FILE *err)
 {
     static char name[] = "gnuplot", defaults[] = "-d"; /* -d: ignore gnuplotrc */
@@ -210,7 +219,7 @@ static pid_t spawn(FILE *in, FILE *out, FILE *err)
     free(environment);
     posix_spawn_file_actions_destroy(&actions);
     if (errno == ENOENT)
-        die("gnuplot is not installed: install it for PNG, SVG and PDF, or use -f txt");
+        no_gnuplot();
     if (errno)
         die_errno("gnuplot");
     return pid;
@@ -332,6 +341,8 @@ FILE *gnuplot_run(FILE *script, enum plot_format format)
     char *why = complaint(err);
     fclose(err);
     const char *said = *why ? why : "no reason given";
+    if (WEXITSTATUS(status) == CANNOT_RUN && !*why)
+        no_gnuplot();
     if (WEXITSTATUS(status) != 0)
         die("gnuplot: %s", said);
     if (!is_complete(image, format))
