@@ -163,6 +163,59 @@ START_TEST(limits_of_names)
 }
 END_TEST
 
+/* Lines, the last of which has blanks inside. */
+static struct fmnn_names *read_blanks(const char *before, int blanks, const char *after)
+{
+    FILE *stream = fopen("names", "w");
+    fprintf(stream, "%s%*s%s\n", before, blanks, "", after);
+    fclose(stream);
+    return fmnn_names_read("names", &error);
+}
+
+START_TEST(long_lines_of_names)
+{
+    for (int blanks = 990; blanks < 1020; blanks++) {
+        struct fmnn_names *names = read_blanks("a", blanks, "\r\nb");
+        ck_assert_msg(names != NULL, "%d: %s", blanks, error.message);
+        ck_assert_uint_eq(names->count, 2);
+        ck_assert_str_eq(names->name[0], "a");
+        ck_assert_str_eq(names->name[1], "b");
+        fmnn_names_free(names);
+        ck_assert_ptr_null(read_blanks("a\nb", blanks + 10, "Zc\nd"));
+        ck_assert_str_eq(error.message, "names:2: the class name is longer than 1000 bytes");
+    }
+    struct fmnn_names *names = read_blanks("\xef\xbb\xbf"
+                                           "a",
+                                           998, "z"); /* 1000 bytes, and a mark */
+    ck_assert_msg(names != NULL, "%s", error.message);
+    fmnn_names_free(names);
+}
+END_TEST
+
+/* A message that is too long has its beginning and its end. */
+START_TEST(long_messages)
+{
+    static char path[1500];
+    while (strlen(path) < sizeof path - 20)
+        strcat(path, "./");
+    strcat(path, "none-\u00e9");
+    ck_assert_ptr_null(fmnn_names_read(path, &error));
+    ck_assert_int_eq(strncmp(error.message, "././././", 8), 0);
+    ck_assert_ptr_nonnull(strstr(error.message, "/none-\u00e9: No such file or directory"));
+    ck_assert_ptr_nonnull(strstr(error.message, "..."));
+    for (size_t blanks = 0; blanks < 4; blanks++) { /* no character is cut */
+        memset(path, ' ', blanks);
+        for (size_t i = blanks; i + 2 < sizeof path; i += 2)
+            memcpy(path + i, "\u00e9", 3);
+        ck_assert_ptr_null(fmnn_names_read(path, &error));
+        ck_assert_uint_ge(strlen(error.message), sizeof error.message - 4);
+        const char *at = error.message;
+        for (uint32_t code; *at; at += fmnn_utf8_next(at, &code))
+            ck_assert_uint_ne(fmnn_utf8_next(at, &code), 0);
+    }
+}
+END_TEST
+
 START_TEST(unreadable_names_file)
 {
     ck_assert_ptr_null(fmnn_names_read("none", &error));
@@ -231,6 +284,8 @@ int main(void)
     tcase_add_test(tcase, reading_names);
     tcase_add_loop_test(tcase, bad_names_are_refused, 0, (int)FM_COUNT(bad));
     tcase_add_test(tcase, limits_of_names);
+    tcase_add_test(tcase, long_lines_of_names);
+    tcase_add_test(tcase, long_messages);
     tcase_add_test(tcase, unreadable_names_file);
     tcase_add_test(tcase, names_of_a_directory);
     scratch_enter();

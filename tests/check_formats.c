@@ -63,6 +63,9 @@ START_TEST(pnm)
     GOOD("P5\n2 1\n255\n\x07\xf0", 1, 2, 1, 7, 240);
     GOOD("P5\r\n2 1\r255\n\x07\xf0", 1, 2, 1, 7, 240);
     GOOD("P5 2 1 65535 \x01\x00\xff\xff", 1, 2, 1, 1, 255);
+    GOOD("P5\n2 1\n255#\n\x07\xf0", 1, 2, 1, 7, 240); /* the comment's end is the blank */
+    GOOD("P4\n2 1# 9\n\x40", 1, 2, 1, 255, 0);
+    GOOD("P5\n2 1\n255 #\n", 1, 2, 1, '#', '\n'); /* here it is the first pixel */
     GOOD("P6\n1 1\n255\n\1\2\3", 1, 1, 3, 1, 2, 3);
     GOOD("P6\n1 1\n255\n\1\2\3P6\n1 1\n255\n\1\2\3", 1, 1, 3, 1, 2, 3); /* the first of two */
 }
@@ -83,7 +86,9 @@ START_TEST(pnm_refused)
     BAD("P5\n1 1\n0\n1", "is 0");
     BAD("P5\n1 1\n65536\n1", "too large");
     BAD("P5\n-1 1\n255\n1", "a number was expected");
-    BAD("P5\n1 1\n255#\n1", "no blank");
+    BAD("P5\n1 1\n255x\n1", "no blank");
+    BAD("P5\n1 1\n255#", "truncated");
+    BAD("P5\n1 1\n255#\n", "truncated");
     BAD("P1\n2 1\n12", "not 0 or 1");
     BAD("P5\n99999999999999999999 1\n255\n1", "too large");
     BAD("P5\n65536 1\n255\n1", "too large");
@@ -291,6 +296,41 @@ START_TEST(jpeg_orientation)
 }
 END_TEST
 
+/* Where a marker begins, for example the frame's, FF C0, or the scan's, FF DA. */
+static uint8_t *find_marker(uint8_t *bytes, size_t size, uint8_t code)
+{
+    for (size_t i = 2; i + 1 < size; i++)
+        if (bytes[i] == 0xff && bytes[i + 1] == code)
+            return bytes + i;
+    ck_abort_msg("no marker");
+}
+
+/* A sequential scan is one of all 64 coefficients, whatever its header says. */
+START_TEST(jpeg_scan_header)
+{
+    static uint8_t bytes[ROOM];
+    size_t size = make_jpeg(bytes, 1, JCS_GRAYSCALE, JCS_GRAYSCALE, false, NULL, 0);
+    uint8_t *scan = find_marker(bytes, size, 0xda); /* length (2), components (1), ids (2), 0, 63 */
+    ck_assert_uint_eq(scan[8], 63);
+    scan[8] = 0;
+    ck_assert_msg(decode(bytes, size) == 0, "%s", err.message);
+    check_jpeg(1);
+}
+END_TEST
+
+START_TEST(jpeg_unsupported)
+{
+    static uint8_t bytes[ROOM];
+    size_t size = make_jpeg(bytes, 1, JCS_GRAYSCALE, JCS_GRAYSCALE, false, NULL, 0);
+    uint8_t *frame = find_marker(bytes, size, 0xc0);
+    frame[4] = 13; /* bits; 12 are read by some builds of libjpeg-turbo 3 */
+    bad(bytes, size, "unsupported JPEG file");
+    frame[4] = 8;
+    frame[1] = 0xc5; /* hierarchical */
+    bad(bytes, size, "unsupported JPEG file");
+}
+END_TEST
+
 START_TEST(jpeg_refused)
 {
     static uint8_t bytes[ROOM], copy[ROOM];
@@ -308,9 +348,7 @@ START_TEST(jpeg_refused)
                 check_message("damaged", &err, "file: ", "");
         }
         memcpy(copy, bytes, size); /* the size lies behind FF C0 or C2, length and precision */
-        for (size_t i = 2; i + 8 < size; i++)
-            if (copy[i] == 0xff && copy[i + 1] == (progressive ? 0xc2 : 0xc0))
-                memset(copy + i + 5, 0xff, 4);
+        memset(find_marker(copy, size, progressive ? 0xc2 : 0xc0) + 5, 0xff, 4);
         bad(copy, size, ""); /* 65535 x 65535 */
     }
 }
@@ -535,6 +573,8 @@ int main(void)
     tcase_add_test(tcase, jpeg_inks);
     tcase_add_test(tcase, jpeg_orientation);
     tcase_add_test(tcase, jpeg_refused);
+    tcase_add_test(tcase, jpeg_scan_header);
+    tcase_add_test(tcase, jpeg_unsupported);
 #endif
 #ifdef HAVE_WEBP
     tcase_add_test(tcase, webp);

@@ -574,6 +574,39 @@ START_TEST(check_finds_excess_data)
 }
 END_TEST
 
+/* After a failure it is not known which row comes next, so there is none. */
+START_TEST(no_row_after_a_failure)
+{
+    enum {
+        MANY = 1000,
+        LONG = 784,
+        MORE = 15 * LONG + 1
+    }; /* some rows behind the last, and a byte */
+    static uint8_t bytes[12 + MANY * LONG + MORE] = {
+        0, 0, 8, 2, 0, 0, MANY >> 8, MANY & 255, 0, 0, LONG >> 8, LONG & 255};
+    static uint8_t z[2 * sizeof bytes];
+    uint8_t row[LONG];
+    for (size_t i = 12; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 2654435761u >> 15);
+    put_file("more.gz", z, deflate_to(z, sizeof z, bytes, sizeof bytes));
+    struct fmnn_error err = {0};
+    struct fmnn_idx *idx = fm_idx_open_forward("more", &err);
+    ck_assert_msg(idx != NULL, "%s", err.message);
+    size_t first = 0;
+    while (first < MANY && fmnn_idx_read(idx, first, 1, row, &err) == 0) {
+        ck_assert_mem_eq(row, bytes + 12 + first * LONG, LONG);
+        first++;
+    }
+    check_message("the last rows", &err, "more.gz: ", "too long");
+    ck_assert_uint_lt(first, MANY);
+    for (size_t i = 0; i < MANY; i++) {
+        ck_assert_int_eq(fmnn_idx_read(idx, i, 1, row, &err), -1);
+        check_message("any row", &err, "more.gz: ", "an earlier read of the file failed");
+    }
+    fmnn_idx_close(idx);
+}
+END_TEST
+
 START_TEST(name_too_long)
 {
     static char name[5000];
@@ -585,7 +618,8 @@ START_TEST(name_too_long)
     check_message("long", &err, "nnn", end);
     memset(name, 'n', sizeof name - 1);
     ck_assert_ptr_null(fmnn_idx_open(name, &err));
-    check_message("longer", &err, "nnn", "n");
+    snprintf(end, sizeof end, "nnn: %s", strerror(ENAMETOOLONG));
+    check_message("longer", &err, "nnn", end);
 }
 END_TEST
 
@@ -639,6 +673,7 @@ int main(void)
     tcase_add_test(tcase, forward_until_damage);
     tcase_add_test(tcase, changes_while_open);
     tcase_add_test(tcase, check_finds_excess_data);
+    tcase_add_test(tcase, no_row_after_a_failure);
     tcase_add_test(tcase, name_too_long);
     tcase_add_test(tcase, write_refuses_bad_shapes);
     scratch_enter();

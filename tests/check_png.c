@@ -251,6 +251,7 @@ static void refused(const char *what, const char *fragment)
 
 START_TEST(good_chunks)
 {
+    static uint8_t memory[1100000];
     gray_start();
     idat_end();
     accepted("as it should be");
@@ -284,6 +285,11 @@ START_TEST(good_chunks)
         chunk("tEXt", "a\0b", 3);
     idat_end();
     accepted("65536 tEXt");
+
+    gray_start();
+    chunk("tEXt", memset(memory, 'a', 1100000), 1100000);
+    idat_end();
+    accepted("a long tEXt");
 
     gray_start();
     chunk("acTL", "\0\0\0\1\0\0\0\0", 8);

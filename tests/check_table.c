@@ -153,6 +153,10 @@ static void lost_class(void)
     columns_from_fourth("a\t1\ttest\t7\n", "class ");
     columns_from_fourth("a\t1\ttest\tclass\n", "class ");
     columns_from_fourth("a\t1\ttest\tcoat\t2\t0.5\n", "class predicted confidence ");
+    columns_from_fourth("a\t1\ttest\tlabel\t2\t0.5\n", "class predicted confidence ");
+    columns_from_fourth("a\t1\ttest\tp10\t2\t0.5\timage\t0.5\t0\t0.5\n",
+                        "class predicted confidence predicted_class p0 p1 p2 ");
+    columns_from_fourth("a\t1\ttest\t2\t0.5\tp3\n", "predicted confidence predicted_class ");
     columns_from_fourth("a\t1\ttest\t7\t2\t0.5\n", "class predicted confidence ");
     columns_from_fourth("a\t1\ttest\t7\t1\t0.5\n", "class predicted confidence ");
     columns_from_fourth("a\t1\ttest\t7\t1\t0.5\tshirt\t0.5\t0.5\n",

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void mask_controls(char *text)
 {
@@ -11,12 +13,49 @@ static void mask_controls(char *text)
             *text = '?';
 }
 
+static bool is_continuation(char byte) /* of a character in UTF-8 */
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+/* Copies a text that is too long for `room` bytes: its beginning and its end, where a path's last name
+   and the reason are. */
+static void copy_ends(char *to, size_t room, const char *text, size_t length)
+{
+    size_t head = (room - sizeof "...") / 2, tail = length - (room - sizeof "..." - head);
+    while (head && is_continuation(text[head]))
+        head--;
+    while (is_continuation(text[tail]))
+        tail++;
+    snprintf(to, room, "%.*s...%s", (int)head, text, text + tail);
+}
+
+/* The message is the formatted text and, unless it is NULL, the reason. */
+static void set_message(struct fmnn_error *err, const char *reason, const char *format,
+                        va_list args)
+{
+    size_t room = sizeof err->message - (reason ? strlen(reason) + 2 : 0);
+    va_list again;
+    va_copy(again, args);
+    int length = vsnprintf(err->message, room, format, args);
+    char *whole = length >= (int)room ? malloc((size_t)length + 1) : NULL;
+    if (whole) {
+        vsnprintf(whole, (size_t)length + 1, format, again);
+        copy_ends(err->message, room, whole, (size_t)length);
+    }
+    va_end(again);
+    free(whole);
+    size_t used = strlen(err->message);
+    if (reason)
+        snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
+    mask_controls(err->message);
+}
+
 int fm_vfail(struct fmnn_error *err, enum fmnn_status status, const char *format, va_list args)
 {
     if (err) {
         err->status = status;
-        vsnprintf(err->message, sizeof err->message, format, args);
-        mask_controls(err->message);
+        set_message(err, NULL, format, args);
     }
     return -1;
 }
@@ -37,9 +76,8 @@ int fm_fail_errno(struct fmnn_error *err, const char *format, ...)
         return -1;
     va_list args;
     va_start(args, format);
-    fm_vfail(err, FMNN_SYSTEM, format, args);
+    err->status = FMNN_SYSTEM;
+    set_message(err, strerror(saved), format, args);
     va_end(args);
-    size_t used = strlen(err->message);
-    snprintf(err->message + used, sizeof err->message - used, ": %s", strerror(saved));
     return -1;
 }

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 enum { MAX_NAMES = 65536, MAX_NAME = 1000 };
+#define TOO_LONG "the class name is longer than 1000 bytes"
 
 void fmnn_names_free(struct fmnn_names *names)
 {
@@ -50,7 +51,7 @@ const char *fm_class_name_fault(const char *name, size_t length)
     if (length == 0)
         return "the class name is empty";
     if (length > MAX_NAME)
-        return "the class name is longer than 1000 bytes";
+        return TOO_LONG;
     if (memchr(name, 0, length))
         return "the class name contains a NUL byte";
     while (*name) {
@@ -65,30 +66,61 @@ const char *fm_class_name_fault(const char *name, size_t length)
     return NULL;
 }
 
-static int add_name(struct fmnn_names *names, size_t *capacity, const char *line, size_t length,
-                    const char *path, struct fmnn_error *err)
+size_t fm_class_names_bytes(const struct fmnn_names *names)
 {
-    const char *fault = fm_class_name_fault(line, length);
-    if (fault && memchr(line, '\t', length))
+    size_t bytes = 0; /* at most 65536 names of 1000 characters */
+    for (size_t i = 0; i < names->count; i++) {
+        bytes += sizeof "\\\"\\\"," - 1;
+        for (const char *c = names->name[i]; *c; c++)
+            bytes += *c == '"' || *c == '\\' ? 4 : 1;
+    }
+    return bytes;
+}
+
+/* A list that is being read. */
+struct list {
+    struct fmnn_names *names;
+    size_t capacity;
+    bool blank; /* a line before was blank */
+    const char *path;
+    struct fmnn_error *err;
+};
+
+static int refuse_line(const struct list *list, const char *fault)
+{
+    return fm_fail(list->err, FMNN_DATA, "%s:%zu: %s", list->path, list->names->count + 1, fault);
+}
+
+static int add_name(struct list *list, const char *name, size_t length)
+{
+    struct fmnn_names *names = list->names;
+    const char *fault = fm_class_name_fault(name, length);
+    if (fault && memchr(name, '\t', length))
         fault = "a tab; expected one class name a line, not a table";
     if (!fault && names->count == MAX_NAMES)
         fault = "more than 65536 class names";
     if (fault)
-        return fm_fail(err, FMNN_DATA, "%s:%zu: %s", path, names->count + 1, fault);
-    if (fm_grow((void **)&names->name, capacity, names->count + 1, sizeof *names->name, err) != 0)
+        return refuse_line(list, fault);
+    if (fm_grow((void **)&names->name, &list->capacity, names->count + 1, sizeof *names->name,
+                list->err) != 0)
         return -1;
-    names->name[names->count] = fm_strdup(line, err);
+    names->name[names->count] = fm_strdup(name, list->err);
     return names->name[names->count++] ? 0 : -1;
 }
 
-/* Reads a line without its end, a line feed or those of Windows, or the first room - 1 bytes of it. Returns its length, -1 at
-   the end. */
-static long read_line(FILE *stream, char *line, size_t room)
+/* Reads a line without its end, a line feed or those of Windows. Blanks that do not fit do not count;
+   reading ends at anything else that does not fit, and *over tells so. Returns the length of what is
+   kept, -1 at the end. */
+static long read_line(FILE *stream, char *line, size_t room, bool *over)
 {
     size_t length = 0;
     int c;
-    while ((c = getc(stream)) != EOF && c != '\n' && length < room - 1)
-        line[length++] = (char)c;
+    *over = false;
+    while (!*over && (c = getc(stream)) != EOF && c != '\n')
+        if (length < room - 1)
+            line[length++] = (char)c;
+        else
+            *over = c != ' ' && c != '\r';
     if (length && c == '\n' && line[length - 1] == '\r')
         length--;
     line[length] = 0;
@@ -96,33 +128,34 @@ static long read_line(FILE *stream, char *line, size_t room)
 }
 
 /* Blanks around a name do not count, nor do blank lines at the end. */
-static int take_line(struct fmnn_names *names, size_t *capacity, char *line, size_t length,
-                     bool *blank, const char *path, struct fmnn_error *err)
+static int take_line(struct list *list, char *line, size_t length, bool over)
 {
-    size_t mark = !names->count && !strncmp(line, "\xef\xbb\xbf", 3) ? 3 : 0;
-    if (!names->count && length >= 2 &&
-        (!memcmp(line, "\xff\xfe", 2) || !memcmp(line, "\xfe\xff", 2)))
-        return fm_fail(err, FMNN_DATA,
+    bool first = !list->names->count;
+    size_t mark = first && !strncmp(line, "\xef\xbb\xbf", 3) ? 3 : 0;
+    if (first && length >= 2 && (!memcmp(line, "\xff\xfe", 2) || !memcmp(line, "\xfe\xff", 2)))
+        return fm_fail(list->err, FMNN_DATA,
                        "%s: UTF-16 text; expected UTF-8; iconv -f UTF-16 -t UTF-8 converts it",
-                       path);
+                       list->path);
     if (memchr(line, 0, length))
-        return add_name(names, capacity, line, length, path, err); /* fails */
+        return add_name(list, line, length); /* fails */
+    if (over)
+        return refuse_line(list, TOO_LONG);
     char *name = fm_trim(line + mark);
-    *blank |= !*name && names->count;
-    if (*blank && !*name)
+    list->blank |= !*name && !first;
+    if (list->blank && !*name)
         return 0;
-    return add_name(names, capacity, *blank ? "" : name, *blank ? 0 : strlen(name), path, err);
+    return add_name(list, list->blank ? "" : name, list->blank ? 0 : strlen(name));
 }
 
 static int read_lines(FILE *stream, const char *path, struct fmnn_names *names,
                       struct fmnn_error *err)
 {
-    char line[MAX_NAME + 2];
-    size_t capacity = 0;
+    char line[MAX_NAME + 8]; /* a byte order mark, and a byte too many */
+    struct list list = {.names = names, .path = path, .err = err};
     long length;
-    bool blank = false;
-    while ((length = read_line(stream, line, sizeof line)) >= 0)
-        if (take_line(names, &capacity, line, (size_t)length, &blank, path, err) != 0)
+    bool over;
+    while ((length = read_line(stream, line, sizeof line, &over)) >= 0)
+        if (take_line(&list, line, (size_t)length, over) != 0)
             return -1;
     if (ferror(stream))
         return fm_fail_errno(err, "%s", path);

@@ -390,15 +390,20 @@ static int inflate_rest(struct source *source, const struct shape *shape, uint8_
 
 /* ---- the interface ---- */
 
-/* Inflates the whole file into memory, where its rows are read from now on. */
-static int load_whole(struct fmnn_idx *idx, struct fmnn_error *err)
+static void drop_source(struct fmnn_idx *idx)
 {
-    int status = inflate_data(idx, idx->source, err);
     source_end(idx->source);
     free(idx->source);
     idx->source = NULL;
     close(idx->fd);
     idx->fd = -1;
+}
+
+/* Inflates the whole file into memory, where its rows are read from now on. */
+static int load_whole(struct fmnn_idx *idx, struct fmnn_error *err)
+{
+    int status = inflate_data(idx, idx->source, err);
+    drop_source(idx);
     if (status != 0) {
         free(idx->data);
         idx->data = NULL;
@@ -630,8 +635,12 @@ int fmnn_idx_read(struct fmnn_idx *idx, size_t first, size_t count, uint8_t *byt
                        first > rows ? first : first + count - 1, rows - 1);
     if (count == 0)
         return 0;
-    if (idx->source)
-        return read_forward(idx, first, count, bytes, err);
+    if (idx->source) {
+        int status = read_forward(idx, first, count, bytes, err);
+        if (status != 0 && idx->source)
+            drop_source(idx); /* which row comes next in it is not known any more */
+        return status;
+    }
     if (idx->fd >= 0)
         return read_plain(idx, first, count, bytes, err);
     if (!idx->data)

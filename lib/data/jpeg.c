@@ -38,6 +38,12 @@ static void escape(struct reader *reader)
     longjmp(reader->escape, 1);
 }
 
+static bool is_unsupported(int code)
+{
+    return code == JERR_BAD_PRECISION || code == JERR_SOF_UNSUPPORTED ||
+           code == JERR_ARITH_NOTIMPL || code == JERR_CONVERSION_NOTIMPL;
+}
+
 static void raise_error(j_common_ptr jpeg)
 {
     struct reader *reader = (struct reader *)jpeg->err;
@@ -49,16 +55,18 @@ static void raise_error(j_common_ptr jpeg)
              jpeg->err->msg_code == JERR_INPUT_EOF)
         fm_fail(reader->err, FMNN_DATA, "%s: truncated: the JPEG file ends early", reader->path);
     else
-        fm_fail(reader->err, FMNN_DATA, "%s: damaged JPEG file: %s", reader->path, text);
+        fm_fail(reader->err, FMNN_DATA, "%s: %s JPEG file: %s", reader->path,
+                is_unsupported(jpeg->err->msg_code) ? "unsupported" : "damaged", text);
     escape(reader);
 }
 
-/* level -1: the data are damaged; others: what the library did. */
+/* level -1: the data are damaged; others: what the library did. The four that are let pass are about
+   bytes that do not change the pixels. */
 static void note_message(j_common_ptr jpeg, int level)
 {
     int code = jpeg->err->msg_code;
     if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_JFIF_MAJOR &&
-        code != JWRN_ADOBE_XFORM)
+        code != JWRN_ADOBE_XFORM && code != JWRN_NOT_SEQUENTIAL)
         raise_error(jpeg);
 }
 

@@ -99,7 +99,8 @@ static void give_bytes(png_structp png, png_bytep bytes, size_t count)
 static void set_limits(png_structp png, unsigned max_side)
 {
     png_set_user_limits(png, max_side, max_side);
-    png_set_chunk_malloc_max(png, 1 << 20);
+    /* A limit would hold for the lengths of chunks, too, that are skipped, such as a large text. */
+    png_set_chunk_malloc_max(png, 0);
     png_set_chunk_cache_max(png, 1); /* no chunk; 0 would mean no limit */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);

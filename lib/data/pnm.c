@@ -36,6 +36,18 @@ static void skip_blanks(struct reader *r)
     }
 }
 
+/* The header ends with one blank. It is the line's end behind a comment that follows the last number. */
+static int end_header(struct reader *r)
+{
+    if (r->at < r->end && *r->at == '#')
+        while (r->at < r->end && *r->at != '\n' && *r->at != '\r')
+            r->at++;
+    if (r->at < r->end && !is_blank(*r->at))
+        return damaged(r, "no blank after the header");
+    r->at += r->at < r->end;
+    return 0;
+}
+
 static int read_number(struct reader *r, size_t max, size_t *number)
 {
     skip_blanks(r);
@@ -131,9 +143,8 @@ int fm_pnm_decode(const char *path, const uint8_t *bytes, size_t size, struct fm
         return -1;
     if (!width || !height || !max)
         return damaged(&r, "a size or the maximum value is 0");
-    if (r.at < r.end && !is_blank(*r.at))
-        return damaged(&r, "no blank after the header");
-    r.at += r.at < r.end; /* one blank exactly */
+    if (end_header(&r) != 0)
+        return -1;
     bool fits = height <= FM_MAX_IMAGE_SIDE && width <= FM_MAX_IMAGE_SIDE &&
                 height * width <= FM_MAX_IMAGE_PIXELS;
     if (fits && (size_t)(r.end - r.at) < least_bytes(kind, height, width, max))

@@ -58,14 +58,20 @@ static bool is_probability(enum fmnn_table_kind kind, const char *name, char let
            fm_parse_unsigned(name + 1, MAX_CLASS, &digits);
 }
 
+/* The fourth, sixth and seventh field of a row can be classes of any name: see fm_table_lost_header(). */
+static bool is_class(size_t i)
+{
+    return i == 3 || i == 5 || i == 6;
+}
+
 bool fm_table_is_header(enum fmnn_table_kind kind, char *const *field, size_t count)
 {
     uint64_t label;
-    /* The fourth field of a row can be a class of any name. */
     bool row =
-        kind == FMNN_TABLE_ROWS && count == 4 && fm_parse_unsigned(field[1], MAX_CLASS, &label);
+        kind == FMNN_TABLE_ROWS && count >= 4 && fm_parse_unsigned(field[1], MAX_CLASS, &label);
     for (size_t i = 0; i < count; i++)
-        if (!(row && i == 3) && (known_name(kind, field[i]) || is_probability(kind, field[i], 'p')))
+        if (!(row && is_class(i)) &&
+            (known_name(kind, field[i]) || is_probability(kind, field[i], 'p')))
             return true;
     return false;
 }

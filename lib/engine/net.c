@@ -286,6 +286,12 @@ int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names, str
         if (fault)
             return fm_fail(err, FMNN_USAGE, "class %zu: %s", i, fault);
     }
+    size_t bytes = fm_class_names_bytes(names);
+    if (bytes > FM_MAX_NAMES_BYTES)
+        return fm_fail(err, FMNN_USAGE,
+                       "the class names are too long: they need %zu bytes of a weights file; the "
+                       "maximum is %d",
+                       bytes, FM_MAX_NAMES_BYTES);
     struct fmnn_names *copy = fmnn_names_copy((const char *const *)names->name, names->count, err);
     if (!copy)
         return -1;

@@ -439,8 +439,6 @@ static int read_tensors(struct pass *pass, struct fmnn_error *err)
     struct input *input = &file->input;
     uint8_t more;
     size_t got;
-    if (input->sized && input->left != file->data_bytes)
-        return wrong_length(input, file->data_bytes, input->left, err);
     for (size_t i = 0; i < file->count; i++) {
         struct fm_tensor *tensor = &file->tensors[i].tensor;
         bool handed_on = pass->take && tensor->dtype == FM_F32;
@@ -543,14 +541,20 @@ static int open_input(struct input *input, const char *path, struct fmnn_error *
     return 0;
 }
 
+/* A file whose length is known is refused before anyone makes room for what its header announces. */
 static int load_header(struct fm_safetensors *file, struct fmnn_error *err)
 {
+    const struct input *input = &file->input;
     int status = read_header(&file->input, &file->header, &file->header_bytes, err);
     if (status == 0)
         status = parse_header(file, file->header, file->header_bytes, err);
     if (status == 0)
         status = check_metadata(file, err);
-    return status == 0 ? get_tensors(file, err) : -1;
+    if (status == 0)
+        status = get_tensors(file, err);
+    if (status == 0 && input->sized && input->left != file->data_bytes)
+        return wrong_length(input, file->data_bytes, input->left, err);
+    return status;
 }
 
 static struct fm_safetensors *open_file(const char *path, bool any, struct fmnn_error *err)
