@@ -8,6 +8,7 @@ src_libcommon_a_SOURCES = src/common/common.h \
 	src/common/option-values.c src/common/option-help.c src/common/completion.c src/common/startup.h src/common/startup.c \
 	src/common/inputs.h src/common/inputs.c src/common/loading.h src/common/loading.c src/common/roots.h src/common/roots.c \
 	src/common/file-kinds.h src/common/file-kinds.c src/common/folder.h src/common/folder.c src/common/output.h src/common/output.c \
+	src/common/spool.h src/common/spool.c \
 	src/common/classes.h src/common/classes.c src/common/class-pairs.h src/common/class-pairs.c \
 	src/common/predictions.h src/common/predictions.c src/common/overfitting.h src/common/overfitting.c
 src_libcommon_a_CPPFLAGS = $(program_cppflags) $(JANSSON_CFLAGS)

@@ -597,14 +597,19 @@ START_TEST(long_averages_are_doubted)
 {
     static const struct {
         const char *settings, *message;
-    } cases[] = {{"average ema 0.3", NULL},
-                 {"average ema 0.5", "'ema 0.5' averages over about 2 steps, which is more than a "
-                                     "tenth of the training's 18"},
-                 {"average ema 0.9; min-steps 100", NULL}, /* which makes 102 steps */
-                 {"average ema 0.9; epochs 0", NULL},
-                 {"average swa 3", NULL},
-                 {"average swa 4", "'swa 4' averages more epochs than the training has: 3"},
-                 {"average lookahead", NULL}};
+    } cases[] = {
+        {"average ema 0.3", NULL},
+        {"average ema 0.5", "'ema 0.5' averages over about 2 steps, which is more than a "
+                            "tenth of the training's 18"},
+        {"average ema 0.9; min-steps 100", NULL}, /* which makes 102 steps */
+        {"average ema 0.9; epochs 0", NULL},
+        {"average ema 0.3 2", "'ema 0.3 2' averages over about 2 steps, which is more than "
+                              "a tenth of the training's 18"},
+        {"average ema 0.3 19", "'ema 0.3 19' averages every 19 steps, but the training has "
+                               "only 18: the weights stay as they begin"},
+        {"average swa 3", NULL},
+        {"average swa 4", "'swa 4' averages more epochs than the training has: 3"},
+        {"average lookahead", NULL}};
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
         struct fmnn_error warning = {0};
         struct set set = make_set(cases[i].settings);

@@ -27,5 +27,6 @@
 #include "common/loading.h"
 #include "common/file-kinds.h"
 #include "common/output.h"
+#include "common/spool.h"
 
 #endif

@@ -9,6 +9,8 @@
 
 /* ---- 1. Tables ---- */
 
+static bool table_is_standard_input;
+
 struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, const char *only)
 {
     return open_table_columns(operand, kind, NULL, only);
@@ -20,6 +22,7 @@ struct fmnn_table *open_table_columns(const char *operand, enum fmnn_table_kind 
     static const char *const what[] = {"a table of images", "a history table", "a table of counts"};
     struct fmnn_error error;
     const char *path = operand ? operand : "-";
+    table_is_standard_input |= !strcmp(path, "-");
     if (!strcmp(path, "-") && isatty(STDIN_FILENO))
         usage_error("standard input is a terminal; redirect %s to it, or name a file", what[kind]);
     if (kind == FMNN_TABLE_ROWS && is_directory(path))
@@ -220,8 +223,17 @@ struct fmnn_names *class_names(const char *option, struct fmnn_images *images, c
     struct fmnn_names *names = NULL;
     if (option && !strcmp(option, "none"))
         return NULL;
-    if (option)
-        return is_weights(option) ? names_in_weights(option) : names_in_list(option);
+    if (option) {
+        if (!strcmp(option, "-") && table_is_standard_input)
+            usage_error("class names and table cannot both come from standard input");
+        const char *path = spool(option);
+        names = is_weights(path) ? names_in_weights(path) : names_in_list(path);
+        if (names) {
+            free(names->source);
+            names->source = text_format("%s", strcmp(option, "-") ? option : "standard input");
+        }
+        return names;
+    }
     if (!image || !image[0])
         return NULL;
     char *directory = fmnn_images_directory(images, image, &error);

@@ -9,16 +9,46 @@ static const char *program = "fmnn";
 static int verbosity; /* -1 quiet, 0, 1 verbose */
 static bool gave_up;  /* the trouble that ends the program was reported */
 
+static struct {
+    const char *path, *name;
+} copies[4]; /* messages_rename() */
+
+void messages_rename(const char *path, const char *name)
+{
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++)
+        if (!copies[i].path) {
+            copies[i].path = path;
+            copies[i].name = name;
+            return;
+        }
+    abort();
+}
+
+/* How much of a text is the path of a copy, whose name is set; 0: nothing. */
+static size_t find_copy(const char *text, const char **name)
+{
+    for (size_t i = 0; i < sizeof copies / sizeof *copies && copies[i].path; i++) {
+        size_t length = strlen(copies[i].path);
+        *name = copies[i].name;
+        if (!strncmp(text, copies[i].path, length))
+            return length;
+    }
+    *name = "";
+    return 0;
+}
+
 /* Whole lines, so that those of several programs do not mix. Masked, so that no file's name and no
    server's reply can control the terminal. */
 FMNN_PRINTF(1, 0)
 static void message(const char *format, va_list args, const char *why)
 {
     char text[8192] = "";
+    const char *name;
     fflush(stdout); /* keeps the order if both streams go to the same place */
     vsnprintf(text, sizeof text, format, args);
     text_mask(text);
-    fprintf(stderr, why ? "%s: %s: %s\n" : "%s: %s\n", program, text, why);
+    size_t path = find_copy(text, &name);
+    fprintf(stderr, why ? "%s: %s%s: %s\n" : "%s: %s%s\n", program, name, text + path, why);
 }
 
 void info(const char *format, ...)

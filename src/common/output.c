@@ -135,13 +135,30 @@ static void refuse_terminal(const char *name, int fd)
         die("%s is a terminal; redirect it, because the output is binary", name);
 }
 
-static void open_directly(struct output *output, bool binary)
+static bool open_directly(struct output *output, bool binary)
 {
     output->stream = fopen(output->path, "wbe");
-    if (!output->stream)
-        die_errno("%s", output->path);
-    if (binary)
+    if (output->stream && binary)
         refuse_terminal(output->path, fileno(output->stream));
+    return output->stream != NULL;
+}
+
+/* Standard output or standard error, if the file is theirs, as /dev/stdout is; or -1. They may have
+   more in it already, and others may write more. */
+static int standard_stream(const struct stat *file)
+{
+    struct stat st;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fstat(fd, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino)
+            return fd;
+    return -1;
+}
+
+static bool open_standard_stream(struct output *output, int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    output->stream = copy < 0 ? NULL : fdopen(copy, "wb");
+    return output->stream != NULL;
 }
 
 /* Removes a temporary that is not locked, because its writer has ended. */
@@ -246,10 +263,11 @@ struct output *output_try(const char *path, bool binary)
         errno = EISDIR;
         return NULL;
     }
-    if (exists && !S_ISREG(st.st_mode)) {
-        open_directly(output, binary);
-        return output;
-    }
+    if (exists && !S_ISREG(st.st_mode))
+        return open_directly(output, binary) ? output : NULL;
+    int stream = exists ? standard_stream(&st) : -1;
+    if (stream >= 0)
+        return open_standard_stream(output, stream) ? output : NULL;
     if (exists && access(path, W_OK) != 0) /* a read-only file is not replaced either */
         return NULL;
     arrange_removal();
@@ -260,6 +278,26 @@ struct output *output_try(const char *path, bool binary)
 FILE *output_stream(struct output *output)
 {
     return output->stream;
+}
+
+struct output *output_scratch(void)
+{
+    const struct stat private = {.st_mode = 0600};
+    const char *directory = getenv("TMPDIR");
+    struct output *output = xcalloc(1, sizeof *output);
+    directory = directory && directory[0] ? directory : "/tmp";
+    output->path = text_format("%s/fmnn-input", directory);
+    output->target = text_format("%s", output->path);
+    output->lock = -1;
+    arrange_removal();
+    if (!open_temporary(output, &private))
+        die_errno("%s", directory);
+    return output;
+}
+
+const char *output_temporary(const struct output *output)
+{
+    return output->temporary;
 }
 
 void output_keep(struct output *output)

@@ -6,12 +6,15 @@
 #include <stdio.h>
 
 /* A temporary file beside `path` (symlinks are followed), which output_commit() syncs and renames.
-   Devices and pipes are written directly; "-" is standard output, refused for binary data on a
-   terminal. Temporaries are removed however the program ends; if SIGKILL ended it, the next program
+   Devices and pipes are written directly, and so is a file that standard output or standard error
+   writes; "-" is standard output, refused for binary data on a terminal. Temporaries are removed however the program ends; if SIGKILL ended it, the next program
    that writes the same file removes them. */
 struct output;
 struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);
+/* A temporary for the program itself, in $TMPDIR or /tmp, and its path. */
+struct output *output_scratch(void);
+const char *output_temporary(const struct output *output);
 void output_commit(struct output *output); /* and frees */
 /* The same without ending the program: NULL or false on error, which errno tells. */
 struct output *output_try(const char *path, bool binary);

@@ -19,7 +19,8 @@ struct reader {
     struct fmnn_images *images;
     size_t image, split; /* columns */
     struct classes *classes;
-    /* Class names: of an option or a checkpoint, and of a directory. */
+    /* Class names: of an option or a checkpoint, which may be none, and of a directory. */
+    bool settled;
     struct fmnn_names *given, *found;
     struct bad_images bad;
     const char *root; /* --root, or NULL */
@@ -65,9 +66,14 @@ static struct reader open_reader(const struct arguments *a)
                        .root = a->root};
     refuse_model(a, r.table);
     r.image = need_column(r.table, "image");
-    r.classes = classes_new(r.table, a->classes && !strcmp(a->classes, "none"));
     r.split = need_split(r.table);
     r.images = open_images(a->data, a->root);
+    r.settled = a->classes || a->resume;
+    if (a->classes)
+        r.given = class_names(a->classes, r.images, NULL);
+    else if (a->resume)
+        r.given = names_in_weights(a->resume);
+    r.classes = classes_new(r.table, r.settled && !r.given);
     return r;
 }
 
@@ -80,17 +86,24 @@ static void close_reader(struct reader *r)
 
 /* ---- 1. The table ---- */
 
-/* The first image determines where to look for class names. */
-static void find_names(const struct arguments *a, struct reader *r)
+/* The first image that training uses determines where to look for class names. Labels of rows before
+   it may be names, too: they are looked up where the table's first image is. */
+static void find_names(struct reader *r, bool used)
 {
-    /* A resumed training keeps its class names; but standard input cannot be read twice. */
-    if (a->resume && !a->classes && strcmp(a->resume, "-") != 0)
-        r->given = names_in_weights(a->resume);
+    struct fmnn_error error;
     const char *image = fmnn_table_field(r->table, r->image);
-    if (!r->given && a->classes)
-        r->given = class_names(a->classes, r->images, image);
-    else if (!r->given)
+    if (r->settled)
+        return;
+    fmnn_names_free(r->found);
+    r->found = NULL;
+    if (used) {
         r->found = class_names(NULL, r->images, image);
+        return;
+    }
+    char *directory = fmnn_images_directory(r->images, image, &error);
+    if (directory && fmnn_names_of_directory(directory, &r->found, &error) != 0)
+        r->found = NULL; /* training may not need it */
+    free(directory);
 }
 
 static enum use use_of_row(const struct reader *r)
@@ -132,20 +145,24 @@ static void name_classes(struct input *input, struct reader *r, struct samples *
         samples->sample[i].label = to[samples->sample[i].label];
     free(to);
     classes_note(r->classes, input->names && (r->given || input->names == r->found));
+    if (r->settled && !r->given) { /* no names are wished; those of a column class only count */
+        fmnn_names_free(input->names);
+        input->names = NULL;
+    }
     if (r->given != input->names)
         fmnn_names_free(r->given);
     if (r->found != input->names)
         fmnn_names_free(r->found);
 }
 
-static struct samples read_table(struct input *input, const struct arguments *a, struct reader *r)
+static struct samples read_table(struct input *input, struct reader *r)
 {
     struct samples samples = {0};
     size_t max = 0;
-    while (next_row(r->table)) {
+    for (bool first = true; next_row(r->table); first = false) {
         enum use use = use_of_row(r);
-        if (use != NOT_USED && !samples.count)
-            find_names(a, r);
+        if (first || (use != NOT_USED && !samples.count))
+            find_names(r, use != NOT_USED);
         int label = read_label(r, use);
         if (label >= 0 && (size_t)label >= max)
             max = (size_t)label + 1;
@@ -410,7 +427,7 @@ struct input read_input(const struct arguments *a, const struct fmnn_input *init
 {
     struct input input = {0};
     struct reader r = open_reader(a);
-    struct samples samples = read_table(&input, a, &r);
+    struct samples samples = read_table(&input, &r);
     if (!samples.count)
         no_rows(&r);
     struct choice choice = begin(&input, a, init, &r, &samples);
@@ -449,7 +466,7 @@ struct input read_shape(const struct arguments *a, const struct fmnn_input *init
     }
     input.classes = 0;
     struct reader r = open_reader(a);
-    struct samples samples = read_table(&input, a, &r);
+    struct samples samples = read_table(&input, &r);
     if (!samples.count)
         die("%s: no row of split 'train' or 'valid'", fmnn_table_name(r.table));
     for (size_t i = 0; i < samples.count; i++)

@@ -140,19 +140,22 @@ static bool same_file(const char *a, const char *b)
     return a && b && !strcmp(a, b) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* A file written twice would lose what was written first, and the table must not be overwritten. */
+/* A file written twice would lose what was written first, and inputs must not be overwritten. But a
+   checkpoint can take the place of the one before, and weights that of those before. */
 static void check_files_differ(const struct arguments *a)
 {
+    const char *model =
+        a->model && is_model_file(a->model) ? a->model : NULL; /* no preset or text */
     const struct {
         const char *name, *path;
-    } file[] = {{"--checkpoint", a->checkpoint},
-                {"--history", a->history},
-                {"--output", a->output},
-                {"the table", a->table}};
-    enum { FILES = sizeof file / sizeof *file };
-    for (size_t i = 0; i < FILES; i++)
+    } file[] = {
+        {"--checkpoint", a->checkpoint}, {"--history", a->history}, {"--output", a->output},
+        {"the table", a->table},         {"the model", model},      {"--resume", a->resume}};
+    enum { WRITTEN = 3, FILES = sizeof file / sizeof *file };
+    for (size_t i = 0; i < WRITTEN; i++)
         for (size_t k = i + 1; k < FILES; k++)
-            if (same_file(file[i].path, file[k].path))
+            if (same_file(file[i].path, file[k].path) &&
+                !(file[i].path == a->checkpoint && file[k].path == a->resume))
                 usage_error("%s and %s are the same file", file[i].name, file[k].name);
 }
 
@@ -165,20 +168,31 @@ static bool is_standard_output(const char *path)
             x.st_ino == y.st_ino && !S_ISCHR(x.st_mode));
 }
 
-static void check_standard_streams(const struct arguments *a)
+static void check_standard_input(const struct arguments *a)
+{
+    const struct {
+        const char *name, *path;
+    } input[] = {{"checkpoint", a->resume},
+                 {"weights", a->init},
+                 {"class names", a->classes},
+                 {"table", a->table ? a->table : "-"}};
+    const char *before = NULL;
+    for (size_t i = 0; i < sizeof input / sizeof *input; i++) {
+        if (!input[i].path || strcmp(input[i].path, "-") != 0)
+            continue;
+        if (before)
+            usage_error("%s and %s cannot both come from standard input", before, input[i].name);
+        before = input[i].name;
+    }
+}
+
+static void check_standard_output(const struct arguments *a)
 {
     if (is_standard_output(a->output) && is_standard_output(a->history))
         usage_error("weights and history cannot both go to standard output; give --history a file");
-    if (a->checkpoint && !strcmp(a->checkpoint, "-"))
+    if (a->checkpoint && is_standard_output(a->checkpoint))
         usage_error("--checkpoint cannot be standard output, because each epoch replaces the "
                     "checkpoint; name a file");
-    bool resumes = a->resume && !strcmp(a->resume, "-"), starts = a->init && !strcmp(a->init, "-");
-    if (resumes && starts)
-        usage_error("checkpoint and weights cannot both come from standard input");
-    if (starts && (!a->table || !strcmp(a->table, "-")))
-        usage_error("weights and table cannot both come from standard input");
-    if (resumes && (!a->table || !strcmp(a->table, "-")))
-        usage_error("checkpoint and table cannot both come from standard input");
 }
 
 /* Checks that the outputs can be written before a long table is read and hours go into training. */
@@ -202,10 +216,12 @@ struct arguments parse_arguments(int argc, char **argv)
     if (a.freeze && !a.init)
         usage_error("--freeze has no effect without --init");
     a.training.kernels = kernels_wanted();
+    check_standard_input(&a);
     if (!a.summary) {
-        check_standard_streams(&a);
+        check_standard_output(&a);
         check_files_differ(&a);
         check_outputs(&a);
     }
+    a.resume = a.resume ? spool(a.resume) : NULL; /* its class names are needed first */
     return a;
 }

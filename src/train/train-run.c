@@ -9,16 +9,20 @@
 /* ---- signals */
 
 static volatile sig_atomic_t caught; /* the signal that asks for an early end */
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
 
+/* A second signal, of whatever kind, ends the program at once. */
 static void on_signal(int number)
 {
+    struct sigaction now;
     caught = number;
-    signal(number, output_die); /* a second one ends the program at once */
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler == on_signal)
+            signal(ends[i], output_die);
 }
 
 static void catch_signals(void)
 {
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         struct sigaction action;
         if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler == SIG_IGN)
@@ -49,41 +53,59 @@ static void save_weights(const char *path, const struct fmnn_net *net)
     output_commit(output);
 }
 
+/* A checkpoint that is not committed yet; NULL and an error without a path if it cannot be made. */
+static struct output *write_checkpoint(const char *path, const struct fmnn_trainer *trainer,
+                                       struct fmnn_error *error)
+{
+    struct output *output = output_try(path, true);
+    if (!output) {
+        error->status = FMNN_SYSTEM;
+        snprintf(error->message, sizeof error->message, "%s", strerror(errno));
+    } else if (fmnn_trainer_save(trainer, output_stream(output), error) != 0) {
+        output_abandon(output);
+        output = NULL;
+    }
+    return output;
+}
+
 /* A checkpoint that cannot be written, for example because the disk is full, does not end the
    training: the previous checkpoint remains, and the next one is tried. */
 static bool save_checkpoint(const char *path, const struct fmnn_trainer *trainer, bool told)
 {
     struct fmnn_error error;
-    struct output *output = output_try(path, true);
-    if (output && fmnn_trainer_save(trainer, output_stream(output), &error) != 0) {
-        output_abandon(output);
-        if (!told)
-            warn("%s: %s; the training continues", path, error.message);
-        return false;
-    }
-    if (!output || !output_try_commit(output)) {
-        if (!told)
-            warn("%s: %s; the training continues", path, strerror(errno));
-        return false;
-    }
-    return true;
+    struct output *output = write_checkpoint(path, trainer, &error);
+    if (output && output_try_commit(output))
+        return true;
+    if (!told)
+        warn("%s: %s; the training continues", path, output ? strerror(errno) : error.message);
+    return false;
 }
 
-/* The checkpoint of an interrupted training, not committed yet. NULL if none is wanted, or if the
-   last step spoilt the weights: then the previous checkpoint stays. */
-static struct output *prepare_checkpoint(const char *path, const struct fmnn_trainer *trainer)
+/* The checkpoint of an interrupted training, not committed yet. NULL if none is wanted or possible, or
+   if the last step spoilt the weights: then the previous checkpoint stays, and is as complete as it was. */
+static struct output *prepare_checkpoint(const char *path, const struct fmnn_trainer *trainer,
+                                         bool *complete)
 {
     struct fmnn_error error;
     if (!caught || !path)
         return NULL;
-    struct output *checkpoint = output_open(path, true);
-    if (fmnn_trainer_save(trainer, output_stream(checkpoint), &error) == 0)
-        return checkpoint;
-    if (error.status != FMNN_DATA)
-        die("%s: %s", path, error.message);
-    output_abandon(checkpoint);
-    warn("%s", error.message);
-    return NULL;
+    struct output *checkpoint = write_checkpoint(path, trainer, &error);
+    if (!checkpoint && error.status == FMNN_DATA) {
+        warn("%s", error.message);
+        return NULL;
+    }
+    *complete = checkpoint != NULL;
+    if (!checkpoint)
+        warn("%s: %s", path, error.message);
+    return checkpoint;
+}
+
+static bool commit_checkpoint(struct output *checkpoint, const char *path)
+{
+    bool done = output_try_commit(checkpoint);
+    if (!done)
+        warn("%s: %s", path, strerror(errno));
+    return done;
 }
 
 /* ---- training */
@@ -216,12 +238,12 @@ void train(const struct arguments *a, struct fmnn_net *net, const struct input *
     }
     /* A checkpoint has the weights of the last step, so it is prepared before they give way to
        the best ones. But the weights are the first to be committed. */
-    struct output *checkpoint = prepare_checkpoint(a->checkpoint, trainer);
+    struct output *checkpoint = prepare_checkpoint(a->checkpoint, trainer, &complete);
     if (fmnn_trainer_finish(trainer, &error) != 0)
         die_error(&error);
     save_weights(a->output, net);
     if (checkpoint)
-        output_commit(checkpoint);
+        complete = commit_checkpoint(checkpoint, a->checkpoint);
     bool whole = end_history(&history);
     report_result(trainer, a->output);
     if (!caught)

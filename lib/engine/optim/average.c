@@ -59,9 +59,17 @@ static bool ema_doubt(const struct fm_average *a, unsigned epochs, uint64_t step
     char text[FM_MAX_VALUE];
     double length = 1 / (1 - a->decay);
     (void)epochs;
+    ema_write(a, text);
+    if (a->every > steps) {
+        fm_fail(doubt, FMNN_USAGE,
+                "'%s' averages every %u steps, but the training has only %llu: the weights stay as "
+                "they begin",
+                text, a->every, (unsigned long long)steps);
+        return true;
+    }
+    length = length < a->every ? a->every : length;
     if (length <= (double)steps / 10)
         return false;
-    ema_write(a, text);
     fm_fail(doubt, FMNN_USAGE,
             "'%s' averages over about %.0f steps, which is more than a tenth of the training's "
             "%llu",

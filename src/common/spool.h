@@ -1,0 +1,10 @@
+/* spool.h -- inputs that are read twice, though they may be pipes. */
+#ifndef SPOOL_H
+#define SPOOL_H
+
+/* A path that can be opened more than once: the one given or, if that is a pipe or "-" (standard
+   input), the path of a copy, which is removed when the program ends. Messages name the original.
+   The path given must stay, and what is returned does. */
+const char *spool(const char *path);
+
+#endif
