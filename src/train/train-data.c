@@ -190,6 +190,7 @@ static void free_samples(struct samples *samples)
 struct choice {
     struct fmnn_input input;
     bool size_open, channels_open; /* not given */
+    const char *init;              /* the size is that of this net, and must stay */
 };
 
 static struct fmnn_error at_sample(const struct reader *r, const struct sample *sample,
@@ -267,24 +268,31 @@ static struct choice choose_input(const struct arguments *a, const struct fmnn_l
     return c;
 }
 
+static void fit_to_net(struct choice *c, const char *table)
+{
+    if (c->input.fit == FMNN_FIT_NONE)
+        c->input.fit = FMNN_FIT_STRETCH;
+    c->size_open = false;
+    note("%s: images are resized to %zux%zu, as for the net of %s (see --size and --fit)", table,
+         c->input.shape.height, c->input.shape.width, c->init);
+}
+
 /* Image files become the input as those did that the net of --init was trained on, unless options say
    more. */
 static struct choice choose_as(const struct arguments *a, const struct fmnn_input *init,
                                const struct fmnn_loaded *first, const char *table)
 {
     const struct fitting *f = &a->fitting;
-    struct choice c = {.input = *init};
+    struct choice c = {.input = *init, .init = a->init};
     bool same =
         first->shape.height == init->shape.height && first->shape.width == init->shape.width;
     if (a->channels)
         c.input.shape.channels = a->channels;
     fitting_apply(f, &c.input);
     c.input.invert = init->invert || f->invert; /* given again, it does not undo the net's */
-    if (!same && c.input.fit == FMNN_FIT_NONE)
-        c.input.fit = FMNN_FIT_STRETCH;
+    c.size_open = c.input.fit == FMNN_FIT_NONE; /* images of that size */
     if (!same)
-        note("%s: images are resized to %zux%zu, as for the net of %s (see --size and --fit)",
-             table, init->shape.height, init->shape.width, a->init);
+        fit_to_net(&c, table);
     return c;
 }
 
@@ -297,7 +305,10 @@ static bool choose_again(struct choice *c, const struct fmnn_loaded *loaded, con
         return false;
     if (c->size_open &&
         (loaded->shape.height != shape->height || loaded->shape.width != shape->width)) {
-        choose_default_size(c, table, "the images have several sizes");
+        if (c->init)
+            fit_to_net(c, table);
+        else
+            choose_default_size(c, table, "the images have several sizes");
         again = true;
     }
     if (c->channels_open && loaded->colour && shape->channels == 1) {
