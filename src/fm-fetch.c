@@ -540,39 +540,30 @@ static int import_home(const struct source *source, struct import_settings *sett
     return bad_images_status(settings->bad);
 }
 
-/* Files that were fetched to be imported; they are removed when the program ends. */
-static char *fetched[2 * FMNN_DATASET_FILES];
-
-static void remove_fetched(void)
-{
-    for (size_t i = 0; i < sizeof fetched / sizeof *fetched; i++)
-        if (fetched[i])
-            unlink(fetched[i]);
-    remove_made();
-}
-
+/* Fetches the files to be imported as temporaries: files of these names may be the user's. */
 static void fetch_packed(const struct source *source, const struct fmnn_dataset *packed,
-                         const char *home, const struct arguments *a)
+                         const char *home, const struct arguments *a, struct stage **stage)
 {
     const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
     struct source published = {packed, mirrors, false};
     struct downloader *downloader = downloader_new(mirrors, &a->download);
-    atexit(remove_fetched);
-    for (size_t i = 0; i < FMNN_DATASET_FILES && packed->files[i].name; i++) {
-        download_file(downloader, home, &published, i);
-        fetched[2 * i] = path_in(home, packed->files[i].name, "");
-        fetched[2 * i + 1] = path_in(home, packed->files[i].name, ".gz");
-    }
+    for (size_t i = 0; i < FMNN_DATASET_FILES && packed->files[i].name; i++)
+        stage[i] = download_hidden(downloader, home, &published, i);
     downloader_free(downloader);
 }
 
 static int fetch_and_import(const struct source *source, const struct fmnn_dataset *packed,
                             struct import_settings *settings, const struct arguments *a)
 {
+    struct stage *stage[FMNN_DATASET_FILES] = {NULL};
     char *home = make_home(source, a);
-    fetch_packed(source, packed, home, a);
+    fetch_packed(source, packed, home, a, stage);
+    for (size_t i = 0; i < FMNN_DATASET_FILES && stage[i]; i++)
+        settings->fetched[i] = stage_path(stage[i]);
     settings->from = settings->directory = home;
     import_source(settings);
+    for (size_t i = 0; i < FMNN_DATASET_FILES && stage[i]; i++)
+        stage_abandon(stage[i]);
     made = NULL;
     free(home);
     return 0;

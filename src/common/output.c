@@ -24,7 +24,7 @@ struct output {
     bool kept;       /* also committed by exit(), but not by a signal */
 };
 
-enum { MAX_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */, MAX_LINKS = 40 };
+enum { MAX_OUTPUTS = 16, RANDOM = 6 /* letters of a temporary's name */, MAX_LINKS = 40 };
 static struct output *volatile open_outputs[MAX_OUTPUTS];
 static const char mark[] = ".fmnn-";
 
@@ -260,6 +260,11 @@ struct output *output_try(const char *path, bool binary)
 FILE *output_stream(struct output *output)
 {
     return output->stream;
+}
+
+const char *output_temporary(const struct output *output)
+{
+    return output->temporary;
 }
 
 void output_keep(struct output *output)

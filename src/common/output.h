@@ -12,6 +12,8 @@
 struct output;
 struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);
+/* The path at which the bytes are until then: of the temporary, or NULL if there is none. */
+const char *output_temporary(const struct output *output);
 void output_commit(struct output *output); /* and frees */
 /* The same without ending the program: NULL or false on error, which errno tells. */
 struct output *output_try(const char *path, bool binary);

@@ -506,25 +506,40 @@ static void start_over(struct downloader *d)
     }
 }
 
-void download_file(struct downloader *d, const char *directory, const struct source *source,
-                   size_t file)
+/* Fills the stage with a good file. */
+static void download(struct downloader *d, struct stage *stage, const struct source *source,
+                     size_t file, struct finding *finding)
 {
-    struct stage *stage = stage_open(directory, source->set, file);
     struct partial partial = {0};
-    struct finding finding;
     bool stay = true;
     start_over(d);
     for (struct mirror *mirror; (mirror = next_mirror(d, stay));) {
         if (mirror->failures)
             wait_for(d, mirror);
-        enum outcome outcome = attempt(d, mirror, stage, source, file, &partial, &finding);
-        if (outcome == DONE) {
-            stage_commit(stage, &finding);
+        enum outcome outcome = attempt(d, mirror, stage, source, file, &partial, finding);
+        if (outcome == DONE)
             return;
-        }
         note_failure(d, mirror, outcome, has_name(source, file, mirror->name + 1));
         stay = outcome == ABSENT || (partial.cut && partial.tag[0]);
     }
     stage_abandon(stage);
     no_mirror(d, &source->set->files[file]);
+}
+
+void download_file(struct downloader *d, const char *directory, const struct source *source,
+                   size_t file)
+{
+    struct stage *stage = stage_open(directory, source->set, file);
+    struct finding finding;
+    download(d, stage, source, file, &finding);
+    stage_commit(stage, &finding);
+}
+
+struct stage *download_hidden(struct downloader *d, const char *directory,
+                              const struct source *source, size_t file)
+{
+    struct stage *stage = stage_open_hidden(directory, source->set, file);
+    struct finding finding;
+    download(d, stage, source, file, &finding);
+    return stage;
 }

@@ -87,15 +87,28 @@ struct stage {
     uint64_t size;
 };
 
-struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file)
+static struct stage *open_as(const char *directory, const struct fmnn_dataset *set, size_t file,
+                             const char *prefix)
 {
     struct stage *stage = xcalloc(1, sizeof *stage);
+    char *name = text_format("%s%s", prefix, set->files[file].name);
     stage->directory = directory;
     stage->set = set;
     stage->file = file;
-    stage->path = path_in(directory, set->files[file].name, ".gz");
+    stage->path = path_in(directory, name, ".gz");
     stage->output = output_open(stage->path, true);
+    free(name);
     return stage;
+}
+
+struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file)
+{
+    return open_as(directory, set, file, "");
+}
+
+struct stage *stage_open_hidden(const char *directory, const struct fmnn_dataset *set, size_t file)
+{
+    return open_as(directory, set, file, ".");
 }
 
 void stage_write(struct stage *stage, const void *bytes, size_t size)
@@ -130,6 +143,11 @@ void stage_verify(struct stage *stage, struct finding *finding)
 {
     flush(stage);
     verify_stream(fileno(output_stream(stage->output)), stage->set, stage->file, finding);
+}
+
+const char *stage_path(const struct stage *stage)
+{
+    return output_temporary(stage->output);
 }
 
 static void stage_free(struct stage *stage)

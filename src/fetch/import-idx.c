@@ -300,6 +300,9 @@ static int suits(const char *name, const struct import_settings *s, int part, co
 /* The path of a part's file, malloc'ed; NULL: there is none. */
 static char *find(const struct import_settings *s, int part, const char *what)
 {
+    const char *const *fetched = s->fetched + (part == IMPORT_TEST ? 2 : 0);
+    if (s->fetched[0])
+        return s->fetched[1] ? text_format("%s", fetched[!strcmp(what, "labels")]) : NULL;
     char **list = list_directory(s->from), *path = NULL;
     int best = 0;
     for (char **name = list; name && *name; name++) {
@@ -379,5 +382,6 @@ void read_idx_source(struct import *import)
         free(images);
         free(labels);
     }
-    import->names = list_beside(s->from);
+    if (!s->fetched[0])
+        import->names = list_beside(s->from);
 }
