@@ -41,13 +41,12 @@ static bool names_differ(const char *path, const struct fmnn_names *wanted)
 }
 
 /* Existing names may be the user's own, so they are kept. */
-static void write_names(const char *directory, const struct fmnn_dataset *set,
-                        const struct fmnn_names *names)
+void store_class_names(const char *directory, const char *title, const struct fmnn_names *names)
 {
     char *path = path_in(directory, "classes.txt", "");
     if (access(path, F_OK) == 0) {
         if (names_differ(path, names))
-            warn("%s: kept, although it does not contain the class names of %s", path, set->title);
+            warn("%s: kept, although it does not contain the class names of %s", path, title);
     } else {
         struct output *output = output_open(path, false);
         for (size_t i = 0; i < names->count; i++)
@@ -69,7 +68,7 @@ void write_class_names(const char *directory, const struct fmnn_dataset *set, co
         names = names_beside(from, set);
     }
     if (names)
-        write_names(directory, set, names);
+        store_class_names(directory, set->title, names);
     else
         note("%s: the class names are not known; write them to classes.txt there, one per line",
              directory);

@@ -65,6 +65,10 @@ void make_directories(const char *path);
 /* Those of the data set or, if it has none, those in the directory `from`, which may be NULL. */
 void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from);
 
+/* Writes classes.txt. A list that is there is kept, with a warning if it is another one. title: of the
+   data set, for messages. */
+void store_class_names(const char *directory, const char *title, const struct fmnn_names *names);
+
 /* A staged file: a temporary beside the final file until it is committed. */
 struct stage;
 struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file);
