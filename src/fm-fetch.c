@@ -585,8 +585,9 @@ static int take(const struct source *source, struct fmnn_dataset *set, struct ar
         return fetch_and_import(source, packed, &settings, a);
     if (a->from && must_import(source, &settings))
         return import_home(source, &settings, a);
-    if (a->size.height)
-        usage_error("--size: the files of %s are copied as they are", source->set->title);
+    const char *option = a->size.height ? "size" : folder_option();
+    if (option)
+        usage_error("--%s: the files of %s are copied as they are", option, source->set->title);
     return fill_home(source, set, a);
 }
 

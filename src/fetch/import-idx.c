@@ -164,6 +164,9 @@ static void shape_of_row(const struct idx_in *idx, const struct import_settings 
 static void find_shape(const struct idx_in *idx, const struct import_settings *s, struct form *form)
 {
     const size_t *n = idx->size;
+    if (idx->rank > 2 && s->size.height)
+        usage_error("--size: %s does not have rows of pixels; its images keep their size",
+                    bytes_path(idx->in));
     if (idx->rank == 1)
         die("%s: is a label file, not images", bytes_path(idx->in));
     if (idx->rank == 2)

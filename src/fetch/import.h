@@ -84,6 +84,8 @@ void read_folder_source(struct import *import);
 
 /* ---- import.c */
 
+/* The first option on the command line that only a folder of images takes; NULL: there is none. */
+const char *folder_option(void);
 /* Whether the source has one of the forms. */
 bool can_import(const struct import_settings *settings);
 void import_source(const struct import_settings *settings);
