@@ -62,10 +62,17 @@ static int split_word(const char *text)
     return text[0] ? OTHER : TRAIN;
 }
 
+/* NA and NaN are unknown, too, as all programs read them. Other words are names of classes. */
+static bool has_label(const struct reader *r)
+{
+    int label;
+    return r->label >= 0 &&
+           (fmnn_table_label(r->table, (size_t)r->label, 0, &label, NULL) != 0 || label >= 0);
+}
+
 static int class_of(struct reader *r)
 {
-    int column =
-        r->label >= 0 && fmnn_table_field(r->table, (size_t)r->label)[0] ? r->label : r->class;
+    int column = has_label(r) ? r->label : r->class;
     const char *text = column < 0 ? "" : fmnn_table_field(r->table, (size_t)column);
     if (!text[0])
         return NO_CLASS;
