@@ -113,9 +113,10 @@ struct downloader;
 struct downloader *downloader_new(const char *const *mirrors,
                                   const struct download_settings *settings);
 void downloader_free(struct downloader *downloader);
-/* Fetches and verifies the data set's file. If no mirror has it, that is trouble. */
-void download_file(struct downloader *downloader, const char *directory,
-                   const struct source *source, size_t file);
+/* Fetches and verifies the data set's file. If no mirror has it, that is trouble, or false if it is
+   optional and every mirror says that it is not there. */
+bool download_file(struct downloader *downloader, const char *directory,
+                   const struct source *source, size_t file, bool optional);
 /* The same for a file that is only read, which stays a hidden stage in the directory. */
 struct stage *download_hidden(struct downloader *downloader, const char *directory,
                               const struct source *source, size_t file);
