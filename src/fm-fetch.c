@@ -303,9 +303,9 @@ static const struct finding *read_finding(const struct place *place)
     return place->plain_is.state == FILE_MISSING ? &place->gz_is : &place->plain_is;
 }
 
-static bool all_good(const struct place places[])
+static bool all_good(const struct place places[], size_t files)
 {
-    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
+    for (size_t i = 0; i < files; i++)
         if (read_finding(&places[i])->state != FILE_GOOD)
             return false;
     return true;
@@ -348,11 +348,11 @@ static int report(const char *directory, const struct source *source,
     return status;
 }
 
-static int print_paths(const struct fmnn_dataset *set, const struct place places[])
+static int print_paths(const struct fmnn_dataset *set, const struct place places[], size_t files)
 {
     if (!dataset_pinned(set))
         note("%s is not pinned: only the structure of its files was verified", set->title);
-    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
+    for (size_t i = 0; i < files; i++)
         printf("%s\n", read_path(&places[i]));
     return 0;
 }
@@ -387,50 +387,83 @@ static void report_replaced(const struct place *place)
         note("%s: %s; replacing it", read_path(place), is->why);
 }
 
-/* Gets one file, unless a good compressed one is only hidden by a bad plain one. */
-static void replace(const char *directory, const struct source *source, struct fmnn_dataset *set,
-                    size_t file, const struct arguments *a, struct downloader *downloader,
-                    const struct place *place)
+struct filling {
+    const char *directory;
+    const struct source *source;
+    struct fmnn_dataset *set; /* learns sizes */
+    const char *from;         /* NULL: from mirrors */
+    struct downloader *downloader;
+};
+
+/* Gets one file, unless a good compressed one is only hidden by a bad plain one. False: it is
+   optional, and there is none. */
+static bool replace(const struct filling *f, size_t file, bool optional, const struct place *place)
 {
     struct finding plain;
     report_replaced(place);
-    if (place->gz_is.state != FILE_GOOD) {
-        if (a->from)
-            copy_file(a->from, directory, source, file);
-        else
-            download_file(downloader, directory, source, file);
-    }
-    verify_path(place->plain, source->set, file, &plain); /* the new file may be plain */
+    if (place->gz_is.state != FILE_GOOD && f->from)
+        copy_file(f->from, f->directory, f->source, file);
+    else if (place->gz_is.state != FILE_GOOD &&
+             !download_file(f->downloader, f->directory, f->source, file, optional))
+        return false;
+    verify_path(place->plain, f->source->set, file, &plain); /* the new file may be plain */
     if (plain.state != FILE_GOOD && plain.state != FILE_MISSING && unlink(place->plain) != 0)
         die_errno("%s", place->plain);
-    if (set->files[file].bytes)
-        return;
+    if (f->set->files[file].bytes)
+        return true;
     if (plain.state != FILE_GOOD)
-        verify_path(place->gz, set, file, &plain);
-    learn_sizes(set, file, &plain);
+        verify_path(place->gz, f->set, file, &plain);
+    learn_sizes(f->set, file, &plain);
+    return true;
 }
 
-static void fill(const char *directory, const struct source *source, struct fmnn_dataset *set,
-                 const struct arguments *a, const struct place places[])
+enum { TEST_IMAGES = 2, TEST_LABELS };
+
+/* An own data set on mirrors need not have a test set. */
+static bool may_lack_test(const struct filling *f, const struct place places[])
 {
-    const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
-    struct downloader *downloader = NULL;
+    return !f->from && !f->set->class_count &&
+           read_finding(&places[TEST_IMAGES])->state == FILE_MISSING &&
+           read_finding(&places[TEST_LABELS])->state == FILE_MISSING;
+}
+
+/* Returns the number of files that the data set has: fewer without a test set. */
+static size_t fill(const struct filling *f, const struct place places[])
+{
+    bool optional = may_lack_test(f, places), lacks_images = false;
     size_t last = 0;
-    if (!a->from && !mirrors[0])
-        die("%s: no mirror is known; name one with --mirror URL, or a directory with --from DIR",
-            source->set->name);
-    if (!a->from)
-        downloader = downloader_new(mirrors, &a->download);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         if (read_finding(&places[i])->state != FILE_GOOD)
             last = i;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         if (i == last) /* a complete data set has its names, even if we are killed */
-            write_class_names(directory, set, a->from);
-        if (read_finding(&places[i])->state != FILE_GOOD)
-            replace(directory, source, set, i, a, downloader, &places[i]);
+            write_class_names(f->directory, f->set, f->from);
+        if (read_finding(&places[i])->state == FILE_GOOD)
+            continue;
+        bool got = replace(f, i, optional && (i == TEST_IMAGES || lacks_images), &places[i]);
+        if (got && lacks_images)
+            die("%s: there are labels of test images, but no mirror has the images", places[i].gz);
+        lacks_images |= !got;
     }
-    downloader_free(downloader);
+    if (lacks_images)
+        note("%s: the mirrors have no test images, only training images", f->directory);
+    return lacks_images ? TEST_IMAGES : FMNN_DATASET_FILES;
+}
+
+static size_t fill_from(const char *directory, const struct source *source,
+                        struct fmnn_dataset *set, const struct arguments *a,
+                        const struct place places[])
+{
+    const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
+    struct filling filling = {directory, source, set, a->from, NULL};
+    if (!a->from && !mirrors[0])
+        die("%s: no mirror is known; name one with --mirror URL, or a directory with --from DIR",
+            source->set->name);
+    if (!a->from)
+        filling.downloader = downloader_new(mirrors, &a->download);
+    size_t files = fill(&filling, places);
+    downloader_free(filling.downloader);
+    return files;
 }
 
 /* The directory to fill: the first that readers look in. */
@@ -493,12 +526,12 @@ static int fill_home(const struct source *source, struct fmnn_dataset *set,
     char *home = make_home(source, a);
     survey(home, set, places);
     refuse_foreign(set, places);
-    fill(home, source, set, a, places);
+    size_t files = fill_from(home, source, set, a, places);
     forget(places);
     survey(home, set, places);
-    if (!all_good(places))
+    if (!all_good(places, files))
         die("%s: the files changed while they were being fetched; try again", home);
-    int status = print_paths(set, places);
+    int status = print_paths(set, places, files);
     forget(places);
     made = NULL;
     free(home);
@@ -540,39 +573,30 @@ static int import_home(const struct source *source, struct import_settings *sett
     return bad_images_status(settings->bad);
 }
 
-/* Files that were fetched to be imported; they are removed when the program ends. */
-static char *fetched[2 * FMNN_DATASET_FILES];
-
-static void remove_fetched(void)
-{
-    for (size_t i = 0; i < sizeof fetched / sizeof *fetched; i++)
-        if (fetched[i])
-            unlink(fetched[i]);
-    remove_made();
-}
-
+/* Fetches the files to be imported as temporaries: files of these names may be the user's. */
 static void fetch_packed(const struct source *source, const struct fmnn_dataset *packed,
-                         const char *home, const struct arguments *a)
+                         const char *home, const struct arguments *a, struct stage **stage)
 {
     const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
     struct source published = {packed, mirrors, false};
     struct downloader *downloader = downloader_new(mirrors, &a->download);
-    atexit(remove_fetched);
-    for (size_t i = 0; i < FMNN_DATASET_FILES && packed->files[i].name; i++) {
-        download_file(downloader, home, &published, i);
-        fetched[2 * i] = path_in(home, packed->files[i].name, "");
-        fetched[2 * i + 1] = path_in(home, packed->files[i].name, ".gz");
-    }
+    for (size_t i = 0; i < FMNN_DATASET_FILES && packed->files[i].name; i++)
+        stage[i] = download_hidden(downloader, home, &published, i);
     downloader_free(downloader);
 }
 
 static int fetch_and_import(const struct source *source, const struct fmnn_dataset *packed,
                             struct import_settings *settings, const struct arguments *a)
 {
+    struct stage *stage[FMNN_DATASET_FILES] = {NULL};
     char *home = make_home(source, a);
-    fetch_packed(source, packed, home, a);
+    fetch_packed(source, packed, home, a, stage);
+    for (size_t i = 0; i < FMNN_DATASET_FILES && stage[i]; i++)
+        settings->fetched[i] = stage_path(stage[i]);
     settings->from = settings->directory = home;
     import_source(settings);
+    for (size_t i = 0; i < FMNN_DATASET_FILES && stage[i]; i++)
+        stage_abandon(stage[i]);
     made = NULL;
     free(home);
     return 0;
@@ -594,8 +618,9 @@ static int take(const struct source *source, struct fmnn_dataset *set, struct ar
         return fetch_and_import(source, packed, &settings, a);
     if (a->from && must_import(source, &settings))
         return import_home(source, &settings, a);
-    if (a->size.height)
-        usage_error("--size: the files of %s are copied as they are", source->set->title);
+    const char *option = a->size.height ? "size" : folder_option();
+    if (option)
+        usage_error("--%s: the files of %s are copied as they are", option, source->set->title);
     return fill_home(source, set, a);
 }
 
@@ -607,14 +632,14 @@ static int fetch(const struct source *source, struct fmnn_dataset *set, struct a
         directory = home_of(a->data, source->set->name);
     struct fmnn_dataset known = *set; /* its sizes do not apply to another directory */
     survey(directory, &known, places);
-    bool good = all_good(places);
+    bool good = all_good(places, FMNN_DATASET_FILES);
     if (good && a->from && !dataset_pinned(set))
         note("%s: the files are there already; nothing is taken from %s", directory, a->from);
     int status = 0;
     if (a->check)
         status = report(directory, source, &known, places);
     else if (good)
-        status = print_paths(&known, places);
+        status = print_paths(&known, places, FMNN_DATASET_FILES);
     free(directory);
     forget(places);
     return a->check || good ? status : take(source, set, a);

@@ -148,6 +148,13 @@ static bool has_control(const char *name)
     return false;
 }
 
+/* Whether a table would take the name for a row of an IDX file: it ends in a colon and a number. */
+static bool looks_like_row(const char *name)
+{
+    const char *colon = strrchr(name, ':');
+    return colon && colon[1] && !colon[1 + strspn(colon + 1, "0123456789")];
+}
+
 static void pass_over(struct folder_passed *passed, const char *folder, const char *name)
 {
     if (!passed->count++)
@@ -328,6 +335,10 @@ static void add_image(struct folder *f, const char *folder, const struct entry *
         pass_over(&f->strangers, folder, entry->name);
         return;
     }
+    if (looks_like_row(entry->name)) {
+        pass_over(&f->rows, folder, entry->name);
+        return;
+    }
     xgrow((void **)&f->image, &f->capacity, f->count + 1, sizeof *f->image);
     f->image[f->count++] = (struct folder_image){path_in(folder, entry->name, ""), class, part};
     f->images[class]++;
@@ -417,6 +428,7 @@ void folder_free(struct folder *f)
     free(f->images);
     free(f->strangers.first);
     free(f->odd.first);
+    free(f->rows.first);
     fmnn_names_free(f->names);
     free(f->path);
 }
@@ -475,6 +487,10 @@ void folder_note(const struct folder *f)
     if (f->odd.count)
         note("%s: %zu file%s passed over, whose names contain control characters, such as %s",
              f->path, f->odd.count, f->odd.count == 1 ? "" : "s", f->odd.first);
+    if (f->rows.count)
+        note("%s: %zu image%s passed over, named like a row of an IDX file (NAME:NUMBER), such as "
+             "%s",
+             f->path, f->rows.count, f->rows.count == 1 ? "" : "s", f->rows.first);
     if (f->images[f->names->count])
         note("%s: the class of %zu test images is unknown, because they are in no class folder",
              f->path, f->images[f->names->count]);

@@ -30,6 +30,7 @@ struct folder {
     struct fmnn_names *names; /* of the classes: in the order of classes.txt, else sorted */
     size_t *images;           /* of each class, and of none */
     struct folder_passed strangers, odd; /* no images; names that a table cannot contain */
+    struct folder_passed rows; /* images whose names a table takes for rows of IDX files */
 };
 
 bool is_directory(const char *path);

@@ -24,7 +24,7 @@ struct output {
     bool kept;       /* also committed by exit(), but not by a signal */
 };
 
-enum { MAX_OUTPUTS = 8, RANDOM = 6 /* letters of a temporary's name */, MAX_LINKS = 40 };
+enum { MAX_OUTPUTS = 16, RANDOM = 6 /* letters of a temporary's name */, MAX_LINKS = 40 };
 static struct output *volatile open_outputs[MAX_OUTPUTS];
 static const char mark[] = ".fmnn-";
 

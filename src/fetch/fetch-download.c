@@ -27,6 +27,7 @@ struct mirror {
     const char *url;
     unsigned failures;
     bool given_up;
+    bool absent;   /* given up because it has the file under none of its names */
     unsigned name; /* requested next: even NAME.gz, odd NAME, of each spelling in turn */
     unsigned wait; /* seconds, as the server asked for */
     char reason[MAX_REASON];
@@ -494,6 +495,7 @@ static void note_failure(struct downloader *d, struct mirror *mirror, enum outco
     mirror->failures++;
     if (outcome != AGAIN || mirror->failures > d->settings.retries)
         mirror->given_up = true;
+    mirror->absent = outcome == ABSENT;
 }
 
 static void start_over(struct downloader *d)
@@ -501,30 +503,58 @@ static void start_over(struct downloader *d)
     for (size_t i = 0; i < d->count; i++) {
         struct mirror *mirror = &d->mirrors[i];
         mirror->failures = mirror->wait = 0;
-        mirror->given_up = false;
+        mirror->given_up = mirror->absent = false;
         mirror->name = 0;
     }
 }
 
-void download_file(struct downloader *d, const char *directory, const struct source *source,
-                   size_t file)
+static bool all_absent(const struct downloader *d)
 {
-    struct stage *stage = stage_open(directory, source->set, file);
+    for (size_t i = 0; i < d->count; i++)
+        if (!d->mirrors[i].absent)
+            return false;
+    return true;
+}
+
+/* Fills the stage with a good file; false if that is optional and no mirror has it. */
+static bool download(struct downloader *d, struct stage *stage, const struct source *source,
+                     size_t file, bool optional, struct finding *finding)
+{
     struct partial partial = {0};
-    struct finding finding;
     bool stay = true;
     start_over(d);
     for (struct mirror *mirror; (mirror = next_mirror(d, stay));) {
         if (mirror->failures)
             wait_for(d, mirror);
-        enum outcome outcome = attempt(d, mirror, stage, source, file, &partial, &finding);
-        if (outcome == DONE) {
-            stage_commit(stage, &finding);
-            return;
-        }
+        enum outcome outcome = attempt(d, mirror, stage, source, file, &partial, finding);
+        if (outcome == DONE)
+            return true;
         note_failure(d, mirror, outcome, has_name(source, file, mirror->name + 1));
         stay = outcome == ABSENT || (partial.cut && partial.tag[0]);
     }
-    stage_abandon(stage);
-    no_mirror(d, &source->set->files[file]);
+    if (!optional || !all_absent(d))
+        no_mirror(d, &source->set->files[file]);
+    return false;
+}
+
+bool download_file(struct downloader *d, const char *directory, const struct source *source,
+                   size_t file, bool optional)
+{
+    struct stage *stage = stage_open(directory, source->set, file);
+    struct finding finding;
+    bool got = download(d, stage, source, file, optional, &finding);
+    if (got)
+        stage_commit(stage, &finding);
+    else
+        stage_abandon(stage);
+    return got;
+}
+
+struct stage *download_hidden(struct downloader *d, const char *directory,
+                              const struct source *source, size_t file)
+{
+    struct stage *stage = stage_open_hidden(directory, source->set, file);
+    struct finding finding;
+    download(d, stage, source, file, false, &finding);
+    return stage;
 }

@@ -41,13 +41,12 @@ static bool names_differ(const char *path, const struct fmnn_names *wanted)
 }
 
 /* Existing names may be the user's own, so they are kept. */
-static void write_names(const char *directory, const struct fmnn_dataset *set,
-                        const struct fmnn_names *names)
+void store_class_names(const char *directory, const char *title, const struct fmnn_names *names)
 {
     char *path = path_in(directory, "classes.txt", "");
     if (access(path, F_OK) == 0) {
         if (names_differ(path, names))
-            warn("%s: kept, although it does not contain the class names of %s", path, set->title);
+            warn("%s: kept, although it does not contain the class names of %s", path, title);
     } else {
         struct output *output = output_open(path, false);
         for (size_t i = 0; i < names->count; i++)
@@ -69,7 +68,7 @@ void write_class_names(const char *directory, const struct fmnn_dataset *set, co
         names = names_beside(from, set);
     }
     if (names)
-        write_names(directory, set, names);
+        store_class_names(directory, set->title, names);
     else
         note("%s: the class names are not known; write them to classes.txt there, one per line",
              directory);
@@ -87,15 +86,28 @@ struct stage {
     uint64_t size;
 };
 
-struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file)
+static struct stage *open_as(const char *directory, const struct fmnn_dataset *set, size_t file,
+                             const char *prefix)
 {
     struct stage *stage = xcalloc(1, sizeof *stage);
+    char *name = text_format("%s%s", prefix, set->files[file].name);
     stage->directory = directory;
     stage->set = set;
     stage->file = file;
-    stage->path = path_in(directory, set->files[file].name, ".gz");
+    stage->path = path_in(directory, name, ".gz");
     stage->output = output_open(stage->path, true);
+    free(name);
     return stage;
+}
+
+struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file)
+{
+    return open_as(directory, set, file, "");
+}
+
+struct stage *stage_open_hidden(const char *directory, const struct fmnn_dataset *set, size_t file)
+{
+    return open_as(directory, set, file, ".");
 }
 
 void stage_write(struct stage *stage, const void *bytes, size_t size)
@@ -130,6 +142,11 @@ void stage_verify(struct stage *stage, struct finding *finding)
 {
     flush(stage);
     verify_stream(fileno(output_stream(stage->output)), stage->set, stage->file, finding);
+}
+
+const char *stage_path(const struct stage *stage)
+{
+    return output_temporary(stage->output);
 }
 
 static void stage_free(struct stage *stage)

@@ -65,13 +65,20 @@ void make_directories(const char *path);
 /* Those of the data set or, if it has none, those in the directory `from`, which may be NULL. */
 void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from);
 
+/* Writes classes.txt. A list that is there is kept, with a warning if it is another one. title: of the
+   data set, for messages. */
+void store_class_names(const char *directory, const char *title, const struct fmnn_names *names);
+
 /* A staged file: a temporary beside the final file until it is committed. */
 struct stage;
 struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file);
+/* The same for a file that is only read: it is never committed, and no file of its name matters. */
+struct stage *stage_open_hidden(const char *directory, const struct fmnn_dataset *set, size_t file);
 void stage_write(struct stage *stage, const void *bytes, size_t size);
 void stage_restart(struct stage *stage); /* discards what was written */
 uint64_t stage_size(const struct stage *stage);
 void stage_verify(struct stage *stage, struct finding *finding);
+const char *stage_path(const struct stage *stage); /* of the temporary */
 /* Puts it in place as NAME.gz, or as NAME if it is not compressed, and frees. */
 void stage_commit(struct stage *stage, const struct finding *finding);
 void stage_abandon(struct stage *stage); /* and frees */
@@ -106,8 +113,12 @@ struct downloader;
 struct downloader *downloader_new(const char *const *mirrors,
                                   const struct download_settings *settings);
 void downloader_free(struct downloader *downloader);
-/* Fetches and verifies the data set's file. If no mirror has it, that is trouble. */
-void download_file(struct downloader *downloader, const char *directory,
-                   const struct source *source, size_t file);
+/* Fetches and verifies the data set's file. If no mirror has it, that is trouble, or false if it is
+   optional and every mirror says that it is not there. */
+bool download_file(struct downloader *downloader, const char *directory,
+                   const struct source *source, size_t file, bool optional);
+/* The same for a file that is only read, which stays a hidden stage in the directory. */
+struct stage *download_hidden(struct downloader *downloader, const char *directory,
+                              const struct source *source, size_t file);
 
 #endif

@@ -230,7 +230,7 @@ static char *archive_in(const char *from)
 
 bool is_cifar_source(const struct import_settings *s)
 {
-    if (is_archive(s->from) || version_in(s->from))
+    if (s->fetched[0] || is_archive(s->from) || version_in(s->from))
         return true;
     char *archive = archive_in(s->from);
     free(archive);
@@ -264,10 +264,10 @@ static const struct version *open_directory(const char *from,
 void read_cifar_source(struct import *import)
 {
     struct content content[VERSIONS][MAX_FILES] = {{{0}}};
-    const char *from = import->settings->from;
-    char *archive = is_archive(from) ? text_format("%s", from) : NULL;
-    if (!archive && !version_in(from))
-        archive = archive_in(from);
+    const char *from = import->settings->from, *given = import->settings->fetched[0];
+    if (!given && is_archive(from))
+        given = from;
+    char *archive = given ? text_format("%s", given) : version_in(from) ? NULL : archive_in(from);
     const struct version *version =
         archive ? open_archive(archive, content) : open_directory(from, content);
     struct content *file = content[version - versions];

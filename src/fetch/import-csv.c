@@ -206,7 +206,7 @@ static void find_label(const struct csv *csv, struct layout *layout)
     note("%s: labels are taken from the %s column", path, first ? "first" : "last");
 }
 
-/* Fractions from 0 to 1, if a pixel is not whole or none is above 1. */
+/* Pixels are fractions from 0 to 1 if none is above 1. */
 static void find_scale(struct csv *csv, struct layout *layout)
 {
     bool whole = true;
@@ -224,7 +224,9 @@ static void find_scale(struct csv *csv, struct layout *layout)
             whole &= value == floor(value);
             max = value > max ? value : max;
         }
-    layout->factor = max <= 1 && !whole ? 255 : 1;
+    layout->factor = max <= 1 ? 255 : 1;
+    if (max > 0 && max <= 1 && whole)
+        note("%s: all pixels are 0 or 1, which become 0 and 255", bytes_path(csv->in));
 }
 
 /* False if the rows are images without labels. */

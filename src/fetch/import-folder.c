@@ -5,6 +5,8 @@
 
 #include "common/folder.h"
 
+#include <unistd.h>
+
 enum { BLOCK = 128, MAX_BYTES = 64 << 20, FASHION_SIDE = 28 };
 
 static const enum folder_part order[] = {FOLDER_VALID, FOLDER_TRAIN, FOLDER_TEST};
@@ -13,6 +15,8 @@ struct loader {
     struct import *import;
     const struct import_settings *settings;
     struct folder folder;
+    struct fmnn_names *listed; /* in the data directory; or NULL */
+    size_t *label;             /* of each class of the folder */
     struct fmnn_images *images;
     struct fmnn_input input;
     bool size_open, channels_open; /* the images decide */
@@ -97,6 +101,32 @@ static void choose_input(struct loader *l)
     check_size(l);
 }
 
+/* ---- classes */
+
+/* A list that is in the data directory stays there, so it numbers the classes. */
+static void number_classes(struct loader *l)
+{
+    struct fmnn_error error;
+    const struct fmnn_names *names = l->folder.names;
+    char *path = path_in(l->settings->directory, "classes.txt", "");
+    bool listed = access(path, F_OK) == 0, moved = false;
+    if (listed && !(l->listed = fmnn_names_read(path, &error)))
+        die_error(&error);
+    l->label = xcalloc(names->count, sizeof *l->label);
+    for (size_t i = 0; i < names->count; i++) {
+        l->label[i] = listed ? fmnn_names_find(l->listed, names->name[i]) : i;
+        if (listed && l->label[i] == l->listed->count)
+            die("%s: does not name the class '%s' of %s; move the list away, or choose another "
+                "directory",
+                path, names->name[i], l->folder.path);
+        moved |= l->label[i] != i;
+    }
+    if (moved)
+        note("%s: gives the order of the classes, which is another one than in %s", path,
+             l->folder.path);
+    free(path);
+}
+
 /* ---- images */
 
 static void bad(struct loader *l, const char *path, const struct fmnn_loaded *loaded)
@@ -123,7 +153,7 @@ static void give(struct loader *l, const struct folder_image *image, const uint8
             l->row[i * s.channels + c] = pixels[c * size + i];
     l->valid += image->part == FOLDER_VALID;
     import_add(l->import, image->part == FOLDER_TEST ? IMPORT_TEST : IMPORT_TRAIN, s, l->row,
-               (double)(image->class + l->settings->first_label), image->path);
+               (double)(l->label[image->class] + l->settings->first_label), image->path);
 }
 
 static void give_block(struct loader *l, const struct folder_image *image, size_t n)
@@ -200,17 +230,20 @@ void read_folder_source(struct import *import)
     struct loader l = {.import = import, .settings = import->settings};
     l.folder = folder_read(import->settings->from);
     folder_note(&l.folder);
+    number_classes(&l);
     l.images = open_images(NULL, NULL);
     l.name = xcalloc(BLOCK, sizeof *l.name);
     l.loaded = xcalloc(BLOCK, sizeof *l.loaded);
     choose_input(&l);
     give_all(&l);
     note_valid(&l);
-    import->names =
-        fmnn_names_copy((const char *const *)l.folder.names->name, l.folder.names->count, &error);
+    const struct fmnn_names *names = l.listed ? l.listed : l.folder.names;
+    import->names = fmnn_names_copy((const char *const *)names->name, names->count, &error);
     if (!import->names)
         die_error(&error);
     fmnn_images_free(l.images);
+    fmnn_names_free(l.listed);
+    free(l.label);
     free(l.name);
     free(l.loaded);
     folder_free(&l.folder);

@@ -164,6 +164,9 @@ static void shape_of_row(const struct idx_in *idx, const struct import_settings 
 static void find_shape(const struct idx_in *idx, const struct import_settings *s, struct form *form)
 {
     const size_t *n = idx->size;
+    if (idx->rank > 2 && s->size.height)
+        usage_error("--size: %s does not have rows of pixels; its images keep their size",
+                    bytes_path(idx->in));
     if (idx->rank == 1)
         die("%s: is a label file, not images", bytes_path(idx->in));
     if (idx->rank == 2)
@@ -300,6 +303,9 @@ static int suits(const char *name, const struct import_settings *s, int part, co
 /* The path of a part's file, malloc'ed; NULL: there is none. */
 static char *find(const struct import_settings *s, int part, const char *what)
 {
+    const char *const *fetched = s->fetched + (part == IMPORT_TEST ? 2 : 0);
+    if (s->fetched[0])
+        return s->fetched[1] ? text_format("%s", fetched[!strcmp(what, "labels")]) : NULL;
     char **list = list_directory(s->from), *path = NULL;
     int best = 0;
     for (char **name = list; name && *name; name++) {
@@ -379,5 +385,6 @@ void read_idx_source(struct import *import)
         free(images);
         free(labels);
     }
-    import->names = list_beside(s->from);
+    if (!s->fetched[0])
+        import->names = list_beside(s->from);
 }

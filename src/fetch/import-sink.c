@@ -1,4 +1,5 @@
 /* import-sink.c -- writes imported images and labels as IDX files. */
+#include "fetch/fm-fetch.h"
 #include "fetch/import.h"
 
 #include <errno.h>
@@ -147,28 +148,40 @@ void import_add(struct import *import, int which, struct fmnn_shape shape, const
 
 /* ---- the end */
 
-/* Names that are there may be the user's own, so they are kept. */
+/* The names of the source, else of the known data set; NULL: there are none. */
+static struct fmnn_names *find_names(const struct import *import)
+{
+    struct fmnn_error error;
+    const struct fmnn_dataset *known = import->settings->known;
+    const char *const *name = known ? known->classes : NULL;
+    size_t count = known ? known->class_count : 0;
+    if (import->names) {
+        name = (const char *const *)import->names->name;
+        count = import->names->count;
+    }
+    struct fmnn_names *names = count ? fmnn_names_copy(name, count, &error) : NULL;
+    if (count && !names)
+        die_error(&error);
+    return names;
+}
+
 static void write_names(const struct import *import, unsigned max_label)
 {
-    const struct fmnn_dataset *known = import->settings->known;
-    char *const *name = import->names ? import->names->name : NULL;
-    const char *const *known_name = known ? known->classes : NULL;
-    size_t count = name ? import->names->count : known_name ? known->class_count : 0;
-    char *path = path_in(import->settings->directory, "classes.txt", "");
-    if (count && max_label >= count)
-        die("%s: there are %zu class names, but label %u", import->settings->from, count,
-            max_label + import->settings->first_label);
-    if (access(path, F_OK) == 0) {
+    const struct import_settings *s = import->settings;
+    struct fmnn_names *names = find_names(import);
+    char *path = path_in(s->directory, "classes.txt", "");
+    if (names && max_label >= names->count)
+        die("%s: there are %zu class names, but label %u", s->from, names->count,
+            max_label + s->first_label);
+    if (names)
+        store_class_names(s->directory, import->names || !s->known ? s->from : s->known->title,
+                          names);
+    else if (access(path, F_OK) == 0)
         note("%s: kept", path);
-    } else if (count) {
-        struct output *output = output_open(path, false);
-        for (size_t i = 0; i < count; i++)
-            fprintf(output_stream(output), "%s\n", name ? name[i] : known_name[i]);
-        output_commit(output);
-    } else {
+    else
         note("%s: the class names are not known; write them to classes.txt there, one per line",
-             import->settings->directory);
-    }
+             s->directory);
+    fmnn_names_free(names);
     free(path);
 }
 

@@ -44,14 +44,24 @@ bool can_import(const struct import_settings *settings)
     return form_of(settings) != NULL;
 }
 
-/* Images that are read from files can be changed; those of other forms are taken as they are. */
-static void check_options(const struct import_settings *settings, const struct form *form)
+const char *folder_option(void)
 {
     static const char *const options[] = {"fit",        "filter",   "channels", "invert",
                                           "background", "skip-bad", NULL};
-    for (const char *const *option = options; form->read != read_folder_source && *option; option++)
+    for (const char *const *option = options; *option; option++)
         if (option_given(*option))
-            usage_error("--%s: %s is not a folder of images", *option, settings->from);
+            return *option;
+    return NULL;
+}
+
+/* Images that are read from files can be changed; those of other forms are taken as they are. */
+static void check_options(const struct import_settings *settings, const struct form *form)
+{
+    const char *option = form->read == read_folder_source ? NULL : folder_option();
+    if (option)
+        usage_error("--%s: %s is not a folder of images", option, settings->from);
+    if (form->read == read_cifar_source && settings->size.height)
+        usage_error("--size: the images of CIFAR in %s stay 32x32", settings->from);
 }
 
 void import_source(const struct import_settings *settings)

@@ -13,7 +13,10 @@
 enum { IMPORT_TRAIN, IMPORT_TEST, IMPORT_PARTS };
 
 struct import_settings {
-    const char *from;                 /* file or directory */
+    const char *from; /* file or directory */
+    /* The files of `from` that were fetched: an archive, or images and labels of both parts. NULL: none
+       were. */
+    const char *fetched[FMNN_DATASET_FILES];
     const char *directory;            /* to fill */
     const char *name;                 /* of the data set: files may begin with it */
     const struct fmnn_dataset *known; /* or NULL; with its class names */
@@ -81,6 +84,8 @@ void read_folder_source(struct import *import);
 
 /* ---- import.c */
 
+/* The first option on the command line that only a folder of images takes; NULL: there is none. */
+const char *folder_option(void);
 /* Whether the source has one of the forms. */
 bool can_import(const struct import_settings *settings);
 void import_source(const struct import_settings *settings);

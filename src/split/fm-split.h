@@ -53,8 +53,8 @@ struct row *add_row(struct rows *rows);
 void choose_rows(struct rows *rows, struct settings *settings, const char *what);
 /* Whether the row is to be written; counts it. */
 bool is_written(struct rows *rows, const struct row *row, const struct settings *settings);
-/* Writes the field duplicate_of, if it is wished. */
-void print_equal(const struct rows *rows, const struct row *row, const struct settings *settings);
+/* The field duplicate_of. */
+const char *equal_image(const struct rows *rows, const struct row *row);
 /* Writes the table: image, label, split, and what else is wished. */
 void write_rows(struct rows *rows, const struct settings *settings);
 /* Frees the rows; says how many were written, and how many were bad. Returns the exit status. */

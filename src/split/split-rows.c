@@ -268,10 +268,9 @@ void choose_rows(struct rows *rows, struct settings *settings, const char *what)
     report_duplicates(rows, settings, what);
 }
 
-void print_equal(const struct rows *rows, const struct row *row, const struct settings *settings)
+const char *equal_image(const struct rows *rows, const struct row *row)
 {
-    if (settings->duplicates == REPORT_DUPLICATES)
-        printf("\t%s", row->equal ? rows->row[row->equal - 1].image : "");
+    return row->equal ? rows->row[row->equal - 1].image : "";
 }
 
 /* ---- writing */
@@ -302,7 +301,8 @@ void write_rows(struct rows *rows, const struct settings *settings)
             printf("%s\t\t%s", row->image, split_names[row->split]);
         if (names)
             printf("\t%s", (size_t)row->class < names->count ? names->name[row->class] : "");
-        print_equal(rows, row, settings);
+        if (settings->duplicates == REPORT_DUPLICATES)
+            printf("\t%s", equal_image(rows, row));
         if (putchar('\n') < 0)
             die_stdout();
     }

@@ -9,6 +9,8 @@ struct reader {
     struct fmnn_table *table;
     size_t image;
     int label, class, split;  /* columns; -1: missing */
+    int equal;                /* the column duplicate_of, if it gets new values; -1: no */
+    bool add_equal;           /* it is added */
     struct class_words words; /* what labels or classes there are */
     struct rows rows;
     struct fmnn_names *names; /* with --names */
@@ -17,13 +19,16 @@ struct reader {
         *directory; /* with --absolute: where relative paths begin, and the data directory */
 };
 
-static void open_reader(struct reader *r, const char *path)
+static void open_reader(struct reader *r, const char *path, const struct settings *settings)
 {
     r->table = open_table(path, FMNN_TABLE_ROWS, NULL);
     r->image = need_column(r->table, "image");
     r->label = fmnn_table_find(r->table, "label");
     r->class = fmnn_table_find(r->table, "class");
     r->split = fmnn_table_find(r->table, "split");
+    bool report = settings->duplicates == REPORT_DUPLICATES;
+    r->equal = report ? fmnn_table_find(r->table, "duplicate_of") : -1;
+    r->add_equal = report && r->equal < 0;
     if (r->label < 0 && r->class < 0)
         need_column(r->table, "label");
 }
@@ -41,16 +46,23 @@ static char *absolute(const struct reader *r, const char *image)
     return image[0] == '/' ? text_format("%s", image) : text_format("%s/%s", r->base, image);
 }
 
+/* What is written in a field of the current row; nothing yet where a new value comes. */
+static const char *field(const struct reader *r, size_t column, const char *image)
+{
+    if (column == r->image)
+        return image;
+    return (int)column == r->equal ? "" : fmnn_table_field(r->table, column);
+}
+
 /* Fields from .. to-1 of the current row, with a tab behind each, or before each. */
 static char *join(const struct reader *r, size_t from, size_t to, bool behind, const char *image)
 {
     size_t size = 1;
     for (size_t i = from; i < to; i++)
-        size += strlen(i == r->image ? image : fmnn_table_field(r->table, i)) + 1;
+        size += strlen(field(r, i, image)) + 1;
     char *text = xcalloc(size, 1), *end = text;
     for (size_t i = from; i < to; i++)
-        end += sprintf(end, "%s%s%s", behind ? "" : "\t",
-                       i == r->image ? image : fmnn_table_field(r->table, i), behind ? "\t" : "");
+        end += sprintf(end, "%s%s%s", behind ? "" : "\t", field(r, i, image), behind ? "\t" : "");
     return text;
 }
 
@@ -62,10 +74,17 @@ static int split_word(const char *text)
     return text[0] ? OTHER : TRAIN;
 }
 
+/* NA and NaN are unknown, too, as all programs read them. Other words are names of classes. */
+static bool has_label(const struct reader *r)
+{
+    int label;
+    return r->label >= 0 &&
+           (fmnn_table_label(r->table, (size_t)r->label, 0, &label, NULL) != 0 || label >= 0);
+}
+
 static int class_of(struct reader *r)
 {
-    int column =
-        r->label >= 0 && fmnn_table_field(r->table, (size_t)r->label)[0] ? r->label : r->class;
+    int column = has_label(r) ? r->label : r->class;
     const char *text = column < 0 ? "" : fmnn_table_field(r->table, (size_t)column);
     if (!text[0])
         return NO_CLASS;
@@ -98,12 +117,12 @@ static void add_table_row(struct reader *r)
     free(after);
 }
 
-static void print_header(const struct reader *r, const struct settings *settings)
+static void print_header(const struct reader *r)
 {
     for (size_t i = 0; i < fmnn_table_columns(r->table); i++)
         printf("%s%s", i ? "\t" : "", fmnn_table_column(r->table, i));
     printf("%s%s%s\n", r->split < 0 ? "\tsplit" : "", r->add_class ? "\tclass" : "",
-           settings->duplicates == REPORT_DUPLICATES ? "\tduplicate_of" : "");
+           r->add_equal ? "\tduplicate_of" : "");
 }
 
 /* The name of a row's class: by the list, or the label itself if it is a name. */
@@ -174,17 +193,37 @@ static void choose_wanted(struct reader *r, struct settings *settings)
     free(words);
 }
 
+/* Prints fields, and a value behind so many tabs. */
+static void print_filled(const char *text, size_t tabs, const char *value)
+{
+    const char *at = text;
+    for (; tabs; tabs--)
+        at = strchr(at, '\t') + 1;
+    printf("%.*s%s%s", (int)(at - text), text, value, at);
+}
+
+/* The fields of a row, of which the one of duplicate_of is empty, if it is there. */
+static void print_fields(const struct reader *r, const struct row *row)
+{
+    size_t equal = (size_t)r->equal, at = (size_t)r->split;
+    const char *split = row->split == OTHER ? "" : split_names[row->split];
+    bool before = r->equal >= 0 && (r->split < 0 || equal < at), after = r->equal >= 0 && !before;
+    print_filled(row->before, before ? equal : 0, before ? equal_image(&r->rows, row) : "");
+    fputs(split, stdout);
+    print_filled(row->after, after ? equal - at : 0, after ? equal_image(&r->rows, row) : "");
+}
+
 static void print_rows(struct reader *r, const struct settings *settings)
 {
     for (size_t i = 0; i < r->rows.count; i++) {
         const struct row *row = &r->rows.row[i];
         if (!is_written(&r->rows, row, settings))
             continue;
-        printf("%s%s%s", row->before, row->split == OTHER ? "" : split_names[row->split],
-               row->after);
+        print_fields(r, row);
         if (r->add_class)
             printf("\t%s", class_name(r, row));
-        print_equal(&r->rows, row, settings);
+        if (r->add_equal)
+            printf("\t%s", equal_image(&r->rows, row));
         if (putchar('\n') < 0)
             die_stdout();
     }
@@ -203,7 +242,7 @@ static void find_base(struct reader *r, const struct settings *settings)
 int split_table(const char *path, struct settings *settings)
 {
     struct reader r = {0};
-    open_reader(&r, path);
+    open_reader(&r, path, settings);
     const char *name = fmnn_table_name(r.table);
     if (settings->absolute)
         find_base(&r, settings);
@@ -213,7 +252,7 @@ int split_table(const char *path, struct settings *settings)
     choose_rows(&r.rows, settings, name);
     choose_wanted(&r, settings);
     learn_names(&r, settings);
-    print_header(&r, settings);
+    print_header(&r);
     print_rows(&r, settings);
     int status = end_rows(&r.rows, settings, name);
     words_free(&r.words);
