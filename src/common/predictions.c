@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <strings.h>
 
 struct reader {
     const struct matrix_request *request;
@@ -16,6 +17,7 @@ struct reader {
     bool headless;                 /* it looks like a table of counts without a header */
     size_t *probability;           /* the columns p0, p1, ... */
     size_t probabilities;          /* their number, up to the first gap */
+    int after_gap;                 /* a column of probabilities behind the gap; -1: there is none */
     bool entropy;                  /* the cross-entropy can still be computed */
     double *p;                     /* the probabilities of one row, for top-K */
     int confidence;                /* column; -1: missing */
@@ -44,6 +46,28 @@ static bool looks_headless(const struct fmnn_table *table)
            fmnn_table_find(table, "label") == 1 && fmnn_table_find(table, "split") == 2;
 }
 
+/* Whether a column is pN, or pN_WORD, and N is larger than the number. */
+static bool is_probability_after(const struct reader *r, size_t column, size_t number)
+{
+    const char *name = fmnn_table_column(r->table, column), *suffix = r->request->suffix;
+    char *end;
+    if ((name[0] != 'p' && name[0] != 'P') || !strchr("123456789", name[1]) || !name[1])
+        return false;
+    unsigned long long n = strtoull(name + 1, &end, 10);
+    return n > number && (suffix ? *end == '_' && !strcasecmp(end + 1, suffix) : !*end);
+}
+
+/* Without it, the classes up to the gap would be taken for all classes. */
+static void find_gap(struct reader *r)
+{
+    size_t columns = fmnn_table_columns(r->table), n = r->probabilities;
+    for (size_t i = 0; i < columns && n > 0 && n < FMNN_CONFUSION_MAX_CLASSES; i++)
+        if (is_probability_after(r, i, n)) {
+            r->after_gap = (int)i;
+            return;
+        }
+}
+
 static void find_probabilities(struct reader *r)
 {
     size_t columns = fmnn_table_columns(r->table);
@@ -59,6 +83,7 @@ static void find_probabilities(struct reader *r)
             break;
         r->probability[r->probabilities] = (size_t)column;
     }
+    find_gap(r);
 }
 
 static void find_confidence(struct reader *r)
@@ -138,7 +163,7 @@ static void find_names(struct reader *r)
 
 static void find_columns(struct reader *r)
 {
-    r->confidence = r->class = r->predicted_class = -1;
+    r->confidence = r->class = r->predicted_class = r->after_gap = -1;
     r->image = fmnn_table_find(r->table, "image");
     r->headless = !r->request->suffix && looks_headless(r->table);
     if (r->headless) {
@@ -239,18 +264,26 @@ static void turn_into_words(struct reader *r)
     r->matrix->counts = named;
 }
 
-/* What tables have in other places must not reach a terminal. */
-static void check_word(const struct reader *r, size_t column)
+/* Why a text cannot be the name of a class, which is printed; NULL if it can. What tables have in
+   other places must not reach a terminal. */
+static const char *name_fault(const char *text)
 {
     uint32_t code;
-    const char *text = fmnn_table_field(r->table, column);
     for (size_t n; *text; text += n) {
         n = fmnn_utf8_next(text, &code);
-        if (!n || code < ' ' || (code >= 0x7f && code < 0xa0))
-            die_of_class(r, column,
-                         n ? ", and a control character is in no name"
-                           : ", and a name must be UTF-8");
+        if (!n)
+            return "a name must be UTF-8";
+        if (code < ' ' || (code >= 0x7f && code < 0xa0))
+            return "a control character is in no name";
     }
+    return NULL;
+}
+
+static void check_word(const struct reader *r, size_t column)
+{
+    const char *fault = name_fault(fmnn_table_field(r->table, column));
+    if (fault)
+        die_of_class(r, column, text_format(", and %s", fault));
 }
 
 static void drop_ranking(struct reader *r)
@@ -372,8 +405,13 @@ static void take_pair(struct reader *r, int number, size_t column, int name_colu
     if (list && pair_check(list, r->request->classes, r->table, what, (size_t)number, name,
                            &r->noted, &error) != 0)
         die_error(&error);
-    if (!list && r->naming == NUMBERS)
-        pairs_add(&r->pairs, r->table, what, (size_t)number, name);
+    if (list || r->naming != NUMBERS)
+        return;
+    const char *fault = name_fault(name);
+    if (fault)
+        die_at_row(r->table, "%.100s '%.100s': %s",
+                   fmnn_table_column(r->table, (size_t)name_column), name, fault);
+    pairs_add(&r->pairs, r->table, what, (size_t)number, name);
 }
 
 /* At the end: the names of the classes; those of a list are all in the matrix. */
@@ -394,33 +432,47 @@ static void name_numbers(struct reader *r)
             die_error(&error);
 }
 
+/* Why the probabilities are not those of all classes; NULL if they are. malloc'ed. */
+static char *why_incomplete(const struct reader *r, size_t named)
+{
+    size_t found = r->probabilities;
+    const char *suffix = r->request->suffix;
+    if (r->after_gap >= 0)
+        return text_format("the table has a column '%.100s', but no 'p%zu%s%s'",
+                           fmnn_table_column(r->table, (size_t)r->after_gap), found,
+                           suffix ? "_" : "", suffix ? suffix : "");
+    if (named && found != named)
+        return text_format("the table has probabilities of %zu classes, but %zu have names", found,
+                           named);
+    return NULL;
+}
+
 /* What is asked for by its name is trouble if it cannot be; the cross-entropy is optional. */
 static void check_probabilities(struct reader *r, size_t named)
 {
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     size_t found = r->probabilities;
-    bool complete = found > 0 && (!named || found == named);
-    char *needing = needing_probabilities(request);
+    char *why = found ? why_incomplete(r, named) : NULL, *needing = needing_probabilities(request);
+    bool complete = found > 0 && !why;
     r->entropy = request->entropy && complete;
     if (needing && !found)
         need_column(r->table, suffixed("p0", request->suffix)); /* fails with the right message */
     if ((request->probabilities || request->must_rank) && r->count >= 0)
         die("%s: %s: the rows are counts, in the column 'count'", fmnn_table_name(r->table),
             needing);
-    if (needing && !complete)
-        die("%s: %s: the table has probabilities of %zu classes, but %zu have names",
-            fmnn_table_name(r->table), needing, found, named);
+    if (needing && why)
+        die("%s: %s: %s", fmnn_table_name(r->table), needing, why);
     if (request->top > found)
         usage_error("--top: %zu is more than the number of classes, %zu", request->top, found);
-    if (found && !complete)
-        note("no cross-entropy: the table has probabilities of %zu classes, but %zu have names",
-             found, named);
+    if (why)
+        note("no cross-entropy: %s", why);
     if (request->ranking && complete && r->count < 0 &&
         !(r->matrix->ranking = fmnn_ranking_new(found, &error)))
         die_error(&error);
     r->p = needing || r->matrix->ranking ? xcalloc(found, sizeof *r->p) : NULL;
     free(needing);
+    free(why);
 }
 
 static void take_list(struct reader *r)
@@ -511,15 +563,15 @@ static void add_top(struct reader *r, size_t label, uint64_t count)
         r->matrix->top_correct += count;
 }
 
-static void add_probabilities(struct reader *r, size_t label, uint64_t count)
+static void add_probabilities(struct reader *r, size_t label, size_t predicted, uint64_t count)
 {
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     bool all = request->top || r->matrix->ranking || request->probabilities;
     if (!all && !r->entropy)
         return;
-    if (label >= r->probabilities) {
-        lack_probability(r, label);
+    if (label >= r->probabilities || predicted >= r->probabilities) {
+        lack_probability(r, label >= r->probabilities ? label : predicted);
         return;
     }
     for (size_t i = 0; all && i < r->probabilities; i++)
@@ -576,7 +628,7 @@ static void add_row(struct reader *r)
     }
     if (fmnn_confusion_add(r->matrix->counts, (size_t)label, (size_t)predicted, count, &error) != 0)
         die_at_row(r->table, "%s", error.message);
-    add_probabilities(r, (size_t)label, count);
+    add_probabilities(r, (size_t)label, (size_t)predicted, count);
     if (r->matrix->calibration)
         add_confidence(r, label == predicted, count);
 }
