@@ -200,31 +200,32 @@ static char *needing_probabilities(const struct matrix_request *request)
 
 /* ---- 2. Classes ---- */
 
-static _Noreturn void die_of_class(const struct reader *r, size_t column, const char *why)
+static _Noreturn void die_of_class(const struct reader *r, const struct fmnn_table *table,
+                                   size_t column, const char *why)
 {
     const struct fmnn_names *names = r->matrix->names;
-    die_at_row(r->table, "%.100s '%.100s' is not a number from 0 to %zu%s",
-               fmnn_table_column(r->table, column), fmnn_table_field(r->table, column),
+    die_at_row(table, "%.100s '%.100s' is not a number from 0 to %zu%s",
+               fmnn_table_column(table, column), fmnn_table_field(table, column),
                names ? names->count - 1 : FMNN_CONFUSION_MAX_CLASSES - 1, why);
 }
 
 /* The number that a field is, as all programs read it, or True or False. */
-static bool field_number(const struct reader *r, size_t column, size_t *number)
+static bool field_number(const struct fmnn_table *table, size_t column, size_t *number)
 {
     int label;
-    if (fmnn_table_label(r->table, column, 0, &label, NULL) != 0 || label < 0)
-        return class_number(fmnn_table_field(r->table, column), number);
+    if (fmnn_table_label(table, column, 0, &label, NULL) != 0 || label < 0)
+        return class_number(fmnn_table_field(table, column), number);
     *number = (size_t)label;
     return true;
 }
 
 /* A class of a list of names: its number, or its name. */
-static int class_of_list(const struct reader *r, size_t column)
+static int class_of_list(const struct reader *r, const struct fmnn_table *table, size_t column)
 {
-    const char *text = fmnn_table_field(r->table, column), *from = r->request->classes;
+    const char *text = fmnn_table_field(table, column), *from = r->request->classes;
     const struct fmnn_names *names = r->matrix->names;
     size_t number;
-    bool whole = field_number(r, column, &number);
+    bool whole = field_number(table, column, &number);
     if (whole && number < names->count && !text[strspn(text, "0123456789")])
         return (int)number;
     int found = words_find(&r->words, text);
@@ -234,13 +235,12 @@ static int class_of_list(const struct reader *r, size_t column)
         return (int)number;
     from = from ? from : names->source ? names->source : "the data set";
     if (whole)
-        die_at_row(r->table, "%.200s names %zu class%s, but %.100s %.20s occurs", from,
-                   names->count, names->count == 1 ? "" : "es", fmnn_table_column(r->table, column),
-                   text);
+        die_at_row(table, "%.200s names %zu class%s, but %.100s %.20s occurs", from, names->count,
+                   names->count == 1 ? "" : "es", fmnn_table_column(table, column), text);
     const char *nearest = fmnn_suggest(text, (const char *const *)r->known);
     char *why = nearest ? text_format(", nor a class; did you mean '%.100s'?", nearest)
                         : text_format(", nor a class that %.200s names", from);
-    die_of_class(r, column, why);
+    die_of_class(r, table, column, why);
 }
 
 /* Until now the classes were numbers, but a negative one can only be a name. */
@@ -283,7 +283,7 @@ static void check_word(const struct reader *r, size_t column)
 {
     const char *fault = name_fault(fmnn_table_field(r->table, column));
     if (fault)
-        die_of_class(r, column, text_format(", and %s", fault));
+        die_of_class(r, r->table, column, text_format(", and %s", fault));
 }
 
 static void drop_ranking(struct reader *r)
@@ -317,17 +317,17 @@ static int class_of_table(struct reader *r, size_t column)
     const char *text = fmnn_table_field(r->table, column);
     size_t number;
     double real;
-    bool whole = field_number(r, column, &number), negative = class_is_negative(text);
+    bool whole = field_number(r->table, column, &number), negative = class_is_negative(text);
     if (whole && r->naming != WORDS) {
         if (number >= FMNN_CONFUSION_MAX_CLASSES)
-            die_of_class(r, column, "");
+            die_of_class(r, r->table, column, "");
         r->naming = NUMBERS;
         return (int)number;
     }
     if (!whole && !negative && fmnn_table_number(r->table, column, &real, NULL) == 0)
-        die_of_class(r, column, "");
+        die_of_class(r, r->table, column, "");
     if (!whole && !negative && r->naming == NUMBERS)
-        die_of_class(r, column,
+        die_of_class(r, r->table, column,
                      ", as those before it are; --classes says which names the numbers have");
     if (r->naming != WORDS)
         start_words(r);
@@ -344,13 +344,26 @@ static int class_of_table(struct reader *r, size_t column)
     return (int)class;
 }
 
-static int read_class(struct reader *r, size_t column)
+/* Empty or NA, as in all programs, unless a class has that name. */
+static bool is_unknown(const struct reader *r, const struct fmnn_table *table, size_t column)
 {
     int label;
-    if (fmnn_table_label(r->table, column, 0, &label, NULL) == 0 && label < 0 &&
-        words_find(&r->words, fmnn_table_field(r->table, column)) < 0)
-        return -1; /* empty or NA, as in all programs, unless a class has that name */
-    return r->matrix->names ? class_of_list(r, column) : class_of_table(r, column);
+    return fmnn_table_label(table, column, 0, &label, NULL) == 0 && label < 0 &&
+           words_find(&r->words, fmnn_table_field(table, column)) < 0;
+}
+
+static int read_class(struct reader *r, size_t column)
+{
+    if (is_unknown(r, r->table, column))
+        return -1;
+    return r->matrix->names ? class_of_list(r, r->table, column) : class_of_table(r, column);
+}
+
+int reader_class(const struct reader *r, const struct fmnn_table *table, size_t column)
+{
+    if (!r->matrix->names)
+        return row_label(table, column, 0);
+    return is_unknown(r, table, column) ? -1 : class_of_list(r, table, column);
 }
 
 /* Puts the classes in the order of their names. */
@@ -388,7 +401,7 @@ static void learn_names(struct reader *r)
     const char *label = fmnn_table_field(r->table, r->label);
     struct fmnn_names *names = class_names(r->request->classes, images, image);
     fmnn_images_free(images);
-    if (*label && !field_number(r, r->label, &number))
+    if (*label && !field_number(r->table, r->label, &number))
         r->class = r->predicted_class = -1; /* the labels are names already */
     bool pairs = r->class >= 0 || r->predicted_class >= 0;
     *(pairs && !r->request->classes ? &r->found : &r->matrix->names) = names;
@@ -509,6 +522,8 @@ static void start(struct reader *r)
         die_error(&error);
     if (named)
         take_list(r);
+    if (r->request->start)
+        r->request->start(r->request->context, r, r->table);
     if (r->confidence >= 0 &&
         !(r->matrix->calibration = fmnn_calibration_new(r->request->bins, &error)))
         die_error(&error);

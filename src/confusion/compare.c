@@ -1,5 +1,6 @@
 /* compare.c -- compares two predictions of the same images. The second table is held as a sorted
-   list of its images; the first is streamed.
+   list of its images; the first is streamed. The classes of both are numbers or names by the rules of
+   the first.
 
    Contents: 1. The second table  2. Rows of the first table  3. The result */
 #include "confusion/compare.h"
@@ -13,12 +14,13 @@ struct entry {
 
 struct comparison {
     const struct comparison_request *request;
-    char *name;      /* of the second table */
-    char *predicted; /* name of the second prediction's column */
+    struct fmnn_table *table; /* the second, until it is read */
+    char *name;               /* of the second table */
+    char *predicted;          /* name of the second prediction's column */
     struct entry *entries;
     size_t count, capacity;
     /* Of the first table, known from its first row on. */
-    bool started;
+    const struct reader *reader;
     size_t image, second; /* columns */
     char *first_name;
     struct comparison_counts counts;
@@ -44,26 +46,43 @@ static void sort_entries(struct comparison *c)
                 c->name, c->entries[i].line, c->entries[i].image, c->entries[i - 1].line);
 }
 
-static void read_entries(struct comparison *c)
+static void open_second(struct comparison *c)
 {
     const struct comparison_request *request = c->request;
-    struct fmnn_table *table = open_table(request->file, FMNN_TABLE_ROWS, NULL);
+    const char *const columns[] = {request->label_column, NULL};
     struct fmnn_error error;
-    size_t image = need_column(table, "image"), predicted = need_column(table, c->predicted);
-    int label = fmnn_table_find(table, "label");
-    c->name = text_format("%s", fmnn_table_name(table));
-    if (request->only && fmnn_table_find(table, "split") >= 0 &&
-        fmnn_table_only(table, request->only, &error) != 0)
+    c->table = open_table_columns(request->file, FMNN_TABLE_ROWS, columns, NULL);
+    c->name = text_format("%s", fmnn_table_name(c->table));
+    need_column(c->table, "image");
+    need_column(c->table, c->predicted);
+    if (request->only && fmnn_table_find(c->table, "split") >= 0 &&
+        fmnn_table_only(c->table, request->only, &error) != 0)
         die_error(&error);
+}
+
+static int find_label(const struct comparison *c)
+{
+    const char *name = c->request->label_column;
+    int label = name ? fmnn_table_find(c->table, name) : -1;
+    return label < 0 ? fmnn_table_find(c->table, "label") : label;
+}
+
+static void read_entries(struct comparison *c)
+{
+    struct fmnn_table *table = c->table;
+    size_t image = need_column(table, "image"), predicted = need_column(table, c->predicted);
+    int label = find_label(c);
     while (next_row(table)) {
         struct entry entry = {.image = text_format("%s", fmnn_table_field(table, image)),
-                              .label = label < 0 ? -1 : row_label(table, (size_t)label, 0),
-                              .predicted = row_label(table, predicted, 0),
+                              .label =
+                                  label < 0 ? -1 : reader_class(c->reader, table, (size_t)label),
+                              .predicted = reader_class(c->reader, table, predicted),
                               .line = fmnn_table_line(table)};
         xgrow((void **)&c->entries, &c->capacity, c->count + 1, sizeof *c->entries);
         c->entries[c->count++] = entry;
     }
     fmnn_table_close(table);
+    c->table = NULL;
     sort_entries(c);
 }
 
@@ -73,7 +92,7 @@ struct comparison *comparison_open(const struct comparison_request *request)
     c->request = request;
     c->predicted = suffixed("predicted", request->suffix);
     if (request->file)
-        read_entries(c);
+        open_second(c);
     return c;
 }
 
@@ -93,14 +112,17 @@ static void print_header(const struct comparison *c, const struct fmnn_table *ta
     printf(c->request->file ? "\t%s\n" : "\n", added);
 }
 
-static void start(struct comparison *c, const struct fmnn_table *table)
+void comparison_start(void *comparison, const struct reader *reader, struct fmnn_table *table)
 {
-    c->started = true;
+    struct comparison *c = comparison;
+    c->reader = reader;
     c->first_name = text_format("%s", fmnn_table_name(table));
-    if (c->request->file)
+    if (c->request->file) {
         c->image = need_column(table, "image");
-    else
+        read_entries(c);
+    } else {
         c->second = need_column(table, c->predicted);
+    }
     if (c->request->list)
         print_header(c, table);
 }
@@ -146,15 +168,13 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
 {
     struct comparison *c = comparison;
     struct entry *entry = NULL;
-    if (!c->started)
-        start(c, table);
     if (c->request->file && !(entry = match(c, table, label))) {
         c->counts.left_out += label >= 0;
         return;
     }
     if (label < 0)
         return;
-    int second = entry ? entry->predicted : row_label(table, c->second, 0);
+    int second = entry ? entry->predicted : reader_class(c->reader, table, c->second);
     if (second < 0)
         die_at_row(table, "the row has a label, but '%s' is empty", c->predicted);
     enum agreement kind = predicted == label ? second == label ? BOTH_CORRECT : FIRST_CORRECT
