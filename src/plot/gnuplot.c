@@ -58,9 +58,12 @@ void gnuplot_begin(FILE *script, const struct page *page, const char *output)
     write_terminal(script, page);
     fputs("q = sprintf('%c', 39) # a single quote\n", script);
     if (output) {
+        /* gnuplot would take the one for a pipe to a command, the other for a home directory. */
+        char *path = text_format("%s%s", output[0] == '|' || output[0] == '~' ? "./" : "", output);
         fputs("set output ", script);
-        gnuplot_string(script, output);
+        gnuplot_string(script, path);
         putc('\n', script);
+        free(path);
     }
     fputs("set encoding utf8\nset datafile missing '?'\n", script);
     fputs("set lmargin at screen 0\nset rmargin at screen 1\n", script);
