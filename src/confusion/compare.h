@@ -27,7 +27,7 @@ void comparison_start(void *comparison, const struct reader *reader, struct fmnn
 void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
                     uint64_t count);
 /* At the end of the first table. It is trouble if the tables have no labelled image in common. */
-struct comparison_counts comparison_finish(const struct comparison *comparison);
+struct comparison_counts comparison_finish(struct comparison *comparison);
 void comparison_close(struct comparison *comparison);
 
 #endif
