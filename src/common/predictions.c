@@ -480,6 +480,8 @@ static void check_probabilities(struct reader *r, size_t named)
         usage_error("--top: %zu is more than the number of classes, %zu", request->top, found);
     if (why)
         note("no cross-entropy: %s", why);
+    if (request->ranking && complete && r->count >= 0)
+        note("no ROC AUC or average precision: the rows are counts, in the column 'count'");
     if (request->ranking && complete && r->count < 0 &&
         !(r->matrix->ranking = fmnn_ranking_new(found, &error)))
         die_error(&error);

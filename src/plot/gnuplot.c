@@ -234,14 +234,15 @@ static void seek_to(FILE *stream, long offset)
         die_errno("temporary file");
 }
 
-/* The last line of gnuplot's messages that is not blank, cleaned; or "". */
+/* The last line of gnuplot's messages that is not blank, cleaned; or "". In the C locale gnuplot always
+   warns of the degree sign, which no plot has. */
 static char *complaint(FILE *err)
 {
     char line[512], last[512] = "";
     seek_to(err, 0);
     while (fgets(line, sizeof line, err)) {
         line[strcspn(line, "\n")] = 0;
-        if (line[strspn(line, " \t^")])
+        if (line[strspn(line, " \t^")] && !strstr(line, "iconv failed to convert degree sign"))
             memcpy(last, line, sizeof last);
     }
     return text_clean(last + strspn(last, " \t"));
