@@ -142,6 +142,7 @@ static struct settings read_options(int argc, char **argv)
                     operands[1]);
     settings.input.table = operands[0];
     settings.compare.only = settings.input.only;
+    settings.compare.label_column = settings.input.label_column;
     settings.input.ranking = settings.report && formats[settings.format] != print_numpy;
     if (option_given("list"))
         settings.compare.list = lists[settings.list];
@@ -282,6 +283,7 @@ static struct matrix read_tables(const struct settings *settings, struct compari
     }
     struct comparison *comparison = compares(settings) ? comparison_open(&settings->compare) : NULL;
     if (comparison) {
+        input.start = comparison_start;
         input.each = comparison_row;
         input.context = comparison;
     }

@@ -57,13 +57,26 @@ static bool agrees(const struct class_pairs *pairs, size_t count, const struct f
     return true;
 }
 
+/* The name of a number that has none, which is the number unless another class has that name: folders
+   1, 2 and 3 have the numbers 0, 1 and 2. Malloc'ed. */
+static char *own_name(const struct class_pairs *pairs, size_t number)
+{
+    char *name = text_format("%zu", number);
+    while (words_find(&pairs->words, name) >= 0) {
+        char *longer = text_format("class %s", name);
+        free(name);
+        name = longer;
+    }
+    return name;
+}
+
 static struct fmnn_names *make_names(const struct class_pairs *pairs, size_t count)
 {
     struct fmnn_error error;
     char **name = xcalloc(count, sizeof *name);
     for (size_t i = 0; i < count; i++)
         name[i] = i < pairs->count && pairs->of[i].name ? text_format("%s", pairs->of[i].name)
-                                                        : text_format("%zu", i);
+                                                        : own_name(pairs, i);
     struct fmnn_names *names = fmnn_names_copy((const char *const *)name, count, &error);
     if (!names)
         die_error(&error);

@@ -22,7 +22,8 @@ void pairs_add(struct class_pairs *pairs, const struct fmnn_table *table, const 
                size_t number, const char *name);
 /* The names of the first `count` numbers or more: those of another list that is found with the images
    (NULL: none), if it agrees with all pairs, else those of the pairs, after a note; numbers without a
-   name have themselves as names. NULL if there are no names. Returns `found` or a new list. */
+   name have themselves as names, or "class 2" if "2" is the name of another. NULL if there are no
+   names. Returns `found` or a new list. */
 struct fmnn_names *pairs_names(const struct class_pairs *pairs, size_t count,
                                struct fmnn_names *found, const char *table);
 void pairs_free(struct class_pairs *pairs);

@@ -16,8 +16,9 @@ struct overfitting find_overfitting(const double *training, const double *valida
         return o;
     if (o.end < count)
         o.gap = training[o.end] - validation[o.end];
-    while (o.onset > 0 && training[o.onset - 1] > validation[o.onset - 1])
-        o.onset--;
+    for (size_t i = count; i-- > 0 && !(training[i] <= validation[i]);)
+        if (training[i] > validation[i])
+            o.onset = i;
     return o;
 }
 
@@ -28,10 +29,8 @@ char *overfitting_text(const struct overfitting *o, double onset_epoch)
     if (o->onset <= o->end)
         return text_format("training stays above validation from epoch %g, by %.4f at the end",
                            onset_epoch, o->gap);
-    if (fabs(o->gap) < 0.00005)
+    if (o->gap > -0.00005)
         return text_format("training does not stay above validation: level at the end");
-    if (o->gap > 0) /* but later epochs lack an accuracy */
-        return text_format("training is %.4f above validation at the end", o->gap);
     return text_format("training does not stay above validation: %.4f below at the end", -o->gap);
 }
 

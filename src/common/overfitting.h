@@ -7,7 +7,7 @@
 /* Indices of epochs, in order; the number of epochs if there is no such epoch. */
 struct overfitting {
     size_t best;  /* the first with the highest validation accuracy */
-    size_t onset; /* training accuracy is above validation accuracy from here to the end */
+    size_t onset; /* from here on, training accuracy is above validation accuracy where both are */
     size_t end;   /* the last that has both accuracies */
     double gap;   /* training minus validation accuracy at the end; NaN if there is no end */
 };

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <strings.h>
 
 struct reader {
     const struct matrix_request *request;
@@ -16,6 +17,7 @@ struct reader {
     bool headless;                 /* it looks like a table of counts without a header */
     size_t *probability;           /* the columns p0, p1, ... */
     size_t probabilities;          /* their number, up to the first gap */
+    int after_gap;                 /* a column of probabilities behind the gap; -1: there is none */
     bool entropy;                  /* the cross-entropy can still be computed */
     double *p;                     /* the probabilities of one row, for top-K */
     int confidence;                /* column; -1: missing */
@@ -44,6 +46,28 @@ static bool looks_headless(const struct fmnn_table *table)
            fmnn_table_find(table, "label") == 1 && fmnn_table_find(table, "split") == 2;
 }
 
+/* Whether a column is pN, or pN_WORD, and N is larger than the number. */
+static bool is_probability_after(const struct reader *r, size_t column, size_t number)
+{
+    const char *name = fmnn_table_column(r->table, column), *suffix = r->request->suffix;
+    char *end;
+    if ((name[0] != 'p' && name[0] != 'P') || !strchr("123456789", name[1]) || !name[1])
+        return false;
+    unsigned long long n = strtoull(name + 1, &end, 10);
+    return n > number && (suffix ? *end == '_' && !strcasecmp(end + 1, suffix) : !*end);
+}
+
+/* Without it, the classes up to the gap would be taken for all classes. */
+static void find_gap(struct reader *r)
+{
+    size_t columns = fmnn_table_columns(r->table), n = r->probabilities;
+    for (size_t i = 0; i < columns && n > 0 && n < FMNN_CONFUSION_MAX_CLASSES; i++)
+        if (is_probability_after(r, i, n)) {
+            r->after_gap = (int)i;
+            return;
+        }
+}
+
 static void find_probabilities(struct reader *r)
 {
     size_t columns = fmnn_table_columns(r->table);
@@ -59,6 +83,7 @@ static void find_probabilities(struct reader *r)
             break;
         r->probability[r->probabilities] = (size_t)column;
     }
+    find_gap(r);
 }
 
 static void find_confidence(struct reader *r)
@@ -138,7 +163,7 @@ static void find_names(struct reader *r)
 
 static void find_columns(struct reader *r)
 {
-    r->confidence = r->class = r->predicted_class = -1;
+    r->confidence = r->class = r->predicted_class = r->after_gap = -1;
     r->image = fmnn_table_find(r->table, "image");
     r->headless = !r->request->suffix && looks_headless(r->table);
     if (r->headless) {
@@ -175,31 +200,32 @@ static char *needing_probabilities(const struct matrix_request *request)
 
 /* ---- 2. Classes ---- */
 
-static _Noreturn void die_of_class(const struct reader *r, size_t column, const char *why)
+static _Noreturn void die_of_class(const struct reader *r, const struct fmnn_table *table,
+                                   size_t column, const char *why)
 {
     const struct fmnn_names *names = r->matrix->names;
-    die_at_row(r->table, "%.100s '%.100s' is not a number from 0 to %zu%s",
-               fmnn_table_column(r->table, column), fmnn_table_field(r->table, column),
+    die_at_row(table, "%.100s '%.100s' is not a number from 0 to %zu%s",
+               fmnn_table_column(table, column), fmnn_table_field(table, column),
                names ? names->count - 1 : FMNN_CONFUSION_MAX_CLASSES - 1, why);
 }
 
 /* The number that a field is, as all programs read it, or True or False. */
-static bool field_number(const struct reader *r, size_t column, size_t *number)
+static bool field_number(const struct fmnn_table *table, size_t column, size_t *number)
 {
     int label;
-    if (fmnn_table_label(r->table, column, 0, &label, NULL) != 0 || label < 0)
-        return class_number(fmnn_table_field(r->table, column), number);
+    if (fmnn_table_label(table, column, 0, &label, NULL) != 0 || label < 0)
+        return class_number(fmnn_table_field(table, column), number);
     *number = (size_t)label;
     return true;
 }
 
 /* A class of a list of names: its number, or its name. */
-static int class_of_list(const struct reader *r, size_t column)
+static int class_of_list(const struct reader *r, const struct fmnn_table *table, size_t column)
 {
-    const char *text = fmnn_table_field(r->table, column), *from = r->request->classes;
+    const char *text = fmnn_table_field(table, column), *from = r->request->classes;
     const struct fmnn_names *names = r->matrix->names;
     size_t number;
-    bool whole = field_number(r, column, &number);
+    bool whole = field_number(table, column, &number);
     if (whole && number < names->count && !text[strspn(text, "0123456789")])
         return (int)number;
     int found = words_find(&r->words, text);
@@ -209,13 +235,12 @@ static int class_of_list(const struct reader *r, size_t column)
         return (int)number;
     from = from ? from : names->source ? names->source : "the data set";
     if (whole)
-        die_at_row(r->table, "%.200s names %zu class%s, but %.100s %.20s occurs", from,
-                   names->count, names->count == 1 ? "" : "es", fmnn_table_column(r->table, column),
-                   text);
+        die_at_row(table, "%.200s names %zu class%s, but %.100s %.20s occurs", from, names->count,
+                   names->count == 1 ? "" : "es", fmnn_table_column(table, column), text);
     const char *nearest = fmnn_suggest(text, (const char *const *)r->known);
     char *why = nearest ? text_format(", nor a class; did you mean '%.100s'?", nearest)
                         : text_format(", nor a class that %.200s names", from);
-    die_of_class(r, column, why);
+    die_of_class(r, table, column, why);
 }
 
 /* Until now the classes were numbers, but a negative one can only be a name. */
@@ -239,18 +264,26 @@ static void turn_into_words(struct reader *r)
     r->matrix->counts = named;
 }
 
-/* What tables have in other places must not reach a terminal. */
-static void check_word(const struct reader *r, size_t column)
+/* Why a text cannot be the name of a class, which is printed; NULL if it can. What tables have in
+   other places must not reach a terminal. */
+static const char *name_fault(const char *text)
 {
     uint32_t code;
-    const char *text = fmnn_table_field(r->table, column);
     for (size_t n; *text; text += n) {
         n = fmnn_utf8_next(text, &code);
-        if (!n || code < ' ' || (code >= 0x7f && code < 0xa0))
-            die_of_class(r, column,
-                         n ? ", and a control character is in no name"
-                           : ", and a name must be UTF-8");
+        if (!n)
+            return "a name must be UTF-8";
+        if (code < ' ' || (code >= 0x7f && code < 0xa0))
+            return "a control character is in no name";
     }
+    return NULL;
+}
+
+static void check_word(const struct reader *r, size_t column)
+{
+    const char *fault = name_fault(fmnn_table_field(r->table, column));
+    if (fault)
+        die_of_class(r, r->table, column, text_format(", and %s", fault));
 }
 
 static void drop_ranking(struct reader *r)
@@ -284,17 +317,17 @@ static int class_of_table(struct reader *r, size_t column)
     const char *text = fmnn_table_field(r->table, column);
     size_t number;
     double real;
-    bool whole = field_number(r, column, &number), negative = class_is_negative(text);
+    bool whole = field_number(r->table, column, &number), negative = class_is_negative(text);
     if (whole && r->naming != WORDS) {
         if (number >= FMNN_CONFUSION_MAX_CLASSES)
-            die_of_class(r, column, "");
+            die_of_class(r, r->table, column, "");
         r->naming = NUMBERS;
         return (int)number;
     }
     if (!whole && !negative && fmnn_table_number(r->table, column, &real, NULL) == 0)
-        die_of_class(r, column, "");
+        die_of_class(r, r->table, column, "");
     if (!whole && !negative && r->naming == NUMBERS)
-        die_of_class(r, column,
+        die_of_class(r, r->table, column,
                      ", as those before it are; --classes says which names the numbers have");
     if (r->naming != WORDS)
         start_words(r);
@@ -311,13 +344,26 @@ static int class_of_table(struct reader *r, size_t column)
     return (int)class;
 }
 
-static int read_class(struct reader *r, size_t column)
+/* Empty or NA, as in all programs, unless a class has that name. */
+static bool is_unknown(const struct reader *r, const struct fmnn_table *table, size_t column)
 {
     int label;
-    if (fmnn_table_label(r->table, column, 0, &label, NULL) == 0 && label < 0 &&
-        words_find(&r->words, fmnn_table_field(r->table, column)) < 0)
-        return -1; /* empty or NA, as in all programs, unless a class has that name */
-    return r->matrix->names ? class_of_list(r, column) : class_of_table(r, column);
+    return fmnn_table_label(table, column, 0, &label, NULL) == 0 && label < 0 &&
+           words_find(&r->words, fmnn_table_field(table, column)) < 0;
+}
+
+static int read_class(struct reader *r, size_t column)
+{
+    if (is_unknown(r, r->table, column))
+        return -1;
+    return r->matrix->names ? class_of_list(r, r->table, column) : class_of_table(r, column);
+}
+
+int reader_class(const struct reader *r, const struct fmnn_table *table, size_t column)
+{
+    if (!r->matrix->names)
+        return row_label(table, column, 0);
+    return is_unknown(r, table, column) ? -1 : class_of_list(r, table, column);
 }
 
 /* Puts the classes in the order of their names. */
@@ -355,7 +401,7 @@ static void learn_names(struct reader *r)
     const char *label = fmnn_table_field(r->table, r->label);
     struct fmnn_names *names = class_names(r->request->classes, images, image);
     fmnn_images_free(images);
-    if (*label && !field_number(r, r->label, &number))
+    if (*label && !field_number(r->table, r->label, &number))
         r->class = r->predicted_class = -1; /* the labels are names already */
     bool pairs = r->class >= 0 || r->predicted_class >= 0;
     *(pairs && !r->request->classes ? &r->found : &r->matrix->names) = names;
@@ -372,8 +418,13 @@ static void take_pair(struct reader *r, int number, size_t column, int name_colu
     if (list && pair_check(list, r->request->classes, r->table, what, (size_t)number, name,
                            &r->noted, &error) != 0)
         die_error(&error);
-    if (!list && r->naming == NUMBERS)
-        pairs_add(&r->pairs, r->table, what, (size_t)number, name);
+    if (list || r->naming != NUMBERS)
+        return;
+    const char *fault = name_fault(name);
+    if (fault)
+        die_at_row(r->table, "%.100s '%.100s': %s",
+                   fmnn_table_column(r->table, (size_t)name_column), name, fault);
+    pairs_add(&r->pairs, r->table, what, (size_t)number, name);
 }
 
 /* At the end: the names of the classes; those of a list are all in the matrix. */
@@ -394,33 +445,49 @@ static void name_numbers(struct reader *r)
             die_error(&error);
 }
 
+/* Why the probabilities are not those of all classes; NULL if they are. malloc'ed. */
+static char *why_incomplete(const struct reader *r, size_t named)
+{
+    size_t found = r->probabilities;
+    const char *suffix = r->request->suffix;
+    if (r->after_gap >= 0)
+        return text_format("the table has a column '%.100s', but no 'p%zu%s%s'",
+                           fmnn_table_column(r->table, (size_t)r->after_gap), found,
+                           suffix ? "_" : "", suffix ? suffix : "");
+    if (named && found != named)
+        return text_format("the table has probabilities of %zu classes, but %zu have names", found,
+                           named);
+    return NULL;
+}
+
 /* What is asked for by its name is trouble if it cannot be; the cross-entropy is optional. */
 static void check_probabilities(struct reader *r, size_t named)
 {
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     size_t found = r->probabilities;
-    bool complete = found > 0 && (!named || found == named);
-    char *needing = needing_probabilities(request);
+    char *why = found ? why_incomplete(r, named) : NULL, *needing = needing_probabilities(request);
+    bool complete = found > 0 && !why;
     r->entropy = request->entropy && complete;
     if (needing && !found)
         need_column(r->table, suffixed("p0", request->suffix)); /* fails with the right message */
     if ((request->probabilities || request->must_rank) && r->count >= 0)
         die("%s: %s: the rows are counts, in the column 'count'", fmnn_table_name(r->table),
             needing);
-    if (needing && !complete)
-        die("%s: %s: the table has probabilities of %zu classes, but %zu have names",
-            fmnn_table_name(r->table), needing, found, named);
+    if (needing && why)
+        die("%s: %s: %s", fmnn_table_name(r->table), needing, why);
     if (request->top > found)
         usage_error("--top: %zu is more than the number of classes, %zu", request->top, found);
-    if (found && !complete)
-        note("no cross-entropy: the table has probabilities of %zu classes, but %zu have names",
-             found, named);
+    if (why)
+        note("no cross-entropy: %s", why);
+    if (request->ranking && complete && r->count >= 0)
+        note("no ROC AUC or average precision: the rows are counts, in the column 'count'");
     if (request->ranking && complete && r->count < 0 &&
         !(r->matrix->ranking = fmnn_ranking_new(found, &error)))
         die_error(&error);
     r->p = needing || r->matrix->ranking ? xcalloc(found, sizeof *r->p) : NULL;
     free(needing);
+    free(why);
 }
 
 static void take_list(struct reader *r)
@@ -457,6 +524,8 @@ static void start(struct reader *r)
         die_error(&error);
     if (named)
         take_list(r);
+    if (r->request->start)
+        r->request->start(r->request->context, r, r->table);
     if (r->confidence >= 0 &&
         !(r->matrix->calibration = fmnn_calibration_new(r->request->bins, &error)))
         die_error(&error);
@@ -511,15 +580,15 @@ static void add_top(struct reader *r, size_t label, uint64_t count)
         r->matrix->top_correct += count;
 }
 
-static void add_probabilities(struct reader *r, size_t label, uint64_t count)
+static void add_probabilities(struct reader *r, size_t label, size_t predicted, uint64_t count)
 {
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     bool all = request->top || r->matrix->ranking || request->probabilities;
     if (!all && !r->entropy)
         return;
-    if (label >= r->probabilities) {
-        lack_probability(r, label);
+    if (label >= r->probabilities || predicted >= r->probabilities) {
+        lack_probability(r, label >= r->probabilities ? label : predicted);
         return;
     }
     for (size_t i = 0; all && i < r->probabilities; i++)
@@ -576,7 +645,7 @@ static void add_row(struct reader *r)
     }
     if (fmnn_confusion_add(r->matrix->counts, (size_t)label, (size_t)predicted, count, &error) != 0)
         die_at_row(r->table, "%s", error.message);
-    add_probabilities(r, (size_t)label, count);
+    add_probabilities(r, (size_t)label, (size_t)predicted, count);
     if (r->matrix->calibration)
         add_confidence(r, label == predicted, count);
 }

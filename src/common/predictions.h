@@ -16,6 +16,8 @@ enum { DEFAULT_BINS = 10 }; /* of confidence */
             OPTION_TARGET(type, predicted)                                                         \
     }
 
+struct reader; /* of a table: its rules of what is a class */
+
 struct matrix_request {
     const char *table;                           /* operand; NULL: standard input */
     const char *only, *suffix, *classes, *data;  /* the options of these names; NULL: not given */
@@ -32,6 +34,8 @@ struct matrix_request {
        predicted class (-1: there is no label) and the number of rows that it stands for. Then classes
        must be numbers, or names of a list. */
     void (*each)(void *context, struct fmnn_table *table, int label, int predicted, uint64_t count);
+    /* NULL, or called before the first of them. */
+    void (*start)(void *context, const struct reader *reader, struct fmnn_table *table);
     /* NULL, or called likewise for each row with a label, with its probabilities (classes); it is
        trouble if there are none. */
     void (*probabilities)(void *context, struct fmnn_table *table, size_t label,
@@ -49,6 +53,10 @@ struct matrix {
     struct fmnn_ranking *ranking;         /* NULL: unknown, or not asked for */
     struct fmnn_calibration *calibration; /* NULL: unknown, or not asked for */
 };
+
+/* The class in a column of the current row, of this table or another one, by the names that count for
+   this one: a number, or the number of a name; -1 if the field is empty. */
+int reader_class(const struct reader *reader, const struct fmnn_table *table, size_t column);
 
 /* Columns that exclude each other are trouble. */
 void check_class_columns(const struct matrix_request *request);

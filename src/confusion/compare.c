@@ -1,5 +1,7 @@
 /* compare.c -- compares two predictions of the same images. The second table is held as a sorted
-   list of its images; the first is streamed.
+   list of its images; of the first, which is streamed, only the images that the second lacks. The
+   classes of both are numbers or names by the rules of
+   the first.
 
    Contents: 1. The second table  2. Rows of the first table  3. The result */
 #include "confusion/compare.h"
@@ -11,16 +13,22 @@ struct entry {
     bool matched; /* the first table has it too */
 };
 
-struct comparison {
-    const struct comparison_request *request;
-    char *name;      /* of the second table */
-    char *predicted; /* name of the second prediction's column */
+struct images {
     struct entry *entries;
     size_t count, capacity;
+};
+
+struct comparison {
+    const struct comparison_request *request;
+    struct fmnn_table *table; /* the second, until it is read */
+    char *name;               /* of the second table */
+    char *predicted;          /* name of the second prediction's column */
+    struct images images;     /* of the second table, sorted */
     /* Of the first table, known from its first row on. */
-    bool started;
+    const struct reader *reader;
     size_t image, second; /* columns */
     char *first_name;
+    struct images left_out;
     struct comparison_counts counts;
 };
 
@@ -33,38 +41,68 @@ static int compare_entries(const void *a, const void *b)
     return order ? order : (x->line > y->line) - (x->line < y->line);
 }
 
-/* Sorted, not hashed: no choice of names makes sorting slow. */
-static void sort_entries(struct comparison *c)
+static void add_entry(struct images *images, const struct entry *entry)
 {
-    if (c->count)
-        qsort(c->entries, c->count, sizeof *c->entries, compare_entries);
-    for (size_t i = 1; i < c->count; i++)
-        if (!strcmp(c->entries[i - 1].image, c->entries[i].image))
-            die("%s:%zu: image '%.200s' again, first in line %zu: no image may occur twice",
-                c->name, c->entries[i].line, c->entries[i].image, c->entries[i - 1].line);
+    xgrow((void **)&images->entries, &images->capacity, images->count + 1, sizeof *entry);
+    images->entries[images->count++] = *entry;
+}
+
+/* Sorted, not hashed: no choice of names makes sorting slow. */
+static void sort_entries(struct images *images, const char *table)
+{
+    struct entry *entries = images->entries;
+    if (images->count)
+        qsort(entries, images->count, sizeof *entries, compare_entries);
+    for (size_t i = 1; i < images->count; i++)
+        if (!strcmp(entries[i - 1].image, entries[i].image))
+            die("%s:%zu: image '%.200s' again, first in line %zu: no image may occur twice", table,
+                entries[i].line, entries[i].image, entries[i - 1].line);
+}
+
+static void free_entries(struct images *images)
+{
+    for (size_t i = 0; i < images->count; i++)
+        free(images->entries[i].image);
+    free(images->entries);
+}
+
+static void open_second(struct comparison *c)
+{
+    const struct comparison_request *request = c->request;
+    const char *const columns[] = {request->label_column, NULL};
+    struct fmnn_error error;
+    c->table = open_table_columns(request->file, FMNN_TABLE_ROWS, columns, NULL);
+    c->name = text_format("%s", fmnn_table_name(c->table));
+    need_column(c->table, "image");
+    need_column(c->table, c->predicted);
+    if (request->only && fmnn_table_find(c->table, "split") >= 0 &&
+        fmnn_table_only(c->table, request->only, &error) != 0)
+        die_error(&error);
+}
+
+static int find_label(const struct comparison *c)
+{
+    const char *name = c->request->label_column;
+    int label = name ? fmnn_table_find(c->table, name) : -1;
+    return label < 0 ? fmnn_table_find(c->table, "label") : label;
 }
 
 static void read_entries(struct comparison *c)
 {
-    const struct comparison_request *request = c->request;
-    struct fmnn_table *table = open_table(request->file, FMNN_TABLE_ROWS, NULL);
-    struct fmnn_error error;
+    struct fmnn_table *table = c->table;
     size_t image = need_column(table, "image"), predicted = need_column(table, c->predicted);
-    int label = fmnn_table_find(table, "label");
-    c->name = text_format("%s", fmnn_table_name(table));
-    if (request->only && fmnn_table_find(table, "split") >= 0 &&
-        fmnn_table_only(table, request->only, &error) != 0)
-        die_error(&error);
+    int label = find_label(c);
     while (next_row(table)) {
         struct entry entry = {.image = text_format("%s", fmnn_table_field(table, image)),
-                              .label = label < 0 ? -1 : row_label(table, (size_t)label, 0),
-                              .predicted = row_label(table, predicted, 0),
+                              .label =
+                                  label < 0 ? -1 : reader_class(c->reader, table, (size_t)label),
+                              .predicted = reader_class(c->reader, table, predicted),
                               .line = fmnn_table_line(table)};
-        xgrow((void **)&c->entries, &c->capacity, c->count + 1, sizeof *c->entries);
-        c->entries[c->count++] = entry;
+        add_entry(&c->images, &entry);
     }
     fmnn_table_close(table);
-    sort_entries(c);
+    c->table = NULL;
+    sort_entries(&c->images, c->name);
 }
 
 struct comparison *comparison_open(const struct comparison_request *request)
@@ -73,7 +111,7 @@ struct comparison *comparison_open(const struct comparison_request *request)
     c->request = request;
     c->predicted = suffixed("predicted", request->suffix);
     if (request->file)
-        read_entries(c);
+        open_second(c);
     return c;
 }
 
@@ -93,14 +131,17 @@ static void print_header(const struct comparison *c, const struct fmnn_table *ta
     printf(c->request->file ? "\t%s\n" : "\n", added);
 }
 
-static void start(struct comparison *c, const struct fmnn_table *table)
+void comparison_start(void *comparison, const struct reader *reader, struct fmnn_table *table)
 {
-    c->started = true;
+    struct comparison *c = comparison;
+    c->reader = reader;
     c->first_name = text_format("%s", fmnn_table_name(table));
-    if (c->request->file)
+    if (c->request->file) {
         c->image = need_column(table, "image");
-    else
+        read_entries(c);
+    } else {
         c->second = need_column(table, c->predicted);
+    }
     if (c->request->list)
         print_header(c, table);
 }
@@ -109,15 +150,15 @@ static void start(struct comparison *c, const struct fmnn_table *table)
 static struct entry *match(struct comparison *c, const struct fmnn_table *table, int label)
 {
     const char *image = fmnn_table_field(table, c->image);
-    size_t low = 0, high = c->count;
+    size_t low = 0, high = c->images.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(c->entries[middle].image, image) < 0)
+        if (strcmp(c->images.entries[middle].image, image) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    struct entry *entry = low < c->count ? &c->entries[low] : NULL;
+    struct entry *entry = low < c->images.count ? &c->images.entries[low] : NULL;
     if (!entry || strcmp(entry->image, image) != 0)
         return NULL;
     if (entry->matched)
@@ -129,6 +170,14 @@ static struct entry *match(struct comparison *c, const struct fmnn_table *table,
     if (label >= 0 && entry->predicted < 0)
         die("%s:%zu: image '%.200s' has no prediction", c->name, entry->line, entry->image);
     return entry;
+}
+
+/* The image is not compared, but must not occur again either. */
+static void leave_out(struct comparison *c, const struct fmnn_table *table)
+{
+    const struct entry entry = {.image = text_format("%s", fmnn_table_field(table, c->image)),
+                                .line = fmnn_table_line(table)};
+    add_entry(&c->left_out, &entry);
 }
 
 static void list_row(const struct comparison *c, struct fmnn_table *table, int second)
@@ -146,15 +195,13 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
 {
     struct comparison *c = comparison;
     struct entry *entry = NULL;
-    if (!c->started)
-        start(c, table);
     if (c->request->file && !(entry = match(c, table, label))) {
-        c->counts.left_out += label >= 0;
+        leave_out(c, table);
         return;
     }
     if (label < 0)
         return;
-    int second = entry ? entry->predicted : row_label(table, c->second, 0);
+    int second = entry ? entry->predicted : reader_class(c->reader, table, c->second);
     if (second < 0)
         die_at_row(table, "the row has a label, but '%s' is empty", c->predicted);
     enum agreement kind = predicted == label ? second == label ? BOTH_CORRECT : FIRST_CORRECT
@@ -170,12 +217,14 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
 
 /* ---- 3. The result ---- */
 
-struct comparison_counts comparison_finish(const struct comparison *c)
+struct comparison_counts comparison_finish(struct comparison *c)
 {
     struct comparison_counts counts = c->counts;
     uint64_t sum = 0;
-    for (size_t i = 0; i < c->count; i++)
-        counts.left_out_against += !c->entries[i].matched;
+    sort_entries(&c->left_out, c->first_name);
+    counts.left_out = c->left_out.count;
+    for (size_t i = 0; i < c->images.count; i++)
+        counts.left_out_against += !c->images.entries[i].matched;
     for (size_t i = 0; i < AGREEMENTS; i++)
         sum += counts.rows[i];
     if (!sum)
@@ -192,9 +241,8 @@ void comparison_close(struct comparison *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->count; i++)
-        free(c->entries[i].image);
-    free(c->entries);
+    free_entries(&c->images);
+    free_entries(&c->left_out);
     free(c->predicted);
     free(c->first_name);
     free(c->name);

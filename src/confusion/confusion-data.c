@@ -214,12 +214,31 @@ static json_t *json_score(const struct fmnn_score *score)
     return object;
 }
 
+/* Puts the score of a class under its name, with the number in front of a name that another member
+   has, or will have: a list can repeat a name, and a class can have the name "accuracy". */
+static void put_score(const struct evaluation *e, size_t i, json_t *object)
+{
+    static const char *const others[] = {"accuracy", "macro avg", "weighted avg"};
+    char *key = text_format("%s", e->name[i]);
+    bool taken = false;
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+        taken |= !strcmp(key, others[k]);
+    while (taken || json_object_get(object, key)) {
+        char *longer = text_format("%zu %s", fmnn_confusion_label(e->matrix, i), key);
+        free(key);
+        key = longer;
+        taken = false;
+    }
+    put(object, key, json_score(&e->report->score[i]));
+    free(key);
+}
+
 /* The dictionary that scikit-learn's classification_report(output_dict=True) gives. */
 static json_t *json_report(const struct evaluation *e)
 {
     json_t *object = fresh(json_object());
     for (size_t i = 0; i < e->classes; i++)
-        put(object, e->name[i], json_score(&e->report->score[i]));
+        put_score(e, i, object);
     put(object, "accuracy", json_real(e->report->accuracy));
     put(object, "macro avg", json_score(&e->report->macro));
     put(object, "weighted avg", json_score(&e->report->weighted));

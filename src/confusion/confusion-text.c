@@ -265,7 +265,9 @@ static void print_comparison(const struct evaluation *e)
     const struct comparison_counts *c = e->comparison;
     struct comparison_metrics m = comparison_metrics(c);
     int width = snprintf(NULL, 0, "%" PRIu64, m.rows);
-    printf("Compared with %s, %" PRIu64 " rows in both:\n", e->other, m.rows);
+    char *other = text_clean(e->other);
+    printf("Compared with %s, %" PRIu64 " rows in both:\n", other, m.rows);
+    free(other);
     printf("  %*" PRIu64 "  correct in both\n", width, c->rows[BOTH_CORRECT]);
     printf("  %*" PRIu64 "  correct only here\n", width, c->rows[FIRST_CORRECT]);
     printf("  %*" PRIu64 "  correct only there\n", width, c->rows[SECOND_CORRECT]);
@@ -493,8 +495,10 @@ static void markdown_comparison(const struct evaluation *e)
 {
     const uint64_t *rows = e->comparison->rows;
     struct comparison_metrics m = comparison_metrics(e->comparison);
+    char *other = text_clean(e->other);
     fputs("\nCompared with ", stdout);
-    put_escaped(e->other);
+    put_escaped(other);
+    free(other);
     printf(", %" PRIu64 " rows in both:\n\n| | correct there | incorrect there |", m.rows);
     markdown_rule(2);
     printf("| correct here | %" PRIu64 " | %" PRIu64 " |\n", rows[BOTH_CORRECT],

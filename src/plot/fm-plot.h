@@ -81,7 +81,7 @@ double text_points(const char *text, double font);                  /* approxima
 /* A copy, cut with an ellipsis if it is too wide; malloc'ed. */
 char *text_fit(const char *text, double points, double font);
 char *text_fit_cells(const char *text, size_t cells);
-/* Whether two different names become equal when cut to a number of cells. */
+/* Whether two names are equal, or become equal when cut to a number of cells. */
 bool text_alike(char *const *names, size_t count, size_t cells);
 unsigned text_width(const struct plot_request *request); /* characters per line */
 /* One character, from blank (0) to full (1). */

@@ -58,9 +58,12 @@ void gnuplot_begin(FILE *script, const struct page *page, const char *output)
     write_terminal(script, page);
     fputs("q = sprintf('%c', 39) # a single quote\n", script);
     if (output) {
+        /* gnuplot would take the one for a pipe to a command, the other for a home directory. */
+        char *path = text_format("%s%s", output[0] == '|' || output[0] == '~' ? "./" : "", output);
         fputs("set output ", script);
-        gnuplot_string(script, output);
+        gnuplot_string(script, path);
         putc('\n', script);
+        free(path);
     }
     fputs("set encoding utf8\nset datafile missing '?'\n", script);
     fputs("set lmargin at screen 0\nset rmargin at screen 1\n", script);
@@ -231,14 +234,15 @@ static void seek_to(FILE *stream, long offset)
         die_errno("temporary file");
 }
 
-/* The last line of gnuplot's messages that is not blank, cleaned; or "". */
+/* The last line of gnuplot's messages that is not blank, cleaned; or "". In the C locale gnuplot always
+   warns of the degree sign, which no plot has. */
 static char *complaint(FILE *err)
 {
     char line[512], last[512] = "";
     seek_to(err, 0);
     while (fgets(line, sizeof line, err)) {
         line[strcspn(line, "\n")] = 0;
-        if (line[strspn(line, " \t^")])
+        if (line[strspn(line, " \t^")] && !strstr(line, "iconv failed to convert degree sign"))
             memcpy(last, line, sizeof last);
     }
     return text_clean(last + strspn(last, " \t"));

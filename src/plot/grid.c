@@ -240,17 +240,20 @@ static double pixel_side(const struct layout *layout, const struct tile *tile)
 /* Where the pixels of a tile lie on the page: the centre of the first one, and the distances. */
 struct place {
     size_t height, width, times; /* in pixels as written, and how often each of the tile's is */
-    double left, top, step;
+    double left, top, across, down;
 };
 
-/* A tile in a cell with its upper left corner at (x,y). */
+/* A tile in a cell with its upper left corner at (x,y). No tile is thinner than that many points:
+   gnuplot draws nothing at all if an image is much thinner than a pixel. */
 static struct place place_of(const struct tile *tile, size_t times, const struct layout *layout,
-                             double x, double y)
+                             double x, double y, double thinnest)
 {
-    struct place p = {tile->height * times, tile->width * times, times, 0, 0, 0};
-    p.step = pixel_side(layout, tile) / (double)times;
-    p.left = x + (layout->wide - p.step * (double)(p.width - 1)) / 2;
-    p.top = y + (layout->high - p.step * (double)(p.height - 1)) / 2;
+    struct place p = {tile->height * times, tile->width * times, times, 0, 0, 0, 0};
+    double step = pixel_side(layout, tile) / (double)times;
+    p.across = fmax(step, thinnest / (double)p.width);
+    p.down = fmax(step, thinnest / (double)p.height);
+    p.left = x + (layout->wide - p.across * (double)(p.width - 1)) / 2;
+    p.top = y + (layout->high - p.down * (double)(p.height - 1)) / 2;
     return p;
 }
 
@@ -261,9 +264,9 @@ static void write_values(FILE *script, const struct tile *tile, bool diverging,
 {
     fprintf(script, "%zu", p->width);
     for (size_t i = 0; i < p->width; i++)
-        fprintf(script, " %.8g", p->left + p->step * (double)i);
+        fprintf(script, " %.8g", p->left + p->across * (double)i);
     for (size_t j = 0; j < p->height; j++) {
-        fprintf(script, "\n%.8g", p->top + p->step * (double)j);
+        fprintf(script, "\n%.8g", p->top + p->down * (double)j);
         for (size_t i = 0; i < p->width; i++) {
             double value = (double)tile->values[j / p->times * tile->width + i / p->times];
             if (diverging)
@@ -281,8 +284,8 @@ static void write_colours(FILE *script, const struct tile *tile, const struct pl
     for (size_t j = 0; j < p->height; j++)
         for (size_t i = 0; i < p->width; i++) {
             const float *rgb = tile->values + 3 * (j / p->times * tile->width + i / p->times);
-            fprintf(script, "%.8g %.8g %.0f %.0f %.0f\n", p->left + p->step * (double)i,
-                    p->top + p->step * (double)j, (double)rgb[0] * 255, (double)rgb[1] * 255,
+            fprintf(script, "%.8g %.8g %.0f %.0f %.0f\n", p->left + p->across * (double)i,
+                    p->top + p->down * (double)j, (double)rgb[0] * 255, (double)rgb[1] * 255,
                     (double)rgb[2] * 255);
         }
 }
@@ -398,7 +401,7 @@ void grid_gnuplot(const void *plot, const struct plot_request *request, const ch
                 script, &page,
                 (double[4]){x + across, y + down, x + layout.wide - across, y + layout.high - down},
                 false, error_ink, 1.5);
-        struct place place = place_of(tile, tile_scale(tile, times), &layout, x, y);
+        struct place place = place_of(tile, tile_scale(tile, times), &layout, x, y, 1 / page.scale);
         write_tile(script, grid, i, &place);
     }
     if (grid->diverging)

@@ -30,7 +30,7 @@ static uint64_t count_of(const struct confusion *confusion, size_t row, size_t c
     return fmnn_confusion_count(confusion->matrix.counts, row, column);
 }
 
-/* If names become equal when cut, all names get their class numbers in front. */
+/* If names are equal, or become equal when cut, all names get their class numbers in front. */
 static void number_names(struct confusion *confusion, size_t cells)
 {
     confusion->numbered = !confusion->matrix.names;

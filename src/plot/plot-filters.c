@@ -1,9 +1,9 @@
-/* plot-filters.c -- the weights of the first layer of a net as images. */
+/* plot-filters.c -- the weights of the first convolution or dense layer of a net as images. */
 #include "plot/grid.h"
 
 #include <math.h>
 
-/* The first layer's weights as tiles of (height,width), or in colour if the images are. */
+/* The layer's weights as tiles of (height,width), or in colour if the images are. */
 struct filters {
     const struct fmnn_net *net;
     size_t index; /* of the tensor */
@@ -73,11 +73,13 @@ static void add_filter(struct grid *grid, const struct filters *filters, const f
     grid_add(grid, &tile);
 }
 
+/* Names the layer of the weights: the first one that multiplies by weights. */
 static char *heading_of(const struct fmnn_net *net)
 {
-    struct fmnn_layer layer;
-    if (!fmnn_net_layer(net, 0, &layer))
-        return NULL;
+    struct fmnn_layer layer = {NULL};
+    for (size_t i = 0; layer.multiply_adds == 0; i++)
+        if (!fmnn_net_layer(net, i, &layer))
+            return NULL;
     char *name = text_clean(layer.text);
     char *heading = text_format("First layer: %s", name);
     free(name);

@@ -15,6 +15,8 @@ static const char *const metric_names[METRICS] = {"loss", "accuracy", "val_loss"
 struct epoch {
     double epoch;
     double metric[METRICS]; /* NaN: missing */
+    bool empty[METRICS];    /* the field is: the curve joins the epochs around it */
+    bool alone[METRICS];    /* no curve leads to the epoch */
     size_t line;
 };
 
@@ -24,7 +26,9 @@ struct run {
     struct epoch *epochs;
     size_t count, capacity;
     struct overfitting overfitting;
-    bool has[METRICS + 1]; /* not NONE */
+    bool has[METRICS + 1];   /* not NONE */
+    size_t marks[METRICS];   /* the number of epochs that could have one */
+    bool scattered[METRICS]; /* some are alone */
 };
 
 struct history {
@@ -71,8 +75,10 @@ static void read_rows(struct fmnn_table *table, struct run *run, bool rate)
         struct epoch row = {.line = fmnn_table_line(table)};
         if (fmnn_table_number(table, epoch, &row.epoch, &error) != 0)
             die_error(&error);
-        for (int i = 0; i < METRICS; i++)
+        for (int i = 0; i < METRICS; i++) {
             row.metric[i] = read_metric(table, column[i]);
+            row.empty[i] = column[i] < 0 || !*fmnn_table_field(table, (size_t)column[i]);
+        }
         xgrow((void **)&run->epochs, &run->capacity, run->count + 1, sizeof *run->epochs);
         run->epochs[run->count++] = row;
     }
@@ -96,6 +102,25 @@ static void order_epochs(struct run *run, const char *name)
             die("%s:%zu: epoch %g again: draw each training from a file of its own", name,
                 a > b ? a : b, run->epochs[i].epoch);
         }
+}
+
+/* Finds the epochs between gaps, of which only a mark can be seen. */
+static void note_gaps(struct run *run, enum metric metric)
+{
+    struct epoch *before = NULL; /* it has a number */
+    for (size_t i = 0; i < run->count; i++) {
+        struct epoch *row = &run->epochs[i];
+        bool number = !isnan(row->metric[metric]);
+        if (row->empty[metric])
+            continue;
+        run->marks[metric]++;
+        row->alone[metric] = number && !before;
+        if (number && before)
+            before->alone[metric] = false;
+        before = number ? row : NULL;
+    }
+    for (size_t i = 0; i < run->count; i++)
+        run->scattered[metric] |= run->epochs[i].alone[metric];
 }
 
 static void note_overfitting(struct run *run)
@@ -152,6 +177,8 @@ static void *read_history(const struct plot_request *request)
         read_rows(table, run, request->lr);
         order_epochs(run, fmnn_table_name(table));
         fmnn_table_close(table);
+        for (int f = 0; f < METRICS; f++)
+            note_gaps(run, (enum metric)f);
         note_overfitting(run);
         note_extent(history, run);
     }
@@ -227,6 +254,7 @@ static void write_epoch_tics(FILE *script, const struct curves *curves, bool low
         fprintf(script, "set xtics add ('%.0f' %.9g)\n", first, first);
 }
 
+/* gnuplot's curves pass over what is missing, and have a gap at NaN. */
 static void write_data(FILE *script, const struct history *history)
 {
     for (size_t i = 0; i < history->count; i++) {
@@ -236,7 +264,10 @@ static void write_data(FILE *script, const struct history *history)
             gnuplot_number(script, row->epoch);
             for (int f = 0; f < (history->rate ? METRICS : RATE); f++) {
                 putc(' ', script);
-                gnuplot_number(script, row->metric[f]);
+                if (row->empty[f])
+                    putc('?', script);
+                else
+                    gnuplot_number(script, row->metric[f]);
             }
             putc('\n', script);
         }
@@ -346,8 +377,8 @@ static void write_metrics(FILE *script, const struct curves *curves, double top)
 static void write_curve(FILE *script, const struct curves *curves, size_t r, enum metric metric,
                         bool strong)
 {
-    const struct history *history = curves->history;
-    bool single = history->count == 1, marked = strong || single;
+    const struct run *run = &curves->history->runs[r];
+    bool single = curves->history->count == 1, marked = strong || single;
     bool training = metric == LOSS || metric == ACCURACY || metric == RATE;
     size_t color = single ? training : r;
     fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %s linecolor rgb '%s'",
@@ -356,7 +387,7 @@ static void write_curve(FILE *script, const struct curves *curves, size_t r, enu
     if (marked)
         fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu",
                 single ? (training ? 7 : 5) : shapes[r % SHAPES], mark_size(curves, 0.45),
-                (history->runs[r].count + 19) / 20);
+                run->scattered[metric] ? 1 : (run->marks[metric] + 19) / 20);
     fputs(" notitle, \\\n", script);
 }
 
@@ -581,18 +612,21 @@ static void gnuplot_history(const void *plot, const struct plot_request *request
 /* The value of the curve at or between epochs; NaN if there is none. */
 static double value_at(const struct run *run, enum metric metric, double epoch)
 {
+    const struct epoch *before = NULL;
     for (size_t i = 0; i < run->count; i++) {
         const struct epoch *row = &run->epochs[i];
+        if (row->empty[metric])
+            continue;
         if (row->epoch == epoch)
             return row->metric[metric];
         if (row->epoch > epoch) {
-            if (i == 0)
+            if (!before)
                 return (double)NAN;
-            const struct epoch *before = &run->epochs[i - 1];
             double fraction = (epoch - before->epoch) / (row->epoch - before->epoch);
             return before->metric[metric] +
                    fraction * (row->metric[metric] - before->metric[metric]);
         }
+        before = row;
     }
     return (double)NAN;
 }
@@ -603,20 +637,31 @@ struct chart {
     double from, to; /* range of the vertical axis */
 };
 
+static void chart_cell(struct chart *chart, size_t x, double value, char mark)
+{
+    double height = (value - chart->from) / (chart->to - chart->from);
+    if (!(height >= 0 && height <= 1))
+        return;
+    size_t y = (size_t)((1 - height) * (double)(chart->rows - 1) + 0.5);
+    char *cell = &chart->cells[y * chart->columns + x];
+    *cell = *cell == ' ' || *cell == mark ? mark : '*';
+}
+
 static void chart_curve(struct chart *chart, const struct history *history, const struct run *run,
                         enum metric metric, char mark)
 {
+    double width = (double)(chart->columns - 1), range = history->last - history->first;
     /* A single epoch is a point. */
-    size_t columns = history->last > history->first ? chart->columns : 1;
+    size_t columns = range > 0 ? chart->columns : 1;
     for (size_t x = 0; x < columns; x++) {
-        double fraction = chart->columns > 1 ? (double)x / (double)(chart->columns - 1) : 0;
-        double epoch = history->first + fraction * (history->last - history->first);
-        double height = (value_at(run, metric, epoch) - chart->from) / (chart->to - chart->from);
-        if (!(height >= 0 && height <= 1))
-            continue;
-        size_t y = (size_t)((1 - height) * (double)(chart->rows - 1) + 0.5);
-        char *cell = &chart->cells[y * chart->columns + x];
-        *cell = *cell == ' ' || *cell == mark ? mark : '*';
+        double epoch = history->first + (chart->columns > 1 ? (double)x / width : 0) * range;
+        chart_cell(chart, x, value_at(run, metric, epoch), mark);
+    }
+    for (size_t i = 0; i < run->count && range > 0; i++) {
+        const struct epoch *row = &run->epochs[i];
+        if (row->alone[metric])
+            chart_cell(chart, (size_t)((row->epoch - history->first) / range * width + 0.5),
+                       row->metric[metric], mark);
     }
 }
 

@@ -32,7 +32,9 @@ static void read_file(struct reliability *plot, struct run *run, const char *pat
                                          .suffix = request->suffix,
                                          .label_column = request->label_column,
                                          .predicted_column = request->predicted_column,
-                                         .classes = "none",
+                                         .classes = request->classes,
+                                         .data = request->directory,
+                                         .root = request->root,
                                          .purpose = "draw",
                                          .bins = plot->bins,
                                          .must_calibrate = true};
@@ -301,7 +303,8 @@ static void text_reliability(const void *data, const struct plot_request *reques
 
 const struct plot_kind plot_reliability = {
     .name = "reliability",
-    .takes = TAKES_CLASS_COLUMNS | TAKES_ONLY | TAKES_SUFFIX | TAKES_BINS,
+    .takes = TAKES_CLASS_COLUMNS | TAKES_ONLY | TAKES_SUFFIX | TAKES_CLASSES | TAKES_DIRECTORY |
+             TAKES_BINS,
     .max_files = SIZE_MAX,
     .read = read_reliability,
     .gnuplot = gnuplot_reliability,

@@ -104,32 +104,18 @@ char *text_fit_cells(const char *text, size_t cells)
     return text_format("%.*s~", (int)end, text);
 }
 
-struct cut {
-    char *text;
-    const char *whole;
-};
-
-static int compare_cuts(const void *a, const void *b)
-{
-    const struct cut *x = a, *y = b;
-    int order = strcmp(x->text, y->text);
-    return order ? order : strcmp(x->whole, y->whole);
-}
-
 /* Sorted, because there may be many names: equal ones become neighbours. */
 bool text_alike(char *const *names, size_t count, size_t cells)
 {
-    struct cut *cut = xcalloc(count, sizeof *cut);
+    char **cut = xcalloc(count, sizeof *cut);
     bool alike = false;
     for (size_t i = 0; i < count; i++)
-        cut[i] = (struct cut){text_fit_cells(names[i], cells), names[i]};
-    if (count)
-        qsort(cut, count, sizeof *cut, compare_cuts);
+        cut[i] = text_fit_cells(names[i], cells);
+    text_sort(cut, count);
     for (size_t i = 1; i < count && !alike; i++)
-        alike =
-            !strcmp(cut[i].text, cut[i - 1].text) && strcmp(cut[i].whole, cut[i - 1].whole) != 0;
+        alike = !strcmp(cut[i], cut[i - 1]);
     for (size_t i = 0; i < count; i++)
-        free(cut[i].text);
+        free(cut[i]);
     free(cut);
     return alike;
 }
