@@ -581,7 +581,8 @@ static void fetch_packed(const struct source *source, const struct fmnn_dataset 
     struct source published = {packed, mirrors, false};
     struct downloader *downloader = downloader_new(mirrors, &a->download);
     for (size_t i = 0; i < FMNN_DATASET_FILES && packed->files[i].name; i++)
-        stage[i] = download_hidden(downloader, home, &published, i);
+        if ((stage[i] = download_hidden(downloader, home, &published, i)) != NULL)
+            messages_rename(stage_path(stage[i]), packed->files[i].name);
     downloader_free(downloader);
 }
 

@@ -10,15 +10,15 @@ static int verbosity; /* -1 quiet, 0, 1 verbose */
 static bool gave_up;  /* the trouble that ends the program was reported */
 
 static struct {
-    const char *path, *name;
-} copies[4]; /* messages_rename() */
+    char *path, *name;
+} copies[8]; /* messages_rename() */
 
 void messages_rename(const char *path, const char *name)
 {
     for (size_t i = 0; i < sizeof copies / sizeof *copies; i++)
         if (!copies[i].path) {
-            copies[i].path = path;
-            copies[i].name = name;
+            copies[i].path = text_format("%s", path);
+            copies[i].name = text_format("%s", name);
             return;
         }
     abort();

@@ -1,7 +1,6 @@
 /* compare.c -- compares two predictions of the same images. The second table is held as a sorted
    list of its images; of the first, which is streamed, only the images that the second lacks. The
-   classes of both are numbers or names by the rules of
-   the first.
+   classes of both are numbers or names by the rules of the first.
 
    Contents: 1. The second table  2. Rows of the first table  3. The result */
 #include "confusion/compare.h"
