@@ -75,18 +75,18 @@ static int split_word(const char *text)
 }
 
 /* NA and NaN are unknown, too, as all programs read them. Other words are names of classes. */
-static bool has_label(const struct reader *r)
+static bool is_unknown(const struct reader *r, size_t column)
 {
     int label;
-    return r->label >= 0 &&
-           (fmnn_table_label(r->table, (size_t)r->label, 0, &label, NULL) != 0 || label >= 0);
+    return fmnn_table_label(r->table, column, 0, &label, NULL) == 0 && label < 0;
 }
 
+/* By the column `class` only if there is none of labels, as in fm-train. */
 static int class_of(struct reader *r)
 {
-    int column = has_label(r) ? r->label : r->class;
+    int column = r->label >= 0 ? r->label : r->class;
     const char *text = column < 0 ? "" : fmnn_table_field(r->table, (size_t)column);
-    if (!text[0])
+    if (!text[0] || (column == r->label && is_unknown(r, (size_t)column)))
         return NO_CLASS;
     size_t class = words_add(&r->words, text);
     if (class > UINT16_MAX)
