@@ -657,11 +657,11 @@ static void chart_curve(struct chart *chart, const struct history *history, cons
         double epoch = history->first + (chart->columns > 1 ? (double)x / width : 0) * range;
         chart_cell(chart, x, value_at(run, metric, epoch), mark);
     }
-    for (size_t i = 0; i < run->count && range > 0; i++) {
+    for (size_t i = 0; i < run->count; i++) {
         const struct epoch *row = &run->epochs[i];
-        if (row->alone[metric])
-            chart_cell(chart, (size_t)((row->epoch - history->first) / range * width + 0.5),
-                       row->metric[metric], mark);
+        double place = (row->epoch - history->first) / range; /* NaN if there is one epoch */
+        if (row->alone[metric] && place >= 0 && place <= 1)
+            chart_cell(chart, (size_t)(place * width + 0.5), row->metric[metric], mark);
     }
 }
 

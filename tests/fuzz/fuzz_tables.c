@@ -188,9 +188,10 @@ static void evaluate(const struct matrix_request *request)
 
 static void compare(struct matrix_request *request, bool two_tables)
 {
-    struct comparison_request other = {two_tables ? FUZZ_PATH : NULL, two_tables ? NULL : "b", NULL,
-                                       0};
+    struct comparison_request other = {.file = two_tables ? FUZZ_PATH : NULL,
+                                       .suffix = two_tables ? NULL : "b"};
     struct comparison *comparison = comparison_open(&other);
+    request->start = comparison_start;
     request->each = comparison_row;
     request->context = comparison;
     evaluate(request);
