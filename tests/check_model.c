@@ -178,6 +178,8 @@ static const struct {
      "[ACTIVATION])"},
     {"dropout", "m:1: the fraction of values that are dropped is missing"},
     {"dropout 1", "m:1: the fraction of values '1' is not in 0..1, 1 excluded"},
+    {"dropout 0.9999999999",
+     "m:1: the fraction of values '0.9999999999' is not in 0..1, 1 excluded"},
     {"dropout -0.1", "m:1: the fraction of values '-0.1' is not in 0..1, 1 excluded"},
     {"dropout nan", "m:1: the fraction of values 'nan' is not in 0..1, 1 excluded"},
     {"dropout 0.5 relu", "m:1: unexpected 'relu' (expected: dropout P)"},

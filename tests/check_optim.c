@@ -309,6 +309,12 @@ START_TEST(epochs_of_a_schedule_cannot_change)
                   "scheduled for 3 epochs, not 5; --extend goes on at the last learning rate");
     fmnn_trainer_free(trainer);
     set.training.extend = true;
+    set.training.seed++; /* a refusal leaves the schedule as it is */
+    trainer = make_trainer(&set);
+    ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", &err), -1);
+    ck_assert_uint_eq(trainer->schedule_epochs, 5);
+    fmnn_trainer_free(trainer);
+    set.training.seed--;
     for (int i = 0; i < 2; i++) { /* also from a checkpoint of an extended one */
         trainer = make_trainer(&set);
         ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", &err), 0);
@@ -609,7 +615,10 @@ START_TEST(long_averages_are_doubted)
                                "only 18: the weights stay as they begin"},
         {"average swa 3", NULL},
         {"average swa 4", "'swa 4' averages more epochs than the training has: 3"},
-        {"average lookahead", NULL}};
+        {"average lookahead", NULL},
+        {"average lookahead; epochs 1; batch 1000",
+         "'lookahead' averages every 5 steps, but the training has only 1: the weights "
+         "stay as they begin"}};
     for (size_t i = 0; i < FM_COUNT(cases); i++) {
         struct fmnn_error warning = {0};
         struct set set = make_set(cases[i].settings);

@@ -4,6 +4,9 @@
 #include "data/samples.h"
 #include "runner.h"
 
+#include <fenv.h>
+#include <math.h>
+
 enum { HEIGHT = 9, WIDTH = 11, CLASSES = 7, NETS_AT_ONCE = 3, N = 70 };
 
 static const char *const texts[NETS_AT_ONCE] = {
@@ -58,6 +61,44 @@ static void mean_of_each(const struct ensemble *e, const struct fmnn_prediction 
     for (size_t k = 0; k < N * CLASSES; k++)
         mean[k] = (float)(sum[k] / NETS_AT_ONCE);
 }
+
+START_TEST(rounding_of_the_caller_does_not_matter)
+{
+    static const int modes[] = {FE_TONEAREST, FE_UPWARD};
+    const struct fmnn_prediction prediction = {.threads = 1};
+    struct ensemble e = make_ensemble();
+    static float p[2][N * CLASSES];
+    for (size_t i = 0; i < 2; i++) {
+        struct fmnn_predictor *predictor = predictor_of_all(&e, &prediction);
+        fesetround(modes[i]);
+        fmnn_predictor_run(predictor, e.data->pixels, N, p[i]);
+        ck_assert_int_eq(fegetround(), modes[i]);
+        fesetround(FE_TONEAREST);
+        fmnn_predictor_free(predictor);
+    }
+    ck_assert_mem_eq(p[0], p[1], sizeof *p);
+    free_ensemble(&e);
+}
+END_TEST
+
+/* The logarithm of the ratio of the two probabilities is the mean of the pixels. */
+START_TEST(mean_of_a_large_map)
+{
+    enum { SIDE = 1024, LEVEL = 158 };
+    static const float weights[2] = {1, 0};
+    const struct fmnn_prediction prediction = {.threads = 1, .batch = 1};
+    struct fmnn_net *net = make_net_of("avgpool all | dense classes nobias", SIDE, SIDE, 2, 1);
+    fmnn_net_set(net, 0, weights);
+    struct fmnn_predictor *predictor = fmnn_predictor_new(net, &prediction, NULL);
+    uint8_t *pixels = malloc(SIDE * SIDE);
+    float p[2];
+    fmnn_predictor_run(predictor, memset(pixels, LEVEL, SIDE * SIDE), 1, p);
+    ck_assert_double_eq_tol(log((double)p[0] / (double)p[1]), LEVEL / 255.0, 1e-4);
+    free(pixels);
+    fmnn_predictor_free(predictor);
+    fmnn_net_free(net);
+}
+END_TEST
 
 START_TEST(several_nets_predict_the_mean)
 {
@@ -207,6 +248,8 @@ END_TEST
 int main(void)
 {
     TCase *tcase = tcase_create("predict");
+    tcase_add_test(tcase, rounding_of_the_caller_does_not_matter);
+    tcase_add_test(tcase, mean_of_a_large_map);
     tcase_add_test(tcase, several_nets_predict_the_mean);
     tcase_add_test(tcase, weights_are_prepared_once);
     tcase_add_test(tcase, many_images_are_predicted_in_parts);

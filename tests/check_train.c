@@ -420,6 +420,9 @@ START_TEST(finished_training_does_not_continue)
     ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
     ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_DONE);
     ck_assert_uint_eq(trainer->epoch_count, 1);
+    struct fmnn_error err;
+    ck_assert_int_eq(fmnn_trainer_save(trainer, stderr, &err), -1);
+    ck_assert_int_eq(err.status, FMNN_USAGE);
     fmnn_trainer_free(trainer);
     free_set(&set);
 }
@@ -754,20 +757,55 @@ START_TEST(bad_weights_are_not_saved)
 }
 END_TEST
 
-/* Resuming forgets a failure and the weights that were kept. */
+static void check_finite_floats(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        ck_assert(isfinite(values[i]));
+}
+
+static const char *const averages[] = {"none", "ema 0.9", "lookahead", "swa 2"};
+
+/* The same, and the average of the weights is no better. */
+START_TEST(bad_averages_are_not_kept)
+{
+    struct fmnn_error err;
+    struct set set = make_set();
+    set_option(&set, "keep", "last");
+    set_option(&set, "average", averages[_i]);
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    trainer->slice_seconds = 0;
+    while (trainer->step < 7)
+        ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+    set.net->weights[3] = INFINITY;
+    if (trainer->averaged)
+        trainer->averaged[3] = INFINITY;
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), 0);
+    check_finite_floats(set.net->weights, set.net->stored);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+/* Resuming forgets a failure, what it has left in spare lanes, and the weights that were kept. */
 START_TEST(resuming_clears_a_failure)
 {
     struct fmnn_error err;
     struct set set = make_set();
     set_option(&set, "keep", "last");
+    set_option(&set, "average", averages[_i]);
     struct fmnn_trainer *trainer = make_trainer(&set);
     FILE *stream = fopen("begun", "wb");
     ck_assert_int_eq(fmnn_trainer_save(trainer, stream, NULL), 0);
     ck_assert_int_eq(fclose(stream), 0);
     while (trainer->epoch_count < 1)
         ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
-    for (size_t i = 0; i < set.net->stored; i++)
+    for (size_t i = 0; i < set.net->stored; i++) {
         set.net->weights[i] = NAN;
+        for (size_t k = 0; trainer->optimizer->slot_names[k]; k++)
+            trainer->slots[k][i] = NAN;
+        if (trainer->averaged)
+            trainer->averaged[i] = NAN;
+    }
     int status;
     do
         status = fmnn_trainer_advance(trainer, NULL);
@@ -780,12 +818,29 @@ START_TEST(resuming_clears_a_failure)
     ck_assert_int_eq(fmnn_trainer_save(trainer, stream, &err), 0);
     ck_assert_int_eq(fclose(stream), 0);
     ck_assert(same_files("begun", "again"));
+    check_finite_floats(set.net->weights, set.net->stored);
+    for (size_t k = 0; trainer->optimizer->slot_names[k]; k++)
+        check_finite_floats(trainer->slots[k], set.net->stored);
+    if (trainer->averaged)
+        check_finite_floats(trainer->averaged, set.net->stored);
     trainer->slice_seconds = 0;
     ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
     set.net->weights[3] = NAN; /* no epoch has ended since */
     ck_assert_int_eq(fmnn_trainer_finish(trainer, &err), -1);
     fmnn_trainer_free(trainer);
     free_set(&set);
+}
+END_TEST
+
+/* So does a new start. */
+START_TEST(initialising_clears_spare_lanes)
+{
+    struct fmnn_net *net = make_net((size_t)_i, 1);
+    for (size_t i = 0; i < net->stored; i++)
+        net->weights[i] = NAN;
+    fmnn_net_initialise(net, 0, 1);
+    check_finite_floats(net->weights, net->stored);
+    fmnn_net_free(net);
 }
 END_TEST
 
@@ -1214,6 +1269,46 @@ START_TEST(frozen_layers_stay)
 }
 END_TEST
 
+static struct fmnn_net *three_layers(const char *text, size_t side)
+{
+    struct fmnn_shape shape = {1, side, side};
+    struct fmnn_net *net = make_net_for(text, shape, 4, 1);
+    ck_assert_ptr_nonnull(net);
+    return net;
+}
+
+/* One call after the other, until no layer is left. */
+START_TEST(layers_are_frozen_in_turn)
+{
+    static const char *const texts[] = {"dense 7 | dense 9 | dense classes",
+                                        "dense 3 | dense 8 | dense classes",
+                                        "dense 7 | dense 8 | dense classes"};
+    static const char *const frozen[] = {"1", "1 3", NULL};
+    struct fmnn_net *net = three_layers("dense 7 | dense 8 | dense classes", 4);
+    struct fmnn_error err;
+    for (size_t i = 0; i < 3; i++) {
+        struct fmnn_net *from = three_layers(texts[i], i == 1 ? 3 : 4);
+        ck_assert_int_eq(fmnn_net_take(net, from, true, NULL, &err), frozen[i] ? 0 : -1);
+        if (frozen[i])
+            ck_assert_str_eq(net->frozen, frozen[i]);
+        fmnn_net_free(from);
+    }
+    ck_assert_str_eq(err.message, "all layers are frozen, so there is nothing to train");
+    struct fmnn_net *from = three_layers("dense 7 | dense 8 | dense classes", 4), *other = NULL;
+    fmnn_net_free(net);
+    net = three_layers("dense 7 | dense classes", 4); /* its last layer, and then its first */
+    for (size_t i = 0; i < 2; i++) {
+        other = three_layers(i ? "dense 7 | dense 9 | dense classes" : "dense 7 | dense classes",
+                             i ? 4 : 3);
+        ck_assert_int_eq(fmnn_net_take(net, other, true, NULL, &err), i ? -1 : 0);
+        fmnn_net_free(other);
+    }
+    ck_assert_str_eq(err.message, "all layers are frozen, so there is nothing to train");
+    fmnn_net_free(from);
+    fmnn_net_free(net);
+}
+END_TEST
+
 static void set_all(struct fmnn_net *net, size_t i, float value)
 {
     size_t count = fm_parameter_count(&net->parameter[i]);
@@ -1320,6 +1415,7 @@ int main(void)
     TCase *tcase = tcase_create("train");
     tcase_add_loop_test(tcase, frozen_layers_stay, 0, NETS);
     tcase_add_test(tcase, frozen_normalisation_goes_by_running_statistics);
+    tcase_add_test(tcase, layers_are_frozen_in_turn);
     tcase_add_test(tcase, layers_that_differ_start_anew);
     tcase_add_loop_test(tcase, resumed_training_matches_uninterrupted, 0, 4);
     tcase_add_test(tcase, best_weights_survive_a_checkpoint);
@@ -1329,7 +1425,9 @@ int main(void)
     tcase_add_test(tcase, checkpoints_without_a_setting);
     tcase_add_loop_test(tcase, exact_survives_a_file, 0, 2);
     tcase_add_test(tcase, bad_weights_are_not_saved);
-    tcase_add_test(tcase, resuming_clears_a_failure);
+    tcase_add_loop_test(tcase, bad_averages_are_not_kept, 0, FM_COUNT(averages));
+    tcase_add_loop_test(tcase, initialising_clears_spare_lanes, 0, FM_COUNT(models));
+    tcase_add_loop_test(tcase, resuming_clears_a_failure, 0, FM_COUNT(averages));
     tcase_add_test(tcase, damaged_checkpoint_leaves_training_failed);
     tcase_add_test(tcase, weights_survive_a_file);
     tcase_add_test(tcase, class_names_survive_a_file);

@@ -75,6 +75,8 @@ static const struct {
     {"conv 35 3x3 relu | maxpool 2 | conv 33 3x3 bn relu | dense classes", 3, 7, 6, 4},
     {"conv 4 5x4 valid stride 2 tanh | dense 7 | dense classes", 3, 9, 8, 3},
     {"bn | conv 9 1x1 relu | avgpool 2 same | dense 40 tanh | dense classes", 3, 7, 5, 3},
+    {"dense 70 nobias relu | dense classes", 1, 9, 9, 4},
+    {"conv 40 5x6 valid bn relu | dense 9 relu | dense classes", 1, 5, 6, 3},
 };
 
 static inline struct fmnn_net *make_net_for(const char *text, struct fmnn_shape shape,

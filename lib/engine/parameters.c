@@ -98,6 +98,15 @@ static size_t lane(const struct fm_parameter *p, size_t unit)
     return p->offset + unit / FM_PANEL * p->c * p->h * p->w * FM_PANEL + unit % FM_PANEL;
 }
 
+/* The lanes of the last panel behind the last unit. They must be zero, but a training that failed may
+   have left something else there. */
+static void clear_spare_lanes(const struct fm_parameter *p, float *block)
+{
+    size_t used = p->units % FM_PANEL;
+    for (size_t k = 0; used && k < unit_elements(p); k++)
+        memset(block + lane(p, p->units) + k * FM_PANEL, 0, (FM_PANEL - used) * sizeof *block);
+}
+
 void fm_parameter_get_units(const struct fm_parameter *p, const float *block, size_t first,
                             size_t count, float *canonical)
 {
@@ -119,6 +128,8 @@ void fm_parameter_set_units(const struct fm_parameter *p, float *block, size_t f
 {
     float values[FM_PANEL][TILE_ROW];
     size_t row = unit_elements(p);
+    if (first + count == p->units)
+        clear_spare_lanes(p, block);
     for (size_t n; count; first += n, count -= n, canonical += n * row) {
         n = units_in_panel(first, count);
         for (size_t i = 0; i < tiles_of(p); i++) {
@@ -186,6 +197,7 @@ static void draw_normals(struct fmnn_net *net, uint64_t seed, const struct fm_pa
         threads = 1;
     i.jobs = i.count < 16 * threads ? i.count : 16 * threads;
     fm_team_do(draw_tiles, &i, i.jobs, threads);
+    clear_spare_lanes(p, net->weights);
 }
 
 /* The spare lanes of the last panel stay zero. */

@@ -1,6 +1,7 @@
 /* predict.c -- images to probabilities, of one net or as the mean over several.
 
    Contents: 1. The object  2. One net  3. Several nets */
+#include "base/float.h"
 #include "engine/fold.h"
 #include "engine/kernels.h"
 #include "engine/plan.h"
@@ -296,10 +297,12 @@ void fmnn_predictor_run(struct fmnn_predictor *predictor, const uint8_t *pixels,
         run_one(predictor, pixels, n, probabilities);
         return;
     }
+    fm_float_state before = fm_float_enter();
     for (size_t done = 0, part; done < n; done += part) {
         part = n - done < predictor->most ? n - done : predictor->most;
         run_all(predictor, pixels + done * size, part, probabilities + done * classes);
     }
+    fm_float_leave(before);
 }
 
 size_t fmnn_best_class(const float *probabilities, size_t classes)

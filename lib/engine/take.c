@@ -103,7 +103,13 @@ static int take_layers(struct fmnn_net *net, const struct fmnn_net *from, bool *
 
 /* ---- freezing */
 
-/* The names of the layers, in the order of the net: "0 3 5.body.0". */
+/* An earlier call may have frozen the layer. */
+static bool is_frozen(const struct fmnn_net *net, size_t node)
+{
+    return net->node[node].parameters && !net->parameter[net->node[node].parameter].trained;
+}
+
+/* The names of the layers that are frozen with those taken, in the order of the net: "0 3 5.body.0". */
 static char *names_of(const struct fmnn_net *net, const bool *taken, struct fmnn_error *err)
 {
     size_t size = 1, used = 0;
@@ -111,7 +117,8 @@ static char *names_of(const struct fmnn_net *net, const bool *taken, struct fmnn
         size += strlen(net->parameter[i].name) + 1;
     char *text = fm_alloc(size, 1, err);
     for (size_t i = 0; text && i < net->node_count; i++) {
-        const char *name = taken[i] ? net->parameter[net->node[i].parameter].name : NULL;
+        bool frozen = taken[i] || is_frozen(net, i);
+        const char *name = frozen ? net->parameter[net->node[i].parameter].name : NULL;
         if (name)
             used += (size_t)snprintf(text + used, size - used, "%s%.*s", used ? " " : "",
                                      (int)(strrchr(name, '.') - name), name);
@@ -122,7 +129,7 @@ static char *names_of(const struct fmnn_net *net, const bool *taken, struct fmnn
 static bool trains_others(const struct fmnn_net *net, const bool *taken)
 {
     for (size_t i = 0; i < net->node_count; i++)
-        if (!taken[i] && net->node[i].parameters)
+        if (!taken[i] && net->node[i].parameters && !is_frozen(net, i))
             return true;
     return false;
 }

@@ -59,7 +59,7 @@ static int prepare_steps(struct fmnn_trainer *t, struct fmnn_error *err)
     return fm_schedule_parse(&t->schedule, recipe->schedule, err);
 }
 
-static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
+static int prepare_all(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     struct fmnn_recipe *recipe = &t->recipe;
     int id = fm_optimizer_find(recipe->optimizer);
@@ -90,6 +90,15 @@ static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
         return -1;
     fm_trainer_shuffle(t);
     return 0;
+}
+
+/* Class weights are computed, too. */
+static int prepare(struct fmnn_trainer *t, struct fmnn_error *err)
+{
+    fm_float_state before = fm_float_enter();
+    int status = prepare_all(t, err);
+    fm_float_leave(before);
+    return status;
 }
 
 struct fmnn_trainer *fmnn_trainer_new(struct fmnn_net *net, const struct fmnn_data *train,
@@ -454,9 +463,12 @@ int fmnn_trainer_finish(struct fmnn_trainer *t, struct fmnn_error *err)
     bool best = t->best && t->kept;
     if (!best && t->failed && !fall_back(t))
         return fm_fail(err, FMNN_DATA, "no epoch has ended, so there are no weights to keep");
-    if (!best && !t->failed && fm_trainer_check_finite(t, err) != 0 && !fall_back(t))
+    bool spoilt = !best && !t->failed && fm_trainer_check_finite(t, err) != 0;
+    if (spoilt && !fall_back(t))
         return -1;
-    if (!best && !t->failed && fm_trainer_averages(t))
+    bool average = !best && !t->failed && !spoilt && fm_trainer_averages(t);
+    t->replaced |= best || spoilt || average;
+    if (average)
         memcpy(t->net->weights, t->averaged, t->net->stored * sizeof *t->averaged);
     if (best)
         memcpy(t->net->weights, t->best, t->net->stored * sizeof *t->best);

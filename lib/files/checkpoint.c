@@ -4,6 +4,7 @@
 #include "engine/train.h"
 #include "files/weights.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 /* The state tensor, one number a row; doubles by their bits. Append, never renumber. */
@@ -105,6 +106,11 @@ int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_er
     struct fm_writer writer = {0};
     if (t->failed)
         return fm_fail(err, FMNN_DATA, "a training that has failed is not to be resumed");
+    if (t->replaced)
+        return fm_fail(
+            err, FMNN_USAGE,
+            "a training cannot be saved after its end: the net has the weights that were "
+            "kept, not the latest");
     if (t->trained > 0 && fm_trainer_check_finite(t, err) != 0) /* else the epoch's end saw to it */
         return -1;
     char *training = fm_training_record(t, true);
@@ -213,7 +219,7 @@ static void keep_schedule(struct fmnn_trainer *t, const char *theirs)
     if (!t->options.extend || !fm_trainer_needs_epochs(t) || !find_line(theirs, &key, &found))
         return;
     snprintf(text, sizeof text, "%.*s", (int)found.length, found.value);
-    if (fm_parse_unsigned(text, 1000000, &epochs))
+    if (fm_parse_unsigned(text, UINT_MAX, &epochs)) /* more than -e allows, by min-steps */
         t->schedule_epochs = (unsigned)epochs;
 }
 
@@ -224,6 +230,7 @@ static int check_identity(struct fmnn_trainer *t, const struct fm_safetensors *f
     const char *theirs = fm_safetensors_text(file, "fmnn.checkpoint");
     if (!theirs)
         return fm_fail(err, FMNN_DATA, "%s: weights, but not a checkpoint", path);
+    unsigned epochs = t->schedule_epochs;
     keep_schedule(t, theirs);
     char *ours = identity(t, err);
     if (!ours)
@@ -231,6 +238,8 @@ static int check_identity(struct fmnn_trainer *t, const struct fm_safetensors *f
     int status = compare_lines(path, ours, theirs, false, err);
     if (status == 0)
         status = compare_lines(path, theirs, ours, true, err);
+    if (status != 0)
+        t->schedule_epochs = epochs;
     free(ours);
     return status;
 }
@@ -363,13 +372,15 @@ static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
     if (read_tensors(t, file, best, average, err) != 0 || read_history(t, file, err) != 0 ||
         read_state(t, file, err) != 0)
         return -1;
+    if (t->averaged && !average) /* it has not begun, and must not hold what a failure left */
+        memcpy(t->averaged, t->net->weights, t->net->stored * sizeof *t->averaged);
     if (t->kept && !best)
         return fm_fail(err, FMNN_DATA, "%s: the best weights are missing",
                        fm_safetensors_name(file));
     if (fm_trainer_averages(t) && !average)
         return fm_fail(err, FMNN_DATA, "%s: the average of the weights is missing",
                        fm_safetensors_name(file));
-    t->failed = false;
+    t->failed = t->replaced = false;
     if (t->trained == 0)
         fm_trainer_note_good(t);
     fm_trainer_shuffle(t);

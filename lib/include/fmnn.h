@@ -605,12 +605,12 @@ FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
    Returns -1 if there is no such epoch, or if the trainer was resumed from a mid-epoch checkpoint,
    which holds only its latest weights. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
-/* Write a checkpoint, and continue from one. The trainer that reads it must have been made with the
-   same model, data, recipe, seed, `exact` and the same weights taken from another net, but
-   can have another number of epochs;
-   else the error is FMNN_USAGE and names the difference. A trainer that has failed can continue
-   from a checkpoint. If the file turns out to be damaged after it was read in part, the trainer has
-   failed. */
+/* Write a checkpoint, and continue from one. After fmnn_trainer_finish(), unless that kept the latest
+   weights, there is nothing to save: the error is FMNN_USAGE. The trainer that reads it must have been
+   made with the same model, data, recipe, seed, `exact` and the same weights taken from another net, but
+   can have another number of epochs; else the error is FMNN_USAGE and names the difference. A trainer
+   that has failed can continue from a checkpoint. If the file turns out to be damaged after it was read
+   in part, the trainer has failed. */
 FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
                                struct fmnn_error *err);
 FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,

@@ -67,10 +67,11 @@ static inline size_t lanes_of_panel(size_t units, size_t panel)
     return left < FM_PANEL ? left : FM_PANEL;
 }
 
-/* The bias (32) of a panel; a layer without one has zeros. */
+/* The bias (32) of a panel, and of those behind it; a layer without one has zeros, as many as a job
+   can need. */
 static inline const float *bias_of(const struct fm_op *op, const struct fm_run *run, size_t panel)
 {
-    static const float none[FM_PANEL];
+    static const float none[FM_PANELS_PER_JOB * FM_PANEL];
     return op->bias ? run->weights + op->bias->offset + panel * FM_PANEL : none;
 }
 

@@ -90,7 +90,8 @@ pool(const struct fm_op *op, const struct fm_run *run, size_t image, pool_reduce
     float *out = run->workspace + op->out.offset + image * op->out.stride_n;
     for (size_t y = 0; y < op->out_shape.h; y++)
         for (size_t x = 0; x < op->out_shape.w; x++) {
-            const struct pool_window window = window_at(op, in, chosen_at(op, run, image, y, x), y, x),
+            const struct pool_window window =
+                                         window_at(op, in, chosen_at(op, run, image, y, x), y, x),
                                      usual = usual_window(&window);
             float *to = out + y * op->out.stride_h + x * op->out.stride_w;
             if (is_usual(&window))
@@ -175,13 +176,26 @@ static inline vec mean_factor(const struct pool_window *window)
     return v_splat(1.0f / (float)(window->rows * window->columns));
 }
 
+/* The sum of a row added to another sum. */
+static inline vec add_row(const struct fm_op *op, const struct pool_window *window, size_t y,
+                          size_t c, vec sum)
+{
+    for (size_t x = 0; x < window->columns; x++)
+        sum = v_add(sum, load_channels(pixel_at(window->in, &op->in, y, x), c, window->channels));
+    return sum;
+}
+
+/* Large windows are summed row by row: one sum of a million values would lose a hundredth. */
 static inline vec window_mean(const struct fm_op *op, const struct pool_window *window, size_t c)
 {
+    enum { LARGE = 4096 };
     vec sum = v_splat(0);
-    for (size_t y = 0; y < window->rows; y++)
-        for (size_t x = 0; x < window->columns; x++)
-            sum =
-                v_add(sum, load_channels(pixel_at(window->in, &op->in, y, x), c, window->channels));
+    if (window->rows * window->columns <= LARGE)
+        for (size_t y = 0; y < window->rows; y++)
+            sum = add_row(op, window, y, c, sum);
+    else
+        for (size_t y = 0; y < window->rows; y++)
+            sum = v_add(sum, add_row(op, window, y, c, v_splat(0)));
     return v_mul(sum, mean_factor(window));
 }
 

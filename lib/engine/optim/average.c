@@ -53,6 +53,16 @@ static float ema_share(const struct fm_average *a, uint64_t t, uint64_t all)
     return t == a->every ? 1 : (float)(1 - fm_power(a->decay, a->every));
 }
 
+static bool too_rare(const char *average, unsigned every, uint64_t steps, struct fmnn_error *doubt)
+{
+    fm_fail(
+        doubt, FMNN_USAGE,
+        "'%s' averages every %u steps, but the training has only %llu: the weights stay as they "
+        "begin",
+        average, every, (unsigned long long)steps);
+    return true;
+}
+
 static bool ema_doubt(const struct fm_average *a, unsigned epochs, uint64_t steps,
                       struct fmnn_error *doubt)
 {
@@ -60,13 +70,8 @@ static bool ema_doubt(const struct fm_average *a, unsigned epochs, uint64_t step
     double length = 1 / (1 - a->decay);
     (void)epochs;
     ema_write(a, text);
-    if (a->every > steps) {
-        fm_fail(doubt, FMNN_USAGE,
-                "'%s' averages every %u steps, but the training has only %llu: the weights stay as "
-                "they begin",
-                text, a->every, (unsigned long long)steps);
-        return true;
-    }
+    if (a->every > steps)
+        return too_rare(text, a->every, steps, doubt);
     length = length < a->every ? a->every : length;
     if (length <= (double)steps / 10)
         return false;
@@ -86,6 +91,13 @@ static float lookahead_share(const struct fm_average *a, uint64_t t, uint64_t al
         return 0;
     double part = t < all ? (double)t / (double)all : 1;
     return (float)(1 - fm_power(0.95, LOOKAHEAD_EVERY) * (part * part * part));
+}
+
+static bool lookahead_doubt(const struct fm_average *a, unsigned epochs, uint64_t steps,
+                            struct fmnn_error *doubt)
+{
+    (void)a, (void)epochs;
+    return steps < LOOKAHEAD_EVERY && too_rare("lookahead", LOOKAHEAD_EVERY, steps, doubt);
 }
 
 /* ---- swa EPOCHS */
@@ -118,7 +130,8 @@ static bool swa_doubt(const struct fm_average *a, unsigned epochs, uint64_t step
 const struct fm_average_kind fm_average_kinds[] = {
     {.name = "none"},
     {"ema", .read = ema_read, .write = ema_write, .share = ema_share, .doubt = ema_doubt},
-    {"lookahead", .share = lookahead_share, .looks_back = true, .needs_epochs = true},
+    {"lookahead", .share = lookahead_share, .doubt = lookahead_doubt, .looks_back = true,
+     .needs_epochs = true},
     {"swa", .read = swa_read, .write = swa_write, .doubt = swa_doubt, .needs_epochs = true},
     {0},
 };
