@@ -31,6 +31,7 @@ static void copy_ends(char *to, size_t room, const char *text, size_t length)
 }
 
 /* The message is the formatted text and, unless it is NULL, the reason. */
+FMNN_PRINTF(3, 0)
 static void set_message(struct fmnn_error *err, const char *reason, const char *format,
                         va_list args)
 {

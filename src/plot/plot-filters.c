@@ -76,7 +76,7 @@ static void add_filter(struct grid *grid, const struct filters *filters, const f
 /* Names the layer of the weights: the first one that multiplies by weights. */
 static char *heading_of(const struct fmnn_net *net)
 {
-    struct fmnn_layer layer = {NULL};
+    struct fmnn_layer layer = {.text = NULL};
     for (size_t i = 0; layer.multiply_adds == 0; i++)
         if (!fmnn_net_layer(net, i, &layer))
             return NULL;
