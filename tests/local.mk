@@ -63,7 +63,7 @@ program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test 
 	tests/streams.test tests/photos.test tests/tables.test tests/environment.test tests/corpus.test tests/faults.test
 # The architecture: which room includes which, and what the library shows. The usage texts of the scripts.
 program_tests += tests/completion.test tests/prefetch.test tests/rooms.test tests/wall.test tests/help.test
-EXTRA_DIST += tests/complete.zsh tests/complete-fish.zsh tests/rooms.txt tests/expected/symbols.txt
+EXTRA_DIST += tests/complete.zsh tests/rooms.txt tests/expected/symbols.txt
 .PHONY: update-symbols
 update-symbols: lib/libfmnn.la
 	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/wall.test --print >tests/symbols.new
