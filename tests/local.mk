@@ -9,7 +9,7 @@ AM_TESTS_ENVIRONMENT = \
 	PATH='$(tested_bindir)':"$$PATH"; export PATH; \
 	srcdir='$(abs_top_srcdir)'; export srcdir; builddir='$(abs_top_builddir)'; export builddir; \
 	FMNN_MODELS='$(tested_models)'; export FMNN_MODELS; \
-	CC='$(CC)'; export CC; FM_CFLAGS='$(FM_CFLAGS)'; export FM_CFLAGS; \
+	CC='$(CC)'; export CC; OBJDUMP='$(OBJDUMP)'; export OBJDUMP; FM_CFLAGS='$(FM_CFLAGS)'; export FM_CFLAGS; \
 	PROGRAM_CPPFLAGS='$(program_cppflags)'; export PROGRAM_CPPFLAGS; \
 	LC_ALL=C; export LC_ALL; unset FMNN_DATA FMNN_KERNELS XDG_DATA_HOME;
 EXTRA_DIST += build-aux/tap-driver.sh
