@@ -325,6 +325,15 @@ START_TEST(epochs_of_a_schedule_cannot_change)
         ck_assert_ptr_nonnull(strstr(set.net->training, "\"schedule_epochs\":3"));
         fmnn_trainer_free(trainer);
     }
+    set.recipe.epochs = 1500000; /* more than the setting can be, as min-steps can make it */
+    trainer = make_trainer(&set);
+    write_checkpoint(trainer);
+    fmnn_trainer_free(trainer);
+    set.recipe.epochs = 5;
+    trainer = make_trainer(&set);
+    ck_assert_msg(fmnn_trainer_resume(trainer, "checkpoint", &err) == 0, "%s", err.message);
+    ck_assert_uint_eq(trainer->schedule_epochs, 1500000);
+    fmnn_trainer_free(trainer);
     set.training.extend = false;
     trainer = make_trainer(&set);
     ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", &err), -1);

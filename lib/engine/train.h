@@ -49,7 +49,7 @@ struct fmnn_trainer {
     float *good;        /* if the last epoch is kept: the weights at the end of the last one */
     uint64_t good_step; /* 0: there are none yet */
     bool failed;        /* a loss or weight is no longer finite */
-    bool replaced; /* finish has put others than the latest weights into the net */
+    bool replaced;      /* finish has put others than the latest weights into the net */
     uint32_t *order;    /* of the images in the current epoch */
     size_t measured;    /* images of which statistics were measured after it */
     size_t validated;   /* images validated after that */

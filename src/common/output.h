@@ -7,8 +7,9 @@
 
 /* A temporary file beside `path` (symlinks are followed), which output_commit() syncs and renames.
    Devices and pipes are written directly, and so is a file that standard output or standard error
-   writes; "-" is standard output, refused for binary data on a terminal. Temporaries are removed however the program ends; if SIGKILL ended it, the next program
-   that writes the same file removes them. */
+   writes; "-" is standard output, refused for binary data on a terminal. Temporaries are removed
+   however the program ends; if SIGKILL ended it, the next program that writes the same file removes
+   them. */
 struct output;
 struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);

@@ -2,7 +2,6 @@
 #include "common/common.h"
 #include "common/spool.h"
 
-#include <errno.h>
 #include <sys/stat.h>
 
 static void copy_stream(FILE *from, const char *name, FILE *to, const char *copy)

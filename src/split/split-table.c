@@ -193,7 +193,7 @@ static void choose_wanted(struct reader *r, struct settings *settings)
     free(words);
 }
 
-/* Prints fields, and a value behind so many tabs. */
+/* Prints fields that follow each other, and a value in the empty one that follows that many tabs. */
 static void print_filled(const char *text, size_t tabs, const char *value)
 {
     const char *at = text;

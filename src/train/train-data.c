@@ -19,8 +19,8 @@ struct reader {
     struct fmnn_images *images;
     size_t image, split; /* columns */
     struct classes *classes;
-    /* Class names: of an option or a checkpoint, which may be none, and of a directory. */
-    bool settled;
+    bool settled; /* --classes or a checkpoint says what the names are, or that there are none */
+    /* Class names: of an option or a checkpoint, and of a directory. */
     struct fmnn_names *given, *found;
     struct bad_images bad;
     const char *root; /* --root, or NULL */
@@ -145,7 +145,8 @@ static void name_classes(struct input *input, struct reader *r, struct samples *
         samples->sample[i].label = to[samples->sample[i].label];
     free(to);
     classes_note(r->classes, input->names && (r->given || input->names == r->found));
-    if (r->settled && !r->given) { /* no names are wished; those of a column class only count */
+    if (r->settled &&
+        !r->given) { /* the names of a column `class` have given the classes numbers */
         fmnn_names_free(input->names);
         input->names = NULL;
     }

@@ -90,8 +90,7 @@ pool(const struct fm_op *op, const struct fm_run *run, size_t image, pool_reduce
     float *out = run->workspace + op->out.offset + image * op->out.stride_n;
     for (size_t y = 0; y < op->out_shape.h; y++)
         for (size_t x = 0; x < op->out_shape.w; x++) {
-            const struct pool_window window =
-                                         window_at(op, in, chosen_at(op, run, image, y, x), y, x),
+            const struct pool_window window = window_at(op, in, chosen_at(op, run, image, y, x), y, x),
                                      usual = usual_window(&window);
             float *to = out + y * op->out.stride_h + x * op->out.stride_w;
             if (is_usual(&window))
