@@ -4,6 +4,7 @@
    Contents: 1. Tiles and matrices  2. Which layers use Winograd  3. One layer by itself  4. Against
    plain loops in the same order  5. Errors against double */
 #include "engine.h"
+#include "base/float.h"
 
 #include "runner.h"
 #include "engine/winograd.h"
@@ -387,6 +388,7 @@ static void run_layer(struct layer *layer, const struct fm_kernels *kernels)
                          .sink = FM_SINK_STORE,
                          .gradients = layer->all,
                          .backward = true};
+    fm_float_state before = fm_float_enter();
     copy(layer, layer->in, &layer->at_x, layer->x, true);
     run_phase(layer, kernels, false, &run);
     copy(layer, layer->out, &layer->at_y, layer->y, false);
@@ -394,6 +396,7 @@ static void run_layer(struct layer *layer, const struct fm_kernels *kernels)
     run_phase(layer, kernels, true, &run);
     copy(layer, layer->in, &layer->at_dx, layer->dx, false);
     fm_parameter_get(&layer->net->parameter[layer->node->parameter], layer->all, layer->gradient);
+    fm_float_leave(before);
 }
 
 static const struct fm_kernels *kernels_at(size_t i)

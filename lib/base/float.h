@@ -38,6 +38,44 @@ static inline void fm_float_leave(fm_float_state before)
 {
     __asm__ volatile("msr fpcr, %0" : : "r"(before));
 }
+#elif defined __arm__ && defined __ARM_FP
+typedef unsigned fm_float_state;
+static inline fm_float_state fm_float_enter(void)
+{
+    unsigned before, plain = 0;
+    __asm__ volatile("vmrs %0, fpscr" : "=r"(before));
+    __asm__ volatile("vmsr fpscr, %0" : : "r"(plain));
+    return before;
+}
+static inline void fm_float_leave(fm_float_state before)
+{
+    __asm__ volatile("vmsr fpscr, %0" : : "r"(before));
+}
+#elif defined __ALTIVEC__
+/* Instructions of VSX keep denormals. Those of Altivec flush them unless VSCR says otherwise, and
+   Linux starts programs in that mode; gcc 12 takes vmaddfp of Altivec for products of vectors even
+   where there is VSX. */
+#include <fenv.h>
+typedef unsigned fm_vscr __attribute__((vector_size(16)));
+typedef struct {
+    fenv_t scalar;
+    fm_vscr vector;
+} fm_float_state;
+static inline fm_float_state fm_float_enter(void)
+{
+    fm_float_state before;
+    fm_vscr plain = {0};
+    feholdexcept(&before.scalar);
+    fesetround(FE_TONEAREST);
+    __asm__ volatile("mfvscr %0" : "=v"(before.vector));
+    __asm__ volatile("mtvscr %0" : : "v"(plain));
+    return before;
+}
+static inline void fm_float_leave(fm_float_state before)
+{
+    __asm__ volatile("mtvscr %0" : : "v"(before.vector));
+    fesetenv(&before.scalar);
+}
 #else
 #include <fenv.h>
 typedef fenv_t fm_float_state;
