@@ -300,6 +300,8 @@ static void print_evaluation(const struct matrix *matrix, const struct compariso
                              const struct settings *settings)
 {
     struct evaluation e = evaluate(matrix, compares(settings) ? counts : NULL, settings);
+    if (matrix->words && formats[settings->format] == print_tsv)
+        note("classes are numbered in the order of the names that occur; --classes gives their list");
     formats[settings->format](&e);
     free_evaluation(&e);
 }

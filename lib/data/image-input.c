@@ -165,7 +165,7 @@ int fm_input_make(const struct fmnn_input *input, const struct fm_image *image, 
     if (input->fit == FMNN_FIT_NONE && !same) {
         struct fm_two_shapes shapes = fm_two_shapes(shape, input->shape);
         return fm_fail(err, FMNN_DATA,
-                       "%.300s: the image is %s, but %s is needed; --fit resizes images", name,
+                       "%s: the image is %s, but %s is needed; --fit resizes images", name,
                        shapes.a, shapes.b);
     }
     if (same && input->fit != FMNN_FIT_FASHION_MNIST) {

@@ -165,11 +165,10 @@ static char *idx_path(const struct fmnn_images *images, const struct location *a
     if (images->data_directory)
         return fm_format(err, "%s/%s-images-idx3-ubyte", images->data_directory,
                          train ? "train" : "t10k");
-    fm_fail(
-        err, FMNN_DATA,
-        "%.300s: no data directory: fetch the data set with fm-fetch, or name its directory with "
-        "-d or FMNN_DATA",
-        at->image);
+    fm_fail(err, FMNN_DATA,
+            "%s: no data directory: fetch the data set with fm-fetch, or name its directory with "
+            "-d or FMNN_DATA",
+            at->image);
     return NULL;
 }
 
@@ -340,9 +339,8 @@ static int wrong_shape(const char *image, struct fmnn_shape is, struct fmnn_shap
                        struct fmnn_error *err)
 {
     struct fm_two_shapes shapes = fm_two_shapes(is, needed);
-    return fm_fail(err, FMNN_DATA,
-                   "%.300s: the image is %s, but %s is needed; --fit resizes images", image,
-                   shapes.a, shapes.b);
+    return fm_fail(err, FMNN_DATA, "%s: the image is %s, but %s is needed; --fit resizes images",
+                   image, shapes.a, shapes.b);
 }
 
 static int read_image(struct fmnn_images *images, const char *image, struct location *at,

@@ -18,16 +18,21 @@ static _Noreturn void die_of_pair(const struct fmnn_table *table, const char *co
                                   const char *name, const struct class_pairs *pairs, size_t before)
 {
     const struct class_pair *other = &pairs->of[before];
+    bool elsewhere = strcmp(other->table, fmnn_table_name(table)) != 0;
+    const char *where =
+        elsewhere ? text_format("in %.200s", other->table) : text_format("in a line before");
     if (strcmp(column, other->column) != 0)
         die_at_row(table,
-                   "%s %zu has the class '%.100s', but %s %zu has '%.100s': labels and predictions "
-                   "count the classes differently; compare their names instead of the numbers",
-                   column, number, name, other->column, before, other->name);
+                   "%s %zu has the class '%.100s', but %s %zu has '%.100s'%s%s: labels and "
+                   "predictions count the classes differently; compare their names instead of the "
+                   "numbers",
+                   column, number, name, other->column, before, other->name, elsewhere ? " " : "",
+                   elsewhere ? where : "");
     if (number == before)
-        die_at_row(table, "%s %zu has the class '%.100s', but '%.100s' in a line before", column,
-                   number, name, other->name);
-    die_at_row(table, "class '%.100s' has %s %zu, but %s %zu in a line before", name, column,
-               number, column, before);
+        die_at_row(table, "%s %zu has the class '%.100s', but '%.100s' %s", column, number, name,
+                   other->name, where);
+    die_at_row(table, "class '%.100s' has %s %zu, but %s %zu %s", name, column, number, column,
+               before, where);
 }
 
 void pairs_add(struct class_pairs *pairs, const struct fmnn_table *table, const char *column,
@@ -45,6 +50,7 @@ void pairs_add(struct class_pairs *pairs, const struct fmnn_table *table, const 
     pairs->number[word] = number;
     pair->name = text_format("%s", name);
     pair->column = text_format("%s", column);
+    pair->table = text_format("%s", fmnn_table_name(table));
 }
 
 static bool agrees(const struct class_pairs *pairs, size_t count, const struct fmnn_names *list)
@@ -102,6 +108,7 @@ void pairs_free(struct class_pairs *pairs)
     for (size_t i = 0; i < pairs->count; i++) {
         free(pairs->of[i].name);
         free(pairs->of[i].column);
+        free(pairs->of[i].table);
     }
     free(pairs->of);
     free(pairs->number);

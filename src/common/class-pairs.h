@@ -8,7 +8,7 @@
 struct class_pairs {
     struct class_pair {
         char *name; /* NULL: the number has none */
-        char *column;
+        char *column, *table; /* where it stood first */
     } * of; /* of each number */
     size_t count, capacity;
     struct class_words words; /* the names */

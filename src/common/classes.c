@@ -66,6 +66,8 @@ int words_find(const struct class_words *words, const char *text)
 static size_t insert(struct class_words *words, char *word)
 {
     size_t place = place_of(words, word);
+    while (place < words->count && !strcmp(words->word[words->sorted[place]], word))
+        place++; /* a list may have a name twice: the first is found */
     xgrow((void **)&words->word, &words->capacity, words->count + 1, sizeof *words->word);
     xgrow((void **)&words->sorted, &words->sorted_capacity, words->count + 1,
           sizeof *words->sorted);

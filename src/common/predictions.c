@@ -182,6 +182,9 @@ static void find_columns(struct reader *r)
         r->predicted =
             find_class_column(r, request->predicted_column ? request->predicted_column : predicted);
     free(predicted);
+    if (r->label == r->predicted)
+        usage_error("the true classes and the predictions are both read from the column '%s'",
+                    fmnn_table_column(r->table, r->label));
     /* In a table of images a column `count` means something else. */
     r->count = r->image < 0 ? fmnn_table_find(r->table, "count") : -1;
     if (r->request->entropy || r->request->top || r->request->ranking || r->request->probabilities)
@@ -219,10 +222,17 @@ static bool field_number(const struct fmnn_table *table, size_t column, size_t *
     return true;
 }
 
+/* Where the list of names comes from, for messages. */
+static const char *list_source(const struct reader *r)
+{
+    const char *source = r->matrix->names->source, *option = r->request->classes;
+    return source ? source : option ? option : "the data set";
+}
+
 /* A class of a list of names: its number, or its name. */
 static int class_of_list(const struct reader *r, const struct fmnn_table *table, size_t column)
 {
-    const char *text = fmnn_table_field(table, column), *from = r->request->classes;
+    const char *text = fmnn_table_field(table, column), *from = list_source(r);
     const struct fmnn_names *names = r->matrix->names;
     size_t number;
     bool whole = field_number(table, column, &number);
@@ -233,7 +243,6 @@ static int class_of_list(const struct reader *r, const struct fmnn_table *table,
         return found;
     if (whole && number < names->count)
         return (int)number;
-    from = from ? from : names->source ? names->source : "the data set";
     if (whole)
         die_at_row(table, "%.200s names %zu class%s, but %.100s %.20s occurs", from, names->count,
                    names->count == 1 ? "" : "es", fmnn_table_column(table, column), text);
@@ -279,11 +288,11 @@ static const char *name_fault(const char *text)
     return NULL;
 }
 
-static void check_word(const struct reader *r, size_t column)
+static void check_word(const struct reader *r, const struct fmnn_table *table, size_t column)
 {
-    const char *fault = name_fault(fmnn_table_field(r->table, column));
+    const char *fault = name_fault(fmnn_table_field(table, column));
     if (fault)
-        die_of_class(r, r->table, column, text_format(", and %s", fault));
+        die_of_class(r, table, column, text_format(", and %s", fault));
 }
 
 static void drop_ranking(struct reader *r)
@@ -292,10 +301,11 @@ static void drop_ranking(struct reader *r)
     r->matrix->ranking = NULL;
 }
 
-static void start_words(struct reader *r)
+/* The numbers of rows that were passed on to another part stay as they are. */
+static void start_words(struct reader *r, const struct fmnn_table *table)
 {
-    if (r->request->each)
-        die_at_row(r->table, "the classes are names: give their list with --classes");
+    if (r->request->each && r->naming == NUMBERS)
+        die_at_row(table, "the classes are names: give their list with --classes");
     if (r->naming == NUMBERS)
         turn_into_words(r);
     r->naming = WORDS;
@@ -310,37 +320,49 @@ static void start_words(struct reader *r)
     r->entropy = false;
 }
 
+static _Noreturn void die_of_number(const struct reader *r, const struct fmnn_table *table,
+                                    size_t column)
+{
+    const char *text = fmnn_table_field(table, column);
+    if (r->request->each) /* another table, too, has been read */
+        die_at_row(table,
+                   "%.100s '%.100s' is a number, but '%.100s' is a name; --classes says which "
+                   "names the numbers have",
+                   fmnn_table_column(table, column), text, r->words.word[0]);
+    die_at_row(table,
+               "label '%.100s' is a name, and predicted '%.100s' is a number; --classes says which "
+               "names the numbers have",
+               fmnn_table_field(table, r->label), text);
+}
+
 /* A class that the table itself names. In the first row with a label, both fields are numbers, or
    both are names. */
-static int class_of_table(struct reader *r, size_t column)
+static int class_of_table(struct reader *r, const struct fmnn_table *table, size_t column)
 {
-    const char *text = fmnn_table_field(r->table, column);
+    const char *text = fmnn_table_field(table, column);
     size_t number;
     double real;
-    bool whole = field_number(r->table, column, &number), negative = class_is_negative(text);
+    bool whole = field_number(table, column, &number), negative = class_is_negative(text);
     if (whole && r->naming != WORDS) {
         if (number >= FMNN_CONFUSION_MAX_CLASSES)
-            die_of_class(r, r->table, column, "");
+            die_of_class(r, table, column, "");
         r->naming = NUMBERS;
         return (int)number;
     }
-    if (!whole && !negative && fmnn_table_number(r->table, column, &real, NULL) == 0)
-        die_of_class(r, r->table, column, "");
+    if (!whole && !negative && fmnn_table_number(table, column, &real, NULL) == 0)
+        die_of_class(r, table, column, "");
     if (!whole && !negative && r->naming == NUMBERS)
-        die_of_class(r, r->table, column,
+        die_of_class(r, table, column,
                      ", as those before it are; --classes says which names the numbers have");
     if (r->naming != WORDS)
-        start_words(r);
+        start_words(r, table);
     else if (whole && !fmnn_confusion_total(r->matrix->counts) &&
              !class_is_negative(r->words.word[0]))
-        die_at_row(r->table,
-                   "label '%.100s' is a name, and predicted '%.100s' is a number; "
-                   "--classes says which names the numbers have",
-                   fmnn_table_field(r->table, r->label), text);
-    check_word(r, column);
+        die_of_number(r, table, column);
+    check_word(r, table, column);
     size_t class = words_add(&r->words, text);
     if (class >= FMNN_CONFUSION_MAX_CLASSES)
-        die_at_row(r->table, "more than %d classes", FMNN_CONFUSION_MAX_CLASSES);
+        die_at_row(table, "more than %d classes", FMNN_CONFUSION_MAX_CLASSES);
     return (int)class;
 }
 
@@ -352,18 +374,23 @@ static bool is_unknown(const struct reader *r, const struct fmnn_table *table, s
            words_find(&r->words, fmnn_table_field(table, column)) < 0;
 }
 
-static int read_class(struct reader *r, size_t column)
+int reader_class(struct reader *r, const struct fmnn_table *table, size_t column)
 {
-    if (is_unknown(r, r->table, column))
+    if (is_unknown(r, table, column))
         return -1;
-    return r->matrix->names ? class_of_list(r, r->table, column) : class_of_table(r, column);
+    return r->matrix->names ? class_of_list(r, table, column) : class_of_table(r, table, column);
 }
 
-int reader_class(const struct reader *r, const struct fmnn_table *table, size_t column)
+char *reader_text(const struct reader *r, int class)
 {
-    if (!r->matrix->names)
-        return row_label(table, column, 0);
-    return is_unknown(r, table, column) ? -1 : class_of_list(r, table, column);
+    if (r->naming == WORDS && class >= 0)
+        return text_format("%s", r->words.word[class]);
+    return text_format("%d", class);
+}
+
+size_t reader_predicted(const struct reader *r)
+{
+    return r->predicted;
 }
 
 /* Puts the classes in the order of their names. */
@@ -391,40 +418,66 @@ static void sort_words(struct reader *r)
 
 /* ---- 3. Rows ---- */
 
+/* Whether the first row has a name as its label. NA is one only if a class has that name. */
+static bool label_is_name(const struct reader *r, const struct fmnn_names *list)
+{
+    const char *label = fmnn_table_field(r->table, r->label);
+    size_t number;
+    if (!*label || field_number(r->table, r->label, &number))
+        return false;
+    return !is_unknown(r, r->table, r->label) ||
+           (list && fmnn_names_find(list, label) < list->count);
+}
+
 /* A list decides the number of classes, so it must be known before the first count. What the table
    names itself is known at the end, and counts more than a list that is found with the images. */
 static void learn_names(struct reader *r)
 {
-    size_t number;
     struct fmnn_images *images = open_images(r->request->data, r->request->root);
     const char *image = r->image < 0 ? NULL : fmnn_table_field(r->table, (size_t)r->image);
-    const char *label = fmnn_table_field(r->table, r->label);
     struct fmnn_names *names = class_names(r->request->classes, images, image);
     fmnn_images_free(images);
-    if (*label && !field_number(r->table, r->label, &number))
+    if (label_is_name(r, names))
         r->class = r->predicted_class = -1; /* the labels are names already */
     bool pairs = r->class >= 0 || r->predicted_class >= 0;
     *(pairs && !r->request->classes ? &r->found : &r->matrix->names) = names;
 }
 
-static void take_pair(struct reader *r, int number, size_t column, int name_column)
+void reader_pair(struct reader *r, const struct fmnn_table *table, int class, size_t column,
+                 int name_column)
 {
     struct fmnn_error error;
     const struct fmnn_names *list = r->matrix->names;
-    const char *name = name_column < 0 ? "" : fmnn_table_field(r->table, (size_t)name_column);
-    const char *what = fmnn_table_column(r->table, column);
-    if (!*name || number < 0)
+    const char *name = name_column < 0 ? "" : fmnn_table_field(table, (size_t)name_column);
+    const char *what = fmnn_table_column(table, column), *option = r->request->classes;
+    if (!*name || class < 0 || (option && !strcmp(option, "none")))
         return;
-    if (list && pair_check(list, r->request->classes, r->table, what, (size_t)number, name,
-                           &r->noted, &error) != 0)
+    if (list &&
+        pair_check(list, list_source(r), table, what, (size_t) class, name, &r->noted, &error) != 0)
         die_error(&error);
     if (list || r->naming != NUMBERS)
         return;
     const char *fault = name_fault(name);
     if (fault)
-        die_at_row(r->table, "%.100s '%.100s': %s",
-                   fmnn_table_column(r->table, (size_t)name_column), name, fault);
-    pairs_add(&r->pairs, r->table, what, (size_t)number, name);
+        die_at_row(table, "%.100s '%.100s': %s", fmnn_table_column(table, (size_t)name_column),
+                   name, fault);
+    pairs_add(&r->pairs, table, what, (size_t) class, name);
+}
+
+/* A list that is found with the images must name each class, if the table itself names none. */
+static void check_found(const struct reader *r, size_t classes)
+{
+    const struct fmnn_names *found = r->found;
+    if (!found || r->pairs.words.count)
+        return;
+    const char *source = found->source ? found->source : "the data set";
+    if (classes > found->count)
+        die("%s: %.200s names %zu class%s, but class %zu occurs", fmnn_table_name(r->table), source,
+            found->count, found->count == 1 ? "" : "es", classes - 1);
+    if (r->probabilities > found->count)
+        die("%s: %.200s names %zu class%s, but there are probabilities of %zu",
+            fmnn_table_name(r->table), source, found->count, found->count == 1 ? "" : "es",
+            r->probabilities);
 }
 
 /* At the end: the names of the classes; those of a list are all in the matrix. */
@@ -434,6 +487,7 @@ static void name_numbers(struct reader *r)
     struct matrix *m = r->matrix;
     size_t n = fmnn_confusion_classes(m->counts);
     size_t count = n ? fmnn_confusion_label(m->counts, n - 1) + 1 : 0;
+    check_found(r, count);
     count = r->probabilities > count ? r->probabilities : count;
     m->names = pairs_names(&r->pairs, count, r->found, fmnn_table_name(r->table));
     if (m->names != r->found) {
@@ -485,7 +539,7 @@ static void check_probabilities(struct reader *r, size_t named)
     if (request->ranking && complete && r->count < 0 &&
         !(r->matrix->ranking = fmnn_ranking_new(found, &error)))
         die_error(&error);
-    r->p = needing || r->matrix->ranking ? xcalloc(found, sizeof *r->p) : NULL;
+    r->p = found ? xcalloc(found, sizeof *r->p) : NULL;
     free(needing);
     free(why);
 }
@@ -591,12 +645,12 @@ static void add_probabilities(struct reader *r, size_t label, size_t predicted, 
         lack_probability(r, label >= r->probabilities ? label : predicted);
         return;
     }
-    for (size_t i = 0; all && i < r->probabilities; i++)
+    for (size_t i = 0; i < r->probabilities; i++)
         r->p[i] = read_probability(r, i);
     if (request->top)
         add_top(r, label, count);
     if (r->entropy)
-        fmnn_confusion_add_probability(r->matrix->counts, read_probability(r, label), count);
+        fmnn_confusion_add_probability(r->matrix->counts, r->p[label], count);
     if (r->matrix->ranking && fmnn_ranking_add(r->matrix->ranking, label, r->p, &error) != 0)
         die_error(&error);
     if (request->probabilities)
@@ -629,17 +683,19 @@ static void add_row(struct reader *r)
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     uint64_t count = read_count(r);
-    int label = read_class(r, r->label), predicted = -1;
+    int label = reader_class(r, r->table, r->label), predicted = -1;
     bool numbers = r->naming == NUMBERS;
-    if (label >= 0 && (predicted = read_class(r, r->predicted)) < 0)
+    if (label >= 0 && (predicted = reader_class(r, r->table, r->predicted)) < 0)
         die_at_row(r->table, "the row has a label, but no prediction");
     if (numbers && r->naming == WORDS)
-        label = read_class(r, r->label); /* a name since the prediction is one */
-    take_pair(r, label, r->label, r->class);
-    take_pair(r, predicted, r->predicted, r->predicted_class);
+        label = reader_class(r, r->table, r->label); /* a name since the prediction is one */
+    reader_pair(r, r->table, label, r->label, r->class);
+    reader_pair(r, r->table, predicted, r->predicted, r->predicted_class);
     if (request->each)
         request->each(request->context, r->table, label, predicted, count);
     if (label < 0) {
+        if (count > INT64_MAX - r->matrix->skipped)
+            die_at_row(r->table, "there are more than 2^63 - 1 rows without a label");
         r->matrix->skipped += count;
         return;
     }
@@ -651,6 +707,16 @@ static void add_row(struct reader *r)
 }
 
 /* ---- 4. The table ---- */
+
+/* The header of a table of counts without its first one: of another table, or moved by sort(1). */
+static bool is_header_of_counts(const struct reader *r)
+{
+    static const char *const names[] = {"label", "predicted", "count"};
+    for (size_t i = 0; i < 3; i++)
+        if (!r->headless || strcmp(fmnn_table_field(r->table, i), names[i]) != 0)
+            return false;
+    return true;
+}
 
 static void check(const struct reader *r)
 {
@@ -694,6 +760,8 @@ struct matrix matrix_read(const struct matrix_request *request)
     r.table = open_predictions(request);
     find_columns(&r);
     while (next_row(r.table)) {
+        if (is_header_of_counts(&r))
+            continue;
         if (!matrix.counts)
             start(&r);
         add_row(&r);

@@ -31,11 +31,10 @@ struct matrix_request {
     size_t bins;         /* of confidence; 0: do not compute the calibration */
     bool must_calibrate; /* it is trouble if the calibration cannot be computed */
     /* NULL, or called for each row as it is read, with the row's class (-1: it has no label), the
-       predicted class (-1: there is no label) and the number of rows that it stands for. Then classes
-       must be numbers, or names of a list. */
+       predicted class (-1: there is no label) and the number of rows that it stands for. */
     void (*each)(void *context, struct fmnn_table *table, int label, int predicted, uint64_t count);
     /* NULL, or called before the first of them. */
-    void (*start)(void *context, const struct reader *reader, struct fmnn_table *table);
+    void (*start)(void *context, struct reader *reader, struct fmnn_table *table);
     /* NULL, or called likewise for each row with a label, with its probabilities (classes); it is
        trouble if there are none. */
     void (*probabilities)(void *context, struct fmnn_table *table, size_t label,
@@ -56,7 +55,17 @@ struct matrix {
 
 /* The class in a column of the current row, of this table or another one, by the names that count for
    this one: a number, or the number of a name; -1 if the field is empty. */
-int reader_class(const struct reader *reader, const struct fmnn_table *table, size_t column);
+int reader_class(struct reader *reader, const struct fmnn_table *table, size_t column);
+/* Takes the name that the row has for a class that reader_class() read from `column`; name_column: -1
+   if the table has none. It is trouble if number and name do not go together as in the list, or in all
+   rows of both tables. */
+void reader_pair(struct reader *reader, const struct fmnn_table *table, int class, size_t column,
+                 int name_column);
+/* What a class is called in a list of rows: its number, or its name if the tables have names only;
+   malloc'ed. */
+char *reader_text(const struct reader *reader, int class);
+/* The column of the predictions. */
+size_t reader_predicted(const struct reader *reader);
 
 /* Columns that exclude each other are trouble. */
 void check_class_columns(const struct matrix_request *request);

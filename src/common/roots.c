@@ -2,6 +2,7 @@
    elsewhere, names images that are not found. */
 #include "common/roots.h"
 #include "common/common.h"
+#include "common/folder.h"
 
 #include <dirent.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 static bool exists_in(const char *directory, const char *image, const char *suffix)
 {
     char *path = path_in(directory, image, suffix);
-    bool found = access(path, F_OK) == 0;
+    bool found = access(path, F_OK) == 0 && !is_directory(path);
     free(path);
     return found;
 }

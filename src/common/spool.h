@@ -4,7 +4,7 @@
 
 /* A path that can be opened more than once: the one given or, if that is a pipe or "-" (standard
    input), the path of a copy, which is removed when the program ends. Messages name the original.
-   What is returned stays. */
+   The same path gives the same copy again. What is returned stays. */
 const char *spool(const char *path);
 
 #endif

@@ -24,8 +24,9 @@ struct comparison {
     char *predicted;          /* name of the second prediction's column */
     struct images images;     /* of the second table, sorted */
     /* Of the first table, known from its first row on. */
-    const struct reader *reader;
+    struct reader *reader;
     size_t image, second; /* columns */
+    int second_class;     /* likewise, of names; -1: there is none */
     char *first_name;
     struct images left_out;
     struct comparison_counts counts;
@@ -86,16 +87,36 @@ static int find_label(const struct comparison *c)
     return label < 0 ? fmnn_table_find(c->table, "label") : label;
 }
 
+/* The column of the names of the second predictions. */
+static int find_predicted_class(const struct comparison *c, const struct fmnn_table *table)
+{
+    char *name = suffixed("predicted_class", c->request->suffix);
+    int column = fmnn_table_find(table, name);
+    free(name);
+    return column;
+}
+
+/* A class, which must have the same name as in the first table; names: column, or -1. */
+static int second_class(const struct comparison *c, const struct fmnn_table *table, int column,
+                        int names)
+{
+    int class = column < 0 ? -1 : reader_class(c->reader, table, (size_t)column);
+    if (class >= 0)
+        reader_pair(c->reader, table, class, (size_t)column, names);
+    return class;
+}
+
 static void read_entries(struct comparison *c)
 {
     struct fmnn_table *table = c->table;
     size_t image = need_column(table, "image"), predicted = need_column(table, c->predicted);
-    int label = find_label(c);
+    int label = find_label(c), predicted_class = find_predicted_class(c, table), class = -1;
+    if (label >= 0 && label == fmnn_table_find(table, "label"))
+        class = fmnn_table_find(table, "class");
     while (next_row(table)) {
         struct entry entry = {.image = text_format("%s", fmnn_table_field(table, image)),
-                              .label =
-                                  label < 0 ? -1 : reader_class(c->reader, table, (size_t)label),
-                              .predicted = reader_class(c->reader, table, predicted),
+                              .label = second_class(c, table, label, class),
+                              .predicted = second_class(c, table, (int)predicted, predicted_class),
                               .line = fmnn_table_line(table)};
         add_entry(&c->images, &entry);
     }
@@ -130,7 +151,7 @@ static void print_header(const struct comparison *c, const struct fmnn_table *ta
     printf(c->request->file ? "\t%s\n" : "\n", added);
 }
 
-void comparison_start(void *comparison, const struct reader *reader, struct fmnn_table *table)
+void comparison_start(void *comparison, struct reader *reader, struct fmnn_table *table)
 {
     struct comparison *c = comparison;
     c->reader = reader;
@@ -140,6 +161,10 @@ void comparison_start(void *comparison, const struct reader *reader, struct fmnn
         read_entries(c);
     } else {
         c->second = need_column(table, c->predicted);
+        c->second_class = find_predicted_class(c, table);
+        if (c->second == reader_predicted(reader))
+            usage_error("the predictions in the column '%s' are compared with themselves",
+                        c->predicted);
     }
     if (c->request->list)
         print_header(c, table);
@@ -164,8 +189,9 @@ static struct entry *match(struct comparison *c, const struct fmnn_table *table,
         die_at_row(table, "image '%.200s' again: no image may occur twice", entry->image);
     entry->matched = true;
     if (label >= 0 && entry->label >= 0 && entry->label != label)
-        die_at_row(table, "image '%.200s' has label %d, but %d in %s:%zu", entry->image, label,
-                   entry->label, c->name, entry->line);
+        die_at_row(table, "image '%.200s' has label %.100s, but %.100s in %s:%zu", entry->image,
+                   reader_text(c->reader, label), reader_text(c->reader, entry->label), c->name,
+                   entry->line);
     if (label >= 0 && entry->predicted < 0)
         die("%s:%zu: image '%.200s' has no prediction", c->name, entry->line, entry->image);
     return entry;
@@ -184,8 +210,11 @@ static void list_row(const struct comparison *c, struct fmnn_table *table, int s
     size_t columns = fmnn_table_columns(table);
     for (size_t i = 0; i < columns; i++)
         printf("%s%s", i ? "\t" : "", fmnn_table_field(table, i));
-    if (c->request->file)
-        printf("\t%d", second);
+    if (c->request->file) {
+        char *text = reader_text(c->reader, second);
+        printf("\t%s", text);
+        free(text);
+    }
     putchar('\n');
 }
 
@@ -200,7 +229,7 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
     }
     if (label < 0)
         return;
-    int second = entry ? entry->predicted : reader_class(c->reader, table, c->second);
+    int second = entry ? entry->predicted : second_class(c, table, (int)c->second, c->second_class);
     if (second < 0)
         die_at_row(table, "the row has a label, but '%s' is empty", c->predicted);
     enum agreement kind = predicted == label ? second == label ? BOTH_CORRECT : FIRST_CORRECT

@@ -23,7 +23,7 @@ struct comparison;
 /* Opens the second table, if there is one. */
 struct comparison *comparison_open(const struct comparison_request *request);
 /* Reads it, and takes a row of the first table; callbacks for matrix_request.start and .each. */
-void comparison_start(void *comparison, const struct reader *reader, struct fmnn_table *table);
+void comparison_start(void *comparison, struct reader *reader, struct fmnn_table *table);
 void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
                     uint64_t count);
 /* At the end of the first table. It is trouble if the tables have no labelled image in common. */

@@ -373,18 +373,19 @@ static void write_metrics(FILE *script, const struct curves *curves, double top)
 }
 
 /* A curve with some twenty marks, so that curves can be told apart without colour. Of several runs,
-   training curves are light lines without marks. */
+   training curves are light lines without marks, unless an epoch is alone: a line does not show it. */
 static void write_curve(FILE *script, const struct curves *curves, size_t r, enum metric metric,
                         bool strong)
 {
     const struct run *run = &curves->history->runs[r];
     bool single = curves->history->count == 1, marked = strong || single;
     bool training = metric == LOSS || metric == ACCURACY || metric == RATE;
+    bool points = marked || run->scattered[metric];
     size_t color = single ? training : r;
     fprintf(script, "  $run%zu using 1:%d with %s linewidth %s dashtype %s linecolor rgb '%s'",
-            r + 1, metric + 2, marked ? "linespoints" : "lines", strong ? "2" : "1.4",
+            r + 1, metric + 2, points ? "linespoints" : "lines", strong ? "2" : "1.4",
             gnuplot_dashes(r), marked ? gnuplot_color(color) : light_colors[color % COLORS]);
-    if (marked)
+    if (points)
         fprintf(script, " pointtype %d pointsize %.3g pointinterval %zu",
                 single ? (training ? 7 : 5) : shapes[r % SHAPES], mark_size(curves, 0.45),
                 run->scattered[metric] ? 1 : (run->marks[metric] + 19) / 20);
