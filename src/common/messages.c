@@ -24,7 +24,7 @@ void messages_rename(const char *path, const char *name)
     abort();
 }
 
-/* How much of a text is the path of a copy, whose name is set; 0: nothing. */
+/* How much of a text's beginning is the path of a copy, whose name is set; 0: nothing. */
 static size_t find_copy(const char *text, const char **name)
 {
     for (size_t i = 0; i < sizeof copies / sizeof *copies && copies[i].path; i++) {
@@ -37,18 +37,33 @@ static size_t find_copy(const char *text, const char **name)
     return 0;
 }
 
+/* The text with the names of copies in place of their paths. */
+static void rename_copies(char *to, size_t room, const char *text)
+{
+    const char *name;
+    size_t used = 0;
+    while (*text && used + 1 < room) {
+        size_t path = find_copy(text, &name);
+        if (path)
+            used += (size_t)snprintf(to + used, room - used, "%s", name);
+        else
+            to[used++] = *text;
+        text += path ? path : 1;
+    }
+    to[used < room ? used : room - 1] = 0;
+}
+
 /* Whole lines, so that those of several programs do not mix. Masked, so that no file's name and no
    server's reply can control the terminal. */
 FMNN_PRINTF(1, 0)
 static void message(const char *format, va_list args, const char *why)
 {
-    char text[8192] = "";
-    const char *name;
+    char text[8192] = "", renamed[8192];
     fflush(stdout); /* keeps the order if both streams go to the same place */
     vsnprintf(text, sizeof text, format, args);
     text_mask(text);
-    size_t path = find_copy(text, &name);
-    fprintf(stderr, why ? "%s: %s%s: %s\n" : "%s: %s%s\n", program, name, text + path, why);
+    rename_copies(renamed, sizeof renamed, text);
+    fprintf(stderr, why ? "%s: %s: %s\n" : "%s: %s\n", program, renamed, why);
 }
 
 void info(const char *format, ...)

@@ -23,8 +23,8 @@ _Noreturn void usage_error(const char *format, ...) FMNN_PRINTF(1, 2); /* and "T
 void messages_start(const char *program_name);
 void set_verbosity(int level); /* -1 quiet, 0, 1 verbose */
 bool verbose(void);            /* --verbose is given */
-/* Messages that begin with the path of a copy begin with the name of its original from now on. At most
-   eight. */
+/* Messages have the name of the original in place of the path of a copy from now on. At most eight
+   times. */
 void messages_rename(const char *path, const char *name);
 /* Progress may be drawn: standard error is a terminal, not TERM=dumb, and --quiet is not given. */
 bool progress_wanted(void);

@@ -591,7 +591,9 @@ static uint64_t read_count(const struct reader *r)
     if (r->count < 0)
         return 1;
     const char *text = fmnn_table_field(r->table, (size_t)r->count);
-    if (!text[0] || text[strspn(text, "0123456789")])
+    text += strspn(text, " ");
+    size_t digits = strspn(text, "0123456789");
+    if (!digits || text[digits + strspn(text + digits, " ")])
         die_at_row(r->table, "the count is not a whole number");
     errno = 0;
     unsigned long long count = strtoull(text, NULL, 10);
