@@ -289,19 +289,21 @@ static void read_pairs(const struct settings *settings, const char *directory, s
 {
     name_files(train, directory);
     name_files(test, directory);
-    /* Rows of one split can come from the other pair, or depend on it. */
-    bool both = option_given("test") || settings->duplicates != KEEP_DUPLICATES;
+    /* With --test, rows of all splits come from both pairs, or from the one that is there. Equal images
+       may be in the other pair. */
+    bool anew = option_given("test"), must = option_given("only") && !anew;
+    bool both = anew || settings->duplicates != KEEP_DUPLICATES;
     bool want_train = settings->wanted[TRAIN] || settings->wanted[VALID] || (both && train->exists);
     bool want_test = settings->wanted[TEST] || (both && test->exists);
     if (!train->exists && !test->exists)
         no_data_set(directory);
-    if (want_train && (train->exists || option_given("only")))
+    if (want_train && (train->exists || must))
         read_pair(train);
-    else if (want_train)
+    else if (want_train && !anew)
         note("%s: no training files, so there are only test rows", directory);
-    if (want_test && (test->exists || option_given("only")))
+    if (want_test && (test->exists || must))
         read_pair(test);
-    else if (want_test && !option_given("test"))
+    else if (want_test && !anew)
         note("%s: no test files, so there are only training rows", directory);
     char shape[2][FMNN_SHAPE_TEXT];
     fmnn_format_shape(shape[0], train->shape);

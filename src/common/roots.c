@@ -65,11 +65,20 @@ static char *root_above(char *directory, const char *image)
     return NULL;
 }
 
+const char *part_of_row(const char *image)
+{
+    size_t word = strcspn(image, ":"), number = word + (image[word] == ':');
+    if (!image[number] || image[number + strspn(image + number, "0123456789")])
+        return NULL;
+    return word == 5 && !strncmp(image, "train", 5)  ? "train"
+           : word == 4 && !strncmp(image, "test", 4) ? "t10k"
+                                                     : NULL;
+}
+
 char *find_root(const char *table, const char *root, const char *image)
 {
     const char *slash = strrchr(table, '/');
-    if (image[0] == '/' || !strncmp(image, "train:", 6) || !strncmp(image, "test:", 5) ||
-        has_image(root ? root : ".", image))
+    if (image[0] == '/' || part_of_row(image) || has_image(root ? root : ".", image))
         return NULL;
     int length = slash ? (int)(slash - table) : 0;
     char *directory = slash ? text_format("%.*s", length ? length : 1, table) : text_format(".");

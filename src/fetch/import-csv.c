@@ -1,7 +1,8 @@
 /* import-csv.c -- tables of pixels, a row an image, as Kaggle has MNIST: with or without a header,
    the label first or last.
 
-   A file is read twice: first to find the label's column and the range of the pixels.
+   A file is read three times: for the label's column, for the range of the pixels, and for the images.
+   Two files are one data set, so column and range are decided once for both.
 
    Contents: 1. Fields  2. What the columns are  3. Images  4. The source */
 #include "fetch/import.h"
@@ -20,8 +21,8 @@ struct csv {
     size_t line;
     double *field; /* of the current row; NAN: not a number */
     size_t count, capacity;
-    int label; /* of a header: the column that is called so; -1: none */
-    bool header;
+    int label;   /* of a header: the column that is called so; -1: none */
+    bool header; /* the first line has a name */
 };
 
 /* A number as in CSV, whatever the locale. */
@@ -66,6 +67,27 @@ static bool is_label_name(const char *name)
     return false;
 }
 
+/* What stands for a missing number, or an infinite one, names no column. */
+static bool is_no_value(const char *text)
+{
+    static const char *const words[] = {"na",   "n/a",  "#n/a", "<na>",     "nan",
+                                        "null", "none", "inf",  "infinity", "missing"};
+    text += *text == '-' || *text == '+';
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcasecmp(words[i], text))
+            return true;
+    return false;
+}
+
+static bool is_name(const char *text)
+{
+    bool letters = false;
+    for (const char *c = text; *c; c++)
+        letters |= *c == '_' || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') ||
+                   (unsigned char)*c >= 0x80;
+    return letters && isnan(parse_number(text)) && !is_no_value(text);
+}
+
 static void add_field(struct csv *csv, char *text)
 {
     size_t length = strlen(text);
@@ -77,6 +99,8 @@ static void add_field(struct csv *csv, char *text)
         die("%s:%zu: more than %d columns", bytes_path(csv->in), csv->line, MAX_COLUMNS);
     xgrow((void **)&csv->field, &csv->capacity, csv->count + 1, sizeof *csv->field);
     csv->field[csv->count++] = parse_number(text);
+    if (csv->line == 1)
+        csv->header |= is_name(text);
     if (csv->line == 1 && is_label_name(text))
         csv->label = (int)csv->count - 1;
 }
@@ -110,23 +134,11 @@ static bool is_blank(const struct csv *csv)
     return csv->count == 1 && isnan(csv->field[0]);
 }
 
-static bool has_numbers(const struct csv *csv)
-{
-    for (size_t i = 0; i < csv->count; i++)
-        if (isnan(csv->field[i]))
-            return false;
-    return true;
-}
-
 /* The next row of numbers. */
 static bool next_row_of(struct csv *csv)
 {
     while (next_line(csv)) {
-        if (csv->line == 1 && !has_numbers(csv)) {
-            csv->header = true;
-            continue;
-        }
-        if (is_blank(csv))
+        if (is_blank(csv) || (csv->line == 1 && csv->header))
             continue;
         for (size_t i = 0; i < csv->count; i++)
             if (!isfinite(csv->field[i]))
@@ -134,6 +146,12 @@ static bool next_row_of(struct csv *csv)
         return true;
     }
     return false;
+}
+
+static void begin_again(struct csv *csv)
+{
+    bytes_rewind(csv->in);
+    csv->line = 0;
 }
 
 static struct csv open_csv(const char *path)
@@ -149,28 +167,40 @@ static struct csv open_csv(const char *path)
 
 /* ---- 2. What the columns are */
 
-/* Of a column: whether its numbers can be labels, and how many different ones there are. */
+enum { VALUES = 256 };
+
+/* A column that may hold labels: the rows of each number. */
 struct column {
-    bool labels, seen[256];
-    size_t different;
+    size_t rows[VALUES];
+    bool others; /* it has numbers that are no labels */
+};
+
+/* The column of the labels can be one of two. */
+struct ends {
+    struct column first, last;
+    double between; /* the largest number in the columns between them, which are pixels */
+};
+
+/* The table of a part. */
+struct table {
+    struct csv csv;
+    const char *path;
+    int part;
+    size_t columns, label; /* label: its column */
+    bool labelled;
+    struct fmnn_shape shape;
+    struct ends ends;
+    double max; /* of the pixels; and whether all are whole */
+    bool whole;
 };
 
 static void look_at(struct column *column, double value)
 {
-    if (!(value >= 0 && value <= 255 && value == floor(value))) {
-        column->labels = false;
-    } else if (!column->seen[(int)value]) {
-        column->seen[(int)value] = true;
-        column->different++;
-    }
+    if (value >= 0 && value < VALUES && value == floor(value))
+        column->rows[(int)value]++;
+    else
+        column->others = true;
 }
-
-struct layout {
-    size_t columns, label; /* label: its column */
-    double factor;
-    struct fmnn_shape shape;
-    struct column first, last;
-};
 
 static bool find_shape(const struct import_settings *s, size_t pixels, struct fmnn_shape *shape)
 {
@@ -182,105 +212,207 @@ static bool find_shape(const struct import_settings *s, size_t pixels, struct fm
     return side && side * side == pixels;
 }
 
-/* The column of the labels: as the header says; else the one of first and last whose numbers can be
-   labels, are not all equal, and are fewer different ones. */
-static void find_label(const struct csv *csv, struct layout *layout)
+/* Rows without labels have the pixels of an image alone. */
+static void survey(struct table *t, const struct import_settings *s)
 {
-    const char *path = bytes_path(csv->in);
-    bool first = layout->first.labels && layout->first.different > 1;
-    bool last = layout->last.labels && layout->last.different > 1;
-    if (csv->label >= 0) {
-        layout->label = (size_t)csv->label;
-        if (layout->label >= layout->columns)
-            die("%s: the header has the labels in column %zu, but rows have %zu columns", path,
-                layout->label + 1, layout->columns);
-        return;
+    while (next_row_of(&t->csv)) {
+        const double *field = t->csv.field;
+        if (!t->columns)
+            t->columns = t->csv.count;
+        if (t->csv.count != t->columns)
+            die("%s:%zu: %zu columns, but %zu before", t->path, t->csv.line, t->csv.count,
+                t->columns);
+        look_at(&t->ends.first, field[0]);
+        look_at(&t->ends.last, field[t->columns - 1]);
+        for (size_t i = 1; i + 1 < t->columns; i++)
+            t->ends.between = fmax(t->ends.between, field[i]);
     }
-    if (first && last)
-        first = layout->first.different <= layout->last.different;
-    if (!first && !last)
-        die("%s: neither the first nor the last column holds labels: whole numbers from 0 to 255, "
-            "of two classes or more",
-            path);
-    layout->label = first ? 0 : layout->columns - 1;
-    note("%s: labels are taken from the %s column", path, first ? "first" : "last");
+    if (!t->columns)
+        die("%s: no row of numbers", t->path);
+    t->labelled = t->csv.label >= 0 || !find_shape(s, t->columns, &t->shape);
+    if (t->labelled && !find_shape(s, t->columns - 1, &t->shape))
+        die("%s: %zu columns are not a label and the pixels of a square image; name the size of "
+            "the images with --size HxW",
+            t->path, t->columns);
 }
 
-/* Pixels are fractions from 0 to 1 if none is above 1. */
-static void find_scale(struct csv *csv, struct layout *layout)
+static void add_column(struct column *to, const struct column *from)
 {
-    bool whole = true;
-    double max = 0;
-    bytes_rewind(csv->in);
-    csv->line = 0;
-    while (next_row_of(csv))
-        for (size_t i = 0; i < layout->columns; i++) {
-            double value = csv->field[i];
-            if (i == layout->label)
+    for (size_t value = 0; value < VALUES; value++)
+        to->rows[value] += from->rows[value];
+    to->others |= from->others;
+}
+
+static size_t largest(const struct column *column)
+{
+    size_t value = VALUES - 1;
+    while (value && !column->rows[value])
+        value--;
+    return value;
+}
+
+/* Labels are whole numbers from 0, 1 or --first-label on, of which most occur. A pixel at the border
+   can be so, too, but it is nearly always the same, and any other number is in a few rows. */
+static bool looks_like_labels(const struct column *column, size_t first_label)
+{
+    size_t rows = 0, most = 0, different = 0, low = 0, high = largest(column);
+    while (low < high && !column->rows[low])
+        low++;
+    for (size_t value = low; value <= high; value++) {
+        rows += column->rows[value];
+        different += column->rows[value] > 0;
+        most = column->rows[value] > most ? column->rows[value] : most;
+    }
+    if (column->others || different < 2 || (low > 1 && low != first_label) ||
+        2 * different <= high - low + 1)
+        return false;
+    size_t others = different - 1, rest = rows - most; /* what is not the most frequent number */
+    bool below_1_percent = 2 * most > rows && 100 * rest < rows * others;
+    bool below_3_rows = 5 * most > 4 * rows && rest < 3 * others;
+    return !below_1_percent && !below_3_rows;
+}
+
+static bool has_range_of_pixels(const struct column *column, double largest_pixel)
+{
+    double largest_here = (double)largest(column);
+    return largest_here <= largest_pixel && 2 * largest_here >= largest_pixel;
+}
+
+/* If both columns look like labels, those that do not have the range of the pixels are labels. A
+   wrong choice would go unnoticed until the training, so there is none by chance. */
+static bool first_has_labels(const struct ends *ends, const struct import_settings *s)
+{
+    bool first = looks_like_labels(&ends->first, s->first_label);
+    bool last = looks_like_labels(&ends->last, s->first_label);
+    if (!first && !last)
+        die("%s: neither the first nor the last column looks like labels, whole numbers from 0 or "
+            "1 on, of two classes or more; name the column in a header line: label",
+            s->from);
+    if (first && last) {
+        first = !has_range_of_pixels(&ends->first, ends->between);
+        last = !has_range_of_pixels(&ends->last, ends->between);
+        if (first == last)
+            die("%s: both the first and the last column look like labels; name the column in a "
+                "header line: label",
+                s->from);
+    }
+    return first;
+}
+
+static void add_ends(struct ends *to, const struct ends *from)
+{
+    add_column(&to->first, &from->first);
+    add_column(&to->last, &from->last);
+    to->between = fmax(to->between, from->between);
+}
+
+/* The labels of all tables: where a header names them; else in the column that all tables suggest
+   together. */
+static void find_labels(struct table *table, size_t count, const struct import_settings *s)
+{
+    struct ends ends = {.between = 0};
+    bool named = false, search = false, first = false;
+    size_t label = 0;
+    for (size_t i = count; i-- > 0;)
+        if (table[i].csv.label >= 0) {
+            named = true;
+            label = (size_t)table[i].csv.label;
+        } else if (table[i].labelled) {
+            search = true;
+            add_ends(&ends, &table[i].ends);
+        }
+    if (search && !named) {
+        first = first_has_labels(&ends, s);
+        note("%s: labels are taken from the %s column", s->from, first ? "first" : "last");
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct table *t = &table[i];
+        t->label = t->csv.label >= 0 ? (size_t)t->csv.label
+                   : named           ? label
+                   : first           ? 0
+                                     : t->columns - 1;
+        if (t->labelled && t->label >= t->columns)
+            die("%s: the header has the labels in column %zu, but rows have %zu columns", t->path,
+                t->label + 1, t->columns);
+    }
+}
+
+static void find_range(struct table *t)
+{
+    t->whole = true;
+    begin_again(&t->csv);
+    while (next_row_of(&t->csv))
+        for (size_t i = 0; i < t->columns; i++) {
+            double value = t->csv.field[i];
+            if (i == t->label)
                 continue;
             if (!(value >= 0 && value <= 255))
                 die("%s:%zu: pixel %g in column %zu; expected 0 to 255, or fractions from 0 to 1",
-                    bytes_path(csv->in), csv->line, value, i + 1);
-            whole &= value == floor(value);
-            max = value > max ? value : max;
+                    t->path, t->csv.line, value, i + 1);
+            t->whole &= value == floor(value);
+            t->max = fmax(t->max, value);
         }
-    layout->factor = max <= 1 ? 255 : 1;
-    if (max > 0 && max <= 1 && whole)
-        note("%s: all pixels are 0 or 1, which become 0 and 255", bytes_path(csv->in));
 }
 
-/* False if the rows are images without labels. */
-static bool survey(struct csv *csv, const struct import_settings *s, struct layout *layout)
+/* Pixels are fractions from 0 to 1 if none of the data set is above 1. */
+static double find_factor(struct table *table, size_t count, const char *from)
 {
-    const char *path = bytes_path(csv->in);
-    layout->first.labels = layout->last.labels = true;
-    while (next_row_of(csv)) {
-        if (!layout->columns)
-            layout->columns = csv->count;
-        if (csv->count != layout->columns)
-            die("%s:%zu: %zu columns, but %zu before", path, csv->line, csv->count,
-                layout->columns);
-        look_at(&layout->first, csv->field[0]);
-        look_at(&layout->last, csv->field[csv->count - 1]);
+    const struct table *fractions = NULL, *bytes = NULL;
+    double max = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct table *t = &table[i];
+        if (!t->labelled)
+            continue;
+        find_range(t);
+        max = fmax(max, t->max);
+        if (t->max > 1)
+            bytes = t;
+        else if (!t->whole)
+            fractions = t;
     }
-    if (!layout->columns)
-        die("%s: no row of numbers", path);
-    if (csv->label < 0 && find_shape(s, layout->columns, &layout->shape))
-        return false;
-    if (!find_shape(s, layout->columns - 1, &layout->shape))
-        die("%s: %zu columns are not a label and the pixels of a square image; name the size of "
-            "the images with --size HxW",
-            path, layout->columns);
-    find_label(csv, layout);
-    find_scale(csv, layout);
-    return true;
+    if (fractions && bytes)
+        die("%s: pixels are fractions up to %g, but in %s they are up to %g", fractions->path,
+            fractions->max, bytes->path, bytes->max);
+    if (max == 1 && !fractions)
+        note("%s: all pixels are 0 or 1, which become 0 and 255", from);
+    return max <= 1 ? 255 : 1;
 }
 
 /* ---- 3. Images */
 
-static void read_csv(struct import *import, int part, const char *path)
+static void add_images(struct import *import, struct table *t, double factor)
 {
-    struct csv csv = open_csv(path);
-    struct layout layout = {0};
-    if (!survey(&csv, import->settings, &layout)) {
-        note("%s: has pixels but no labels; left out", path);
-    } else {
-        uint8_t *pixels = xcalloc(layout.columns, 1);
-        bytes_rewind(csv.in);
-        csv.line = 0;
-        while (next_row_of(&csv)) {
-            char *source = text_format("%s:%zu", path, csv.line);
-            size_t n = 0;
-            for (size_t i = 0; i < layout.columns; i++)
-                if (i != layout.label)
-                    pixels[n++] = (uint8_t)(csv.field[i] * layout.factor + 0.5);
-            import_add(import, part, layout.shape, pixels, csv.field[layout.label], source);
-            free(source);
-        }
-        free(pixels);
+    uint8_t *pixels = xcalloc(t->columns, 1);
+    begin_again(&t->csv);
+    while (next_row_of(&t->csv)) {
+        char *source = text_format("%s:%zu", t->path, t->csv.line);
+        size_t n = 0;
+        for (size_t i = 0; i < t->columns; i++)
+            if (i != t->label)
+                pixels[n++] = (uint8_t)(t->csv.field[i] * factor + 0.5);
+        import_add(import, t->part, t->shape, pixels, t->csv.field[t->label], source);
+        free(source);
     }
-    free(csv.field);
-    bytes_close(csv.in);
+    free(pixels);
+}
+
+static void read_tables(struct import *import, struct table *table, size_t count)
+{
+    const struct import_settings *s = import->settings;
+    for (size_t i = 0; i < count; i++) {
+        table[i].csv = open_csv(table[i].path);
+        survey(&table[i], s);
+        if (!table[i].labelled)
+            note("%s: has pixels but no labels; left out", table[i].path);
+    }
+    find_labels(table, count, s);
+    double factor = find_factor(table, count, s->from);
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].labelled)
+            add_images(import, &table[i], factor);
+        free(table[i].csv.field);
+        bytes_close(table[i].csv.in);
+    }
 }
 
 /* ---- 4. The source */
@@ -332,14 +464,18 @@ bool is_csv_source(const struct import_settings *s)
 void read_csv_source(struct import *import)
 {
     const char *from = import->settings->from;
-    if (!is_directory(from)) {
-        read_csv(import, IMPORT_TRAIN, from);
-        return;
-    }
-    for (int part = 0; part < IMPORT_PARTS; part++) {
-        char *path = find(from, part);
-        if (path)
-            read_csv(import, part, path);
-        free(path);
-    }
+    struct table table[IMPORT_PARTS] = {{.part = IMPORT_TRAIN}};
+    char *path[IMPORT_PARTS] = {NULL};
+    size_t count = 0;
+    if (!is_directory(from))
+        path[IMPORT_TRAIN] = text_format("%s", from);
+    else
+        for (int part = 0; part < IMPORT_PARTS; part++)
+            path[part] = find(from, part);
+    for (int part = 0; part < IMPORT_PARTS; part++)
+        if (path[part])
+            table[count++] = (struct table){.path = path[part], .part = part};
+    read_tables(import, table, count);
+    for (int part = 0; part < IMPORT_PARTS; part++)
+        free(path[part]);
 }

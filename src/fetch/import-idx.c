@@ -1,5 +1,6 @@
 /* import-idx.c -- IDX files of any type: integers of 8, 16 and 32 bits, floats and doubles; images in
-   rows of pixels, with and without channels; labels in one column, QMNIST's eight, or one-hot.
+   rows of pixels, with and without channels; labels in one column, QMNIST's eight, or one-hot. What
+   the numbers of a file say about their scale and form is decided once for both parts.
 
    Contents: 1. A file  2. Images  3. Labels  4. The source */
 #include "fetch/import.h"
@@ -7,6 +8,7 @@
 #include <math.h>
 
 enum { MAX_RANK = 4, BLOCK = 4096, AT_ONCE = 512, MAX_CLASSES = 256 };
+enum { BYTES = 0x08, SIGNED_BYTES = 0x09, INT_32 = 0x0c, FLOATS = 0x0d, DOUBLES = 0x0e };
 
 /* ---- 1. A file */
 
@@ -19,7 +21,7 @@ struct idx_in {
 
 static const struct {
     unsigned type, bytes;
-} types[] = {{0x08, 1}, {0x09, 1}, {0x0b, 2}, {0x0c, 4}, {0x0d, 4}, {0x0e, 8}};
+} types[] = {{BYTES, 1}, {SIGNED_BYTES, 1}, {0x0b, 2}, {INT_32, 4}, {FLOATS, 4}, {DOUBLES, 8}};
 
 /* 0: there is no such type. */
 static unsigned bytes_of_type(unsigned type)
@@ -77,20 +79,20 @@ static uint64_t big(const unsigned char *p, unsigned bytes)
 
 static double number(const unsigned char *p, unsigned type)
 {
-    uint32_t bits32 = (uint32_t)big(p, type == 0x0d ? 4 : 0);
-    uint64_t bits64 = type == 0x0e ? big(p, 8) : 0;
+    uint32_t bits32 = (uint32_t)big(p, type == FLOATS ? 4 : 0);
+    uint64_t bits64 = type == DOUBLES ? big(p, 8) : 0;
     float single;
     double real;
     switch (type) {
-    case 0x08:
+    case BYTES:
         return *p;
-    case 0x09:
+    case SIGNED_BYTES:
         return (double)*p - (*p > 127 ? 256 : 0);
     case 0x0b:
         return (double)big(p, 2) - (p[0] > 127 ? 65536.0 : 0);
-    case 0x0c:
+    case INT_32:
         return (double)big(p, 4) - (p[0] > 127 ? 4294967296.0 : 0);
-    case 0x0d:
+    case FLOATS:
         memcpy(&single, &bits32, sizeof single);
         return (double)single;
     default:
@@ -184,44 +186,43 @@ static void find_shape(const struct idx_in *idx, const struct import_settings *s
     form->planes = idx->rank == 4 && !is_channels(n[3]);
 }
 
-/* Whole numbers are bytes, or signed bytes from -128; others are from 0 to 1, or bytes too. */
-static void find_scale(const char *path, double min, double max, bool whole, struct form *form)
-{
-    form->factor = 1;
-    form->add = 0;
-    if (min >= 0 && max <= 1 && !whole) {
-        form->factor = 255;
-    } else if (min >= -128 && min < 0 && max <= 127 && whole) {
-        form->add = 128;
-        note("%s: values from %g to %g; 128 is added", path, min, max);
-    } else if (!(min >= 0 && max <= 255)) {
-        die("%s: values from %g to %g; expected 0 to 255, or fractions from 0 to 1", path, min,
-            max);
-    }
-}
+/* The range of a file's numbers; and whether all are whole. */
+struct range {
+    double min, max;
+    bool whole;
+};
 
-/* The range of all numbers decides. Floats that are all 0 or 1 are fractions. */
-static void survey(struct idx_in *idx, struct form *form)
+static struct range read_range(struct idx_in *idx)
 {
-    double number[AT_ONCE], min = HUGE_VAL, max = -HUGE_VAL;
-    bool whole = true;
-    if (idx->type == 0x08) {
-        form->factor = 1;
-        return;
-    }
+    double number[AT_ONCE];
+    struct range range = {HUGE_VAL, -HUGE_VAL, true};
     for (size_t row = 0; row < idx->size[0]; row++)
         for (size_t k = 0; k < idx->row; k++) {
             double value = next_number(idx, number, k);
             if (!isfinite(value))
                 die("%s: row %zu has a value that is not a number", bytes_path(idx->in), row);
-            min = value < min ? value : min;
-            max = value > max ? value : max;
-            whole &= value == floor(value);
+            range.min = fmin(range.min, value);
+            range.max = fmax(range.max, value);
+            range.whole &= value == floor(value);
         }
-    if (idx->type >= 0x0d && max <= 1)
-        whole = false;
-    find_scale(bytes_path(idx->in), min, max, whole, form);
     skip_header(idx);
+    return range;
+}
+
+/* Whole numbers are bytes, or signed bytes from -128; others are from 0 to 1, or bytes too. Floats
+   that are all 0 or 1 are fractions. path: for messages. */
+static void find_scale(const char *path, unsigned type, struct range range, struct form *form)
+{
+    bool whole = range.whole && !(type >= FLOATS && range.max <= 1);
+    form->factor = 1;
+    form->add = 0;
+    if (range.min >= 0 && range.max <= 1 && !whole)
+        form->factor = 255;
+    else if (range.min >= -128 && range.min < 0 && range.max <= 127 && whole)
+        form->add = 128;
+    else if (!(range.min >= 0 && range.max <= 255))
+        die("%s: values from %g to %g; expected 0 to 255, or fractions from 0 to 1", path,
+            range.min, range.max);
 }
 
 static void read_image(struct idx_in *idx, const struct form *form, uint8_t *pixels)
@@ -250,7 +251,21 @@ static enum label_form form_of_labels(const struct idx_in *idx)
             idx->row, MAX_CLASSES);
     if (idx->row == 1)
         return ONE_COLUMN;
-    return idx->row == QMNIST_COLUMNS && idx->type == 0x0c ? QMNIST : ONE_HOT;
+    return idx->row == QMNIST_COLUMNS && idx->type == INT_32 ? QMNIST : ONE_HOT;
+}
+
+/* QMNIST's rows also have the numbers of writers and digits, so these are one-hot. */
+static bool are_all_0_or_1(struct idx_in *idx)
+{
+    double row[QMNIST_COLUMNS];
+    bool all = true;
+    for (size_t i = 0; i < idx->size[0] && all; i++) {
+        read_numbers(idx, row, QMNIST_COLUMNS);
+        for (size_t k = 0; k < QMNIST_COLUMNS; k++)
+            all &= row[k] == 0 || row[k] == 1;
+    }
+    skip_header(idx);
+    return all;
 }
 
 static double hot(const struct idx_in *idx, const double *row, size_t number)
@@ -328,30 +343,100 @@ bool is_idx_source(const struct import_settings *s)
     return found;
 }
 
-static void read_pair(struct import *import, int part, const char *images_path,
-                      const char *labels_path)
+/* The files of a part. */
+struct pair {
+    int part;
+    char *images_path, *labels_path;
+    struct idx_in images, labels;
+    struct form form;
+    enum label_form label_form;
+};
+
+static void open_pair(struct pair *pair, const struct import_settings *s)
 {
-    struct idx_in images = open_idx(images_path), labels = open_idx(labels_path);
-    struct form form = {.factor = 1};
-    enum label_form label_form = form_of_labels(&labels);
-    find_shape(&images, import->settings, &form);
-    if (images.size[0] != labels.size[0])
-        die("%s: has %zu images, but %s has %zu labels", images_path, images.size[0], labels_path,
-            labels.size[0]);
-    survey(&images, &form);
-    double *label = xcalloc(labels.row, sizeof *label);
-    uint8_t *pixels = xcalloc(images.row, 1);
-    for (size_t i = 0; i < images.size[0]; i++) {
-        read_image(&images, &form, pixels);
-        import_add(import, part, form.shape, pixels, read_label(&labels, label_form, label, i),
-                   labels_path);
+    pair->images = open_idx(pair->images_path);
+    pair->labels = open_idx(pair->labels_path);
+    pair->label_form = form_of_labels(&pair->labels);
+    find_shape(&pair->images, s, &pair->form);
+    if (pair->images.size[0] != pair->labels.size[0])
+        die("%s: has %zu images, but %s has %zu labels", pair->images_path, pair->images.size[0],
+            pair->labels_path, pair->labels.size[0]);
+}
+
+/* Two files of one type have one scale. A file of fractions is told from one of bytes, unless its
+   numbers are all 0 or 1. */
+static void find_common_scale(struct pair *pair, const struct range *range, const char *from)
+{
+    struct form form;
+    const struct range both = {fmin(range[0].min, range[1].min), fmax(range[0].max, range[1].max),
+                               range[0].whole && range[1].whole};
+    find_scale(from, pair[0].images.type, both, &form);
+    for (size_t i = 0; i < IMPORT_PARTS; i++) {
+        if (pair[i].form.factor > form.factor && !range[i].whole)
+            die("%s: values are fractions up to %g, but in %s they are up to %g",
+                pair[i].images_path, range[i].max, pair[1 - i].images_path, range[1 - i].max);
+        pair[i].form.factor = form.factor;
+        pair[i].form.add = form.add;
     }
-    check_end(&images);
-    check_end(&labels);
+}
+
+/* Of bytes, the type says the scale; of other numbers, their range. */
+static void find_scales(struct pair *pair, size_t count, const char *from)
+{
+    struct range range[IMPORT_PARTS] = {{0}};
+    for (size_t i = 0; i < count; i++) {
+        unsigned type = pair[i].images.type;
+        pair[i].form.factor = 1;
+        pair[i].form.add = type == SIGNED_BYTES ? 128 : 0;
+        if (type == BYTES || type == SIGNED_BYTES)
+            continue;
+        range[i] = read_range(&pair[i].images);
+        find_scale(pair[i].images_path, type, range[i], &pair[i].form);
+    }
+    if (count == IMPORT_PARTS && pair[0].images.type == pair[1].images.type &&
+        pair[0].images.type > SIGNED_BYTES)
+        find_common_scale(pair, range, from);
+    for (size_t i = 0; i < count; i++)
+        if (pair[i].form.add > 0)
+            note("%s: signed values; 128 is added", pair[i].images_path);
+}
+
+static void find_label_forms(struct pair *pair, size_t count)
+{
+    bool one_hot = false;
+    for (size_t i = 0; i < count; i++)
+        if (pair[i].label_form == QMNIST)
+            one_hot |= are_all_0_or_1(&pair[i].labels);
+    for (size_t i = 0; i < count; i++)
+        if (pair[i].label_form == QMNIST && one_hot)
+            pair[i].label_form = ONE_HOT;
+}
+
+static void read_pair(struct import *import, struct pair *pair)
+{
+    double *label = xcalloc(pair->labels.row, sizeof *label);
+    uint8_t *pixels = xcalloc(pair->images.row, 1);
+    for (size_t i = 0; i < pair->images.size[0]; i++) {
+        read_image(&pair->images, &pair->form, pixels);
+        import_add(import, pair->part, pair->form.shape, pixels,
+                   read_label(&pair->labels, pair->label_form, label, i), pair->labels_path);
+    }
+    check_end(&pair->images);
+    check_end(&pair->labels);
     free(label);
     free(pixels);
-    bytes_close(images.in);
-    bytes_close(labels.in);
+    bytes_close(pair->images.in);
+    bytes_close(pair->labels.in);
+}
+
+static void read_pairs(struct import *import, struct pair *pair, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        open_pair(&pair[i], import->settings);
+    find_scales(pair, count, import->settings->from);
+    find_label_forms(pair, count);
+    for (size_t i = 0; i < count; i++)
+        read_pair(import, &pair[i]);
 }
 
 static struct fmnn_names *list_beside(const char *directory)
@@ -374,6 +459,8 @@ void read_idx_source(struct import *import)
 {
     const struct import_settings *s = import->settings;
     static const char *const word[] = {"train", "t10k"};
+    struct pair pair[IMPORT_PARTS];
+    size_t count = 0;
     for (int part = 0; part < IMPORT_PARTS; part++) {
         char *images = find(s, part, "images"), *labels = find(s, part, "labels");
         if (!images != !labels)
@@ -381,9 +468,13 @@ void read_idx_source(struct import *import)
                 images ? images : labels, images ? "labels" : "images", word[part],
                 images ? "labels-idx1" : "images-idx3");
         if (images)
-            read_pair(import, part, images, labels);
-        free(images);
-        free(labels);
+            pair[count++] =
+                (struct pair){.part = part, .images_path = images, .labels_path = labels};
+    }
+    read_pairs(import, pair, count);
+    for (size_t i = 0; i < count; i++) {
+        free(pair[i].images_path);
+        free(pair[i].labels_path);
     }
     if (!s->fetched[0])
         import->names = list_beside(s->from);

@@ -28,8 +28,21 @@ static size_t count_split(const struct rows *rows, int split)
     return count;
 }
 
-/* Gives some of the training rows another split. Rows without a class cannot be trained on, so they
-   are not chosen. */
+/* Rows without a class cannot be trained on, so they are not chosen. */
+static bool can_be_chosen(const struct row *row)
+{
+    return !row->dropped && row->split == TRAIN && row->class >= 0;
+}
+
+static size_t count_choosable(const struct rows *rows)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rows->count; i++)
+        count += can_be_chosen(&rows->row[i]);
+    return count;
+}
+
+/* Gives some of the training rows another split. */
 static void choose(struct rows *rows, const struct fmnn_split *how, int split, const char *option)
 {
     struct fmnn_error error;
@@ -38,7 +51,7 @@ static void choose(struct rows *rows, const struct fmnn_split *how, int split, c
     uint16_t *label = xcalloc(rows->count, sizeof *label);
     uint8_t *chosen = xcalloc(rows->count, 1);
     for (size_t i = 0; i < rows->count; i++)
-        if (!rows->row[i].dropped && rows->row[i].split == TRAIN && rows->row[i].class >= 0) {
+        if (can_be_chosen(&rows->row[i])) {
             label[n] = (uint16_t)rows->row[i].class;
             from[n++] = i;
         }
@@ -129,7 +142,7 @@ static void choose_splits(struct rows *rows, struct settings *settings, const ch
     if (!rows->from_data_set)
         settings->split.shuffle = settings->split.stratify = true;
     if (!asked)
-        settings->split.valid = default_valid(count_split(rows, TRAIN));
+        settings->split.valid = default_valid(count_choosable(rows));
     if (asked || !count_split(rows, VALID))
         choose(rows, &settings->split, VALID, settings->split.folds ? "--folds" : "--valid");
     count_missing(rows, what,
@@ -145,7 +158,7 @@ struct print {
     struct fmnn_shape shape;
     uint64_t pixels[2];
     size_t row;
-    int rank; /* rows of the test set come first: the others are dropped */
+    int rank; /* of equal images, the lowest comes first */
 };
 
 static int compare_pixels(const struct print *a, const struct print *b)
@@ -186,6 +199,15 @@ static void find_equal(struct rows *rows, const struct settings *settings, struc
     }
 }
 
+/* The first of equal images is the first in the table; but the one that is not dropped is a test image,
+   else one that validates, if there is any. */
+static int rank_of(const struct row *row, const struct settings *settings)
+{
+    if (settings->duplicates != DROP_DUPLICATES)
+        return 0;
+    return row->split == TEST ? 0 : row->split == VALID ? 1 : 2;
+}
+
 /* The images of some rows, each of which has a print unless it is bad. Returns the number of prints. */
 static size_t read_block(struct rows *rows, struct settings *settings, struct fmnn_images *images,
                          size_t first, size_t n, struct print *print)
@@ -211,7 +233,7 @@ static size_t read_block(struct rows *rows, struct settings *settings, struct fm
         }
         print[good] = (struct print){.shape = digest[i].shape, .row = first + i};
         memcpy(print[good].pixels, digest[i].pixels, sizeof digest[i].pixels);
-        print[good++].rank = row->split == TEST ? 0 : row->split == VALID ? 1 : 2;
+        print[good++].rank = rank_of(row, settings);
     }
     return good;
 }

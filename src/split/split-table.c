@@ -1,6 +1,8 @@
 /* split-table.c -- the rows of a sample table, which get other splits. */
 #include "split/fm-split.h"
 
+#include "common/roots.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
@@ -36,9 +38,7 @@ static void open_reader(struct reader *r, const char *path, const struct setting
 /* The image's name with the path from the root. */
 static char *absolute(const struct reader *r, const char *image)
 {
-    const char *part = !strncmp(image, "train:", 6)  ? "train"
-                       : !strncmp(image, "test:", 5) ? "t10k"
-                                                     : NULL;
+    const char *part = part_of_row(image);
     if (part && !r->directory)
         die("--absolute: %s: no data directory found", image);
     if (part)
@@ -81,14 +81,16 @@ static bool is_unknown(const struct reader *r, size_t column)
     return fmnn_table_label(r->table, column, 0, &label, NULL) == 0 && label < 0;
 }
 
-/* By the column `class` only if there is none of labels, as in fm-train. */
+/* By the column `class` only if there is none of labels, as in fm-train. Labels are numbers, which have
+   several forms; names are told apart by every byte. */
 static int class_of(struct reader *r)
 {
     int column = r->label >= 0 ? r->label : r->class;
     const char *text = column < 0 ? "" : fmnn_table_field(r->table, (size_t)column);
     if (!text[0] || (column == r->label && is_unknown(r, (size_t)column)))
         return NO_CLASS;
-    size_t class = words_add(&r->words, text);
+    size_t class =
+        column == r->label ? words_add(&r->words, text) : words_add_exactly(&r->words, text);
     if (class > UINT16_MAX)
         die_at_row(r->table, "more than %d classes", UINT16_MAX + 1);
     return (int)class;
