@@ -3,6 +3,7 @@
    Contents: 1. Tables  2. Nets and images  3. The data directory  4. Class names */
 #include "common/common.h"
 #include "common/folder.h"
+#include "common/roots.h"
 
 #include <stdarg.h>
 #include <unistd.h>
@@ -239,8 +240,7 @@ struct fmnn_names *class_names(const char *option, struct fmnn_images *images, c
     char *directory = fmnn_images_directory(images, image, &error);
     if (!directory && (error.status == FMNN_MEMORY || error.status == FMNN_SYSTEM))
         die_error(&error); /* a wrong name is reported when the image is read */
-    bool of_set = !strncmp(image, "train:", 6) || !strncmp(image, "test:", 5);
-    if (directory && of_set && !is_directory(directory))
+    if (directory && part_of_row(image) && !is_directory(directory))
         die("%s: the data directory is not there, or is no directory", directory);
     if (directory && fmnn_names_of_directory(directory, &names, &error) != 0)
         die_error(&error);

@@ -142,6 +142,15 @@ static const char *class_name(const struct reader *r, const struct row *row)
     return r->names->name[number];
 }
 
+static bool has_numbers(const struct class_words *words)
+{
+    size_t number;
+    for (size_t i = 0; i < words->count; i++)
+        if (class_number(words->word[i], &number))
+            return true;
+    return false;
+}
+
 static void learn_names(struct reader *r, const struct settings *settings)
 {
     if (!settings->names || r->class >= 0 || !r->rows.count)
@@ -149,7 +158,7 @@ static void learn_names(struct reader *r, const struct settings *settings)
     struct fmnn_images *images = open_images(settings->data, settings->root);
     r->names = class_names(NULL, images, r->rows.row[0].image);
     fmnn_images_free(images);
-    if (!r->names)
+    if (!r->names && has_numbers(&r->words))
         die("--names: the classes of %s have no names", fmnn_table_name(r->table));
     r->add_class = true;
 }
