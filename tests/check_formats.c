@@ -560,6 +560,30 @@ START_TEST(fashion)
 }
 END_TEST
 
+/* Pixels are equal if all their channels are: bytes need not be. */
+START_TEST(images_of_one_value)
+{
+    static const struct {
+        const char *file;
+        bool flat[2]; /* as a gray input, as one in colour */
+    } known[] = {
+        {"P6 2 1 255\n\377\0\0\377\0\0", {true, true}},
+        {"P6 2 1 255\n\377\0\0\377\0\1", {true, false}}, /* of the same luma */
+        {"P6 2 1 255\n\0\0\377\377\0\0", {false, false}},
+        {"P6 2 1 255\n\7\7\7\7\7\7", {true, true}},
+    };
+    for (size_t i = 0; i < FM_COUNT(known); i++)
+        for (size_t colour = 0; colour < 2; colour++) {
+            struct fmnn_input input = {.shape = {colour ? 3 : 1, 1, 2}};
+            struct fmnn_loaded loaded;
+            uint8_t pixels[6];
+            ck_assert_int_eq(fmnn_image_load(known[i].file, 17, "file", &input, pixels, &loaded),
+                             0);
+            ck_assert_msg(loaded.flat == known[i].flat[colour], "%zu as %zu", i, colour);
+        }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("formats");
@@ -568,6 +592,7 @@ int main(void)
     tcase_add_test(tcase, other_files);
     tcase_add_test(tcase, orientation);
     tcase_add_test(tcase, exif);
+    tcase_add_test(tcase, images_of_one_value);
 #ifdef HAVE_JPEG
     tcase_add_test(tcase, jpeg);
     tcase_add_test(tcase, jpeg_inks);
