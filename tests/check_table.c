@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <fenv.h>
 #include <locale.h>
 #include <math.h>
 #include <signal.h>
@@ -841,6 +842,27 @@ START_TEST(numbers_in_any_locale)
 }
 END_TEST
 
+/* Those of the program that calls. */
+START_TEST(numbers_in_any_rounding_mode)
+{
+#ifdef FE_UPWARD
+    static const char *const text[] = {"0.1", "1e-35", "-1e+35", "1.2345e+300", "5.5e-310"};
+    for (size_t i = 0; i < FM_COUNT(text); i++) {
+        char back[32];
+        double number, nearest = strtod(text[i], NULL);
+        fesetround(FE_UPWARD);
+        bool good = fm_parse_double(text[i], &number);
+        fmnn_format_number(back, nearest);
+        int mode = fegetround();
+        fesetround(FE_TONEAREST);
+        ck_assert(mode == FE_UPWARD);
+        ck_assert(good && number == nearest);
+        ck_assert_str_eq(back, text[i]);
+    }
+#endif
+}
+END_TEST
+
 /* In a Turkish locale, I and i are not the same letter. */
 START_TEST(known_words_in_any_locale)
 {
@@ -963,6 +985,7 @@ int main(void)
     tcase_add_test(tcase, labels_that_are_names);
     tcase_add_test(tcase, messages_show_no_control_characters);
     tcase_add_loop_test(tcase, numbers_in_any_locale, 0, 2);
+    tcase_add_test(tcase, numbers_in_any_rounding_mode);
     tcase_add_loop_test(tcase, known_words_in_any_locale, 0, 2);
     tcase_add_test(tcase, numbers_round_trip);
     tcase_add_test(tcase, numbers_equal_printf);
