@@ -16,7 +16,7 @@ lib_libfmnn_la_SOURCES =
 
 # Errors, memory, numbers, text, random numbers, threads.
 lib_libfmnn_la_SOURCES += lib/base/internal.h lib/base/error.c lib/base/memory.c lib/base/version.c \
-	lib/base/numbers.c lib/base/unicode.c lib/base/suggest.c lib/base/words.c lib/base/float.h lib/base/float.c \
+	lib/base/numbers.c lib/base/unicode.c lib/base/ascii.c lib/base/suggest.c lib/base/words.c lib/base/float.h lib/base/float.c \
 	lib/base/rng.h lib/base/rng.c lib/base/shape.h lib/base/shape.c lib/base/processors.h lib/base/processors.c \
 	lib/base/threads.h lib/base/threads.c
 # What comes in: files of images, tables that name them, known data sets, samples in memory.

@@ -3,6 +3,7 @@
 #include "plot/gnuplot.h"
 #include "common/predictions.h"
 
+#include <strings.h>
 #include <unistd.h>
 
 static const struct plot_kind *const kinds[] = {&plot_history, &plot_confusion, &plot_reliability,
@@ -182,13 +183,22 @@ static enum plot_format choose_format(const struct settings *settings)
     return !settings->script && isatty(STDOUT_FILENO) ? PLOT_TXT : PLOT_PNG;
 }
 
+/* Whether a locale's name says so, as UTF-8, utf8 or in another spelling. */
+static bool names_utf8(const char *locale)
+{
+    for (; *locale; locale++)
+        if (!strncasecmp(locale, "utf-8", 5) || !strncasecmp(locale, "utf8", 4))
+            return true;
+    return false;
+}
+
 static bool has_utf8(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *locale = getenv(names[i]);
         if (locale && *locale)
-            return strstr(locale, "UTF-8") || strstr(locale, "utf8") || strstr(locale, "UTF8");
+            return names_utf8(locale);
     }
     return false;
 }

@@ -2,6 +2,7 @@
 #include "base/internal.h"
 
 #include <check.h>
+#include <fenv.h>
 #include <float.h>
 #include <math.h>
 
@@ -247,6 +248,51 @@ START_TEST(pairs_by_count_then_label)
 }
 END_TEST
 
+#ifdef FE_UPWARD
+struct results {
+    double accuracy, loss, fraction[9];
+    struct fmnn_report report; /* but for the pointer */
+    struct fmnn_score score[3];
+};
+
+static void compute(struct results *r)
+{
+    static const double probability[9] = {.1, .2, .3, .15, .77, .01, .95, .6, .33};
+    struct fmnn_confusion *c = matrix(3);
+    memset(r, 0, sizeof *r);
+    for (size_t i = 0; i < 9; i++) {
+        add(c, i / 3, i % 3, i * i + 1);
+        fmnn_confusion_add_probability(c, probability[i], 3);
+    }
+    double *fraction = fmnn_confusion_fractions(c, FMNN_NORMALIZE_PRED, &error);
+    struct fmnn_report *report = fmnn_confusion_report(c, &error);
+    ck_assert(fraction && report);
+    r->accuracy = fmnn_confusion_accuracy(c);
+    r->loss = fmnn_confusion_cross_entropy(c);
+    memcpy(r->fraction, fraction, sizeof r->fraction);
+    r->report = *report;
+    r->report.score = NULL;
+    memcpy(r->score, report->score, sizeof r->score);
+    free(fraction);
+    free(report);
+    fmnn_confusion_free(c);
+}
+
+/* Those of the program that calls. */
+START_TEST(the_same_in_any_rounding_mode)
+{
+    struct results nearest, upward;
+    compute(&nearest);
+    fesetround(FE_UPWARD);
+    compute(&upward);
+    int mode = fegetround();
+    fesetround(FE_TONEAREST);
+    ck_assert(mode == FE_UPWARD);
+    ck_assert_mem_eq(&upward, &nearest, sizeof nearest);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     TCase *tcase = tcase_create("confusion");
@@ -259,5 +305,8 @@ int main(void)
     tcase_add_test(tcase, report_of_many_classes);
     tcase_add_test(tcase, empty_matrix);
     tcase_add_test(tcase, pairs_by_count_then_label);
+#ifdef FE_UPWARD
+    tcase_add_test(tcase, the_same_in_any_rounding_mode);
+#endif
     return run_tests("confusion", tcase);
 }

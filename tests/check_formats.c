@@ -3,6 +3,7 @@
 #include "base/internal.h"
 
 #include <check.h>
+#include <fenv.h>
 #include <stdio.h>
 
 #include "data/image-formats.h"
@@ -560,6 +561,51 @@ START_TEST(fashion)
 }
 END_TEST
 
+/* Those of the program that calls. */
+START_TEST(resized_alike_in_any_rounding_mode)
+{
+#ifdef FE_UPWARD
+    enum { HEIGHT = 37, WIDTH = 41, SIDE = 28 };
+    uint8_t from[HEIGHT * WIDTH], nearest[SIDE * SIDE], upward[SIDE * SIDE];
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (uint8_t)(i * i * 7 + i);
+    for (enum fmnn_filter filter = 0; filter <= FMNN_FILTER_LANCZOS; filter++) {
+        ck_assert_int_eq(fmnn_resize(from, HEIGHT, WIDTH, filter, nearest, SIDE, SIDE, &err), 0);
+        fesetround(FE_UPWARD);
+        ck_assert_int_eq(fmnn_resize(from, HEIGHT, WIDTH, filter, upward, SIDE, SIDE, &err), 0);
+        int mode = fegetround();
+        fesetround(FE_TONEAREST);
+        ck_assert(mode == FE_UPWARD);
+        ck_assert_mem_eq(upward, nearest, sizeof nearest);
+    }
+#endif
+}
+END_TEST
+
+/* Pixels are equal if all their channels are: bytes need not be. */
+START_TEST(images_of_one_value)
+{
+    static const struct {
+        const char *file;
+        bool flat[2]; /* as a gray input, as one in colour */
+    } known[] = {
+        {"P6 2 1 255\n\377\0\0\377\0\0", {true, true}},
+        {"P6 2 1 255\n\377\0\0\377\0\1", {true, false}}, /* of the same luma */
+        {"P6 2 1 255\n\0\0\377\377\0\0", {false, false}},
+        {"P6 2 1 255\n\7\7\7\7\7\7", {true, true}},
+    };
+    for (size_t i = 0; i < FM_COUNT(known); i++)
+        for (size_t colour = 0; colour < 2; colour++) {
+            struct fmnn_input input = {.shape = {colour ? 3 : 1, 1, 2}};
+            struct fmnn_loaded loaded;
+            uint8_t pixels[6];
+            ck_assert_int_eq(fmnn_image_load(known[i].file, 17, "file", &input, pixels, &loaded),
+                             0);
+            ck_assert_msg(loaded.flat == known[i].flat[colour], "%zu as %zu", i, colour);
+        }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("formats");
@@ -568,6 +614,8 @@ int main(void)
     tcase_add_test(tcase, other_files);
     tcase_add_test(tcase, orientation);
     tcase_add_test(tcase, exif);
+    tcase_add_test(tcase, resized_alike_in_any_rounding_mode);
+    tcase_add_test(tcase, images_of_one_value);
 #ifdef HAVE_JPEG
     tcase_add_test(tcase, jpeg);
     tcase_add_test(tcase, jpeg_inks);

@@ -329,10 +329,17 @@ START_TEST(the_nearest_word)
     static const char *const first[] = {"epochsa", "epochsb", NULL};
     static const char *const far[] = {"a", "b", NULL};
     static const char *const shorter[] = {"epoch", NULL};
+    static const char *const swapped[] = {"rl", NULL};
+    char longer[256] = "";
     ck_assert_str_eq(fmnn_suggest("optimizer", exchanged), "optimizre");
     ck_assert_str_eq(fmnn_suggest("epochs", first), "epochsa");
     ck_assert_str_eq(fmnn_suggest("epochs", shorter), "epoch");
+    ck_assert_str_eq(fmnn_suggest("LR", swapped), "rl");
     ck_assert_ptr_null(fmnn_suggest("abcdef", far));
+    ck_assert_ptr_null(fmnn_suggest("x", far));
+    ck_assert_ptr_null(fmnn_suggest("", far));
+    memset(longer, 'x', sizeof longer - 1);
+    ck_assert_ptr_null(fmnn_suggest(longer, shorter));
 }
 END_TEST
 

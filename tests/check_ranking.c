@@ -4,6 +4,7 @@
 #include "base/internal.h"
 
 #include <check.h>
+#include <fenv.h>
 #include <math.h>
 
 #include "runner.h"
@@ -160,13 +161,21 @@ START_TEST(agreement_against_scikit_learn)
     check_near(report->mcc, 0.6428571428571429);
     free(report);
     fmnn_confusion_free(c);
-    /* One class only. */
-    c = fmnn_confusion_new(2, &error);
-    ck_assert_int_eq(fmnn_confusion_add(c, 1, 1, 7, &error), 0);
-    report = fmnn_confusion_report(c, &error);
-    ck_assert(isnan(report->kappa) && report->mcc == 0 && report->balanced_accuracy == 1);
-    free(report);
-    fmnn_confusion_free(c);
+}
+END_TEST
+
+/* Of some counts, the square divided by the count is not the count in double. */
+START_TEST(no_agreement_of_one_class)
+{
+    static const uint64_t counts[] = {7, 1697154370726550, INT64_MAX};
+    for (size_t i = 0; i < FM_COUNT(counts); i++) {
+        struct fmnn_confusion *c = fmnn_confusion_new(2, &error);
+        ck_assert_int_eq(fmnn_confusion_add(c, 1, 1, counts[i], &error), 0);
+        struct fmnn_report *report = fmnn_confusion_report(c, &error);
+        ck_assert(isnan(report->kappa) && report->mcc == 0 && report->balanced_accuracy == 1);
+        free(report);
+        fmnn_confusion_free(c);
+    }
 }
 END_TEST
 
@@ -197,6 +206,48 @@ START_TEST(issues_are_ranked)
 }
 END_TEST
 
+#ifdef FE_UPWARD
+/* Of -0 and of probabilities that are equal, too. */
+static struct fmnn_ranking_report *compute(struct fmnn_point **points, size_t *count)
+{
+    struct fmnn_ranking *r = known();
+    ck_assert_int_eq(fmnn_ranking_add(r, 0, (double[]){0, -0.0, 1}, &error), 0);
+    ck_assert_int_eq(fmnn_ranking_add(r, 1, (double[]){-0.0, 0, 1}, &error), 0);
+    struct fmnn_ranking_report *report = fmnn_ranking_report(r, &error);
+    ck_assert_ptr_nonnull(report);
+    ck_assert_int_eq(fmnn_ranking_curve(r, 1, FMNN_CURVE_ROC, points, count, &error), 0);
+    fmnn_ranking_free(r);
+    return report;
+}
+
+/* Those of the program that calls. */
+START_TEST(the_same_in_any_rounding_mode)
+{
+    static const int modes[] = {FE_UPWARD, FE_DOWNWARD};
+    struct fmnn_point *points, *other;
+    size_t count, others;
+    struct fmnn_ranking_report *nearest = compute(&points, &count);
+    for (size_t i = 0; i < FM_COUNT(modes); i++) {
+        fesetround(modes[i]);
+        struct fmnn_ranking_report *report = compute(&other, &others);
+        int mode = fegetround();
+        fesetround(FE_TONEAREST);
+        ck_assert(mode == modes[i]);
+        ck_assert_mem_eq(&report->macro, &nearest->macro, sizeof report->macro);
+        ck_assert_mem_eq(&report->weighted, &nearest->weighted, sizeof report->weighted);
+        ck_assert_mem_eq(&report->micro, &nearest->micro, sizeof report->micro);
+        ck_assert_mem_eq(report->score, nearest->score, CLASSES * sizeof *report->score);
+        ck_assert_uint_eq(others, count);
+        ck_assert_mem_eq(other, points, count * sizeof *points);
+        free(report);
+        free(other);
+    }
+    free(nearest);
+    free(points);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     TCase *tcase = tcase_create("ranking");
@@ -206,6 +257,10 @@ int main(void)
     tcase_add_test(tcase, classes_without_rows_or_others_are_undefined);
     tcase_add_test(tcase, invalid_rankings_are_refused);
     tcase_add_test(tcase, agreement_against_scikit_learn);
+    tcase_add_test(tcase, no_agreement_of_one_class);
     tcase_add_test(tcase, issues_are_ranked);
+#ifdef FE_UPWARD
+    tcase_add_test(tcase, the_same_in_any_rounding_mode);
+#endif
     return run_tests("ranking", tcase);
 }

@@ -3,6 +3,7 @@
 #include "base/internal.h"
 
 #include <check.h>
+#include <fenv.h>
 #include <math.h>
 
 #include "runner.h"
@@ -218,6 +219,46 @@ START_TEST(many_rows_lose_no_digits)
 }
 END_TEST
 
+#ifdef FE_UPWARD
+struct results {
+    struct fmnn_interval interval;
+    struct fmnn_mcnemar mcnemar[2];
+    struct fmnn_bin bin, total;
+    double error, max_error;
+};
+
+static struct results compute(void)
+{
+    static const double confidence[] = {.1, .2, .3, .4, .35, .38, .7, .95, .6, .33};
+    struct fmnn_calibration *c = calibration(7);
+    for (size_t i = 0; i < FM_COUNT(confidence); i++)
+        add(c, confidence[i], i % 3 == 0, 3 * i + 1);
+    struct results r = {
+        .interval = fmnn_wilson(3, 7),
+        .mcnemar = {fmnn_mcnemar(10, 25), fmnn_mcnemar(1, (uint64_t)1 << 41)},
+        .bin = fmnn_calibration_bin(c, 2),
+        .total = fmnn_calibration_total(c),
+        .error = fmnn_calibration_error(c),
+        .max_error = fmnn_calibration_max_error(c),
+    };
+    fmnn_calibration_free(c);
+    return r;
+}
+
+/* Those of the program that calls. The members are doubles and counts, so there is no padding. */
+START_TEST(the_same_in_any_rounding_mode)
+{
+    struct results nearest = compute();
+    fesetround(FE_UPWARD);
+    struct results upward = compute();
+    int mode = fegetround();
+    fesetround(FE_TONEAREST);
+    ck_assert(mode == FE_UPWARD);
+    ck_assert_mem_eq(&upward, &nearest, sizeof nearest);
+}
+END_TEST
+#endif
+
 int main(void)
 {
     TCase *tcase = tcase_create("significance");
@@ -229,5 +270,8 @@ int main(void)
     tcase_add_test(tcase, edges_of_bins);
     tcase_add_test(tcase, invalid_confidences_and_bins_refused);
     tcase_add_test(tcase, many_rows_lose_no_digits);
+#ifdef FE_UPWARD
+    tcase_add_test(tcase, the_same_in_any_rounding_mode);
+#endif
     return run_tests("significance", tcase);
 }

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <fenv.h>
 #include <locale.h>
 #include <math.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "data/table-names.h"
 #include "runner.h"
 #include "scratch.h"
 
@@ -697,6 +699,9 @@ START_TEST(labels)
     check_label(" 1 ", 10, 1, NULL);
     check_label("NA", 10, -1, NULL);
     check_label("NaN", 10, -1, NULL);
+    check_label("True", 2, 1, NULL);
+    check_label("False", 1, 0, NULL);
+    check_label("True", 1, 0, "t.tsv:2: label 'True' is not a number from 0 to 0");
     static const char *const bad[] = {"-1", "+1", "1.5", "1.", ".0", "1 1", "1e0", "Shirt", "0x1"};
     char message[128];
     for (size_t i = 0; i < FM_COUNT(bad); i++) {
@@ -735,6 +740,9 @@ START_TEST(labels_that_are_names)
     ck_assert_int_eq(class_of("Cat", &names), -2);
     ck_assert_str_eq(error.message,
                      "t.tsv:2: label 'Cat' is neither a number nor one of the 3 names in n3");
+    names.count = 1;
+    ck_assert_int_eq(class_of("False", &names), 0);
+    ck_assert_int_eq(class_of("True", &names), -2);
     ck_assert_int_eq(class_of("65535", NULL), 65535);
     ck_assert_int_eq(class_of("cat", NULL), -2);
     ck_assert_str_eq(error.message,
@@ -764,7 +772,7 @@ static void check_number(const char *text, bool good, double wanted)
     fmnn_table_close(table);
 }
 
-/* The test sets the locale back at its end, because with CK_FORK=no all tests share a process. */
+/* Tests set the locale back at their end, because with CK_FORK=no all tests share a process. */
 static bool set_comma_locale(void)
 {
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
@@ -830,6 +838,54 @@ START_TEST(numbers_in_any_locale)
         fmnn_format_number(text, format[i].number);
         ck_assert_str_eq(text, format[i].text);
     }
+    setlocale(LC_ALL, "C");
+}
+END_TEST
+
+/* Those of the program that calls. */
+START_TEST(numbers_in_any_rounding_mode)
+{
+#ifdef FE_UPWARD
+    static const char *const text[] = {"0.1", "1e-35", "-1e+35", "1.2345e+300", "5.5e-310"};
+    for (size_t i = 0; i < FM_COUNT(text); i++) {
+        char back[32];
+        double number, nearest = strtod(text[i], NULL);
+        fesetround(FE_UPWARD);
+        bool good = fm_parse_double(text[i], &number);
+        fmnn_format_number(back, nearest);
+        int mode = fegetround();
+        fesetround(FE_TONEAREST);
+        ck_assert(mode == FE_UPWARD);
+        ck_assert(good && number == nearest);
+        ck_assert_str_eq(back, text[i]);
+    }
+#endif
+}
+END_TEST
+
+/* In a Turkish locale, I and i are not the same letter. */
+START_TEST(known_words_in_any_locale)
+{
+    static const char *const known[] = {"split", NULL};
+    struct fmnn_names *names;
+    int label;
+    if (_i && !setlocale(LC_ALL, "tr_TR.UTF-8") && !setlocale(LC_ALL, "tr_TR.utf8"))
+        return;
+    struct fmnn_table *table = rows("IMAGE\tLABEL\tSPLIT\tPREDICTED\tCONFIDENCE\n"
+                                    "a\tTRUE\ttrain\t1\t0.5\n");
+    for (int i = 0; fm_table_columns(FMNN_TABLE_ROWS)[i]; i++)
+        ck_assert_int_eq(fmnn_table_find(table, fm_table_columns(FMNN_TABLE_ROWS)[i]), i);
+    ck_assert_int_eq(fmnn_table_next(table, &error), 1);
+    ck_assert_int_eq(fmnn_table_label(table, 1, 2, &label, &error), 0);
+    ck_assert_int_eq(label, 1);
+    fmnn_table_close(table);
+    ck_assert_str_eq(fmnn_image_format("x.JFIF"), "JPEG");
+    ck_assert_str_eq(fmnn_file_other("<!DOCTYPE html>", 15), "an HTML or XML page");
+    ck_assert_ptr_nonnull(fmnn_dataset_find("FASHION-MNIST"));
+    ck_assert_int_eq(fmnn_names_of_directory("FASHION-MNIST", &names, &error), 0);
+    ck_assert_ptr_nonnull(names);
+    fmnn_names_free(names);
+    ck_assert_str_eq(fmnn_suggest("SPLIIT", known), "split");
     setlocale(LC_ALL, "C");
 }
 END_TEST
@@ -929,6 +985,8 @@ int main(void)
     tcase_add_test(tcase, labels_that_are_names);
     tcase_add_test(tcase, messages_show_no_control_characters);
     tcase_add_loop_test(tcase, numbers_in_any_locale, 0, 2);
+    tcase_add_test(tcase, numbers_in_any_rounding_mode);
+    tcase_add_loop_test(tcase, known_words_in_any_locale, 0, 2);
     tcase_add_test(tcase, numbers_round_trip);
     tcase_add_test(tcase, numbers_equal_printf);
     tcase_add_test(tcase, errors_name_the_line);

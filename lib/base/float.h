@@ -13,17 +13,25 @@
 /* fm_float_enter() sets rounding to nearest, keeps denormals and masks traps, and returns the
    caller's environment for fm_float_leave() to restore. Each thread has an environment of its own. */
 #if defined __SSE2__
+/* printf() and strtod() of glibc round as the x87 says, and on i386 so do functions of libm. */
 #include <xmmintrin.h>
-typedef unsigned fm_float_state;
+typedef struct {
+    unsigned sse;
+    uint16_t x87;
+} fm_float_state;
 static inline fm_float_state fm_float_enter(void)
 {
-    unsigned before = _mm_getcsr();
+    fm_float_state before = {.sse = _mm_getcsr()};
+    __asm__ volatile("fnstcw %0" : "=m"(before.x87));
+    uint16_t nearest = (uint16_t)(before.x87 & 0xf3ff);
+    __asm__ volatile("fldcw %0" : : "m"(nearest));
     _mm_setcsr(0x1f80);
     return before;
 }
 static inline void fm_float_leave(fm_float_state before)
 {
-    _mm_setcsr(before);
+    _mm_setcsr(before.sse);
+    __asm__ volatile("fldcw %0" : : "m"(before.x87));
 }
 #elif defined __aarch64__
 typedef uint64_t fm_float_state;
@@ -91,6 +99,9 @@ static inline void fm_float_leave(fm_float_state before)
     fesetenv(&before);
 }
 #endif
+
+/* Makes the compiler compute a variable here: otherwise it could do so after fm_float_leave(). */
+#define FM_COMPUTED(variable) __asm__ volatile("" : "+m"(variable))
 
 /* Kahan's summation, which loses no digits over millions of terms. Begins with zeros. */
 struct fm_sum {

@@ -73,6 +73,11 @@ bool fm_mul(size_t a, size_t b, size_t *product);
 
 bool fm_is_utf8(const char *text); /* unicode.c */
 
+/* ascii.c. Text in any case, independent of the locale; other bytes than letters of ASCII stay. */
+int fm_lower(char c);
+bool fm_same_letters(const char *a, const char *b, size_t n); /* n bytes of each */
+bool fm_same_word(const char *a, const char *b);
+
 /* words.c. "WHAT 'word'; did you mean 'known'?", or else "WHAT 'word' (known: a, b)". known ends in
    NULL. */
 int fm_fail_unknown(struct fmnn_error *err, const char *what, const char *word,

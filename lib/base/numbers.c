@@ -1,5 +1,5 @@
-/* numbers.c -- text to numbers and back, independent of the locale. */
-#include "base/internal.h"
+/* numbers.c -- text to numbers and back, independent of the locale and the rounding mode. */
+#include "base/float.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -57,9 +57,11 @@ bool fm_parse_double(const char *text, double *value)
     locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!plain)
         return false; /* no test: libc has the C locale built in */
+    fm_float_state mode = fm_float_enter();
     locale_t before = uselocale(plain);
     *value = strtod(text, NULL);
     uselocale(before);
+    fm_float_leave(mode);
     freelocale(plain);
     return isfinite(*value);
 }
@@ -168,7 +170,9 @@ static void print_decimal(char *text, struct decimal d)
 static void print_by_libc(char text[32], double number)
 {
     char local[64], *end = text;
+    fm_float_state before = fm_float_enter();
     snprintf(local, sizeof local, "%.9g", number);
+    fm_float_leave(before);
     for (const char *c = local; *c;) {
         size_t plain = strspn(c, "0123456789+-einfa");
         memcpy(end, c, plain);

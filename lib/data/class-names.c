@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
 
 enum { MAX_NAMES = 65536, MAX_NAME = 1000 };
 #define TOO_LONG "the class name is longer than 1000 bytes"
@@ -200,7 +199,7 @@ static bool same_name(const char *name, const char *part, size_t length)
             part++;
         if (part == end || !*name)
             return part == end && !*name;
-        if (strncasecmp(name, part, 1) != 0)
+        if (fm_lower(*name) != fm_lower(*part))
             return false;
     }
 }

@@ -1,8 +1,6 @@
 /* datasets.c -- the data sets that fmnn knows by name: their classes, files and digests. */
 #include "base/internal.h"
 
-#include <strings.h>
-
 static const char *const fashion_classes[] = {"T-shirt/top", "Trouser",   "Pullover", "Dress",
                                               "Coat",        "Sandal",    "Shirt",    "Sneaker",
                                               "Bag",         "Ankle boot"};
@@ -91,7 +89,7 @@ const struct fmnn_dataset *fmnn_dataset_at(size_t i)
 const struct fmnn_dataset *fmnn_dataset_find(const char *name)
 {
     for (size_t i = 0; i < FM_COUNT(datasets); i++)
-        if (!strcasecmp(datasets[i].name, name))
+        if (fm_same_word(datasets[i].name, name))
             return &datasets[i];
     return NULL;
 }

@@ -1,8 +1,6 @@
 /* foreign.c -- what files are that people take for others, by their first bytes. */
 #include "base/internal.h"
 
-#include <strings.h>
-
 static const struct kind {
     const char *bytes;
     size_t length, at; /* of bytes in the file */
@@ -46,10 +44,10 @@ static const char *markup(const uint8_t *bytes, size_t count)
         bytes += 3, count -= 3;
     while (count && (*bytes == ' ' || (*bytes >= '\t' && *bytes <= '\r')))
         bytes++, count--;
-    if (count >= 4 && !strncasecmp((const char *)bytes, "<svg", 4))
+    if (count >= 4 && fm_same_letters((const char *)bytes, "<svg", 4))
         return "an SVG image";
     for (size_t i = 0; count >= 4 && i < FM_COUNT(begins); i++)
-        if (!strncasecmp((const char *)bytes, begins[i], 4))
+        if (fm_same_letters((const char *)bytes, begins[i], 4))
             return "an HTML or XML page";
     return NULL;
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <strings.h>
 #include <unistd.h>
 
 #ifndef HAVE_JPEG
@@ -100,7 +99,7 @@ static const struct fm_image_format *format_by_name(const char *path)
     for (size_t i = 0; i < FM_COUNT(formats); i++)
         for (const char *const *suffix = formats[i].suffixes; *suffix; suffix++) {
             size_t n = strlen(*suffix);
-            if (length >= n && !strcasecmp(path + length - n, *suffix))
+            if (length >= n && fm_same_word(path + length - n, *suffix))
                 return &formats[i];
         }
     return NULL;

@@ -371,10 +371,14 @@ int fmnn_images_read(struct fmnn_images *images, const char *image, struct fmnn_
 
 /* ---- many images, as the input of a net ---- */
 
-/* Of more than one. */
-static bool all_equal(const uint8_t *pixels, size_t count)
+/* Whether all pixels, of more than one, are equal: the bytes of each channel are. */
+static bool all_equal(const uint8_t *pixels, struct fmnn_shape shape)
 {
-    return count > 1 && !memcmp(pixels, pixels + 1, count - 1);
+    size_t count = shape.height * shape.width;
+    for (size_t c = 0; c < shape.channels; c++, pixels += count)
+        if (memcmp(pixels, pixels + 1, count - 1) != 0)
+            return false;
+    return count > 1;
 }
 
 static bool has_transparent(const struct fm_image *image)
@@ -397,7 +401,7 @@ static int take_image(struct fm_image *image, const char *name, const struct fmn
     int status = fm_input_make(input, image, name, pixels, &loaded->error);
     free(image->pixels);
     if (status == 0)
-        loaded->flat = all_equal(pixels, fm_elements(input->shape));
+        loaded->flat = all_equal(pixels, input->shape);
     return status;
 }
 
@@ -471,7 +475,7 @@ int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_
         if (l.at[i].is_file)
             files++;
         else if (load_row(images, &l.at[i], input, pixels + i * size, &loaded[i]) == 0)
-            loaded[i].flat = all_equal(pixels + i * size, size);
+            loaded[i].flat = all_equal(pixels + i * size, input->shape);
     }
     threads = fm_threads(threads);
     if (files)

@@ -6,6 +6,7 @@
    The weights themselves come from + - * / alone, also the sine of Lanczos's filter. */
 #include "data/resize.h"
 
+#include "base/float.h"
 #include "data/image.h"
 
 #if defined __GNUC__ && !defined __clang__
@@ -105,6 +106,7 @@ static void weigh(struct weights *w, size_t out, size_t in, double scale, double
 static int make_weights(struct weights *w, enum fmnn_filter kind, size_t in, size_t out,
                         struct fmnn_error *err)
 {
+    fm_float_state before = fm_float_enter(); /* the rest of resizing computes with integers */
     double scale = (double)in / (double)out;
     double support = filters[kind].support * (scale < 1 ? 1 : scale);
     size_t most = (size_t)support * 2 + 4;
@@ -114,14 +116,13 @@ static int make_weights(struct weights *w, enum fmnn_filter kind, size_t in, siz
     w->value = w->count ? fm_alloc(out * w->size, sizeof *w->value, err) : NULL;
     w->parts = w->value ? fm_alloc(2 * out * w->size, sizeof *w->parts, err) : NULL;
     double *exact = w->first && w->parts ? fm_alloc(most, sizeof *exact, err) : NULL;
-    if (!exact) {
-        free_weights(w);
-        return -1;
-    }
-    for (size_t i = 0; i < out; i++)
+    for (size_t i = 0; exact && i < out; i++)
         weigh(w, i, in, scale, support, filters[kind].weight, exact);
+    fm_float_leave(before);
+    if (!exact)
+        free_weights(w);
     free(exact);
-    return 0;
+    return exact ? 0 : -1;
 }
 
 /* ---- passes ---- */

@@ -31,8 +31,11 @@ static int valid_count(const struct fmnn_split *split, size_t n, size_t *count,
     if (split->percent > 0 && split->percent <= 100)
         /* 2.3 % of 1,000 are 23, although rounding may make the product a little smaller */
         *count = (size_t)floor((double)n * split->percent / 100 * (1 + 1e-12));
-    else if (split->percent > 0 || isnan(split->percent))
-        return fm_fail(err, FMNN_USAGE, "%g%% is not a percentage from 0 to 100", split->percent);
+    else if (split->percent > 0 || isnan(split->percent)) {
+        char percent[32];
+        fmnn_format_number(percent, split->percent);
+        return fm_fail(err, FMNN_USAGE, "%s%% is not a percentage from 0 to 100", percent);
+    }
     if (*count > n)
         return fm_fail(err, FMNN_USAGE, "cannot choose %zu rows for validation: there are only %zu",
                        *count, n);

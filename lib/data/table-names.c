@@ -3,7 +3,6 @@
 #include "data/table-names.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 enum { MAX_CLASS = 65535 };
 
@@ -25,7 +24,7 @@ bool fm_table_same_name(const char *a, const char *b)
     size_t n, m;
     a = fm_blank_ends(a, &n);
     b = fm_blank_ends(b, &m);
-    return n == m && !strncasecmp(a, b, n);
+    return n == m && fm_same_letters(a, b, n);
 }
 
 const char *fm_table_alias(enum fmnn_table_kind kind, const char *name)

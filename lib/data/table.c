@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <strings.h>
 #include <unistd.h>
 
 enum { MAX_LINE = 1 << 20, CHUNK = 1 << 16, MAX_LABEL = 65535 };
@@ -868,8 +867,8 @@ static void plain_number(const char *text, char plain[32])
 /* "True" and "False", as pandas writes them, are 1 and 0. */
 static bool is_truth(const char *text, uint64_t *value)
 {
-    *value = !strcasecmp(text, "true");
-    return *value || !strcasecmp(text, "false");
+    *value = fm_same_word(text, "true");
+    return *value || fm_same_word(text, "false");
 }
 
 /* Whether the field says that the label is unknown. */
@@ -891,7 +890,8 @@ int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class
     char plain[32];
     plain_number(text, plain);
     bool missing = is_missing(text);
-    if (!missing && !fm_parse_unsigned(plain, max, &value) && !(max && is_truth(plain, &value)))
+    if (!missing && !fm_parse_unsigned(plain, max, &value) &&
+        !(is_truth(plain, &value) && value <= max))
         return fmnn_table_fail(table, err, "%.100s '%.100s' is not a number from 0 to %llu", name,
                                text, (unsigned long long)max);
     *label = missing ? -1 : (int)value;
@@ -913,7 +913,7 @@ int fmnn_table_class(const struct fmnn_table *table, size_t column, const struct
         *label = (int)found;
         return 0;
     }
-    if (!number && (!names || names->count > 1) && is_truth(plain, &value)) {
+    if (!number && is_truth(plain, &value) && (!names || value < names->count)) {
         *label = (int)value;
         return 0;
     }

@@ -1,5 +1,6 @@
 /* train-images.c -- what a training makes of its images and labels: augmentation, smoothed labels,
    weights of classes. Validation uses none of it. */
+#include "base/float.h"
 #include "base/shape.h"
 #include "engine/optim/class-weights.h"
 #include "engine/train.h"
@@ -82,8 +83,10 @@ int fmnn_data_augment(const struct fmnn_data *data, const struct fmnn_recipe *re
         index[i] = (uint32_t)(first + i);
         from[i] = data->pixels + (first + i) * size;
     }
+    fm_float_state before = fm_float_enter();
     for (size_t i = 0; status == 0 && i < n; i++)
         fm_augment_one(&batch, seed, epoch, from, index, n, i);
+    fm_float_leave(before);
     if (status == 0)
         memcpy(pixels, batch.pixels, n * size);
     free_batch(&batch);

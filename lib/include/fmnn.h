@@ -252,7 +252,7 @@ struct fmnn_loaded {
     struct fmnn_error error; /* its status is FMNN_OK if the image was read */
     struct fmnn_shape shape; /* of the image itself; zeros if it could not be decoded */
     bool file;               /* an image file, not a row of an IDX file */
-    bool colour;             /* some pixel is clearly not gray */
+    bool colour;             /* some pixel is clearly not gray; of a row: it has 3 channels */
     bool transparent;        /* some pixel is not opaque */
     bool flat;               /* all pixels of the input, more than one, are equal */
 };
@@ -412,7 +412,7 @@ struct fmnn_setting {
     const char *argument; /* the value's name in a help text: "X" */
     const char *help;     /* "momentum of sgd" */
     enum fmnn_setting_kind kind;
-    double min, max;
+    double min, max;          /* but lr must be above min, and smooth below max */
     const char *const *words; /* ends in NULL */
     const char *fallback;     /* the default; if it depends on other settings, a description */
     const char *optimizer;    /* the only optimizer that uses the setting; NULL: all use it */

@@ -56,6 +56,7 @@ static void add(struct bin *bin, double confidence, bool correct, uint64_t count
     fm_sum_add(&bin->confidence, confidence * (double)count);
     bin->rows += count;
     bin->correct += correct ? count : 0;
+    FM_COMPUTED(bin->confidence);
 }
 
 int fmnn_calibration_add(struct fmnn_calibration *c, double confidence, bool correct,
@@ -66,8 +67,10 @@ int fmnn_calibration_add(struct fmnn_calibration *c, double confidence, bool cor
     if (count > INT64_MAX - c->whole.rows)
         return fm_fail(err, FMNN_DATA, "the counts add up to 2^63 or more");
     confidence = confidence < 1 ? confidence : 1;
+    fm_float_state before = fm_float_enter();
     add(&c->whole, confidence, correct, count);
     add(&c->bin[bin_of(c, confidence)], confidence, correct, count);
+    fm_float_leave(before);
     return 0;
 }
 
@@ -89,12 +92,20 @@ static struct fmnn_bin describe(const struct bin *bin, double from, double to)
 struct fmnn_bin fmnn_calibration_bin(const struct fmnn_calibration *c, size_t i)
 {
     assert(i < c->bins);
-    return describe(&c->bin[i], edge(c, i), edge(c, i + 1));
+    fm_float_state before = fm_float_enter();
+    struct fmnn_bin bin = describe(&c->bin[i], edge(c, i), edge(c, i + 1));
+    FM_COMPUTED(bin);
+    fm_float_leave(before);
+    return bin;
 }
 
 struct fmnn_bin fmnn_calibration_total(const struct fmnn_calibration *c)
 {
-    return describe(&c->whole, 0, 1);
+    fm_float_state before = fm_float_enter();
+    struct fmnn_bin whole = describe(&c->whole, 0, 1);
+    FM_COMPUTED(whole);
+    fm_float_leave(before);
+    return whole;
 }
 
 static double gap(const struct bin *bin)
@@ -104,16 +115,22 @@ static double gap(const struct bin *bin)
 
 double fmnn_calibration_error(const struct fmnn_calibration *c)
 {
+    fm_float_state before = fm_float_enter();
     double error = 0, rows = (double)c->whole.rows;
     for (size_t i = 0; i < c->bins; i++)
         error += gap(&c->bin[i]) * ((double)c->bin[i].rows / rows);
+    FM_COMPUTED(error);
+    fm_float_leave(before);
     return c->whole.rows ? error : (double)NAN;
 }
 
 double fmnn_calibration_max_error(const struct fmnn_calibration *c)
 {
+    fm_float_state before = fm_float_enter();
     double worst = 0;
     for (size_t i = 0; i < c->bins; i++)
         worst = gap(&c->bin[i]) > worst ? gap(&c->bin[i]) : worst;
+    FM_COMPUTED(worst);
+    fm_float_leave(before);
     return c->whole.rows ? worst : (double)NAN;
 }

@@ -127,10 +127,13 @@ int fmnn_confusion_add(struct fmnn_confusion *c, size_t truth, size_t predicted,
 
 void fmnn_confusion_add_probability(struct fmnn_confusion *c, double probability, uint64_t count)
 {
+    fm_float_state before = fm_float_enter();
     double eps = DBL_EPSILON;
     double clipped = fmin(fmax(probability, eps), 1 - eps);
     fm_sum_add(&c->loss, -log(clipped) * (double)count);
     c->loss_count += count;
+    FM_COMPUTED(c->loss);
+    fm_float_leave(before);
 }
 
 /* ---- 2. Access ---- */
@@ -169,12 +172,20 @@ static double quotient(uint64_t a, uint64_t b)
 
 double fmnn_confusion_accuracy(const struct fmnn_confusion *c)
 {
-    return quotient(c->correct, c->total);
+    fm_float_state before = fm_float_enter();
+    double accuracy = quotient(c->correct, c->total);
+    FM_COMPUTED(accuracy);
+    fm_float_leave(before);
+    return accuracy;
 }
 
 double fmnn_confusion_cross_entropy(const struct fmnn_confusion *c)
 {
-    return c->loss_count ? c->loss.value / (double)c->loss_count : (double)NAN;
+    fm_float_state before = fm_float_enter();
+    double mean = c->loss_count ? c->loss.value / (double)c->loss_count : (double)NAN;
+    FM_COMPUTED(mean);
+    fm_float_leave(before);
+    return mean;
 }
 
 /* ---- 3. Fractions ---- */
@@ -201,6 +212,7 @@ double *fmnn_confusion_fractions(const struct fmnn_confusion *c, enum fmnn_norma
     size_t n = c->classes;
     uint64_t *support = row_and_column_sums(c, err);
     double *fraction = support ? fm_alloc(n * n + 1, sizeof *fraction, err) : NULL;
+    fm_float_state before = fm_float_enter();
     if (fraction)
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < n; j++) {
@@ -209,6 +221,7 @@ double *fmnn_confusion_fractions(const struct fmnn_confusion *c, enum fmnn_norma
                                                              : c->total;
                 fraction[i * n + j] = quotient(fmnn_confusion_count(c, i, j), whole);
             }
+    fm_float_leave(before);
     free(support);
     return fraction;
 }
@@ -263,16 +276,33 @@ static void set_agreement(const struct fmnn_confusion *c, const uint64_t *suppor
 {
     struct fm_sum both = {0}, truth = {0}, predicted = {0};
     double total = (double)c->total, correct = (double)c->correct;
+    bool several = true; /* unless all images are of one class and predicted as it */
     for (size_t i = 0; i < c->classes; i++) {
+        several &= support[i] < c->total || support[c->classes + i] < c->total;
         double t = (double)support[i], p = (double)support[c->classes + i];
         fm_sum_add(&both, t * p);
         fm_sum_add(&truth, t * t);
         fm_sum_add(&predicted, p * p);
     }
     double chance = total - both.value / total;
-    report->kappa = chance > 0 ? 1 - (total - correct) / chance : (double)NAN;
+    report->kappa = several && chance > 0 ? 1 - (total - correct) / chance : (double)NAN;
     double spread = (total * total - truth.value) * (total * total - predicted.value);
     report->mcc = spread > 0 ? (correct * total - both.value) / sqrt(spread) : 0;
+}
+
+static void fill_report(const struct fmnn_confusion *c, const uint64_t *support,
+                        struct fmnn_report *report, double *scratch)
+{
+    report->classes = c->classes;
+    report->score = (struct fmnn_score *)(report + 1);
+    report->accuracy = fmnn_confusion_accuracy(c);
+    report->macro.support = report->weighted.support = c->total;
+    set_scores(c, support, report);
+    report->balanced_accuracy = balanced_accuracy(report, scratch);
+    set_agreement(c, support, report);
+    set_means(report, offsetof(struct fmnn_score, precision), scratch);
+    set_means(report, offsetof(struct fmnn_score, recall), scratch);
+    set_means(report, offsetof(struct fmnn_score, f1), scratch);
 }
 
 struct fmnn_report *fmnn_confusion_report(const struct fmnn_confusion *c, struct fmnn_error *err)
@@ -283,16 +313,9 @@ struct fmnn_report *fmnn_confusion_report(const struct fmnn_confusion *c, struct
     struct fmnn_report *report =
         scratch ? fm_alloc(1, sizeof *report + n * sizeof *report->score, err) : NULL;
     if (report) {
-        report->classes = n;
-        report->score = (struct fmnn_score *)(report + 1);
-        report->accuracy = fmnn_confusion_accuracy(c);
-        report->macro.support = report->weighted.support = c->total;
-        set_scores(c, support, report);
-        report->balanced_accuracy = balanced_accuracy(report, scratch);
-        set_agreement(c, support, report);
-        set_means(report, offsetof(struct fmnn_score, precision), scratch);
-        set_means(report, offsetof(struct fmnn_score, recall), scratch);
-        set_means(report, offsetof(struct fmnn_score, f1), scratch);
+        fm_float_state before = fm_float_enter();
+        fill_report(c, support, report, scratch);
+        fm_float_leave(before);
     }
     free(support);
     free(scratch);

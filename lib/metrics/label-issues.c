@@ -3,6 +3,7 @@
    numbers are computed as cleanlab 2.9 computes them.
 
    Contents: 1. The confident joint  2. Pruning  3. The result */
+#include "base/float.h"
 #include "metrics/pairwise.h"
 
 #include <math.h>
@@ -280,6 +281,7 @@ int fmnn_label_issues(const double *probabilities, const uint32_t *labels, size_
     *issues = NULL;
     *count = 0;
     int status = start(&s, err);
+    fm_float_state before = fm_float_enter();
     if (status == 0 && n) {
         sort_by_label(&s);
         set_thresholds(&s);
@@ -291,6 +293,7 @@ int fmnn_label_issues(const double *probabilities, const uint32_t *labels, size_
         if (status == 0)
             status = list_issues(&s, issues, count, err);
     }
+    fm_float_leave(before);
     free(s.first);
     free(s.threshold);
     free(s.joint);

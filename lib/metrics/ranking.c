@@ -46,7 +46,7 @@ void fmnn_ranking_free(struct fmnn_ranking *r)
 static uint64_t key_of(double probability, bool positive)
 {
     uint64_t bits;
-    probability += 0.0; /* -0 becomes 0 */
+    probability = probability > 0 ? probability : 0; /* -0 becomes 0 */
     memcpy(&bits, &probability, sizeof bits);
     return bits << 1 | positive;
 }
@@ -226,7 +226,10 @@ struct fmnn_ranking_report *fmnn_ranking_report(struct fmnn_ranking *r, struct f
         report->score = (struct fmnn_ranking_score *)(report + 1);
         report->macro.support = report->weighted.support = r->rows;
         sort_columns(r);
-        if (fill_report(r, report, scratch, err) != 0) {
+        fm_float_state before = fm_float_enter();
+        int status = fill_report(r, report, scratch, err);
+        fm_float_leave(before);
+        if (status != 0) {
             free(report);
             report = NULL;
         }
@@ -298,10 +301,12 @@ int fmnn_ranking_curve(struct fmnn_ranking *r, size_t class_index, enum fmnn_cur
     if (!positives || (roc && !negatives))
         return 0;
     sort_columns(r);
+    fm_float_state before = fm_float_enter();
     int status = start_walk(&w, r, class_index, 1, err);
     if (status == 0)
         status = roc ? add_roc(&found, &w, (double)positives, (double)negatives, err)
                      : add_precision_recall(&found, &w, (double)positives, err);
+    fm_float_leave(before);
     end_walk(&w);
     if (status != 0) {
         free(found.point);

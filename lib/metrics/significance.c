@@ -2,7 +2,7 @@
    test for two classifiers.
 
    Contents: 1. Wilson  2. The binomial distribution  3. McNemar */
-#include "base/internal.h"
+#include "base/float.h"
 
 #include <math.h>
 
@@ -12,15 +12,19 @@
 struct fmnn_interval fmnn_wilson(uint64_t correct, uint64_t total)
 {
     const double z = 1.959963984540054; /* 95 % of a normal variable lie within z deviations */
-    double n = (double)total;
     if (!total)
         return (struct fmnn_interval){0, 1};
+    fm_float_state before = fm_float_enter();
+    double n = (double)total;
     double fraction = (double)correct / n, scale = 1 + z * z / n;
     double middle = (fraction + z * z / (2 * n)) / scale;
     double reach = z * sqrt(fraction * (1 - fraction) / n + z * z / (4 * n * n)) / scale;
     /* The ends 0 and 1 are exact; rounding would miss them. */
-    return (struct fmnn_interval){correct ? middle - reach : 0,
-                                  correct < total ? middle + reach : 1};
+    struct fmnn_interval interval = {correct ? middle - reach : 0,
+                                     correct < total ? middle + reach : 1};
+    FM_COMPUTED(interval);
+    fm_float_leave(before);
+    return interval;
 }
 
 /* ---- 2. The binomial distribution ---- */
@@ -86,12 +90,15 @@ struct fmnn_mcnemar fmnn_mcnemar(uint64_t first, uint64_t second)
 {
     const double max = 0x1p40;
     uint64_t less = first < second ? first : second, more = first < second ? second : first;
-    double n = (double)less + (double)more;
     if (less == more) /* the correction must not go beyond no difference */
         return (struct fmnn_mcnemar){1, 0, 1};
+    fm_float_state before = fm_float_enter();
+    double n = (double)less + (double)more;
     double apart = (double)(more - less) - 1;
     struct fmnn_mcnemar test = {.chi2 = apart * apart / n};
     test.p = erfc(sqrt(test.chi2 / 2));
     test.exact = n > max ? test.p : fmin(1, 2 * at_most((double)less, n));
+    FM_COMPUTED(test);
+    fm_float_leave(before);
     return test;
 }

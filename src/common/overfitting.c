@@ -6,16 +6,18 @@
 struct overfitting find_overfitting(const double *training, const double *validation, size_t count)
 {
     struct overfitting o = {count, count, count, (double)NAN};
+    size_t both = 0; /* epochs with both accuracies */
     for (size_t i = 0; i < count; i++) {
         if (!isnan(validation[i]) && (o.best == count || validation[i] > validation[o.best]))
             o.best = i;
-        if (!isnan(validation[i]) && !isnan(training[i]))
+        if (!isnan(validation[i]) && !isnan(training[i])) {
             o.end = i;
+            both++;
+        }
     }
-    if (count < 2) /* a single epoch shows no trend */
+    if (both < 2) /* a single epoch shows no trend */
         return o;
-    if (o.end < count)
-        o.gap = training[o.end] - validation[o.end];
+    o.gap = training[o.end] - validation[o.end];
     for (size_t i = count; i-- > 0 && !(training[i] <= validation[i]);)
         if (training[i] > validation[i])
             o.onset = i;

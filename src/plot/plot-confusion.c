@@ -397,8 +397,10 @@ static void text_confusion(const void *plot, const struct plot_request *request,
     for (size_t i = 0; i < n; i++)
         names = names < text_cells(confusion->name[i]) ? text_cells(confusion->name[i]) : names;
     names = names > MAX_CELLS ? MAX_CELLS : names;
-    /* Columns are as wide as the counts, and names are cut to that width. */
+    /* Columns are as wide as the counts and the class numbers, and names are cut to that width. */
+    size_t digits = (size_t)snprintf(NULL, 0, "%zu", label_of(confusion, n - 1));
     size_t cell = (size_t)snprintf(NULL, 0, "%" PRIu64, confusion->max) + 1;
+    cell = cell > digits + 1 ? cell : digits + 1;
     size_t room = width > names + 1 ? (width - names - 1) / n : 0, needed = names + n * (cell + 1);
     bool counts = n <= MANY || needed <= width;
     cell = room > cell + 1 ? (room - 1 < 8 ? room - 1 : 8) : cell;
