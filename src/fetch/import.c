@@ -60,6 +60,9 @@ static void check_options(const struct import_settings *settings, const struct f
     const char *option = form->read == read_folder_source ? NULL : folder_option();
     if (option)
         usage_error("--%s: %s is not a folder of images", option, settings->from);
+    if (form->read == read_folder_source && option_given("first-label"))
+        usage_error("--first-label: %s is a folder of images, whose names give the classes",
+                    settings->from);
     if (form->read == read_cifar_source && settings->size.height)
         usage_error("--size: the images of CIFAR in %s stay 32x32", settings->from);
 }
