@@ -671,8 +671,9 @@ FMNN_API const char *fmnn_kernels_at(size_t i);
 /* Read and write a weights file; see fmnn-weights(5). A checkpoint can be read as well. */
 FMNN_API struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err);
 /* The same, and files that another program wrote, such as PyTorch: safetensors whose format is not
-   fmnn. They need no digest. If their metadata have fmnn.model, that describes the net; else `like`
-   does, which has exactly these tensors; if it is NULL, the error is FMNN_USAGE. */
+   fmnn. They need no digest. If their metadata have fmnn.model, that describes the net, and they must
+   have fmnn.input, too; else `like` does, which has exactly these tensors; if it is NULL, the error is
+   FMNN_USAGE. */
 FMNN_API struct fmnn_net *fmnn_net_read_any(const char *path, const struct fmnn_net *like,
                                             struct fmnn_error *err);
 FMNN_API int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err);
