@@ -34,8 +34,6 @@ static struct fmnn_net *open_init(const struct arguments *a)
     struct fmnn_error error;
     struct fmnn_net *init = fmnn_net_read_any(a->init, NULL, &error);
     bool like_model = !init && error.status == FMNN_USAGE;
-    if (like_model && !strcmp(a->init, "-"))
-        die("%s; they must be in a file, which can be read twice", error.message);
     if (like_model && option_given("model"))
         return NULL;
     if (like_model)

@@ -417,12 +417,41 @@ START_TEST(finished_training_does_not_continue)
     while (trainer->epoch_count < 1)
         ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
     ck_assert_uint_gt(set.recipe.epochs, 1);
+    write_checkpoint(trainer);
     ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
     ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_DONE);
     ck_assert_uint_eq(trainer->epoch_count, 1);
     struct fmnn_error err;
     ck_assert_int_eq(fmnn_trainer_save(trainer, stderr, &err), -1);
     ck_assert_int_eq(err.status, FMNN_USAGE);
+    err.status = FMNN_OK;
+    ck_assert_int_eq(fmnn_trainer_resume(trainer, "checkpoint", &err), -1);
+    ck_assert_int_eq(err.status, FMNN_USAGE);
+    ck_assert_str_eq(err.message, "a training cannot be resumed after its end");
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+}
+END_TEST
+
+/* The latest weights within an epoch are those of no epoch; the best ones stay those of theirs. */
+START_TEST(kept_epoch_within_an_epoch)
+{
+    struct set set = make_set();
+    bool best = _i == 0;
+    set_option(&set, "keep", best ? "best" : "last");
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    trainer->slice_seconds = 0;
+    for (unsigned ended = 0; ended < 2; ended++) {
+        ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
+        ck_assert_uint_eq(fmnn_trainer_kept(trainer), best ? trainer->kept : 0);
+        while (trainer->epoch_count == ended)
+            ck_assert_int_ge(fmnn_trainer_advance(trainer, NULL), 0);
+        ck_assert_uint_eq(fmnn_trainer_kept(trainer), best ? trainer->kept : ended + 1);
+    }
+    ck_assert_int_eq(fmnn_trainer_advance(trainer, NULL), FMNN_BATCH);
+    ck_assert_int_eq(fmnn_trainer_finish(trainer, NULL), 0);
+    ck_assert_uint_eq(fmnn_trainer_kept(trainer), best ? trainer->kept : 0);
+    ck_assert(!best || trainer->kept > 0);
     fmnn_trainer_free(trainer);
     free_set(&set);
 }
@@ -1420,6 +1449,7 @@ int main(void)
     tcase_add_loop_test(tcase, resumed_training_matches_uninterrupted, 0, 4);
     tcase_add_test(tcase, best_weights_survive_a_checkpoint);
     tcase_add_test(tcase, finished_training_does_not_continue);
+    tcase_add_loop_test(tcase, kept_epoch_within_an_epoch, 0, 2);
     tcase_add_test(tcase, resuming_another_training_is_refused);
     tcase_add_test(tcase, impossible_checkpoints_are_refused);
     tcase_add_test(tcase, checkpoints_without_a_setting);

@@ -398,7 +398,8 @@ unsigned fmnn_trainer_epochs(const struct fmnn_trainer *t)
 
 unsigned fmnn_trainer_kept(const struct fmnn_trainer *t)
 {
-    return t->best ? t->kept : (unsigned)t->epoch_count;
+    bool inside = t->trained > 0 && !t->failed; /* an epoch, whose weights so far are the latest */
+    return t->best ? t->kept : inside ? 0 : (unsigned)t->epoch_count;
 }
 
 /* ---- 4. the end */

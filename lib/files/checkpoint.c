@@ -190,6 +190,21 @@ static int tell_difference(const char *path, const struct line *theirs, const st
                    (int)ours->length, ours->value);
 }
 
+static bool same_value(const struct line *a, const struct line *b)
+{
+    return a->length == b->length && !memcmp(a->value, b->value, a->length);
+}
+
+/* Whether the data differ, too, in a line that follows. Data without a validation set keep the last epoch,
+   but are themselves what the user has changed. */
+static bool data_explain_keep(const struct line *line, const char *rest, const char *other)
+{
+    const struct line data = {.key = "data", .key_length = 4};
+    struct line a, b;
+    return line->key_length == 4 && !memcmp(line->key, "keep", 4) && find_line(rest, &data, &a) &&
+           find_line(other, &data, &b) && !same_value(&a, &b);
+}
+
 /* Compares the lines of one identity with those of the other; swapped: theirs with ours. */
 static int compare_lines(const char *path, const char *one, const char *other, bool swapped,
                          struct fmnn_error *err)
@@ -199,7 +214,7 @@ static int compare_lines(const char *path, const char *one, const char *other, b
         if (!next_line(&one, &line) || !find_line(other, &line, &found))
             return fm_fail(err, FMNN_DATA, "%s: this version of fmnn cannot read the checkpoint",
                            path);
-        if (line.length != found.length || memcmp(line.value, found.value, line.length) != 0) {
+        if (!same_value(&line, &found) && !data_explain_keep(&line, one, other)) {
             found.key = line.key;
             found.key_length = line.key_length;
             return swapped ? tell_difference(path, &line, &found, err)
@@ -389,6 +404,8 @@ static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
 
 int fmnn_trainer_resume(struct fmnn_trainer *t, const char *path, struct fmnn_error *err)
 {
+    if (!t->plan->workspace)
+        return fm_fail(err, FMNN_USAGE, "a training cannot be resumed after its end");
     struct fm_safetensors *file = fm_safetensors_open(path, err);
     int status = file ? read_checkpoint(t, file, err) : -1;
     fm_safetensors_free(file);

@@ -570,7 +570,8 @@ FMNN_API const struct fmnn_epoch *fmnn_trainer_progress(struct fmnn_trainer *tra
 FMNN_API unsigned fmnn_trainer_epochs(const struct fmnn_trainer *trainer);
 /* What fmnn_recipe_warning() says of the trainer's recipe and images. */
 FMNN_API bool fmnn_trainer_warning(const struct fmnn_trainer *trainer, struct fmnn_error *warning);
-/* The epoch whose weights fmnn_trainer_finish() would restore; 0 if no epoch has ended. */
+/* The epoch whose weights fmnn_trainer_finish() would restore. 0: no epoch has ended, or the latest
+   weights are kept, and the current epoch has begun but not ended. */
 FMNN_API unsigned fmnn_trainer_kept(const struct fmnn_trainer *trainer);
 
 /* Where the time of fmnn_trainer_advance() went, if the training has `profile` set: a row for each
@@ -609,8 +610,9 @@ FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error
    weights, there is nothing to save: the error is FMNN_USAGE. The trainer that reads it must have been
    made with the same model, data, recipe, seed, `exact` and the same weights taken from another net, but
    can have another number of epochs; else the error is FMNN_USAGE and names the difference. A trainer
-   that has failed can continue from a checkpoint. If the file turns out to be damaged after it was read
-   in part, the trainer has failed. */
+   that has failed can continue from a checkpoint; one that fmnn_trainer_finish() has ended cannot, and
+   the error is FMNN_USAGE. If the file turns out to be damaged after it was read in part, the trainer has
+   failed. */
 FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
                                struct fmnn_error *err);
 FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
@@ -669,8 +671,9 @@ FMNN_API const char *fmnn_kernels_at(size_t i);
 /* Read and write a weights file; see fmnn-weights(5). A checkpoint can be read as well. */
 FMNN_API struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err);
 /* The same, and files that another program wrote, such as PyTorch: safetensors whose format is not
-   fmnn. They need no digest. If their metadata have fmnn.model, that describes the net; else `like`
-   does, which has exactly these tensors; if it is NULL, the error is FMNN_USAGE. */
+   fmnn. They need no digest. If their metadata have fmnn.model, that describes the net, and they must
+   have fmnn.input, too; else `like` does, which has exactly these tensors; if it is NULL, the error is
+   FMNN_USAGE. */
 FMNN_API struct fmnn_net *fmnn_net_read_any(const char *path, const struct fmnn_net *like,
                                             struct fmnn_error *err);
 FMNN_API int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err);

@@ -43,7 +43,7 @@ void pairs_add(struct class_pairs *pairs, const struct fmnn_table *table, const 
         die_of_pair(table, column, number, name, pairs, number);
     if (pair->name)
         return;
-    size_t known = pairs->words.count, word = words_add(&pairs->words, name);
+    size_t known = pairs->words.count, word = words_add_exactly(&pairs->words, name);
     if (word < known)
         die_of_pair(table, column, number, name, pairs, pairs->number[word]);
     xgrow((void **)&pairs->number, &pairs->numbers, word + 1, sizeof *pairs->number);

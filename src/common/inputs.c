@@ -184,7 +184,7 @@ char *data_directory(const char *option)
 /* ---- 4. Class names ---- */
 
 /* Weight files begin with the length of their header: one of the first eight bytes is zero. */
-static bool is_weights(const char *path)
+bool is_weights(const char *path)
 {
     char head[9] = "";
     FILE *stream = fopen(path, "rb");

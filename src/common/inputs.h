@@ -55,6 +55,7 @@ char *user_directory(const char *dataset);
 
 /* ---- class names */
 
+bool is_weights(const char *path);                     /* by its first bytes */
 struct fmnn_names *names_in_weights(const char *path); /* NULL if the weights have none */
 /* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the directory
    that holds `image`, the table's first image (may be NULL). NULL if there are none. */

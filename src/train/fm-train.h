@@ -36,7 +36,7 @@ struct arguments parse_arguments(int argc, char **argv);
 /* The model that --model gives: a text, a file or a preset. If it is not given, and init, the net of
    --init, is not NULL: the layers of that net, with an output for each class. */
 struct fmnn_model *find_model(const struct arguments *a, const struct fmnn_net *init);
-/* Whether the file is a model. */
+/* Whether it is a regular file with a model. */
 bool is_model_file(const char *path);
 /* The names of the presets that are built into this program; the list ends in NULL. */
 const char *const *preset_names(void);

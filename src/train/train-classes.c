@@ -63,7 +63,7 @@ int classes_of_row(struct classes *c, const struct fmnn_names *names)
     }
     if (!name[0])
         return NONE;
-    size_t label = words_add(&c->words, name);
+    size_t label = words_add_exactly(&c->words, name);
     if (label > UINT16_MAX)
         die_at_row(c->table, "more than %d classes", UINT16_MAX + 1);
     return (int)label;

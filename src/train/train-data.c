@@ -87,12 +87,13 @@ static void close_reader(struct reader *r)
 /* ---- 1. The table ---- */
 
 /* The first image that training uses determines where to look for class names. Labels of rows before
-   it may be names, too: they are looked up where the table's first image is. */
+   it may be names, too: they are looked up where the table's first image is. The column `class` alone
+   needs the names for the order of the classes, even if none are to be kept. */
 static void find_names(struct reader *r, bool used)
 {
     struct fmnn_error error;
     const char *image = fmnn_table_field(r->table, r->image);
-    if (r->settled)
+    if (r->given || (r->settled && !classes_are_in_table(r->classes)))
         return;
     fmnn_names_free(r->found);
     r->found = NULL;
@@ -145,15 +146,14 @@ static void name_classes(struct input *input, struct reader *r, struct samples *
         samples->sample[i].label = to[samples->sample[i].label];
     free(to);
     classes_note(r->classes, input->names && (r->given || input->names == r->found));
-    if (r->settled &&
-        !r->given) { /* the names of a column `class` have given the classes numbers */
-        fmnn_names_free(input->names);
-        input->names = NULL;
-    }
     if (r->given != input->names)
         fmnn_names_free(r->given);
     if (r->found != input->names)
         fmnn_names_free(r->found);
+    if (r->settled && !r->given) { /* the names have given the classes numbers */
+        fmnn_names_free(input->names);
+        input->names = NULL;
+    }
 }
 
 static struct samples read_table(struct input *input, struct reader *r)
@@ -259,7 +259,8 @@ static struct choice choose_input(const struct arguments *a, const struct fmnn_l
         c.input.shape.height = a->size.height;
         c.input.shape.width = a->size.width;
     }
-    if (c.input.fit == FMNN_FIT_NONE && (!c.size_open || !c.channels_open))
+    bool convert = !first->file && first->shape.channels != c.input.shape.channels;
+    if (c.input.fit == FMNN_FIT_NONE && (!c.size_open || convert))
         c.input.fit = FMNN_FIT_STRETCH;
     if (c.size_open && f->fit != FMNN_FIT_NONE)
         choose_default_size(&c, table, "--fit without --size");
@@ -297,13 +298,26 @@ static struct choice choose_as(const struct arguments *a, const struct fmnn_inpu
     return c;
 }
 
+/* Whether --channels makes this row of an IDX file the first one to be converted: rows are, unlike
+   files, only if they are fitted. */
+static bool choose_to_convert(struct choice *c, const struct fmnn_loaded *loaded)
+{
+    if (c->channels_open || c->init || c->input.fit != FMNN_FIT_NONE ||
+        loaded->shape.channels == c->input.shape.channels)
+        return false;
+    c->input.fit = FMNN_FIT_STRETCH;
+    return true;
+}
+
 /* Whether the image does not agree with what was chosen by those before it; if so, chooses anew. */
 static bool choose_again(struct choice *c, const struct fmnn_loaded *loaded, const char *table)
 {
     struct fmnn_shape *shape = &c->input.shape;
     bool again = false;
-    if (!loaded->file || !loaded->shape.height)
+    if (!loaded->shape.height)
         return false;
+    if (!loaded->file)
+        return choose_to_convert(c, loaded);
     if (c->size_open &&
         (loaded->shape.height != shape->height || loaded->shape.width != shape->width)) {
         if (c->init)
@@ -354,6 +368,23 @@ static void keep_image(struct loader *l, const struct sample *sample, const uint
     memcpy(to, pixels, size);
 }
 
+/* What is wrong with the image, if anything. --channels fits rows of IDX files, but does not allow other
+   sizes; image files of other sizes have led to another choice. */
+static struct fmnn_error error_of(const struct loader *l, const struct sample *sample,
+                                  const struct fmnn_loaded *loaded)
+{
+    const struct fmnn_shape *is = &loaded->shape, *needed = &l->choice->input.shape;
+    struct fmnn_error error = loaded->error;
+    if (error.status == FMNN_OK && l->choice->size_open && !loaded->file &&
+        (is->height != needed->height || is->width != needed->width)) {
+        error.status = FMNN_DATA;
+        snprintf(error.message, sizeof error.message,
+                 "%.300s: the image is %zux%zu, but %zux%zu is needed; --fit resizes images",
+                 sample->image, is->height, is->width, needed->height, needed->width);
+    }
+    return error;
+}
+
 /* False if the reading must start again. */
 static bool take_block(struct loader *l, size_t first, size_t n, size_t size)
 {
@@ -362,8 +393,9 @@ static bool take_block(struct loader *l, size_t first, size_t n, size_t size)
         const struct fmnn_loaded *loaded = &l->loaded[i];
         if (choose_again(l->choice, loaded, fmnn_table_name(l->reader->table)))
             return false;
-        if (loaded->error.status != FMNN_OK) {
-            struct fmnn_error error = at_sample(l->reader, sample, &loaded->error);
+        struct fmnn_error error = error_of(l, sample, loaded);
+        if (error.status != FMNN_OK) {
+            error = at_sample(l->reader, sample, &error);
             if (first + i >= l->told)
                 bad_image(&l->reader->bad, &error);
             l->told = first + i >= l->told ? first + i + 1 : l->told;

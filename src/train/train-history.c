@@ -64,10 +64,14 @@ static void report(char *text)
     free(text);
 }
 
-static void report_kept(const struct fmnn_trainer *trainer, unsigned kept, const char *output)
+static void report_kept(const struct fmnn_trainer *trainer, unsigned kept, unsigned count,
+                        const char *output)
 {
     const struct fmnn_epoch *epoch = fmnn_trainer_epoch(trainer, kept);
-    if (!epoch)
+    if (!epoch && count)
+        report(
+            text_format("%s contains the latest weights, from within epoch %u", output, count + 1));
+    else if (!epoch)
         report(text_format("%s contains the weights from before the end of epoch 1", output));
     else if (!epoch->validated)
         report(text_format("%s contains the weights of epoch %u", output, kept));
@@ -134,7 +138,7 @@ void report_result(const struct fmnn_trainer *trainer, const char *output)
         training[i] = epoch->accuracy;
         validation[i] = epoch->validated ? epoch->val_accuracy : (double)NAN;
     }
-    report_kept(trainer, kept, output);
+    report_kept(trainer, kept, count, output);
     report_overfitting(training, validation, count, kept);
     free(training);
     free(validation);

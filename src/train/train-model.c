@@ -2,6 +2,7 @@
 #include "train/fm-train.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char *read_text(const char *path)
@@ -38,6 +39,9 @@ static struct fmnn_model *read_model(const char *path, struct fmnn_error *error)
 bool is_model_file(const char *path)
 {
     enum { LIMIT = 65536 };
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return false; /* what is read of a pipe is gone */
     char *text = xcalloc(LIMIT + 1, 1);
     FILE *stream = fopen(path, "rb");
     size_t length = stream ? fread(text, 1, LIMIT, stream) : 0;

@@ -140,22 +140,35 @@ static bool same_file(const char *a, const char *b)
     return a && b && !strcmp(a, b) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* A file written twice would lose what was written first, and inputs must not be overwritten. But a
-   checkpoint can take the place of the one before, and weights that of those before. */
+/* A checkpoint can take the place of the one before, and weights that of those before. */
+static bool may_replace(const struct arguments *a, const char *output, const char *input)
+{
+    return (output == a->checkpoint && input == a->resume) ||
+           (output == a->output &&
+            (input == a->init || (input == a->classes && is_weights(input))));
+}
+
+/* A file written twice would lose what was written first, and inputs must not be overwritten. */
 static void check_files_differ(const struct arguments *a)
 {
     const char *model =
         a->model && is_model_file(a->model) ? a->model : NULL; /* no preset or text */
+    const char *classes = a->classes && strcmp(a->classes, "none") != 0 ? a->classes : NULL;
     const struct {
         const char *name, *path;
-    } file[] = {
-        {"--checkpoint", a->checkpoint}, {"--history", a->history}, {"--output", a->output},
-        {"the table", a->table},         {"the model", model},      {"--resume", a->resume}};
+    } file[] = {{"--checkpoint", a->checkpoint},
+                {"--history", a->history},
+                {"--output", a->output},
+                {"the table", a->table},
+                {"the model", model},
+                {"--resume", a->resume},
+                {"--init", a->init},
+                {"--classes", classes}};
     enum { WRITTEN = 3, FILES = sizeof file / sizeof *file };
     for (size_t i = 0; i < WRITTEN; i++)
         for (size_t k = i + 1; k < FILES; k++)
             if (same_file(file[i].path, file[k].path) &&
-                !(file[i].path == a->checkpoint && file[k].path == a->resume))
+                !may_replace(a, file[i].path, file[k].path))
                 usage_error("%s and %s are the same file", file[i].name, file[k].name);
 }
 
@@ -223,5 +236,6 @@ struct arguments parse_arguments(int argc, char **argv)
         check_outputs(&a);
     }
     a.resume = a.resume ? spool(a.resume) : NULL; /* its class names are needed first */
+    a.init = a.init ? spool(a.init) : NULL; /* others' weights are read again with the model */
     return a;
 }
