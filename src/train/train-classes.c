@@ -52,13 +52,27 @@ static void check_name(struct classes *c, const struct fmnn_names *names, size_t
     pairs_add(&c->pairs, c->table, "label", label, name);
 }
 
-int classes_of_row(struct classes *c, const struct fmnn_names *names)
+/* The number of the label. The table's own names count more than those found, so these do not limit
+   labels that are numbers. */
+static int label_of_row(const struct classes *c, const struct fmnn_names *given,
+                        const struct fmnn_names *found)
+{
+    int number;
+    bool is_name = fmnn_table_label(c->table, (size_t)c->label, 0, &number, NULL) != 0;
+    return row_class(c->table, (size_t)c->label,
+                     given                     ? given
+                     : c->class < 0 || is_name ? found
+                                               : NULL);
+}
+
+int classes_of_row(struct classes *c, const struct fmnn_names *given,
+                   const struct fmnn_names *found)
 {
     const char *name = c->class < 0 ? "" : fmnn_table_field(c->table, (size_t)c->class);
     if (c->label >= 0) {
-        int label = row_class(c->table, (size_t)c->label, names);
+        int label = label_of_row(c, given, found);
         if (label >= 0 && name[0])
-            check_name(c, names, (size_t)label, name);
+            check_name(c, given, (size_t)label, name);
         return label;
     }
     if (!name[0])

@@ -115,12 +115,10 @@ static enum use use_of_row(const struct reader *r)
     return !strcmp(split, "valid") ? FOR_VALIDATION : NOT_USED;
 }
 
-/* The labels of all rows are read, because they determine the number of classes. The column `class`
-   counts more than names that are found with the images. */
+/* The labels of all rows are read, because they determine the number of classes. */
 static int read_label(struct reader *r, enum use use)
 {
-    bool table = classes_are_in_table(r->classes);
-    int label = classes_of_row(r->classes, r->given || table ? r->given : r->found);
+    int label = classes_of_row(r->classes, r->given, r->found);
     if (label < 0 && use != NOT_USED)
         die_at_row(r->table, "a row of split '%s' has no label; it needs one to be used",
                    fmnn_table_field(r->table, r->split));
