@@ -706,7 +706,10 @@ START_TEST(class_names_are_found)
     put_file("classes.txt", "here\n", 5);
     check_memory(act_names_without_memory);
     named_image = "train:3";
+    check_trouble(act_names, "data: the data directory is not there");
+    ck_assert(mkdir("data", 0755) == 0);
     check_memory(act_names_without_memory);
+    ck_assert(rmdir("data") == 0);
     text = "named";
     check_memory(act_names_without_memory);
     check_memory(act_images_without_memory);
