@@ -53,15 +53,6 @@ bool next_row(struct fmnn_table *table)
     return status > 0;
 }
 
-int row_label(const struct fmnn_table *table, size_t column, size_t class_count)
-{
-    struct fmnn_error error;
-    int label;
-    if (fmnn_table_label(table, column, class_count, &label, &error) != 0)
-        die_error(&error);
-    return label;
-}
-
 int row_class(const struct fmnn_table *table, size_t column, const struct fmnn_names *names)
 {
     struct fmnn_error error;

@@ -18,9 +18,8 @@ struct fmnn_table *open_table_columns(const char *operand, enum fmnn_table_kind 
                                       const char *const *columns, const char *only);
 size_t need_column(const struct fmnn_table *table, const char *name);
 bool next_row(struct fmnn_table *table); /* false at the end */
-/* The class in a column; -1 if the field is empty. class_count 0: any that a table can have. */
-int row_label(const struct fmnn_table *table, size_t column, size_t class_count);
-/* The same, or the class of that name; names NULL: labels are numbers. */
+/* The class in a column, a number or one of the names; -1 if the field is empty. names NULL: labels are
+   numbers. */
 int row_class(const struct fmnn_table *table, size_t column, const struct fmnn_names *names);
 /* "TABLE:LINE: ..." of the current row. */
 _Noreturn void die_at_row(const struct fmnn_table *table, const char *format, ...)

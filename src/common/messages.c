@@ -24,6 +24,14 @@ void messages_rename(const char *path, const char *name)
     abort();
 }
 
+const char *messages_copy(const char *name)
+{
+    for (size_t i = 0; i < sizeof copies / sizeof *copies && copies[i].path; i++)
+        if (!strcmp(copies[i].name, name))
+            return copies[i].path;
+    return NULL;
+}
+
 /* How much of a text's beginning is the path of a copy, whose name is set; 0: nothing. */
 static size_t find_copy(const char *text, const char **name)
 {

@@ -26,6 +26,8 @@ bool verbose(void);            /* --verbose is given */
 /* Messages have the name of the original in place of the path of a copy from now on. At most eight
    times. */
 void messages_rename(const char *path, const char *name);
+/* The path of the copy whose original has this name; NULL if there is none. */
+const char *messages_copy(const char *name);
 /* Progress may be drawn: standard error is a terminal, not TERM=dumb, and --quiet is not given. */
 bool progress_wanted(void);
 

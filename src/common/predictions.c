@@ -640,8 +640,7 @@ static void add_probabilities(struct reader *r, size_t label, size_t predicted, 
 {
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
-    bool all = request->top || r->matrix->ranking || request->probabilities;
-    if (!all && !r->entropy)
+    if (!request->top && !r->matrix->ranking && !request->probabilities && !r->entropy)
         return;
     if (label >= r->probabilities || predicted >= r->probabilities) {
         lack_probability(r, label >= r->probabilities ? label : predicted);
