@@ -1,4 +1,4 @@
-/* check_rng.c -- random numbers: known answers, ranges, moments; and the logarithm. */
+/* check_rng.c -- random numbers: known answers, ranges, moments; and the logarithm and the fused multiply-add. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -6,6 +6,7 @@
 
 #include "base/float.h"
 #include "base/rng.h"
+#include "engine/kernels/vector.h"
 #include "runner.h"
 
 /* Random123's known answers for philox4x32-10: counter and key all zeros, then all ones. */
@@ -107,6 +108,55 @@ START_TEST(logarithm)
 }
 END_TEST
 
+/* A float for a sum that is hard to round: any bits, few digits, or near the smallest normal one. */
+static float hard_float(uint64_t bits)
+{
+    uint32_t word = (uint32_t)bits;
+    float f;
+    if (bits >> 33 & 1)
+        word &= 0xfff00000u | (bits >> 40 & 3);
+    if (bits >> 34 & 1)
+        word &= 0xbfffffffu; /* below 2 */
+    memcpy(&f, &word, sizeof f);
+    return f;
+}
+
+/* v_fma() of plain C rounds once, as fmaf() of libm does: also where the sum is near the middle of two floats, is a
+   denormal, cancels, overflows, or is not a number. */
+START_TEST(plain_fma_is_that_of_libm)
+{
+    for (uint64_t i = 0; i < 500000; i++) {
+        vec a = v_splat(1), b = v_splat(2), c = v_splat(3), got;
+        size_t lane = i % VL;
+        float x = hard_float(fm_random(1, FM_RNG_INIT, 0, i)),
+              y = hard_float(fm_random(1, FM_RNG_INIT, 1, i));
+        float z = hard_float(fm_random(1, FM_RNG_INIT, 2, i)), wanted;
+        if (i & 4)
+            z = -x * y;
+        if (i & 8)
+            z *= 1 + FLT_EPSILON * (float)(i >> 4 & 7);
+        if ((i & 0xf0) == 0) /* 2^-64 from the middle of two floats, on either side */
+            x = 0x1.00001p-12f, y = 0x0.fffffp-12f * (i & 1 ? 1 : -1),
+            z = (1 + FLT_EPSILON) * (i & 2 ? 1 : -1);
+        else if ((i & 0xf0) == 0x10) /* of two denormals */
+            x = 0x1.00001p-75f, y = 0x0.fffffp-75f * (i & 1 ? 1 : -1),
+            z = 0x1.000004p-127f * (i & 2 ? 1 : -1);
+        wanted = fmaf(x, y, z);
+        a.f[lane] = x, b.f[lane] = y, c.f[lane] = z;
+        got = v_fma(a, b, c);
+        for (size_t l = 0; l < VL; l++)
+            if (l != lane)
+                ck_assert(got.f[l] == 5);
+        if (isnan(wanted))
+            ck_assert(isnan(got.f[lane]));
+        else
+            ck_assert_msg(memcmp(&got.f[lane], &wanted, sizeof wanted) == 0,
+                          "%a x %a + %a: %a, not %a", (double)x, (double)y, (double)z,
+                          (double)got.f[lane], (double)wanted);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("rng");
@@ -116,5 +166,6 @@ int main(void)
     tcase_add_test(tcase, truncated_normal_moments);
     tcase_add_test(tcase, many_normals_equal_single_ones);
     tcase_add_test(tcase, logarithm);
+    tcase_add_test(tcase, plain_fma_is_that_of_libm);
     return run_tests("rng", tcase);
 }

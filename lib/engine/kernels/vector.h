@@ -11,6 +11,7 @@
 
 #include "base/internal.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -142,12 +143,59 @@ static inline vec v_sqrt(vec a)
     V_EACH a.f[l] = sqrtf(a.f[l]);
     return a;
 }
+#if defined FP_FAST_FMAF || defined __FMA__ || defined __ARM_FEATURE_FMA
 /* Called so often that gcc would stop inlining it. */
 __attribute__((always_inline)) static inline vec v_fma(vec a, vec b, vec c)
 {
     V_EACH c.f[l] = fmaf(a.f[l], b.f[l], c.f[l]);
     return c;
 }
+#else
+/* Without an instruction for it, fmaf() is a call, and often one into software. But a product of
+   floats is exact in double, so that a b + c has only to be rounded twice, to double and to float.
+   This gives other bits than once only where the sum in double is just between two floats, or is
+   so small that floats have fewer digits there. */
+static inline bool rounds_twice(double sum)
+{
+    const uint64_t tiny = 0x381; /* exponent of FLT_MIN */
+    uint64_t bits;
+    memcpy(&bits, &sum, sizeof bits);
+    return (((uint32_t)bits & 0x1fffffff) == 0x10000000) | ((bits << 1) - 1 < (tiny << 53) - 1);
+}
+
+/* There, the sum is rounded to odd first: an inexact one whose last bit is 0 becomes its neighbour
+   on the side of the error (S. Boldo and G. Melquiond, Emulation of a FMA and correctly rounded
+   sums: proved algorithms using rounding to odd, IEEE Transactions on Computers 57, 2008). */
+__attribute__((noinline, cold)) static vec round_once(vec a, vec b, vec c)
+{
+    V_EACH
+    {
+        double product = (double)a.f[l] * (double)b.f[l], term = (double)c.f[l];
+        double sum = product + term, added = sum - product;
+        double error = (product - (sum - added)) + (term - added);
+        uint64_t bits;
+        memcpy(&bits, &sum, sizeof bits);
+        if (error != 0 && (bits & 1) == 0)
+            bits = (error > 0) == (sum > 0) ? bits + 1 : bits - 1;
+        memcpy(&sum, &bits, sizeof bits);
+        c.f[l] = (float)sum;
+    }
+    return c;
+}
+
+__attribute__((always_inline)) static inline vec v_fma(vec a, vec b, vec c)
+{
+    bool twice = false;
+    vec result;
+    V_EACH
+    {
+        double sum = (double)a.f[l] * (double)b.f[l] + (double)c.f[l];
+        twice |= rounds_twice(sum);
+        result.f[l] = (float)sum;
+    }
+    return twice ? round_once(a, b, c) : result;
+}
+#endif
 static inline mask v_greater(vec a, vec b)
 {
     mask m;
