@@ -7,6 +7,7 @@
 #define FM_PLOT_H
 
 #include "common/common.h"
+#include "common/predictions.h"
 
 enum plot_format { PLOT_PNG, PLOT_SVG, PLOT_PDF, PLOT_TXT };
 
@@ -68,6 +69,11 @@ struct plot_kind {
 
 extern const struct plot_kind plot_history, plot_confusion, plot_reliability, plot_roc, plot_images,
     plot_filters;
+
+/* ---- plot-predictions.c */
+
+/* How matrix_read() reads the i-th table of predictions, by the options; only what all kinds ask for. */
+struct matrix_request predictions_request(const struct plot_request *request, size_t i);
 
 /* ---- plot-text.c: text for plots and terminals */
 

@@ -3,7 +3,6 @@
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
 #include "plot/gnuplot.h"
-#include "common/predictions.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -48,15 +47,7 @@ static void number_names(struct confusion *confusion, size_t cells)
 static void *read_confusion(const struct plot_request *request)
 {
     struct fmnn_error error;
-    const struct matrix_request input = {.table = request->file_count ? request->files[0] : NULL,
-                                         .only = request->only,
-                                         .suffix = request->suffix,
-                                         .label_column = request->label_column,
-                                         .predicted_column = request->predicted_column,
-                                         .classes = request->classes,
-                                         .data = request->directory,
-                                         .root = request->root,
-                                         .purpose = "draw"};
+    const struct matrix_request input = predictions_request(request, 0);
     struct confusion *confusion = xcalloc(1, sizeof *confusion);
     confusion->matrix = matrix_read(&input);
     size_t n = confusion->classes = fmnn_confusion_classes(confusion->matrix.counts);

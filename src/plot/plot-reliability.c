@@ -3,7 +3,6 @@
 
    Contents: 1. Reading  2. The gnuplot program  3. Text */
 #include "plot/gnuplot.h"
-#include "common/predictions.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -24,28 +23,20 @@ struct reliability {
 
 /* ---- 1. Reading ---- */
 
-static void read_file(struct reliability *plot, struct run *run, const char *path,
-                      const struct plot_request *request)
+static void read_file(struct reliability *plot, const struct plot_request *request, size_t i)
 {
-    const struct matrix_request input = {.table = path,
-                                         .only = request->only,
-                                         .suffix = request->suffix,
-                                         .label_column = request->label_column,
-                                         .predicted_column = request->predicted_column,
-                                         .classes = request->classes,
-                                         .data = request->directory,
-                                         .root = request->root,
-                                         .purpose = "draw",
-                                         .bins = plot->bins,
-                                         .must_calibrate = true};
+    struct run *run = &plot->runs[i];
+    struct matrix_request input = predictions_request(request, i);
+    input.bins = plot->bins;
+    input.must_calibrate = true;
     struct matrix matrix = matrix_read(&input);
     run->calibration = matrix.calibration;
     matrix.calibration = NULL;
     matrix_free(&matrix);
     run->whole = fmnn_calibration_total(run->calibration);
     run->error = fmnn_calibration_error(run->calibration);
-    for (size_t i = 0; i < plot->bins; i++) {
-        uint64_t rows = fmnn_calibration_bin(run->calibration, i).rows;
+    for (size_t k = 0; k < plot->bins; k++) {
+        uint64_t rows = fmnn_calibration_bin(run->calibration, k).rows;
         plot->max = rows > plot->max ? rows : plot->max;
     }
 }
@@ -57,7 +48,7 @@ static void *read_reliability(const struct plot_request *request)
     plot->bins = request->bins ? request->bins : DEFAULT_BINS;
     plot->runs = xcalloc(plot->count, sizeof *plot->runs);
     for (size_t i = 0; i < plot->count; i++) {
-        read_file(plot, &plot->runs[i], request->file_count ? request->files[i] : NULL, request);
+        read_file(plot, request, i);
         plot->runs[i].name = text_file_name(request, i);
     }
     return plot;

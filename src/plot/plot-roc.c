@@ -3,7 +3,6 @@
 
    Contents: 1. Curves  2. Reading  3. The gnuplot program  4. Text */
 #include "plot/gnuplot.h"
-#include "common/predictions.h"
 
 #include <math.h>
 
@@ -197,18 +196,8 @@ static void *read_roc(const struct plot_request *request)
     size_t files = request->file_count ? request->file_count : 1;
     plot->recall = request->precision_recall;
     for (size_t i = 0; i < files; i++) {
-        const struct matrix_request input = {.table =
-                                                 request->file_count ? request->files[i] : NULL,
-                                             .only = request->only,
-                                             .suffix = request->suffix,
-                                             .label_column = request->label_column,
-                                             .predicted_column = request->predicted_column,
-                                             .classes = request->classes,
-                                             .data = request->directory,
-                                             .root = request->root,
-                                             .purpose = "draw",
-                                             .ranking = true,
-                                             .must_rank = true};
+        struct matrix_request input = predictions_request(request, i);
+        input.ranking = input.must_rank = true;
         struct matrix matrix = matrix_read(&input);
         char *name = text_file_name(request, i);
         add_curves(plot, &matrix, name, request);
