@@ -61,8 +61,8 @@ src_fm_confusion_CPPFLAGS = $(program_cppflags) $(JANSSON_CFLAGS)
 src_fm_confusion_LDADD = $(common_ldadd)
 
 bin_PROGRAMS += src/fm-plot
-src_fm_plot_SOURCES = src/fm-plot.c src/plot/fm-plot.h src/plot/gnuplot.h src/plot/gnuplot.c src/plot/plot-text.c src/plot/plot-predictions.c \
-	src/plot/grid.h src/plot/grid.c src/plot/plot-history.c src/plot/plot-confusion.c \
+src_fm_plot_SOURCES = src/fm-plot.c src/plot/fm-plot.h src/plot/gnuplot.h src/plot/gnuplot.c \
+	src/plot/plot-text.c src/plot/plot-predictions.c src/plot/grid.h src/plot/grid.c src/plot/plot-history.c src/plot/plot-confusion.c \
 	src/plot/plot-reliability.c src/plot/plot-roc.c src/plot/plot-images.c src/plot/plot-filters.c
 src_fm_plot_CPPFLAGS = $(program_cppflags)
 src_fm_plot_LDADD = $(common_ldadd)

@@ -182,7 +182,8 @@ tests_fuzz_replay_webp_SOURCES = tests/fuzz/image-target.h tests/fuzz/fuzz_webp.
 tests_fuzz_replay_pnm_SOURCES = tests/fuzz/image-target.h tests/fuzz/fuzz_pnm.c $(replay_sources)
 tests_fuzz_replay_models_SOURCES = tests/fuzz/fuzz_models.c $(replay_sources)
 tests_fuzz_replay_tables_SOURCES = tests/fuzz/fuzz_tables.c $(replay_sources) tests/fuzz/program.c \
-	src/confusion/compare.c src/confusion/issues.c src/split/split-rows.c src/split/split-table.c src/plot/gnuplot.c src/plot/plot-text.c src/plot/plot-predictions.c \
+	src/confusion/compare.c src/confusion/issues.c src/split/split-rows.c src/split/split-table.c \
+	src/plot/gnuplot.c src/plot/plot-text.c src/plot/plot-predictions.c \
 	src/plot/plot-confusion.c src/plot/plot-history.c src/plot/plot-reliability.c src/plot/plot-roc.c
 tests_fuzz_replay_imports_SOURCES = tests/fuzz/fuzz_imports.c $(replay_sources) tests/fuzz/program.c \
 	src/fetch/import-csv.c src/fetch/import-cifar.c src/fetch/import-idx.c

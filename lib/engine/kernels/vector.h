@@ -11,7 +11,6 @@
 
 #include "base/internal.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -153,8 +152,8 @@ __attribute__((always_inline)) static inline vec v_fma(vec a, vec b, vec c)
 #else
 /* Without an instruction for it, fmaf() is a call, and often one into software. But a product of
    floats is exact in double, so that a b + c has only to be rounded twice, to double and to float.
-   This gives other bits than once only where the sum in double is just between two floats, or is
-   so small that floats have fewer digits there. */
+   This gives other bits than once only where the sum in double is exactly between two floats, or
+   is so small that floats have fewer digits there. */
 static inline bool rounds_twice(double sum)
 {
     const uint64_t tiny = 0x381; /* exponent of FLT_MIN */
