@@ -519,7 +519,8 @@ static int act_data(struct fmnn_error *err)
     struct fmnn_data *data = fmnn_data_new((struct fmnn_shape){1, H, W}, err);
     int status = data ? 0 : -1;
     for (unsigned i = 0; status == 0 && i < 40; i++) {
-        uint8_t *pixels = fmnn_data_add(data, i, err);
+        uint8_t *pixels =
+            i == 20 && fmnn_data_reserve(data, 100, err) != 0 ? NULL : fmnn_data_add(data, i, err);
         status = pixels ? 0 : -1;
         if (pixels)
             memset(pixels, (int)i, (size_t)H * W);

@@ -1090,6 +1090,39 @@ START_TEST(data_must_fit_the_net)
 }
 END_TEST
 
+START_TEST(reserved_room_keeps_the_images)
+{
+    enum { SIDE = 2048, FIRST = 3, ROOM = 6, LAST = 8 }; /* of 4 MiB: a block in huge pages */
+    const size_t size = (size_t)SIDE * SIDE;
+    struct fmnn_error err;
+    struct fmnn_data *data = fmnn_data_new((struct fmnn_shape){1, SIDE, SIDE}, NULL);
+    const uint8_t *first = NULL;
+    for (unsigned i = 0; i < LAST; i++) {
+        if (i == FIRST) {
+            ck_assert_int_eq(fmnn_data_reserve(data, ROOM, NULL), 0);
+            ck_assert_uint_eq(fmnn_data_count(data), FIRST);
+            first = data->pixels;
+        }
+        memset(fmnn_data_add(data, i, NULL), (int)i + 1, size);
+        if (i >= FIRST && i < ROOM)
+            ck_assert_ptr_eq(data->pixels, first);
+        if (i == ROOM - 1) {
+            ck_assert_int_eq(fmnn_data_reserve(data, 1, NULL), 0); /* there is room for more */
+            ck_assert_ptr_eq(data->pixels, first);
+        }
+    }
+    ck_assert_int_ne(fmnn_data_reserve(data, SIZE_MAX / size + 1, &err), 0);
+    ck_assert_int_eq(err.status, FMNN_MEMORY);
+    ck_assert_uint_eq(fmnn_data_count(data), LAST);
+    for (unsigned i = 0; i < LAST; i++) {
+        ck_assert_uint_eq(data->labels[i], i);
+        for (size_t k = 0; k < size; k += 4095)
+            ck_assert_uint_eq(data->pixels[i * size + k], i + 1);
+    }
+    fmnn_data_free(data);
+}
+END_TEST
+
 /* The operations of a layer's phase: the sum of its rows in the profile. */
 static double flops_of(const struct fmnn_trainer *trainer, size_t layer, const char *phase)
 {
@@ -1211,6 +1244,7 @@ static void add_training(TCase *tcase)
     tcase_add_test(tcase, error_names_the_layer_if_lr_is_too_large);
     tcase_add_loop_test(tcase, last_good_weights_are_kept, 0, 3);
     tcase_add_test(tcase, data_must_fit_the_net);
+    tcase_add_test(tcase, reserved_room_keeps_the_images);
 }
 
 /* ---- weights taken from another net */

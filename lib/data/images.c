@@ -439,6 +439,18 @@ static int load_row(struct fmnn_images *images, const struct location *at,
     return status;
 }
 
+/* Does a job for each of n images, some of which are files. To find out how many processors there
+   are, a dozen files of the system are opened, which takes as long as reading a hundred rows of an IDX
+   file; so this is not done for them. */
+static void work_on_files(void (*job)(void *state, unsigned thread, size_t i), void *state,
+                          size_t n, size_t files, unsigned threads)
+{
+    if (files == 0)
+        return;
+    threads = files == 1 ? 1 : fm_threads(threads);
+    fm_team_do(job, state, n, threads < files ? threads : (unsigned)files);
+}
+
 struct loading {
     struct location *at; /* [n] */
     const struct fmnn_input *input;
@@ -477,9 +489,7 @@ int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_
         else if (load_row(images, &l.at[i], input, pixels + i * size, &loaded[i]) == 0)
             loaded[i].flat = all_equal(pixels + i * size, input->shape);
     }
-    threads = fm_threads(threads);
-    if (files)
-        fm_team_do(load_one, &l, n, threads < files ? threads : (unsigned)files);
+    work_on_files(load_one, &l, n, files, threads);
     for (size_t i = 0; i < n; i++)
         drop(&l.at[i]);
     free(l.at);
@@ -549,9 +559,7 @@ int fmnn_images_digest(struct fmnn_images *images, const char *const *names, siz
         else
             digest_row(images, &d.at[i], &digests[i]);
     }
-    threads = fm_threads(threads);
-    if (files)
-        fm_team_do(digest_one, &d, n, threads < files ? threads : (unsigned)files);
+    work_on_files(digest_one, &d, n, files, threads);
     for (size_t i = 0; i < n; i++)
         drop(&d.at[i]);
     free(d.at);

@@ -26,6 +26,27 @@ void fmnn_data_free(struct fmnn_data *data)
     free(data);
 }
 
+int fmnn_data_reserve(struct fmnn_data *data, size_t count, struct fmnn_error *err)
+{
+    size_t size = fm_elements(data->shape), bytes;
+    void *labels = data->labels;
+    if (!fm_mul(count, size, &bytes))
+        return fm_fail(err, FMNN_MEMORY, "out of memory");
+    if (bytes > data->pixel_capacity) { /* in huge pages, which realloc() would split */
+        uint8_t *pixels = fm_alloc_bare(count, size, err);
+        if (!pixels)
+            return -1;
+        if (data->count)
+            memcpy(pixels, data->pixels, data->count * size);
+        free(data->pixels);
+        data->pixels = pixels;
+        data->pixel_capacity = bytes;
+    }
+    int grown = fm_grow(&labels, &data->label_capacity, count, sizeof *data->labels, err);
+    data->labels = labels;
+    return grown;
+}
+
 uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct fmnn_error *err)
 {
     size_t size = fm_elements(data->shape), need;

@@ -503,6 +503,9 @@ struct fmnn_data;
 /* Makes an empty list of images of one shape, which must be one that fmnn_net_new() accepts. */
 FMNN_API struct fmnn_data *fmnn_data_new(struct fmnn_shape shape, struct fmnn_error *err);
 FMNN_API void fmnn_data_free(struct fmnn_data *data);
+/* Makes room for this number of images in all. Optional: if the number is known, images are neither
+   moved when more are added, nor in more pages of memory than necessary. */
+FMNN_API int fmnn_data_reserve(struct fmnn_data *data, size_t count, struct fmnn_error *err);
 /* Appends an image. Returns its pixels, (C,H,W), which the caller must write before the next call.
    */
 FMNN_API uint8_t *fmnn_data_add(struct fmnn_data *data, unsigned label, struct fmnn_error *err);

@@ -346,12 +346,16 @@ struct loader {
     struct fmnn_loaded *loaded;
 };
 
-static struct fmnn_data *new_data(const struct loader *l)
+static struct fmnn_data *new_data(const struct loader *l, enum use use)
 {
     struct fmnn_error error;
     struct fmnn_data *data = fmnn_data_new(l->choice->input.shape, &error);
+    size_t count = 0;
     if (!data)
         die_error(&error);
+    for (size_t i = 0; i < l->samples->count; i++)
+        count += l->samples->sample[i].use == use;
+    (void)fmnn_data_reserve(data, count, NULL); /* else the good images may still have room */
     return data;
 }
 
@@ -409,8 +413,8 @@ static bool load_all(struct loader *l)
 {
     struct fmnn_shape shape = l->choice->input.shape;
     size_t size = shape.channels * shape.height * shape.width, count = l->samples->count, n;
-    l->input->train = new_data(l);
-    l->input->valid = new_data(l);
+    l->input->train = new_data(l, FOR_TRAINING);
+    l->input->valid = new_data(l, FOR_VALIDATION);
     l->block = MAX_BYTES / size + 1 < BLOCK ? MAX_BYTES / size + 1 : BLOCK;
     l->pixels = xcalloc(l->block, size);
     bool good = true;
