@@ -439,9 +439,9 @@ static int load_row(struct fmnn_images *images, const struct location *at,
     return status;
 }
 
-/* Does a job for each of n images, some of which are files. To find out how many processors there
-   are, a dozen files of the system are opened, which takes as long as reading a hundred rows of an IDX
-   file; so this is not done for them. */
+/* Does a job for each of n images, some of which are files. Rows of IDX files alone do not need the
+   number of processors, for which a dozen files of the system are opened: that takes as long as
+   reading a hundred rows. */
 static void work_on_files(void (*job)(void *state, unsigned thread, size_t i), void *state,
                           size_t n, size_t files, unsigned threads)
 {
