@@ -20,7 +20,7 @@ EXTRA_DIST += examples/search
 EXTRA_DIST += examples/record-search/README examples/record-search/results.tsv \
 	examples/record-search/confirm.txt examples/record-search/best.png
 
-# What the two scripts below share.
+# What the three scripts below share.
 EXTRA_DIST += examples/study.sh examples/page.awk
 
 # Presets with several seeds on all training images.

@@ -1,4 +1,4 @@
-# page.awk -- converts the Markdown that examples/notebook and examples/ladder write into one self-contained HTML page. It understands
+# page.awk -- converts the Markdown that examples/notebook, ladder and label-issues write into one self-contained HTML page. It understands
 # headings, paragraphs, lists, tables, code between lines of ```, images on separate lines, `code` and **bold**.
 # Images are PNG files in the directory -v directory=DIR, and are embedded in the page.
 

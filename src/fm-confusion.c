@@ -71,7 +71,7 @@ static const struct option_row rows[] = {
      TARGET(compare.file)},
     {0, "against-suffix", "WORD", "compare with the column predicted_WORD", OPTION_SUFFIX,
      TARGET(compare.suffix)},
-    {0, "list", "WHICH", "print only rows that this prediction gets right", OPTION_WORD,
+    {0, "list", "WHICH", "print only rows that this prediction alone gets right", OPTION_WORD,
      TARGET(list), .words = list_names},
     {0},
 };
@@ -301,7 +301,8 @@ static void print_evaluation(const struct matrix *matrix, const struct compariso
 {
     struct evaluation e = evaluate(matrix, compares(settings) ? counts : NULL, settings);
     if (matrix->words && formats[settings->format] == print_tsv)
-        note("classes are numbered in the order of the names that occur; --classes gives their list");
+        note("classes are numbered in the order of the names that occur; --classes gives their "
+             "list");
     formats[settings->format](&e);
     free_evaluation(&e);
 }

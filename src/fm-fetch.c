@@ -478,8 +478,8 @@ static char *home_of(const char *option, const char *dataset)
     return path;
 }
 
-/* Removed if it stays empty: an empty directory would hide the system's from readers. With those
-   above it that were made, too: all that is longer than made_from. */
+/* Removed if it stays empty, so that a failed fetch leaves nothing behind, together with the directories
+   above it that were made: all that is longer than made_from. */
 static char *made;
 static size_t made_from;
 

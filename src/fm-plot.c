@@ -239,22 +239,10 @@ static void check(const struct settings *settings)
         output_check(settings->output ? settings->output : "-", binary);
 }
 
-static void copy(FILE *from, FILE *to, const char *name)
-{
-    char block[65536];
-    for (size_t got; (got = fread(block, 1, sizeof block, from)) > 0;)
-        if (fwrite(block, 1, got, to) != got)
-            die_errno("%s", name);
-    if (ferror(from))
-        die_errno("temporary file");
-}
-
 /* The program goes to a temporary file first, so that gnuplot starts with a complete program. */
 static FILE *draw(const struct settings *settings, const void *plot)
 {
-    FILE *script = tmpfile();
-    if (!script)
-        die_errno("temporary file");
+    FILE *script = gnuplot_temporary();
     settings->kind->gnuplot(plot, &settings->request, NULL, script);
     FILE *image = gnuplot_run(script, settings->request.format);
     fclose(script);
@@ -270,7 +258,8 @@ static void write_plot(const struct settings *settings, const void *plot)
     if (text)
         settings->kind->text(plot, &settings->request, output_stream(output));
     else
-        copy(image, output_stream(output), settings->output ? settings->output : "standard output");
+        copy_stream(image, "temporary file", output_stream(output),
+                    settings->output ? settings->output : "standard output");
     output_commit(output);
     if (image)
         fclose(image);

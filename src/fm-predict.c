@@ -87,8 +87,9 @@ enum { LOADED = 512 }; /* images that are read at once */
 
 /* A row whose image is not yet read. */
 struct waiting {
-    char *text, *image; /* fields, separated by tabs */
-    size_t line;        /* in the table; 0: there is none */
+    char *text;  /* the fields, separated by tabs */
+    char *image; /* its name */
+    size_t line; /* in the table; 0: there is none */
 };
 
 struct batch {
@@ -408,24 +409,6 @@ static int check_classes(const struct batch *b, struct classes *c, const struct 
 
 /* ---- 5. The two kinds of input ---- */
 
-static char *copy_row(const struct fmnn_table *table)
-{
-    size_t columns = fmnn_table_columns(table), size = columns;
-    for (size_t c = 0; c < columns; c++)
-        size += strlen(fmnn_table_field(table, c));
-    char *row = xcalloc(size + 1, 1), *end = row;
-    for (size_t c = 0; c < columns; c++) {
-        const char *field = fmnn_table_field(table, c);
-        size_t length = strlen(field);
-        if (c)
-            *end++ = '\t';
-        memcpy(end, field, length);
-        end += length;
-    }
-    *end = 0;
-    return row;
-}
-
 static void predict_table(const struct arguments *a, struct batch *b, const struct operand *source)
 {
     struct fmnn_error error;
@@ -451,7 +434,8 @@ static void predict_table(const struct arguments *a, struct batch *b, const stru
             finish_batch(b); /* the rows before the bad one */
             die_error(&error);
         }
-        add_row(b, copy_row(table), fmnn_table_field(table, image), fmnn_table_line(table));
+        add_row(b, table_line(table, fmnn_table_field), fmnn_table_field(table, image),
+                fmnn_table_line(table));
     }
     finish_batch(b);
     if (!any && a->only)

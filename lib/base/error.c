@@ -52,11 +52,14 @@ static void set_message(struct fmnn_error *err, const char *reason, const char *
     mask_controls(err->message);
 }
 
-int fm_vfail(struct fmnn_error *err, enum fmnn_status status, const char *format, va_list args)
+/* All errors pass here: set a breakpoint. */
+FMNN_PRINTF(4, 0)
+static int raise_error(struct fmnn_error *err, enum fmnn_status status, const char *reason,
+                       const char *format, va_list args)
 {
     if (err) {
         err->status = status;
-        set_message(err, NULL, format, args);
+        set_message(err, reason, format, args);
     }
     return -1;
 }
@@ -65,20 +68,17 @@ int fm_fail(struct fmnn_error *err, enum fmnn_status status, const char *format,
 {
     va_list args;
     va_start(args, format);
-    fm_vfail(err, status, format, args);
+    raise_error(err, status, NULL, format, args);
     va_end(args);
     return -1;
 }
 
 int fm_fail_errno(struct fmnn_error *err, const char *format, ...)
 {
-    int saved = errno;
-    if (!err)
-        return -1;
+    const char *reason = strerror(errno);
     va_list args;
     va_start(args, format);
-    err->status = FMNN_SYSTEM;
-    set_message(err, strerror(saved), format, args);
+    raise_error(err, FMNN_SYSTEM, reason, format, args);
     va_end(args);
     return -1;
 }

@@ -1,4 +1,5 @@
-/* float.h -- the same arithmetic on every machine: the floating-point environment and a logarithm. */
+/* float.h -- the same arithmetic on every machine: the floating-point environment, sums, and
+   functions that libm has, too. */
 #ifndef FM_FLOAT_H
 #define FM_FLOAT_H
 

@@ -47,8 +47,6 @@
    a caller can write "return fm_fail(...)". err may be NULL. */
 int fm_fail(struct fmnn_error *err, enum fmnn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-int fm_vfail(struct fmnn_error *err, enum fmnn_status status, const char *format, va_list args)
-    __attribute__((format(printf, 3, 0)));
 /* The message is "format: strerror(errno)", the status FMNN_SYSTEM. */
 int fm_fail_errno(struct fmnn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

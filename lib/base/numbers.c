@@ -1,7 +1,6 @@
 /* numbers.c -- text to numbers and back, independent of the locale and the rounding mode. */
 #include "base/float.h"
 
-#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -70,8 +69,8 @@ bool fm_parse_double(const char *text, double *value)
 
 enum { DIGITS = 9 };
 
-/* A number rounded to nine digits, half to even: digits * 10^(exponent - 8), with digits 0 or
-   10^8 .. 10^9-1. */
+/* A number rounded to nine digits, half to even: digits * 10^(exponent - 8), with digits
+   10^8 .. 10^9, the latter if rounding carried. */
 struct decimal {
     uint32_t digits;
     int exponent;

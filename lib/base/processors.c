@@ -96,8 +96,8 @@ static void lower(unsigned *limit, unsigned to)
         *limit = to;
 }
 
-/* Of a group and all above it, up to the mount point. In a container, that is often the group itself,
-   and the path is one that exists only outside. */
+/* Lowers *limit to the quotas of a group and of all groups above it, up to the mount point. In a
+   container, the mount point is often the group itself, and the path exists only outside. */
 static void walk_up(const char *mount, const char *path, bool two, unsigned *limit)
 {
     char group[2 * MAX_PATH];

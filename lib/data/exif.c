@@ -1,8 +1,6 @@
 /* exif.c -- the orientation that cameras record, and images turned by it. */
 #include "data/image.h"
 
-#include <stdio.h>
-
 static uint32_t number(const uint8_t *p, unsigned bytes, bool big)
 {
     uint32_t value = 0;

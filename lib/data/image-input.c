@@ -157,17 +157,21 @@ static uint8_t *make_planes(const struct fmnn_input *input, const struct fm_imag
     return planes;
 }
 
+int fm_wrong_shape(const char *name, struct fmnn_shape is, struct fmnn_shape needed,
+                   struct fmnn_error *err)
+{
+    struct fm_two_shapes shapes = fm_two_shapes(is, needed);
+    return fm_fail(err, FMNN_DATA, "%s: the image is %s, but %s is needed; --fit resizes images",
+                   name, shapes.a, shapes.b);
+}
+
 int fm_input_make(const struct fmnn_input *input, const struct fm_image *image, const char *name,
                   uint8_t *pixels, struct fmnn_error *err)
 {
     struct fmnn_shape shape = {input->shape.channels, image->height, image->width};
     bool same = fm_same_shape(shape, input->shape);
-    if (input->fit == FMNN_FIT_NONE && !same) {
-        struct fm_two_shapes shapes = fm_two_shapes(shape, input->shape);
-        return fm_fail(err, FMNN_DATA,
-                       "%s: the image is %s, but %s is needed; --fit resizes images", name,
-                       shapes.a, shapes.b);
-    }
+    if (input->fit == FMNN_FIT_NONE && !same)
+        return fm_wrong_shape(name, shape, input->shape, err);
     if (same && input->fit != FMNN_FIT_FASHION_MNIST) {
         if (shape.channels == 1)
             fm_image_gray(image, ground(input, 0), pixels);

@@ -15,6 +15,9 @@ int fm_input_make(const struct fmnn_input *input, const struct fm_image *image, 
 /* The same for planes that are not in a file: shape says how many and how large. */
 int fm_input_planes(const struct fmnn_input *input, struct fmnn_shape shape, const uint8_t *planes,
                     uint8_t *pixels, struct fmnn_error *err);
+/* The error of an image that has another shape than the one that is needed. Returns -1. */
+int fm_wrong_shape(const char *name, struct fmnn_shape is, struct fmnn_shape needed,
+                   struct fmnn_error *err);
 bool fm_same_input(const struct fmnn_input *a, const struct fmnn_input *b);
 
 /* fashion-fit.c. Planes (channels of `shape`) to one or three planes of the input, by the recipe of

@@ -335,14 +335,6 @@ int fmnn_images_shape(struct fmnn_images *images, const char *image, struct fmnn
     return status;
 }
 
-static int wrong_shape(const char *image, struct fmnn_shape is, struct fmnn_shape needed,
-                       struct fmnn_error *err)
-{
-    struct fm_two_shapes shapes = fm_two_shapes(is, needed);
-    return fm_fail(err, FMNN_DATA, "%s: the image is %s, but %s is needed; --fit resizes images",
-                   image, shapes.a, shapes.b);
-}
-
 static int read_image(struct fmnn_images *images, const char *image, struct location *at,
                       struct fmnn_shape shape, uint8_t *pixels, struct fmnn_error *err)
 {
@@ -354,7 +346,7 @@ static int read_image(struct fmnn_images *images, const char *image, struct loca
     if (!file)
         return fm_input_make(&input, &images->image, at->image, pixels, err);
     if (!fm_same_shape(is, shape))
-        return wrong_shape(at->image, is, shape, err);
+        return fm_wrong_shape(at->image, is, shape, err);
     return read_row(file, (size_t)at->row, pixels, err);
 }
 
@@ -430,7 +422,7 @@ static int load_row(struct fmnn_images *images, const struct location *at,
     if (same && !input->invert && input->fit != FMNN_FIT_FASHION_MNIST)
         return read_row(file, (size_t)at->row, pixels, err);
     if (!same && input->fit == FMNN_FIT_NONE)
-        return wrong_shape(at->image, is, input->shape, err);
+        return fm_wrong_shape(at->image, is, input->shape, err);
     uint8_t *planes = fm_alloc(is.channels, is.height * is.width, err);
     int status = planes ? read_row(file, (size_t)at->row, planes, err) : -1;
     if (status == 0)

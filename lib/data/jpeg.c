@@ -17,7 +17,7 @@ enum {
     MAX_PACKING = 512, /* pixels for each byte, by Huffman's code: a bit for each block of 64 */
 };
 
-/* All state that must survive a longjmp(); decode() has no local variables. */
+/* All state that must survive a longjmp(); decode() changes no local variable after setjmp(). */
 struct reader {
     struct jpeg_error_mgr errors; /* first, because libjpeg knows only its address */
     struct jpeg_decompress_struct jpeg;

@@ -1,7 +1,7 @@
 /* png.c -- reads PNG files.
 
-   Uses libpng's row interface with everything unnecessary switched off: only the chunks IHDR, PLTE,
-   tRNS, IDAT and IEND are read, and gamma is ignored. Faults about which libpng only warns by
+   Uses libpng's row interface with everything unnecessary switched off: libpng reads only the chunks
+   IHDR, PLTE, tRNS, IDAT and IEND; find_orientation() reads eXIf; gamma is ignored. Faults about which libpng only warns by
    default (a wrong checksum in an ignored chunk, too much data) are errors here. */
 #include "data/image-formats.h"
 

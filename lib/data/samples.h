@@ -1,6 +1,6 @@
 /* samples.h -- images and labels in memory. */
-#ifndef FM_DATA_H
-#define FM_DATA_H
+#ifndef FM_SAMPLES_H
+#define FM_SAMPLES_H
 
 #include "base/internal.h"
 
@@ -13,7 +13,8 @@ struct fmnn_data {
     size_t label_capacity;
 };
 
-/* Images order[from .. from+n) of the data, or where order is NULL those themselves. */
+/* The pixels [n] and labels [n] of images order[from .. from+n-1], or from .. from+n-1 if order is
+   NULL. */
 void fm_data_batch(const struct fmnn_data *data, const uint32_t *order, size_t from, size_t n,
                    const uint8_t **pixels, uint16_t *labels);
 /* 128 bits that tell one set of training and validation rows from another: XXH3 over their sizes,

@@ -26,8 +26,8 @@ const char *fm_table_alias(enum fmnn_table_kind kind, const char *name);
 /* The header that a table with this first row would have had, malloc'ed. */
 char *fm_table_lost_header(enum fmnn_table_kind kind, char *const *field, size_t count,
                            struct fmnn_error *err);
-/* Whether the fields of a first line that was taken for data look like column names: text: receives
-   them, as in "'file', 'kind'". */
+/* Whether the fields of a first line that was taken for data look like column names; writes them into
+   text: "'file', 'kind'". */
 bool fm_table_like_names(char *const *field, size_t count, char *text, size_t size);
 
 #endif

@@ -2,7 +2,6 @@
 #include "data/image-formats.h"
 
 #ifdef HAVE_WEBP
-#include <stdio.h>
 
 #include <webp/decode.h>
 

@@ -65,8 +65,8 @@ bool fm_fits_once(const struct fm_builder *builder, size_t floats);
 bool fm_do_once(struct fm_builder *builder, size_t buffer);
 /* Whether the node's backward ops compute the gradient of this input. */
 bool fm_wants_gradient(const struct fm_builder *builder, const struct fm_node *node, size_t input);
-/* Lets the op, whose input is the image, go by the masks of non-zero pixels: buffers that gather
-   fills. groups: those for backward weights, else those for forward. */
+/* *buffer: a mask of the image's non-zero pixels (kernels/input.h), which gather then fills: with groups,
+   the one for backward weights, else the one for forward. */
 int fm_want_nonzero(struct fm_builder *builder, bool groups, size_t *buffer,
                     struct fmnn_error *err);
 /* Moves a view from pixel (0,0,0) to the corner of the window that is about it. */

@@ -69,7 +69,8 @@ static bool is_lost(const struct loop *loop)
     return !isfinite(loss);
 }
 
-/* Of a run's ops, those that its kind has. */
+/* How many of the plan's ops this run does. Without backward, the forward ops; the ops behind run_ops only
+   if there is an update or an average. */
 static size_t ops_of_run(const struct loop *loop)
 {
     if (!loop->run.backward)

@@ -69,6 +69,7 @@ struct fm_parameter_spec {
 };
 
 enum { FM_MAX_INPUTS = 2, FM_MAX_PARAMETERS = 4 }; /* of a layer */
+enum { FM_MAX_KERNEL = 255 };                       /* rows and columns of a convolution's */
 
 struct fm_builder;
 struct fm_node;
@@ -93,7 +94,7 @@ struct fm_layer_type {
     size_t (*parameters)(const struct fm_layer *layer, struct fm_shape in,
                          struct fm_parameter_spec spec[FM_MAX_PARAMETERS]);
     bool flattens; /* PyTorch needs a Flatten module before the first such layer */
-    /* By what the layer divides rows and columns; 0: no number says it. NULL: 1. */
+    /* The number by which the layer divides rows and columns; 0: it depends on the input. NULL: 1. */
     size_t (*stride)(const struct fm_layer *layer);
     bool undoes_relu; /* applies the derivative of its ReLU itself, for which it needs no output */
     bool spatial; /* needs rows and columns, so it cannot follow a layer that flattens */

@@ -27,7 +27,7 @@ struct fmnn_model {
 
 /* The canonical text of the layers: one line. classes: the number in place of the word. */
 char *fm_model_text(const struct fmnn_model *model, size_t classes, struct fmnn_error *err);
-/* The text of a layer, which a file can have in its place. */
+/* The canonical text of one layer. */
 char *fm_layer_text(const struct fm_layer *layer, struct fmnn_error *err);
 
 #endif

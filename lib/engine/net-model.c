@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 
-#include "data/samples.h"
 #include "engine/model.h"
 #include "engine/net.h"
 

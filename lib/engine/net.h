@@ -33,7 +33,7 @@ struct fm_value {
     struct fm_shape shape;
     enum fm_activation activation; /* that its producer has applied */
     bool undone;                   /* in its gradient, by its producer, not by its readers */
-    size_t producer;               /* a node; of the image: the number of nodes, which is none */
+    size_t producer;               /* a node; SIZE_MAX: none, for the image */
     size_t reader, readers;        /* its readers are net->reader[reader .. + readers - 1] */
     bool differentiable;           /* a gradient reaches trained parameters through it */
 };
@@ -41,7 +41,7 @@ struct fm_value {
 /* A node that reads a value, as which of its inputs. Readers of a value are in the order of the
    nodes; their gradients are summed from the last reader to the first. */
 struct fm_reader {
-    size_t node, input;
+    size_t node, input; /* input: for tests */
 };
 
 struct fm_node {
@@ -50,8 +50,8 @@ struct fm_node {
     size_t output;                       /* a value */
     size_t parameter, parameters;        /* the first, and their number */
     char *text;                          /* "conv 6 5x5 relu" */
-    unsigned depth;                      /* residuals around it */
-    char *opens;                         /* those that begin with it: "residual {"; or NULL */
+    unsigned depth;                      /* the number of residuals that contain it */
+    char *opens;                         /* the residuals that begin with it: "residual {"; or NULL */
 };
 
 struct fmnn_net {

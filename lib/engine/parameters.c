@@ -85,7 +85,7 @@ static void take_tile(const struct fm_parameter *p, struct tile tile, const floa
     }
 }
 
-/* Of the units first .. first+count-1 those that lie in the panel of the first. */
+/* How many of the units first .. first+count-1 lie in the panel of the first. */
 static size_t units_in_panel(size_t first, size_t count)
 {
     size_t max = FM_PANEL - first % FM_PANEL;

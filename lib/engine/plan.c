@@ -122,16 +122,13 @@ static int add_update(struct fm_builder *builder, struct fmnn_error *err)
 {
     struct fm_plan *plan = builder->plan;
     struct fm_op squares = {.kind = FM_OP_gradient_squares,
-                            .phase = FM_BACKWARD_WEIGHTS,
                             .jobs = fm_update_jobs(plan->net->trained),
                             .bytes = sizeof(float) * plan->net->trained};
-    struct fm_op norm = {.kind = FM_OP_gradient_norm, .phase = FM_BACKWARD_WEIGHTS, .jobs = 1};
+    struct fm_op norm = {.kind = FM_OP_gradient_norm, .jobs = 1};
     struct fm_op op = {.kind = FM_OP_update,
-                       .phase = FM_BACKWARD_WEIGHTS,
                        .jobs = fm_update_jobs(plan->net->trained),
                        .bytes = sizeof(float) * plan->net->trained * (2 * (1 + plan->slots) + 1)};
     struct fm_op average = {.kind = FM_OP_average,
-                            .phase = FM_BACKWARD_WEIGHTS,
                             .jobs = fm_update_jobs(plan->net->stored),
                             .bytes = sizeof(float) * plan->net->stored * 3};
     if (fm_add_op(builder, &squares, 0, 0, err) != 0 || fm_add_op(builder, &norm, 0, 0, err) != 0 ||

@@ -240,7 +240,8 @@ static void run_one(struct fmnn_predictor *predictor, const uint8_t *pixels, siz
 
 /* ---- 3. Several nets */
 
-/* As many batches at a time as have not too many probabilities: waking the threads takes time. */
+/* The images of as many batches as have 2^18 probabilities at most, but at least one batch: waking the
+   threads takes time. */
 static size_t images_at_a_time(const struct fmnn_predictor *predictor)
 {
     const size_t max = 1 << 18;

@@ -21,7 +21,7 @@ void fm_trainer_use_average(const struct fmnn_trainer *t, struct fm_run *run)
     run->look_back = t->average.kind->looks_back;
 }
 
-/* Of swa: the number of epochs in the average. */
+/* The number of epochs in the average of swa. */
 static size_t epochs_averaged(const struct fmnn_trainer *t)
 {
     size_t trained = t->epoch_count + (t->train->count && t->trained == t->train->count);

@@ -30,7 +30,7 @@ struct fmnn_trainer {
     struct fm_schedule schedule;
     struct fm_average average;
     size_t epoch_steps;       /* batches of an epoch */
-    unsigned schedule_epochs; /* its length: the recipe's epochs, unless a training runs on */
+    unsigned schedule_epochs; /* the schedule's length: the recipe's, unless a training runs on */
 
     /* What a checkpoint keeps. */
     float *slots[FM_MAX_SLOTS];
@@ -92,7 +92,8 @@ int fm_trainer_check_finite(const struct fmnn_trainer *trainer, struct fmnn_erro
 /* The error of a loss that is not finite, naming the layer. run: the one that gave it. Returns -1. */
 int fm_trainer_fail_loss(const struct fmnn_trainer *trainer, const struct fm_run *run,
                          struct fmnn_error *err);
-/* The record of a training for a file's metadata: JSON of only what determines the weights. last:
+/* The record of a training for a file's metadata: JSON: what determines the
+   weights, and their metrics; no times, no threads. last:
    describes the weights after the last step, else the weights that were kept. malloc'ed. */
 char *fm_training_record(const struct fmnn_trainer *trainer, bool last);
 

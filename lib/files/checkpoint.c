@@ -28,8 +28,8 @@ static double real(uint64_t u)
 
 /* ---- 1. saving */
 
-/* What must not change when a training is resumed, except whether it is exact: lines "KEY VALUE".
-   */
+/* What must not change when a training is resumed, as lines "KEY VALUE". check_exact() and check_input()
+   compare the rest. */
 static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     char recipe[FM_MAX_RECORD] = "";
@@ -105,7 +105,7 @@ int fmnn_trainer_save(const struct fmnn_trainer *t, FILE *stream, struct fmnn_er
 {
     struct fm_writer writer = {0};
     if (t->failed)
-        return fm_fail(err, FMNN_DATA, "a training that has failed is not to be resumed");
+        return fm_fail(err, FMNN_DATA, "the training has failed and cannot be saved");
     if (t->replaced)
         return fm_fail(
             err, FMNN_USAGE,
@@ -184,6 +184,12 @@ static int tell_difference(const char *path, const struct line *theirs, const st
             "%s: the training is scheduled for %.*s epochs, not %.*s; --extend goes on at "
             "the last learning rate",
             path, (int)theirs->length, theirs->value, (int)ours->length, ours->value);
+    if (key->key_length == 6 && !memcmp(key->key, "images", 6))
+        return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made with images of %.*s, not %.*s",
+                       path, (int)theirs->length, theirs->value, (int)ours->length, ours->value);
+    if (key->key_length == 7 && !memcmp(key->key, "classes", 7))
+        return fm_fail(err, FMNN_USAGE, "%s: the checkpoint was made with %.*s classes, not %.*s",
+                       path, (int)theirs->length, theirs->value, (int)ours->length, ours->value);
     return fm_fail(err, FMNN_USAGE,
                    "%s: the checkpoint was made with another %.*s: '%.*s', not '%.*s'", path,
                    (int)key->key_length, key->key, (int)theirs->length, theirs->value,
@@ -195,8 +201,8 @@ static bool same_value(const struct line *a, const struct line *b)
     return a->length == b->length && !memcmp(a->value, b->value, a->length);
 }
 
-/* Whether the data differ, too, in a line that follows. Data without a validation set keep the last epoch,
-   but are themselves what the user has changed. */
+/* Whether the data differ, too, in a line that follows. Data without a validation set keep the last
+   epoch, but are themselves what the user has changed. */
 static bool data_explain_keep(const struct line *line, const char *rest, const char *other)
 {
     const struct line data = {.key = "data", .key_length = 4};
@@ -245,7 +251,6 @@ static int check_identity(struct fmnn_trainer *t, const struct fm_safetensors *f
     const char *theirs = fm_safetensors_text(file, "fmnn.checkpoint");
     if (!theirs)
         return fm_fail(err, FMNN_DATA, "%s: weights, but not a checkpoint", path);
-    unsigned epochs = t->schedule_epochs;
     keep_schedule(t, theirs);
     char *ours = identity(t, err);
     if (!ours)
@@ -253,8 +258,6 @@ static int check_identity(struct fmnn_trainer *t, const struct fm_safetensors *f
     int status = compare_lines(path, ours, theirs, false, err);
     if (status == 0)
         status = compare_lines(path, theirs, ours, true, err);
-    if (status != 0)
-        t->schedule_epochs = epochs;
     free(ours);
     return status;
 }
@@ -377,9 +380,12 @@ static bool has_part(const struct fmnn_trainer *t, const struct fm_safetensors *
 static int read_checkpoint(struct fmnn_trainer *t, struct fm_safetensors *file,
                            struct fmnn_error *err)
 {
+    unsigned epochs = t->schedule_epochs;
     if (check_identity(t, file, err) != 0 || check_exact(t, file, err) != 0 ||
-        check_input(t, file, err) != 0)
+        check_input(t, file, err) != 0) {
+        t->schedule_epochs = epochs; /* check_identity() may have taken the checkpoint's */
         return fm_damage_first(file, err);
+    }
     t->failed = true; /* until all is there: what was before is being overwritten */
     t->good_step = t->kept = 0;
     bool best = t->best && has_part(t, file, "best.");

@@ -44,8 +44,9 @@ char *fm_json_text(const struct json_t *json, size_t flags, struct fmnn_error *e
    their order, but U64 tensors precede F32 tensors, so that all are aligned. The function adds the
    metadata `format` (fmnn) and `fmnn.xxh128`, which must not be given. The stream can be a pipe; it
    is neither flushed nor closed. */
-int fm_safetensors_write(FILE *stream, const struct fm_metadata *pairs, size_t pair_count,
-                         const struct fm_tensor *entries, size_t entry_count,
+int fm_safetensors_write(FILE *stream, const struct fm_metadata *metadata,
+                         size_t metadata_count, const struct fm_tensor *tensors,
+                         size_t tensor_count,
                          struct fmnn_error *err);
 
 /* An open file, whose header has been checked, but whose data have not been read. "-" is standard
@@ -70,7 +71,7 @@ typedef int fm_take(void *state, const struct fm_tensor *tensor, size_t row, siz
    be undamaged only when the function has returned 0. */
 int fm_safetensors_load(struct fm_safetensors *file, fm_take *take, void *state,
                         struct fmnn_error *err);
-/* Opens a file and loads all its tensors. */
+/* For tests: opens a file and loads all its tensors. */
 struct fm_safetensors *fm_safetensors_read(const char *path, struct fmnn_error *err);
 void fm_safetensors_free(struct fm_safetensors *file);
 /* The path, or "standard input", for messages. */

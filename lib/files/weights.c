@@ -350,7 +350,6 @@ static bool all_finite(const float *values, size_t count)
 
 /* Where the tensors of a file are copied to. */
 struct filling {
-    const struct fm_safetensors *file;
     const struct fmnn_net *net;
     const struct fm_part *part;
     size_t parts;
@@ -397,7 +396,7 @@ static int take_rows(void *state, const struct fm_tensor *tensor, size_t row, si
 int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
                        const struct fm_part *part, size_t parts, struct fmnn_error *err)
 {
-    struct filling f = {.file = file, .net = net, .part = part, .parts = parts};
+    struct filling f = {.net = net, .part = part, .parts = parts};
     for (size_t k = 0; k < parts; k++)
         for (size_t i = 0; i < net->parameter_count; i++)
             if ((net->parameter[i].trained || !part[k].trained) &&
@@ -505,22 +504,13 @@ static struct fmnn_net *read_shape(const struct fm_safetensors *file, struct fmn
     return net;
 }
 
-static int read_digest(const struct fm_safetensors *file, struct fmnn_net *net,
-                       struct fmnn_error *err)
-{
-    const char *digest = needed_text(file, "fmnn.xxh128", err);
-    if (digest)
-        snprintf(net->digest, sizeof net->digest, "%s", digest);
-    return digest ? 0 : -1;
-}
-
 /* Everything except the weights. */
 static struct fmnn_net *read_texts(const struct fm_safetensors *file, struct fmnn_error *err)
 {
     struct fmnn_net *net = read_shape(file, err);
     const char *training = fm_safetensors_text(file, "fmnn.training");
     if (net && fm_read_exact(file, &net->exact, err) == 0 && read_names(file, net, err) == 0 &&
-        check_tensors(file, net, err) == 0 && read_digest(file, net, err) == 0 &&
+        check_tensors(file, net, err) == 0 &&
         (!training || (net->training = fm_strdup(training, err)) != NULL))
         return net;
     fmnn_net_free(net);

@@ -251,7 +251,7 @@ FMNN_API int fmnn_images_read(struct fmnn_images *images, const char *image,
 struct fmnn_loaded {
     struct fmnn_error error; /* its status is FMNN_OK if the image was read */
     struct fmnn_shape shape; /* of the image itself; zeros if it could not be decoded */
-    bool file;               /* an image file, not a row of an IDX file */
+    bool file;               /* an image file that could be decoded, not a row of an IDX file */
     bool colour;             /* some pixel is clearly not gray; of a row: it has 3 channels */
     bool transparent;        /* some pixel is not opaque */
     bool flat;               /* all pixels of the input, more than one, are equal */
@@ -263,7 +263,8 @@ struct fmnn_loaded {
 FMNN_API int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_t n,
                               const struct fmnn_input *input, unsigned threads, uint8_t *pixels,
                               struct fmnn_loaded *loaded, struct fmnn_error *err);
-/* Reads one image whose file is in memory; name stands for it in messages. */
+/* Reads one image whose file is in memory into pixels, (C,H,W) of the input; name stands for it in
+   messages. On error, returns -1, and loaded->error says why. */
 FMNN_API int fmnn_image_load(const void *bytes, size_t size, const char *name,
                              const struct fmnn_input *input, uint8_t *pixels,
                              struct fmnn_loaded *loaded);
@@ -285,11 +286,12 @@ FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *ima
 
 /* A table in TSV whose first line names the columns; see fmnn(7). If the first line has no known
    name, it is data, and the columns are in the order of the kind of table. Later lines that equal
-   the header are skipped. Known names can be in any case and between blanks; lines can end as on
-   Windows, after a byte order mark; fields can be quoted as CSV writers do; fields of known columns
-   other than `image` can be between blanks; and there can be blank lines at the end. Names and
-   fields are returned without all this. Lines that are short or longer than 1 MiB, NUL bytes, other carriage
-   returns and files of zero bytes are FMNN_DATA. A header alone is an empty table. */
+   the header are skipped. Known names can be in any case and between blanks; lines can
+   begin with a byte order mark and end as on Windows; fields can be quoted as CSV writers do; fields of
+   known columns other than `image` can be between blanks; and there can be blank lines at the end. Names
+   and fields are returned without all this. A line with another number of fields than the header, or
+   longer than 1 MiB, a NUL byte, another carriage return and a file of zero bytes are FMNN_DATA. A header
+   alone is an empty table. */
 struct fmnn_table;
 
 enum fmnn_table_kind {
@@ -334,8 +336,8 @@ FMNN_API const char *fmnn_table_field(const struct fmnn_table *table, size_t col
 FMNN_API bool fmnn_table_paused(struct fmnn_table *table);
 
 /* Parse a field of the current row; errors name file and line. A label can be written 3, 3.0 or
-   between blanks; True and False are 1 and 0. The label of a field that is empty or, as R and pandas write it, NA or NaN is -1.
-   If class_count is 0, labels can be up to 65,535. */
+   between blanks; True and False are 1 and 0. A field that is empty or, as R and pandas
+   write it, NA or NaN has the label -1. If class_count is 0, labels can be up to 65,535. */
 FMNN_API int fmnn_table_label(const struct fmnn_table *table, size_t column, size_t class_count,
                               int *label, struct fmnn_error *err);
 /* The same for classes that may have names (NULL: they have none): a label that is no number is
@@ -426,7 +428,8 @@ FMNN_API const struct fmnn_setting *fmnn_recipe_setting(size_t i);
 struct fmnn_net;
 
 /* Makes a net whose weights are zero. Height and width of images are 1 to FMNN_MAX_SIDE, the number
-   of classes 1 to 65,536, and the number of weights at most 2^30; else the error is FMNN_USAGE. */
+   of classes 1 to 65,536, and the number of weights at most 2^30, the outputs of each layer rounded up to
+   a multiple of 32; else the error is FMNN_USAGE. */
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, struct fmnn_shape shape,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
@@ -462,8 +465,8 @@ FMNN_API bool fmnn_net_exact(const struct fmnn_net *net);
 FMNN_API const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net);
 FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names,
                                 struct fmnn_error *err);
-/* Whether the predictions of two nets can be averaged: the images have the same shape and scale, and
-   there are the same classes, with the same names in the same order. If not, the error is
+/* Whether the predictions of two nets can be averaged: images become their input in the same way
+   (fmnn_net_input()), and there are the same classes, with the same names in the same order. If not, the error is
    FMNN_USAGE and says what is different: "images of 28x28, not 32x32". */
 FMNN_API int fmnn_net_agree(const struct fmnn_net *net, const struct fmnn_net *other,
                             struct fmnn_error *err);
@@ -476,8 +479,8 @@ struct fmnn_layer {
     uint64_t parameters;     /* those that are trained, as PyTorch counts: no running statistics */
     uint64_t multiply_adds;  /* of convolutions and dense layers, for one image, forward */
     bool winograd;           /* done by Winograd's algorithm, with fewer multiplications */
-    unsigned depth;          /* residuals around the layer */
-    const char *opens;       /* those that begin with it: "residual {"; or NULL */
+    unsigned depth;          /* the number of residuals that contain the layer */
+    const char *opens;       /* the residuals that begin with the layer: "residual {"; or NULL */
 };
 /* The layers, counted from 0; false after the last one. A convolution or dense layer with `bn` is
    two layers, and so is a layer with the activation silu or gelu. A residual's layers have one more
@@ -583,8 +586,9 @@ struct fmnn_profile_row {
     size_t layer;     /* from 1; 0: none */
     const char *text; /* of the layer: "conv 6 5x5 relu"; or "" */
     /* "forward"; "backward-data", the gradient of the layer's input; "backward-weights", the
-       gradient of its weights, and their update; "gather", bytes to floats; "loss"; "feed",
-       choosing a batch and adding up its metrics; "wait", threads without work. */
+       gradient of its weights, and their update; "gather", bytes to floats; "loss"; if the recipe has
+       clip or average, "gradient_squares", "gradient_norm", "update" and "average"; "feed", choosing
+       a batch and adding up its metrics; "wait", threads without work. */
     const char *phase;
     const char *job; /* the kernels' name of the operation */
     uint64_t runs;
@@ -601,7 +605,8 @@ FMNN_API bool fmnn_trainer_profile(const struct fmnn_trainer *trainer, size_t i,
                                    struct fmnn_profile_row *row);
 /* The maximum number of floating-point operations per second of the trainer's threads and kernels,
    which the function measures. That takes some hundredths of a second. If the training has `profile`
-   set, the training has measured it every two seconds, and the function returns the mean. */
+   set, the training has also measured it every two seconds, and the function returns the mean of all
+   measurements. */
 FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
 
 /* Ends the training: restores the weights to keep into the net, together with the record of the
@@ -610,10 +615,11 @@ FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
    which holds only its latest weights. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
 /* Write a checkpoint, and continue from one. After fmnn_trainer_finish(), unless that kept the latest
-   weights, there is nothing to save: the error is FMNN_USAGE. The trainer that reads it must have been
-   made with the same model, data, recipe, seed, `exact` and the same weights taken from another net, but
-   can have another number of epochs; else the error is FMNN_USAGE and names the difference. A trainer
-   that has failed can continue from a checkpoint; one that fmnn_trainer_finish() has ended cannot, and
+   weights, there is nothing to save: the error is FMNN_USAGE. If the training has failed, or a weight is
+   not finite, it is FMNN_DATA. The trainer that reads a checkpoint must have been made with the same
+   model, data, input, recipe, seed and `exact`, and the same weights taken from another net, but can have
+   another number of epochs; else the error is FMNN_USAGE and names the difference. A trainer that has
+   failed can continue from a checkpoint; one that fmnn_trainer_finish() has ended cannot, and
    the error is FMNN_USAGE. If the file turns out to be damaged after it was read in part, the trainer has
    failed. */
 FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
@@ -736,7 +742,7 @@ struct fmnn_report {
     struct fmnn_score weighted; /* means weighted by support */
     double accuracy;
     double balanced_accuracy; /* the mean recall of the classes that have images */
-    double kappa;             /* Cohen's kappa; NaN if there is only one class */
+    double kappa;             /* Cohen's kappa; NaN if all images are of one class and predicted as it */
     double mcc;               /* Matthews' correlation, of all classes; 0 if undefined */
     size_t unpredicted;       /* number of classes never predicted: precision undefined, set to 0 */
     size_t unsupported;       /* number of classes without images: recall undefined, set to 0 */
@@ -770,6 +776,7 @@ struct fmnn_bin {
     double accuracy;        /* correct / rows; NaN if rows is 0 */
 };
 
+/* bins: 1 to FMNN_CALIBRATION_MAX_BINS; else the error is FMNN_USAGE. */
 FMNN_API struct fmnn_calibration *fmnn_calibration_new(size_t bins, struct fmnn_error *err);
 FMNN_API void fmnn_calibration_free(struct fmnn_calibration *calibration);
 /* Adds `count` predictions of the same confidence, all correct or all incorrect. If the confidence
@@ -782,7 +789,7 @@ FMNN_API struct fmnn_bin fmnn_calibration_total(const struct fmnn_calibration *c
 /* The expected calibration error: the mean over all predictions of |accuracy - mean confidence| of
    their bins; NaN if there are none. */
 FMNN_API double fmnn_calibration_error(const struct fmnn_calibration *calibration);
-/* The maximum of |accuracy - mean confidence| over the bins that are not empty. */
+/* The maximum of |accuracy - mean confidence| over the bins that are not empty; NaN if all are. */
 FMNN_API double fmnn_calibration_max_error(const struct fmnn_calibration *calibration);
 
 /* ---- 15. Significance ----------------------------------------------------------------------- */
@@ -798,11 +805,11 @@ FMNN_API struct fmnn_interval fmnn_wilson(uint64_t correct, uint64_t total);
 struct fmnn_mcnemar {
     double exact; /* two-sided p-value of the binomial distribution; equals p if
                      first + second > 2^40 */
-    double chi2;  /* the statistic (|first - second| - 1)^2 / (first + second), at least 0 */
+    double chi2;  /* the statistic max(|first - second| - 1, 0)^2 / (first + second) */
     double p;     /* p-value of chi2 for one degree of freedom */
 };
 /* first and second are the numbers of images that only the first, or only the second classifier
-   predicts correctly. If both are 0, both p-values are 1. */
+   predicts correctly. If they are equal, chi2 is 0 and both p-values are 1. */
 FMNN_API struct fmnn_mcnemar fmnn_mcnemar(uint64_t first, uint64_t second);
 
 /* ---- 16. Ranking ---------------------------------------------------------------------------- */

@@ -78,14 +78,11 @@ static char *own_name(const struct class_pairs *pairs, size_t number)
 
 static struct fmnn_names *make_names(const struct class_pairs *pairs, size_t count)
 {
-    struct fmnn_error error;
     char **name = xcalloc(count, sizeof *name);
     for (size_t i = 0; i < count; i++)
         name[i] = i < pairs->count && pairs->of[i].name ? text_format("%s", pairs->of[i].name)
                                                         : own_name(pairs, i);
-    struct fmnn_names *names = fmnn_names_copy((const char *const *)name, count, &error);
-    if (!names)
-        die_error(&error);
+    struct fmnn_names *names = copy_names((const char *const *)name, count);
     for (size_t i = 0; i < count; i++)
         free(name[i]);
     free(name);

@@ -109,7 +109,6 @@ static int compare_by_value(const void *a, const void *b)
 
 struct fmnn_names *words_in_order(const struct class_words *words, size_t **rank)
 {
-    struct fmnn_error error;
     bool numbers = true;
     char **order = xcalloc(words->count, sizeof *order);
     for (size_t i = 0; i < words->count; i++) {
@@ -121,9 +120,7 @@ struct fmnn_names *words_in_order(const struct class_words *words, size_t **rank
     *rank = xcalloc(words->count, sizeof **rank);
     for (size_t i = 0; i < words->count; i++)
         (*rank)[words_find(words, order[i])] = i;
-    struct fmnn_names *names = fmnn_names_copy((const char *const *)order, words->count, &error);
-    if (!names)
-        die_error(&error);
+    struct fmnn_names *names = copy_names((const char *const *)order, words->count);
     free(order);
     return names;
 }

@@ -72,7 +72,7 @@ static bool is_like_weights(const char *kind)
     return strstr(kind, "safetensors") || strstr(kind, "ZIP archive");
 }
 
-/* IDX data of any type and rank, and others. */
+/* IDX data of any type, up to rank 4, or what fmnn_file_other() knows. */
 static const char *kind_of_bytes(const unsigned char *head, size_t count)
 {
     if (count >= 4 && !head[0] && !head[1] && head[2] >= 8 && head[2] <= 14 && head[3] <= 4)
@@ -80,7 +80,9 @@ static const char *kind_of_bytes(const unsigned char *head, size_t count)
     return fmnn_file_other(head, count);
 }
 
-char *file_kind(const char *path)
+/* What a file is by its first bytes: "a PNG image", "an IDX file", "a table of predictions", "a text
+   file"; malloc'ed. NULL if it is something else, or cannot be opened and read once more, as pipes. */
+static char *file_kind(const char *path)
 {
     unsigned char head[HEAD + 1] = {0};
     size_t count;

@@ -5,9 +5,6 @@
 #include <stdbool.h>
 #include <fmnn.h>
 
-/* What a file is by its first bytes: "a PNG image", "an IDX file", "a table of predictions", "a text
-   file"; malloc'ed. NULL if it is something else, or cannot be opened and read once more, as pipes. */
-char *file_kind(const char *path);
 /* Dies: "PATH: a PNG image, not WANTED", and the hint if it is not NULL, or of the error if the file may
    be what was wanted, which is text or not. */
 _Noreturn void die_of_file(const char *path, const char *wanted, bool text, const char *hint,

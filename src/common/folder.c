@@ -252,10 +252,9 @@ static void check_class(const struct folder *f, const char *folder, const char *
             f->names->source);
 }
 
-/* Names that are folders, sorted; those of parts are the same classes. */
+/* The names of the class folders, sorted. A class can be in several parts, and counts once. */
 static struct fmnn_names *sort_names(const struct folder *f, char **name, size_t count)
 {
-    struct fmnn_error error;
     size_t kept = 0;
     text_sort(name, count);
     for (size_t i = 0; i < count; i++)
@@ -263,10 +262,7 @@ static struct fmnn_names *sort_names(const struct folder *f, char **name, size_t
             name[kept++] = name[i];
     if (kept > MAX_CLASSES)
         die("%s: more than %d class folders", f->path, MAX_CLASSES);
-    struct fmnn_names *names = fmnn_names_copy((const char *const *)name, kept, &error);
-    if (!names)
-        die_error(&error);
-    return names;
+    return copy_names((const char *const *)name, kept);
 }
 
 /* classes.txt gives the order of the classes, else their names do. */
@@ -287,16 +283,6 @@ static void find_classes(struct folder *f, const struct part *part, size_t parts
         f->names = sort_names(f, name, count);
     f->images = xcalloc(f->names->count + 1, sizeof *f->images);
     free(name);
-}
-
-static void read_list(struct folder *f)
-{
-    struct fmnn_error error;
-    char *path = path_in(f->path, "classes.txt", "");
-    bool listed = access(path, F_OK) == 0;
-    if (listed && !(f->names = fmnn_names_read(path, &error)))
-        die_error(&error);
-    free(path);
 }
 
 /* ---- 3. Images ---- */
@@ -408,7 +394,7 @@ struct folder folder_read(const char *path)
     if (has_control(f.path))
         die("%s: the folder's name contains control characters, which a table cannot contain",
             f.path);
-    read_list(&f);
+    f.names = names_in_directory(f.path);
     struct part *part = find_parts(&f, &parts);
     find_classes(&f, part, parts);
     for (size_t i = 0; i < parts; i++) {

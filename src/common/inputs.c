@@ -20,15 +20,17 @@ struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, co
 struct fmnn_table *open_table_columns(const char *operand, enum fmnn_table_kind kind,
                                       const char *const *columns, const char *only)
 {
-    static const char *const what[] = {"a table of images", "a history table", "a table of counts"};
+    static const char *const what[] = {"a table of images", "a history table"};
+    const char *wanted = columns ? "a table of predictions" : what[kind];
     struct fmnn_error error;
     const char *path = operand ? operand : "-";
     table_is_standard_input |= !strcmp(path, "-");
     if (!strcmp(path, "-") && isatty(STDIN_FILENO))
-        usage_error("standard input is a terminal; redirect %s to it, or name a file", what[kind]);
+        usage_error("standard input is a terminal; redirect %s to it, or name a file", wanted);
     if (kind == FMNN_TABLE_ROWS && is_directory(path))
-        die("%s: a directory, not a table; `fm-split %s%s` makes a table of the images in it", path,
-            holds_data(path) ? "-d " : "", path);
+        die("%s: a directory, not a table; `fm-split %s%s` makes a table of the images in it%s",
+            path, holds_data(path) ? "-d " : "", path,
+            columns ? ", to which fm-predict adds predictions" : "");
     struct fmnn_table *table = fmnn_table_open_columns(path, kind, columns, &error);
     if (!table || (only && fmnn_table_only(table, only, &error) != 0))
         die_error(&error);
@@ -51,6 +53,18 @@ bool next_row(struct fmnn_table *table)
     if (status < 0)
         die_error(&error);
     return status > 0;
+}
+
+char *table_line(const struct fmnn_table *table,
+                 const char *(*text)(const struct fmnn_table *table, size_t column))
+{
+    size_t columns = fmnn_table_columns(table), size = 1, used = 0;
+    for (size_t i = 0; i < columns; i++)
+        size += strlen(text(table, i)) + 1;
+    char *line = xcalloc(size, 1);
+    for (size_t i = 0; i < columns; i++)
+        used += (size_t)sprintf(line + used, "%s%s", i ? "\t" : "", text(table, i));
+    return line;
 }
 
 int row_class(const struct fmnn_table *table, size_t column, const struct fmnn_names *names)
@@ -186,14 +200,31 @@ bool is_weights(const char *path)
     return got == 9 && memchr(head, 0, 8) && head[8] == '{';
 }
 
-struct fmnn_names *names_in_weights(const char *path)
+struct fmnn_names *copy_names(const char *const *name, size_t count)
 {
     struct fmnn_error error;
+    struct fmnn_names *names = fmnn_names_copy(name, count, &error);
+    if (!names)
+        die_error(&error);
+    return names;
+}
+
+struct fmnn_names *names_in_directory(const char *directory)
+{
+    struct fmnn_error error;
+    char *path = path_in(directory, "classes.txt", "");
+    struct fmnn_names *names = NULL;
+    if (access(path, F_OK) == 0 && !(names = fmnn_names_read(path, &error)))
+        die_error(&error);
+    free(path);
+    return names;
+}
+
+struct fmnn_names *names_in_weights(const char *path)
+{
     struct fmnn_net *net = open_net(path);
     const struct fmnn_names *own = fmnn_net_names(net);
-    struct fmnn_names *names = NULL;
-    if (own && !(names = fmnn_names_copy((const char *const *)own->name, own->count, &error)))
-        die_error(&error);
+    struct fmnn_names *names = own ? copy_names((const char *const *)own->name, own->count) : NULL;
     if (names)
         names->source = text_format("%s", path);
     fmnn_net_free(net);

@@ -4,8 +4,6 @@
 
 #include "common/common.h"
 
-enum { DEFAULT_BINS = 10 }; /* of confidence */
-
 /* The options for tables of other programs; `type` has const char * members of these names. */
 #define CLASS_COLUMN_ROWS(type, label, predicted)                                                  \
     {0,           "label-column",                                                                  \

@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-static void copy_stream(FILE *from, const char *name, FILE *to, const char *copy)
+void copy_stream(FILE *from, const char *name, FILE *to, const char *copy)
 {
     char block[1 << 16];
     size_t got;

@@ -93,14 +93,8 @@ static void tsv_pairs(const struct evaluation *e)
 
 static void tsv_numbers(const double *number, size_t count)
 {
-    char text[32];
-    for (size_t i = 0; i < count; i++) {
-        if (isnan(number[i]))
-            text[0] = 0;
-        else
-            fmnn_format_number(text, number[i]);
-        printf("\t%s", text);
-    }
+    for (size_t i = 0; i < count; i++)
+        tsv_number(number[i]);
     putchar('\n');
 }
 
@@ -384,8 +378,7 @@ static void put_metrics(const struct evaluation *e, json_t *object)
     put_count(object, "correct", fmnn_confusion_correct(e->matrix));
     put_count(object, "skipped", e->skipped);
     put(object, "accuracy", json_real(e->report->accuracy));
-    put(object, "cross_entropy",
-        isnan(e->cross_entropy) ? json_null() : json_real(e->cross_entropy));
+    put(object, "cross_entropy", json_number(e->cross_entropy));
     put(object, "interval",
         json_interval(fmnn_confusion_correct(e->matrix), fmnn_confusion_total(e->matrix)));
     if (e->top)

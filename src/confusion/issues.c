@@ -32,19 +32,6 @@ void issues_free(struct issues *issues)
     free(issues);
 }
 
-/* The fields of the row, or the names of the columns, between tabs; malloc'ed. */
-static char *join(const struct fmnn_table *table,
-                  const char *(*text)(const struct fmnn_table *table, size_t column))
-{
-    size_t columns = fmnn_table_columns(table), size = 1, used = 0;
-    for (size_t i = 0; i < columns; i++)
-        size += strlen(text(table, i)) + 1;
-    char *line = xcalloc(size, 1);
-    for (size_t i = 0; i < columns; i++)
-        used += (size_t)sprintf(line + used, "%s%s", i ? "\t" : "", text(table, i));
-    return line;
-}
-
 static void start(struct issues *issues, const struct fmnn_table *table, size_t classes)
 {
     for (size_t i = 0; i < ADDED; i++)
@@ -52,7 +39,7 @@ static void start(struct issues *issues, const struct fmnn_table *table, size_t 
             die("%s: --label-issues adds a column '%s', but the table already has one",
                 fmnn_table_name(table), added[i]);
     issues->classes = classes;
-    issues->header = join(table, fmnn_table_column);
+    issues->header = table_line(table, fmnn_table_column);
 }
 
 void issues_row(void *context, struct fmnn_table *table, size_t label, const double *probabilities,
@@ -70,7 +57,7 @@ void issues_row(void *context, struct fmnn_table *table, size_t label, const dou
     for (size_t k = 1; k < classes; k++)
         best = probabilities[k] > probabilities[best] ? k : best;
     issues->label[n] = (uint32_t)label;
-    issues->row[n] = best == label ? NULL : join(table, fmnn_table_field);
+    issues->row[n] = best == label ? NULL : table_line(table, fmnn_table_field);
     issues->count++;
 }
 

@@ -433,16 +433,17 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
 
 /* ---- 4. Mirrors in turn ---- */
 
-/* The delay doubles, and varies by a quarter so that clients that were refused at the same time do
-   not return at the same time. */
+/* The delay doubles up to MAX_WAIT, but is never shorter than the first one. It varies by a quarter so
+   that clients that were refused at the same time do not return at the same time. */
 static void wait_for(const struct downloader *d, const struct mirror *mirror)
 {
-    double seconds = d->settings.retry_delay;
+    const double first = d->settings.retry_delay, most = first > MAX_WAIT ? first : MAX_WAIT;
+    double seconds = first;
     struct timespec now;
-    for (unsigned i = 1; i < mirror->failures && seconds < MAX_WAIT; i++)
+    for (unsigned i = 1; i < mirror->failures && seconds < most; i++)
         seconds *= 2;
-    if (seconds > MAX_WAIT)
-        seconds = MAX_WAIT;
+    if (seconds > most)
+        seconds = most;
     clock_gettime(CLOCK_REALTIME, &now);
     seconds *= 0.75 + (double)((now.tv_nsec / 1000 + getpid()) % 1000) / 2000;
     if (seconds < mirror->wait)

@@ -49,23 +49,28 @@ static void put(struct conversion *c, const unsigned char *bytes, size_t size)
         die_errno("%s", c->path);
 }
 
+/* Images of rank 3, or of rank 4 with channels. */
 static void transpose_images(struct conversion *c)
 {
-    unsigned char header[16], transposed[16];
-    get(c, header, sizeof header);
-    memcpy(transposed, header, 8);
+    unsigned char header[20], transposed[20];
+    get(c, header, 4);
+    size_t size = 4 + 4 * (size_t)header[3];
+    get(c, header + 4, size - 4);
+    memcpy(transposed, header, size);
     memcpy(transposed + 8, header + 12, 4);
     memcpy(transposed + 12, header + 8, 4);
-    put(c, transposed, sizeof transposed);
+    put(c, transposed, size);
     size_t count = big_endian(header + 4), height = big_endian(header + 8);
-    size_t width = big_endian(header + 12);
-    unsigned char *from = xcalloc(height, width), *to = xcalloc(height, width);
+    size_t width = big_endian(header + 12), channels = header[3] == 4 ? big_endian(header + 16) : 1;
+    unsigned char *from = xcalloc(height * width, channels),
+                  *to = xcalloc(height * width, channels);
     for (size_t i = 0; i < count; i++) {
-        get(c, from, height * width);
+        get(c, from, height * width * channels);
         for (size_t y = 0; y < height; y++)
             for (size_t x = 0; x < width; x++)
-                to[x * height + y] = from[y * width + x];
-        put(c, to, height * width);
+                memcpy(to + (x * height + y) * channels, from + (y * width + x) * channels,
+                       channels);
+        put(c, to, height * width * channels);
     }
     free(from);
     free(to);
@@ -124,7 +129,6 @@ static struct fmnn_names *read_mapping(FILE *stream, const char *path, unsigned 
     enum { LIMIT = 256 };
     char text[LIMIT][2] = {{0}};
     const char *name[LIMIT];
-    struct fmnn_error error;
     size_t count = 0;
     for (unsigned label, code; fscanf(stream, "%u %u%*[^\n]", &label, &code) == 2; count++) {
         if (count == LIMIT || label != first + count || code <= ' ' || code > '~')
@@ -135,21 +139,7 @@ static struct fmnn_names *read_mapping(FILE *stream, const char *path, unsigned 
     }
     if (ferror(stream) || !feof(stream) || count == 0)
         die("%s:%zu: expected a label and the code of a character", path, count + 1);
-    struct fmnn_names *names = fmnn_names_copy(name, count, &error);
-    if (!names)
-        die_error(&error);
-    return names;
-}
-
-static struct fmnn_names *read_list(const char *directory)
-{
-    struct fmnn_error error;
-    char *path = path_in(directory, "classes.txt", "");
-    struct fmnn_names *names = access(path, F_OK) == 0 ? fmnn_names_read(path, &error) : NULL;
-    if (!names && access(path, F_OK) == 0)
-        die_error(&error);
-    free(path);
-    return names;
+    return copy_names(name, count);
 }
 
 struct fmnn_names *names_beside(const char *directory, const struct fmnn_dataset *set)
@@ -163,7 +153,7 @@ struct fmnn_names *names_beside(const char *directory, const struct fmnn_dataset
     } else if (errno != ENOENT) {
         die_errno("%s", path);
     } else {
-        names = read_list(directory);
+        names = names_in_directory(directory);
     }
     free(path);
     return names;

@@ -58,12 +58,9 @@ void store_class_names(const char *directory, const char *title, const struct fm
 
 void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from)
 {
-    struct fmnn_error error;
     struct fmnn_names *names = NULL;
     if (set->class_count) {
-        names = fmnn_names_copy(set->classes, set->class_count, &error);
-        if (!names)
-            die_error(&error);
+        names = copy_names(set->classes, set->class_count);
     } else if (from) {
         names = names_beside(from, set);
     }

@@ -62,7 +62,7 @@ void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
 /* ---- fetch-store.c: the data directory */
 
 void make_directories(const char *path);
-/* Those of the data set or, if it has none, those in the directory `from`, which may be NULL. */
+/* Writes the class names of the data set or, if it has none, of the directory `from`, which may be NULL. */
 void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from);
 
 /* Writes classes.txt. A list that is there is kept, with a warning if it is another one. title: of the

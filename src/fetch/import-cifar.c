@@ -283,9 +283,8 @@ void read_cifar_source(struct import *import)
         free(content[i / MAX_FILES][i % MAX_FILES].bytes);
     free(archive);
     if (!import->settings->known || !import->settings->known->class_count) {
-        struct fmnn_error error;
         const struct fmnn_dataset *set =
             fmnn_dataset_find(version->labels == 1 ? "cifar-10" : "cifar-100");
-        import->names = set ? fmnn_names_copy(set->classes, set->class_count, &error) : NULL;
+        import->names = set ? copy_names(set->classes, set->class_count) : NULL;
     }
 }

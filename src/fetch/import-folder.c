@@ -106,12 +106,10 @@ static void choose_input(struct loader *l)
 /* A list that is in the data directory stays there, so it numbers the classes. */
 static void number_classes(struct loader *l)
 {
-    struct fmnn_error error;
     const struct fmnn_names *names = l->folder.names;
     char *path = path_in(l->settings->directory, "classes.txt", "");
-    bool listed = access(path, F_OK) == 0, moved = false;
-    if (listed && !(l->listed = fmnn_names_read(path, &error)))
-        die_error(&error);
+    l->listed = names_in_directory(l->settings->directory);
+    bool listed = l->listed != NULL, moved = false;
     l->label = xcalloc(names->count, sizeof *l->label);
     for (size_t i = 0; i < names->count; i++) {
         l->label[i] = listed ? fmnn_names_find(l->listed, names->name[i]) : i;
@@ -226,7 +224,6 @@ bool is_folder_source(const struct import_settings *s)
 
 void read_folder_source(struct import *import)
 {
-    struct fmnn_error error;
     struct loader l = {.import = import, .settings = import->settings};
     l.folder = folder_read(import->settings->from);
     folder_note(&l.folder);
@@ -238,9 +235,7 @@ void read_folder_source(struct import *import)
     give_all(&l);
     note_valid(&l);
     const struct fmnn_names *names = l.listed ? l.listed : l.folder.names;
-    import->names = fmnn_names_copy((const char *const *)names->name, names->count, &error);
-    if (!import->names)
-        die_error(&error);
+    import->names = copy_names((const char *const *)names->name, names->count);
     fmnn_images_free(l.images);
     fmnn_names_free(l.listed);
     free(l.label);

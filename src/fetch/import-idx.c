@@ -439,22 +439,6 @@ static void read_pairs(struct import *import, struct pair *pair, size_t count)
         read_pair(import, &pair[i]);
 }
 
-static struct fmnn_names *list_beside(const char *directory)
-{
-    struct fmnn_error error;
-    char *path = path_in(directory, "classes.txt", "");
-    struct fmnn_names *names = NULL;
-    FILE *stream = fopen(path, "r");
-    if (stream) {
-        fclose(stream);
-        names = fmnn_names_read(path, &error);
-        if (!names)
-            die_error(&error);
-    }
-    free(path);
-    return names;
-}
-
 void read_idx_source(struct import *import)
 {
     const struct import_settings *s = import->settings;
@@ -477,5 +461,5 @@ void read_idx_source(struct import *import)
         free(pair[i].labels_path);
     }
     if (!s->fetched[0])
-        import->names = list_beside(s->from);
+        import->names = names_in_directory(s->from);
 }

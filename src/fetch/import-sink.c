@@ -8,15 +8,10 @@
 
 enum { IMAGES_HEADER = 20, MAX_LABEL = 255 };
 
-static void die_write(const char *path)
-{
-    die_errno("%s", path);
-}
-
 static void put(struct output *output, const char *path, const void *bytes, size_t size)
 {
     if (fwrite(bytes, 1, size, output_stream(output)) != size)
-        die_write(path);
+        die_errno("%s", path);
 }
 
 /* ---- headers: the number of images is known at the end */
@@ -44,9 +39,9 @@ static void write_headers(const struct import_part *part)
 static void correct_headers(const struct import_part *part)
 {
     if (fseeko(output_stream(part->images), 0, SEEK_SET) != 0)
-        die_write(part->images_path);
+        die_errno("%s", part->images_path);
     if (fseeko(output_stream(part->labels), 0, SEEK_SET) != 0)
-        die_write(part->labels_path);
+        die_errno("%s", part->labels_path);
     write_headers(part);
 }
 
@@ -151,7 +146,6 @@ void import_add(struct import *import, int which, struct fmnn_shape shape, const
 /* The names of the source, else of the known data set; NULL: there are none. */
 static struct fmnn_names *find_names(const struct import *import)
 {
-    struct fmnn_error error;
     const struct fmnn_dataset *known = import->settings->known;
     const char *const *name = known ? known->classes : NULL;
     size_t count = known ? known->class_count : 0;
@@ -159,10 +153,7 @@ static struct fmnn_names *find_names(const struct import *import)
         name = (const char *const *)import->names->name;
         count = import->names->count;
     }
-    struct fmnn_names *names = count ? fmnn_names_copy(name, count, &error) : NULL;
-    if (count && !names)
-        die_error(&error);
-    return names;
+    return count ? copy_names(name, count) : NULL;
 }
 
 static void write_names(const struct import *import, unsigned max_label)

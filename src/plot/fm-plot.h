@@ -46,7 +46,7 @@ struct plot_request {
     const char *augment; /* --augment, or NULL */
     unsigned epoch;      /* of the augmentation */
     uint64_t seed;
-    size_t bins;            /* of confidence; 0: the default */
+    size_t bins;            /* of confidence */
     bool lr;                /* --lr */
     const char *class_list; /* --class, or NULL */
     bool precision_recall;  /* --precision-recall */

@@ -172,7 +172,7 @@ void gnuplot_box(FILE *script, const struct page *page, const double corner[4], 
 
 /* ---- 2. Running gnuplot ---- */
 
-static FILE *temporary(void)
+FILE *gnuplot_temporary(void)
 {
     FILE *stream = tmpfile();
     if (!stream)
@@ -336,7 +336,7 @@ static int run(FILE *in, FILE *out, FILE *err)
 
 FILE *gnuplot_run(FILE *script, enum plot_format format)
 {
-    FILE *image = temporary(), *err = temporary();
+    FILE *image = gnuplot_temporary(), *err = gnuplot_temporary();
     if (fflush(script) != 0 || ferror(script) || lseek(fileno(script), 0, SEEK_SET) != 0)
         die_errno("temporary file");
     int status = run(script, image, err);

@@ -22,6 +22,8 @@ void gnuplot_begin(FILE *script, const struct page *page, const char *output);
 void gnuplot_string(FILE *script, const char *text); /* quoted, never expanded */
 void gnuplot_number(FILE *script, double number);    /* NaN if it is not finite */
 
+FILE *gnuplot_temporary(void); /* which gnuplot does not inherit */
+
 struct gnuplot_label {
     double x, y; /* points from the page's upper left corner; y is the middle of the line */
     const char *text;

@@ -338,7 +338,9 @@ static void *read_images(const struct plot_request *request)
         rows += add_row(&reader, grid, rows < request->limit);
     }
     if (rows == 0)
-        die("%s: no images to draw", fmnn_table_name(reader.table));
+        die("%s: no images%s%s to draw%s", fmnn_table_name(reader.table),
+            request->only ? " of split " : "", request->only ? request->only : "",
+            request->only ? split_hint(request->only) : "");
     if (request->augment)
         draw_augmented(&reader, grid);
     write_titles(&reader, grid);

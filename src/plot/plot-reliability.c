@@ -45,7 +45,7 @@ static void *read_reliability(const struct plot_request *request)
 {
     struct reliability *plot = xcalloc(1, sizeof *plot);
     plot->count = request->file_count ? request->file_count : 1;
-    plot->bins = request->bins ? request->bins : DEFAULT_BINS;
+    plot->bins = request->bins;
     plot->runs = xcalloc(plot->count, sizeof *plot->runs);
     for (size_t i = 0; i < plot->count; i++) {
         read_file(plot, request, i);

@@ -104,26 +104,23 @@ static char *class_name(const struct matrix *matrix, size_t class)
     return matrix->names ? text_clean(matrix->names->name[class]) : text_format("%zu", class);
 }
 
+static bool is_class(const struct matrix *matrix, const char *word)
+{
+    return matrix->names && fmnn_names_find(matrix->names, word) < matrix->names->count;
+}
+
 /* The class of this name or number. */
 static size_t find_class(const struct matrix *matrix, size_t classes, const char *word)
 {
     char *end;
-    for (size_t k = 0; matrix->names && k < classes; k++)
-        if (!strcmp(matrix->names->name[k], word))
-            return k;
+    size_t named = is_class(matrix, word) ? fmnn_names_find(matrix->names, word) : classes;
+    if (named < classes)
+        return named;
     unsigned long number = strtoul(word, &end, 10);
     if (word[0] && !*end && word[strspn(word, "0123456789")] == 0 && number < classes)
         return number;
     usage_error("--class: '%s' is not a class; it can be a name or a number from 0 to %zu", word,
                 classes - 1);
-}
-
-static bool is_class(const struct matrix *matrix, const char *word)
-{
-    for (size_t k = 0; matrix->names && k < matrix->names->count; k++)
-        if (!strcmp(matrix->names->name[k], word))
-            return true;
-    return false;
 }
 
 /* The classes of --class, which are separated by commas; a name may contain one. */

@@ -153,14 +153,16 @@ static bool has_numbers(const struct class_words *words)
 
 static void learn_names(struct reader *r, const struct settings *settings)
 {
-    if (!settings->names || r->class >= 0 || !r->rows.count)
+    if (!settings->names || r->class >= 0)
+        return;
+    r->add_class = true; /* also to an empty table */
+    if (!r->rows.count)
         return;
     struct fmnn_images *images = open_images(settings->data, settings->root);
     r->names = class_names(NULL, images, r->rows.row[0].image);
     fmnn_images_free(images);
     if (!r->names && has_numbers(&r->words))
         die("--names: the classes of %s have no names", fmnn_table_name(r->table));
-    r->add_class = true;
 }
 
 static bool has_row(const struct rows *rows, int split)

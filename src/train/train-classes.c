@@ -91,15 +91,6 @@ void classes_count(struct classes *c, int label, bool valid)
 
 /* ---- the names, when all rows are known */
 
-static struct fmnn_names *copy(char *const *name, size_t count)
-{
-    struct fmnn_error error;
-    struct fmnn_names *names = fmnn_names_copy((const char *const *)name, count, &error);
-    if (!names)
-        die_error(&error);
-    return names;
-}
-
 /* Whether a list has all names of the table. */
 static bool has_all(const struct fmnn_names *list, const struct class_words *words)
 {
@@ -118,7 +109,7 @@ static struct fmnn_names *name_words(struct classes *c, struct fmnn_names *given
         char **sorted = xcalloc(c->words.count, sizeof *sorted);
         memcpy(sorted, c->words.word, c->words.count * sizeof *sorted);
         text_sort(sorted, c->words.count);
-        names = copy(sorted, c->words.count);
+        names = copy_names((const char *const *)sorted, c->words.count);
         free(sorted);
     }
     *to = xcalloc(c->words.count, sizeof **to);

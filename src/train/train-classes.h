@@ -28,8 +28,9 @@ bool classes_are_in_table(const struct classes *c);
 int classes_of_row(struct classes *c, const struct fmnn_names *given,
                    const struct fmnn_names *found);
 void classes_count(struct classes *c, int label, bool valid);
-/* At the end: the names of the classes, or NULL. given, found: as above. Returns one of them or another list. If the table has no labels, *to, malloc'ed,
-   has the label for each number that classes_of_row() returned; else it is NULL. */
+/* At the end: the names of the classes, or NULL; one of the lists given and found (as above), or another
+   one. If the table has no labels, *to, malloc'ed, has the label for each number that classes_of_row()
+   returned; else it is NULL. */
 struct fmnn_names *classes_name(struct classes *c, struct fmnn_names *given,
                                 struct fmnn_names *found, size_t **to);
 /* Notes gaps between labels, unless the names are listed, and classes without validation images. */

@@ -1,9 +1,9 @@
 /* train-data.c -- reads the images that the table names.
 
-   The table is read first, then the images, in blocks, by all threads. If the images are files and
-   neither --size nor --channels are given, the first images decide; an image that does not agree
-   (another size, or colours after gray ones) makes the reading start again, with a size and colours
-   that suit all. */
+   The table is read first, then the images, in blocks, by all threads. If the images are files, the
+   first ones decide the size and the channels, unless --size and --channels do; an image that does not
+   agree (another size, or colours after gray ones) makes the reading start again, with a size and
+   colours that suit all. */
 #include "train/fm-train.h"
 #include "train/train-classes.h"
 
@@ -222,7 +222,9 @@ static struct fmnn_loaded look_at_first(struct reader *r, const struct arguments
             return loaded;
         struct fmnn_error error = at_sample(r, &samples->sample[i], &loaded.error);
         if (!r->bad.skip || error.status == FMNN_MEMORY)
-            die_error(&error); /* else it is skipped, and told, when it is read with the others */
+            die_error(&error);
+        if (a->summary) /* a training tells it when it reads all images */
+            bad_image(&r->bad, &error);
     }
     die("%s: none of %zu images could be read", fmnn_table_name(r->table), samples->count);
 }
@@ -519,6 +521,7 @@ struct input read_shape(const struct arguments *a, const struct fmnn_input *init
         input.rows += samples.sample[i].use == FOR_TRAINING;
     begin(&input, a, init, &r, &samples);
     free_samples(&samples);
+    input.status = bad_images_status(&r.bad);
     close_reader(&r);
     return input;
 }

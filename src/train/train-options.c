@@ -151,8 +151,7 @@ static bool may_replace(const struct arguments *a, const char *output, const cha
 /* A file written twice would lose what was written first, and inputs must not be overwritten. */
 static void check_files_differ(const struct arguments *a)
 {
-    const char *model =
-        a->model && is_model_file(a->model) ? a->model : NULL; /* no preset or text */
+    const char *model = is_model_file(a->model) ? a->model : NULL; /* no preset or text */
     const char *classes = a->classes && strcmp(a->classes, "none") != 0 ? a->classes : NULL;
     const struct {
         const char *name, *path;

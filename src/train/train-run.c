@@ -95,7 +95,9 @@ static struct output *prepare_checkpoint(const char *path, const struct fmnn_tra
         return NULL;
     }
     *complete = checkpoint != NULL;
-    if (!checkpoint)
+    if (checkpoint)
+        output_keep(checkpoint); /* even if the weights cannot be written */
+    else
         warn("%s: %s", path, error.message);
     return checkpoint;
 }

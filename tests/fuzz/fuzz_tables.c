@@ -254,7 +254,7 @@ static void as_program(void *context)
     switch (which) {
     case WHOLE:
         request.entropy = request.ranking = true;
-        request.bins = DEFAULT_BINS;
+        request.bins = 10;
         evaluate(&request);
         break;
     case TOP:

@@ -1,8 +1,6 @@
 /* augment-kinds.c -- what each kind of augmentation does to an image. */
 #include "engine/augment/augment-kind.h"
 
-#include <math.h>
-
 #include "base/rng.h"
 
 /* ---- random numbers and boxes */

@@ -58,28 +58,26 @@ static int check_argument(const struct fm_augment_part *part, const char *word,
     return 0;
 }
 
-/* Takes the next word of a text, whose words have a zero byte between them. */
-static char *next_word(char **rest)
+enum { WORD = 128 }; /* a setting's text is shorter */
+
+static bool next_word(const char **rest, char word[WORD])
 {
-    char *word = *rest + strspn(*rest, " \t");
-    size_t length = strcspn(word, " \t");
-    *rest = word + length + (word[length] != '\0');
-    word[length] = '\0';
-    return *word ? word : NULL;
+    return fm_cut_word(rest, " \t", word, WORD);
 }
 
 /* What follows the name of a kind. */
-static int parse_part(struct fm_augment_part *part, char **rest, struct fmnn_error *err)
+static int parse_part(struct fm_augment_part *part, const char **rest, struct fmnn_error *err)
 {
     const struct fm_augment_kind *kind = part->kind;
-    const char *ahead = *rest + strspn(*rest, " \t");
-    size_t length = strcspn(ahead, " \t");
-    if (kind->option && strlen(kind->option) == length && !strncmp(ahead, kind->option, length))
-        part->option = next_word(rest) != NULL;
+    const char *ahead = *rest;
+    char word[WORD];
+    if (kind->option && next_word(&ahead, word) && !strcmp(word, kind->option)) {
+        part->option = true;
+        *rest = ahead;
+    }
     if (kind->argument == FM_AUGMENT_NOTHING)
         return 0;
-    const char *word = next_word(rest);
-    if (!word)
+    if (!next_word(rest, word))
         return fm_fail(err, FMNN_USAGE, "augment: '%s' takes a number", kind->name);
     if (!fm_parse_double(word, &part->number))
         return fm_fail(err, FMNN_USAGE, "augment: %s '%s' is not a number", kind->name, word);
@@ -108,12 +106,10 @@ static int add_part(struct fm_augment *augment, const struct fm_augment_part *pa
 
 int fm_augment_parse(struct fm_augment *augment, const char *text, struct fmnn_error *err)
 {
-    char words[256], *rest = words, *word;
+    char word[WORD];
     bool none = false;
     *augment = (struct fm_augment){.count = 0};
-    if ((size_t)snprintf(words, sizeof words, "%s", text) >= sizeof words)
-        return fm_fail(err, FMNN_USAGE, "augment: the text is too long");
-    for (size_t i = 0; (word = next_word(&rest)) != NULL; i++) {
+    for (size_t i = 0; next_word(&text, word); i++) {
         if (none || (i > 0 && !strcmp(word, "none")))
             return fm_fail(err, FMNN_USAGE, "augment: 'none' stands alone");
         none = !strcmp(word, "none");
@@ -122,7 +118,7 @@ int fm_augment_parse(struct fm_augment *augment, const char *text, struct fmnn_e
             continue;
         if (!part.kind)
             return unknown_word(word, err);
-        if (parse_part(&part, &rest, err) != 0 || add_part(augment, &part, err) != 0)
+        if (parse_part(&part, &text, err) != 0 || add_part(augment, &part, err) != 0)
             return -1;
     }
     return 0;

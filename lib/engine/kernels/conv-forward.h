@@ -9,7 +9,7 @@
    weights (kernel_h, kernel_w, c, 32). Each is `inner` elements of (kernel_w, c). If the rows
    follow each other in the image without a gap, they count as a single one. */
 struct window_taps {
-    size_t count, inner, a[4096], b[4096]; /* 4096: the maximum height of an image */
+    size_t count, inner, a[FM_MAX_KERNEL], b[FM_MAX_KERNEL];
 };
 
 /* row: from one row of the image to the next, in floats. */

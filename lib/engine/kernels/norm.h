@@ -5,8 +5,9 @@
        xh = (x - mean) / sqrt(variance + epsilon)          y = weight xh + bias
        running mean += share (mean - running mean)
        running variance += share (variance m / (m - 1) - running variance)
-   Prediction uses the running values in place of the batch's, and so does a layer that is not trained. From one value there is no variance:
-   y = bias, the input has no gradient, and the running variance stays.
+   Prediction uses the running values in place of the batch's, and so does a layer that is not
+   trained. From one value there is no variance: y = bias, the input has no gradient, and the running
+   variance stays.
 
    The order of all sums is fixed: over a row of pixels, over the rows of an image, in float; then
    over the images, in double. The first two are of differences from a value of the image, so that
@@ -357,7 +358,7 @@ static void image_norm_backward(const struct fm_plan *plan, const struct fm_op *
     const float *dy = run->workspace + op->grad_out.offset + n * op->grad_out.stride_n;
     float *to = run->workspace + op->grad_in.offset + n * op->grad_in.stride_n;
     size_t stride = fm_panels(op->units) * FM_PANEL;
-    const enum fm_activation activation = op->last ? op->activation : FM_LINEAR;
+    const enum fm_activation activation = last_activation(op);
     for (size_t y = 0; y < op->in_shape.h; y++)
         for (size_t c = 0; c < op->units; c += FM_PANEL) {
             size_t lanes = lanes_of_panel(op->units, c / FM_PANEL);

@@ -3,12 +3,6 @@
    Values and gradients are (n,h,w,c), each by the strides of its own view. */
 #include "base/internal.h"
 
-/* 1 / (1 + e^-x). */
-static inline vec logistic(vec x)
-{
-    return v_div(v_splat(1), v_add(v_splat(1), v_exp(v_sub(v_splat(0), x))));
-}
-
 /* The distribution function of the normal distribution, and *density, its density. 1 - erf by
    M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions" (1964), 7.1.26: the error is
    below 1e-7. */

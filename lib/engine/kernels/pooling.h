@@ -135,7 +135,7 @@ __attribute__((always_inline)) static inline void scatter(const struct fm_op *op
                                                           pool_reduce *choose,
                                                           pool_gradient *part_of)
 {
-    const struct pool_store store = {op->add, op->last ? op->activation : FM_LINEAR};
+    const struct pool_store store = {op->add, last_activation(op)};
     const struct pool_store plain = {false, FM_LINEAR}, relu = {false, FM_RELU};
     const struct pool_window usual = usual_window(window);
     bool constant = is_usual(window) && window->grad_out && !store.add;

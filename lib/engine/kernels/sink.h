@@ -16,7 +16,6 @@ enum { PREFETCHED = 2 };
 struct pending {
     enum fm_optimizer_id optimizer;
     struct fm_update update;
-    const struct fm_parameter *parameter; /* whose gradient it is */
     float *w, *slots[FM_MAX_SLOTS];
     const float *gradient;
     const float *next[PREFETCHED]; /* prefetched beside the update: next[i][at .. end) */
@@ -35,8 +34,7 @@ static void add_gradient(float *to, const float *gradient, size_t n)
 static struct pending update_to_come(const struct fm_plan *plan, const struct fm_run *run,
                                      const struct fm_parameter *parameter, size_t offset)
 {
-    struct pending pending = {
-        .optimizer = plan->optimizer, .parameter = parameter, .update = *run->update};
+    struct pending pending = {.optimizer = plan->optimizer, .update = *run->update};
     offset += parameter->offset;
     if (parameter->rank == 1 && !run->update->decay_all)
         pending.update.decay = 0;
@@ -53,7 +51,7 @@ static struct pending sink_pending(const struct fm_plan *plan, const struct fm_r
                                    const struct fm_parameter *parameter, size_t offset,
                                    const float *gradient, size_t n)
 {
-    struct pending pending = {.optimizer = plan->optimizer, .parameter = parameter};
+    struct pending pending = {.optimizer = plan->optimizer};
     float *stored = run->gradients ? run->gradients + parameter->offset + offset : NULL;
     if (run->sink == FM_SINK_STORE) {
         memcpy(stored, gradient, n * sizeof *gradient);
@@ -120,8 +118,7 @@ static void job_gradient_squares(const struct fm_plan *plan, const struct fm_op 
     run->squares[job] = sum[0];
 }
 
-/* By what the gradients are multiplied so that their norm is at most run->clip; as in PyTorch. One
-   job. */
+/* The factor that limits the norm of all gradients to run->clip, as in PyTorch; at most 1. One job. */
 static void job_gradient_norm(const struct fm_plan *plan, const struct fm_op *op,
                               const struct fm_run *run, size_t job)
 {

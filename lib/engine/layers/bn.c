@@ -68,6 +68,7 @@ static int forward(struct fm_builder *builder, const struct fm_node *node, struc
 /* The gradients of weight and bias, and the two means that the input's gradient needs. */
 static int add_gradients(struct fm_builder *builder, struct fm_op op, struct fmnn_error *err)
 {
+    op.phase = FM_BACKWARD_WEIGHTS;
     if (add_moments(builder, &op, FM_OP_norm_gradient_moments, FM_IN | FM_GRAD_OUT | FM_CHANNELS,
                     err) != 0)
         return -1;

@@ -3,19 +3,19 @@
 
 #include <stdio.h>
 
-enum { MAX_FILTERS = 65536, MAX_KERNEL = 255 };
+enum { MAX_FILTERS = 65536 };
 
 static int parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {
     if (fm_word_count(words, "the number of filters", MAX_FILTERS, &layer->units, err) != 0 ||
-        fm_word_size(words, MAX_KERNEL, &layer->kernel_h, &layer->kernel_w, err) != 0)
+        fm_word_size(words, FM_MAX_KERNEL, &layer->kernel_h, &layer->kernel_w, err) != 0)
         return -1;
     for (;;) {
         if (fm_take_word(words, "valid"))
             layer->valid = true;
         else if (!fm_take_word(words, "stride"))
             break;
-        else if (fm_word_count(words, "the stride", MAX_KERNEL, &layer->stride, err) != 0)
+        else if (fm_word_count(words, "the stride", FM_MAX_KERNEL, &layer->stride, err) != 0)
             return -1;
     }
     fm_affine_words(layer, words);

@@ -42,9 +42,9 @@ static int shape(const struct fm_layer *layer, const struct fm_shape *input, str
     if (!layer->same && (w.kernel_h > in.h || w.kernel_w > in.w))
         return fm_fail(err, FMNN_USAGE, "a pool of %zux%zu does not fit into %zux%zu", w.kernel_h,
                        w.kernel_w, in.h, in.w);
-    size_t h = layer->same ? in.h + w.kernel_h - 1 : in.h;
-    size_t v = layer->same ? in.w + w.kernel_w - 1 : in.w;
-    *out = (struct fm_shape){in.c, h / w.kernel_h, v / w.kernel_w};
+    size_t rows = layer->same ? in.h + w.kernel_h - 1 : in.h;
+    size_t columns = layer->same ? in.w + w.kernel_w - 1 : in.w;
+    *out = (struct fm_shape){in.c, rows / w.kernel_h, columns / w.kernel_w};
     return 0;
 }
 

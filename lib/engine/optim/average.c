@@ -5,7 +5,7 @@
 
 #include "base/float.h"
 
-enum { MAX_EVERY = 1000000, LOOKAHEAD_EVERY = 5, WORD = 64 };
+enum { MAX_EVERY = 1000000, LOOKAHEAD_EVERY = 5, WORD = FM_MAX_VALUE };
 
 static bool next_word(const char **text, char word[WORD])
 {

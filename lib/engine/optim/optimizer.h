@@ -41,9 +41,9 @@ struct fm_optimizer {
     double lr, decay; /* the defaults */
     /* As in the names of a checkpoint's tensors; ends in NULL. */
     const char *slot_names[FM_MAX_SLOTS + 1];
-    /* Fills in *update, except decay_all, for step t, from 1. power[] is 1.0 before the first step and is kept from
-       step to step, and in checkpoints: powers of the betas by repeated multiplication, because
-       pow() differs between C libraries. */
+    /* Fills in *update, except decay_all, for step t, from 1. power[] is 1.0 before the first step and
+       is kept from step to step, and in checkpoints: powers of the betas by repeated multiplication,
+       because pow() differs between C libraries. */
     void (*begin)(const struct fmnn_recipe *recipe, const struct fm_rate *rate, uint64_t t,
                   double power[FM_POWERS], struct fm_update *update);
 };

@@ -54,8 +54,8 @@ const char *fm_setting_absent(const struct fm_setting *setting);
 void fm_recipe_init(struct fmnn_recipe *recipe);
 /* Replaces defaults that depend on other settings by their values. */
 void fm_recipe_resolve(struct fmnn_recipe *recipe);
-/* Of a training on this number of images: the steps of an epoch, and the epochs, of which min-steps
-   can want more. */
+/* For a training on this number of images: the steps of an epoch, and the number of epochs, which
+   min-steps can raise. */
 size_t fm_recipe_epoch_steps(const struct fmnn_recipe *recipe, size_t images);
 unsigned fm_recipe_epochs(const struct fmnn_recipe *recipe, size_t images);
 /* The members of a JSON object, without braces: the settings that have an effect. */
