@@ -1,4 +1,5 @@
-/* fm-confusion.c -- evaluates predictions: the confusion matrix and the metrics that follow from it.
+/* fm-confusion.c -- evaluates predictions: the confusion matrix and the metrics that follow from
+   it.
 
    Contents: 1. Options  2. Evaluation  3. main */
 #include "confusion/fm-confusion.h"

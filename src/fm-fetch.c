@@ -155,8 +155,8 @@ static void refuse_family(const char *name, const char *const *names)
         usage_error("DATASET: '%s' is not one data set; name one of %s", name, list);
 }
 
-/* An unknown data set is accepted under its own name if there is a source or a directory for it. Its
-   files must have the structure of the known ones. */
+/* An unknown data set is accepted under its own name if there is a source or a directory for it.
+   Its files must have the structure of the known ones. */
 static struct source own_source(const char *name, const struct arguments *a,
                                 const char *const *names)
 {
@@ -478,8 +478,8 @@ static char *home_of(const char *option, const char *dataset)
     return path;
 }
 
-/* Removed if it stays empty, so that a failed fetch leaves nothing behind, together with the directories
-   above it that were made: all that is longer than made_from. */
+/* Removed if it stays empty, so that a failed fetch leaves nothing behind, together with the
+   directories above it that were made: all that is longer than made_from. */
 static char *made;
 static size_t made_from;
 

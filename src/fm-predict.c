@@ -3,8 +3,8 @@
    Rows wait until a batch is full or the input pauses; then they are predicted and printed. So the
    program works in an interactive pipe. The result for an image does not depend on its batch.
 
-   Contents: 1. Options  2. The batch  3. The header  4. The classes of the table  5. The two kinds of
-   input  6. main */
+   Contents: 1. Options  2. The batch  3. The header  4. The classes of the table  5. The two kinds
+   of input  6. main */
 #include "common/common.h"
 #include "common/class-pairs.h"
 

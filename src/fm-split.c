@@ -213,8 +213,8 @@ static void read_labels(struct pair *pair)
     fmnn_idx_close(idx);
 }
 
-/* Only the sizes are needed. But a gzip file must be decompressed completely to know that it is whole,
-   and a table of images that cannot be read is useless. */
+/* Only the sizes are needed. But a gzip file must be decompressed completely to know that it is
+   whole, and a table of images that cannot be read is useless. */
 static void read_pair(struct pair *pair)
 {
     struct fmnn_error error;
@@ -289,8 +289,8 @@ static void read_pairs(const struct settings *settings, const char *directory, s
 {
     name_files(train, directory);
     name_files(test, directory);
-    /* With --test, rows of all splits come from both pairs, or from the one that is there. Equal images
-       may be in the other pair. */
+    /* With --test, rows of all splits come from both pairs, or from the one that is there. Equal
+       images may be in the other pair. */
     bool anew = option_given("test"), must = option_given("only") && !anew;
     bool both = anew || settings->duplicates != KEEP_DUPLICATES;
     bool want_train = settings->wanted[TRAIN] || settings->wanted[VALID] || (both && train->exists);

@@ -12,9 +12,9 @@
 #include "engine/profile.h"
 #include "runner.h"
 
-/* With sanitizers, training a wide net with the generic set takes minutes: tests of bits, which walk
-   all sets, leave wide nets to other builds. Tests of values keep them. A quick run takes every
-   fifth net. */
+/* With sanitizers, training a wide net with the generic set takes minutes: tests of bits, which
+   walk all sets, leave wide nets to other builds. Tests of values keep them. A quick run takes
+   every fifth net. */
 static bool is_too_slow(size_t i)
 {
     if (SLOWED_BY_SANITIZERS == 1)
@@ -659,8 +659,8 @@ START_TEST(chains_give_the_bits_of_single_ops)
 END_TEST
 
 /* Floating-point modes that a caller may have set: denormal results and inputs are flushed to zero,
-   and in the second mode rounding differs, too; where nothing flushes them, both modes round in other
-   ways. */
+   and in the second mode rounding differs, too; where nothing flushes them, both modes round in
+   other ways. */
 #if defined __SSE2__
 #include <xmmintrin.h>
 #define PLAIN_ARITHMETIC 0x1f80
@@ -702,7 +702,8 @@ static uint64_t get_arithmetic(void)
 #elif defined __ALTIVEC__
 #include <fenv.h>
 #define PLAIN_ARITHMETIC 0
-/* The bit of VSCR with which Altivec flushes denormals, and the rounding of the other instructions. */
+/* The bit of VSCR with which Altivec flushes denormals, and the rounding of the other
+   instructions. */
 enum { FLUSH = 1 << 16, VSCR_WORD = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 3 };
 static const uint64_t odd_arithmetic[] = {FLUSH, FLUSH | FE_TOWARDZERO};
 typedef unsigned vscr __attribute__((vector_size(16)));

@@ -753,7 +753,8 @@ static int run_act(size_t act, enum mode how, size_t n, struct fmnn_error *err)
     return status;
 }
 
-/* The act did without the call and gave the same result, or it reports the right kind of failure. */
+/* The act did without the call and gave the same result, or it reports the right kind of
+   failure. */
 static void check_outcome(size_t act, int status, XXH64_hash_t wanted, const struct fmnn_error *err)
 {
     if (status == 0) {

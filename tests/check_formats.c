@@ -1,5 +1,5 @@
-/* check_formats.c -- image files of all formats: pixels, orientation, damage, limits; and how images
-   become the input of a net. */
+/* check_formats.c -- image files of all formats: pixels, orientation, damage, limits; and how
+   images become the input of a net. */
 #include "base/internal.h"
 
 #include <check.h>

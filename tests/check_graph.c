@@ -395,8 +395,8 @@ START_TEST(filters_that_fit_are_kept)
 }
 END_TEST
 
-/* Bytes of values and gradients of an image that ops of a training read and write outside of a chain's
-   memory. */
+/* Bytes of values and gradients of an image that ops of a training read and write outside of a
+   chain's memory. */
 static uint64_t traffic_of(const char *text)
 {
     struct fmnn_net *net = make_net_of(text, 28, 28, 10, 1);
@@ -409,7 +409,8 @@ static uint64_t traffic_of(const char *text)
     return bytes;
 }
 
-/* What the nets of the presets need; a change that reads or writes values more often must be seen. */
+/* What the nets of the presets need; a change that reads or writes values more often must be
+   seen. */
 START_TEST(values_seldom_pass_through_memory)
 {
     ck_assert_uint_le(

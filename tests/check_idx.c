@@ -512,8 +512,8 @@ START_TEST(forward_until_damage)
 }
 END_TEST
 
-/* The content of an open file is replaced, then an earlier row is read. Other sizes are noticed, and
-   so is content that is no longer an IDX file. */
+/* The content of an open file is replaced, then an earlier row is read. Other sizes are noticed,
+   and so is content that is no longer an IDX file. */
 START_TEST(changes_while_open)
 {
     enum { ROWS_HERE = 300, LONG = 784 };

@@ -132,8 +132,8 @@ START_TEST(gradients_of_few_values_match_differences)
 }
 END_TEST
 
-/* From one value there is no variance: the output is the bias, nothing before it has a gradient, and
-   the running variance stays. */
+/* From one value there is no variance: the output is the bias, nothing before it has a gradient,
+   and the running variance stays. */
 START_TEST(one_value_gives_the_bias)
 {
     struct fmnn_net *net = make_net_of("dense 37 | bn tanh | dense classes", 2, 3, 3, 33);
@@ -512,8 +512,8 @@ static double part_in_common(const struct dropped *a, const struct dropped *b)
     return both / (double)a->count;
 }
 
-/* The fraction is the rate; another seed, epoch or image drops independently, and an image drops the
-   same values wherever it is in the batch. */
+/* The fraction is the rate; another seed, epoch or image drops independently, and an image drops
+   the same values wherever it is in the batch. */
 START_TEST(values_are_dropped_independently)
 {
     static struct dropped a, b;
@@ -567,8 +567,9 @@ END_TEST
 /* ---- folding */
 
 /* Layers whose bn is folded, and one whose bn is not, behind a pool. The channels' weights are
-   negative, zero, tiny and large, and a running variance is zero: mistakes of others, such as a lost
-   bias (ultralytics/yolov3#807) or a maximum that should become a minimum (LeelaChessZero/lc0#779). */
+   negative, zero, tiny and large, and a running variance is zero: mistakes of others, such as a
+   lost bias (ultralytics/yolov3#807) or a maximum that should become a minimum
+   (LeelaChessZero/lc0#779). */
 START_TEST(folded_nets_predict_alike)
 {
     enum { N = 9 };

@@ -426,7 +426,8 @@ START_TEST(longest_canonical_text)
 }
 END_TEST
 
-/* Every row of the table: its default is a value that it accepts, and a value set is the one got. */
+/* Every row of the table: its default is a value that it accepts, and a value set is the one
+   got. */
 START_TEST(settings_have_the_values_set)
 {
     struct fmnn_recipe *recipe = fmnn_recipe_new(NULL, NULL);

@@ -196,7 +196,8 @@ END_TEST
 
 /* ---- 2. resuming */
 
-/* As many layers as a model can have, each with bn, and all the tensors that a checkpoint can have. */
+/* As many layers as a model can have, each with bn, and all the tensors that a checkpoint can
+   have. */
 START_TEST(checkpoint_of_the_deepest_net)
 {
     struct set set = make_set_of("avgpool all | repeat 1022 { conv 1 1x1 bn relu } | dense classes",

@@ -1,4 +1,5 @@
-/* check_predict.c -- what is prepared for predictions, and predictions as the mean over several nets. */
+/* check_predict.c -- what is prepared for predictions, and predictions as the mean over several
+   nets. */
 #include "engine.h"
 
 #include "data/samples.h"

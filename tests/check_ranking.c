@@ -1,6 +1,6 @@
-/* check_ranking.c -- ROC and precision-recall curves, kappa and Matthews' correlation, label issues.
-   The expected values come from scikit-learn (tests/bench/sklearn-metrics compares random tables) and
-   cleanlab (tests/bench/cleanlab-issues). */
+/* check_ranking.c -- ROC and precision-recall curves, kappa and Matthews' correlation, label
+   issues. The expected values come from scikit-learn (tests/bench/sklearn-metrics compares random
+   tables) and cleanlab (tests/bench/cleanlab-issues). */
 #include "base/internal.h"
 
 #include <check.h>

@@ -1,4 +1,5 @@
-/* check_rng.c -- random numbers: known answers, ranges, moments; and the logarithm and the fused multiply-add. */
+/* check_rng.c -- random numbers: known answers, ranges, moments; and the logarithm and the fused
+   multiply-add. */
 #include "base/internal.h"
 
 #include <check.h>
@@ -108,7 +109,8 @@ START_TEST(logarithm)
 }
 END_TEST
 
-/* A float for a sum that is hard to round: any bits, few digits, or near the smallest normal one. */
+/* A float for a sum that is hard to round: any bits, few digits, or near the smallest normal
+   one. */
 static float hard_float(uint64_t bits)
 {
     uint32_t word = (uint32_t)bits;
@@ -121,8 +123,9 @@ static float hard_float(uint64_t bits)
     return f;
 }
 
-/* v_fma() of plain C rounds once, as fmaf() of libm does: also where the sum is near the middle of two floats, is a
-   denormal, cancels, overflows, or is not a number. Where the compiler has an instruction for it, both are fmaf(). */
+/* v_fma() of plain C rounds once, as fmaf() of libm does: also where the sum is near the middle of
+   two floats, is a denormal, cancels, overflows, or is not a number. Where the compiler has an
+   instruction for it, both are fmaf(). */
 START_TEST(plain_fma_is_that_of_libm)
 {
     for (uint64_t i = 0; i < 500000; i++) {

@@ -1,4 +1,5 @@
-/* check_safetensors.c -- the container of weights files: good files are read back, bad ones refused. */
+/* check_safetensors.c -- the container of weights files: good files are read back, bad ones
+   refused. */
 #include "base/internal.h"
 
 #include <check.h>

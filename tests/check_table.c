@@ -1,4 +1,5 @@
-/* check_table.c -- tables: headers found, lost and repeated; hostile lines; pausing pipes; numbers. */
+/* check_table.c -- tables: headers found, lost and repeated; hostile lines; pausing pipes;
+   numbers. */
 #include "base/internal.h"
 
 #include <check.h>

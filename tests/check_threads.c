@@ -42,7 +42,8 @@ static void run_job(void *state, unsigned thread, size_t job)
     relay->value[relay->round % 2][job] = from[(job + 1) % relay->before] * 31 + job + relay->round;
 }
 
-/* Any number of threads, more than there are processors too, gives the same values as one thread. */
+/* Any number of threads, more than there are processors too, gives the same values as one
+   thread. */
 START_TEST(each_job_runs_once_after_the_previous_round)
 {
     static struct relay alone, together;

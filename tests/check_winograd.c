@@ -1,5 +1,5 @@
-/* check_winograd.c -- Winograd convolutions, direct ones of few terms, and the fused backward pass of
-   large dense layers.
+/* check_winograd.c -- Winograd convolutions, direct ones of few terms, and the fused backward pass
+   of large dense layers.
 
    Contents: 1. Tiles and matrices  2. Which layers use Winograd  3. One layer by itself  4. Against
    plain loops in the same order  5. Errors against double */
@@ -753,8 +753,8 @@ START_TEST(tiny_values_match_plain_loops)
 }
 END_TEST
 
-/* The gradient of a direct convolution, (units,c,h,w): groups of rows of pixels, which also end after
-   FM_GEMM_TAPS rows. */
+/* The gradient of a direct convolution, (units,c,h,w): groups of rows of pixels, which also end
+   after FM_GEMM_TAPS rows. */
 static void plain_direct_gradient(const struct layer *layer, const struct image_set *x, float *to)
 {
     const struct fm_window *window = &layer->window;

@@ -18,8 +18,8 @@
 #include "base/threads.h"
 #include "runner.h"
 
-/* The names of the kernel sets that a test of bits walks: all; with sanitizers or in a quick run the best and the
-   generic one, which are the first and the last. NULL after the last. */
+/* The names of the kernel sets that a test of bits walks: all; with sanitizers or in a quick run
+   the best and the generic one, which are the first and the last. NULL after the last. */
 static inline const char *walked_set(size_t i)
 {
     size_t last = 0;

@@ -1,8 +1,8 @@
 /* mkforms.c -- writes one small data set in all the forms that `fm-fetch --from` takes, for
    import.test: mkforms DIR
 
-   Directories with IDX files of several types; the binary versions of CIFAR-10 and CIFAR-100, also as
-   a tar archive; tables of pixels. `plain` and `colour` have what must come out of them. */
+   Directories with IDX files of several types; the binary versions of CIFAR-10 and CIFAR-100, also
+   as a tar archive; tables of pixels. `plain` and `colour` have what must come out of them. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -73,7 +73,8 @@ static unsigned pixel_of(unsigned row, unsigned i)
     return i == 0 || i == SIZE - 1 ? 0 : (row * SIZE + i * 5) % 256;
 }
 
-/* A noisy colour picture of class 0 to 9: its colour and the half in which it lies tell the class. */
+/* A noisy colour picture of class 0 to 9: its colour and the half in which it lies tell the
+   class. */
 static unsigned colour_of(unsigned row, unsigned class, unsigned channel, unsigned y, unsigned x)
 {
     static const uint8_t colour[5][3] = {

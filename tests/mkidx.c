@@ -3,9 +3,9 @@
      mkidx DIR ROWS TEST_ROWS CLASSES HEIGHT WIDTH [gz] [colour]
 
    The four files have the names of Fashion-MNIST's. Each class has a pattern of 4 x 4 blocks, with
-   noise added. The first rows have classes 0, 1, 2 ..., so that each class occurs, the others random
-   ones. If TEST_ROWS is 0, no test pair is written. With `colour`, images have three channels, each
-   with a pattern of its own, and lie in files of rank 4, (N,H,W,3). */
+   noise added. The first rows have classes 0, 1, 2 ..., so that each class occurs, the others
+   random ones. If TEST_ROWS is 0, no test pair is written. With `colour`, images have three
+   channels, each with a pattern of its own, and lie in files of rank 4, (N,H,W,3). */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 
      mkpng FILE ROW gray|gray16|gray-alpha|rgb|rgba|rgb16 >PNG
 
-   The pixels are gray in every kind, so that a reader that converts to gray gets the bytes of the IDX
-   file. */
+   The pixels are gray in every kind, so that a reader that converts to gray gets the bytes of the
+   IDX file. */
 #include <fmnn.h>
 #include <png.h>
 #include <stdlib.h>

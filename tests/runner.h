@@ -24,16 +24,17 @@
 #define SLOWED_WITHOUT_OPTIMIZER 3
 #endif
 
-/* Seconds that a test may take. Processor time ends a test that runs in circles, whatever else the machine does; time
-   by the clock is only for a test that waits forever. */
+/* Seconds that a test may take. Processor time ends a test that runs in circles, whatever else the
+   machine does; time by the clock is only for a test that waits forever. */
 enum {
     PROCESSOR_LIMIT = 600 * SLOWED_BY_SANITIZERS * SLOWED_WITHOUT_OPTIMIZER,
     CLOCK_LIMIT = 4 * PROCESSOR_LIMIT
 };
 
-/* The number of repetitions, or the distance between the cases that a test takes. FMNN_QUICK is set by
-   tests/bench/mutants, because it runs each test thousands of times, and by tests/run for sanitizers, which are slow,
-   and for `make distcheck`, because the full tests have run in the same tree. */
+/* The number of repetitions, or the distance between the cases that a test takes. FMNN_QUICK is set
+   by tests/bench/mutants, because it runs each test thousands of times, and by tests/run for
+   sanitizers, which are slow, and for `make distcheck`, because the full tests have run in the same
+   tree. */
 static inline size_t if_quick(size_t quick, size_t usual)
 {
     const char *wish = getenv("FMNN_QUICK");

@@ -49,7 +49,8 @@ static inline void put_file(const char *name, const void *bytes, size_t count)
     ck_assert_int_eq(fclose(stream), 0);
 }
 
-/* Whether the text contains a fragment, or one of several with '|' between them: versions of libpng differ. */
+/* Whether the text contains a fragment, or one of several with '|' between them: versions of libpng
+   differ. */
 static inline bool contains_one(const char *text, const char *fragments)
 {
     char fragment[256];
@@ -59,7 +60,8 @@ static inline bool contains_one(const char *text, const char *fragments)
            (fragments[length] && contains_one(text, fragments + length + 1));
 }
 
-/* Checks that the message begins with the file's name and contains the fragment, see contains_one(). */
+/* Checks that the message begins with the file's name and contains the fragment, see
+   contains_one(). */
 static inline void check_message(const char *what, const struct fmnn_error *err, const char *file,
                                  const char *fragment)
 {

@@ -1,7 +1,7 @@
 /* wrapped.h -- the names of functions for the linker's --wrap. If off_t is wider than the system's
    own (by _FILE_OFFSET_BITS, on 32-bit machines or as a packager's flag), glibc calls open64() for
-   open(), and so on; likewise for time_t. Include it after the headers of the system. tests/local.mk
-   wraps all of these names. */
+   open(), and so on; likewise for time_t. Include it after the headers of the system.
+   tests/local.mk wraps all of these names. */
 #ifndef WRAPPED_H
 #define WRAPPED_H
 

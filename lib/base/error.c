@@ -18,8 +18,8 @@ static bool is_continuation(char byte) /* of a character in UTF-8 */
     return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* Copies a text that is too long for `room` bytes: its beginning and its end, where a path's last name
-   and the reason are. */
+/* Copies a text that is too long for `room` bytes: its beginning and its end, where a path's last
+   name and the reason are. */
 static void copy_ends(char *to, size_t room, const char *text, size_t length)
 {
     size_t head = (room - sizeof "...") / 2, tail = length - (room - sizeof "..." - head);

@@ -12,7 +12,8 @@
 #endif
 
 /* fm_float_enter() sets rounding to nearest, keeps denormals and masks traps, and returns the
-   caller's environment for fm_float_leave() to restore. Each thread has an environment of its own. */
+   caller's environment for fm_float_leave() to restore. Each thread has an environment of its
+   own. */
 #if defined __SSE2__
 /* printf() and strtod() of glibc round as the x87 says, and on i386 so do functions of libm. */
 #include <xmmintrin.h>

@@ -22,8 +22,8 @@ void *fm_alloc(size_t count, size_t size, struct fmnn_error *err)
     return p ? p : no_memory(count, size, err);
 }
 
-/* In huge pages, a block of a hundred megabytes is much faster to clear and to access. If the system
-   has none, nothing is lost. */
+/* In huge pages, a block of a hundred megabytes is much faster to clear and to access. If the
+   system has none, nothing is lost. */
 void fm_expect_large(void *block, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE

@@ -12,8 +12,8 @@ enum { MAX_PATH = 4096, MAX_NUMBER = 64, MAX_GROUPS = 16384 };
 
 /* ---- numbers ---- */
 
-/* The digits at the start of the text, which a blank or the end must follow; false if there are none,
-   or too many. *text moves behind them and the blanks. */
+/* The digits at the start of the text, which a blank or the end must follow; false if there are
+   none, or too many. *text moves behind them and the blanks. */
 static bool take_number(const char **text, uint64_t *number)
 {
     const char *c = *text;

@@ -85,8 +85,8 @@ static inline double ratio(const double p[8], const double q[8], double r)
 }
 
 /* The quantile of the normal distribution: M. J. Wichura, "Algorithm AS 241", Applied Statistics 37
-   (1988), PPND16. Its third region (beyond 5 deviations) is left out: truncated deviates never reach
-   it. */
+   (1988), PPND16. Its third region (beyond 5 deviations) is left out: truncated deviates never
+   reach it. */
 static const double qa[8] = {3.3871328727963666080e0, 1.3314166789178437745e2,
                              1.9715909503065514427e3, 1.3731693765509461125e4,
                              4.5921953931549871457e4, 6.7265770927008700853e4,

@@ -26,8 +26,9 @@ uint64_t fm_random(uint64_t seed, enum fm_purpose purpose, uint32_t epoch, uint6
 /* A number in 0 .. n-1 from 64 random bits; 0 < n < 2^32. */
 uint64_t fm_random_below(uint64_t bits, uint64_t n);
 
-/* For tests, which compare fm_random_normals() with it: a normal deviate from 64 random bits: truncated at two deviations, then scaled to unit variance,
-   as Keras' TruncatedNormal and he_normal are. */
+/* For tests, which compare fm_random_normals() with it: a normal deviate from 64 random bits:
+   truncated at two deviations, then scaled to unit variance, as Keras' TruncatedNormal and
+   he_normal are. */
 double fm_random_truncated_normal(uint64_t bits);
 
 /* out[i] = deviation * fm_random_truncated_normal(fm_random(seed, purpose, 0, index + i)), for n

@@ -1,4 +1,5 @@
-/* class-names.c -- lists of class names: copied, read from a file, or found for a data directory. */
+/* class-names.c -- lists of class names: copied, read from a file, or found for a data
+   directory. */
 #include "data/class-names.h"
 
 #include <errno.h>
@@ -107,9 +108,9 @@ static int add_name(struct list *list, const char *name, size_t length)
     return names->name[names->count++] ? 0 : -1;
 }
 
-/* Reads a line without its end, a line feed or those of Windows. Blanks that do not fit do not count;
-   reading ends at anything else that does not fit, and *over tells so. Returns the length of what is
-   kept, -1 at the end. */
+/* Reads a line without its end, a line feed or those of Windows. Blanks that do not fit do not
+   count; reading ends at anything else that does not fit, and *over tells so. Returns the length of
+   what is kept, -1 at the end. */
 static long read_line(FILE *stream, char *line, size_t room, bool *over)
 {
     size_t length = 0;
@@ -188,8 +189,8 @@ struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err)
 
 /* ---- the class names of a data directory ---- */
 
-/* Whether a part of a path is the name, ignoring case and dashes: FashionMNIST, as torchvision names
-   its directory, is fashion-mnist. */
+/* Whether a part of a path is the name, ignoring case and dashes: FashionMNIST, as torchvision
+   names its directory, is fashion-mnist. */
 static bool same_name(const char *name, const char *part, size_t length)
 {
     for (const char *end = part + length;; name++, part++) {

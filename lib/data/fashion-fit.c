@@ -1,6 +1,6 @@
 /* fashion-fit.c -- a photo of a product becomes an image like those of Fashion-MNIST, by the steps
-   of figure 1 of arXiv:1708.07747: trim what has the colour of the corners, within 5 % of
-   the maximum; reduce the longest side by leaving out rows and columns; sharpen by a Gaussian of radius
+   of figure 1 of arXiv:1708.07747: trim what has the colour of the corners, within 5 % of the
+   maximum; reduce the longest side by leaving out rows and columns; sharpen by a Gaussian of radius
    and standard deviation 1; extend the shorter side; negate; gray. In integers, and in the order of
    ImageMagick's operators -trim, -sample, -sharpen, -extent. */
 #include "base/shape.h"
@@ -24,8 +24,8 @@ struct box {
 };
 
 /* The smallest box around the pixels that differ from the corner of their side: the first pixel for
-   top and left, the last of the first row for right, the first of the last row for bottom. The whole
-   image if no pixel differs. */
+   top and left, the last of the first row for right, the first of the last row for bottom. The
+   whole image if no pixel differs. */
 static struct box find_box(struct fmnn_shape s, const uint8_t *planes)
 {
     size_t count = s.height * s.width, right = s.width - 1, bottom = count - s.width;
@@ -71,8 +71,8 @@ static void sample(const uint8_t *plane, size_t stride, const struct box *box, u
     }
 }
 
-/* The pixel twice, less the mean around it: weights -exp(-d/2) for the squared distance d, and twice
-   their sum in the middle, over their total, times 2^16. Beyond the edge lie copies of it. */
+/* The pixel twice, less the mean around it: weights -exp(-d/2) for the squared distance d, and
+   twice their sum in the middle, over their total, times 2^16. Beyond the edge lie copies of it. */
 static uint8_t sharp(const uint8_t *from, size_t height, size_t width, size_t y, size_t x)
 {
     enum { SIDE = -6740, CORNER = -4088, MIDDLE = 65536 - 4 * (SIDE + CORNER) };

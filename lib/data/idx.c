@@ -159,7 +159,8 @@ static int take(struct source *source, uint8_t *bytes, size_t count, size_t *got
 
 /* ---- opening ---- */
 
-/* Opens path or, if it does not exist, path.gz. *opened is the name of the file opened, malloc'ed. */
+/* Opens path or, if it does not exist, path.gz. *opened is the name of the file opened,
+   malloc'ed. */
 static int open_either(const char *path, char **opened, struct fmnn_error *err)
 {
     /* O_NONBLOCK: a FIFO is refused rather than waited for. */
@@ -567,8 +568,8 @@ static int read_plain(struct fmnn_idx *idx, size_t first, size_t count, uint8_t 
     return 0;
 }
 
-/* Inflates as many of the next rows as fit. The last row is not given out before the checksum, which
-   follows it, has been verified. */
+/* Inflates as many of the next rows as fit. The last row is not given out before the checksum,
+   which follows it, has been verified. */
 static int inflate_ahead(struct fmnn_idx *idx, struct fmnn_error *err)
 {
     size_t row = (size_t)idx->shape.row_bytes, left = idx->shape.size[0] - idx->next;
@@ -588,7 +589,8 @@ static int inflate_ahead(struct fmnn_idx *idx, struct fmnn_error *err)
     return 0;
 }
 
-/* Called when an earlier row is read. Keeps the whole file in memory, as more of them may follow. */
+/* Called when an earlier row is read. Keeps the whole file in memory, as more of them may
+   follow. */
 static int start_again(struct fmnn_idx *idx, struct fmnn_error *err)
 {
     struct source *source = idx->source;

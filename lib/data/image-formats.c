@@ -62,8 +62,8 @@ static const struct fm_image_format *format_of(const uint8_t *bytes, size_t size
     return NULL;
 }
 
-/* Whether numbers follow the letter and digit of a PNM image, as far as the bytes go: a list of names
-   can begin with "P1 2.png". A comment can contain anything. */
+/* Whether numbers follow the letter and digit of a PNM image, as far as the bytes go: a list of
+   names can begin with "P1 2.png". A comment can contain anything. */
 static bool has_pnm_sizes(const uint8_t *bytes, size_t size)
 {
     const unsigned all = bytes[1] == '1' || bytes[1] == '4' ? 2 : 3;

@@ -305,7 +305,8 @@ static struct fmnn_shape shape_of(const struct fm_image *image)
 
 /* ---- images ---- */
 
-/* Finds an image and its shape; *file is NULL if it is an image file. The location must be dropped. */
+/* Finds an image and its shape; *file is NULL if it is an image file. The location must be
+   dropped. */
 static int locate(struct fmnn_images *images, const char *image, struct location *at,
                   struct file **file, struct fmnn_shape *shape, struct fmnn_error *err)
 {

@@ -60,8 +60,8 @@ static void raise_error(j_common_ptr jpeg)
     escape(reader);
 }
 
-/* level -1: the data are damaged; others: what the library did. The four that are let pass are about
-   bytes that do not change the pixels. */
+/* level -1: the data are damaged; others: what the library did. The four that are let pass are
+   about bytes that do not change the pixels. */
 static void note_message(j_common_ptr jpeg, int level)
 {
     int code = jpeg->err->msg_code;

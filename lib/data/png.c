@@ -1,8 +1,9 @@
 /* png.c -- reads PNG files.
 
-   Uses libpng's row interface with everything unnecessary switched off: libpng reads only the chunks
-   IHDR, PLTE, tRNS, IDAT and IEND; find_orientation() reads eXIf; gamma is ignored. Faults about which libpng only warns by
-   default (a wrong checksum in an ignored chunk, too much data) are errors here. */
+   Uses libpng's row interface with everything unnecessary switched off: libpng reads only the
+   chunks IHDR, PLTE, tRNS, IDAT and IEND; find_orientation() reads eXIf; gamma is ignored. Faults
+   about which libpng only warns by default (a wrong checksum in an ignored chunk, too much data)
+   are errors here. */
 #include "data/image-formats.h"
 
 #include <png.h>
@@ -67,8 +68,8 @@ static void raise_error(png_structp png, png_const_charp text)
     png_longjmp(png, 1);
 }
 
-/* Checks the length and name of a chunk, because libpng accepts an ignored chunk before IHDR, and IDAT
-   chunks after the last row. If IDATs are tiny, some of them may still contain the end of the
+/* Checks the length and name of a chunk, because libpng accepts an ignored chunk before IHDR, and
+   IDAT chunks after the last row. If IDATs are tiny, some of them may still contain the end of the
    compressed data and its checksum, TAIL bytes at most. */
 static void check_chunk(struct reader *reader, const uint8_t head[8])
 {
@@ -126,8 +127,9 @@ static void read_palette(struct reader *reader)
     reader->palette_alpha = alphas > 0;
 }
 
-/* Lets libpng deliver 8 bits a channel: gray, gray and alpha, colour, colour and alpha, or indices of
-   the palette. libpng does not apply the palette, because it reads an index beyond the end as black. */
+/* Lets libpng deliver 8 bits a channel: gray, gray and alpha, colour, colour and alpha, or indices
+   of the palette. libpng does not apply the palette, because it reads an index beyond the end as
+   black. */
 static void set_transformations(struct reader *reader)
 {
     png_structp png = reader->png;

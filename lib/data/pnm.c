@@ -36,7 +36,8 @@ static void skip_blanks(struct reader *r)
     }
 }
 
-/* The header ends with one blank. It is the line's end behind a comment that follows the last number. */
+/* The header ends with one blank. It is the line's end behind a comment that follows the last
+   number. */
 static int end_header(struct reader *r)
 {
     if (r->at < r->end && *r->at == '#')

@@ -32,7 +32,8 @@ static double triangle(double x)
     return x < 1 ? 1 - x : 0;
 }
 
-/* sin(pi x), for x of a few units: reduced to -0.5 .. 0.5, where Taylor's series ends below 1e-17. */
+/* sin(pi x), for x of a few units: reduced to -0.5 .. 0.5, where Taylor's series ends below
+   1e-17. */
 static double sin_pi(double x)
 {
     double turns = (double)(long)(x < 0 ? x - 0.5 : x + 0.5),

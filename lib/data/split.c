@@ -121,8 +121,8 @@ static int compare_classes(const void *a, const void *b)
 }
 
 /* Distributes `total` rows over the classes in proportion to their sizes, by the largest remainder
-   method: integer parts first, then one row each to the largest remainders; of equal remainders, the
-   lower class's comes first. */
+   method: integer parts first, then one row each to the largest remainders; of equal remainders,
+   the lower class's comes first. */
 static void distribute(const struct classes *classes, size_t n, size_t total, struct quota *quota)
 {
     size_t given = 0;

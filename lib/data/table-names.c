@@ -1,13 +1,13 @@
-/* table-names.c -- the names of a table's columns: those that are known, and those that a table without
-   a header would have had. */
+/* table-names.c -- the names of a table's columns: those that are known, and those that a table
+   without a header would have had. */
 #include "data/table-names.h"
 
 #include <stdio.h>
 
 enum { MAX_CLASS = 65535 };
 
-/* FMNN_TABLE_ROWS goes on with p0, p1, ..., and before them may have predicted_class. `class` stands
-   before `predicted`. */
+/* FMNN_TABLE_ROWS goes on with p0, p1, ..., and before them may have predicted_class. `class`
+   stands before `predicted`. */
 const char *const *fm_table_columns(enum fmnn_table_kind kind)
 {
     static const char *const rows[] = {"image", "label", "split", "predicted", "confidence", NULL};
@@ -57,7 +57,8 @@ static bool is_probability(enum fmnn_table_kind kind, const char *name, char let
            fm_parse_unsigned(name + 1, MAX_CLASS, &digits);
 }
 
-/* The fourth, sixth and seventh field of a row can be classes of any name: see fm_table_lost_header(). */
+/* The fourth, sixth and seventh field of a row can be classes of any name: see
+   fm_table_lost_header(). */
 static bool is_class(size_t i)
 {
     return i == 3 || i == 5 || i == 6;
@@ -144,8 +145,8 @@ static bool fits_probabilities(char *const *field, size_t count, const char *con
     return first + predicted < count && !strcmp(field[first + predicted], confidence);
 }
 
-/* Whether the fourth column is the name of the class, as fm-split writes it, and not the prediction,
-   which is a number, as the name may be. A prediction is followed by its confidence. */
+/* Whether the fourth column is the name of the class, as fm-split writes it, and not the
+   prediction, which is a number, as the name may be. A prediction is followed by its confidence. */
 static bool has_class(char *const *field, size_t count)
 {
     uint64_t predicted, next;

@@ -260,9 +260,9 @@ static enum outcome take_full_line(struct fmnn_table *table, bool wait, const ch
 
 /* ---- 2. Lines to fields ---- */
 
-/* Takes off the quotes of a field that begins and ends with '"', with or without blanks around them,
-   and contains none but in pairs, as CSV writers write it, or behind a backslash, as R does. Other
-   fields, such as the name of a file that contains quotes, remain as they are. */
+/* Takes off the quotes of a field that begins and ends with '"', with or without blanks around
+   them, and contains none but in pairs, as CSV writers write it, or behind a backslash, as R does.
+   Other fields, such as the name of a file that contains quotes, remain as they are. */
 static void unquote(char *field)
 {
     size_t length;
@@ -404,8 +404,8 @@ static void trim_fields(const struct fmnn_table *table, struct row *row)
             row->field[i] = fm_trim(row->field[i]);
 }
 
-/* All columns are known: chooses those whose fields can stand between blanks, which are all that are
-   known but the names of files. */
+/* All columns are known: chooses those whose fields can stand between blanks, which are all that
+   are known but the names of files. */
 static int start_fields(struct fmnn_table *table, struct fmnn_error *err)
 {
     const struct row *header = &table->header;
@@ -435,8 +435,9 @@ static int invent_header(struct fmnn_table *table, const struct row *row, struct
 
 static enum outcome look_ahead(struct fmnn_table *table, bool wait, struct fmnn_error *err);
 
-/* R's write.table() writes a column of row names, but no name of that column, so the header is short
-   by one. Only a table with quotes is taken for R's, because the first row must be awaited. */
+/* R's write.table() writes a column of row names, but no name of that column, so the header is
+   short by one. Only a table with quotes is taken for R's, because the first row must be
+   awaited. */
 static int add_row_names(struct fmnn_table *table, struct fmnn_error *err)
 {
     struct row *header = &table->header;
@@ -453,7 +454,8 @@ static int add_row_names(struct fmnn_table *table, struct fmnn_error *err)
     return check_duplicates(table, err); /* a name of the table may be empty, too */
 }
 
-/* The number of known names in a line that is split at another separator than tabs; changes the text. */
+/* The number of known names in a line that is split at another separator than tabs; changes the
+   text. */
 static size_t count_names(const struct fmnn_table *table, char *text, char separator)
 {
     size_t count = 0;
@@ -726,7 +728,8 @@ int fmnn_table_only(struct fmnn_table *table, const char *splits, struct fmnn_er
     return 0;
 }
 
-/* Whether a field begins with a quote that does not end in it: the field had a tab or a line end. */
+/* Whether a field begins with a quote that does not end in it: the field had a tab or a line
+   end. */
 static bool has_open_quote(const struct row *row)
 {
     for (size_t i = 0; i < row->count; i++) {

@@ -12,7 +12,7 @@ struct fm_buffer {
     size_t floats, offset;
     size_t image;       /* floats of each image; 0: it is not made of images */
     bool by_block;      /* may have room for a block of images only, if one chain uses it */
-    bool lasting;       /* has zeros around its images, or is written once: shares memory with nothing */
+    bool lasting;       /* has zeros around its images, or is written once: shares no memory */
     bool used;          /* by an op; below, what layout.c knows of it */
     size_t first, last; /* turns of the first op that uses it and of the last */
     size_t alias;       /* the buffer in whose place it lies; 0: none */
@@ -57,16 +57,16 @@ int fm_add_op(struct fm_builder *builder, const struct fm_op *op, unsigned reads
               struct fmnn_error *err);
 /* The buffer that the node keeps from forward to backward, such as its transformed input. */
 size_t *fm_kept(struct fm_builder *builder, const struct fm_node *node);
-/* Whether there is room to keep this many floats of what depends on the weights alone, so that it is
-   computed only once: in prediction, 2^24 floats in all. */
+/* Whether there is room to keep this many floats of what depends on the weights alone, so that it
+   is computed only once: in prediction, 2^24 floats in all. */
 bool fm_fits_once(const struct fm_builder *builder, size_t floats);
-/* If there is room to keep the buffer, counts it and makes it lasting; the op that writes it is then
-   done once. */
+/* If there is room to keep the buffer, counts it and makes it lasting; the op that writes it is
+   then done once. */
 bool fm_do_once(struct fm_builder *builder, size_t buffer);
 /* Whether the node's backward ops compute the gradient of this input. */
 bool fm_wants_gradient(const struct fm_builder *builder, const struct fm_node *node, size_t input);
-/* *buffer: a mask of the image's non-zero pixels (kernels/input.h), which gather then fills: with groups,
-   the one for backward weights, else the one for forward. */
+/* *buffer: a mask of the image's non-zero pixels (kernels/input.h), which gather then fills: with
+   groups, the one for backward weights, else the one for forward. */
 int fm_want_nonzero(struct fm_builder *builder, bool groups, size_t *buffer,
                     struct fmnn_error *err);
 /* Moves a view from pixel (0,0,0) to the corner of the window that is about it. */

@@ -34,7 +34,8 @@ static const struct fm_op *behind(const struct fm_op *op)
     return op + (op->chain ? op->chain : 1);
 }
 
-/* Counts the jobs of all ops that start with this one. next: the first op that does not, or NULL. */
+/* Counts the jobs of all ops that start with this one. next: the first op that does not, or
+   NULL. */
 static size_t jobs_together(const struct loop *loop, const struct fm_op **next)
 {
     const struct fm_op *op = loop->op;
@@ -69,8 +70,8 @@ static bool is_lost(const struct loop *loop)
     return !isfinite(loss);
 }
 
-/* How many of the plan's ops this run does. Without backward, the forward ops; the ops behind run_ops only
-   if there is an update or an average. */
+/* How many of the plan's ops this run does. Without backward, the forward ops; the ops behind
+   run_ops only if there is an update or an average. */
 static size_t ops_of_run(const struct loop *loop)
 {
     if (!loop->run.backward)

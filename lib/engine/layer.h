@@ -13,7 +13,8 @@ struct fm_shape {
 };
 
 /* The derivatives of the first four follow from their outputs, so they are done in place by the
-   layer before. Those from FM_SILU on need their input: each is a node of its own (elementwise.c). */
+   layer before. Those from FM_SILU on need their input: each is a node of its own
+   (elementwise.c). */
 enum fm_activation { FM_LINEAR, FM_RELU, FM_SIGMOID, FM_TANH, FM_SILU, FM_GELU, FM_ACTIVATIONS };
 extern const char *const fm_activation_names[FM_ACTIVATIONS + 1]; /* ends in NULL */
 
@@ -94,7 +95,8 @@ struct fm_layer_type {
     size_t (*parameters)(const struct fm_layer *layer, struct fm_shape in,
                          struct fm_parameter_spec spec[FM_MAX_PARAMETERS]);
     bool flattens; /* PyTorch needs a Flatten module before the first such layer */
-    /* The number by which the layer divides rows and columns; 0: it depends on the input. NULL: 1. */
+    /* The number by which the layer divides rows and columns; 0: it depends on the input. NULL:
+       1. */
     size_t (*stride)(const struct fm_layer *layer);
     bool undoes_relu; /* applies the derivative of its ReLU itself, for which it needs no output */
     bool spatial; /* needs rows and columns, so it cannot follow a layer that flattens */

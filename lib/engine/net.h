@@ -51,7 +51,7 @@ struct fm_node {
     size_t parameter, parameters;        /* the first, and their number */
     char *text;                          /* "conv 6 5x5 relu" */
     unsigned depth;                      /* the number of residuals that contain it */
-    char *opens;                         /* the residuals that begin with it: "residual {"; or NULL */
+    char *opens;                         /* residuals that begin with it: "residual {"; or NULL */
 };
 
 struct fmnn_net {
@@ -74,7 +74,8 @@ struct fmnn_net {
     char *text;              /* canonical */
     char *training;          /* the record of the training (JSON), or NULL */
     /* XXH3-128 of the file that the net was read from, and of the file whose weights it took, in
-       hexadecimal digits; "": none. And the layers that are not trained: "0 3 5.body.0", or NULL. */
+       hexadecimal digits; "": none. And the layers that are not trained: "0 3 5.body.0", or
+       NULL. */
     char digest[33], init[33];
     char *frozen;
 };

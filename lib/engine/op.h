@@ -138,8 +138,8 @@ static inline size_t fm_taps_of_group(size_t inner)
 {
     return inner < FM_KC ? FM_KC / inner : 1;
 }
-/* Rows of pixels that one GEMM of backward weights is given at most; their offsets lie on the stack.
-   It ends a group, so another value would change the order of sums. */
+/* Rows of pixels that one GEMM of backward weights is given at most; their offsets lie on the
+   stack. It ends a group, so another value would change the order of sums. */
 enum { FM_GEMM_TAPS = 256 };
 /* Groups of these, if a row of pixels has `width` pixels, FM_KC at most. */
 static inline size_t fm_groups_of_rows(size_t width)
@@ -206,8 +206,8 @@ struct fm_op {
        counts its own once, whatever the number of its ops. */
     uint64_t flops, flops_done;
     uint64_t bytes; /* of parameters and optimizer slots, read and written in a run */
-    /* Of buffers, read and written outside the memory of a chain: in a run, and for each image. What
-       an op before it in its chain has read or written is in the cache. */
+    /* Of buffers, read and written outside the memory of a chain: in a run, and for each image.
+       What an op before it in its chain has read or written is in the cache. */
     uint64_t run_traffic, image_traffic;
 
     struct fm_shape in_shape, out_shape;
@@ -294,9 +294,9 @@ struct fm_run {
     float *scratch;               /* of the thread that does the job: plan->scratch_floats */
     const uint8_t *const *pixels; /* [images + ahead], each (c,h,w) bytes */
     size_t ahead;                 /* images of the next run, to be prefetched */
-    bool prepared;                /* the ops that are done once have been done, with these weights */
-    /* What random numbers are formed from: the seed, the epoch, from 1, and each image's number, its
-       row in the table. Prediction has none of them: 0, 0, NULL. */
+    bool prepared; /* the ops that are done once have been done, with these weights */
+    /* What random numbers are formed from: the seed, the epoch, from 1, and each image's number,
+       its row in the table. Prediction has none of them: 0, 0, NULL. */
     uint64_t seed;
     uint32_t epoch;
     const uint32_t *index;  /* [images] */
@@ -310,8 +310,8 @@ struct fm_run {
     float *slots[FM_MAX_SLOTS]; /* the optimizer's, beside the trained parameters */
     enum fm_sink sink;
     float *gradients; /* for FM_SINK_STORE and _ADD: laid out like the trained parameters */
-    /* If not NULL: sums of squares of blocks of the gradients, and behind them the factor that makes
-       the norm of all gradients at most `clip`. */
+    /* If not NULL: sums of squares of blocks of the gradients, and behind them the factor that
+       makes the norm of all gradients at most `clip`. */
     double *squares;
     double clip;
     float *average;      /* of all parameters, or NULL: not in this run */

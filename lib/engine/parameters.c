@@ -98,8 +98,8 @@ static size_t lane(const struct fm_parameter *p, size_t unit)
     return p->offset + unit / FM_PANEL * p->c * p->h * p->w * FM_PANEL + unit % FM_PANEL;
 }
 
-/* The lanes of the last panel behind the last unit. They must be zero, but a training that failed may
-   have left something else there. */
+/* The lanes of the last panel behind the last unit. They must be zero, but a training that failed
+   may have left something else there. */
 static void clear_spare_lanes(const struct fm_parameter *p, float *block)
 {
     size_t used = p->units % FM_PANEL;

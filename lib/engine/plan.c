@@ -10,7 +10,8 @@ enum { OVER_READ = 64 }; /* floats beyond a row's end that kernels may read, but
 /* ---- values and gradients */
 
 /* A batch of images, each h x w pixels of c channels. An image takes whole cache lines, and an odd
-   number of them: images that are a power of two apart would compete for a few sets of the cache. */
+   number of them: images that are a power of two apart would compete for a few sets of the
+   cache. */
 static int new_images(struct fm_builder *builder, size_t c, size_t h, size_t w,
                       struct fm_view *view, struct fmnn_error *err)
 {

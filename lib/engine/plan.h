@@ -42,8 +42,8 @@ void fm_plan_join(struct fm_plan *plan, const struct fm_plan *host);
 /* Gives the workspace back; the plan cannot run any more. */
 void fm_plan_end(struct fm_plan *plan);
 void fm_plan_free(struct fm_plan *plan);
-/* The op for a block of images, from the first one on, in a thread: with the places of what is local
-   there. */
+/* The op for a block of images, from the first one on, in a thread: with the places of what is
+   local there. */
 struct fm_op fm_op_in_thread(const struct fm_plan *plan, const struct fm_op *op, unsigned thread,
                              size_t first);
 struct fm_kernels;

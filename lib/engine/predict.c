@@ -21,9 +21,9 @@ struct fmnn_predictor {
     const struct fm_kernels *kernels;
     unsigned threads;
     size_t wanted, batch; /* as in struct fmnn_prediction, and the one that is used */
-    /* For a batch, and for an image with its variants, whose ops are shared out among the threads by
-       panels, not by images. single.plan is NULL if a batch is no more than that. The bits are the
-       same. */
+    /* For a batch, and for an image with its variants, whose ops are shared out among the threads
+       by panels, not by images. single.plan is NULL if a batch is no more than that. The bits are
+       the same. */
     struct planned many, single;
     const uint8_t **pixels; /* [batch] */
     double work;            /* multiply-adds per image, of all its variants */
@@ -240,8 +240,8 @@ static void run_one(struct fmnn_predictor *predictor, const uint8_t *pixels, siz
 
 /* ---- 3. Several nets */
 
-/* The images of as many batches as have 2^18 probabilities at most, but at least one batch: waking the
-   threads takes time. */
+/* The images of as many batches as have 2^18 probabilities at most, but at least one batch: waking
+   the threads takes time. */
 static size_t images_at_a_time(const struct fmnn_predictor *predictor)
 {
     const size_t max = 1 << 18;

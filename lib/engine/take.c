@@ -18,7 +18,8 @@ static bool same_shape(const struct fm_parameter *p, const struct fm_parameter *
            p->w == q->w;
 }
 
-/* The first parameter of the node that the other net does not have in this shape; NULL: all agree. */
+/* The first parameter of the node that the other net does not have in this shape; NULL: all
+   agree. */
 static const struct fm_parameter *
 first_other(const struct fmnn_net *net, const struct fm_node *node, const struct fmnn_net *from)
 {
@@ -109,7 +110,8 @@ static bool is_frozen(const struct fmnn_net *net, size_t node)
     return net->node[node].parameters && !net->parameter[net->node[node].parameter].trained;
 }
 
-/* The names of the layers that are frozen with those taken, in the order of the net: "0 3 5.body.0". */
+/* The names of the layers that are frozen with those taken, in the order of the net: "0 3
+   5.body.0". */
 static char *names_of(const struct fmnn_net *net, const bool *taken, struct fmnn_error *err)
 {
     size_t size = 1, used = 0;

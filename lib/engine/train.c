@@ -295,8 +295,8 @@ static struct fmnn_epoch metrics_so_far(const struct fmnn_trainer *t)
     return epoch;
 }
 
-/* The first epoch of highest validation accuracy is kept; while that is 0, the last one, because the
-   validation set does not tell which is best. */
+/* The first epoch of highest validation accuracy is kept; while that is 0, the last one, because
+   the validation set does not tell which is best. */
 static int end_epoch(struct fmnn_trainer *t, struct fmnn_error *err)
 {
     void *array = t->epoch;

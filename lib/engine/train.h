@@ -76,7 +76,8 @@ int fm_trainer_prepare_images(struct fmnn_trainer *trainer, struct fmnn_error *e
 void fm_trainer_free_images(struct fmnn_trainer *trainer);
 void fm_trainer_use_images(const struct fmnn_trainer *trainer, struct fm_run *run);
 /* The average of the weights: makes it, gives it to a run of training, moves it at the end of an
-   epoch. Whether there is one yet; the weights that are validated and written: its, or the net's. */
+   epoch. Whether there is one yet; the weights that are validated and written: its, or the
+   net's. */
 int fm_trainer_prepare_average(struct fmnn_trainer *trainer, struct fmnn_error *err);
 void fm_trainer_use_average(const struct fmnn_trainer *trainer, struct fm_run *run);
 void fm_trainer_average_epoch(struct fmnn_trainer *trainer);
@@ -89,7 +90,8 @@ void fm_trainer_measure(struct fmnn_trainer *trainer, struct fm_run *run);
 void fm_trainer_note_good(struct fmnn_trainer *trainer);
 /* Fails if a weight or a slot is not finite: no reader would accept the file. */
 int fm_trainer_check_finite(const struct fmnn_trainer *trainer, struct fmnn_error *err);
-/* The error of a loss that is not finite, naming the layer. run: the one that gave it. Returns -1. */
+/* The error of a loss that is not finite, naming the layer. run: the one that gave it. Returns
+   -1. */
 int fm_trainer_fail_loss(const struct fmnn_trainer *trainer, const struct fm_run *run,
                          struct fmnn_error *err);
 /* The record of a training for a file's metadata: JSON: what determines the

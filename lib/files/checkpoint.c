@@ -28,8 +28,8 @@ static double real(uint64_t u)
 
 /* ---- 1. saving */
 
-/* What must not change when a training is resumed, as lines "KEY VALUE". check_exact() and check_input()
-   compare the rest. */
+/* What must not change when a training is resumed, as lines "KEY VALUE". check_exact() and
+   check_input() compare the rest. */
 static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     char recipe[FM_MAX_RECORD] = "";

@@ -541,7 +541,8 @@ static int open_input(struct input *input, const char *path, struct fmnn_error *
     return 0;
 }
 
-/* A file whose length is known is refused before anyone makes room for what its header announces. */
+/* A file whose length is known is refused before anyone makes room for what its header
+   announces. */
 static int load_header(struct fm_safetensors *file, struct fmnn_error *err)
 {
     const struct input *input = &file->input;

@@ -194,8 +194,8 @@ static json_t *parse_json(const struct fm_safetensors *file, const char *key, co
     return value;
 }
 
-/* The number of a word in a list whose first entry is the default, which is not written; false if it
-   is not there. */
+/* The number of a word in a list whose first entry is the default, which is not written; false if
+   it is not there. */
 static bool find_word(const char *const *words, const char *word, unsigned *number)
 {
     *number = 0;

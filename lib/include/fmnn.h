@@ -128,8 +128,8 @@ FMNN_API struct fmnn_names *fmnn_names_copy(const char *const *names, size_t cou
 /* The first class of that name; names->count if there is none. */
 FMNN_API size_t fmnn_names_find(const struct fmnn_names *names, const char *name);
 /* Reads a file with one name per line: at most 65,536 names, UTF-8 without control characters, none
-   empty. The file may have a byte order mark, the line ends of Windows, blanks around the names, and
-   blank lines at its end. */
+   empty. The file may have a byte order mark, the line ends of Windows, blanks around the names,
+   and blank lines at its end. */
 FMNN_API struct fmnn_names *fmnn_names_read(const char *path, struct fmnn_error *err);
 /* Finds the class names for a data directory: in its file classes.txt or, if there is none, those
    of the known data set that the directory is named after. If there are no names, *out is NULL and
@@ -142,7 +142,8 @@ FMNN_API int fmnn_names_of_directory(const char *directory, struct fmnn_names **
 /* An open IDX file of unsigned bytes (type 08), plain or gzip. Format:
    00 00 08 RANK, RANK big-endian sizes of 32 bits, the data row-major. The rank is 1 to 4; no size
    is 0. Labels have rank 1 (N); gray images have rank 3, (N,H,W); images with channels have rank 4,
-   (N,H,W,C), and as images, in section 5, they become (C,H,W). Zeros behind gzip data are padding. */
+   (N,H,W,C), and as images, in section 5, they become (C,H,W). Zeros behind gzip data are
+   padding. */
 struct fmnn_idx;
 
 /* Opens PATH or, if it does not exist, PATH.gz, and checks that header and size of the file agree.
@@ -257,9 +258,9 @@ struct fmnn_loaded {
     bool flat;               /* all pixels of the input, more than one, are equal */
 };
 /* Reads n images as the input of a net into pixels (n,C,H,W), and tells in loaded[n] how that went.
-   The threads (0: the number of processors) decode and resize image files; the results do not depend
-   on their number. Returns -1 only if the input is invalid, which is FMNN_USAGE, or memory runs out
-   for more than one image. */
+   The threads (0: the number of processors) decode and resize image files; the results do not
+   depend on their number. Returns -1 only if the input is invalid, which is FMNN_USAGE, or memory
+   runs out for more than one image. */
 FMNN_API int fmnn_images_load(struct fmnn_images *images, const char *const *names, size_t n,
                               const struct fmnn_input *input, unsigned threads, uint8_t *pixels,
                               struct fmnn_loaded *loaded, struct fmnn_error *err);
@@ -286,12 +287,12 @@ FMNN_API char *fmnn_images_directory(struct fmnn_images *images, const char *ima
 
 /* A table in TSV whose first line names the columns; see fmnn(7). If the first line has no known
    name, it is data, and the columns are in the order of the kind of table. Later lines that equal
-   the header are skipped. Known names can be in any case and between blanks; lines can
-   begin with a byte order mark and end as on Windows; fields can be quoted as CSV writers do; fields of
-   known columns other than `image` can be between blanks; and there can be blank lines at the end. Names
-   and fields are returned without all this. A line with another number of fields than the header, or
-   longer than 1 MiB, a NUL byte, another carriage return and a file of zero bytes are FMNN_DATA. A header
-   alone is an empty table. */
+   the header are skipped. Known names can be in any case and between blanks; lines can begin with a
+   byte order mark and end as on Windows; fields can be quoted as CSV writers do; fields of known
+   columns other than `image` can be between blanks; and there can be blank lines at the end. Names
+   and fields are returned without all this. A line with another number of fields than the header,
+   or longer than 1 MiB, a NUL byte, another carriage return and a file of zero bytes are FMNN_DATA.
+   A header alone is an empty table. */
 struct fmnn_table;
 
 enum fmnn_table_kind {
@@ -397,8 +398,8 @@ FMNN_API char *fmnn_recipe_get(const struct fmnn_recipe *recipe, const char *nam
                                struct fmnn_error *err);
 /* Whether the setting has an effect: false if it belongs to another optimizer than the recipe's. */
 FMNN_API bool fmnn_recipe_uses(const struct fmnn_recipe *recipe, const char *name);
-/* Whether there is reason to doubt the recipe for a training on this number of images: then *warning
-   has it as its message. */
+/* Whether there is reason to doubt the recipe for a training on this number of images: then
+   *warning has it as its message. */
 FMNN_API bool fmnn_recipe_warning(const struct fmnn_recipe *recipe, size_t images,
                                   struct fmnn_error *warning);
 
@@ -428,8 +429,8 @@ FMNN_API const struct fmnn_setting *fmnn_recipe_setting(size_t i);
 struct fmnn_net;
 
 /* Makes a net whose weights are zero. Height and width of images are 1 to FMNN_MAX_SIDE, the number
-   of classes 1 to 65,536, and the number of weights at most 2^30, the outputs of each layer rounded up to
-   a multiple of 32; else the error is FMNN_USAGE. */
+   of classes 1 to 65,536, and the number of weights at most 2^30, the outputs of each layer rounded
+   up to a multiple of 32; else the error is FMNN_USAGE. */
 FMNN_API struct fmnn_net *fmnn_net_new(const struct fmnn_model *model, struct fmnn_shape shape,
                                        size_t classes, struct fmnn_error *err);
 FMNN_API void fmnn_net_free(struct fmnn_net *net);
@@ -437,8 +438,8 @@ FMNN_API void fmnn_net_free(struct fmnn_net *net);
    deviations), biases zero. They depend on the seed only. threads 0: the number of processors. */
 FMNN_API void fmnn_net_initialise(struct fmnn_net *net, uint64_t seed, unsigned threads);
 /* The same, as the recipe's `init` says: with `dirac`, the first filters of each convolution become
-   identities, one for each channel that it reads, unless it reads more channels than it has filters.
-   recipe NULL: the defaults. */
+   identities, one for each channel that it reads, unless it reads more channels than it has
+   filters. recipe NULL: the defaults. */
 FMNN_API void fmnn_net_start(struct fmnn_net *net, const struct fmnn_recipe *recipe, uint64_t seed,
                              unsigned threads);
 /* Takes the weights of another net: of each layer whose parameters have the same names and shapes
@@ -446,8 +447,8 @@ FMNN_API void fmnn_net_start(struct fmnn_net *net, const struct fmnn_recipe *rec
    *anew, unless anew is NULL, says so: a line for each, such as "6.weight: 10 outputs, the net has
    3: starts anew"; to be freed with fmnn_names_free(). freeze: training does not change the layers
    that were taken; their running statistics stay, too. If no layer can be taken, or none is left to
-   train, the error is FMNN_USAGE. Training records the digest of the file that `from` was read from,
-   and checkpoints need the same one. */
+   train, the error is FMNN_USAGE. Training records the digest of the file that `from` was read
+   from, and checkpoints need the same one. */
 FMNN_API int fmnn_net_take(struct fmnn_net *net, const struct fmnn_net *from, bool freeze,
                            struct fmnn_names **anew, struct fmnn_error *err);
 FMNN_API struct fmnn_shape fmnn_net_shape(const struct fmnn_net *net); /* of an image */
@@ -466,8 +467,8 @@ FMNN_API const struct fmnn_names *fmnn_net_names(const struct fmnn_net *net);
 FMNN_API int fmnn_net_set_names(struct fmnn_net *net, const struct fmnn_names *names,
                                 struct fmnn_error *err);
 /* Whether the predictions of two nets can be averaged: images become their input in the same way
-   (fmnn_net_input()), and there are the same classes, with the same names in the same order. If not, the error is
-   FMNN_USAGE and says what is different: "images of 28x28, not 32x32". */
+   (fmnn_net_input()), and there are the same classes, with the same names in the same order. If
+   not, the error is FMNN_USAGE and says what is different: "images of 28x28, not 32x32". */
 FMNN_API int fmnn_net_agree(const struct fmnn_net *net, const struct fmnn_net *other,
                             struct fmnn_error *err);
 /* The canonical text of the layers: "dense 128 relu | dense 10". */
@@ -529,9 +530,9 @@ struct fmnn_training {
     const char *kernels; /* "generic", "avx2", ...; NULL: the best for this CPU */
     bool exact;          /* direct convolution, without Winograd; see fmnn_net_exact() */
     unsigned patience;   /* stop after this number of epochs without a better one; 0: never */
-    /* If the checkpoint that is resumed has another number of epochs, the schedule keeps its length,
-       and later steps have its last rate. Otherwise another number is an error, unless the schedule
-       is constant. */
+    /* If the checkpoint that is resumed has another number of epochs, the schedule keeps its
+       length, and later steps have its last rate. Otherwise another number is an error, unless the
+       schedule is constant. */
     bool extend;
     bool profile; /* measure where the time goes; see fmnn_trainer_profile() */
 };
@@ -586,9 +587,9 @@ struct fmnn_profile_row {
     size_t layer;     /* from 1; 0: none */
     const char *text; /* of the layer: "conv 6 5x5 relu"; or "" */
     /* "forward"; "backward-data", the gradient of the layer's input; "backward-weights", the
-       gradient of its weights, and their update; "gather", bytes to floats; "loss"; if the recipe has
-       clip or average, "gradient_squares", "gradient_norm", "update" and "average"; "feed", choosing
-       a batch and adding up its metrics; "wait", threads without work. */
+       gradient of its weights, and their update; "gather", bytes to floats; "loss"; if the recipe
+       has clip or average, "gradient_squares", "gradient_norm", "update" and "average"; "feed",
+       choosing a batch and adding up its metrics; "wait", threads without work. */
     const char *phase;
     const char *job; /* the kernels' name of the operation */
     uint64_t runs;
@@ -604,9 +605,9 @@ struct fmnn_profile_row {
 FMNN_API bool fmnn_trainer_profile(const struct fmnn_trainer *trainer, size_t i,
                                    struct fmnn_profile_row *row);
 /* The maximum number of floating-point operations per second of the trainer's threads and kernels,
-   which the function measures. That takes some hundredths of a second. If the training has `profile`
-   set, the training has also measured it every two seconds, and the function returns the mean of all
-   measurements. */
+   which the function measures. That takes some hundredths of a second. If the training has
+   `profile` set, the training has also measured it every two seconds, and the function returns the
+   mean of all measurements. */
 FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
 
 /* Ends the training: restores the weights to keep into the net, together with the record of the
@@ -614,14 +615,14 @@ FMNN_API double fmnn_trainer_peak(const struct fmnn_trainer *trainer);
    Returns -1 if there is no such epoch, or if the trainer was resumed from a mid-epoch checkpoint,
    which holds only its latest weights. */
 FMNN_API int fmnn_trainer_finish(struct fmnn_trainer *trainer, struct fmnn_error *err);
-/* Write a checkpoint, and continue from one. After fmnn_trainer_finish(), unless that kept the latest
-   weights, there is nothing to save: the error is FMNN_USAGE. If the training has failed, or a weight is
-   not finite, it is FMNN_DATA. The trainer that reads a checkpoint must have been made with the same
-   model, data, input, recipe, seed and `exact`, and the same weights taken from another net, but can have
-   another number of epochs; else the error is FMNN_USAGE and names the difference. A trainer that has
-   failed can continue from a checkpoint; one that fmnn_trainer_finish() has ended cannot, and
-   the error is FMNN_USAGE. If the file turns out to be damaged after it was read in part, the trainer has
-   failed. */
+/* Write a checkpoint, and continue from one. After fmnn_trainer_finish(), unless that kept the
+   latest weights, there is nothing to save: the error is FMNN_USAGE. If the training has failed, or
+   a weight is not finite, it is FMNN_DATA. The trainer that reads a checkpoint must have been made
+   with the same model, data, input, recipe, seed and `exact`, and the same weights taken from
+   another net, but can have another number of epochs; else the error is FMNN_USAGE and names the
+   difference. A trainer that has failed can continue from a checkpoint; one that
+   fmnn_trainer_finish() has ended cannot, and the error is FMNN_USAGE. If the file turns out to be
+   damaged after it was read in part, the trainer has failed. */
 FMNN_API int fmnn_trainer_save(const struct fmnn_trainer *trainer, FILE *stream,
                                struct fmnn_error *err);
 FMNN_API int fmnn_trainer_resume(struct fmnn_trainer *trainer, const char *path,
@@ -650,8 +651,8 @@ struct fmnn_prediction {
 struct fmnn_predictor;
 /* Makes a predictor, which borrows the net until it is freed; the net must not change. Zero in each
    member of *prediction is its default; NULL: all defaults. The first run of
-   several images, and that of a single one, prepare the weights, so the next ones are faster, those of
-   a single image most of all: keep a predictor. */
+   several images, and that of a single one, prepare the weights, so the next ones are faster, those
+   of a single image most of all: keep a predictor. */
 FMNN_API struct fmnn_predictor *fmnn_predictor_new(const struct fmnn_net *net,
                                                    const struct fmnn_prediction *prediction,
                                                    struct fmnn_error *err);
@@ -680,9 +681,9 @@ FMNN_API const char *fmnn_kernels_at(size_t i);
 /* Read and write a weights file; see fmnn-weights(5). A checkpoint can be read as well. */
 FMNN_API struct fmnn_net *fmnn_net_read(const char *path, struct fmnn_error *err);
 /* The same, and files that another program wrote, such as PyTorch: safetensors whose format is not
-   fmnn. They need no digest. If their metadata have fmnn.model, that describes the net, and they must
-   have fmnn.input, too; else `like` does, which has exactly these tensors; if it is NULL, the error is
-   FMNN_USAGE. */
+   fmnn. They need no digest. If their metadata have fmnn.model, that describes the net, and they
+   must have fmnn.input, too; else `like` does, which has exactly these tensors; if it is NULL, the
+   error is FMNN_USAGE. */
 FMNN_API struct fmnn_net *fmnn_net_read_any(const char *path, const struct fmnn_net *like,
                                             struct fmnn_error *err);
 FMNN_API int fmnn_net_write(const struct fmnn_net *net, FILE *stream, struct fmnn_error *err);
@@ -742,7 +743,7 @@ struct fmnn_report {
     struct fmnn_score weighted; /* means weighted by support */
     double accuracy;
     double balanced_accuracy; /* the mean recall of the classes that have images */
-    double kappa;             /* Cohen's kappa; NaN if all images are of one class and predicted as it */
+    double kappa;             /* Cohen's; NaN if all images are of one class and predicted as it */
     double mcc;               /* Matthews' correlation, of all classes; 0 if undefined */
     size_t unpredicted;       /* number of classes never predicted: precision undefined, set to 0 */
     size_t unsupported;       /* number of classes without images: recall undefined, set to 0 */
@@ -832,8 +833,8 @@ struct fmnn_ranking_score {
     double average_precision; /* NaN if the class has no images */
     uint64_t support;         /* images of the class */
 };
-/* As scikit-learn's roc_auc_score and average_precision_score give them. Classes without a value are
-   left out of the means. */
+/* As scikit-learn's roc_auc_score and average_precision_score give them. Classes without a value
+   are left out of the means. */
 struct fmnn_ranking_report {
     size_t classes;
     struct fmnn_ranking_score macro;    /* plain means; support is the total */
@@ -866,12 +867,12 @@ struct fmnn_label_issue {
     size_t suggested;       /* the class of highest probability, apart from its label */
     double self_confidence; /* the probability of its label */
 };
-/* Finds the images whose label is probably wrong by confident learning (Northcutt, Jiang and Chuang,
-   2021), as cleanlab's find_label_issues() does with prune_by_noise_rate and one example at least
-   per class. probabilities are (n,classes), each row from a net that was not trained on that image.
-   *issues, malloc'ed or NULL, are sorted by self-confidence, lowest first, then by image. Of images
-   that are equally probable the first ones count. If a label is not below `classes`, the error is
-   FMNN_DATA. */
+/* Finds the images whose label is probably wrong by confident learning (Northcutt, Jiang and
+   Chuang, 2021), as cleanlab's find_label_issues() does with prune_by_noise_rate and one example at
+   least per class. probabilities are (n,classes), each row from a net that was not trained on that
+   image. *issues, malloc'ed or NULL, are sorted by self-confidence, lowest first, then by image. Of
+   images that are equally probable the first ones count. If a label is not below `classes`, the
+   error is FMNN_DATA. */
 FMNN_API int fmnn_label_issues(const double *probabilities, const uint32_t *labels, size_t n,
                                size_t classes, struct fmnn_label_issue **issues, size_t *count,
                                struct fmnn_error *err);

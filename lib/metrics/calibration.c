@@ -1,4 +1,5 @@
-/* calibration.c -- calibration of predictions: accuracy and mean confidence in bins of confidence. */
+/* calibration.c -- calibration of predictions: accuracy and mean confidence in bins of
+   confidence. */
 #include "base/float.h"
 
 #include <math.h>

@@ -190,7 +190,8 @@ double fmnn_confusion_cross_entropy(const struct fmnn_confusion *c)
 
 /* ---- 3. Fractions ---- */
 
-/* The sums of the rows (support), then those of the columns (predictions): (2,classes), malloc'ed. */
+/* The sums of the rows (support), then those of the columns (predictions): (2,classes),
+   malloc'ed. */
 static uint64_t *row_and_column_sums(const struct fmnn_confusion *c, struct fmnn_error *err)
 {
     size_t n = c->classes;

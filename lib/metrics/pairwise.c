@@ -3,8 +3,8 @@
 
 enum { LANES = 8, BLOCK = 128 };
 
-/* Sums in numpy's order, because the last digit of a mean may decide how it is rounded: eight running
-   sums in blocks of up to 128 numbers; longer arrays are halved. */
+/* Sums in numpy's order, because the last digit of a mean may decide how it is rounded: eight
+   running sums in blocks of up to 128 numbers; longer arrays are halved. */
 double fm_pairwise_sum(const double *x, size_t n)
 {
     if (n > BLOCK) {

@@ -1,5 +1,5 @@
-/* significance.c -- how much of a result may be chance: Wilson's interval of a fraction, and McNemar's
-   test for two classifiers.
+/* significance.c -- how much of a result may be chance: Wilson's interval of a fraction, and
+   McNemar's test for two classifiers.
 
    Contents: 1. Wilson  2. The binomial distribution  3. McNemar */
 #include "base/float.h"

@@ -63,8 +63,8 @@ static bool agrees(const struct class_pairs *pairs, size_t count, const struct f
     return true;
 }
 
-/* The name of a number that has none, which is the number unless another class has that name: folders
-   1, 2 and 3 have the numbers 0, 1 and 2. Malloc'ed. */
+/* The name of a number that has none, which is the number unless another class has that name:
+   folders 1, 2 and 3 have the numbers 0, 1 and 2. Malloc'ed. */
 static char *own_name(const struct class_pairs *pairs, size_t number)
 {
     char *name = text_format("%zu", number);

@@ -1,4 +1,5 @@
-/* classes.h -- the classes in the fields of a table: numbers, or names of a list or of the table. */
+/* classes.h -- the classes in the fields of a table: numbers, or names of a list or of the
+   table. */
 #ifndef CLASSES_H
 #define CLASSES_H
 

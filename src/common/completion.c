@@ -1,4 +1,5 @@
-/* completion.c -- writes a shell's completion of a program's command line, from the table of its options.
+/* completion.c -- writes a shell's completion of a program's command line, from the table of its
+   options.
 
    `PROGRAM --completion=bash|zsh|fish`, an option that --help does not list: make runs it. */
 #include "common/common.h"

@@ -65,8 +65,8 @@ static bool is_text(const char *head, size_t count)
     return true;
 }
 
-/* Whether the reader of weights knows better what is wrong: with weights, and with what torch.save()
-   writes. The texts are those of fmnn_file_other(). */
+/* Whether the reader of weights knows better what is wrong: with weights, and with what
+   torch.save() writes. The texts are those of fmnn_file_other(). */
 static bool is_like_weights(const char *kind)
 {
     return strstr(kind, "safetensors") || strstr(kind, "ZIP archive");
@@ -80,8 +80,9 @@ static const char *kind_of_bytes(const unsigned char *head, size_t count)
     return fmnn_file_other(head, count);
 }
 
-/* What a file is by its first bytes: "a PNG image", "an IDX file", "a table of predictions", "a text
-   file"; malloc'ed. NULL if it is something else, or cannot be opened and read once more, as pipes. */
+/* What a file is by its first bytes: "a PNG image", "an IDX file", "a table of predictions", "a
+   text file"; malloc'ed. NULL if it is something else, or cannot be opened and read once more, as
+   pipes. */
 static char *file_kind(const char *path)
 {
     unsigned char head[HEAD + 1] = {0};

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <fmnn.h>
 
-/* Dies: "PATH: a PNG image, not WANTED", and the hint if it is not NULL, or of the error if the file may
-   be what was wanted, which is text or not. */
+/* Dies: "PATH: a PNG image, not WANTED", and the hint if it is not NULL, or of the error if the
+   file may be what was wanted, which is text or not. */
 _Noreturn void die_of_file(const char *path, const char *wanted, bool text, const char *hint,
                            const struct fmnn_error *error);
 

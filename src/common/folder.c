@@ -186,8 +186,8 @@ static bool has_folders(const char *path)
     return found;
 }
 
-/* Whether the class folders are below train, valid and test. A folder `train` that holds images is a
-   class, such as that of trains. */
+/* Whether the class folders are below train, valid and test. A folder `train` that holds images is
+   a class, such as that of trains. */
 static bool has_parts(const char *path, const struct listing *top)
 {
     bool found = false;

@@ -39,17 +39,17 @@ bool is_directory(const char *path);
 char **list_directory(const char *path);
 void free_list(char **list);
 
-/* The directory, or one up to `depth` below it, that holds files of a data set, as torchvision's raw
-   does; malloc'ed, or NULL. */
+/* The directory, or one up to `depth` below it, that holds files of a data set, as torchvision's
+   raw does; malloc'ed, or NULL. */
 char *find_data(const char *path, unsigned depth);
 
-/* Finds the images. Opens only files whose names do not end as those of images do. Exits on error, but
-   not if there are no images. */
+/* Finds the images. Opens only files whose names do not end as those of images do. Exits on error,
+   but not if there are no images. */
 struct folder folder_read(const char *path);
 /* Notes on what is passed over, on empty classes, and on an order of classes that may surprise. */
 void folder_note(const struct folder *folder);
-/* What was passed over, for the message that no images were found: ", but other files, such as ...",
-   or ""; malloc'ed. */
+/* What was passed over, for the message that no images were found: ", but other files, such as
+   ...", or ""; malloc'ed. */
 char *folder_other_files(const struct folder *folder);
 /* The error that no images were found. */
 _Noreturn void folder_die_empty(const struct folder *folder);

@@ -169,7 +169,8 @@ char *dataset_directory(const char *option, const char *dataset)
         return text_format("%s", option);
     if (environment && environment[0])
         return text_format("%s", environment);
-    /* A directory without files of a data set, as a killed fetch may leave, must not hide another. */
+    /* A directory without files of a data set, as a killed fetch may leave, must not hide
+       another. */
     char *path = user_directory(dataset);
     if (path && holds_data(path))
         return path;

@@ -13,8 +13,8 @@
 /* Opens the table operand, or standard input if it is "-" or NULL; if that is a terminal, the error
    says what the program waits for. only: the splits whose rows are read, or NULL for all. */
 struct fmnn_table *open_table(const char *operand, enum fmnn_table_kind kind, const char *only);
-/* A table of predictions, if columns is not NULL: further names that make the first line a header; ends
-   in NULL. */
+/* A table of predictions, if columns is not NULL: further names that make the first line a header;
+   ends in NULL. */
 struct fmnn_table *open_table_columns(const char *operand, enum fmnn_table_kind kind,
                                       const char *const *columns, const char *only);
 size_t need_column(const struct fmnn_table *table, const char *name);
@@ -23,8 +23,8 @@ bool next_row(struct fmnn_table *table); /* false at the end */
    between tabs; malloc'ed. */
 char *table_line(const struct fmnn_table *table,
                  const char *(*text)(const struct fmnn_table *table, size_t column));
-/* The class in a column, a number or one of the names; -1 if the field is empty. names NULL: labels are
-   numbers. */
+/* The class in a column, a number or one of the names; -1 if the field is empty. names NULL: labels
+   are numbers. */
 int row_class(const struct fmnn_table *table, size_t column, const struct fmnn_names *names);
 /* "TABLE:LINE: ..." of the current row. */
 _Noreturn void die_at_row(const struct fmnn_table *table, const char *format, ...)
@@ -37,8 +37,8 @@ const char *split_hint(const char *word);
 /* ---- nets and images */
 
 struct fmnn_net *open_net(const char *path);
-/* Images by name; train:N and test:N are in the data directory (-d, or NULL), and relative paths begin
-   in root (--root, or NULL: the working directory). */
+/* Images by name; train:N and test:N are in the data directory (-d, or NULL), and relative paths
+   begin in root (--root, or NULL: the working directory). */
 struct fmnn_images *open_images(const char *data, const char *root);
 const char *kernels_wanted(void); /* $FMNN_KERNELS; NULL if unset or empty: the CPU's best */
 
@@ -60,7 +60,8 @@ char *user_directory(const char *dataset);
 /* ---- class names */
 
 struct fmnn_names *copy_names(const char *const *name, size_t count);
-struct fmnn_names *names_in_directory(const char *directory); /* its classes.txt; NULL: there is none */
+/* Of its classes.txt; NULL if there is none. */
+struct fmnn_names *names_in_directory(const char *directory);
 bool is_weights(const char *path);                     /* by its first bytes */
 struct fmnn_names *names_in_weights(const char *path); /* NULL if the weights have none */
 /* Class names: --classes FILE|WEIGHTS|none (option; NULL: not given), else those of the directory

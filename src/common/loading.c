@@ -15,7 +15,8 @@
 #include "common/roots.h"
 #include "common/xalloc.h"
 
-/* As fmnn_fit_name() and fmnn_filter_name() have them; a table of options needs constant addresses. */
+/* As fmnn_fit_name() and fmnn_filter_name() have them; a table of options needs constant
+   addresses. */
 const char *const fit_words[] = {"none", "stretch", "pad", "crop", "fashion-mnist", NULL};
 const char *const filter_words[] = {"bilinear", "box", "lanczos", NULL};
 

@@ -103,8 +103,8 @@ struct origin {
     const char *image;
     const char *root; /* --root, or NULL */
 };
-/* What is wrong with an image of a table. If it is near the table (roots.h), the text says that --root
-   would find it. Malloc'ed. */
+/* What is wrong with an image of a table. If it is near the table (roots.h), the text says that
+   --root would find it. Malloc'ed. */
 char *image_trouble(const struct origin *origin, const struct fmnn_error *why);
 /* The same as an error: "TABLE:LINE: ...". */
 struct fmnn_error error_of_image(const struct origin *origin, const struct fmnn_error *why);

@@ -52,7 +52,8 @@ void output_die(int number)
     raise(number);
 }
 
-/* Leaves alone signals that the program handles itself, and those ignored from the start (nohup). */
+/* Leaves alone signals that the program handles itself, and those ignored from the start
+   (nohup). */
 static void arrange_removal(void)
 {
     static const int fatal[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGXCPU};
@@ -206,8 +207,8 @@ static int make_locked(char *temporary)
     }
 }
 
-/* Makes ".NAME.fmnn-XXXXXX" in the target's directory, with the permissions that creat() would give,
-   or those of the file that is replaced. */
+/* Makes ".NAME.fmnn-XXXXXX" in the target's directory, with the permissions that creat() would
+   give, or those of the file that is replaced. */
 static bool open_temporary(struct output *output, const struct stat *old)
 {
     const char *slash = strrchr(output->target, '/');
@@ -379,8 +380,8 @@ void output_abandon(struct output *output)
     forget(output);
 }
 
-/* Does not open pipes, and devices only to see if they are terminals: that could block, or signal an
-   end to the reader. */
+/* Does not open pipes, and devices only to see if they are terminals: that could block, or signal
+   an end to the reader. */
 static void check_special(const char *path, mode_t mode, bool binary)
 {
     if (access(path, W_OK) != 0)

@@ -15,7 +15,8 @@ struct output *output_open(const char *path, bool binary);
 FILE *output_stream(struct output *output);
 /* A temporary for the program itself, in $TMPDIR or /tmp; it is not committed. */
 struct output *output_scratch(void);
-/* The path at which the bytes are until they are committed: of the temporary, or NULL if there is none. */
+/* The path at which the bytes are until they are committed: of the temporary, or NULL if there is
+   none. */
 const char *output_temporary(const struct output *output);
 void output_commit(struct output *output); /* and frees */
 /* The same without ending the program: NULL or false on error, which errno tells. */

@@ -51,12 +51,12 @@ struct matrix {
     struct fmnn_calibration *calibration; /* NULL: unknown, or not asked for */
 };
 
-/* The class in a column of the current row, of this table or another one, by the names that count for
-   this one: a number, or the number of a name; -1 if the field is empty. */
+/* The class in a column of the current row, of this table or another one, by the names that count
+   for this one: a number, or the number of a name; -1 if the field is empty. */
 int reader_class(struct reader *reader, const struct fmnn_table *table, size_t column);
-/* Takes the name that the row has for a class that reader_class() read from `column`; name_column: -1
-   if the table has none. It is trouble if number and name do not go together as in the list, or in all
-   rows of both tables. */
+/* Takes the name that the row has for a class that reader_class() read from `column`; name_column:
+   -1 if the table has none. It is trouble if number and name do not go together as in the list, or
+   in all rows of both tables. */
 void reader_pair(struct reader *reader, const struct fmnn_table *table, int class, size_t column,
                  int name_column);
 /* What a class is called in a list of rows: its number, or its name if the tables have names only;

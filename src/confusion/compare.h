@@ -1,4 +1,5 @@
-/* compare.h -- compares two predictions of the same images: which of them gets which image right. */
+/* compare.h -- compares two predictions of the same images: which of them gets which image
+   right. */
 #ifndef COMPARE_H
 #define COMPARE_H
 

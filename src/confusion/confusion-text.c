@@ -45,7 +45,8 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
-/* A cell: a count or a percentage. Zeros off the diagonal are dots, so that confusions stand out. */
+/* A cell: a count or a percentage. Zeros off the diagonal are dots, so that confusions stand
+   out. */
 static void write_number(const struct evaluation *e, size_t truth, size_t predicted,
                          char text[CELL])
 {

@@ -141,7 +141,8 @@ static size_t on_header(char *line, size_t unit, size_t size, void *data)
     return size;
 }
 
-/* Before the first bytes of a body: decides whether they continue the staged ones or replace them. */
+/* Before the first bytes of a body: decides whether they continue the staged ones or replace
+   them. */
 static bool begin_body(struct request *r)
 {
     long code = 0;
@@ -360,8 +361,8 @@ static enum outcome transfer_failure(struct request *r, CURLcode status)
     }
 }
 
-/* A transfer of unknown length can end early unnoticed, and resumed parts may not fit together: both
-   deserve another attempt from the start. Wrong content does not. */
+/* A transfer of unknown length can end early unnoticed, and resumed parts may not fit together:
+   both deserve another attempt from the start. Wrong content does not. */
 static enum outcome verify(struct request *r, struct finding *finding)
 {
     stage_verify(r->stage, finding);
@@ -433,8 +434,8 @@ static enum outcome attempt(struct downloader *d, struct mirror *mirror, struct 
 
 /* ---- 4. Mirrors in turn ---- */
 
-/* The delay doubles up to MAX_WAIT, but is never shorter than the first one. It varies by a quarter so
-   that clients that were refused at the same time do not return at the same time. */
+/* The delay doubles up to MAX_WAIT, but is never shorter than the first one. It varies by a quarter
+   so that clients that were refused at the same time do not return at the same time. */
 static void wait_for(const struct downloader *d, const struct mirror *mirror)
 {
     const double first = d->settings.retry_delay, most = first > MAX_WAIT ? first : MAX_WAIT;

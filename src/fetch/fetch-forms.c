@@ -1,5 +1,5 @@
-/* fetch-forms.c -- the forms in which data sets are distributed: how files are named, how images are
-   oriented and labels numbered, and where the class names are.
+/* fetch-forms.c -- the forms in which data sets are distributed: how files are named, how images
+   are oriented and labels numbered, and where the class names are.
 
    Contents: 1. File names  2. Conversion  3. Class names */
 #include "fetch/fm-fetch.h"

@@ -1,8 +1,8 @@
 /* fetch-verify.c -- decides what a file is: good, damaged, an older revision, another data set's.
 
    The uncompressed bytes decide, because several gzip versions of the same data are in circulation.
-   Files may be hostile: no more than the expected number of bytes is decompressed, and only a buffer
-   is kept in memory.
+   Files may be hostile: no more than the expected number of bytes is decompressed, and only a
+   buffer is kept in memory.
 
    Contents: 1. Bytes  2. The header  3. The content */
 #include "fetch/fm-fetch.h"

@@ -23,8 +23,8 @@ struct revision {
 
 extern const char *const default_dataset;
 bool source_at(size_t i, struct source *source); /* from 0; false after the last */
-/* The files as published of a data set that has another form there, which is imported: as a data set
-   with up to four files; NULL: it has not. */
+/* The files as published of a data set that has another form there, which is imported: as a data
+   set with up to four files; NULL: it has not. */
 const struct fmnn_dataset *packed_form(const char *set);
 extern const struct revision revisions[]; /* ends in a row without a set */
 
@@ -52,8 +52,8 @@ bool dataset_pinned(const struct fmnn_dataset *set);
 /* pread(), repeated if a signal interrupts it. */
 ssize_t read_at(int fd, void *bytes, size_t size, off_t offset);
 uint64_t big_endian(const unsigned char *p); /* four bytes of a header */
-/* Reads the file from its start, whatever its position, and compares it with the data set's file. If
-   that is not IDX of unsigned bytes, it must be whole gzip data. */
+/* Reads the file from its start, whatever its position, and compares it with the data set's file.
+   If that is not IDX of unsigned bytes, it must be whole gzip data. */
 void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct finding *finding);
 /* The same for a path. A name that ends in .gz must mean that the file is compressed. */
 void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
@@ -62,11 +62,12 @@ void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
 /* ---- fetch-store.c: the data directory */
 
 void make_directories(const char *path);
-/* Writes the class names of the data set or, if it has none, of the directory `from`, which may be NULL. */
+/* Writes the class names of the data set or, if it has none, of the directory `from`, which may be
+   NULL. */
 void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from);
 
-/* Writes classes.txt. A list that is there is kept, with a warning if it is another one. title: of the
-   data set, for messages. */
+/* Writes classes.txt. A list that is there is kept, with a warning if it is another one. title: of
+   the data set, for messages. */
 void store_class_names(const char *directory, const char *title, const struct fmnn_names *names);
 
 /* A staged file: a temporary beside the final file until it is committed. */
@@ -83,7 +84,8 @@ const char *stage_path(const struct stage *stage); /* of the temporary */
 void stage_commit(struct stage *stage, const struct finding *finding);
 void stage_abandon(struct stage *stage); /* and frees */
 
-/* The data set's file in a local directory, under any of its names; malloc'ed, NULL if there is none. */
+/* The data set's file in a local directory, under any of its names; malloc'ed, NULL if there is
+   none. */
 char *local_file(const char *from, const struct source *source, size_t file);
 /* Copies and verifies the data set's file from a local directory. No good file is trouble. */
 void copy_file(const char *from, const char *directory, const struct source *source, size_t file);

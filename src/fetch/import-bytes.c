@@ -43,8 +43,8 @@ const char *bytes_path(const struct bytes_in *in)
     return in->path;
 }
 
-/* Fills the buffer; false at the end. gzread() gives what comes before damage, so the error is asked
-   for at the end too. */
+/* Fills the buffer; false at the end. gzread() gives what comes before damage, so the error is
+   asked for at the end too. */
 static bool fill(struct bytes_in *in)
 {
     int code;

@@ -38,7 +38,8 @@ struct content {
     bool there;
 };
 
-/* Memory grows with what is really there; a batch has 10,000 records, and 50,000 are in train.bin. */
+/* Memory grows with what is really there; a batch has 10,000 records, and 50,000 are in
+   train.bin. */
 static void take(struct bytes_in *in, size_t size, struct content *content)
 {
     enum { STEP = 1 << 20 };

@@ -1,8 +1,8 @@
 /* import-csv.c -- tables of pixels, a row an image, as Kaggle has MNIST: with or without a header,
    the label first or last.
 
-   A file is read three times: for the label's column, for the range of the pixels, and for the images.
-   Two files are one data set, so column and range are decided once for both.
+   A file is read three times: for the label's column, for the range of the pixels, and for the
+   images. Two files are one data set, so column and range are decided once for both.
 
    Contents: 1. Fields  2. What the columns are  3. Images  4. The source */
 #include "fetch/import.h"
@@ -251,8 +251,9 @@ static size_t largest(const struct column *column)
     return value;
 }
 
-/* Labels are whole numbers from 0, 1 or --first-label on, of which most occur. A pixel at the border
-   can be so, too, but it is nearly always the same, and any other number is in a few rows. */
+/* Labels are whole numbers from 0, 1 or --first-label on, of which most occur. A pixel at the
+   border can be so, too, but it is nearly always the same, and any other number is in a few
+   rows. */
 static bool looks_like_labels(const struct column *column, size_t first_label)
 {
     size_t rows = 0, most = 0, different = 0, low = 0, high = largest(column);

@@ -1,6 +1,6 @@
-/* import-idx.c -- IDX files of any type: integers of 8, 16 and 32 bits, floats and doubles; images in
-   rows of pixels, with and without channels; labels in one column, QMNIST's eight, or one-hot. What
-   the numbers of a file say about their scale and form is decided once for both parts.
+/* import-idx.c -- IDX files of any type: integers of 8, 16 and 32 bits, floats and doubles; images
+   in rows of pixels, with and without channels; labels in one column, QMNIST's eight, or one-hot.
+   What the numbers of a file say about their scale and form is decided once for both parts.
 
    Contents: 1. A file  2. Images  3. Labels  4. The source */
 #include "fetch/import.h"

@@ -1,7 +1,8 @@
 /* import.h -- what the parts of `fm-fetch --from SOURCE` share: a data set is made of another form.
 
-   import.c finds out what the source is, and one of the readers gives its images, one by one, to the
-   sink, which writes IDX files. They appear in the data directory when all of them are whole. */
+   import.c finds out what the source is, and one of the readers gives its images, one by one, to
+   the sink, which writes IDX files. They appear in the data directory when all of them are
+   whole. */
 #ifndef FM_IMPORT_H
 #define FM_IMPORT_H
 
@@ -14,8 +15,8 @@ enum { IMPORT_TRAIN, IMPORT_TEST, IMPORT_PARTS };
 
 struct import_settings {
     const char *from; /* file or directory */
-    /* The files of `from` that were fetched: an archive, or images and labels of both parts. NULL: none
-       were. */
+    /* The files of `from` that were fetched: an archive, or images and labels of both parts. NULL:
+       none were. */
     const char *fetched[FMNN_DATASET_FILES];
     const char *directory;            /* to fill */
     const char *name;                 /* of the data set: files may begin with it */
@@ -46,8 +47,8 @@ struct import {
     uint8_t *turned;          /* an image that is transposed */
 };
 
-/* The next image of a part, (H,W,C) bytes, and its label before --first-label is subtracted. source:
-   for messages, with the number of the row. All images have the same shape. */
+/* The next image of a part, (H,W,C) bytes, and its label before --first-label is subtracted.
+   source: for messages, with the number of the row. All images have the same shape. */
 void import_add(struct import *import, int part, struct fmnn_shape shape, const uint8_t *pixels,
                 double label, const char *source);
 /* The files appear, the paths are printed. */

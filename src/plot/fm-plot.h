@@ -72,7 +72,8 @@ extern const struct plot_kind plot_history, plot_confusion, plot_reliability, pl
 
 /* ---- plot-predictions.c */
 
-/* How matrix_read() reads the i-th table of predictions, by the options; only what all kinds ask for. */
+/* How matrix_read() reads the i-th table of predictions, by the options; only what all kinds ask
+   for. */
 struct matrix_request predictions_request(const struct plot_request *request, size_t i);
 
 /* ---- plot-text.c: text for plots and terminals */

@@ -197,8 +197,8 @@ static char **plain_environment(void)
     return copy;
 }
 
-/* The exit status of a child that posix_spawnp() could not make a program of. Some systems report it
-   so, as POSIX allows, instead of by an error. */
+/* The exit status of a child that posix_spawnp() could not make a program of. Some systems report
+   it so, as POSIX allows, instead of by an error. */
 enum { CANNOT_RUN = 127 };
 
 static _Noreturn void no_gnuplot(void)
@@ -234,8 +234,8 @@ static void seek_to(FILE *stream, long offset)
         die_errno("temporary file");
 }
 
-/* The last line of gnuplot's messages that is not blank, cleaned; or "". In the C locale gnuplot always
-   warns of the degree sign, which no plot has. */
+/* The last line of gnuplot's messages that is not blank, cleaned; or "". In the C locale gnuplot
+   always warns of the degree sign, which no plot has. */
 static char *complaint(FILE *err)
 {
     char line[512], last[512] = "";
@@ -273,8 +273,9 @@ static bool is_complete(FILE *image, enum plot_format format)
     return false;
 }
 
-/* Cairo writes a date into PDF files. It is overwritten with blanks, if it can be found, so that the
-   same input gives the same bytes. The length must not change: the file has an index of offsets. */
+/* Cairo writes a date into PDF files. It is overwritten with blanks, if it can be found, so that
+   the same input gives the same bytes. The length must not change: the file has an index of
+   offsets. */
 static void remove_date(FILE *image)
 {
     static const char key[] = "/CreationDate (D:";

@@ -58,7 +58,8 @@ void grid_set_image(struct tile *tile, struct fmnn_shape shape, const uint8_t *p
                                    shape.width, block, y, x);
 }
 
-/* Nearly square, rather wide than high, with as few empty places as possible: 10 tiles are 5 x 2. */
+/* Nearly square, rather wide than high, with as few empty places as possible: 10 tiles are 5 x
+   2. */
 static size_t choose_columns(size_t count, unsigned wanted)
 {
     if (wanted)

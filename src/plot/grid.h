@@ -6,8 +6,8 @@
 
 struct tile {
     size_t height, width;
-    /* (height,width), or (height,width,3): red, green, blue. 0 black to 1 white; -1 to 1 if the grid
-       is diverging, which has no tiles in colour. */
+    /* (height,width), or (height,width,3): red, green, blue. 0 black to 1 white; -1 to 1 if the
+       grid is diverging, which has no tiles in colour. */
     float *values;
     bool colour;
     char *title;   /* cleaned */

@@ -373,7 +373,8 @@ static void write_metrics(FILE *script, const struct curves *curves, double top)
 }
 
 /* A curve with some twenty marks, so that curves can be told apart without colour. Of several runs,
-   training curves are light lines without marks, unless an epoch is alone: a line does not show it. */
+   training curves are light lines without marks, unless an epoch is alone: a line does not show
+   it. */
 static void write_curve(FILE *script, const struct curves *curves, size_t r, enum metric metric,
                         bool strong)
 {

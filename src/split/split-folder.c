@@ -1,4 +1,5 @@
-/* split-folder.c -- the rows of a folder of class folders, which may be below train, valid and test.
+/* split-folder.c -- the rows of a folder of class folders, which may be below train, valid and
+   test.
 
    Only names are read, so a folder of many images takes no longer than ls. */
 #include "split/fm-split.h"

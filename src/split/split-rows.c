@@ -82,9 +82,9 @@ static size_t give_back(struct rows *rows, int split)
     return count;
 }
 
-/* A note on classes that are in only one of two splits, by their rows there, (classes); none on a split
-   that has fewer rows than there are classes, because it lacks some in any case. hint: what to do,
-   or "". */
+/* A note on classes that are in only one of two splits, by their rows there, (classes); none on a
+   split that has fewer rows than there are classes, because it lacks some in any case. hint: what
+   to do, or "". */
 static void note_missing(const char *what, size_t classes, const size_t *train, const size_t *valid,
                          const char *hint)
 {
@@ -131,7 +131,8 @@ static void choose_test(struct rows *rows, struct settings *settings, const char
 
 /* First what tests, then what validates, from rows that may still become either. Rows that have a
    split keep it, unless an option says how to choose. The first rows of a data set are usually in a
-   random order, and validate unless an option says otherwise; those of folders and tables are not. */
+   random order, and validate unless an option says otherwise; those of folders and tables are
+   not. */
 static void choose_splits(struct rows *rows, struct settings *settings, const char *what)
 {
     bool asked = option_given("valid") || settings->split.folds;
@@ -199,8 +200,8 @@ static void find_equal(struct rows *rows, const struct settings *settings, struc
     }
 }
 
-/* The first of equal images is the first in the table; but the one that is not dropped is a test image,
-   else one that validates, if there is any. */
+/* The first of equal images is the first in the table; but the one that is not dropped is a test
+   image, else one that validates, if there is any. */
 static int rank_of(const struct row *row, const struct settings *settings)
 {
     if (settings->duplicates != DROP_DUPLICATES)
@@ -208,7 +209,8 @@ static int rank_of(const struct row *row, const struct settings *settings)
     return row->split == TEST ? 0 : row->split == VALID ? 1 : 2;
 }
 
-/* The images of some rows, each of which has a print unless it is bad. Returns the number of prints. */
+/* The images of some rows, each of which has a print unless it is bad. Returns the number of
+   prints. */
 static size_t read_block(struct rows *rows, struct settings *settings, struct fmnn_images *images,
                          size_t first, size_t n, struct print *print)
 {

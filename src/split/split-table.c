@@ -81,8 +81,8 @@ static bool is_unknown(const struct reader *r, size_t column)
     return fmnn_table_label(r->table, column, 0, &label, NULL) == 0 && label < 0;
 }
 
-/* By the column `class` only if there is none of labels, as in fm-train. Labels are numbers, which have
-   several forms; names are told apart by every byte. */
+/* By the column `class` only if there is none of labels, as in fm-train. Labels are numbers, which
+   have several forms; names are told apart by every byte. */
 static int class_of(struct reader *r)
 {
     int column = r->label >= 0 ? r->label : r->class;
@@ -206,7 +206,8 @@ static void choose_wanted(struct reader *r, struct settings *settings)
     free(words);
 }
 
-/* Prints fields that follow each other, and a value in the empty one that follows that many tabs. */
+/* Prints fields that follow each other, and a value in the empty one that follows that many
+   tabs. */
 static void print_filled(const char *text, size_t tabs, const char *value)
 {
     const char *at = text;

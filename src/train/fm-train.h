@@ -33,8 +33,8 @@ struct arguments parse_arguments(int argc, char **argv);
 
 /* ---- train-model.c: models and recipes */
 
-/* The model that --model gives: a text, a file or a preset. If it is not given, and init, the net of
-   --init, is not NULL: the layers of that net, with an output for each class. */
+/* The model that --model gives: a text, a file or a preset. If it is not given, and init, the net
+   of --init, is not NULL: the layers of that net, with an output for each class. */
 struct fmnn_model *find_model(const struct arguments *a, const struct fmnn_net *init);
 /* Whether it is a regular file with a model. */
 bool is_model_file(const char *path);
@@ -82,8 +82,8 @@ void clear_progress(struct progress *p);
 
 /* At the end of a complete training: a note if its loss still falls. */
 void note_falling_loss(const struct fmnn_trainer *trainer);
-/* With --verbose or on a terminal: which epoch `output` contains the weights of, which was the best,
-   and whether there is overfitting. */
+/* With --verbose or on a terminal: which epoch `output` contains the weights of, which was the
+   best, and whether there is overfitting. */
 void report_result(const struct fmnn_trainer *trainer, const char *output);
 
 /* ---- train-run.c: training */

@@ -1,5 +1,5 @@
-/* train-classes.c -- the classes of a training: their labels, and their names from the column `class`;
-   notes on what is odd about them. */
+/* train-classes.c -- the classes of a training: their labels, and their names from the column
+   `class`; notes on what is odd about them. */
 #include "train/train-classes.h"
 
 #include <strings.h>

@@ -22,15 +22,15 @@ struct classes *classes_new(const struct fmnn_table *table, bool nameless);
 void classes_free(struct classes *c);
 /* Whether the column `class` is read. */
 bool classes_are_in_table(const struct classes *c);
-/* The class of the current row, -1: unknown. given: the names that the user or a checkpoint gives, or
-   NULL; found: those of the images' directory, or NULL, in which labels are looked up that are names. If
-   the table has no labels, the number is that of the first occurrence. */
+/* The class of the current row, -1: unknown. given: the names that the user or a checkpoint gives,
+   or NULL; found: those of the images' directory, or NULL, in which labels are looked up that are
+   names. If the table has no labels, the number is that of the first occurrence. */
 int classes_of_row(struct classes *c, const struct fmnn_names *given,
                    const struct fmnn_names *found);
 void classes_count(struct classes *c, int label, bool valid);
-/* At the end: the names of the classes, or NULL; one of the lists given and found (as above), or another
-   one. If the table has no labels, *to, malloc'ed, has the label for each number that classes_of_row()
-   returned; else it is NULL. */
+/* At the end: the names of the classes, or NULL; one of the lists given and found (as above), or
+   another one. If the table has no labels, *to, malloc'ed, has the label for each number that
+   classes_of_row() returned; else it is NULL. */
 struct fmnn_names *classes_name(struct classes *c, struct fmnn_names *given,
                                 struct fmnn_names *found, size_t **to);
 /* Notes gaps between labels, unless the names are listed, and classes without validation images. */

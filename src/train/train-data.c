@@ -1,9 +1,9 @@
 /* train-data.c -- reads the images that the table names.
 
    The table is read first, then the images, in blocks, by all threads. If the images are files, the
-   first ones decide the size and the channels, unless --size and --channels do; an image that does not
-   agree (another size, or colours after gray ones) makes the reading start again, with a size and
-   colours that suit all. */
+   first ones decide the size and the channels, unless --size and --channels do; an image that does
+   not agree (another size, or colours after gray ones) makes the reading start again, with a size
+   and colours that suit all. */
 #include "train/fm-train.h"
 #include "train/train-classes.h"
 
@@ -86,9 +86,9 @@ static void close_reader(struct reader *r)
 
 /* ---- 1. The table ---- */
 
-/* The first image that training uses determines where to look for class names. Labels of rows before
-   it may be names, too: they are looked up where the table's first image is. The column `class` alone
-   needs the names for the order of the classes, even if none are to be kept. */
+/* The first image that training uses determines where to look for class names. Labels of rows
+   before it may be names, too: they are looked up where the table's first image is. The column
+   `class` alone needs the names for the order of the classes, even if none are to be kept. */
 static void find_names(struct reader *r, bool used)
 {
     struct fmnn_error error;
@@ -279,8 +279,8 @@ static void fit_to_net(struct choice *c, const char *table)
          c->input.shape.height, c->input.shape.width, c->init);
 }
 
-/* Image files become the input as those did that the net of --init was trained on, unless options say
-   more. */
+/* Image files become the input as those did that the net of --init was trained on, unless options
+   say more. */
 static struct choice choose_as(const struct arguments *a, const struct fmnn_input *init,
                                const struct fmnn_loaded *first, const char *table)
 {
@@ -372,8 +372,8 @@ static void keep_image(struct loader *l, const struct sample *sample, const uint
     memcpy(to, pixels, size);
 }
 
-/* What is wrong with the image, if anything. --channels fits rows of IDX files, but does not allow other
-   sizes; image files of other sizes have led to another choice. */
+/* What is wrong with the image, if anything. --channels fits rows of IDX files, but does not allow
+   other sizes; image files of other sizes have led to another choice. */
 static struct fmnn_error error_of(const struct loader *l, const struct sample *sample,
                                   const struct fmnn_loaded *loaded)
 {

@@ -1,4 +1,5 @@
-/* train-history.c -- what is shown epoch by epoch: history, progress and, at the end, the result. */
+/* train-history.c -- what is shown epoch by epoch: history, progress and, at the end, the
+   result. */
 #include "train/fm-train.h"
 
 #include <math.h>

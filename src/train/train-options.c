@@ -171,7 +171,8 @@ static void check_files_differ(const struct arguments *a)
                 usage_error("%s and %s are the same file", file[i].name, file[k].name);
 }
 
-/* Also by another name, such as /dev/stdout. Devices, such as /dev/null, do not mix what they get. */
+/* Also by another name, such as /dev/stdout. Devices, such as /dev/null, do not mix what they
+   get. */
 static bool is_standard_output(const char *path)
 {
     struct stat x, y;

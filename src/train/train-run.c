@@ -81,8 +81,9 @@ static bool save_checkpoint(const char *path, const struct fmnn_trainer *trainer
     return false;
 }
 
-/* The checkpoint of an interrupted training, not committed yet. NULL if none is wanted or possible, or
-   if the last step spoilt the weights: then the previous checkpoint stays, and is as complete as it was. */
+/* The checkpoint of an interrupted training, not committed yet. NULL if none is wanted or possible,
+   or if the last step spoilt the weights: then the previous checkpoint stays, and is as complete as
+   it was. */
 static struct output *prepare_checkpoint(const char *path, const struct fmnn_trainer *trainer,
                                          bool *complete)
 {
@@ -132,8 +133,8 @@ static void give_up(struct history *h)
 }
 
 /* Readers want to see the history grow: standard output and pipes get each line at once. A file,
-   which must be whole or not there, appears at the end. A reader that leaves, such as head, or a full
-   disk costs the history, but not the weights. */
+   which must be whole or not there, appears at the end. A reader that leaves, such as head, or a
+   full disk costs the history, but not the weights. */
 static void flush_history(struct history *h)
 {
     const char *name = h->stream == stdout ? "standard output" : h->path;

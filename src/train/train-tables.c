@@ -74,8 +74,8 @@ static bool same_phase(const struct fmnn_profile_row *a, const struct fmnn_profi
     return a->layer && a->layer == b->layer && !strcmp(a->phase, b->phase);
 }
 
-/* Adds up the consecutive rows of one layer and phase, unless each job has a row of its own. Returns
-   the number of the next row. */
+/* Adds up the consecutive rows of one layer and phase, unless each job has a row of its own.
+   Returns the number of the next row. */
 static size_t add_up_phase(const struct fmnn_trainer *trainer, size_t i, bool each,
                            struct fmnn_profile_row *row, char *job, size_t size)
 {

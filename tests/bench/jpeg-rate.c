@@ -1,5 +1,6 @@
-/* jpeg-rate.c -- decodes the JPEG files that standard input names, one a line, as fast as libjpeg-turbo can on one
-   processor: the integer transform, row by row, and nothing is kept. For photo-rate. */
+/* jpeg-rate.c -- decodes the JPEG files that standard input names, one a line, as fast as
+   libjpeg-turbo can on one processor: the integer transform, row by row, and nothing is kept. For
+   photo-rate. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

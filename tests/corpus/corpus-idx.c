@@ -1,5 +1,5 @@
-/* corpus-idx.c -- data sets of two images with one bad file: IDX, IDX within gzip, and bad gzip. Each has
-   a directory of its own. */
+/* corpus-idx.c -- data sets of two images with one bad file: IDX, IDX within gzip, and bad gzip.
+   Each has a directory of its own. */
 #include "corpus.h"
 
 #include <stdio.h>
@@ -219,7 +219,8 @@ static void finish_packed(const char *name, const char *verdict, const char *mes
     finish(name, verdict, message, what, file, false, true);
 }
 
-/* Headers with optional fields. Flags: 2 checksum of the header, 4 extra field, 8 name, 16 comment. */
+/* Headers with optional fields. Flags: 2 checksum of the header, 4 extra field, 8 name, 16
+   comment. */
 static void make_flags(void)
 {
     static const struct {

@@ -274,7 +274,8 @@ static void make_webps(void)
 
 /* ---- PNM */
 
-/* format: of the head; each pixel is 0 or `maximum`, in channels numbers of 1 or 2 bytes, or text */
+/* format: of the head; each pixel is 0 or `maximum`, in channels numbers of 1 or 2 bytes, or
+   text */
 static struct buffer make_pnm(const char *head, unsigned channels, unsigned maximum, bool words)
 {
     struct buffer file = {0};

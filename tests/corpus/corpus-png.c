@@ -22,8 +22,8 @@ static void finish(const char *name, const char *verdict, const char *message, c
 
 /* ---- good files, by libpng */
 
-/* The image in black and white, which every kind of pixel can represent. Alpha is opaque; colour 0 of
-   a palette is white. */
+/* The image in black and white, which every kind of pixel can represent. Alpha is opaque; colour 0
+   of a palette is white. */
 static void fill(png_bytep row, unsigned y, int type, int depth)
 {
     static const unsigned channels_of[] = {1, 0, 3, 1, 2, 0, 4};
@@ -115,7 +115,8 @@ static void put_signature(struct buffer *file)
     put(file, "\211PNG\r\n\32\n", 8);
 }
 
-/* The rows of a gray image, each after its filter byte, with `more` zeros added or bytes removed. */
+/* The rows of a gray image, each after its filter byte, with `more` zeros added or bytes
+   removed. */
 static struct buffer make_rows(int more)
 {
     struct buffer rows = {0};

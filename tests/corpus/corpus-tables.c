@@ -1,4 +1,5 @@
-/* corpus-tables.c -- tables for each program that reads tables. They name the images of idx/good. */
+/* corpus-tables.c -- tables for each program that reads tables. They name the images of
+   idx/good. */
 #include "corpus.h"
 
 #include <stdlib.h>

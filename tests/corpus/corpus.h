@@ -23,8 +23,8 @@ void save(const char *path, const struct buffer *buffer);
 void make_directory(const char *path);
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The expected verdict of the programs. UNSUPPORTED: the file is valid, but refused with a message that
-   says so. */
+/* The expected verdict of the programs. UNSUPPORTED: the file is valid, but refused with a message
+   that says so. */
 #define GOOD "good"
 #define BAD "bad"
 #define UNSUPPORTED "unsupported"

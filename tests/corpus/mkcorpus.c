@@ -3,8 +3,8 @@
      mkcorpus               writes into the directories weights, idx, png, photos and tables
      mkcorpus KIND FILE N   writes N damaged copies of FILE: truncated, or with a bit flipped
 
-   It prints a tab-separated line for each file: its kind, which says what programs read it; its path;
-   the expected verdict; a part of the expected message; a description. */
+   It prints a tab-separated line for each file: its kind, which says what programs read it; its
+   path; the expected verdict; a part of the expected message; a description. */
 #include "corpus.h"
 
 #include <errno.h>

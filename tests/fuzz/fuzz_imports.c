@@ -1,8 +1,10 @@
-/* fuzz_imports.c -- the sources of `fm-fetch --from`. The first byte says what the rest is: a table of pixels, files
-   or an archive of CIFAR, or a pair of IDX files, of which two more bytes give the length of the first. What is
-   imported must be images of one shape with whole pixels; a reader that gives up has said why.
+/* fuzz_imports.c -- the sources of `fm-fetch --from`. The first byte says what the rest is: a table
+   of pixels, files or an archive of CIFAR, or a pair of IDX files, of which two more bytes give the
+   length of the first. What is imported must be images of one shape with whole pixels; a reader
+   that gives up has said why.
 
-   Here are the functions that the readers call: of import-bytes.c, without gzip, of import.c and import-sink.c. */
+   Here are the functions that the readers call: of import-bytes.c, without gzip, of import.c and
+   import-sink.c. */
 #include "fuzz.h"
 
 #include <math.h>

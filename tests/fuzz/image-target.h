@@ -1,5 +1,5 @@
-/* image-target.h -- the body of the targets of image formats other than PNG: a file is decoded, and made
-   the input of a net in a way that its length chooses. */
+/* image-target.h -- the body of the targets of image formats other than PNG: a file is decoded, and
+   made the input of a net in a way that its length chooses. */
 #ifndef IMAGE_TARGET_H
 #define IMAGE_TARGET_H
 

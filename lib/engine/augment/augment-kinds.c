@@ -146,8 +146,8 @@ static size_t rounded_root(uint64_t x)
     return (size_t)((whole_root(x) + 32768) >> 16);
 }
 
-/* The sides of a random box: 2 to 33 % of the area, height to width 0.3 to 3.3. The area is uniform,
-   the ratio's logarithm is uniform. */
+/* The sides of a random box: 2 to 33 % of the area, height to width 0.3 to 3.3. The area is
+   uniform, the ratio's logarithm is uniform. */
 static void draw_sides(uint64_t bits, struct fmnn_shape s, size_t *h, size_t *w)
 {
     uint64_t u = bits >> 32;

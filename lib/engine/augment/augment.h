@@ -57,8 +57,8 @@ struct fm_augment_batch {
     double *share;
 };
 
-/* Writes image n of a batch of `images` images: from[i] are the pixels of image i, index[i] its row.
-   Writes to nothing that belongs to another image. */
+/* Writes image n of a batch of `images` images: from[i] are the pixels of image i, index[i] its
+   row. Writes to nothing that belongs to another image. */
 void fm_augment_one(const struct fm_augment_batch *batch, uint64_t seed, uint32_t epoch,
                     const uint8_t *const *from, const uint32_t *index, size_t images, size_t n);
 /* The partner of image n of a batch: the image at the same distance from the other end. The one in

@@ -7,8 +7,8 @@
 
 /* ---- backward weights, and the gradient of the bias */
 
-/* The offsets of `count` rows of pixels from `walk` on, as seen by op->in with the window's stride, and
-   in grad_out. */
+/* The offsets of `count` rows of pixels from `walk` on, as seen by op->in with the window's stride,
+   and in grad_out. */
 static inline void list_rows(const struct fm_op *op, struct walk *walk, size_t count, size_t *a_tap,
                              size_t *b_tap)
 {

@@ -121,8 +121,8 @@ static inline float *sparse_row(float *tile, size_t n)
 }
 
 /* Panels panel and panel + 1 of the outputs, or the last one, of images first .. first + count - 1,
-   FM_BLOCK at most, by their non-zero pixels. A bias of -0 becomes +0, as it would if the zero terms
-   were added. */
+   FM_BLOCK at most, by their non-zero pixels. A bias of -0 becomes +0, as it would if the zero
+   terms were added. */
 static void sparse_panels(const struct fm_op *op, const struct fm_run *run, size_t first,
                           size_t count, size_t panel)
 {

@@ -154,8 +154,8 @@ static void sparse_tile(const struct gemm *p, const float *inputs, struct group 
 }
 
 /* The GEMM p by the mask of non-zero pixels, for as many of the inputs first .. first + rows - 1 as
-   fill groups of FM_MASK_PIXELS. tile (rows,32). The update of rows that are complete is pending; its
-   end stays 0 if none is. Returns the number of rows that are done. */
+   fill groups of FM_MASK_PIXELS. tile (rows,32). The update of rows that are complete is pending;
+   its end stays 0 if none is. Returns the number of rows that are done. */
 static size_t sparse_weights_product(const struct fm_op *op, const struct fm_run *run,
                                      const struct gemm *p, size_t first, size_t rows, float *tile,
                                      bool update, struct pending *pending)

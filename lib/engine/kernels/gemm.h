@@ -60,10 +60,11 @@ enum { LINE = 16 }; /* floats of a cache line */
     v_store(c + (i)*FM_PANEL, v_add(v_splat(0), low##i));                                          \
     v_store(c + (i)*FM_PANEL + VL, v_add(v_splat(0), high##i));
 
-/* `rows` rows by NR lanes, += a part of a group, `count` elements of a tap. With the usual strides as
-   constants and no prefetch, the addresses of 12 rows fit the registers of x86-64. */
+/* `rows` rows by NR lanes, += a part of a group, `count` elements of a tap. With the usual strides
+   as constants and no prefetch, the addresses of 12 rows fit the registers of x86-64. */
 #define TILE_PART(rows, count, a_step, b_step, FETCH)                                              \
-    for (const float *const end = b + (count) * (b_step); b != end; o += (a_step), b += (b_step)) { \
+    for (const float *const end = b + (count) * (b_step); b != end;                                \
+         o += (a_step), b += (b_step)) {                                                           \
         vec b0 = v_load(b), b1 = v_load(b + VL);                                                   \
         FETCH ROWS_##rows(TILE_TERM)                                                               \
     }

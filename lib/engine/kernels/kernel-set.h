@@ -1,10 +1,10 @@
 /* kernel-set.h -- the source of a kernel set. generic.c, avx2.c ... each include it once and are
    compiled with the flags of their instruction set.
 
-   A kernel is a function job_NAME, block_NAME or image_NAME for an op of kind NAME. Its comment gives
-   the shape and layout of each array, the slowest dimension first, and what its jobs are. "by op->in"
-   means with the strides of that view. A panel is 32 (FM_PANEL) units or channels side by side; the
-   last one may have spare lanes. Array names are those of struct fm_op. */
+   A kernel is a function job_NAME, block_NAME or image_NAME for an op of kind NAME. Its comment
+   gives the shape and layout of each array, the slowest dimension first, and what its jobs are. "by
+   op->in" means with the strides of that view. A panel is 32 (FM_PANEL) units or channels side by
+   side; the last one may have spare lanes. Array names are those of struct fm_op. */
 #include "engine/kernels.h"
 
 #include <math.h>

@@ -6,8 +6,8 @@
        running mean += share (mean - running mean)
        running variance += share (variance m / (m - 1) - running variance)
    Prediction uses the running values in place of the batch's, and so does a layer that is not
-   trained. From one value there is no variance: y = bias, the input has no gradient, and the running
-   variance stays.
+   trained. From one value there is no variance: y = bias, the input has no gradient, and the
+   running variance stays.
 
    The order of all sums is fixed: over a row of pixels, over the rows of an image, in float; then
    over the images, in double. The first two are of differences from a value of the image, so that
@@ -222,8 +222,8 @@ static inline void norm_prefetch(const float *pixel, size_t stride)
         FM_PREFETCH(pixel + AHEAD * stride + l, WRITE, SECOND_LEVEL);
 }
 
-/* dy of the values v, by the derivative of ReLU: where y, as norm_row() computes it, is not above 0,
-   it is 0. So y need not be kept. */
+/* dy of the values v, by the derivative of ReLU: where y, as norm_row() computes it, is not above
+   0, it is 0. So y need not be kept. */
 static inline vec norm_relu_gradient(vec dy, vec v, vec mean, vec factor, vec bias)
 {
     return activate_backward(FM_RELU, dy, v_fma(v_sub(v, mean), factor, bias));
@@ -368,7 +368,8 @@ static void image_norm_backward(const struct fm_plan *plan, const struct fm_op *
             float *row = to + y * op->grad_in.stride_h + c;
             bool usual = lanes == FM_PANEL && !op->add && activation == FM_LINEAR;
             if (usual && op->undo_relu)
-                norm_backward_row(op, row, x, g, channels, stride, FM_PANEL, true, false, FM_LINEAR);
+                norm_backward_row(op, row, x, g, channels, stride, FM_PANEL, true, false,
+                                  FM_LINEAR);
             else if (usual)
                 norm_backward_row(op, row, x, g, channels, stride, FM_PANEL, false, false,
                                   FM_LINEAR);

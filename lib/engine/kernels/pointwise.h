@@ -1,4 +1,5 @@
-/* pointwise.h -- activations whose derivative needs their input, and dropout. Jobs: blocks of images.
+/* pointwise.h -- activations whose derivative needs their input, and dropout. Jobs: blocks of
+   images.
 
    Values and gradients are (n,h,w,c), each by the strides of its own view. */
 #include "base/internal.h"
@@ -108,8 +109,8 @@ static inline struct dropout dropout_from(const struct fm_plan *plan, const stru
                             .groups = (row + DROPOUT_GROUP - 1) / DROPOUT_GROUP};
 }
 
-/* What the values of a group are multiplied with: 0 or the factor. The random number becomes one for
-   each value by murmur3's 32-bit finalizer (A. Appleby), which compilers turn into vectors. */
+/* What the values of a group are multiplied with: 0 or the factor. The random number becomes one
+   for each value by murmur3's 32-bit finalizer (A. Appleby), which compilers turn into vectors. */
 static void dropout_group(const struct dropout *d, size_t y, size_t group,
                           float factor[DROPOUT_GROUP])
 {

@@ -4,8 +4,8 @@
      out        (n, rows of windows, columns of windows, c) by op->out
      grad_out   like out, by op->grad_out
      grad_in    like in, by op->grad_in
-     chosen     maxpool (n, rows of windows, columns of windows, c): the pixel of each window that had
-                the maximum, its number as a float; c rounded up, see op.h
+     chosen     maxpool (n, rows of windows, columns of windows, c): the pixel of each window that
+                had the maximum, its number as a float; c rounded up, see op.h
 
    A window has op->window.kernel_h x kernel_w pixels, or fewer at the edge if out has a pixel for
    it. Rows and columns of the input without a pixel of out are dropped; their gradient is zero.
@@ -90,7 +90,8 @@ pool(const struct fm_op *op, const struct fm_run *run, size_t image, pool_reduce
     float *out = run->workspace + op->out.offset + image * op->out.stride_n;
     for (size_t y = 0; y < op->out_shape.h; y++)
         for (size_t x = 0; x < op->out_shape.w; x++) {
-            const struct pool_window window = window_at(op, in, chosen_at(op, run, image, y, x), y, x),
+            float *chosen = chosen_at(op, run, image, y, x);
+            const struct pool_window window = window_at(op, in, chosen, y, x),
                                      usual = usual_window(&window);
             float *to = out + y * op->out.stride_h + x * op->out.stride_w;
             if (is_usual(&window))

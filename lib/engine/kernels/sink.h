@@ -29,8 +29,8 @@ static void add_gradient(float *to, const float *gradient, size_t n)
         v_store(to + i, v_add(v_load(to + i), v_load(gradient + i)));
 }
 
-/* An update of the parameter's elements from `offset` on, whose gradient is still to come: nothing of
-   it is pending yet, end == 0. Only if the sink is FM_SINK_UPDATE. */
+/* An update of the parameter's elements from `offset` on, whose gradient is still to come: nothing
+   of it is pending yet, end == 0. Only if the sink is FM_SINK_UPDATE. */
 static struct pending update_to_come(const struct fm_plan *plan, const struct fm_run *run,
                                      const struct fm_parameter *parameter, size_t offset)
 {
@@ -118,7 +118,8 @@ static void job_gradient_squares(const struct fm_plan *plan, const struct fm_op 
     run->squares[job] = sum[0];
 }
 
-/* The factor that limits the norm of all gradients to run->clip, as in PyTorch; at most 1. One job. */
+/* The factor that limits the norm of all gradients to run->clip, as in PyTorch; at most 1. One
+   job. */
 static void job_gradient_norm(const struct fm_plan *plan, const struct fm_op *op,
                               const struct fm_run *run, size_t job)
 {

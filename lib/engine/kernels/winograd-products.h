@@ -561,8 +561,8 @@ static void job_winograd_backward_weights(const struct fm_plan *plan, const stru
                         run->scratch + FM_PANELS_PER_JOB * panel);
 }
 
-/* The same in two ops: point_sums (panel of inputs, panel of outputs, point, 32 inputs, 32 outputs).
-   Jobs: (point, panels). */
+/* The same in two ops: point_sums (panel of inputs, panel of outputs, point, 32 inputs, 32
+   outputs). Jobs: (point, panels). */
 static void job_winograd_gradient_points(const struct fm_plan *plan, const struct fm_op *op,
                                          const struct fm_run *run, size_t job)
 {

@@ -1,5 +1,5 @@
-/* elementwise.c -- layers that change each value by itself: activations that are nodes, and dropout.
-   kernels/pointwise.h has the formulas. */
+/* elementwise.c -- layers that change each value by itself: activations that are nodes, and
+   dropout. kernels/pointwise.h has the formulas. */
 #include "engine/layers/elementwise.h"
 
 #include <stdio.h>

@@ -99,8 +99,8 @@ static uint64_t share(uint64_t total, size_t panel, size_t count, size_t panels)
     return share_before(total, panel + count, panels) - share_before(total, panel, panels);
 }
 
-/* Filters to the Winograd domain, and the product with them, part by part of the outputs. Filters that
-   are kept are one part. */
+/* Filters to the Winograd domain, and the product with them, part by part of the outputs. Filters
+   that are kept are one part. */
 static int add_parts(struct fm_builder *builder, const struct fm_op *op, const struct part *part,
                      struct fmnn_error *err)
 {
@@ -246,10 +246,10 @@ static int add_gradient_ops(struct fm_builder *builder, struct fm_op *op, struct
     return fm_add_op(builder, op, FM_POINT_SUMS | bias, 0, err);
 }
 
-/* Whether the transform of the output's gradient that the filters' gradient needs comes after backward
-   data: if backward data has too many filters for a chain, and the bias keeps the output's gradient in
-   memory. Then both transforms use the same memory, one after the other. Whether the chain goes on is
-   an estimate here; only memory depends on it. */
+/* Whether the transform of the output's gradient that the filters' gradient needs comes after
+   backward data: if backward data has too many filters for a chain, and the bias keeps the output's
+   gradient in memory. Then both transforms use the same memory, one after the other. Whether the
+   chain goes on is an estimate here; only memory depends on it. */
 bool fm_winograd_data_first(const struct fm_builder *builder, const struct fm_op *op)
 {
     const struct fm_winograd *w = fm_choice_of(builder, op)->backward;
@@ -258,8 +258,8 @@ bool fm_winograd_data_first(const struct fm_builder *builder, const struct fm_op
                FM_CACHED;
 }
 
-/* Unless fm_winograd_data_first(), it comes before backward data, whose product may break the chain: so
-   the output's gradient is read where the op before has left it. */
+/* Unless fm_winograd_data_first(), it comes before backward data, whose product may break the
+   chain: so the output's gradient is read where the op before has left it. */
 int fm_winograd_output_gradient(struct fm_builder *builder, struct fm_op *op,
                                 struct fmnn_error *err)
 {

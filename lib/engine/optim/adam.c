@@ -7,7 +7,8 @@
 
 #include "base/float.h"
 
-/* If beta1 changes from step to step, its power is the step's beta1 to the power t, as in PyTorch. */
+/* If beta1 changes from step to step, its power is the step's beta1 to the power t, as in
+   PyTorch. */
 static void begin(const struct fmnn_recipe *recipe, const struct fm_rate *rate, uint64_t t,
                   double power[FM_POWERS], struct fm_update *update)
 {

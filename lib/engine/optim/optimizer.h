@@ -13,8 +13,8 @@
 enum { FM_MAX_SLOTS = 4, FM_FACTORS = 5, FM_POWERS = 2 };
 
 /* Slots of weights whose input is hardly ever non-zero would become denormal, and operations on
-   denormals take tens of cycles. Every 16th step sets values below a threshold to zero (see adam.h).
-   The threshold, 1e-30, is far enough above the denormals: 0.9^16 is 0.19. */
+   denormals take tens of cycles. Every 16th step sets values below a threshold to zero (see
+   adam.h). The threshold, 1e-30, is far enough above the denormals: 0.9^16 is 0.19. */
 enum { FM_FLUSH_EVERY = 16 };
 
 /* All optimizers. A new one needs NAME.c, NAME.h, and a row here. */
@@ -41,9 +41,9 @@ struct fm_optimizer {
     double lr, decay; /* the defaults */
     /* As in the names of a checkpoint's tensors; ends in NULL. */
     const char *slot_names[FM_MAX_SLOTS + 1];
-    /* Fills in *update, except decay_all, for step t, from 1. power[] is 1.0 before the first step and
-       is kept from step to step, and in checkpoints: powers of the betas by repeated multiplication,
-       because pow() differs between C libraries. */
+    /* Fills in *update, except decay_all, for step t, from 1. power[] is 1.0 before the first step
+       and is kept from step to step, and in checkpoints: powers of the betas by repeated
+       multiplication, because pow() differs between C libraries. */
     void (*begin)(const struct fmnn_recipe *recipe, const struct fm_rate *rate, uint64_t t,
                   double power[FM_POWERS], struct fm_update *update);
 };

@@ -8,8 +8,8 @@
 
 #include "base/internal.h"
 
-/* Bytes of a value as text; of the longest one, a list with a number for each of a thousand classes;
-   and of all values of a recipe. */
+/* Bytes of a value as text; of the longest one, a list with a number for each of a thousand
+   classes; and of all values of a recipe. */
 enum { FM_MAX_VALUE = 128, FM_MAX_LIST = 16384, FM_MAX_RECORD = 20480 };
 
 struct fmnn_recipe {

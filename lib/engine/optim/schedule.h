@@ -31,8 +31,8 @@ int fm_schedule_parse(struct fm_schedule *schedule, const char *text, struct fmn
 /* The same in canonical form, as the setting keeps it. */
 int fm_schedule_read(const char *text, char value[FM_MAX_VALUE], struct fmnn_error *err);
 bool fm_schedule_is_constant(const struct fm_schedule *schedule);
-/* The rate of step t, from 0, of `all` steps; an epoch has `epoch` of them. Steps beyond the last one have
-   its rate. */
+/* The rate of step t, from 0, of `all` steps; an epoch has `epoch` of them. Steps beyond the last
+   one have its rate. */
 struct fm_rate fm_schedule_rate(const struct fm_schedule *schedule, double lr, uint64_t t,
                                 uint64_t all, uint64_t epoch);
 
