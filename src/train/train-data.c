@@ -3,7 +3,7 @@
    The table is read first, then the images, in blocks, by all threads. If the images are files, the
    first ones decide the size and the channels, unless --size and --channels do; an image that does
    not agree (another size, or colours after gray ones) makes the reading start again, with a size
-   and colours that suit all. */
+   and colours that suit all. The first row of an IDX file, wherever it is, decides the channels. */
 #include "train/fm-train.h"
 #include "train/train-classes.h"
 
@@ -33,6 +33,7 @@ struct sample {
     char *image;
     size_t line, label;
     enum use use;
+    bool skipped; /* it was told; it stays skipped if the reading starts again */
 };
 
 struct samples {
@@ -132,7 +133,7 @@ static void keep_row(struct samples *samples, const struct reader *r, enum use u
     samples->sample = array;
     samples->sample[samples->count++] =
         (struct sample){text_format("%s", fmnn_table_field(r->table, r->image)),
-                        fmnn_table_line(r->table), label, use};
+                        fmnn_table_line(r->table), label, use, false};
 }
 
 static void name_classes(struct input *input, struct reader *r, struct samples *samples, size_t max)
@@ -188,7 +189,8 @@ static void free_samples(struct samples *samples)
 /* Decisions about the input: those that options have made, and those that images may change. */
 struct choice {
     struct fmnn_input input;
-    bool size_open, channels_open; /* not given */
+    bool size_open, channels_open; /* neither given nor decided by a row of an IDX file */
+    bool convert;                  /* --channels: rows of IDX files are converted, too */
     const char *init;              /* the size is that of this net, and must stay */
 };
 
@@ -246,10 +248,12 @@ static struct choice choose_input(const struct arguments *a, const struct fmnn_l
                                   const char *table)
 {
     const struct fitting *f = &a->fitting;
-    struct choice c = {.size_open = !a->size.height, .channels_open = !a->channels};
-    c.input = (struct fmnn_input){.shape = first->shape};
+    struct choice c = {.input = {.shape = first->shape},
+                       .size_open = !a->size.height,
+                       .channels_open = !a->channels && first->file,
+                       .convert = a->channels > 0};
     fitting_apply(f, &c.input);
-    if (f->fit == FMNN_FIT_FASHION_MNIST && c.channels_open) {
+    if (f->fit == FMNN_FIT_FASHION_MNIST && !a->channels) {
         c.input.shape.channels = 1; /* as in the data set */
         c.channels_open = false;
     }
@@ -298,14 +302,19 @@ static struct choice choose_as(const struct arguments *a, const struct fmnn_inpu
     return c;
 }
 
-/* Whether --channels makes this row of an IDX file the first one to be converted: rows are, unlike
-   files, only if they are fitted. */
-static bool choose_to_convert(struct choice *c, const struct fmnn_loaded *loaded)
+/* The first row of an IDX file decides the channels, unless an option does; --channels makes the
+   first row of others the first one to be converted: rows are, unlike files, only if they are
+   fitted. */
+static bool choose_by_row(struct choice *c, const struct fmnn_loaded *loaded)
 {
-    if (c->channels_open || c->init || c->input.fit != FMNN_FIT_NONE ||
-        loaded->shape.channels == c->input.shape.channels)
+    bool open = c->channels_open, same = loaded->shape.channels == c->input.shape.channels;
+    c->channels_open = false;
+    if (same || (!open && (!c->convert || c->input.fit != FMNN_FIT_NONE)))
         return false;
-    c->input.fit = FMNN_FIT_STRETCH;
+    if (open)
+        c->input.shape.channels = loaded->shape.channels;
+    else
+        c->input.fit = FMNN_FIT_STRETCH;
     return true;
 }
 
@@ -317,7 +326,7 @@ static bool choose_again(struct choice *c, const struct fmnn_loaded *loaded, con
     if (!loaded->shape.height)
         return false;
     if (!loaded->file)
-        return choose_to_convert(c, loaded);
+        return choose_by_row(c, loaded);
     if (c->size_open &&
         (loaded->shape.height != shape->height || loaded->shape.width != shape->width)) {
         if (c->init)
@@ -338,11 +347,10 @@ static bool choose_again(struct choice *c, const struct fmnn_loaded *loaded, con
 struct loader {
     struct reader *reader;
     const struct arguments *a;
-    const struct samples *samples;
+    struct samples *samples;
     struct choice *choice;
     struct input *input;
     size_t block; /* BLOCK, or fewer large images */
-    size_t told;  /* bad images among the samples before this one were told */
     const char **name;
     uint8_t *pixels;
     struct fmnn_loaded *loaded;
@@ -373,36 +381,47 @@ static void keep_image(struct loader *l, const struct sample *sample, const uint
 }
 
 /* What is wrong with the image, if anything. --channels fits rows of IDX files, but does not allow
-   other sizes; image files of other sizes have led to another choice. */
+   other sizes; image files of other sizes have led to another choice. The library, which knows no
+   options, advises --fit also if only the channels differ. */
 static struct fmnn_error error_of(const struct loader *l, const struct sample *sample,
                                   const struct fmnn_loaded *loaded)
 {
-    const struct fmnn_shape *is = &loaded->shape, *needed = &l->choice->input.shape;
+    const struct choice *c = l->choice;
+    const struct fmnn_shape *is = &loaded->shape, *needed = &c->input.shape;
     struct fmnn_error error = loaded->error;
-    if (error.status == FMNN_OK && l->choice->size_open && !loaded->file &&
-        (is->height != needed->height || is->width != needed->width)) {
+    bool row = is->height && !loaded->file, fitted = c->input.fit != FMNN_FIT_NONE;
+    bool same = is->height == needed->height && is->width == needed->width;
+    if (row && !same && error.status == FMNN_OK && c->size_open) {
         error.status = FMNN_DATA;
         snprintf(error.message, sizeof error.message,
                  "%.300s: the image is %zux%zu, but %zux%zu is needed; --fit resizes images",
                  sample->image, is->height, is->width, needed->height, needed->width);
+    } else if (row && same && is->channels != needed->channels && !fitted && !c->init) {
+        snprintf(error.message, sizeof error.message,
+                 "%.300s: the image is %zux%zux%zu, but %zux%zux%zu is needed; --channels 1 or "
+                 "--channels 3 converts images",
+                 sample->image, is->channels, is->height, is->width, needed->channels,
+                 needed->height, needed->width);
     }
     return error;
 }
 
-/* False if the reading must start again. */
+/* False if the reading must start again. What was skipped before stays so, even if the new choice
+   would suit it: without --skip-bad, it would have ended the program. */
 static bool take_block(struct loader *l, size_t first, size_t n, size_t size)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct sample *sample = &l->samples->sample[first + i];
+        struct sample *sample = &l->samples->sample[first + i];
         const struct fmnn_loaded *loaded = &l->loaded[i];
+        if (sample->skipped)
+            continue;
         if (choose_again(l->choice, loaded, fmnn_table_name(l->reader->table)))
             return false;
         struct fmnn_error error = error_of(l, sample, loaded);
         if (error.status != FMNN_OK) {
             error = at_sample(l->reader, sample, &error);
-            if (first + i >= l->told)
-                bad_image(&l->reader->bad, &error);
-            l->told = first + i >= l->told ? first + i + 1 : l->told;
+            bad_image(&l->reader->bad, &error);
+            sample->skipped = true;
             continue;
         }
         note_flat_image(sample->image, loaded);
@@ -440,7 +459,7 @@ static void drop_all(struct loader *l)
 }
 
 static void load_images(struct input *input, const struct arguments *a, struct reader *r,
-                        const struct samples *samples, struct choice *choice)
+                        struct samples *samples, struct choice *choice)
 {
     struct loader l = {.reader = r, .a = a, .samples = samples, .choice = choice, .input = input};
     l.name = xcalloc(BLOCK, sizeof *l.name);
