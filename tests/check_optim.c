@@ -499,6 +499,38 @@ START_TEST(swa_measures_its_statistics)
 }
 END_TEST
 
+/* Of a training that hardly moves the weights: the running mean of the first bn, whose input is the
+   same in any batch. malloc'ed. */
+static float *first_mean(const char *batch, size_t *channels)
+{
+    struct set set = make_set("lr 1e-30; epochs 1; average swa 1");
+    set_option(&set, "batch", batch);
+    struct fmnn_trainer *trainer = make_trainer(&set);
+    run_to_end(trainer);
+    const struct fm_parameter *p = set.net->parameter;
+    while (strcmp(p->name, "1.running_mean") != 0)
+        p++;
+    *channels = p->units;
+    float *mean = malloc(p->units * sizeof *mean);
+    fm_parameter_get(p, trainer->averaged, mean);
+    fmnn_trainer_free(trainer);
+    free_set(&set);
+    return mean;
+}
+
+/* The mean is that over all images, also if the last batch has only one, of 45. */
+START_TEST(swa_weighs_batches_by_their_images)
+{
+    static const char *const batches[] = {"8", "9", "44", "1"};
+    size_t channels;
+    float *whole = first_mean("64", &channels), *mean = first_mean(batches[_i], &channels);
+    for (size_t c = 0; c < channels; c++)
+        ck_assert_double_eq_tol((double)mean[c], (double)whole[c], 1e-5);
+    free(mean);
+    free(whole);
+}
+END_TEST
+
 START_TEST(averages_have_a_canonical_text)
 {
     static const char *const cases[][2] = {
@@ -683,6 +715,7 @@ int main(void)
     tcase_add_loop_test(tcase, averages_are_those_of_the_definition, 0, 4);
     tcase_add_test(tcase, an_average_without_memory_is_the_net);
     tcase_add_test(tcase, swa_measures_its_statistics);
+    tcase_add_loop_test(tcase, swa_weighs_batches_by_their_images, 0, 4);
     tcase_add_test(tcase, averages_have_a_canonical_text);
     tcase_add_test(tcase, gradients_are_clipped_to_their_norm);
     tcase_add_test(tcase, gradients_of_many_blocks_are_clipped_alike);

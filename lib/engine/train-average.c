@@ -69,12 +69,12 @@ bool fm_trainer_measures(const struct fmnn_trainer *t)
     return false;
 }
 
-/* The mean over batches, the i-th of which takes the share 1 / i. */
+/* The mean over batches, weighted by their images: the last batch may have few. */
 void fm_trainer_measure(struct fmnn_trainer *t, struct fm_run *run)
 {
     if (!t->measured)
         reset_statistics(t);
-    run->share = 1 / ((double)(t->measured / t->recipe.batch) + 1);
+    run->share = (double)run->images / (double)(t->measured + run->images);
 }
 
 void fm_trainer_average_epoch(struct fmnn_trainer *t)

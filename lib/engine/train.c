@@ -235,6 +235,9 @@ static bool feed(void *state, struct fm_run *run)
     size_t from = *done_in(t, slice->phase), batch = t->plan->batch;
     if (from == data->count || (run->images && fm_now() > slice->until))
         return false;
+    size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
+    run->images = left < batch ? left : batch;
+    run->ahead = both - run->images;
     if (slice->phase == MEASURE)
         fm_trainer_measure(t, run);
     if (slice->phase == TRAIN) {
@@ -243,9 +246,6 @@ static bool feed(void *state, struct fm_run *run)
         t->optimizer->begin(&t->recipe, &rate, t->step, t->power, &slice->update);
         fm_trainer_use_average(t, run);
     }
-    size_t left = data->count - from, both = left < 2 * batch ? left : 2 * batch;
-    run->images = left < batch ? left : batch;
-    run->ahead = both - run->images;
     run->epoch = training ? (uint32_t)t->epoch_count + 1 : 0;
     run->index = training ? t->order + from : NULL;
     fm_data_batch(data, training ? t->order : NULL, from, both, t->pixels, t->labels);
