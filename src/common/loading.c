@@ -235,15 +235,10 @@ int bad_images_status(const struct bad_images *bad)
 
 void show_reading(size_t done, size_t all)
 {
-    static bool drawn;
-    bool end = done == all;
-    if (!progress_wanted() || (end && !drawn))
-        return;
-    if (end)
-        fputs("\r\033[K", stderr);
-    else
-        fprintf(stderr, "\rReading images %zu/%zu\033[K", done, all);
-    drawn = !end;
+    if (done == all)
+        clear_progress();
+    else if (progress_wanted())
+        draw_progress("Reading images %zu/%zu", done, all);
 }
 
 void note_flat_image(const char *name, const struct fmnn_loaded *loaded)

@@ -8,6 +8,7 @@
 static const char *program = "fmnn";
 static int verbosity; /* -1 quiet, 0, 1 verbose */
 static bool gave_up;  /* the trouble that ends the program was reported */
+static bool drawn;    /* the terminal shows a line of progress */
 
 static struct {
     char *path, *name;
@@ -61,12 +62,31 @@ static void rename_copies(char *to, size_t room, const char *text)
     to[used < room ? used : room - 1] = 0;
 }
 
+void draw_progress(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputc('\r', stderr);
+    vfprintf(stderr, format, args);
+    fputs("\033[K", stderr);
+    va_end(args);
+    drawn = true;
+}
+
+void clear_progress(void)
+{
+    if (drawn)
+        fputs("\r\033[K", stderr);
+    drawn = false;
+}
+
 /* Whole lines, so that those of several programs do not mix. Masked, so that no file's name and no
    server's reply can control the terminal. */
 FMNN_PRINTF(1, 0)
 static void message(const char *format, va_list args, const char *why)
 {
     char text[8192] = "", renamed[8192];
+    clear_progress();
     fflush(stdout); /* keeps the order if both streams go to the same place */
     vsnprintf(text, sizeof text, format, args);
     text_mask(text);
@@ -151,6 +171,7 @@ static void close_stdout(void)
     failed |= fclose(stdout) != 0;
     if (failed && !gave_up) {
         const char *why = errno ? strerror(errno) : "write error";
+        clear_progress();
         fprintf(stderr, "%s: standard output: %s\n", program, why);
         _exit(EXIT_TROUBLE);
     }

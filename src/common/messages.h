@@ -30,5 +30,9 @@ void messages_rename(const char *path, const char *name);
 const char *messages_copy(const char *name);
 /* Progress may be drawn: standard error is a terminal, not TERM=dumb, and --quiet is not given. */
 bool progress_wanted(void);
+/* Draws a line of progress in place of the one before. The next message clears it, so that it does
+   not stand behind it. */
+void draw_progress(const char *format, ...) FMNN_PRINTF(1, 2);
+void clear_progress(void);
 
 #endif

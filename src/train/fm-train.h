@@ -74,11 +74,10 @@ void print_epoch(FILE *history, const struct fmnn_epoch *epoch);
 
 /* A line on the terminal that is redrawn at most ten times a second. */
 struct progress {
-    bool wanted, drawn;
+    bool wanted;
     double last;
 };
-void draw_progress(struct progress *p, struct fmnn_trainer *trainer, unsigned epochs);
-void clear_progress(struct progress *p);
+void show_training(struct progress *p, struct fmnn_trainer *trainer, unsigned epochs);
 
 /* At the end of a complete training: a note if its loss still falls. */
 void note_falling_loss(const struct fmnn_trainer *trainer);

@@ -30,14 +30,7 @@ void print_epoch(FILE *history, const struct fmnn_epoch *e)
 
 /* ---- progress */
 
-void clear_progress(struct progress *p)
-{
-    if (p->drawn)
-        fputs("\r\033[K", stderr);
-    p->drawn = false;
-}
-
-void draw_progress(struct progress *p, struct fmnn_trainer *trainer, unsigned epochs)
+void show_training(struct progress *p, struct fmnn_trainer *trainer, unsigned epochs)
 {
     enum { WIDTH = 24 };
     static const char full[] = "########################", empty[] = "........................";
@@ -49,10 +42,9 @@ void draw_progress(struct progress *p, struct fmnn_trainer *trainer, unsigned ep
     const struct fmnn_epoch *running = fmnn_trainer_progress(trainer, &done, &all);
     int marks = (int)(WIDTH * done / all);
     double left = done ? running->seconds * (double)(all - done) / (double)done : 0;
-    fprintf(stderr, "\rEpoch %u/%u [%.*s%.*s] %zu/%zu  loss %.4f  accuracy %.4f  %.0f s left\033[K",
-            running->epoch, epochs, marks, full, WIDTH - marks, empty, done, all, running->loss,
-            running->accuracy, left);
-    p->drawn = true;
+    draw_progress("Epoch %u/%u [%.*s%.*s] %zu/%zu  loss %.4f  accuracy %.4f  %.0f s left",
+                  running->epoch, epochs, marks, full, WIDTH - marks, empty, done, all,
+                  running->loss, running->accuracy, left);
 }
 
 /* ---- the result */

@@ -170,10 +170,10 @@ static int run(const struct arguments *a, struct fmnn_trainer *trainer, struct h
     unsigned epochs = fmnn_trainer_epochs(trainer);
     unsigned printed = begin_history(history, trainer);
     while (!caught && (status = fmnn_trainer_advance(trainer, error)) >= 0 && status != FMNN_DONE) {
-        draw_progress(&progress, trainer, epochs);
+        show_training(&progress, trainer, epochs);
         if (status != FMNN_EPOCH)
             continue;
-        clear_progress(&progress);
+        clear_progress();
         if (!history->lost)
             print_epoch(history->stream, fmnn_trainer_epoch(trainer, ++printed));
         flush_history(history);
@@ -182,7 +182,7 @@ static int run(const struct arguments *a, struct fmnn_trainer *trainer, struct h
         if (a->checkpoint)
             *complete = save_checkpoint(a->checkpoint, trainer, !*complete);
     }
-    clear_progress(&progress);
+    clear_progress();
     return status;
 }
 
