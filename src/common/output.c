@@ -110,8 +110,7 @@ static char *follow(const char *path)
     return text_format("%.*s%s", (int)(slash - path) + 1, path, link);
 }
 
-/* Follows symlinks, even if the last one dangles. NULL, with errno: there are too many. */
-static char *resolve(const char *path)
+char *output_resolve(const char *path)
 {
     char *real = realpath(path, NULL);
     if (real)
@@ -272,8 +271,16 @@ struct output *output_try(const char *path, bool binary)
     if (exists && access(path, W_OK) != 0) /* a read-only file is not replaced either */
         return NULL;
     arrange_removal();
-    output->target = resolve(path);
+    output->target = output_resolve(path);
     return output->target && open_temporary(output, exists ? &st : NULL) ? output : NULL;
+}
+
+bool output_is_direct(const char *path)
+{
+    struct stat st;
+    if (!strcmp(path, "-"))
+        return true;
+    return stat(path, &st) == 0 && (!S_ISREG(st.st_mode) || standard_stream(&st) >= 0);
 }
 
 FILE *output_stream(struct output *output)

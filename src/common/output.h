@@ -12,6 +12,11 @@
    them. */
 struct output;
 struct output *output_open(const char *path, bool binary);
+/* Whether `path` would be written directly: then its reader may have left. */
+bool output_is_direct(const char *path);
+/* The file that `path` leads to if symlinks are followed, even if the last one dangles; malloc'ed.
+   NULL, with errno: there are too many. */
+char *output_resolve(const char *path);
 FILE *output_stream(struct output *output);
 /* A temporary for the program itself, in $TMPDIR or /tmp; it is not committed. */
 struct output *output_scratch(void);

@@ -127,17 +127,30 @@ static const char *split_path(const char *path, struct stat *directory)
     return !exists ? NULL : slash ? slash + 1 : path;
 }
 
-/* Two different paths can lead to one file, even to one that does not exist yet. */
-static bool same_file(const char *a, const char *b)
+static bool same_entry(const char *a, const char *b)
 {
     struct stat x, y;
-    if (!a || !b || !strcmp(a, "-") || !strcmp(b, "-"))
-        return false;
-    if (stat(a, &x) == 0 && stat(b, &y) == 0)
-        return S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
     a = split_path(a, &x);
     b = split_path(b, &y);
     return a && b && !strcmp(a, b) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Two different paths can lead to one file, even to one that does not exist yet. `-` is standard
+   input if `b` is an input, which can be a file, too. */
+static bool same_file(const char *a, const char *b, bool input)
+{
+    struct stat x, y;
+    if (!a || !b || !strcmp(a, "-") || (!input && !strcmp(b, "-")))
+        return false;
+    bool standard = !strcmp(b, "-");
+    bool there = stat(a, &x) == 0 && (standard ? fstat(STDIN_FILENO, &y) : stat(b, &y)) == 0;
+    if (there || standard)
+        return there && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    char *first = output_resolve(a), *second = output_resolve(b);
+    bool same = first && second && same_entry(first, second);
+    free(first);
+    free(second);
+    return same;
 }
 
 /* A checkpoint can take the place of the one before, and weights that of those before. */
@@ -145,7 +158,8 @@ static bool may_replace(const struct arguments *a, const char *output, const cha
 {
     return (output == a->checkpoint && input == a->resume) ||
            (output == a->output &&
-            (input == a->init || (input == a->classes && is_weights(input))));
+            (input == a->init ||
+             (input == a->classes && strcmp(input, "-") != 0 && is_weights(input))));
 }
 
 /* A file written twice would lose what was written first, and inputs must not be overwritten. */
@@ -158,7 +172,7 @@ static void check_files_differ(const struct arguments *a)
     } file[] = {{"--checkpoint", a->checkpoint},
                 {"--history", a->history},
                 {"--output", a->output},
-                {"the table", a->table},
+                {"the table", a->table ? a->table : "-"},
                 {"the model", model},
                 {"--resume", a->resume},
                 {"--init", a->init},
@@ -166,7 +180,7 @@ static void check_files_differ(const struct arguments *a)
     enum { WRITTEN = 3, FILES = sizeof file / sizeof *file };
     for (size_t i = 0; i < WRITTEN; i++)
         for (size_t k = i + 1; k < FILES; k++)
-            if (same_file(file[i].path, file[k].path) &&
+            if (same_file(file[i].path, file[k].path, k >= WRITTEN) &&
                 !may_replace(a, file[i].path, file[k].path))
                 usage_error("%s and %s are the same file", file[i].name, file[k].name);
 }

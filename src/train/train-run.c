@@ -234,20 +234,26 @@ void train(const struct arguments *a, struct fmnn_net *net, const struct input *
     void (*before)(int) = signal(SIGPIPE, SIG_IGN);
     bool complete = true; /* the last checkpoint was written, if one is wanted */
     int status = run(a, trainer, &history, &complete, &error);
-    signal(SIGPIPE, before);
     if (status < 0) {
         end_history(&history);
+        signal(SIGPIPE, before);
         save_last_good(a->output, trainer, net, &error);
     }
     /* A checkpoint has the weights of the last step, so it is prepared before they give way to
-       the best ones. But the weights are the first to be committed. */
+       the best ones. But the weights are the first to be committed, unless they go to a pipe, where
+       SIGPIPE may end the program. */
     struct output *checkpoint = prepare_checkpoint(a->checkpoint, trainer, &complete);
+    bool direct = output_is_direct(a->output);
     if (fmnn_trainer_finish(trainer, &error) != 0)
         die_error(&error);
-    save_weights(a->output, net);
+    if (!direct)
+        save_weights(a->output, net);
     if (checkpoint)
         complete = commit_checkpoint(checkpoint, a->checkpoint);
     bool whole = end_history(&history);
+    signal(SIGPIPE, before);
+    if (direct)
+        save_weights(a->output, net);
     report_result(trainer, a->output);
     if (!caught)
         note_falling_loss(trainer);
