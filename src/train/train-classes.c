@@ -41,6 +41,12 @@ static struct class_of *class_at(struct classes *c, size_t label)
     return &c->of[label];
 }
 
+static void use_label(struct classes *c, size_t label)
+{
+    class_at(c, label);
+    c->labels = label < c->labels ? c->labels : label + 1;
+}
+
 /* Label and class must always go together, and agree with a list that is given. */
 static void check_name(struct classes *c, const struct fmnn_names *names, size_t label,
                        const char *name)
@@ -48,7 +54,7 @@ static void check_name(struct classes *c, const struct fmnn_names *names, size_t
     if (names && label < names->count && strcmp(names->name[label], name) != 0)
         die_at_row(c->table, "class '%.100s' has label %zu, but %s names class %zu '%.100s'", name,
                    label, names->source ? names->source : "the list", label, names->name[label]);
-    class_at(c, label);
+    use_label(c, label);
     pairs_add(&c->pairs, c->table, "label", label, name);
 }
 
@@ -83,10 +89,13 @@ int classes_of_row(struct classes *c, const struct fmnn_names *given,
     return (int)label;
 }
 
-void classes_count(struct classes *c, int label, bool valid)
+void classes_count(struct classes *c, int label, enum use use)
 {
-    if (label >= 0)
-        class_at(c, (size_t)label)->rows[valid]++;
+    if (label < 0)
+        return;
+    class_at(c, (size_t)label)->rows[use]++;
+    if (use != NOT_USED)
+        use_label(c, (size_t)label);
 }
 
 /* ---- the names, when all rows are known */
@@ -129,35 +138,37 @@ struct fmnn_names *classes_name(struct classes *c, struct fmnn_names *given,
     *to = NULL;
     if (c->label < 0)
         return name_words(c, given, found, to);
-    return given ? given : pairs_names(&c->pairs, c->count, found, fmnn_table_name(c->table));
+    return given ? given : pairs_names(&c->pairs, c->labels, found, fmnn_table_name(c->table));
 }
 
 /* ---- notes */
 
-void classes_note(const struct classes *c, bool listed)
+void classes_note(const struct classes *c, bool listed, size_t classes)
 {
-    size_t occur = 0, missing = 0, untrained = 0, example = 0;
+    size_t occur = 0, used = 0, missing = 0, untrained = 0, example = 0;
     uint64_t train = 0, valid = 0;
     for (size_t i = c->count; i-- > 0;) {
         const uint64_t *rows = c->of[i].rows;
-        occur += rows[0] || rows[1];
-        train += rows[0];
-        valid += rows[1];
-        untrained += rows[1] && !rows[0];
-        if (rows[0] && !rows[1]) {
+        bool trained = rows[FOR_TRAINING] > 0, validated = rows[FOR_VALIDATION] > 0;
+        occur += i < classes && (trained || validated || rows[NOT_USED]);
+        used += trained || validated;
+        train += rows[FOR_TRAINING];
+        valid += rows[FOR_VALIDATION];
+        untrained += validated && !trained;
+        if (trained && !validated) {
             missing++;
             example = i;
         }
     }
     const char *name = fmnn_table_name(c->table);
-    if (!listed && occur && occur < c->count)
-        note("%s: %zu classes, but only %zu occur: labels have gaps", name, c->count, occur);
+    if (!listed && used && occur < classes)
+        note("%s: %zu classes, but only %zu occur: labels have gaps", name, classes, occur);
     if (missing && valid)
         note("%s: %zu of %zu classes, such as %zu, have training images but no validation images",
-             name, missing, occur, example);
+             name, missing, used, example);
     if (untrained && train)
         note("%s: %zu of %zu classes have validation images but no training images", name,
-             untrained, occur);
+             untrained, used);
 }
 
 void classes_note_split(struct classes *c, const char *split)

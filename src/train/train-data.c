@@ -26,8 +26,6 @@ struct reader {
     const char *root; /* --root, or NULL */
 };
 
-enum use { NOT_USED, FOR_TRAINING, FOR_VALIDATION };
-
 /* The rows that training uses. */
 struct sample {
     char *image;
@@ -144,7 +142,8 @@ static void name_classes(struct input *input, struct reader *r, struct samples *
     for (size_t i = 0; to && i < samples->count; i++)
         samples->sample[i].label = to[samples->sample[i].label];
     free(to);
-    classes_note(r->classes, input->names && (r->given || input->names == r->found));
+    classes_note(r->classes, input->names && (r->given || input->names == r->found),
+                 input->classes);
     if (r->given != input->names)
         fmnn_names_free(r->given);
     if (r->found != input->names)
@@ -166,12 +165,11 @@ static struct samples read_table(struct input *input, struct reader *r)
         int label = read_label(r, use);
         if (label >= 0 && (size_t)label >= max)
             max = (size_t)label + 1;
-        if (use == NOT_USED) {
+        classes_count(r->classes, label, use);
+        if (use == NOT_USED)
             classes_note_split(r->classes, fmnn_table_field(r->table, r->split));
-            continue;
-        }
-        classes_count(r->classes, label, use == FOR_VALIDATION);
-        keep_row(&samples, r, use, (size_t)label);
+        else
+            keep_row(&samples, r, use, (size_t)label);
     }
     name_classes(input, r, &samples, max);
     return samples;
