@@ -8,6 +8,8 @@
 #include "common/common.h"
 #include "common/class-pairs.h"
 
+#include <errno.h>
+
 /* ---- 1. Options ---- */
 
 /* The weights files: the operand, and then those of --ensemble. */
@@ -69,12 +71,20 @@ static const struct program program = {
     .negative = "some images could not be read (--skip-bad)",
 };
 
+/* Readers take predicted_class, and predicted_class_WORD, for names. */
+static void check_suffix(const char *suffix)
+{
+    if (suffix && !strncmp(suffix, "class", 5) && (!suffix[5] || suffix[5] == '_'))
+        usage_error("--suffix: predicted_%s would be a column of names; use another word", suffix);
+}
+
 static struct arguments parse_arguments(int argc, char **argv)
 {
     struct arguments a = {.weights = {1, xcalloc((size_t)argc + 1, sizeof *a.weights.path)}};
     char **operands = parse_options(argc, argv, &a);
     if (!operands[0])
         usage_error("no weights file given");
+    check_suffix(a.suffix);
     a.weights.path[0] = operands[0];
     a.prediction.kernels = kernels_wanted();
     a.files = operands + 1;
@@ -487,6 +497,15 @@ static void predict_files(const struct arguments *a, struct batch *b, struct ope
 
 /* ---- 6. main ---- */
 
+/* One of several operands that is not there is no table: nobody knows what it would be. */
+static void refuse_missing(const struct operand *source)
+{
+    if (source->image || !source->error)
+        return;
+    errno = source->error;
+    die_errno("%s", source->path);
+}
+
 /* What the operands are: images, or a table; standard input if there is none. */
 static struct operand *open_sources(char **files)
 {
@@ -497,6 +516,8 @@ static struct operand *open_sources(char **files)
     sources[0] = operand_open(files[0]);
     for (size_t i = 1; i < count; i++) {
         sources[i] = operand_open(files[i]);
+        refuse_missing(&sources[0]);
+        refuse_missing(&sources[i]);
         if (sources[i].image != sources[0].image)
             usage_error("a table and image files cannot be mixed; predict them separately");
     }

@@ -149,6 +149,7 @@ struct operand operand_open(const char *path)
         bool there = stat(source.path, &st) == 0;
         source.fd = there && !S_ISDIR(st.st_mode) ? open(source.path, O_RDONLY | O_CLOEXEC) : -1;
         if (source.fd < 0) { /* whoever opens it again tells why it cannot be opened */
+            source.error = there && S_ISDIR(st.st_mode) ? EISDIR : errno;
             source.image = fmnn_image_format(source.path) != NULL;
             return source;
         }

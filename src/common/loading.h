@@ -77,6 +77,7 @@ void fitting_apply(const struct fitting *fitting, struct fmnn_input *input);
 struct operand {
     const char *path; /* "-": standard input */
     bool image;       /* an image, by its first bytes or its name; else a table */
+    int error;        /* why it could not be opened; 0: it could */
     int fd;           /* of what cannot be opened again: a pipe, standard input; else -1 */
     uint8_t head[16];
     size_t count; /* bytes of head; 0 if the file is opened anew */
