@@ -835,14 +835,15 @@ START_TEST(dirac_starts_with_identities)
 {
     static const struct {
         size_t tensor, units, c, h, w;
-    } conv[] = {{0, 5, 1, 3, 3}, {2, 37, 5, 2, 3}, {4, 4, 37, 1, 1}};
+    } conv[] = {{0, 5, 1, 3, 3}, {2, 37, 5, 2, 3}, {4, 37, 37, 4, 6}, {6, 4, 37, 1, 1}};
     struct fmnn_model *model = fmnn_model_parse(
-        "set init dirac | conv 5 3x3 | conv 37 2x3 | conv 4 1x1 | dense classes", "text", NULL);
+        "set init dirac | conv 5 3x3 | conv 37 2x3 | conv 37 4x6 | conv 4 1x1 | dense classes",
+        "text", NULL);
     struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, 6, 7}, 3, NULL);
     struct fmnn_net *he = fmnn_net_new(model, (struct fmnn_shape){1, 6, 7}, 3, NULL);
     fmnn_net_start(net, fmnn_model_recipe(model), 8, 2);
     fmnn_net_start(he, NULL, 8, 1);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < FM_COUNT(conv); i++) {
         size_t taps = conv[i].c * conv[i].h * conv[i].w;
         size_t identities = conv[i].c <= conv[i].units ? conv[i].c : 0;
         float *a = calloc(conv[i].units * taps, sizeof *a);
@@ -851,7 +852,8 @@ START_TEST(dirac_starts_with_identities)
         fmnn_net_get(he, conv[i].tensor, b);
         for (size_t u = 0; u < identities; u++)
             for (size_t k = 0; k < taps; k++) {
-                size_t centre = (u * conv[i].h + conv[i].h / 2) * conv[i].w + conv[i].w / 2;
+                size_t y = (conv[i].h - 1) / 2, x = (conv[i].w - 1) / 2;
+                size_t centre = (u * conv[i].h + y) * conv[i].w + x;
                 ck_assert(a[u * taps + k] == (k == centre ? 1 : 0));
             }
         size_t rest = identities * taps;

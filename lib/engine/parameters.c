@@ -210,10 +210,11 @@ static void set_ones(struct fmnn_net *net, const struct fm_parameter *p)
 }
 
 /* The first filters of a convolution, one for each channel that it reads, become identities: 1 at
-   the centre of their channel, else 0. */
+   the centre of their channel, else 0. Even kernels have their centre before the middle, because
+   padding adds the odd row and column at the end. */
 static void set_identities(struct fmnn_net *net, const struct fm_parameter *p)
 {
-    size_t tap = (p->h / 2 * p->w + p->w / 2) * p->c;
+    size_t tap = ((p->h - 1) / 2 * p->w + (p->w - 1) / 2) * p->c;
     for (size_t unit = 0; unit < p->c; unit++) {
         float *to = net->weights + lane(p, unit);
         for (size_t k = 0; k < unit_elements(p); k++)
