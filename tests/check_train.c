@@ -329,7 +329,9 @@ START_TEST(impossible_checkpoints_are_refused)
         {NULL, "fmnn.checkpoint", "model", NONE, 0,
          "this version of fmnn cannot read the checkpoint"},
         {NULL, "fmnn.checkpoint", "mo", NONE, 0, "this version of fmnn cannot read the checkpoint"},
-        {NULL, "fmnn.checkpoint", "model x\n", NONE, 0, "made with another model: 'x', not '"},
+        {NULL, "fmnn.checkpoint", "classes 10\nmodel x\n", NONE, 0,
+         "made with another model: 'x', not '"},
+        {NULL, "fmnn.checkpoint", "classes 9\nmodel x\n", NONE, 0, "made with 9 classes, not 10"},
     };
     struct set set = make_set();
     struct fmnn_trainer *trainer = make_trainer(&set);

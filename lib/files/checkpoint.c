@@ -28,8 +28,9 @@ static double real(uint64_t u)
 
 /* ---- 1. saving */
 
-/* What must not change when a training is resumed, as lines "KEY VALUE". check_exact() and
-   check_input() compare the rest. */
+/* What must not change when a training is resumed, as lines "KEY VALUE", of which the first that
+   differs is told: the number of classes comes before the model, which contains it. check_exact()
+   and check_input() compare the rest. */
 static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
 {
     char recipe[FM_MAX_RECORD] = "";
@@ -41,9 +42,9 @@ static char *identity(const struct fmnn_trainer *t, struct fmnn_error *err)
         snprintf(recipe + strlen(recipe), sizeof recipe - strlen(recipe), "epochs %u\n",
                  t->schedule_epochs);
     return fm_format(err,
-                     "model %s\nclasses %zu\nimages %s\n%sseed %llu\nkeep %s\ndata %s\n"
+                     "classes %zu\nmodel %s\nimages %s\n%sseed %llu\nkeep %s\ndata %s\n"
                      "%s%s%s%s%s%s",
-                     t->net->text, t->net->classes, shape, recipe,
+                     t->net->classes, t->net->text, shape, recipe,
                      (unsigned long long)t->options.seed, t->best ? "best" : "last", t->fingerprint,
                      *t->net->init ? "--init " : "", t->net->init, *t->net->init ? "\n" : "",
                      *frozen ? "frozen " : "", frozen, *frozen ? "\n" : "");
