@@ -9,6 +9,7 @@
 #include "common/class-pairs.h"
 
 #include <errno.h>
+#include <math.h>
 
 /* ---- 1. Options ---- */
 
@@ -240,22 +241,38 @@ static void print_row(const struct batch *b, const char *row, const float *p)
     putchar('\n');
 }
 
-static void predict_images(struct batch *b, size_t from, size_t n)
-{
-    size_t classes = fmnn_net_classes(b->net[0]);
-    if (n)
-        fmnn_predictor_run(b->predictor, b->pixels + from * image_bytes(b->net[0]), n,
-                           b->probabilities);
-    for (size_t i = 0; i < n; i++)
-        print_row(b, b->row[from + i].text, b->probabilities + i * classes);
-}
-
 /* The error with the place of the row in front, if it comes from a table. */
 static struct fmnn_error error_at(const struct batch *b, const struct waiting *row,
                                   const struct fmnn_error *why)
 {
     const struct origin origin = {b->table, row->line, row->image, b->root};
     return row->line ? error_of_image(&origin, why) : *why;
+}
+
+/* If a logit is not finite, all probabilities are not: finite weights can be too large. */
+static void check_outputs(const struct batch *b, const struct waiting *row, const float *p)
+{
+    struct fmnn_error why = {.status = FMNN_DATA};
+    if (isfinite(p[fmnn_best_class(p, fmnn_net_classes(b->net[0]))]))
+        return;
+    snprintf(why.message, sizeof why.message,
+             "%.300s: the outputs of the net are not finite; its weights are too large",
+             row->image);
+    struct fmnn_error error = error_at(b, row, &why);
+    die_error(&error);
+}
+
+static void predict_images(struct batch *b, size_t from, size_t n)
+{
+    size_t classes = fmnn_net_classes(b->net[0]);
+    if (n)
+        fmnn_predictor_run(b->predictor, b->pixels + from * image_bytes(b->net[0]), n,
+                           b->probabilities);
+    for (size_t i = 0; i < n; i++) {
+        const struct waiting *row = &b->row[from + i];
+        check_outputs(b, row, b->probabilities + i * classes);
+        print_row(b, row->text, b->probabilities + i * classes);
+    }
 }
 
 static void flush_rows(void)

@@ -1060,6 +1060,32 @@ START_TEST(non_finite_values_are_refused)
 }
 END_TEST
 
+/* 0 is no error: PyTorch writes it for a channel that is always the same. */
+START_TEST(negative_variances_are_refused)
+{
+    struct fmnn_error err;
+    struct fmnn_model *model = fmnn_model_parse("conv 3 1x1 bn | dense classes", "m", &err);
+    struct fmnn_net *net = fmnn_net_new(model, (struct fmnn_shape){1, 2, 2}, 3, &err);
+    fmnn_net_initialise(net, 0, 1);
+    float *variance = net->weights;
+    for (size_t i = 0; i < net->parameter_count; i++)
+        if (!strcmp(net->parameter[i].name, "1.running_var"))
+            variance += net->parameter[i].offset;
+    variance[2] = 0;
+    write_net(net, "variance");
+    struct fmnn_net *read = fmnn_net_read("variance", &err);
+    ck_assert_msg(read != NULL, "%s", err.message);
+    variance[2] = -1e-3f;
+    write_net(net, "variance");
+    ck_assert_ptr_null(fmnn_net_read("variance", &err));
+    check_message("negative", &err, "variance",
+                  "tensor '1.running_var' holds a variance that is negative");
+    fmnn_net_free(read);
+    fmnn_net_free(net);
+    fmnn_model_free(model);
+}
+END_TEST
+
 START_TEST(data_must_fit_the_net)
 {
     struct fmnn_error err;
@@ -1500,6 +1526,7 @@ int main(void)
     tcase_add_test(tcase, files_without_a_net_are_refused);
     tcase_add_test(tcase, huge_net_in_a_small_file_is_refused_cheaply);
     tcase_add_test(tcase, non_finite_values_are_refused);
+    tcase_add_test(tcase, negative_variances_are_refused);
     if (!if_quick(1, 0))
         add_training(tcase);
     scratch_enter();

@@ -356,8 +356,26 @@ struct filling {
     const struct fm_tensor *tensor; /* the current tensor, and its destination */
     const struct fm_parameter *parameter;
     float *block;
-    const struct fm_tensor *not_finite; /* the first such tensor */
+    const struct fm_tensor *bad; /* the first such tensor */
+    const char *why;             /* what is wrong with one of its values */
 };
+
+static bool is_variance(const struct fm_parameter *p)
+{
+    const char *dot = strrchr(p->name, '.');
+    return dot && !strcmp(dot, ".running_var");
+}
+
+/* What is wrong with one of the values, if anything. */
+static const char *trouble_with(const struct fm_parameter *p, const float *values, size_t count)
+{
+    if (!all_finite(values, count))
+        return "value that is not finite";
+    for (size_t i = 0; is_variance(p) && i < count; i++)
+        if (values[i] < 0)
+            return "variance that is negative";
+    return NULL;
+}
 
 static void find_place(struct filling *f, const struct fm_tensor *tensor)
 {
@@ -387,8 +405,8 @@ static int take_rows(void *state, const struct fm_tensor *tensor, size_t row, si
     if (!f->parameter)
         return 0;
     const struct fm_parameter *p = f->parameter;
-    if (!f->not_finite && !all_finite(values, rows * p->c * p->h * p->w))
-        f->not_finite = tensor;
+    if (!f->bad && (f->why = trouble_with(p, values, rows * p->c * p->h * p->w)) != NULL)
+        f->bad = tensor;
     fm_parameter_set_units(p, f->block, row, rows, values);
     return 0;
 }
@@ -404,9 +422,9 @@ int fm_read_parameters(struct fm_safetensors *file, const struct fmnn_net *net,
                 return fm_damage_first(file, err);
     if (fm_safetensors_load(file, take_rows, &f, err) != 0)
         return -1;
-    if (f.not_finite)
-        return fm_fail(err, FMNN_DATA, "%s: tensor '%s' holds a value that is not finite",
-                       fm_safetensors_name(file), f.not_finite->name);
+    if (f.bad)
+        return fm_fail(err, FMNN_DATA, "%s: tensor '%s' holds a %s", fm_safetensors_name(file),
+                       f.bad->name, f.why);
     return 0;
 }
 
