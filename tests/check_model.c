@@ -125,6 +125,7 @@ static const struct {
     {"set lr -1\ndense 5", "m:1: lr -1 is not in 0..1000"},
     {"set lr 1001\ndense 5", "m:1: lr 1001 is not in 0..1000"},
     {"set lr 0\ndense 5", "m:1: lr 0 is not above 0"},
+    {"set smooth 0.9999999999\ndense 5", "m:1: smooth 0.9999999999 is not below 1"},
     {"set momentum 1.5\ndense 5", "m:1: momentum 1.5 is not in 0..1"},
     {"set momentum -1e-9\ndense 5", "m:1: momentum -1e-9 is not in 0..1"},
     {"set batch 0\ndense 5", "m:1: batch 0 is not in 1..65536"},
@@ -449,6 +450,8 @@ START_TEST(settings_have_the_values_set)
     char *value = fmnn_recipe_get(copy, "momentum", NULL);
     ck_assert_str_eq(value, "0.25");
     free(value);
+    ck_assert_int_eq(fmnn_recipe_set(copy, "lr", "0.00123456789123", NULL), 0);
+    ck_assert_double_eq(copy->lr, 0.00123456789); /* what records have */
     struct fmnn_error err;
     ck_assert_ptr_null(fmnn_recipe_get(copy, "batches", &err));
     ck_assert_str_eq(err.message, "unknown option 'batches'; did you mean 'batch'?");

@@ -92,5 +92,7 @@ char *fm_trim(char *text);
    blanks. False if it is not one. */
 bool fm_parse_unsigned(const char *text, uint64_t max, uint64_t *value); /* digits only, <= max */
 bool fm_parse_double(const char *text, double *value); /* decimal, finite, with '.' */
+/* The number that fmnn_format_number() writes: settings must be what records say. */
+double fm_rounded(double number);
 
 #endif

@@ -201,3 +201,10 @@ void fmnn_format_number(char text[32], double number)
         *text++ = '-';
     print_decimal(text, decimal);
 }
+
+double fm_rounded(double number)
+{
+    char text[32];
+    fmnn_format_number(text, number);
+    return fm_parse_double(text, &number) ? number : 0;
+}

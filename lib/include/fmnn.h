@@ -389,8 +389,8 @@ FMNN_API const struct fmnn_recipe *fmnn_model_recipe(const struct fmnn_model *mo
 FMNN_API struct fmnn_recipe *fmnn_recipe_new(const struct fmnn_recipe *recipe,
                                              struct fmnn_error *err);
 FMNN_API void fmnn_recipe_free(struct fmnn_recipe *recipe);
-/* Sets one setting from text, like a `set` line of a model. If the name is unknown or the value not
-   allowed, the error is FMNN_USAGE. */
+/* Sets one setting from text, like a `set` line of a model. Numbers are rounded to nine digits, as
+   records have them. If the name is unknown or the value not allowed, the error is FMNN_USAGE. */
 FMNN_API int fmnn_recipe_set(struct fmnn_recipe *recipe, const char *name, const char *value,
                              struct fmnn_error *err);
 /* The value of a setting as text, malloc'ed. */

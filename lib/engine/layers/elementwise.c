@@ -62,14 +62,6 @@ const struct fm_layer_type fm_activate = {
 
 /* ---- dropout P */
 
-/* The number that files have: 0.9999999999 is written as 1. */
-static double as_printed(double rate)
-{
-    char text[32];
-    fmnn_format_number(text, rate);
-    return fm_parse_double(text, &rate) ? rate : 1;
-}
-
 static int dropout_parse(struct fm_layer *layer, struct fm_words *words, struct fmnn_error *err)
 {
     const char *word = fm_next_word(words);
@@ -77,7 +69,7 @@ static int dropout_parse(struct fm_layer *layer, struct fm_words *words, struct 
         return fm_fail(err, FMNN_USAGE, "the fraction of values that are dropped is missing");
     bool number = fm_parse_double(word, &layer->rate);
     if (number)
-        layer->rate = as_printed(layer->rate);
+        layer->rate = fm_rounded(layer->rate); /* files have 0.9999999999 as 1 */
     if (!number || !(layer->rate >= 0 && layer->rate < 1))
         return fm_fail(err, FMNN_USAGE, "the fraction of values '%s' is not in 0..1, 1 excluded",
                        word);

@@ -31,6 +31,7 @@ static int ema_read(struct fm_average *a, const char **text, struct fmnn_error *
         return fm_fail(err, FMNN_USAGE, "average: ema needs a decay, such as 0.99");
     if (!fm_parse_double(word, &a->decay))
         return fm_fail(err, FMNN_USAGE, "average: '%s' is not a number", word);
+    a->decay = fm_rounded(a->decay);
     if (!(a->decay >= 0 && a->decay < 1))
         return fm_fail(err, FMNN_USAGE, "average: the decay %s is not in 0..1, without 1", word);
     return next_word(text, word) ? read_count(word, "EVERY", &a->every, err) : 0;

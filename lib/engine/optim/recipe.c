@@ -50,6 +50,7 @@ static int read_real(const struct fm_setting *setting, const char *text, void *v
     double number;
     if (!fm_parse_double(text, &number))
         return fm_fail(err, FMNN_USAGE, "%s '%s' is not a number", setting->shown.name, text);
+    number = fm_rounded(number);
     if (check_range(setting, text, number, err) != 0)
         return -1;
     *(double *)value = number;
