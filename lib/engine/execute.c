@@ -46,6 +46,14 @@ static size_t jobs_together(const struct loop *loop, const struct fm_op **next)
     return jobs;
 }
 
+/* Whether an op behind the run's others has work now: see kernels/sink.h. */
+static bool has_work(const struct fm_run *run, enum fm_op_kind kind)
+{
+    if (kind == FM_OP_gradient_squares || kind == FM_OP_gradient_norm)
+        return run->squares != NULL;
+    return kind == FM_OP_update ? run->apply : kind != FM_OP_average || run->average;
+}
+
 /* Counts a run of each op up to the next ones. */
 static void profile_begin(const struct loop *loop)
 {
@@ -54,7 +62,8 @@ static void profile_begin(const struct loop *loop)
     if (!loop->op)
         fm_profile_begin(profile, op_number(loop, NULL), 0);
     for (const struct fm_op *op = loop->op; op && op < end; op++)
-        fm_profile_begin(profile, op_number(loop, op), loop->run.images);
+        if (has_work(&loop->run, op->kind))
+            fm_profile_begin(profile, op_number(loop, op), loop->run.images);
 }
 
 /* Whether the losses have just been computed and are not finite: then no backward ops must follow.
