@@ -211,6 +211,30 @@ static _Noreturn void save_last_good(const char *path, struct fmnn_trainer *trai
     die("%s; %s contains the weights of epoch %u", error->message, path, kept);
 }
 
+/* Writes weights, checkpoint and history; returns whether the history is whole. A checkpoint has
+   the weights of the last step, so it is prepared before they give way to the best ones. But the
+   weights are the first to be committed, unless they go to a pipe, where SIGPIPE may end the
+   program. */
+static bool save_all(const struct arguments *a, struct fmnn_trainer *trainer,
+                     const struct fmnn_net *net, struct history *history, void (*on_pipe)(int),
+                     bool *complete)
+{
+    struct fmnn_error error;
+    struct output *checkpoint = prepare_checkpoint(a->checkpoint, trainer, complete);
+    bool direct = output_is_direct(a->output);
+    if (fmnn_trainer_finish(trainer, &error) != 0)
+        die_error(&error);
+    if (!direct)
+        save_weights(a->output, net);
+    if (checkpoint)
+        *complete = commit_checkpoint(checkpoint, a->checkpoint);
+    bool whole = end_history(history);
+    signal(SIGPIPE, on_pipe);
+    if (direct)
+        save_weights(a->output, net);
+    return whole;
+}
+
 static struct fmnn_trainer *make_trainer(const struct arguments *a, struct fmnn_net *net,
                                          const struct input *input)
 {
@@ -239,21 +263,7 @@ void train(const struct arguments *a, struct fmnn_net *net, const struct input *
         signal(SIGPIPE, before);
         save_last_good(a->output, trainer, net, &error);
     }
-    /* A checkpoint has the weights of the last step, so it is prepared before they give way to
-       the best ones. But the weights are the first to be committed, unless they go to a pipe, where
-       SIGPIPE may end the program. */
-    struct output *checkpoint = prepare_checkpoint(a->checkpoint, trainer, &complete);
-    bool direct = output_is_direct(a->output);
-    if (fmnn_trainer_finish(trainer, &error) != 0)
-        die_error(&error);
-    if (!direct)
-        save_weights(a->output, net);
-    if (checkpoint)
-        complete = commit_checkpoint(checkpoint, a->checkpoint);
-    bool whole = end_history(&history);
-    signal(SIGPIPE, before);
-    if (direct)
-        save_weights(a->output, net);
+    bool whole = save_all(a, trainer, net, &history, before, &complete);
     report_result(trainer, a->output);
     if (!caught)
         note_falling_loss(trainer);
