@@ -324,6 +324,11 @@ static _Noreturn void die_of_number(const struct reader *r, const struct fmnn_ta
                                     size_t column)
 {
     const char *text = fmnn_table_field(table, column);
+    if (r->named)
+        die_at_row(table,
+                   "%.100s '%.100s' is a number, but the column '%.100s' has names; --classes says "
+                   "which names the numbers have",
+                   fmnn_table_column(table, column), text, fmnn_table_column(r->table, r->label));
     if (r->request->each) /* another table, too, has been read */
         die_at_row(table,
                    "%.100s '%.100s' is a number, but '%.100s' is a name; --classes says which "
@@ -335,6 +340,13 @@ static _Noreturn void die_of_number(const struct reader *r, const struct fmnn_ta
                fmnn_table_field(table, r->label), text);
 }
 
+static int new_class(const struct fmnn_table *table, size_t class)
+{
+    if (class >= FMNN_CONFUSION_MAX_CLASSES)
+        die_at_row(table, "more than %d classes", FMNN_CONFUSION_MAX_CLASSES);
+    return (int)class;
+}
+
 /* A class that the table itself names. In the first row with a label, both fields are numbers, or
    both are names. */
 static int class_of_table(struct reader *r, const struct fmnn_table *table, size_t column)
@@ -343,6 +355,8 @@ static int class_of_table(struct reader *r, const struct fmnn_table *table, size
     size_t number;
     double real;
     bool whole = field_number(table, column, &number), negative = class_is_negative(text);
+    if (r->named && (whole || negative))
+        die_of_number(r, table, column);
     if (whole && r->naming != WORDS) {
         if (number >= FMNN_CONFUSION_MAX_CLASSES)
             die_of_class(r, table, column, "");
@@ -360,10 +374,34 @@ static int class_of_table(struct reader *r, const struct fmnn_table *table, size
              !class_is_negative(r->words.word[0]))
         die_of_number(r, table, column);
     check_word(r, table, column);
-    size_t class = words_add(&r->words, text);
-    if (class >= FMNN_CONFUSION_MAX_CLASSES)
-        die_at_row(table, "more than %d classes", FMNN_CONFUSION_MAX_CLASSES);
-    return (int)class;
+    return new_class(table, words_add(&r->words, text));
+}
+
+static _Noreturn void die_of_name(const struct reader *r, const struct fmnn_table *table,
+                                  size_t column)
+{
+    const char *text = fmnn_table_field(table, column), *name = fmnn_table_column(table, column);
+    const char *nearest = fmnn_suggest(text, (const char *const *)r->known);
+    size_t count = r->matrix->names->count;
+    char *hint = nearest ? text_format("; did you mean '%.100s'?", nearest) : text_format("%s", "");
+    die_at_row(table, "%.100s '%.100s' is not among the %zu name%s in %.200s%s", name, text, count,
+               count == 1 ? "" : "s", list_source(r), hint);
+}
+
+/* A class in a column of names. "1" is one of them, too: the folders 1, 2 and 3 are the classes 0,
+   1 and 2. */
+static int class_of_name(struct reader *r, const struct fmnn_table *table, size_t column)
+{
+    const char *text = fmnn_table_field(table, column);
+    int found = words_find(&r->words, text);
+    if (found >= 0)
+        return found;
+    if (r->matrix->names)
+        die_of_name(r, table, column);
+    if (r->naming != WORDS)
+        start_words(r, table);
+    check_word(r, table, column);
+    return new_class(table, words_add_exactly(&r->words, text));
 }
 
 /* Empty or NA, as in all programs, unless a class has that name. */
@@ -374,11 +412,18 @@ static bool is_unknown(const struct reader *r, const struct fmnn_table *table, s
            words_find(&r->words, fmnn_table_field(table, column)) < 0;
 }
 
-int reader_class(struct reader *r, const struct fmnn_table *table, size_t column)
+int reader_class(struct reader *r, const struct fmnn_table *table, size_t column, bool names)
 {
     if (is_unknown(r, table, column))
         return -1;
-    return r->matrix->names ? class_of_list(r, table, column) : class_of_table(r, table, column);
+    return names              ? class_of_name(r, table, column)
+           : r->matrix->names ? class_of_list(r, table, column)
+                              : class_of_table(r, table, column);
+}
+
+bool reader_has_names(const struct reader *r)
+{
+    return r->named;
 }
 
 char *reader_text(const struct reader *r, int class)
@@ -684,12 +729,14 @@ static void add_row(struct reader *r)
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     uint64_t count = read_count(r);
-    int label = reader_class(r, r->table, r->label), predicted = -1;
+    int label = reader_class(r, r->table, r->label, r->named), predicted = -1;
     bool numbers = r->naming == NUMBERS;
-    if (label >= 0 && (predicted = reader_class(r, r->table, r->predicted)) < 0)
+    if (label >= 0)
+        predicted = reader_class(r, r->table, r->predicted, r->named_predictions);
+    if (label >= 0 && predicted < 0)
         die_at_row(r->table, "the row has a label, but no prediction");
-    if (numbers && r->naming == WORDS)
-        label = reader_class(r, r->table, r->label); /* a name since the prediction is one */
+    if (numbers && r->naming == WORDS) /* it is a name since the prediction is one */
+        label = reader_class(r, r->table, r->label, r->named);
     reader_pair(r, r->table, label, r->label, r->class);
     reader_pair(r, r->table, predicted, r->predicted, r->predicted_class);
     if (request->each)

@@ -52,8 +52,11 @@ struct matrix {
 };
 
 /* The class in a column of the current row, of this table or another one, by the names that count
-   for this one: a number, or the number of a name; -1 if the field is empty. */
-int reader_class(struct reader *reader, const struct fmnn_table *table, size_t column);
+   for this one: a number, or the number of a name; -1 if the field is empty. names: the column has
+   names only, even if they look like numbers. */
+int reader_class(struct reader *reader, const struct fmnn_table *table, size_t column, bool names);
+/* Whether the labels are in the column `class`, because there is no `label`. */
+bool reader_has_names(const struct reader *reader);
 /* Takes the name that the row has for a class that reader_class() read from `column`; name_column:
    -1 if the table has none. It is trouble if number and name do not go together as in the list, or
    in all rows of both tables. */

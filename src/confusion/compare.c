@@ -17,6 +17,12 @@ struct images {
     size_t count, capacity;
 };
 
+struct column {
+    int at;     /* -1: there is none */
+    bool names; /* it has names only */
+    int beside; /* the column of the names of its numbers; -1: there is none */
+};
+
 struct comparison {
     const struct comparison_request *request;
     struct fmnn_table *table; /* the second, until it is read */
@@ -25,8 +31,8 @@ struct comparison {
     struct images images;     /* of the second table, sorted */
     /* Of the first table, known from its first row on. */
     struct reader *reader;
-    size_t image, second; /* columns */
-    int second_class;     /* likewise, of names; -1: there is none */
+    size_t image;         /* column */
+    struct column second; /* of the second prediction, if that is in this table */
     char *first_name;
     struct images left_out;
     struct comparison_counts counts;
@@ -80,43 +86,50 @@ static void open_second(struct comparison *c)
         die_error(&error);
 }
 
-static int find_label(const struct comparison *c)
+/* The columns of the second labels and predictions. If the first table has names in place of
+   labels, names are compared: the numbers may be those of another list. */
+static struct column find_labels(const struct comparison *c)
 {
     const char *name = c->request->label_column;
-    int label = name ? fmnn_table_find(c->table, name) : -1;
-    return label < 0 ? fmnn_table_find(c->table, "label") : label;
+    int named = name ? fmnn_table_find(c->table, name) : -1;
+    int label = fmnn_table_find(c->table, "label"), class = fmnn_table_find(c->table, "class");
+    if (named >= 0 && named != label)
+        return (struct column){named, false, -1};
+    if (class >= 0 && reader_has_names(c->reader))
+        return (struct column){class, true, -1};
+    return (struct column){label, false, class};
 }
 
-/* The column of the names of the second predictions. */
-static int find_predicted_class(const struct comparison *c, const struct fmnn_table *table)
+static struct column find_predictions(const struct comparison *c, const struct fmnn_table *table)
 {
     char *name = suffixed("predicted_class", c->request->suffix);
-    int column = fmnn_table_find(table, name);
+    int numbers = (int)need_column(table, c->predicted), class = fmnn_table_find(table, name);
     free(name);
-    return column;
+    if (class >= 0 && reader_has_names(c->reader))
+        return (struct column){class, true, -1};
+    return (struct column){numbers, false, class};
 }
 
-/* A class, which must have the same name as in the first table; names: column, or -1. */
-static int second_class(const struct comparison *c, const struct fmnn_table *table, int column,
-                        int names)
+/* A class, which must have the same name as in the first table. */
+static int second_class(const struct comparison *c, const struct fmnn_table *table,
+                        const struct column *column)
 {
-    int class = column < 0 ? -1 : reader_class(c->reader, table, (size_t)column);
-    if (class >= 0)
-        reader_pair(c->reader, table, class, (size_t)column, names);
+    if (column->at < 0)
+        return -1;
+    int class = reader_class(c->reader, table, (size_t)column->at, column->names);
+    reader_pair(c->reader, table, class, (size_t)column->at, column->beside);
     return class;
 }
 
 static void read_entries(struct comparison *c)
 {
     struct fmnn_table *table = c->table;
-    size_t image = need_column(table, "image"), predicted = need_column(table, c->predicted);
-    int label = find_label(c), predicted_class = find_predicted_class(c, table), class = -1;
-    if (label >= 0 && label == fmnn_table_find(table, "label"))
-        class = fmnn_table_find(table, "class");
+    size_t image = need_column(table, "image");
+    struct column labels = find_labels(c), predictions = find_predictions(c, table);
     while (next_row(table)) {
         struct entry entry = {.image = text_format("%s", fmnn_table_field(table, image)),
-                              .label = second_class(c, table, label, class),
-                              .predicted = second_class(c, table, (int)predicted, predicted_class),
+                              .label = second_class(c, table, &labels),
+                              .predicted = second_class(c, table, &predictions),
                               .line = fmnn_table_line(table)};
         add_entry(&c->images, &entry);
     }
@@ -160,9 +173,8 @@ void comparison_start(void *comparison, struct reader *reader, struct fmnn_table
         c->image = need_column(table, "image");
         read_entries(c);
     } else {
-        c->second = need_column(table, c->predicted);
-        c->second_class = find_predicted_class(c, table);
-        if (c->second == reader_predicted(reader))
+        c->second = find_predictions(c, table);
+        if ((size_t)c->second.at == reader_predicted(reader))
             usage_error("the predictions in the column '%s' are compared with themselves",
                         c->predicted);
     }
@@ -229,7 +241,7 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
     }
     if (label < 0)
         return;
-    int second = entry ? entry->predicted : second_class(c, table, (int)c->second, c->second_class);
+    int second = entry ? entry->predicted : second_class(c, table, &c->second);
     if (second < 0)
         die_at_row(table, "the row has a label, but '%s' is empty", c->predicted);
     enum agreement kind = predicted == label ? second == label ? BOTH_CORRECT : FIRST_CORRECT
