@@ -28,6 +28,10 @@ struct reader {
     } naming;                 /* what the fields are, if no list names the classes */
     struct class_words words; /* of the list, or of the table so far */
     char **known;             /* the list, ended by NULL */
+    /* A field that was read as the number of a class, but is the name of another in the list, and
+       one that looks like a number, but can only be a name; NULL: there was none yet. */
+    char *ambiguous, *name_only;
+    bool numerals; /* the list has names that look like numbers */
     /* What the table says itself. */
     int class, predicted_class; /* columns; -1: missing, or not read */
     struct class_pairs pairs;
@@ -229,20 +233,49 @@ static const char *list_source(const struct reader *r)
     return source ? source : option ? option : "the data set";
 }
 
+/* Whether a list has the text, or the number in its plain form, as the name of another class. */
+static bool names_another(const struct reader *r, const char *text, size_t number)
+{
+    char plain[32];
+    snprintf(plain, sizeof plain, "%zu", number);
+    if (!r->numerals)
+        return false;
+    int named = words_find(&r->words, text), plainly = words_find(&r->words, plain);
+    return (named >= 0 && (size_t)named != number) || (plainly >= 0 && (size_t)plainly != number);
+}
+
+/* Labels that count from 1 are no numbers of classes with the names 1, 2 and 3, but only 3 shows
+   it. */
+static void remember(char **field, const char *text, const struct reader *r,
+                     const struct fmnn_table *table)
+{
+    if (!*field)
+        *field = text_format("%s", text);
+    if (r->ambiguous && r->name_only)
+        die_at_row(table,
+                   "'%.100s' can only be a name in %.200s, but '%.100s' is both the number of a "
+                   "class and the name of another: number the classes from 0, or use --classes "
+                   "none",
+                   r->name_only, list_source(r), r->ambiguous);
+}
+
 /* A class of a list of names: its number, or its name. */
-static int class_of_list(const struct reader *r, const struct fmnn_table *table, size_t column)
+static int class_of_list(struct reader *r, const struct fmnn_table *table, size_t column)
 {
     const char *text = fmnn_table_field(table, column), *from = list_source(r);
     const struct fmnn_names *names = r->matrix->names;
     size_t number;
-    bool whole = field_number(table, column, &number);
-    if (whole && number < names->count && !text[strspn(text, "0123456789")])
-        return (int)number;
+    bool whole = field_number(table, column, &number), inside = whole && number < names->count;
     int found = words_find(&r->words, text);
+    if (inside && (found < 0 || !text[strspn(text, "0123456789")])) {
+        if (names_another(r, text, number))
+            remember(&r->ambiguous, text, r, table);
+        return (int)number;
+    }
+    if (found >= 0 && ((whole && !inside) || class_is_negative(text)))
+        remember(&r->name_only, text, r, table);
     if (found >= 0)
         return found;
-    if (whole && number < names->count)
-        return (int)number;
     if (whole)
         die_at_row(table, "%.200s names %zu class%s, but %.100s %.20s occurs", from, names->count,
                    names->count == 1 ? "" : "es", fmnn_table_column(table, column), text);
@@ -595,6 +628,8 @@ static void take_list(struct reader *r)
     words_take(&r->words, names);
     r->known = xcalloc(names->count + 1, sizeof *r->known);
     memcpy(r->known, names->name, names->count * sizeof *r->known);
+    for (size_t i = 0, number; i < names->count && !r->numerals; i++)
+        r->numerals = class_number(names->name[i], &number);
 }
 
 /* A sample table, or one whose column names are unknown. */
@@ -825,6 +860,8 @@ struct matrix matrix_read(const struct matrix_request *request)
     }
     pairs_free(&r.pairs);
     words_free(&r.words);
+    free(r.ambiguous);
+    free(r.name_only);
     free(r.known);
     free(r.probability);
     free(r.p);
