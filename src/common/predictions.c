@@ -334,6 +334,21 @@ static void drop_ranking(struct reader *r)
     r->matrix->ranking = NULL;
 }
 
+/* What is asked for by its name is trouble if it cannot be; the cross-entropy is optional. */
+static void lack_probabilities(struct reader *r, const char *why)
+{
+    char *needing = needing_probabilities(r->request);
+    if (needing)
+        die("%s: %s: %s", fmnn_table_name(r->table), needing, why);
+    if (r->entropy)
+        note("no cross-entropy: %s", why);
+    drop_ranking(r);
+    r->entropy = false;
+}
+
+static const char without_order[] =
+    "the classes are names, and which p0 belongs to is not known; --classes says it";
+
 /* The numbers of rows that were passed on to another part stay as they are. */
 static void start_words(struct reader *r, const struct fmnn_table *table)
 {
@@ -342,15 +357,7 @@ static void start_words(struct reader *r, const struct fmnn_table *table)
     if (r->naming == NUMBERS)
         turn_into_words(r);
     r->naming = WORDS;
-    char *needing = needing_probabilities(r->request);
-    const char *why =
-        "the classes are names, and which p0 belongs to is not known; --classes says it";
-    if (needing)
-        die("%s: %s: %s", fmnn_table_name(r->table), needing, why);
-    if (r->entropy)
-        note("no cross-entropy: %s", why);
-    drop_ranking(r);
-    r->entropy = false;
+    lack_probabilities(r, without_order);
 }
 
 static _Noreturn void die_of_number(const struct reader *r, const struct fmnn_table *table,
@@ -471,26 +478,28 @@ size_t reader_predicted(const struct reader *r)
     return r->predicted;
 }
 
-/* Puts the classes in the order of their names. */
+/* Puts the classes of the matrix in the order of their names. Other words come from another table.
+   */
 static void sort_words(struct reader *r)
 {
     struct fmnn_error error;
     struct matrix *m = r->matrix;
-    size_t *rank;
-    m->names = words_in_order(&r->words, &rank);
+    struct class_words words = {0};
+    size_t *rank, n = fmnn_confusion_classes(m->counts);
+    for (size_t i = 0; i < n; i++)
+        words_add_exactly(&words, r->words.word[fmnn_confusion_label(m->counts, i)]);
+    m->names = words_in_order(&words, &rank);
     m->words = true;
-    struct fmnn_confusion *sorted = fmnn_confusion_new(m->names->count, &error);
-    for (size_t i = 0, n = fmnn_confusion_classes(m->counts); sorted && i < n * n; i++) {
-        size_t truth = fmnn_confusion_label(m->counts, i / n);
-        size_t predicted = fmnn_confusion_label(m->counts, i % n);
-        if (fmnn_confusion_add(sorted, rank[truth], rank[predicted],
+    struct fmnn_confusion *sorted = fmnn_confusion_new(n, &error);
+    for (size_t i = 0; sorted && i < n * n; i++)
+        if (fmnn_confusion_add(sorted, rank[i / n], rank[i % n],
                                fmnn_confusion_count(m->counts, i / n, i % n), &error) != 0)
             die_error(&error); /* cannot happen: the total is the same */
-    }
     if (!sorted)
         die_error(&error);
     fmnn_confusion_free(m->counts);
     m->counts = sorted;
+    words_free(&words);
     free(rank);
 }
 
@@ -582,6 +591,8 @@ static char *why_incomplete(const struct reader *r, size_t named)
 {
     size_t found = r->probabilities;
     const char *suffix = r->request->suffix;
+    if (r->naming == WORDS) /* those of another table, which was read before */
+        return text_format("%s", without_order);
     if (r->after_gap >= 0)
         return text_format("the table has a column '%.100s', but no 'p%zu%s%s'",
                            fmnn_table_column(r->table, (size_t)r->after_gap), found,
