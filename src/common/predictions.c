@@ -37,6 +37,7 @@ struct reader {
     struct class_pairs pairs;
     struct fmnn_names *found; /* beside the images; the pairs count more */
     bool noted;               /* that a name is not in the list */
+    bool begun;               /* there was a row */
     struct matrix *matrix;
 };
 
@@ -505,29 +506,35 @@ static void sort_words(struct reader *r)
 
 /* ---- 3. Rows ---- */
 
-/* Whether the first row has a name as its label. NA is one only if a class has that name. */
-static bool label_is_name(const struct reader *r, const struct fmnn_names *list)
+/* Whether the row has a label, before the list is known to count. NA is one only if a class has
+   that name. */
+static bool has_label(const struct reader *r)
 {
     const char *label = fmnn_table_field(r->table, r->label);
-    size_t number;
-    if (!*label || field_number(r->table, r->label, &number))
-        return false;
     return !is_unknown(r, r->table, r->label) ||
-           (list && fmnn_names_find(list, label) < list->count);
+           (r->found && fmnn_names_find(r->found, label) < r->found->count);
+}
+
+/* The names beside the images; the first row says where those are. */
+static void find_list(struct reader *r)
+{
+    struct fmnn_images *images = open_images(r->request->data, r->request->root);
+    const char *image = r->image < 0 ? NULL : fmnn_table_field(r->table, (size_t)r->image);
+    r->found = class_names(r->request->classes, images, image);
+    fmnn_images_free(images);
 }
 
 /* A list decides the number of classes, so it must be known before the first count. What the table
    names itself is known at the end, and counts more than a list that is found with the images. */
-static void learn_names(struct reader *r)
+static void choose_list(struct reader *r)
 {
-    struct fmnn_images *images = open_images(r->request->data, r->request->root);
-    const char *image = r->image < 0 ? NULL : fmnn_table_field(r->table, (size_t)r->image);
-    struct fmnn_names *names = class_names(r->request->classes, images, image);
-    fmnn_images_free(images);
-    if (label_is_name(r, names))
+    size_t number;
+    if (!field_number(r->table, r->label, &number))
         r->class = r->predicted_class = -1; /* the labels are names already */
-    bool pairs = r->class >= 0 || r->predicted_class >= 0;
-    *(pairs && !r->request->classes ? &r->found : &r->matrix->names) = names;
+    if ((r->class >= 0 || r->predicted_class >= 0) && !r->request->classes)
+        return;
+    r->matrix->names = r->found;
+    r->found = NULL;
 }
 
 void reader_pair(struct reader *r, const struct fmnn_table *table, int class, size_t column,
@@ -654,15 +661,22 @@ static _Noreturn void die_without_predictions(const struct reader *r)
 }
 
 /* Called at the first row. */
-static void start(struct reader *r)
+static void begin(struct reader *r)
 {
-    struct fmnn_error error;
     const char *first = fmnn_table_field(r->table, 0);
     if (r->headless && first[strspn(first, "0123456789")])
         die_without_predictions(r);
     if (r->headless && r->request->must_calibrate)
         need_column(r->table, "confidence");
-    learn_names(r);
+    find_list(r);
+    r->begun = true;
+}
+
+/* Called at the first row with a label, which shows whether labels are names. */
+static void start(struct reader *r)
+{
+    struct fmnn_error error;
+    choose_list(r);
     size_t named = r->matrix->names ? r->matrix->names->count : 0;
     r->matrix->counts = fmnn_confusion_new(named, &error);
     if (!r->matrix->counts)
@@ -775,7 +789,8 @@ static void add_row(struct reader *r)
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     uint64_t count = read_count(r);
-    int label = reader_class(r, r->table, r->label, r->named), predicted = -1;
+    bool started = r->matrix->counts != NULL;
+    int label = started ? reader_class(r, r->table, r->label, r->named) : -1, predicted = -1;
     bool numbers = r->naming == NUMBERS;
     if (label >= 0)
         predicted = reader_class(r, r->table, r->predicted, r->named_predictions);
@@ -816,10 +831,10 @@ static void check(const struct reader *r)
 {
     const char *name = fmnn_table_name(r->table), *only = r->request->only;
     uint64_t skipped = r->matrix->skipped;
-    if (!r->matrix->counts)
+    if (!r->begun)
         die("%s: no rows%s%s: there is nothing to %s%s", name, only ? " of split " : "",
             only ? only : "", r->request->purpose, only ? split_hint(only) : "");
-    if (!fmnn_confusion_total(r->matrix->counts))
+    if (!r->matrix->counts || !fmnn_confusion_total(r->matrix->counts))
         die("%s: no row has a label: there is nothing to %s", name, r->request->purpose);
     if (skipped)
         note("%s: skipped %llu row%s without a label", name, (unsigned long long)skipped,
@@ -856,7 +871,9 @@ struct matrix matrix_read(const struct matrix_request *request)
     while (next_row(r.table)) {
         if (is_header_of_counts(&r))
             continue;
-        if (!matrix.counts)
+        if (!r.begun)
+            begin(&r);
+        if (!matrix.counts && has_label(&r))
             start(&r);
         add_row(&r);
     }

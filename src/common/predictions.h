@@ -31,7 +31,7 @@ struct matrix_request {
     /* NULL, or called for each row as it is read, with the row's class (-1: it has no label), the
        predicted class (-1: there is no label) and the number of rows that it stands for. */
     void (*each)(void *context, struct fmnn_table *table, int label, int predicted, uint64_t count);
-    /* NULL, or called before the first of them. */
+    /* NULL, or called before the first row with a label, when it is known what the classes are. */
     void (*start)(void *context, struct reader *reader, struct fmnn_table *table);
     /* NULL, or called likewise for each row with a label, with its probabilities (classes); it is
        trouble if there are none. */

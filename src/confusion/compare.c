@@ -164,28 +164,9 @@ static void print_header(const struct comparison *c, const struct fmnn_table *ta
     printf(c->request->file ? "\t%s\n" : "\n", added);
 }
 
-void comparison_start(void *comparison, struct reader *reader, struct fmnn_table *table)
+/* The second table's row of this image, which no row has matched yet; NULL if it has none. */
+static struct entry *take_entry(struct comparison *c, const char *image, size_t line)
 {
-    struct comparison *c = comparison;
-    c->reader = reader;
-    c->first_name = text_format("%s", fmnn_table_name(table));
-    if (c->request->file) {
-        c->image = need_column(table, "image");
-        read_entries(c);
-    } else {
-        c->second = find_predictions(c, table);
-        if ((size_t)c->second.at == reader_predicted(reader))
-            usage_error("the predictions in the column '%s' are compared with themselves",
-                        c->predicted);
-    }
-    if (c->request->list)
-        print_header(c, table);
-}
-
-/* The second table's row of this image; NULL if it has none. */
-static struct entry *match(struct comparison *c, const struct fmnn_table *table, int label)
-{
-    const char *image = fmnn_table_field(table, c->image);
     size_t low = 0, high = c->images.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -198,13 +179,19 @@ static struct entry *match(struct comparison *c, const struct fmnn_table *table,
     if (!entry || strcmp(entry->image, image) != 0)
         return NULL;
     if (entry->matched)
-        die_at_row(table, "image '%.200s' again: no image may occur twice", entry->image);
+        die("%s:%zu: image '%.200s' again: no image may occur twice", c->first_name, line, image);
     entry->matched = true;
-    if (label >= 0 && entry->label >= 0 && entry->label != label)
+    return entry;
+}
+
+static struct entry *match(struct comparison *c, const struct fmnn_table *table, int label)
+{
+    struct entry *entry = take_entry(c, fmnn_table_field(table, c->image), fmnn_table_line(table));
+    if (entry && label >= 0 && entry->label >= 0 && entry->label != label)
         die_at_row(table, "image '%.200s' has label %.100s, but %.100s in %s:%zu", entry->image,
                    reader_text(c->reader, label), reader_text(c->reader, entry->label), c->name,
                    entry->line);
-    if (label >= 0 && entry->predicted < 0)
+    if (entry && label >= 0 && entry->predicted < 0)
         die("%s:%zu: image '%.200s' has no prediction", c->name, entry->line, entry->image);
     return entry;
 }
@@ -215,6 +202,47 @@ static void leave_out(struct comparison *c, const struct fmnn_table *table)
     const struct entry entry = {.image = text_format("%s", fmnn_table_field(table, c->image)),
                                 .line = fmnn_table_line(table)};
     add_entry(&c->left_out, &entry);
+}
+
+/* A row before the first label: the second table has not been read. */
+static void early_row(struct comparison *c, const struct fmnn_table *table)
+{
+    if (!c->request->file)
+        return;
+    c->image = need_column(table, "image");
+    leave_out(c, table);
+}
+
+/* The images of rows before the first label were left out, but the second table may have them. */
+static void match_early_rows(struct comparison *c)
+{
+    struct images early = c->left_out;
+    c->left_out = (struct images){0};
+    for (size_t i = 0; i < early.count; i++)
+        if (take_entry(c, early.entries[i].image, early.entries[i].line))
+            free(early.entries[i].image);
+        else
+            add_entry(&c->left_out, &early.entries[i]);
+    free(early.entries);
+}
+
+void comparison_start(void *comparison, struct reader *reader, struct fmnn_table *table)
+{
+    struct comparison *c = comparison;
+    c->reader = reader;
+    c->first_name = text_format("%s", fmnn_table_name(table));
+    if (c->request->file) {
+        c->image = need_column(table, "image");
+        read_entries(c);
+        match_early_rows(c);
+    } else {
+        c->second = find_predictions(c, table);
+        if ((size_t)c->second.at == reader_predicted(reader))
+            usage_error("the predictions in the column '%s' are compared with themselves",
+                        c->predicted);
+    }
+    if (c->request->list)
+        print_header(c, table);
 }
 
 static void list_row(const struct comparison *c, struct fmnn_table *table, int second)
@@ -235,6 +263,10 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
 {
     struct comparison *c = comparison;
     struct entry *entry = NULL;
+    if (!c->reader) {
+        early_row(c, table);
+        return;
+    }
     if (c->request->file && !(entry = match(c, table, label))) {
         leave_out(c, table);
         return;
