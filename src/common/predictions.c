@@ -558,6 +558,23 @@ void reader_pair(struct reader *r, const struct fmnn_table *table, int class, si
     pairs_add(&r->pairs, table, what, (size_t) class, name);
 }
 
+/* Why the probabilities are not those of all classes; NULL if they are. malloc'ed. */
+static char *why_incomplete(const struct reader *r, size_t named)
+{
+    size_t found = r->probabilities;
+    const char *suffix = r->request->suffix;
+    if (r->naming == WORDS) /* those of another table, which was read before */
+        return text_format("%s", without_order);
+    if (r->after_gap >= 0)
+        return text_format("the table has a column '%.100s', but no 'p%zu%s%s'",
+                           fmnn_table_column(r->table, (size_t)r->after_gap), found,
+                           suffix ? "_" : "", suffix ? suffix : "");
+    if (named && found != named)
+        return text_format("the table has probabilities of %zu classes, but %zu have names", found,
+                           named);
+    return NULL;
+}
+
 /* A list that is found with the images must name each class, if the table itself names none. */
 static void check_found(const struct reader *r, size_t classes)
 {
@@ -574,40 +591,33 @@ static void check_found(const struct reader *r, size_t classes)
             r->probabilities);
 }
 
-/* At the end: the names of the classes; those of a list are all in the matrix. */
-static void name_numbers(struct reader *r)
+/* All classes of a list that is found with the images are in the matrix. */
+static void take_found(struct reader *r)
 {
     struct fmnn_error error;
+    struct matrix *m = r->matrix;
+    for (size_t i = 0; i < r->found->count; i++)
+        if (fmnn_confusion_add(m->counts, i, i, 0, &error) != 0)
+            die_error(&error);
+    char *why = r->probabilities ? why_incomplete(r, r->found->count) : NULL;
+    if (why)
+        lack_probabilities(r, why);
+    free(why);
+}
+
+/* At the end: the names of the classes. */
+static void name_numbers(struct reader *r)
+{
     struct matrix *m = r->matrix;
     size_t n = fmnn_confusion_classes(m->counts);
     size_t count = n ? fmnn_confusion_label(m->counts, n - 1) + 1 : 0;
     check_found(r, count);
     count = r->probabilities > count ? r->probabilities : count;
     m->names = pairs_names(&r->pairs, count, r->found, fmnn_table_name(r->table));
-    if (m->names != r->found) {
+    if (m->names != r->found)
         fmnn_names_free(r->found);
-        return;
-    }
-    for (size_t i = 0; m->names && i < m->names->count; i++)
-        if (fmnn_confusion_add(m->counts, i, i, 0, &error) != 0)
-            die_error(&error);
-}
-
-/* Why the probabilities are not those of all classes; NULL if they are. malloc'ed. */
-static char *why_incomplete(const struct reader *r, size_t named)
-{
-    size_t found = r->probabilities;
-    const char *suffix = r->request->suffix;
-    if (r->naming == WORDS) /* those of another table, which was read before */
-        return text_format("%s", without_order);
-    if (r->after_gap >= 0)
-        return text_format("the table has a column '%.100s', but no 'p%zu%s%s'",
-                           fmnn_table_column(r->table, (size_t)r->after_gap), found,
-                           suffix ? "_" : "", suffix ? suffix : "");
-    if (named && found != named)
-        return text_format("the table has probabilities of %zu classes, but %zu have names", found,
-                           named);
-    return NULL;
+    else if (r->found)
+        take_found(r);
 }
 
 /* What is asked for by its name is trouble if it cannot be; the cross-entropy is optional. */
@@ -878,14 +888,14 @@ struct matrix matrix_read(const struct matrix_request *request)
         add_row(&r);
     }
     check(&r);
-    if (r.entropy)
-        matrix.cross_entropy = fmnn_confusion_cross_entropy(matrix.counts);
     if (r.naming == WORDS) {
         sort_words(&r);
         fmnn_names_free(r.found);
     } else if (!matrix.names) {
         name_numbers(&r);
     }
+    if (r.entropy)
+        matrix.cross_entropy = fmnn_confusion_cross_entropy(matrix.counts);
     pairs_free(&r.pairs);
     words_free(&r.words);
     free(r.ambiguous);
