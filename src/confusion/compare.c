@@ -258,15 +258,10 @@ static void list_row(const struct comparison *c, struct fmnn_table *table, int s
     putchar('\n');
 }
 
-void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
+static void compare(struct comparison *c, struct fmnn_table *table, int label, int predicted,
                     uint64_t count)
 {
-    struct comparison *c = comparison;
     struct entry *entry = NULL;
-    if (!c->reader) {
-        early_row(c, table);
-        return;
-    }
     if (c->request->file && !(entry = match(c, table, label))) {
         leave_out(c, table);
         return;
@@ -282,7 +277,17 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
     c->counts.rows[kind] += count;
     if (c->request->list & 1U << kind)
         list_row(c, table, second);
-    /* The list keeps pace with an input that pauses. */
+}
+
+void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
+                    uint64_t count)
+{
+    struct comparison *c = comparison;
+    if (c->reader)
+        compare(c, table, label, predicted, count);
+    else
+        early_row(c, table);
+    /* The list keeps pace with an input that pauses, whatever the row was. */
     if (c->request->list && fmnn_table_paused(table) && fflush(stdout) != 0)
         die_stdout();
 }
