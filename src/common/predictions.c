@@ -38,6 +38,10 @@ struct reader {
     struct fmnn_names *found; /* beside the images; the pairs count more */
     bool noted;               /* that a name is not in the list */
     bool begun;               /* there was a row */
+    bool worded;              /* there was a name that is no number, not even a negative one */
+    bool turned;              /* the numbers of this row became names while it was read */
+    int also;                 /* a column of other predictions; -1: there is none */
+    bool also_named;
     struct matrix *matrix;
 };
 
@@ -168,7 +172,7 @@ static void find_names(struct reader *r)
 
 static void find_columns(struct reader *r)
 {
-    r->confidence = r->class = r->predicted_class = r->after_gap = -1;
+    r->confidence = r->class = r->predicted_class = r->after_gap = r->also = -1;
     r->image = fmnn_table_find(r->table, "image");
     r->headless = !r->request->suffix && looks_headless(r->table);
     if (r->headless) {
@@ -286,17 +290,24 @@ static int class_of_list(struct reader *r, const struct fmnn_table *table, size_
     die_of_class(r, table, column, why);
 }
 
+int reader_word(struct reader *r, int class)
+{
+    if (class < 0)
+        return class;
+    char *word = text_format("%d", class);
+    class = (int)words_add(&r->words, word);
+    free(word);
+    return class;
+}
+
 /* Until now the classes were numbers, but a negative one can only be a name. */
 static void turn_into_words(struct reader *r)
 {
     struct fmnn_error error;
     struct fmnn_confusion *old = r->matrix->counts, *named = fmnn_confusion_new(0, &error);
     size_t classes = fmnn_confusion_classes(old);
-    for (size_t i = 0; i < classes; i++) {
-        char *word = text_format("%zu", fmnn_confusion_label(old, i));
-        words_add(&r->words, word);
-        free(word);
-    }
+    for (size_t i = 0; i < classes; i++)
+        reader_word(r, (int)fmnn_confusion_label(old, i));
     for (size_t i = 0; named && i < classes * classes; i++)
         if (fmnn_confusion_add(named, i / classes, i % classes,
                                fmnn_confusion_count(old, i / classes, i % classes), &error) != 0)
@@ -305,6 +316,9 @@ static void turn_into_words(struct reader *r)
         die_error(&error);
     fmnn_confusion_free(old);
     r->matrix->counts = named;
+    r->turned = true;
+    if (r->request->turned)
+        r->request->turned(r->request->context);
 }
 
 /* Why a text cannot be the name of a class, which is printed; NULL if it can. What tables have in
@@ -350,11 +364,8 @@ static void lack_probabilities(struct reader *r, const char *why)
 static const char without_order[] =
     "the classes are names, and which p0 belongs to is not known; --classes says it";
 
-/* The numbers of rows that were passed on to another part stay as they are. */
-static void start_words(struct reader *r, const struct fmnn_table *table)
+static void start_words(struct reader *r)
 {
-    if (r->request->each && r->naming == NUMBERS)
-        die_at_row(table, "the classes are names: give their list with --classes");
     if (r->naming == NUMBERS)
         turn_into_words(r);
     r->naming = WORDS;
@@ -410,10 +421,10 @@ static int class_of_table(struct reader *r, const struct fmnn_table *table, size
         die_of_class(r, table, column,
                      ", as those before it are; --classes says which names the numbers have");
     if (r->naming != WORDS)
-        start_words(r, table);
-    else if (whole && !fmnn_confusion_total(r->matrix->counts) &&
-             !class_is_negative(r->words.word[0]))
+        start_words(r);
+    else if (whole && r->worded && !fmnn_confusion_total(r->matrix->counts))
         die_of_number(r, table, column);
+    r->worded = r->worded || (!whole && !negative);
     check_word(r, table, column);
     return new_class(table, words_add(&r->words, text));
 }
@@ -440,7 +451,7 @@ static int class_of_name(struct reader *r, const struct fmnn_table *table, size_
     if (r->matrix->names)
         die_of_name(r, table, column);
     if (r->naming != WORDS)
-        start_words(r, table);
+        start_words(r);
     check_word(r, table, column);
     return new_class(table, words_add_exactly(&r->words, text));
 }
@@ -472,6 +483,12 @@ char *reader_text(const struct reader *r, int class)
     if (r->naming == WORDS && class >= 0)
         return text_format("%s", r->words.word[class]);
     return text_format("%d", class);
+}
+
+void reader_also(struct reader *r, size_t column, bool names)
+{
+    r->also = (int)column;
+    r->also_named = names;
 }
 
 size_t reader_predicted(const struct reader *r)
@@ -794,20 +811,30 @@ static void add_confidence(struct reader *r, bool correct, uint64_t count)
     r->matrix->calibration = NULL;
 }
 
+/* The classes of a row, read again if one of them makes names of the others. */
+static void read_classes(struct reader *r, int *label, int *predicted)
+{
+    do {
+        r->turned = false;
+        *label = reader_class(r, r->table, r->label, r->named);
+        if (*label < 0)
+            return;
+        *predicted = reader_class(r, r->table, r->predicted, r->named_predictions);
+        if (*predicted < 0)
+            die_at_row(r->table, "the row has a label, but no prediction");
+        if (r->also >= 0)
+            reader_class(r, r->table, (size_t)r->also, r->also_named);
+    } while (r->turned);
+}
+
 static void add_row(struct reader *r)
 {
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     uint64_t count = read_count(r);
-    bool started = r->matrix->counts != NULL;
-    int label = started ? reader_class(r, r->table, r->label, r->named) : -1, predicted = -1;
-    bool numbers = r->naming == NUMBERS;
-    if (label >= 0)
-        predicted = reader_class(r, r->table, r->predicted, r->named_predictions);
-    if (label >= 0 && predicted < 0)
-        die_at_row(r->table, "the row has a label, but no prediction");
-    if (numbers && r->naming == WORDS) /* it is a name since the prediction is one */
-        label = reader_class(r, r->table, r->label, r->named);
+    int label = -1, predicted = -1;
+    if (r->matrix->counts)
+        read_classes(r, &label, &predicted);
     reader_pair(r, r->table, label, r->label, r->class);
     reader_pair(r, r->table, predicted, r->predicted, r->predicted_class);
     if (request->each)

@@ -35,6 +35,7 @@ struct comparison {
     struct column second; /* of the second prediction, if that is in this table */
     char *first_name;
     struct images left_out;
+    bool turned; /* numbers became names while a row of the second table was read */
     struct comparison_counts counts;
 };
 
@@ -121,6 +122,17 @@ static int second_class(const struct comparison *c, const struct fmnn_table *tab
     return class;
 }
 
+void comparison_turned(void *comparison)
+{
+    struct comparison *c = comparison;
+    for (size_t i = 0; i < c->images.count; i++) {
+        struct entry *entry = &c->images.entries[i];
+        entry->label = reader_word(c->reader, entry->label);
+        entry->predicted = reader_word(c->reader, entry->predicted);
+    }
+    c->turned = true;
+}
+
 static void read_entries(struct comparison *c)
 {
     struct fmnn_table *table = c->table;
@@ -128,9 +140,12 @@ static void read_entries(struct comparison *c)
     struct column labels = find_labels(c), predictions = find_predictions(c, table);
     while (next_row(table)) {
         struct entry entry = {.image = text_format("%s", fmnn_table_field(table, image)),
-                              .label = second_class(c, table, &labels),
-                              .predicted = second_class(c, table, &predictions),
                               .line = fmnn_table_line(table)};
+        do {
+            c->turned = false;
+            entry.label = second_class(c, table, &labels);
+            entry.predicted = second_class(c, table, &predictions);
+        } while (c->turned);
         add_entry(&c->images, &entry);
     }
     fmnn_table_close(table);
@@ -240,6 +255,7 @@ void comparison_start(void *comparison, struct reader *reader, struct fmnn_table
         if ((size_t)c->second.at == reader_predicted(reader))
             usage_error("the predictions in the column '%s' are compared with themselves",
                         c->predicted);
+        reader_also(reader, (size_t)c->second.at, c->second.names);
     }
     if (c->request->list)
         print_header(c, table);
