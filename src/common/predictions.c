@@ -66,15 +66,18 @@ static bool is_probability_after(const struct reader *r, size_t column, size_t n
     return n > number && (suffix ? *end == '_' && !strcasecmp(end + 1, suffix) : !*end);
 }
 
-/* Without it, the classes up to the gap would be taken for all classes. */
+/* Without it, the classes up to the gap would be taken for all classes. If p0 is missing, a single
+   column p1 can be something else. */
 static void find_gap(struct reader *r)
 {
-    size_t columns = fmnn_table_columns(r->table), n = r->probabilities;
-    for (size_t i = 0; i < columns && n > 0 && n < FMNN_CONFUSION_MAX_CLASSES; i++)
+    size_t columns = fmnn_table_columns(r->table), n = r->probabilities, found = 0;
+    int first = -1;
+    for (size_t i = 0; i < columns && n < FMNN_CONFUSION_MAX_CLASSES; i++)
         if (is_probability_after(r, i, n)) {
-            r->after_gap = (int)i;
-            return;
+            first = first < 0 ? (int)i : first;
+            found++;
         }
+    r->after_gap = n || found > 1 ? first : -1;
 }
 
 static void find_probabilities(struct reader *r)
@@ -643,7 +646,8 @@ static void check_probabilities(struct reader *r, size_t named)
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     size_t found = r->probabilities;
-    char *why = found ? why_incomplete(r, named) : NULL, *needing = needing_probabilities(request);
+    char *needing = needing_probabilities(request);
+    char *why = found || r->after_gap >= 0 ? why_incomplete(r, named) : NULL;
     bool complete = found > 0 && !why;
     r->entropy = request->entropy && complete;
     if (needing && !found)
