@@ -902,6 +902,18 @@ static struct fmnn_table *open_predictions(const struct matrix_request *request)
     return open_table_columns(request->table, FMNN_TABLE_ROWS, columns, request->only);
 }
 
+static void free_reader(struct reader *r)
+{
+    pairs_free(&r->pairs);
+    words_free(&r->words);
+    free(r->ambiguous);
+    free(r->name_only);
+    free(r->known);
+    free(r->probability);
+    free(r->p);
+    fmnn_table_close(r->table);
+}
+
 struct matrix matrix_read(const struct matrix_request *request)
 {
     struct matrix matrix = {.cross_entropy = (double)NAN};
@@ -927,14 +939,7 @@ struct matrix matrix_read(const struct matrix_request *request)
     }
     if (r.entropy)
         matrix.cross_entropy = fmnn_confusion_cross_entropy(matrix.counts);
-    pairs_free(&r.pairs);
-    words_free(&r.words);
-    free(r.ambiguous);
-    free(r.name_only);
-    free(r.known);
-    free(r.probability);
-    free(r.p);
-    fmnn_table_close(r.table);
+    free_reader(&r);
     return matrix;
 }
 

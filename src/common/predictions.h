@@ -33,8 +33,8 @@ struct matrix_request {
     void (*each)(void *context, struct fmnn_table *table, int label, int predicted, uint64_t count);
     /* NULL, or called before the first row with a label, when it is known what the classes are. */
     void (*start)(void *context, struct reader *reader, struct fmnn_table *table);
-    /* NULL, or called when the classes become names, because a negative one occurs: what was read as
-       a number before is now reader_word() of it. Not called while a row is in `each`. */
+    /* NULL, or called when the classes become names, because a negative one occurs: what was read
+       as a number before is now reader_word() of it. Not called while a row is in `each`. */
     void (*turned)(void *context);
     /* NULL, or called likewise for each row with a label, with its probabilities (classes); it is
        trouble if there are none. */
