@@ -286,6 +286,7 @@ static struct matrix read_tables(const struct settings *settings, struct compari
     if (comparison) {
         input.start = comparison_start;
         input.each = comparison_row;
+        input.turned = comparison_turned;
         input.context = comparison;
     }
     struct matrix matrix = matrix_read(&input);

@@ -18,8 +18,16 @@ static size_t whole_digits(const char *text)
     return *rest ? 0 : digits;
 }
 
-bool class_number(const char *text, size_t *number)
+/* The text without the sign of "-0.0", which is 0. */
+static const char *unsigned_zero(const char *text)
 {
+    size_t digits = text[0] == '-' ? whole_digits(text + 1) : 0;
+    return digits && strspn(text + 1, "0") == digits ? text + 1 : text;
+}
+
+bool class_number(const char *field, size_t *number)
+{
+    const char *text = unsigned_zero(field);
     size_t digits = whole_digits(text);
     *number = 0;
     if (!digits) {
@@ -36,7 +44,7 @@ bool class_number(const char *text, size_t *number)
 
 bool class_is_negative(const char *text)
 {
-    return text[0] == '-' && whole_digits(text + 1) > 0;
+    return text[0] == '-' && unsigned_zero(text) == text && whole_digits(text + 1) > 0;
 }
 
 /* ---- names */
@@ -90,8 +98,9 @@ size_t words_add_exactly(struct class_words *words, const char *text)
     return found < 0 ? insert(words, text_format("%s", text)) : (size_t)found;
 }
 
-size_t words_add(struct class_words *words, const char *text)
+size_t words_add(struct class_words *words, const char *name)
 {
+    const char *text = unsigned_zero(name);
     size_t sign = text[0] == '-', digits = whole_digits(text + sign);
     int length = digits ? (int)(sign + digits) : (int)strlen(text);
     char *word = text_format("%.*s", length, text);

@@ -8,8 +8,8 @@
 
 #include <fmnn.h>
 
-/* The number that a field is: "3", "3.0" as pandas writes it, and "True" and "False", which are 1
-   and 0. False if it is none, or above the maximum of a label. */
+/* The number that a field is: "3", "3.0" as pandas writes it, "-0.0", and "True" and "False", which
+   are 1 and 0. False if it is none, or above the maximum of a label. */
 bool class_number(const char *text, size_t *number);
 /* Whether the field is a negative whole number, which some programs use as a label. */
 bool class_is_negative(const char *text);
@@ -26,7 +26,7 @@ void words_take(struct class_words *words, const struct fmnn_names *names);
 /* The number of a name; -1 if there is none. */
 int words_find(const struct class_words *words, const char *text);
 /* The number of a name, which is added if it is new. A whole number is the same name in all its
-   forms: "-1" and "-1.0". */
+   forms: "-1" and "-1.0", "0" and "-0". */
 size_t words_add(struct class_words *words, const char *text);
 /* The same for words that are no classes: "1" and "1.0" differ. */
 size_t words_add_exactly(struct class_words *words, const char *text);

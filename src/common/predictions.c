@@ -28,11 +28,20 @@ struct reader {
     } naming;                 /* what the fields are, if no list names the classes */
     struct class_words words; /* of the list, or of the table so far */
     char **known;             /* the list, ended by NULL */
+    /* A field that was read as the number of a class, but is the name of another in the list, and
+       one that looks like a number, but can only be a name; NULL: there was none yet. */
+    char *ambiguous, *name_only;
+    bool numerals; /* the list has names that look like numbers */
     /* What the table says itself. */
     int class, predicted_class; /* columns; -1: missing, or not read */
     struct class_pairs pairs;
     struct fmnn_names *found; /* beside the images; the pairs count more */
     bool noted;               /* that a name is not in the list */
+    bool begun;               /* there was a row */
+    bool worded;              /* there was a name that is no number, not even a negative one */
+    bool turned;              /* the numbers of this row became names while it was read */
+    int also;                 /* a column of other predictions; -1: there is none */
+    bool also_named;
     struct matrix *matrix;
 };
 
@@ -57,15 +66,18 @@ static bool is_probability_after(const struct reader *r, size_t column, size_t n
     return n > number && (suffix ? *end == '_' && !strcasecmp(end + 1, suffix) : !*end);
 }
 
-/* Without it, the classes up to the gap would be taken for all classes. */
+/* Without it, the classes up to the gap would be taken for all classes. If p0 is missing, a single
+   column p1 can be something else. */
 static void find_gap(struct reader *r)
 {
-    size_t columns = fmnn_table_columns(r->table), n = r->probabilities;
-    for (size_t i = 0; i < columns && n > 0 && n < FMNN_CONFUSION_MAX_CLASSES; i++)
+    size_t columns = fmnn_table_columns(r->table), n = r->probabilities, found = 0;
+    int first = -1;
+    for (size_t i = 0; i < columns && n < FMNN_CONFUSION_MAX_CLASSES; i++)
         if (is_probability_after(r, i, n)) {
-            r->after_gap = (int)i;
-            return;
+            first = first < 0 ? (int)i : first;
+            found++;
         }
+    r->after_gap = n || found > 1 ? first : -1;
 }
 
 static void find_probabilities(struct reader *r)
@@ -163,7 +175,7 @@ static void find_names(struct reader *r)
 
 static void find_columns(struct reader *r)
 {
-    r->confidence = r->class = r->predicted_class = r->after_gap = -1;
+    r->confidence = r->class = r->predicted_class = r->after_gap = r->also = -1;
     r->image = fmnn_table_find(r->table, "image");
     r->headless = !r->request->suffix && looks_headless(r->table);
     if (r->headless) {
@@ -229,20 +241,49 @@ static const char *list_source(const struct reader *r)
     return source ? source : option ? option : "the data set";
 }
 
+/* Whether a list has the text, or the number in its plain form, as the name of another class. */
+static bool names_another(const struct reader *r, const char *text, size_t number)
+{
+    char plain[32];
+    snprintf(plain, sizeof plain, "%zu", number);
+    if (!r->numerals)
+        return false;
+    int named = words_find(&r->words, text), plainly = words_find(&r->words, plain);
+    return (named >= 0 && (size_t)named != number) || (plainly >= 0 && (size_t)plainly != number);
+}
+
+/* Labels that count from 1 are no numbers of classes with the names 1, 2 and 3, but only 3 shows
+   it. */
+static void remember(char **field, const char *text, const struct reader *r,
+                     const struct fmnn_table *table)
+{
+    if (!*field)
+        *field = text_format("%s", text);
+    if (r->ambiguous && r->name_only)
+        die_at_row(table,
+                   "'%.100s' can only be a name in %.200s, but '%.100s' is both the number of a "
+                   "class and the name of another: number the classes from 0, or use --classes "
+                   "none",
+                   r->name_only, list_source(r), r->ambiguous);
+}
+
 /* A class of a list of names: its number, or its name. */
-static int class_of_list(const struct reader *r, const struct fmnn_table *table, size_t column)
+static int class_of_list(struct reader *r, const struct fmnn_table *table, size_t column)
 {
     const char *text = fmnn_table_field(table, column), *from = list_source(r);
     const struct fmnn_names *names = r->matrix->names;
     size_t number;
-    bool whole = field_number(table, column, &number);
-    if (whole && number < names->count && !text[strspn(text, "0123456789")])
-        return (int)number;
+    bool whole = field_number(table, column, &number), inside = whole && number < names->count;
     int found = words_find(&r->words, text);
+    if (inside && (found < 0 || !text[strspn(text, "0123456789")])) {
+        if (names_another(r, text, number))
+            remember(&r->ambiguous, text, r, table);
+        return (int)number;
+    }
+    if (found >= 0 && ((whole && !inside) || class_is_negative(text)))
+        remember(&r->name_only, text, r, table);
     if (found >= 0)
         return found;
-    if (whole && number < names->count)
-        return (int)number;
     if (whole)
         die_at_row(table, "%.200s names %zu class%s, but %.100s %.20s occurs", from, names->count,
                    names->count == 1 ? "" : "es", fmnn_table_column(table, column), text);
@@ -252,17 +293,24 @@ static int class_of_list(const struct reader *r, const struct fmnn_table *table,
     die_of_class(r, table, column, why);
 }
 
+int reader_word(struct reader *r, int class)
+{
+    if (class < 0)
+        return class;
+    char *word = text_format("%d", class);
+    class = (int)words_add(&r->words, word);
+    free(word);
+    return class;
+}
+
 /* Until now the classes were numbers, but a negative one can only be a name. */
 static void turn_into_words(struct reader *r)
 {
     struct fmnn_error error;
     struct fmnn_confusion *old = r->matrix->counts, *named = fmnn_confusion_new(0, &error);
     size_t classes = fmnn_confusion_classes(old);
-    for (size_t i = 0; i < classes; i++) {
-        char *word = text_format("%zu", fmnn_confusion_label(old, i));
-        words_add(&r->words, word);
-        free(word);
-    }
+    for (size_t i = 0; i < classes; i++)
+        reader_word(r, (int)fmnn_confusion_label(old, i));
     for (size_t i = 0; named && i < classes * classes; i++)
         if (fmnn_confusion_add(named, i / classes, i % classes,
                                fmnn_confusion_count(old, i / classes, i % classes), &error) != 0)
@@ -271,6 +319,9 @@ static void turn_into_words(struct reader *r)
         die_error(&error);
     fmnn_confusion_free(old);
     r->matrix->counts = named;
+    r->turned = true;
+    if (r->request->turned)
+        r->request->turned(r->request->context);
 }
 
 /* Why a text cannot be the name of a class, which is printed; NULL if it can. What tables have in
@@ -301,17 +352,10 @@ static void drop_ranking(struct reader *r)
     r->matrix->ranking = NULL;
 }
 
-/* The numbers of rows that were passed on to another part stay as they are. */
-static void start_words(struct reader *r, const struct fmnn_table *table)
+/* What is asked for by its name is trouble if it cannot be; the cross-entropy is optional. */
+static void lack_probabilities(struct reader *r, const char *why)
 {
-    if (r->request->each && r->naming == NUMBERS)
-        die_at_row(table, "the classes are names: give their list with --classes");
-    if (r->naming == NUMBERS)
-        turn_into_words(r);
-    r->naming = WORDS;
     char *needing = needing_probabilities(r->request);
-    const char *why =
-        "the classes are names, and which p0 belongs to is not known; --classes says it";
     if (needing)
         die("%s: %s: %s", fmnn_table_name(r->table), needing, why);
     if (r->entropy)
@@ -320,10 +364,26 @@ static void start_words(struct reader *r, const struct fmnn_table *table)
     r->entropy = false;
 }
 
+static const char without_order[] =
+    "the classes are names, and which p0 belongs to is not known; --classes says it";
+
+static void start_words(struct reader *r)
+{
+    if (r->naming == NUMBERS)
+        turn_into_words(r);
+    r->naming = WORDS;
+    lack_probabilities(r, without_order);
+}
+
 static _Noreturn void die_of_number(const struct reader *r, const struct fmnn_table *table,
                                     size_t column)
 {
     const char *text = fmnn_table_field(table, column);
+    if (r->named)
+        die_at_row(table,
+                   "%.100s '%.100s' is a number, but the column '%.100s' has names; --classes says "
+                   "which names the numbers have",
+                   fmnn_table_column(table, column), text, fmnn_table_column(r->table, r->label));
     if (r->request->each) /* another table, too, has been read */
         die_at_row(table,
                    "%.100s '%.100s' is a number, but '%.100s' is a name; --classes says which "
@@ -335,6 +395,13 @@ static _Noreturn void die_of_number(const struct reader *r, const struct fmnn_ta
                fmnn_table_field(table, r->label), text);
 }
 
+static int new_class(const struct fmnn_table *table, size_t class)
+{
+    if (class >= FMNN_CONFUSION_MAX_CLASSES)
+        die_at_row(table, "more than %d classes", FMNN_CONFUSION_MAX_CLASSES);
+    return (int)class;
+}
+
 /* A class that the table itself names. In the first row with a label, both fields are numbers, or
    both are names. */
 static int class_of_table(struct reader *r, const struct fmnn_table *table, size_t column)
@@ -343,6 +410,8 @@ static int class_of_table(struct reader *r, const struct fmnn_table *table, size
     size_t number;
     double real;
     bool whole = field_number(table, column, &number), negative = class_is_negative(text);
+    if (r->named && (whole || negative))
+        die_of_number(r, table, column);
     if (whole && r->naming != WORDS) {
         if (number >= FMNN_CONFUSION_MAX_CLASSES)
             die_of_class(r, table, column, "");
@@ -355,15 +424,39 @@ static int class_of_table(struct reader *r, const struct fmnn_table *table, size
         die_of_class(r, table, column,
                      ", as those before it are; --classes says which names the numbers have");
     if (r->naming != WORDS)
-        start_words(r, table);
-    else if (whole && !fmnn_confusion_total(r->matrix->counts) &&
-             !class_is_negative(r->words.word[0]))
+        start_words(r);
+    else if (whole && r->worded && !fmnn_confusion_total(r->matrix->counts))
         die_of_number(r, table, column);
+    r->worded = r->worded || (!whole && !negative);
     check_word(r, table, column);
-    size_t class = words_add(&r->words, text);
-    if (class >= FMNN_CONFUSION_MAX_CLASSES)
-        die_at_row(table, "more than %d classes", FMNN_CONFUSION_MAX_CLASSES);
-    return (int)class;
+    return new_class(table, words_add(&r->words, text));
+}
+
+static _Noreturn void die_of_name(const struct reader *r, const struct fmnn_table *table,
+                                  size_t column)
+{
+    const char *text = fmnn_table_field(table, column), *name = fmnn_table_column(table, column);
+    const char *nearest = fmnn_suggest(text, (const char *const *)r->known);
+    size_t count = r->matrix->names->count;
+    char *hint = nearest ? text_format("; did you mean '%.100s'?", nearest) : text_format("%s", "");
+    die_at_row(table, "%.100s '%.100s' is not among the %zu name%s in %.200s%s", name, text, count,
+               count == 1 ? "" : "s", list_source(r), hint);
+}
+
+/* A class in a column of names. "1" is one of them, too: the folders 1, 2 and 3 are the classes 0,
+   1 and 2. */
+static int class_of_name(struct reader *r, const struct fmnn_table *table, size_t column)
+{
+    const char *text = fmnn_table_field(table, column);
+    int found = words_find(&r->words, text);
+    if (found >= 0)
+        return found;
+    if (r->matrix->names)
+        die_of_name(r, table, column);
+    if (r->naming != WORDS)
+        start_words(r);
+    check_word(r, table, column);
+    return new_class(table, words_add_exactly(&r->words, text));
 }
 
 /* Empty or NA, as in all programs, unless a class has that name. */
@@ -374,11 +467,18 @@ static bool is_unknown(const struct reader *r, const struct fmnn_table *table, s
            words_find(&r->words, fmnn_table_field(table, column)) < 0;
 }
 
-int reader_class(struct reader *r, const struct fmnn_table *table, size_t column)
+int reader_class(struct reader *r, const struct fmnn_table *table, size_t column, bool names)
 {
     if (is_unknown(r, table, column))
         return -1;
-    return r->matrix->names ? class_of_list(r, table, column) : class_of_table(r, table, column);
+    return names              ? class_of_name(r, table, column)
+           : r->matrix->names ? class_of_list(r, table, column)
+                              : class_of_table(r, table, column);
+}
+
+bool reader_has_names(const struct reader *r)
+{
+    return r->named;
 }
 
 char *reader_text(const struct reader *r, int class)
@@ -388,59 +488,73 @@ char *reader_text(const struct reader *r, int class)
     return text_format("%d", class);
 }
 
+void reader_also(struct reader *r, size_t column, bool names)
+{
+    r->also = (int)column;
+    r->also_named = names;
+}
+
 size_t reader_predicted(const struct reader *r)
 {
     return r->predicted;
 }
 
-/* Puts the classes in the order of their names. */
+/* Puts the classes of the matrix in the order of their names. Other words come from another table.
+   */
 static void sort_words(struct reader *r)
 {
     struct fmnn_error error;
     struct matrix *m = r->matrix;
-    size_t *rank;
-    m->names = words_in_order(&r->words, &rank);
+    struct class_words words = {0};
+    size_t *rank, n = fmnn_confusion_classes(m->counts);
+    for (size_t i = 0; i < n; i++)
+        words_add_exactly(&words, r->words.word[fmnn_confusion_label(m->counts, i)]);
+    m->names = words_in_order(&words, &rank);
     m->words = true;
-    struct fmnn_confusion *sorted = fmnn_confusion_new(m->names->count, &error);
-    for (size_t i = 0, n = fmnn_confusion_classes(m->counts); sorted && i < n * n; i++) {
-        size_t truth = fmnn_confusion_label(m->counts, i / n);
-        size_t predicted = fmnn_confusion_label(m->counts, i % n);
-        if (fmnn_confusion_add(sorted, rank[truth], rank[predicted],
+    struct fmnn_confusion *sorted = fmnn_confusion_new(n, &error);
+    for (size_t i = 0; sorted && i < n * n; i++)
+        if (fmnn_confusion_add(sorted, rank[i / n], rank[i % n],
                                fmnn_confusion_count(m->counts, i / n, i % n), &error) != 0)
             die_error(&error); /* cannot happen: the total is the same */
-    }
     if (!sorted)
         die_error(&error);
     fmnn_confusion_free(m->counts);
     m->counts = sorted;
+    words_free(&words);
     free(rank);
 }
 
 /* ---- 3. Rows ---- */
 
-/* Whether the first row has a name as its label. NA is one only if a class has that name. */
-static bool label_is_name(const struct reader *r, const struct fmnn_names *list)
+/* Whether the row has a label, before the list is known to count. NA is one only if a class has
+   that name. */
+static bool has_label(const struct reader *r)
 {
     const char *label = fmnn_table_field(r->table, r->label);
-    size_t number;
-    if (!*label || field_number(r->table, r->label, &number))
-        return false;
     return !is_unknown(r, r->table, r->label) ||
-           (list && fmnn_names_find(list, label) < list->count);
+           (r->found && fmnn_names_find(r->found, label) < r->found->count);
+}
+
+/* The names beside the images; the first row says where those are. */
+static void find_list(struct reader *r)
+{
+    struct fmnn_images *images = open_images(r->request->data, r->request->root);
+    const char *image = r->image < 0 ? NULL : fmnn_table_field(r->table, (size_t)r->image);
+    r->found = class_names(r->request->classes, images, image);
+    fmnn_images_free(images);
 }
 
 /* A list decides the number of classes, so it must be known before the first count. What the table
    names itself is known at the end, and counts more than a list that is found with the images. */
-static void learn_names(struct reader *r)
+static void choose_list(struct reader *r)
 {
-    struct fmnn_images *images = open_images(r->request->data, r->request->root);
-    const char *image = r->image < 0 ? NULL : fmnn_table_field(r->table, (size_t)r->image);
-    struct fmnn_names *names = class_names(r->request->classes, images, image);
-    fmnn_images_free(images);
-    if (label_is_name(r, names))
+    size_t number;
+    if (!field_number(r->table, r->label, &number))
         r->class = r->predicted_class = -1; /* the labels are names already */
-    bool pairs = r->class >= 0 || r->predicted_class >= 0;
-    *(pairs && !r->request->classes ? &r->found : &r->matrix->names) = names;
+    if ((r->class >= 0 || r->predicted_class >= 0) && !r->request->classes)
+        return;
+    r->matrix->names = r->found;
+    r->found = NULL;
 }
 
 void reader_pair(struct reader *r, const struct fmnn_table *table, int class, size_t column,
@@ -464,6 +578,23 @@ void reader_pair(struct reader *r, const struct fmnn_table *table, int class, si
     pairs_add(&r->pairs, table, what, (size_t) class, name);
 }
 
+/* Why the probabilities are not those of all classes; NULL if they are. malloc'ed. */
+static char *why_incomplete(const struct reader *r, size_t named)
+{
+    size_t found = r->probabilities;
+    const char *suffix = r->request->suffix;
+    if (r->naming == WORDS) /* those of another table, which was read before */
+        return text_format("%s", without_order);
+    if (r->after_gap >= 0)
+        return text_format("the table has a column '%.100s', but no 'p%zu%s%s'",
+                           fmnn_table_column(r->table, (size_t)r->after_gap), found,
+                           suffix ? "_" : "", suffix ? suffix : "");
+    if (named && found != named)
+        return text_format("the table has probabilities of %zu classes, but %zu have names", found,
+                           named);
+    return NULL;
+}
+
 /* A list that is found with the images must name each class, if the table itself names none. */
 static void check_found(const struct reader *r, size_t classes)
 {
@@ -480,38 +611,33 @@ static void check_found(const struct reader *r, size_t classes)
             r->probabilities);
 }
 
-/* At the end: the names of the classes; those of a list are all in the matrix. */
-static void name_numbers(struct reader *r)
+/* All classes of a list that is found with the images are in the matrix. */
+static void take_found(struct reader *r)
 {
     struct fmnn_error error;
+    struct matrix *m = r->matrix;
+    for (size_t i = 0; i < r->found->count; i++)
+        if (fmnn_confusion_add(m->counts, i, i, 0, &error) != 0)
+            die_error(&error);
+    char *why = r->probabilities ? why_incomplete(r, r->found->count) : NULL;
+    if (why)
+        lack_probabilities(r, why);
+    free(why);
+}
+
+/* At the end: the names of the classes. */
+static void name_numbers(struct reader *r)
+{
     struct matrix *m = r->matrix;
     size_t n = fmnn_confusion_classes(m->counts);
     size_t count = n ? fmnn_confusion_label(m->counts, n - 1) + 1 : 0;
     check_found(r, count);
     count = r->probabilities > count ? r->probabilities : count;
     m->names = pairs_names(&r->pairs, count, r->found, fmnn_table_name(r->table));
-    if (m->names != r->found) {
+    if (m->names != r->found)
         fmnn_names_free(r->found);
-        return;
-    }
-    for (size_t i = 0; m->names && i < m->names->count; i++)
-        if (fmnn_confusion_add(m->counts, i, i, 0, &error) != 0)
-            die_error(&error);
-}
-
-/* Why the probabilities are not those of all classes; NULL if they are. malloc'ed. */
-static char *why_incomplete(const struct reader *r, size_t named)
-{
-    size_t found = r->probabilities;
-    const char *suffix = r->request->suffix;
-    if (r->after_gap >= 0)
-        return text_format("the table has a column '%.100s', but no 'p%zu%s%s'",
-                           fmnn_table_column(r->table, (size_t)r->after_gap), found,
-                           suffix ? "_" : "", suffix ? suffix : "");
-    if (named && found != named)
-        return text_format("the table has probabilities of %zu classes, but %zu have names", found,
-                           named);
-    return NULL;
+    else if (r->found)
+        take_found(r);
 }
 
 /* What is asked for by its name is trouble if it cannot be; the cross-entropy is optional. */
@@ -520,7 +646,8 @@ static void check_probabilities(struct reader *r, size_t named)
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     size_t found = r->probabilities;
-    char *why = found ? why_incomplete(r, named) : NULL, *needing = needing_probabilities(request);
+    char *needing = needing_probabilities(request);
+    char *why = found || r->after_gap >= 0 ? why_incomplete(r, named) : NULL;
     bool complete = found > 0 && !why;
     r->entropy = request->entropy && complete;
     if (needing && !found)
@@ -550,6 +677,8 @@ static void take_list(struct reader *r)
     words_take(&r->words, names);
     r->known = xcalloc(names->count + 1, sizeof *r->known);
     memcpy(r->known, names->name, names->count * sizeof *r->known);
+    for (size_t i = 0, number; i < names->count && !r->numerals; i++)
+        r->numerals = class_number(names->name[i], &number);
 }
 
 /* A sample table, or one whose column names are unknown. */
@@ -563,15 +692,22 @@ static _Noreturn void die_without_predictions(const struct reader *r)
 }
 
 /* Called at the first row. */
-static void start(struct reader *r)
+static void begin(struct reader *r)
 {
-    struct fmnn_error error;
     const char *first = fmnn_table_field(r->table, 0);
     if (r->headless && first[strspn(first, "0123456789")])
         die_without_predictions(r);
     if (r->headless && r->request->must_calibrate)
         need_column(r->table, "confidence");
-    learn_names(r);
+    find_list(r);
+    r->begun = true;
+}
+
+/* Called at the first row with a label, which shows whether labels are names. */
+static void start(struct reader *r)
+{
+    struct fmnn_error error;
+    choose_list(r);
     size_t named = r->matrix->names ? r->matrix->names->count : 0;
     r->matrix->counts = fmnn_confusion_new(named, &error);
     if (!r->matrix->counts)
@@ -679,17 +815,30 @@ static void add_confidence(struct reader *r, bool correct, uint64_t count)
     r->matrix->calibration = NULL;
 }
 
+/* The classes of a row, read again if one of them makes names of the others. */
+static void read_classes(struct reader *r, int *label, int *predicted)
+{
+    do {
+        r->turned = false;
+        *label = reader_class(r, r->table, r->label, r->named);
+        if (*label < 0)
+            return;
+        *predicted = reader_class(r, r->table, r->predicted, r->named_predictions);
+        if (*predicted < 0)
+            die_at_row(r->table, "the row has a label, but no prediction");
+        if (r->also >= 0)
+            reader_class(r, r->table, (size_t)r->also, r->also_named);
+    } while (r->turned);
+}
+
 static void add_row(struct reader *r)
 {
     struct fmnn_error error;
     const struct matrix_request *request = r->request;
     uint64_t count = read_count(r);
-    int label = reader_class(r, r->table, r->label), predicted = -1;
-    bool numbers = r->naming == NUMBERS;
-    if (label >= 0 && (predicted = reader_class(r, r->table, r->predicted)) < 0)
-        die_at_row(r->table, "the row has a label, but no prediction");
-    if (numbers && r->naming == WORDS)
-        label = reader_class(r, r->table, r->label); /* a name since the prediction is one */
+    int label = -1, predicted = -1;
+    if (r->matrix->counts)
+        read_classes(r, &label, &predicted);
     reader_pair(r, r->table, label, r->label, r->class);
     reader_pair(r, r->table, predicted, r->predicted, r->predicted_class);
     if (request->each)
@@ -723,10 +872,10 @@ static void check(const struct reader *r)
 {
     const char *name = fmnn_table_name(r->table), *only = r->request->only;
     uint64_t skipped = r->matrix->skipped;
-    if (!r->matrix->counts)
+    if (!r->begun)
         die("%s: no rows%s%s: there is nothing to %s%s", name, only ? " of split " : "",
             only ? only : "", r->request->purpose, only ? split_hint(only) : "");
-    if (!fmnn_confusion_total(r->matrix->counts))
+    if (!r->matrix->counts || !fmnn_confusion_total(r->matrix->counts))
         die("%s: no row has a label: there is nothing to %s", name, r->request->purpose);
     if (skipped)
         note("%s: skipped %llu row%s without a label", name, (unsigned long long)skipped,
@@ -753,6 +902,18 @@ static struct fmnn_table *open_predictions(const struct matrix_request *request)
     return open_table_columns(request->table, FMNN_TABLE_ROWS, columns, request->only);
 }
 
+static void free_reader(struct reader *r)
+{
+    pairs_free(&r->pairs);
+    words_free(&r->words);
+    free(r->ambiguous);
+    free(r->name_only);
+    free(r->known);
+    free(r->probability);
+    free(r->p);
+    fmnn_table_close(r->table);
+}
+
 struct matrix matrix_read(const struct matrix_request *request)
 {
     struct matrix matrix = {.cross_entropy = (double)NAN};
@@ -763,25 +924,22 @@ struct matrix matrix_read(const struct matrix_request *request)
     while (next_row(r.table)) {
         if (is_header_of_counts(&r))
             continue;
-        if (!matrix.counts)
+        if (!r.begun)
+            begin(&r);
+        if (!matrix.counts && has_label(&r))
             start(&r);
         add_row(&r);
     }
     check(&r);
-    if (r.entropy)
-        matrix.cross_entropy = fmnn_confusion_cross_entropy(matrix.counts);
     if (r.naming == WORDS) {
         sort_words(&r);
         fmnn_names_free(r.found);
     } else if (!matrix.names) {
         name_numbers(&r);
     }
-    pairs_free(&r.pairs);
-    words_free(&r.words);
-    free(r.known);
-    free(r.probability);
-    free(r.p);
-    fmnn_table_close(r.table);
+    if (r.entropy)
+        matrix.cross_entropy = fmnn_confusion_cross_entropy(matrix.counts);
+    free_reader(&r);
     return matrix;
 }
 

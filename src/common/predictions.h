@@ -31,8 +31,11 @@ struct matrix_request {
     /* NULL, or called for each row as it is read, with the row's class (-1: it has no label), the
        predicted class (-1: there is no label) and the number of rows that it stands for. */
     void (*each)(void *context, struct fmnn_table *table, int label, int predicted, uint64_t count);
-    /* NULL, or called before the first of them. */
+    /* NULL, or called before the first row with a label, when it is known what the classes are. */
     void (*start)(void *context, struct reader *reader, struct fmnn_table *table);
+    /* NULL, or called when the classes become names, because a negative one occurs: what was read
+       as a number before is now reader_word() of it. Not called while a row is in `each`. */
+    void (*turned)(void *context);
     /* NULL, or called likewise for each row with a label, with its probabilities (classes); it is
        trouble if there are none. */
     void (*probabilities)(void *context, struct fmnn_table *table, size_t label,
@@ -52,8 +55,11 @@ struct matrix {
 };
 
 /* The class in a column of the current row, of this table or another one, by the names that count
-   for this one: a number, or the number of a name; -1 if the field is empty. */
-int reader_class(struct reader *reader, const struct fmnn_table *table, size_t column);
+   for this one: a number, or the number of a name; -1 if the field is empty. names: the column has
+   names only, even if they look like numbers. */
+int reader_class(struct reader *reader, const struct fmnn_table *table, size_t column, bool names);
+/* Whether the labels are in the column `class`, because there is no `label`. */
+bool reader_has_names(const struct reader *reader);
 /* Takes the name that the row has for a class that reader_class() read from `column`; name_column:
    -1 if the table has none. It is trouble if number and name do not go together as in the list, or
    in all rows of both tables. */
@@ -62,6 +68,10 @@ void reader_pair(struct reader *reader, const struct fmnn_table *table, int clas
 /* What a class is called in a list of rows: its number, or its name if the tables have names only;
    malloc'ed. */
 char *reader_text(const struct reader *reader, int class);
+/* The number of the name that a class has which was read as a number; see `turned`. -1 stays -1. */
+int reader_word(struct reader *reader, int class);
+/* Has another column of predictions read before the row is passed to `each`. */
+void reader_also(struct reader *reader, size_t column, bool names);
 /* The column of the predictions. */
 size_t reader_predicted(const struct reader *reader);
 

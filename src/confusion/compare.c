@@ -17,6 +17,12 @@ struct images {
     size_t count, capacity;
 };
 
+struct column {
+    int at;     /* -1: there is none */
+    bool names; /* it has names only */
+    int beside; /* the column of the names of its numbers; -1: there is none */
+};
+
 struct comparison {
     const struct comparison_request *request;
     struct fmnn_table *table; /* the second, until it is read */
@@ -25,10 +31,11 @@ struct comparison {
     struct images images;     /* of the second table, sorted */
     /* Of the first table, known from its first row on. */
     struct reader *reader;
-    size_t image, second; /* columns */
-    int second_class;     /* likewise, of names; -1: there is none */
+    size_t image;         /* column */
+    struct column second; /* of the second prediction, if that is in this table */
     char *first_name;
     struct images left_out;
+    bool turned; /* numbers became names while a row of the second table was read */
     struct comparison_counts counts;
 };
 
@@ -80,44 +87,65 @@ static void open_second(struct comparison *c)
         die_error(&error);
 }
 
-static int find_label(const struct comparison *c)
+/* The columns of the second labels and predictions. If the first table has names in place of
+   labels, names are compared: the numbers may be those of another list. */
+static struct column find_labels(const struct comparison *c)
 {
     const char *name = c->request->label_column;
-    int label = name ? fmnn_table_find(c->table, name) : -1;
-    return label < 0 ? fmnn_table_find(c->table, "label") : label;
+    int named = name ? fmnn_table_find(c->table, name) : -1;
+    int label = fmnn_table_find(c->table, "label"), class = fmnn_table_find(c->table, "class");
+    if (named >= 0 && named != label)
+        return (struct column){named, false, -1};
+    if (class >= 0 && reader_has_names(c->reader))
+        return (struct column){class, true, -1};
+    return (struct column){label, false, class};
 }
 
-/* The column of the names of the second predictions. */
-static int find_predicted_class(const struct comparison *c, const struct fmnn_table *table)
+static struct column find_predictions(const struct comparison *c, const struct fmnn_table *table)
 {
     char *name = suffixed("predicted_class", c->request->suffix);
-    int column = fmnn_table_find(table, name);
+    int numbers = (int)need_column(table, c->predicted), class = fmnn_table_find(table, name);
     free(name);
-    return column;
+    if (class >= 0 && reader_has_names(c->reader))
+        return (struct column){class, true, -1};
+    return (struct column){numbers, false, class};
 }
 
-/* A class, which must have the same name as in the first table; names: column, or -1. */
-static int second_class(const struct comparison *c, const struct fmnn_table *table, int column,
-                        int names)
+/* A class, which must have the same name as in the first table. */
+static int second_class(const struct comparison *c, const struct fmnn_table *table,
+                        const struct column *column)
 {
-    int class = column < 0 ? -1 : reader_class(c->reader, table, (size_t)column);
-    if (class >= 0)
-        reader_pair(c->reader, table, class, (size_t)column, names);
+    if (column->at < 0)
+        return -1;
+    int class = reader_class(c->reader, table, (size_t)column->at, column->names);
+    reader_pair(c->reader, table, class, (size_t)column->at, column->beside);
     return class;
+}
+
+void comparison_turned(void *comparison)
+{
+    struct comparison *c = comparison;
+    for (size_t i = 0; i < c->images.count; i++) {
+        struct entry *entry = &c->images.entries[i];
+        entry->label = reader_word(c->reader, entry->label);
+        entry->predicted = reader_word(c->reader, entry->predicted);
+    }
+    c->turned = true;
 }
 
 static void read_entries(struct comparison *c)
 {
     struct fmnn_table *table = c->table;
-    size_t image = need_column(table, "image"), predicted = need_column(table, c->predicted);
-    int label = find_label(c), predicted_class = find_predicted_class(c, table), class = -1;
-    if (label >= 0 && label == fmnn_table_find(table, "label"))
-        class = fmnn_table_find(table, "class");
+    size_t image = need_column(table, "image");
+    struct column labels = find_labels(c), predictions = find_predictions(c, table);
     while (next_row(table)) {
         struct entry entry = {.image = text_format("%s", fmnn_table_field(table, image)),
-                              .label = second_class(c, table, label, class),
-                              .predicted = second_class(c, table, (int)predicted, predicted_class),
                               .line = fmnn_table_line(table)};
+        do {
+            c->turned = false;
+            entry.label = second_class(c, table, &labels);
+            entry.predicted = second_class(c, table, &predictions);
+        } while (c->turned);
         add_entry(&c->images, &entry);
     }
     fmnn_table_close(table);
@@ -151,29 +179,9 @@ static void print_header(const struct comparison *c, const struct fmnn_table *ta
     printf(c->request->file ? "\t%s\n" : "\n", added);
 }
 
-void comparison_start(void *comparison, struct reader *reader, struct fmnn_table *table)
+/* The second table's row of this image, which no row has matched yet; NULL if it has none. */
+static struct entry *take_entry(struct comparison *c, const char *image, size_t line)
 {
-    struct comparison *c = comparison;
-    c->reader = reader;
-    c->first_name = text_format("%s", fmnn_table_name(table));
-    if (c->request->file) {
-        c->image = need_column(table, "image");
-        read_entries(c);
-    } else {
-        c->second = need_column(table, c->predicted);
-        c->second_class = find_predicted_class(c, table);
-        if (c->second == reader_predicted(reader))
-            usage_error("the predictions in the column '%s' are compared with themselves",
-                        c->predicted);
-    }
-    if (c->request->list)
-        print_header(c, table);
-}
-
-/* The second table's row of this image; NULL if it has none. */
-static struct entry *match(struct comparison *c, const struct fmnn_table *table, int label)
-{
-    const char *image = fmnn_table_field(table, c->image);
     size_t low = 0, high = c->images.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -186,13 +194,19 @@ static struct entry *match(struct comparison *c, const struct fmnn_table *table,
     if (!entry || strcmp(entry->image, image) != 0)
         return NULL;
     if (entry->matched)
-        die_at_row(table, "image '%.200s' again: no image may occur twice", entry->image);
+        die("%s:%zu: image '%.200s' again: no image may occur twice", c->first_name, line, image);
     entry->matched = true;
-    if (label >= 0 && entry->label >= 0 && entry->label != label)
+    return entry;
+}
+
+static struct entry *match(struct comparison *c, const struct fmnn_table *table, int label)
+{
+    struct entry *entry = take_entry(c, fmnn_table_field(table, c->image), fmnn_table_line(table));
+    if (entry && label >= 0 && entry->label >= 0 && entry->label != label)
         die_at_row(table, "image '%.200s' has label %.100s, but %.100s in %s:%zu", entry->image,
                    reader_text(c->reader, label), reader_text(c->reader, entry->label), c->name,
                    entry->line);
-    if (label >= 0 && entry->predicted < 0)
+    if (entry && label >= 0 && entry->predicted < 0)
         die("%s:%zu: image '%.200s' has no prediction", c->name, entry->line, entry->image);
     return entry;
 }
@@ -203,6 +217,48 @@ static void leave_out(struct comparison *c, const struct fmnn_table *table)
     const struct entry entry = {.image = text_format("%s", fmnn_table_field(table, c->image)),
                                 .line = fmnn_table_line(table)};
     add_entry(&c->left_out, &entry);
+}
+
+/* A row before the first label: the second table has not been read. */
+static void early_row(struct comparison *c, const struct fmnn_table *table)
+{
+    if (!c->request->file)
+        return;
+    c->image = need_column(table, "image");
+    leave_out(c, table);
+}
+
+/* The images of rows before the first label were left out, but the second table may have them. */
+static void match_early_rows(struct comparison *c)
+{
+    struct images early = c->left_out;
+    c->left_out = (struct images){0};
+    for (size_t i = 0; i < early.count; i++)
+        if (take_entry(c, early.entries[i].image, early.entries[i].line))
+            free(early.entries[i].image);
+        else
+            add_entry(&c->left_out, &early.entries[i]);
+    free(early.entries);
+}
+
+void comparison_start(void *comparison, struct reader *reader, struct fmnn_table *table)
+{
+    struct comparison *c = comparison;
+    c->reader = reader;
+    c->first_name = text_format("%s", fmnn_table_name(table));
+    if (c->request->file) {
+        c->image = need_column(table, "image");
+        read_entries(c);
+        match_early_rows(c);
+    } else {
+        c->second = find_predictions(c, table);
+        if ((size_t)c->second.at == reader_predicted(reader))
+            usage_error("the predictions in the column '%s' are compared with themselves",
+                        c->predicted);
+        reader_also(reader, (size_t)c->second.at, c->second.names);
+    }
+    if (c->request->list)
+        print_header(c, table);
 }
 
 static void list_row(const struct comparison *c, struct fmnn_table *table, int second)
@@ -218,10 +274,9 @@ static void list_row(const struct comparison *c, struct fmnn_table *table, int s
     putchar('\n');
 }
 
-void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
+static void compare(struct comparison *c, struct fmnn_table *table, int label, int predicted,
                     uint64_t count)
 {
-    struct comparison *c = comparison;
     struct entry *entry = NULL;
     if (c->request->file && !(entry = match(c, table, label))) {
         leave_out(c, table);
@@ -229,7 +284,7 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
     }
     if (label < 0)
         return;
-    int second = entry ? entry->predicted : second_class(c, table, (int)c->second, c->second_class);
+    int second = entry ? entry->predicted : second_class(c, table, &c->second);
     if (second < 0)
         die_at_row(table, "the row has a label, but '%s' is empty", c->predicted);
     enum agreement kind = predicted == label ? second == label ? BOTH_CORRECT : FIRST_CORRECT
@@ -238,7 +293,17 @@ void comparison_row(void *comparison, struct fmnn_table *table, int label, int p
     c->counts.rows[kind] += count;
     if (c->request->list & 1U << kind)
         list_row(c, table, second);
-    /* The list keeps pace with an input that pauses. */
+}
+
+void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
+                    uint64_t count)
+{
+    struct comparison *c = comparison;
+    if (c->reader)
+        compare(c, table, label, predicted, count);
+    else
+        early_row(c, table);
+    /* The list keeps pace with an input that pauses, whatever the row was. */
     if (c->request->list && fmnn_table_paused(table) && fflush(stdout) != 0)
         die_stdout();
 }

@@ -27,6 +27,8 @@ struct comparison *comparison_open(const struct comparison_request *request);
 void comparison_start(void *comparison, struct reader *reader, struct fmnn_table *table);
 void comparison_row(void *comparison, struct fmnn_table *table, int label, int predicted,
                     uint64_t count);
+/* Callback for matrix_request.turned. */
+void comparison_turned(void *comparison);
 /* At the end of the first table. It is trouble if the tables have no labelled image in common. */
 struct comparison_counts comparison_finish(struct comparison *comparison);
 void comparison_close(struct comparison *comparison);

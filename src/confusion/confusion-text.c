@@ -11,23 +11,20 @@ enum { CELL = 64 };
 
 /* ---- 1. Parts ---- */
 
-/* Width in characters. Continuation bytes of UTF-8 are 10xxxxxx. */
+/* Width on a terminal. */
 static int width_of(const char *text)
 {
-    int width = 0;
-    for (; *text; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
-    return width;
+    return (int)text_cells(text);
 }
 
-/* The number of bytes of the first max characters. */
-static int bytes_of(const char *text, int max)
+/* The number of characters, which is the width for Python. Continuation bytes of UTF-8 are
+   10xxxxxx. */
+static int characters_of(const char *text)
 {
-    int bytes = 0;
-    for (; text[bytes]; bytes++)
-        if (((unsigned char)text[bytes] & 0xc0) != 0x80 && max-- == 0)
-            break;
-    return bytes;
+    int characters = 0;
+    for (; *text; text++)
+        characters += ((unsigned char)*text & 0xc0) != 0x80;
+    return characters;
 }
 
 static void put_left(const char *text, int width)
@@ -114,10 +111,11 @@ static void put_heads(const struct evaluation *e, const struct layout *w)
     put_left("truth", w->head + 1);
     for (size_t i = 0; i < e->classes; i++) {
         const char *name = e->named ? e->name[i] : "";
-        int width = width_of(name), room = w->cell - 1;
-        int shown = width < room ? width : room;
-        printf("%*s%.*s", w->cell - shown - (width < room), "", bytes_of(name, shown), name);
-        fputs(width < room ? " " : "", stdout);
+        bool fits = width_of(name) < w->cell - 1;
+        char *shown = text_format("%.*s", (int)text_within(name, (size_t)w->cell - 1), name);
+        put_right(shown, w->cell - fits);
+        fputs(fits ? " " : "", stdout);
+        free(shown);
     }
     printf("  %*s  recall\n", w->total, "total");
 }
@@ -159,7 +157,8 @@ static void put_matrix(const struct evaluation *e)
 
 static void report_line(const char *name, int width, int digits, const struct fmnn_score *score)
 {
-    put_right(name, width);
+    int characters = characters_of(name);
+    printf("%*s%s", width > characters ? width - characters : 0, "", name);
     printf("  %9.*f %9.*f %9.*f %9" PRIu64 "\n", digits, score->precision, digits, score->recall,
            digits, score->f1, score->support);
 }
@@ -170,7 +169,7 @@ static void print_report(const struct evaluation *e)
     const struct fmnn_report *report = e->report;
     int width = larger((int)strlen("weighted avg"), e->digits);
     for (size_t i = 0; i < e->classes; i++)
-        width = larger(width, width_of(e->name[i]));
+        width = larger(width, characters_of(e->name[i]));
     printf("%*s  %9s %9s %9s %9s\n\n", width, "", "precision", "recall", "f1-score", "support");
     for (size_t i = 0; i < e->classes; i++)
         report_line(e->name[i], width, e->digits, &report->score[i]);

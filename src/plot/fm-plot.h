@@ -82,12 +82,10 @@ const char *text_base(const char *path); /* the part after the last slash */
 /* The name of the i-th file: its base name, or its path if another file has the same base name.
    Cleaned; malloc'ed. */
 char *text_file_name(const struct plot_request *request, size_t i);
-size_t text_cells(const char *text);                                /* columns on a terminal */
 void text_pad(FILE *out, const char *text, size_t cells, int side); /* -1 left, 0 centre, 1 right */
 double text_points(const char *text, double font);                  /* approximate width */
 /* A copy, cut with an ellipsis if it is too wide; malloc'ed. */
 char *text_fit(const char *text, double points, double font);
-char *text_fit_cells(const char *text, size_t cells);
 /* Whether two names are equal, or become equal when cut to a number of cells. */
 bool text_alike(char *const *names, size_t count, size_t cells);
 unsigned text_width(const struct plot_request *request); /* characters per line */

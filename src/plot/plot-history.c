@@ -551,21 +551,28 @@ static void place_key(struct curves *curves)
     curves->key = (double)rows * KEY_LINE + 8;
 }
 
+/* The left margin, which has room for the tick labels of the rate beside the panel's name: they can
+   be as long as 0.00015. */
+static double left_margin(const struct history *history)
+{
+    enum { USUAL = 56, BESIDE = 35, MAX_TICKS = 10 };
+    double widest = 0, step = rate_step(history->max_rate);
+    for (int i = 1; i <= MAX_TICKS && (i - 1) * step < history->max_rate; i++) {
+        char label[32];
+        snprintf(label, sizeof label, "%g", i * step);
+        widest = fmax(widest, text_points(label, 10));
+    }
+    return history->rate ? fmax(USUAL, BESIDE + widest) : USUAL;
+}
+
 /* The legend decides the height of the page, and the width of the page that of the legend. */
 static struct curves lay_out(const struct history *history, const struct plot_request *request)
 {
-    enum {
-        WIDTH = 640,
-        LEFT = 56,
-        RIGHT = 18,
-        ONE_PANEL = 320,
-        TWO_PANELS = 440,
-        RATE_PANEL = 130
-    };
+    enum { WIDTH = 640, RIGHT = 18, ONE_PANEL = 320, TWO_PANELS = 440, RATE_PANEL = 130 };
     double pad = history->last > history->first ? (history->last - history->first) * 0.02 : 0.5;
     bool two = has_accuracy(history) && has_loss(history);
     struct curves curves = {.history = history,
-                            .left = LEFT,
+                            .left = left_margin(history),
                             .right = WIDTH - RIGHT,
                             .x_from = history->first - pad,
                             .x_to = history->last + pad};
@@ -758,7 +765,8 @@ static void text_history(const void *plot, const struct plot_request *request, F
         text_chart(history, "Accuracy", ACCURACY, VAL_ACCURACY, &upper, out);
     if (loss)
         text_chart(history, "Loss", LOSS, VAL_LOSS, &lower, out);
-    struct chart rate = {.columns = columns, .rows = RATE_ROWS, .to = history->max_rate};
+    struct chart rate = {.columns = columns, .rows = RATE_ROWS};
+    rate.to = history->max_rate > 0 ? history->max_rate : 1;
     if (history->rate)
         text_chart(history, "Learning rate", RATE, NONE, &rate, out);
     text_legend(history, out);

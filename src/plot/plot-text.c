@@ -24,38 +24,13 @@ char *text_file_name(const struct plot_request *request, size_t i)
     return text_clean(strcmp(path, "-") ? base : "standard input");
 }
 
-static bool is_wide(unsigned c)
-{
-    return (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xa4cf) ||
-           (c >= 0xac00 && c <= 0xd7a3) || (c >= 0xf900 && c <= 0xfaff) ||
-           (c >= 0xff00 && c <= 0xff60) || (c >= 0x1f300 && c <= 0x1faff) || c >= 0x20000;
-}
-
-static bool is_mark(unsigned c) /* combines with the character before */
-{
-    return (c >= 0x300 && c <= 0x36f) || (c >= 0x200b && c <= 0x200f) || c == 0xfe0f;
-}
-
-static size_t cells_of(unsigned c)
-{
-    return is_mark(c) ? 0 : is_wide(c) ? 2 : 1;
-}
-
-size_t text_cells(const char *text)
-{
-    size_t cells = 0;
-    unsigned c;
-    for (size_t n; (n = text_next(text, &c)) > 0; text += n)
-        cells += cells_of(c);
-    return cells;
-}
-
 /* Approximate widths of Helvetica, in ems. Similar fonts differ by a tenth. */
 static double points_of(unsigned c)
 {
-    if (is_mark(c))
+    size_t cells = character_cells(c);
+    if (cells == 0)
         return 0;
-    if (is_wide(c) || c == 0x2192 || c == 0x2026)
+    if (cells == 2 || c == 0x2192 || c == 0x2026)
         return 1;
     if (c < 0x80 && strchr(" fijlrt.,:;|!'`I/()[]\\-", (int)c))
         return 0.31;
@@ -88,20 +63,6 @@ char *text_fit(const char *text, double points, double font)
             break;
     }
     return text_format("%.*s…", (int)end, text);
-}
-
-char *text_fit_cells(const char *text, size_t cells)
-{
-    if (text_cells(text) <= cells)
-        return text_format("%s", text);
-    size_t end = 0, used = 1;
-    unsigned c;
-    for (size_t n; (n = text_next(text + end, &c)) > 0; end += n) {
-        used += cells_of(c);
-        if (used > cells)
-            break;
-    }
-    return text_format("%.*s~", (int)end, text);
 }
 
 /* Sorted, because there may be many names: equal ones become neighbours. */
