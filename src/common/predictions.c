@@ -382,8 +382,9 @@ static _Noreturn void die_of_number(const struct reader *r, const struct fmnn_ta
     if (r->named)
         die_at_row(table,
                    "%.100s '%.100s' is a number, but the column '%.100s' has names; --classes says "
-                   "which names the numbers have",
-                   fmnn_table_column(table, column), text, fmnn_table_column(r->table, r->label));
+                   "which names the numbers have, --label-column %.100s reads numbers there",
+                   fmnn_table_column(table, column), text, fmnn_table_column(r->table, r->label),
+                   fmnn_table_column(r->table, r->label));
     if (r->request->each) /* another table, too, has been read */
         die_at_row(table,
                    "%.100s '%.100s' is a number, but '%.100s' is a name; --classes says which "
@@ -444,15 +445,17 @@ static _Noreturn void die_of_name(const struct reader *r, const struct fmnn_tabl
 }
 
 /* A class in a column of names. "1" is one of them, too: the folders 1, 2 and 3 are the classes 0,
-   1 and 2. */
+   1 and 2. Only a list without such names leaves no doubt that a number is one. */
 static int class_of_name(struct reader *r, const struct fmnn_table *table, size_t column)
 {
     const char *text = fmnn_table_field(table, column);
     int found = words_find(&r->words, text);
     if (found >= 0)
         return found;
-    if (r->matrix->names)
+    if (r->matrix->names && r->numerals)
         die_of_name(r, table, column);
+    if (r->matrix->names)
+        return class_of_list(r, table, column);
     if (r->naming != WORDS)
         start_words(r);
     check_word(r, table, column);
