@@ -395,25 +395,29 @@ struct filling {
     struct downloader *downloader;
 };
 
-/* Gets one file, unless a good compressed one is only hidden by a bad plain one. False: it is
-   optional, and there is none. */
-static bool replace(const struct filling *f, size_t file, bool optional, const struct place *place)
+/* Removes a bad plain file, which would hide the good one, and learns the sizes of the latter. */
+static void uncover(const struct filling *f, size_t file, const struct place *place)
 {
     struct finding plain;
-    report_replaced(place);
-    if (place->gz_is.state != FILE_GOOD && f->from)
-        copy_file(f->from, f->directory, f->source, file);
-    else if (place->gz_is.state != FILE_GOOD &&
-             !download_file(f->downloader, f->directory, f->source, file, optional))
-        return false;
     verify_path(place->plain, f->source->set, file, &plain); /* the new file may be plain */
     if (plain.state != FILE_GOOD && plain.state != FILE_MISSING && unlink(place->plain) != 0)
         die_errno("%s", place->plain);
     if (f->set->files[file].bytes)
-        return true;
+        return;
     if (plain.state != FILE_GOOD)
         verify_path(place->gz, f->set, file, &plain);
     learn_sizes(f->set, file, &plain);
+}
+
+/* Downloads one file, unless a good compressed one is only hidden by a bad plain one. False: it is
+   optional, and there is none. */
+static bool replace(const struct filling *f, size_t file, bool optional, const struct place *place)
+{
+    report_replaced(place);
+    if (place->gz_is.state != FILE_GOOD &&
+        !download_file(f->downloader, f->directory, f->source, file, optional))
+        return false;
+    uncover(f, file, place);
     return true;
 }
 
@@ -422,22 +426,30 @@ enum { TEST_IMAGES = 2, TEST_LABELS };
 /* An own data set on mirrors need not have a test set. */
 static bool may_lack_test(const struct filling *f, const struct place places[])
 {
-    return !f->from && !f->set->class_count &&
-           read_finding(&places[TEST_IMAGES])->state == FILE_MISSING &&
+    return !f->set->class_count && read_finding(&places[TEST_IMAGES])->state == FILE_MISSING &&
            read_finding(&places[TEST_LABELS])->state == FILE_MISSING;
 }
 
-/* Returns the number of files that the data set has: fewer without a test set. */
-static size_t fill(const struct filling *f, const struct place places[])
+/* The last file that is not good. The class names are written before it, so that a complete data
+   set has them, even if we are killed. */
+static size_t last_to_come(const struct place places[])
 {
-    bool optional = may_lack_test(f, places), lacks_images = false;
     size_t last = 0;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         if (read_finding(&places[i])->state != FILE_GOOD)
             last = i;
+    return last;
+}
+
+/* Returns the number of files that the data set has: fewer without a test set. */
+static size_t download_all(const struct filling *f, const struct place places[])
+{
+    bool optional = may_lack_test(f, places), lacks_images = false;
+    struct fmnn_names *names = find_class_names(f->set, NULL);
+    size_t last = last_to_come(places);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
-        if (i == last) /* a complete data set has its names, even if we are killed */
-            write_class_names(f->directory, f->set, f->from);
+        if (i == last)
+            write_class_names(f->directory, f->set, names);
         if (read_finding(&places[i])->state == FILE_GOOD)
             continue;
         bool got = replace(f, i, optional && (i == TEST_IMAGES || lacks_images), &places[i]);
@@ -447,7 +459,57 @@ static size_t fill(const struct filling *f, const struct place places[])
     }
     if (lacks_images)
         note("%s: the mirrors have no test images, only training images", f->directory);
+    fmnn_names_free(names);
     return lacks_images ? TEST_IMAGES : FMNN_DATASET_FILES;
+}
+
+/* A file of a data set that is not pinned may be another one's, or converted in another way. It
+   stays only if the source gives the same. */
+static void compare(const struct filling *f, struct stage *stage, const struct place *place)
+{
+    struct finding is;
+    stage_verify(stage, &is);
+    if (strcmp(is.sha256, place->gz_is.sha256) != 0)
+        die("%s: is already there, and not what comes from %s; it is not overwritten: move it "
+            "away, or choose another directory",
+            place->plain_is.state == FILE_GOOD ? place->plain : place->gz, f->from);
+}
+
+/* A file of the source, ready to be put in place; NULL: a good one is there already. */
+static struct stage *stage_file(const struct filling *f, size_t file, const struct place *place)
+{
+    struct finding original;
+    bool there = place->gz_is.state == FILE_GOOD;
+    if (read_finding(place)->state != FILE_GOOD)
+        report_replaced(place);
+    if (there && f->set->files[file].sha256)
+        return NULL;
+    struct stage *stage = stage_copy(f->from, f->directory, f->source, file, &original);
+    learn_sizes(f->set, file, &original);
+    if (!there)
+        return stage;
+    compare(f, stage, place);
+    stage_abandon(stage);
+    return NULL;
+}
+
+/* No file appears before all are known to be good, so that a failed run leaves none behind. */
+static void copy_all(const struct filling *f, const struct place places[])
+{
+    struct stage *stage[FMNN_DATASET_FILES];
+    struct fmnn_names *names = find_class_names(f->set, f->from);
+    size_t last = last_to_come(places);
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
+        stage[i] = stage_file(f, i, &places[i]);
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
+        if (i == last)
+            write_class_names(f->directory, f->set, names);
+        if (stage[i])
+            stage_commit(stage[i]);
+        if (read_finding(&places[i])->state != FILE_GOOD)
+            uncover(f, i, &places[i]);
+    }
+    fmnn_names_free(names);
 }
 
 static size_t fill_from(const char *directory, const struct source *source,
@@ -456,12 +518,15 @@ static size_t fill_from(const char *directory, const struct source *source,
 {
     const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
     struct filling filling = {directory, source, set, a->from, NULL};
-    if (!a->from && !mirrors[0])
+    if (a->from) {
+        copy_all(&filling, places);
+        return FMNN_DATASET_FILES;
+    }
+    if (!mirrors[0])
         die("%s: no mirror is known; name one with --mirror URL, or a directory with --from DIR",
             source->set->name);
-    if (!a->from)
-        filling.downloader = downloader_new(mirrors, &a->download);
-    size_t files = fill(&filling, places);
+    filling.downloader = downloader_new(mirrors, &a->download);
+    size_t files = download_all(&filling, places);
     downloader_free(filling.downloader);
     return files;
 }
@@ -523,9 +588,12 @@ static int fill_home(const struct source *source, struct fmnn_dataset *set,
                      const struct arguments *a)
 {
     struct place places[FMNN_DATASET_FILES];
+    struct fmnn_dataset there = *set;
     char *home = make_home(source, a);
-    survey(home, set, places);
+    survey(home, &there, places);
     refuse_foreign(set, places);
+    if (!a->from)
+        *set = there; /* files of mirrors complete these, and must fit them */
     size_t files = fill_from(home, source, set, a, places);
     forget(places);
     survey(home, set, places);

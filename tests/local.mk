@@ -58,7 +58,7 @@ tests_check_common_LDADD = src/libcommon.a $(LDADD) $(MD_LIBS)
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test tests/fm-train.test \
 	tests/fm-predict.test tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test \
-	tests/colour.test tests/import.test \
+	tests/colour.test tests/import.test tests/fetch-from.test \
 	tests/pages.test tests/pipeline.test tests/search.test tests/models.test tests/notebook.test tests/ladder.test tests/label-issues.test tests/anydata.test \
 	tests/streams.test tests/photos.test tests/tables.test tests/environment.test tests/corpus.test tests/faults.test
 # The architecture: which room includes which, and what the library shows. The usage texts of the scripts.

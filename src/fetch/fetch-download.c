@@ -545,10 +545,12 @@ bool download_file(struct downloader *d, const char *directory, const struct sou
     struct stage *stage = stage_open(directory, source->set, file);
     struct finding finding;
     bool got = download(d, stage, source, file, optional, &finding);
-    if (got)
-        stage_commit(stage, &finding);
-    else
+    if (got) {
+        stage_finish(stage, finding.gzip);
+        stage_commit(stage);
+    } else {
         stage_abandon(stage);
+    }
     return got;
 }
 

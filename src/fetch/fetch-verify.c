@@ -340,6 +340,7 @@ static void compare_digests(const struct digests *digests, const struct fmnn_dat
                             size_t file, struct finding *finding)
 {
     const char *wanted = set->files[file].sha256;
+    memcpy(finding->sha256, digests->sha256, sizeof digests->sha256);
     if (wanted && !strcmp(wanted, digests->sha256))
         return;
     if (compare_datasets(digests, set, finding) != 0 ||

@@ -45,6 +45,7 @@ struct finding {
     enum file_state state;
     bool gzip;             /* the file is compressed */
     uint64_t rows, pixels; /* of a good file: images or labels, pixels per image */
+    char sha256[65];       /* of a good IDX file, uncompressed */
     char why[240];         /* one line; empty if it is good */
 };
 
@@ -62,10 +63,12 @@ void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
 /* ---- fetch-store.c: the data directory */
 
 void make_directories(const char *path);
-/* Writes the class names of the data set or, if it has none, of the directory `from`, which may be
-   NULL. */
-void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from);
-
+/* The class names of the data set or, if it has none, of the directory `from`, which may be NULL;
+   NULL: they are not known. */
+struct fmnn_names *find_class_names(const struct fmnn_dataset *set, const char *from);
+/* Writes them, or says that they are not known. */
+void write_class_names(const char *directory, const struct fmnn_dataset *set,
+                       const struct fmnn_names *names);
 /* Writes classes.txt. A list that is there is kept, with a warning if it is another one. title: of
    the data set, for messages. */
 void store_class_names(const char *directory, const char *title, const struct fmnn_names *names);
@@ -80,15 +83,19 @@ void stage_restart(struct stage *stage); /* discards what was written */
 uint64_t stage_size(const struct stage *stage);
 void stage_verify(struct stage *stage, struct finding *finding);
 const char *stage_path(const struct stage *stage); /* of the temporary */
-/* Puts it in place as NAME.gz, or as NAME if it is not compressed, and frees. */
-void stage_commit(struct stage *stage, const struct finding *finding);
+/* Converts a good file if necessary. gzip: whether it is compressed, which decides its name. */
+void stage_finish(struct stage *stage, bool gzip);
+/* Puts what is finished in place as NAME.gz, or as NAME if it is not compressed, and frees. */
+void stage_commit(struct stage *stage);
 void stage_abandon(struct stage *stage); /* and frees */
 
 /* The data set's file in a local directory, under any of its names; malloc'ed, NULL if there is
    none. */
 char *local_file(const char *from, const struct source *source, size_t file);
-/* Copies and verifies the data set's file from a local directory. No good file is trouble. */
-void copy_file(const char *from, const char *directory, const struct source *source, size_t file);
+/* Copies the data set's file from a local directory into a finished stage; the finding is that of
+   the original. No good file is trouble. */
+struct stage *stage_copy(const char *from, const char *directory, const struct source *source,
+                         size_t file, struct finding *finding);
 
 /* ---- fetch-forms.c: the forms in which data sets are distributed */
 

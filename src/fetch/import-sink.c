@@ -56,16 +56,22 @@ static void refuse_existing(const char *path)
     free(packed);
 }
 
-static void begin(struct import *import, int which, struct fmnn_shape shape)
+static void name_files(struct import *import, int which)
 {
     struct import_part *part = &import->part[which];
     const char *directory = import->settings->directory;
     const char *word = which == IMPORT_TRAIN ? "train" : "t10k";
     part->images_path = path_in(directory, word, "-images-idx3-ubyte");
     part->labels_path = path_in(directory, word, "-labels-idx1-ubyte");
-    part->shape = shape;
     refuse_existing(part->images_path);
     refuse_existing(part->labels_path);
+}
+
+static void begin(struct import *import, int which, struct fmnn_shape shape)
+{
+    struct import_part *part = &import->part[which];
+    name_files(import, which);
+    part->shape = shape;
     part->images = output_open(part->images_path, true);
     part->labels = output_open(part->labels_path, true);
     write_headers(part);
@@ -183,17 +189,19 @@ void import_finish(struct import *import)
         die("%s: contains no training images", import->settings->from);
     for (int i = 0; i < IMPORT_PARTS; i++)
         max = import->part[i].max_label > max ? import->part[i].max_label : max;
+    if (!import->part[IMPORT_TEST].count)
+        name_files(import, IMPORT_TEST); /* another data set's test images must not stay beside */
     write_names(import, max);
     for (int i = 0; i < IMPORT_PARTS; i++)
         if (import->part[i].count)
             correct_headers(&import->part[i]);
     for (int i = 0; i < IMPORT_PARTS; i++) {
         struct import_part *part = &import->part[i];
-        if (!part->count)
-            continue;
-        output_commit(part->images);
-        output_commit(part->labels);
-        printf("%s\n%s\n", part->images_path, part->labels_path);
+        if (part->count) {
+            output_commit(part->images);
+            output_commit(part->labels);
+            printf("%s\n%s\n", part->images_path, part->labels_path);
+        }
         free(part->images_path);
         free(part->labels_path);
     }
