@@ -186,7 +186,7 @@ tests_fuzz_replay_tables_SOURCES = tests/fuzz/fuzz_tables.c $(replay_sources) te
 	src/plot/gnuplot.c src/plot/plot-text.c src/plot/plot-predictions.c \
 	src/plot/plot-confusion.c src/plot/plot-history.c src/plot/plot-reliability.c src/plot/plot-roc.c
 tests_fuzz_replay_imports_SOURCES = tests/fuzz/fuzz_imports.c $(replay_sources) tests/fuzz/program.c \
-	src/fetch/import-csv.c src/fetch/import-cifar.c src/fetch/import-idx.c
+	src/fetch/import-csv.c src/fetch/import-cifar.c src/fetch/import-idx.c src/fetch/import-names.c
 tests_fuzz_replay_weights_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_idx_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_gzip_LDFLAGS = $(fuzz_wrap_files)

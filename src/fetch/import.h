@@ -83,6 +83,21 @@ void read_csv_source(struct import *import);
 bool is_folder_source(const struct import_settings *settings);
 void read_folder_source(struct import *import);
 
+/* ---- import-names.c: what the name of a file says */
+
+/* Of a name such as "emnist-letters-test-images-idx3-ubyte.gz". */
+struct part_name {
+    int part;      /* IMPORT_TRAIN or IMPORT_TEST; -1: the name does not say */
+    size_t prefix; /* the length of what comes before it */
+    /* The prefix is another name, empty, or the name of the data set. */
+    enum { OTHER_PREFIX, NO_PREFIX, OWN_PREFIX } kind;
+};
+
+struct part_name part_name(const char *name, const struct import_settings *settings);
+/* Exits if some of the files, in the directory `from`, are by their names those of another known
+   data set, or of several. */
+void refuse_mixture(const struct import_settings *settings, const char *const *names, size_t count);
+
 /* ---- import.c */
 
 /* The first option on the command line that only a folder of images takes; NULL: there is none. */
