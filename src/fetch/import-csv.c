@@ -307,6 +307,18 @@ static void add_ends(struct ends *to, const struct ends *from)
     to->between = fmax(to->between, from->between);
 }
 
+/* If one header names the labels, a header that does not is that of a table without them. Its first
+   column may be numbers of rows. */
+static void leave_out_unnamed(struct table *table, size_t count)
+{
+    bool named = false;
+    for (size_t i = 0; i < count; i++)
+        named |= table[i].csv.label >= 0;
+    for (size_t i = 0; i < count; i++)
+        if (named && table[i].csv.label < 0 && table[i].csv.header)
+            table[i].labelled = false;
+}
+
 /* The labels of all tables: where a header names them; else in the column that all tables suggest
    together. */
 static void find_labels(struct table *table, size_t count, const struct import_settings *s)
@@ -403,9 +415,11 @@ static void read_tables(struct import *import, struct table *table, size_t count
     for (size_t i = 0; i < count; i++) {
         table[i].csv = open_csv(table[i].path);
         survey(&table[i], s);
+    }
+    leave_out_unnamed(table, count);
+    for (size_t i = 0; i < count; i++)
         if (!table[i].labelled)
             note("%s: has pixels but no labels; left out", table[i].path);
-    }
     find_labels(table, count, s);
     double factor = find_factor(table, count, s->from);
     for (size_t i = 0; i < count; i++) {

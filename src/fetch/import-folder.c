@@ -125,6 +125,22 @@ static void number_classes(struct loader *l)
     free(path);
 }
 
+/* An IDX file has no room for an unknown label, so these images are not even read. */
+static void leave_out_unknown(struct folder *f)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < f->count; i++)
+        if (f->image[i].class < f->names->count)
+            f->image[kept++] = f->image[i];
+        else
+            free(f->image[i].path);
+    f->count = kept;
+    if (f->images[f->names->count])
+        note("%s: they are left out, because an IDX file has no unknown labels", f->path);
+    if (!kept)
+        die("%s: no image is in a class folder", f->path);
+}
+
 /* ---- images */
 
 static void bad(struct loader *l, const char *path, const struct fmnn_loaded *loaded)
@@ -178,8 +194,6 @@ static void give_part(struct loader *l, enum folder_part part, size_t *done)
         first++;
     for (end = first; end < f->count && f->image[end].part == part;)
         end++;
-    while (end > first && f->image[end - 1].class == f->names->count)
-        end--; /* an IDX file has no room for an unknown label */
     for (; first < end; first += n) {
         n = end - first < l->block ? end - first : l->block;
         give_block(l, f->image + first, n);
@@ -196,8 +210,6 @@ static void give_all(struct loader *l)
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         give_part(l, order[i], &done);
     show_reading(l->folder.count, l->folder.count);
-    if (l->folder.images[l->folder.names->count])
-        note("%s: they are left out, because an IDX file has no unknown labels", l->folder.path);
     free(l->pixels);
     free(l->row);
 }
@@ -222,11 +234,27 @@ bool is_folder_source(const struct import_settings *s)
     return found;
 }
 
+/* The directory to fill would be a class of the folder, now or when the folder is next read. Hidden
+   ones are none. */
+static void refuse_inside(const struct import_settings *s)
+{
+    char *folder = realpath(s->from, NULL), *home = realpath(s->directory, NULL);
+    size_t length = folder ? strlen(folder) : 0;
+    if (folder && home && !strncmp(home, folder, length) && home[length] == '/' &&
+        !strstr(home + length, "/."))
+        die("%s: the directory to fill is inside the folder of images, %s; choose another one",
+            s->directory, s->from);
+    free(folder);
+    free(home);
+}
+
 void read_folder_source(struct import *import)
 {
     struct loader l = {.import = import, .settings = import->settings};
+    refuse_inside(import->settings);
     l.folder = folder_read(import->settings->from);
     folder_note(&l.folder);
+    leave_out_unknown(&l.folder);
     number_classes(&l);
     l.images = open_images(NULL, NULL);
     l.name = xcalloc(BLOCK, sizeof *l.name);
