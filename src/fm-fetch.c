@@ -270,17 +270,31 @@ static void learn_sizes(struct fmnn_dataset *set, size_t file, const struct find
         images->bytes = 16 + is->rows * is->pixels;
 }
 
+enum { TRAIN_IMAGES = 0, TEST_IMAGES = 2, TEST_LABELS };
+
+/* The shape that a file must have; height 0: any. */
+static struct fmnn_shape expected_shape(size_t file, struct fmnn_shape training)
+{
+    return file == TEST_IMAGES ? training : (struct fmnn_shape){0};
+}
+
 static void survey(const char *directory, struct fmnn_dataset *set, struct place places[])
 {
+    struct fmnn_shape training = {0};
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         struct place *p = &places[i];
         p->plain = path_in(directory, set->files[i].name, "");
         p->gz = path_in(directory, set->files[i].name, ".gz");
         verify_path(p->plain, set, i, &p->plain_is);
+        verify_shape(expected_shape(i, training), &p->plain_is);
         p->gz_is = p->plain_is;
-        if (p->plain_is.state != FILE_GOOD)
+        if (p->plain_is.state != FILE_GOOD) {
             verify_path(p->gz, set, i, &p->gz_is);
+            verify_shape(expected_shape(i, training), &p->gz_is);
+        }
         learn_sizes(set, i, &p->gz_is);
+        if (i == TRAIN_IMAGES && p->gz_is.state == FILE_GOOD)
+            training = p->gz_is.shape;
     }
 }
 
@@ -393,10 +407,23 @@ struct filling {
     struct fmnn_dataset *set; /* learns sizes */
     const char *from;         /* NULL: from mirrors */
     struct downloader *downloader;
+    struct fmnn_shape training; /* of the training images, before conversion; height 0: unknown */
 };
 
+/* Learns the shape of training images that are in place. */
+static void learn_shape(struct filling *f, size_t file, const struct finding *is)
+{
+    if (file != TRAIN_IMAGES || is->state != FILE_GOOD)
+        return;
+    f->training = is->shape;
+    if (f->set->transposed) {
+        f->training.height = is->shape.width;
+        f->training.width = is->shape.height;
+    }
+}
+
 /* Removes a bad plain file, which would hide the good one, and learns the sizes of the latter. */
-static void uncover(const struct filling *f, size_t file, const struct place *place)
+static void uncover(struct filling *f, size_t file, const struct place *place)
 {
     struct finding plain;
     verify_path(place->plain, f->source->set, file, &plain); /* the new file may be plain */
@@ -407,21 +434,21 @@ static void uncover(const struct filling *f, size_t file, const struct place *pl
     if (plain.state != FILE_GOOD)
         verify_path(place->gz, f->set, file, &plain);
     learn_sizes(f->set, file, &plain);
+    learn_shape(f, file, &plain);
 }
 
 /* Downloads one file, unless a good compressed one is only hidden by a bad plain one. False: it is
    optional, and there is none. */
-static bool replace(const struct filling *f, size_t file, bool optional, const struct place *place)
+static bool replace(struct filling *f, size_t file, bool optional, const struct place *place)
 {
     report_replaced(place);
     if (place->gz_is.state != FILE_GOOD &&
-        !download_file(f->downloader, f->directory, f->source, file, optional))
+        !download_file(f->downloader, f->directory, f->source, file,
+                       expected_shape(file, f->training), optional))
         return false;
     uncover(f, file, place);
     return true;
 }
-
-enum { TEST_IMAGES = 2, TEST_LABELS };
 
 /* An own data set on mirrors need not have a test set. */
 static bool may_lack_test(const struct filling *f, const struct place places[])
@@ -442,11 +469,12 @@ static size_t last_to_come(const struct place places[])
 }
 
 /* Returns the number of files that the data set has: fewer without a test set. */
-static size_t download_all(const struct filling *f, const struct place places[])
+static size_t download_all(struct filling *f, const struct place places[])
 {
     bool optional = may_lack_test(f, places), lacks_images = false;
     struct fmnn_names *names = find_class_names(f->set, NULL);
     size_t last = last_to_come(places);
+    learn_shape(f, TRAIN_IMAGES, &places[TRAIN_IMAGES].gz_is);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         if (i == last)
             write_class_names(f->directory, f->set, names);
@@ -476,7 +504,7 @@ static void compare(const struct filling *f, struct stage *stage, const struct p
 }
 
 /* A file of the source, ready to be put in place; NULL: a good one is there already. */
-static struct stage *stage_file(const struct filling *f, size_t file, const struct place *place)
+static struct stage *stage_file(struct filling *f, size_t file, const struct place *place)
 {
     struct finding original;
     bool there = place->gz_is.state == FILE_GOOD;
@@ -484,8 +512,11 @@ static struct stage *stage_file(const struct filling *f, size_t file, const stru
         report_replaced(place);
     if (there && f->set->files[file].sha256)
         return NULL;
-    struct stage *stage = stage_copy(f->from, f->directory, f->source, file, &original);
+    struct stage *stage = stage_copy(f->from, f->directory, f->source, file,
+                                     expected_shape(file, f->training), &original);
     learn_sizes(f->set, file, &original);
+    if (file == TRAIN_IMAGES)
+        f->training = original.shape;
     if (!there)
         return stage;
     compare(f, stage, place);
@@ -494,7 +525,7 @@ static struct stage *stage_file(const struct filling *f, size_t file, const stru
 }
 
 /* No file appears before all are known to be good, so that a failed run leaves none behind. */
-static void copy_all(const struct filling *f, const struct place places[])
+static void copy_all(struct filling *f, const struct place places[])
 {
     struct stage *stage[FMNN_DATASET_FILES];
     struct fmnn_names *names = find_class_names(f->set, f->from);
@@ -517,7 +548,8 @@ static size_t fill_from(const char *directory, const struct source *source,
                         const struct place places[])
 {
     const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
-    struct filling filling = {directory, source, set, a->from, NULL};
+    struct filling filling = {
+        .directory = directory, .source = source, .set = set, .from = a->from};
     if (a->from) {
         copy_all(&filling, places);
         return FMNN_DATASET_FILES;

@@ -540,9 +540,10 @@ static bool download(struct downloader *d, struct stage *stage, const struct sou
 }
 
 bool download_file(struct downloader *d, const char *directory, const struct source *source,
-                   size_t file, bool optional)
+                   size_t file, struct fmnn_shape expected, bool optional)
 {
     struct stage *stage = stage_open(directory, source->set, file);
+    stage_expect(stage, expected);
     struct finding finding;
     bool got = download(d, stage, source, file, optional, &finding);
     if (got) {

@@ -79,6 +79,7 @@ struct stage {
     const char *directory;
     const struct fmnn_dataset *set;
     size_t file;
+    struct fmnn_shape expected;
     char *path; /* NAME.gz */
     struct output *output;
     uint64_t size;
@@ -106,6 +107,11 @@ struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, 
 struct stage *stage_open_hidden(const char *directory, const struct fmnn_dataset *set, size_t file)
 {
     return open_as(directory, set, file, ".");
+}
+
+void stage_expect(struct stage *stage, struct fmnn_shape shape)
+{
+    stage->expected = shape;
 }
 
 void stage_write(struct stage *stage, const void *bytes, size_t size)
@@ -140,6 +146,7 @@ void stage_verify(struct stage *stage, struct finding *finding)
 {
     flush(stage);
     verify_stream(fileno(output_stream(stage->output)), stage->set, stage->file, finding);
+    verify_shape(stage->expected, finding);
 }
 
 const char *stage_path(const struct stage *stage)
@@ -200,6 +207,7 @@ static void finish_converted(struct stage *stage, bool gzip)
 
 void stage_finish(struct stage *stage, bool gzip)
 {
+    stage->expected = (struct fmnn_shape){0}; /* images may be transposed */
     if (converts(stage->set, stage->file))
         finish_converted(stage, gzip);
     else if (!gzip)
@@ -252,6 +260,7 @@ static int try_copy(const char *path, struct stage *stage, struct finding *findi
     if (!S_ISREG(st.st_mode))
         die("%s: not a regular file", path);
     verify_stream(fd, stage->set, stage->file, finding);
+    verify_shape(stage->expected, finding);
     if (finding->state == FILE_GOOD) {
         append_file(fd, path, output_stream(stage->output), stage->path);
         stage_verify(stage, finding); /* the source may have changed in the meantime */
@@ -261,11 +270,12 @@ static int try_copy(const char *path, struct stage *stage, struct finding *findi
 }
 
 struct stage *stage_copy(const char *from, const char *directory, const struct source *source,
-                         size_t file, struct finding *finding)
+                         size_t file, struct fmnn_shape expected, struct finding *finding)
 {
     const char *name = source->set->files[file].name;
     char wrong[1024] = "", *path;
     struct stage *stage = stage_open(directory, source->set, file);
+    stage_expect(stage, expected);
     for (unsigned which = 0; (path = local_path(from, source, file, which)); which++) {
         int got = try_copy(path, stage, finding);
         if (got < 0 && !wrong[0])

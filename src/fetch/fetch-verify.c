@@ -219,6 +219,7 @@ static int check_images(const unsigned char *p, uint64_t n, uint64_t bytes,
                      (unsigned long long)pixels);
     finding->rows = count;
     finding->pixels = height * width * channels;
+    finding->shape = (struct fmnn_shape){(size_t)channels, (size_t)height, (size_t)width};
     return check_limits(count, height, width, channels, finding);
 }
 
@@ -373,6 +374,16 @@ void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct f
         inflateEnd(&b.z);
     if (status == 0 && is_bytes(set, file))
         compare_digests(&digests, set, file, finding);
+}
+
+void verify_shape(struct fmnn_shape wanted, struct finding *finding)
+{
+    char is[FMNN_SHAPE_TEXT], should[FMNN_SHAPE_TEXT];
+    fmnn_format_shape(is, finding->shape);
+    fmnn_format_shape(should, wanted);
+    if (finding->state == FILE_GOOD && wanted.height && strcmp(is, should) != 0)
+        found(finding, FILE_FOREIGN, "an IDX file of images of %s, but the training images are %s",
+              is, should);
 }
 
 /* What a file's name promises must be true, because readers rely on it. */

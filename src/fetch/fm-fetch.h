@@ -43,10 +43,11 @@ enum file_state {
 
 struct finding {
     enum file_state state;
-    bool gzip;             /* the file is compressed */
-    uint64_t rows, pixels; /* of a good file: images or labels, pixels per image */
-    char sha256[65];       /* of a good IDX file, uncompressed */
-    char why[240];         /* one line; empty if it is good */
+    bool gzip;               /* the file is compressed */
+    uint64_t rows, pixels;   /* of a good file: images or labels, pixels per image */
+    struct fmnn_shape shape; /* of good images */
+    char sha256[65];         /* of a good IDX file, uncompressed */
+    char why[240];           /* one line; empty if it is good */
 };
 
 bool dataset_pinned(const struct fmnn_dataset *set);
@@ -59,6 +60,9 @@ void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct f
 /* The same for a path. A name that ends in .gz must mean that the file is compressed. */
 void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
                  struct finding *finding);
+/* Training and test images must have the same shape. wanted: of the training images; height 0: not
+   known. */
+void verify_shape(struct fmnn_shape wanted, struct finding *finding);
 
 /* ---- fetch-store.c: the data directory */
 
@@ -78,6 +82,8 @@ struct stage;
 struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file);
 /* The same for a file that is only read: it is never committed, and no file of its name matters. */
 struct stage *stage_open_hidden(const char *directory, const struct fmnn_dataset *set, size_t file);
+/* What verify_shape() wants of the file that comes. */
+void stage_expect(struct stage *stage, struct fmnn_shape shape);
 void stage_write(struct stage *stage, const void *bytes, size_t size);
 void stage_restart(struct stage *stage); /* discards what was written */
 uint64_t stage_size(const struct stage *stage);
@@ -93,9 +99,9 @@ void stage_abandon(struct stage *stage); /* and frees */
    none. */
 char *local_file(const char *from, const struct source *source, size_t file);
 /* Copies the data set's file from a local directory into a finished stage; the finding is that of
-   the original. No good file is trouble. */
+   the original, whose shape is expected. No good file is trouble. */
 struct stage *stage_copy(const char *from, const char *directory, const struct source *source,
-                         size_t file, struct finding *finding);
+                         size_t file, struct fmnn_shape expected, struct finding *finding);
 
 /* ---- fetch-forms.c: the forms in which data sets are distributed */
 
@@ -125,7 +131,8 @@ void downloader_free(struct downloader *downloader);
 /* Fetches and verifies the data set's file. If no mirror has it, that is trouble, or false if it is
    optional and every mirror says that it is not there. */
 bool download_file(struct downloader *downloader, const char *directory,
-                   const struct source *source, size_t file, bool optional);
+                   const struct source *source, size_t file, struct fmnn_shape expected,
+                   bool optional);
 /* The same for a file that is only read, which stays a hidden stage in the directory. */
 struct stage *download_hidden(struct downloader *downloader, const char *directory,
                               const struct source *source, size_t file);
