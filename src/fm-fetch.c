@@ -133,6 +133,14 @@ static struct arguments parse_arguments(int argc, char **argv)
 
 /* ---- 2. The data set ---- */
 
+/* Whether -d or FMNN_DATA names a directory that is there. */
+static bool is_named(const struct arguments *a)
+{
+    const char *environment = getenv("FMNN_DATA");
+    const char *directory = a->data ? a->data : environment;
+    return directory && directory[0] && access(directory, F_OK) == 0;
+}
+
 static bool has_directory(const char *name)
 {
     char *directory = user_directory(name);
@@ -165,7 +173,7 @@ static struct source own_source(const char *name, const struct arguments *a,
     const char *nearest = fmnn_suggest(name, names);
     if (!a->from && !a->mirrors.count)
         refuse_family(name, names);
-    bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
+    bool named = is_named(a) && !nearest;
     bool refused = !a->from && !a->mirrors.count && !named && !has_directory(name);
     if (refused && !nearest && access(name, F_OK) == 0)
         usage_error("DATASET: '%s' is a file or a directory: --from reads one, -d names where the "
@@ -408,6 +416,7 @@ struct filling {
     const char *from;         /* NULL: from mirrors */
     struct downloader *downloader;
     struct fmnn_shape training; /* of the training images, before conversion; height 0: unknown */
+    unsigned max_label;         /* before conversion */
 };
 
 /* Learns the shape of training images that are in place. */
@@ -517,11 +526,20 @@ static struct stage *stage_file(struct filling *f, size_t file, const struct pla
     learn_sizes(f->set, file, &original);
     if (file == TRAIN_IMAGES)
         f->training = original.shape;
+    if (original.max_label > f->max_label)
+        f->max_label = original.max_label;
     if (!there)
         return stage;
     compare(f, stage, place);
     stage_abandon(stage);
     return NULL;
+}
+
+/* The names of a known data set are complete. */
+static void check_names(const struct filling *f, const struct fmnn_names *names)
+{
+    if (!f->set->class_count && names && f->max_label >= names->count + f->set->first_label)
+        die("%s: there are %zu class names, but label %u", f->from, names->count, f->max_label);
 }
 
 /* No file appears before all are known to be good, so that a failed run leaves none behind. */
@@ -532,6 +550,7 @@ static void copy_all(struct filling *f, const struct place places[])
     size_t last = last_to_come(places);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         stage[i] = stage_file(f, i, &places[i]);
+    check_names(f, names);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         if (i == last)
             write_class_names(f->directory, f->set, names);

@@ -242,7 +242,7 @@ static void check_class(const struct folder *f, const char *folder, const char *
     uint32_t code;
     for (const char *c = name; *c;) {
         size_t n = fmnn_utf8_next(c, &code);
-        if (!n || code < 0x20 || (code >= 0x7f && code < 0xa0))
+        if (!n || code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xfeff)
             die("%s/%s: the folder's name cannot be a class name: it %s", folder, name,
                 n ? "contains a control character" : "is not UTF-8");
         c += n;

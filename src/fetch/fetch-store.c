@@ -60,7 +60,7 @@ struct fmnn_names *find_class_names(const struct fmnn_dataset *set, const char *
 {
     if (set->class_count)
         return copy_names(set->classes, set->class_count);
-    return from ? names_beside(from, set) : NULL;
+    return from ? names_beside(from, set->name, set->first_label) : NULL;
 }
 
 void write_class_names(const char *directory, const struct fmnn_dataset *set,

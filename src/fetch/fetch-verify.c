@@ -252,6 +252,14 @@ static uint64_t size_promised(const unsigned char *p, size_t size, const struct 
     return 4 + 4 * (uint64_t)p[3] + finding->rows * finding->pixels;
 }
 
+/* first: the bytes begin with the header of the file. */
+static void find_max_label(const unsigned char *bytes, size_t count, bool first,
+                           struct finding *finding)
+{
+    for (size_t i = first ? 8 : 0; i < count; i++)
+        finding->max_label = bytes[i] > finding->max_label ? bytes[i] : finding->max_label;
+}
+
 static int digest(struct bytes *b, const struct fmnn_dataset *set, size_t file,
                   struct digests *digests, struct finding *finding)
 {
@@ -270,8 +278,10 @@ static int digest(struct bytes *b, const struct fmnn_dataset *set, size_t file,
             return found(finding, FILE_DAMAGED, "longer than the expected %llu bytes",
                          (unsigned long long)promised);
         SHA256Update(&sha256, buffer, (size_t)got);
-        if (!holds_images(file))
+        if (!holds_images(file)) {
             MD5Update(&md5, buffer, (size_t)got);
+            find_max_label(buffer, (size_t)got, total == (uint64_t)got, finding);
+        }
     }
     if (got < 0)
         return -1;

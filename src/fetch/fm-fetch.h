@@ -46,6 +46,7 @@ struct finding {
     bool gzip;               /* the file is compressed */
     uint64_t rows, pixels;   /* of a good file: images or labels, pixels per image */
     struct fmnn_shape shape; /* of good images */
+    unsigned max_label;      /* of good labels */
     char sha256[65];         /* of a good IDX file, uncompressed */
     char why[240];           /* one line; empty if it is good */
 };
@@ -113,8 +114,8 @@ bool converts(const struct fmnn_dataset *set, size_t file);
 /* Writes the good file in fd with images upright and labels from 0. path: for messages. */
 void convert(int fd, const char *path, const struct fmnn_dataset *set, size_t file, bool gzip,
              FILE *out);
-/* The class names in a directory of such files, or NULL. */
-struct fmnn_names *names_beside(const char *directory, const struct fmnn_dataset *set);
+/* The class names in a directory of files of this data set, or NULL. */
+struct fmnn_names *names_beside(const char *directory, const char *set, unsigned first_label);
 
 /* ---- fetch-download.c: the network */
 

@@ -540,10 +540,12 @@ void read_csv_source(struct import *import)
     struct table table[IMPORT_PARTS] = {{.part = IMPORT_TRAIN}};
     char *path[IMPORT_PARTS] = {NULL};
     size_t count = 0;
-    if (is_directory(s->from))
+    if (is_directory(s->from)) {
         find_tables(s, path);
-    else
+        import->names = names_of_source(s);
+    } else {
         path[IMPORT_TRAIN] = text_format("%s", s->from);
+    }
     for (int part = 0; part < IMPORT_PARTS; part++)
         if (path[part])
             table[count++] = (struct table){.path = path[part], .part = part};

@@ -443,6 +443,7 @@ static void read_pair(struct import *import, struct pair *pair)
 {
     double *label = xcalloc(pair->labels.row, sizeof *label);
     uint8_t *pixels = xcalloc(pair->images.row, 1);
+    import_begin(import, pair->part, pair->form.shape, pair->images_path);
     for (size_t i = 0; i < pair->images.size[0]; i++) {
         read_image(&pair->images, &pair->form, pixels);
         import_add(import, pair->part, pair->form.shape, pixels,
@@ -472,8 +473,10 @@ void read_idx_source(struct import *import)
     static const char *const word[] = {"train", "t10k"};
     struct pair pair[IMPORT_PARTS];
     size_t count = 0;
-    if (!s->fetched[0])
+    if (!s->fetched[0]) {
         check_names(s);
+        import->names = names_of_source(s);
+    }
     for (int part = 0; part < IMPORT_PARTS; part++) {
         char *images = find(s, part, "images"), *labels = find(s, part, "labels");
         if (!images != !labels)
@@ -489,6 +492,4 @@ void read_idx_source(struct import *import)
         free(pair[i].images_path);
         free(pair[i].labels_path);
     }
-    if (!s->fetched[0])
-        import->names = names_in_directory(s->from);
 }

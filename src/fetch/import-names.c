@@ -1,4 +1,5 @@
 /* import-names.c -- what the name of a file says: of which part it is, and of which data set. */
+#include "fetch/fm-fetch.h"
 #include "fetch/import.h"
 
 #include <ctype.h>
@@ -114,4 +115,10 @@ void refuse_mixture(const struct import_settings *s, const char *const *names, s
     }
     if (first)
         refuse_known(s, first, prefix);
+}
+
+/* A known data set needs no list of EMNIST's form. */
+struct fmnn_names *names_of_source(const struct import_settings *s)
+{
+    return s->known ? names_in_directory(s->from) : names_beside(s->from, s->name, s->first_label);
 }

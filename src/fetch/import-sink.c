@@ -125,15 +125,21 @@ static void check_shape(const struct import *import, struct fmnn_shape shape, co
             FMNN_MAX_SIDE, FMNN_MAX_SIDE);
 }
 
+void import_begin(struct import *import, int which, struct fmnn_shape shape, const char *source)
+{
+    struct fmnn_shape stored = import->settings->transpose ? turned_shape(shape) : shape;
+    check_shape(import, stored, source);
+    begin(import, which, stored);
+}
+
 void import_add(struct import *import, int which, struct fmnn_shape shape, const uint8_t *pixels,
                 double label, const char *source)
 {
     struct import_part *part = &import->part[which];
     unsigned char class = label_of(import, label, source);
     struct fmnn_shape stored = import->settings->transpose ? turned_shape(shape) : shape;
-    if (part->count == 0) {
-        check_shape(import, stored, source);
-        begin(import, which, stored);
+    if (!part->images) {
+        import_begin(import, which, shape, source);
     } else if (stored.channels != part->shape.channels || stored.height != part->shape.height ||
                stored.width != part->shape.width) {
         check_shape(import, stored, source);
