@@ -40,6 +40,20 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
+/* By the bytes of the paths of all images: a folder's name goes on with a slash. */
+static int compare_paths(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    size_t n = strlen(a->name), m = strlen(b->name), common = n < m ? n : m;
+    int difference = memcmp(a->name, b->name, common);
+    if (difference || n == m)
+        return difference;
+    const struct entry *shorter = n < m ? a : b, *longer = n < m ? b : a;
+    unsigned char end = shorter->kind == A_FOLDER ? '/' : 0,
+                  next = (unsigned char)longer->name[common];
+    return (n < m) == (end < next) ? -1 : 1;
+}
+
 /* What file managers leave; a name that begins with a point is hidden. */
 static bool is_litter(const char *name)
 {
@@ -337,6 +351,8 @@ static void add_images(struct folder *f, const char *path, size_t class, enum fo
     if (depth > MAX_DEPTH)
         die("%s: more than %d folders below each other", path, MAX_DEPTH);
     struct listing listing = list(path);
+    if (listing.count)
+        qsort(listing.entry, listing.count, sizeof *listing.entry, compare_paths);
     for (size_t i = 0; i < listing.count; i++) {
         const struct entry *entry = &listing.entry[i];
         if (entry->kind != A_FOLDER || has_control(entry->name)) {
