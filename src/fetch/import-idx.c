@@ -299,12 +299,24 @@ static bool contains(const char *name, const char *word)
     return strstr(name, word) != NULL;
 }
 
-/* Whether a file has images or labels (what) by its name, and of which part. */
+/* Where a name has a word for the last time; NULL: nowhere. */
+static const char *last(const char *name, const char *word)
+{
+    const char *found = NULL;
+    for (const char *at = strstr(name, word); at; at = strstr(at + 1, word))
+        found = at;
+    return found;
+}
+
+/* Whether a file has images or labels (what) by its name, and of which part. The name of the data
+   set can contain both words. */
 static bool is_named(const char *name, const struct import_settings *s, const char *what,
                      struct part_name *is)
 {
+    const char *here = last(name, what);
+    const char *other = last(name, !strcmp(what, "images") ? "labels" : "images");
     *is = part_name(name, s);
-    return is->part >= 0 && contains(name, what) && contains(name, "idx");
+    return is->part >= 0 && here && (!other || here > other) && contains(name, "idx");
 }
 
 /* The names of the source's files; the list ends in NULL. Files after other names than the data
