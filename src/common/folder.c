@@ -232,7 +232,8 @@ static struct part *find_parts(struct folder *f, size_t *count)
     struct listing top = list(f->path);
     struct part *part = xcalloc(top.count + 1, sizeof *part);
     *count = 0;
-    if (!has_parts(f->path, &top)) {
+    f->parts = has_parts(f->path, &top);
+    if (!f->parts) {
         part[(*count)++] = (struct part){text_format("%s", f->path), FOLDER_TRAIN, top};
         return part;
     }

@@ -234,15 +234,24 @@ bool is_folder_source(const struct import_settings *s)
     return found;
 }
 
-/* The directory to fill would be a class of the folder, now or when the folder is next read. Hidden
-   ones are none. */
-static void refuse_inside(const struct import_settings *s)
+/* The part of the home's path below the folder that would be the name of a class; NULL: none. */
+static const char *class_of_home(const struct folder *f, const char *folder, const char *home)
+{
+    size_t length = strlen(folder);
+    if (strncmp(home, folder, length) != 0 || home[length] != '/')
+        return NULL;
+    const char *name = home + length + 1;
+    if (f->parts)
+        name = strchr(name, '/') ? strchr(name, '/') + 1 : NULL;
+    return name && fmnn_names_find(f->names, name) < f->names->count ? name : NULL;
+}
+
+/* The directory to fill has been made by now, and is among the class folders if it lies there. */
+static void refuse_class(const struct folder *f, const struct import_settings *s)
 {
     char *folder = realpath(s->from, NULL), *home = realpath(s->directory, NULL);
-    size_t length = folder ? strlen(folder) : 0;
-    if (folder && home && !strncmp(home, folder, length) && home[length] == '/' &&
-        !strstr(home + length, "/."))
-        die("%s: the directory to fill is inside the folder of images, %s; choose another one",
+    if (folder && home && class_of_home(f, folder, home))
+        die("%s: the directory to fill is one of the class folders of %s; choose another one",
             s->directory, s->from);
     free(folder);
     free(home);
@@ -251,8 +260,8 @@ static void refuse_inside(const struct import_settings *s)
 void read_folder_source(struct import *import)
 {
     struct loader l = {.import = import, .settings = import->settings};
-    refuse_inside(import->settings);
     l.folder = folder_read(import->settings->from);
+    refuse_class(&l.folder, import->settings);
     folder_note(&l.folder);
     leave_out_unknown(&l.folder);
     number_classes(&l);

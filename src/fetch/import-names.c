@@ -5,12 +5,16 @@
 #include <ctype.h>
 #include <strings.h>
 
+enum { NO_PART = -1 };
+
+/* A set for validation is not read; its word only says that "contest_valid" is no test set. */
 static const struct {
     const char *word;
     int part;
 } words[] = {
     {"train", IMPORT_TRAIN},  {"training", IMPORT_TRAIN}, {"test", IMPORT_TEST},
-    {"testing", IMPORT_TEST}, {"t10k", IMPORT_TEST},
+    {"testing", IMPORT_TEST}, {"t10k", IMPORT_TEST},      {"valid", NO_PART},
+    {"val", NO_PART},         {"validation", NO_PART},
 };
 enum { WORDS = sizeof words / sizeof *words };
 
@@ -19,27 +23,32 @@ static bool is_in_word(char c)
     return isalnum((unsigned char)c);
 }
 
-/* The last word of the name that stands for a part: the prefix may have such a word, too. */
+/* The last word of the name that stands for a part: the prefix may have such a word, too. False:
+   there is none of the words. */
 static bool find_word(const char *name, struct part_name *found)
 {
-    found->part = -1;
+    bool any = false;
+    found->part = NO_PART;
     for (const char *c = name; *c; c++)
         for (size_t i = 0; i < WORDS && (c == name || !is_in_word(c[-1])); i++) {
             size_t length = strlen(words[i].word);
-            if (!strncasecmp(c, words[i].word, length) && !is_in_word(c[length])) {
-                found->part = words[i].part;
-                found->prefix = (size_t)(c - name);
-            }
+            if (strncasecmp(c, words[i].word, length) != 0 || is_in_word(c[length]))
+                continue;
+            any = true;
+            if (words[i].part == NO_PART)
+                continue;
+            found->part = words[i].part;
+            found->prefix = (size_t)(c - name);
         }
-    return found->part >= 0;
+    return any;
 }
 
 /* The same within a word, as in "mnisttrain". "contest" and "latest" contain "test" by chance, so
    "train" counts first. */
 static void find_within(const char *name, struct part_name *found)
 {
-    for (size_t i = 0; i < WORDS && found->part < 0; i++) {
-        const char *at = strcasestr(name, words[i].word);
+    for (size_t i = 0; i < WORDS && found->part == NO_PART; i++) {
+        const char *at = words[i].part == NO_PART ? NULL : strcasestr(name, words[i].word);
         if (at) {
             found->part = words[i].part;
             found->prefix = (size_t)(at - name);
@@ -62,7 +71,7 @@ struct part_name part_name(const char *name, const struct import_settings *s)
     struct part_name is = {0};
     if (!find_word(name, &is))
         find_within(name, &is);
-    if (is.part < 0)
+    if (is.part == NO_PART)
         return is;
     if (is_own(name, &is, s->name)) {
         is.kind = OWN_PREFIX;
