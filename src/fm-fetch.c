@@ -405,7 +405,7 @@ static void refuse_foreign(const struct fmnn_dataset *set, const struct place pl
 static void report_replaced(const struct place *place)
 {
     const struct finding *is = read_finding(place);
-    if (is->state != FILE_MISSING)
+    if (is->state != FILE_MISSING && is->state != FILE_GOOD)
         note("%s: %s; replacing it", read_path(place), is->why);
 }
 
@@ -419,44 +419,39 @@ struct filling {
     unsigned max_label;         /* before conversion */
 };
 
-/* Learns the shape of training images that are in place. */
-static void learn_shape(struct filling *f, size_t file, const struct finding *is)
+/* Learns from a file as it comes what the next ones must have. */
+static void learn(struct filling *f, size_t file, const struct finding *is)
 {
-    if (file != TRAIN_IMAGES || is->state != FILE_GOOD)
-        return;
-    f->training = is->shape;
-    if (f->set->transposed) {
-        f->training.height = is->shape.width;
-        f->training.width = is->shape.height;
-    }
+    learn_sizes(f->set, file, is);
+    if (file == TRAIN_IMAGES)
+        f->training = is->shape;
+    if (is->max_label > f->max_label)
+        f->max_label = is->max_label;
 }
 
-/* Removes a bad plain file, which would hide the good one, and learns the sizes of the latter. */
-static void uncover(struct filling *f, size_t file, const struct place *place)
+/* The same from training images that are in place, and converted. */
+static void learn_shape(struct filling *f, const struct place *place)
+{
+    struct fmnn_shape is = place->gz_is.shape;
+    bool turned = f->set->transposed;
+    if (place->gz_is.state == FILE_GOOD)
+        f->training = (struct fmnn_shape){is.channels, turned ? is.width : is.height,
+                                          turned ? is.height : is.width};
+}
+
+/* Puts a staged file in place, if there is one, and removes a bad plain file, which would hide a
+   good compressed one. */
+static void put_in_place(const struct filling *f, size_t file, struct stage *stage,
+                         const struct place *place)
 {
     struct finding plain;
-    verify_path(place->plain, f->source->set, file, &plain); /* the new file may be plain */
+    if (stage)
+        stage_commit(stage);
+    if (read_finding(place)->state == FILE_GOOD)
+        return;
+    verify_path(place->plain, f->set, file, &plain); /* the new file may be plain */
     if (plain.state != FILE_GOOD && plain.state != FILE_MISSING && unlink(place->plain) != 0)
         die_errno("%s", place->plain);
-    if (f->set->files[file].bytes)
-        return;
-    if (plain.state != FILE_GOOD)
-        verify_path(place->gz, f->set, file, &plain);
-    learn_sizes(f->set, file, &plain);
-    learn_shape(f, file, &plain);
-}
-
-/* Downloads one file, unless a good compressed one is only hidden by a bad plain one. False: it is
-   optional, and there is none. */
-static bool replace(struct filling *f, size_t file, bool optional, const struct place *place)
-{
-    report_replaced(place);
-    if (place->gz_is.state != FILE_GOOD &&
-        !download_file(f->downloader, f->directory, f->source, file,
-                       expected_shape(file, f->training), optional))
-        return false;
-    uncover(f, file, place);
-    return true;
 }
 
 /* An own data set on mirrors need not have a test set. */
@@ -466,34 +461,65 @@ static bool may_lack_test(const struct filling *f, const struct place places[])
            read_finding(&places[TEST_LABELS])->state == FILE_MISSING;
 }
 
-/* The last file that is not good. The class names are written before it, so that a complete data
-   set has them, even if we are killed. */
-static size_t last_to_come(const struct place places[])
+/* A complete data set has its class names, even if we are killed: they are written before its last
+   file. */
+static bool is_last(const struct place places[], size_t file)
 {
     size_t last = 0;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         if (read_finding(&places[i])->state != FILE_GOOD)
             last = i;
-    return last;
+    return file == last;
 }
 
-/* Returns the number of files that the data set has: fewer without a test set. */
+static void put_all_in_place(const struct filling *f, struct stage *stage[],
+                             const struct place places[], const struct fmnn_names *names)
+{
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
+        if (is_last(places, i))
+            write_class_names(f->directory, f->set, names);
+        put_in_place(f, i, stage[i], &places[i]);
+    }
+}
+
+/* A file from a mirror; NULL: it is optional, and there is none. */
+static struct stage *download(struct filling *f, size_t file, const struct place *place,
+                              bool optional, bool lacks_images)
+{
+    struct finding original;
+    optional = optional && (file == TEST_IMAGES || lacks_images);
+    struct stage *stage = stage_download(f->downloader, f->directory, f->source, file,
+                                         expected_shape(file, f->training), optional, &original);
+    if (stage && lacks_images)
+        die("%s: there are labels of test images, but no mirror has the images", place->gz);
+    if (stage)
+        learn(f, file, &original);
+    return stage;
+}
+
+/* Each file appears when it is whole, so that a later run need not fetch it again. But no converted
+   one appears before all are, because the later run may convert in another way. Returns the number
+   of files that the data set has: fewer without a test set. */
 static size_t download_all(struct filling *f, const struct place places[])
 {
     bool optional = may_lack_test(f, places), lacks_images = false;
+    bool together = f->set->transposed || f->set->first_label;
+    struct stage *stage[FMNN_DATASET_FILES] = {NULL};
     struct fmnn_names *names = find_class_names(f->set, NULL);
-    size_t last = last_to_come(places);
-    learn_shape(f, TRAIN_IMAGES, &places[TRAIN_IMAGES].gz_is);
+    learn_shape(f, &places[TRAIN_IMAGES]);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
-        if (i == last)
+        if (!together && is_last(places, i))
             write_class_names(f->directory, f->set, names);
-        if (read_finding(&places[i])->state == FILE_GOOD)
-            continue;
-        bool got = replace(f, i, optional && (i == TEST_IMAGES || lacks_images), &places[i]);
-        if (got && lacks_images)
-            die("%s: there are labels of test images, but no mirror has the images", places[i].gz);
-        lacks_images |= !got;
+        report_replaced(&places[i]);
+        if (places[i].gz_is.state != FILE_GOOD) {
+            stage[i] = download(f, i, &places[i], optional, lacks_images);
+            lacks_images |= !stage[i];
+        }
+        if (!together)
+            put_in_place(f, i, stage[i], &places[i]);
     }
+    if (together)
+        put_all_in_place(f, stage, places, names);
     if (lacks_images)
         note("%s: the mirrors have no test images, only training images", f->directory);
     fmnn_names_free(names);
@@ -517,17 +543,12 @@ static struct stage *stage_file(struct filling *f, size_t file, const struct pla
 {
     struct finding original;
     bool there = place->gz_is.state == FILE_GOOD;
-    if (read_finding(place)->state != FILE_GOOD)
-        report_replaced(place);
+    report_replaced(place);
     if (there && f->set->files[file].sha256)
         return NULL;
     struct stage *stage = stage_copy(f->from, f->directory, f->source, file,
                                      expected_shape(file, f->training), &original);
-    learn_sizes(f->set, file, &original);
-    if (file == TRAIN_IMAGES)
-        f->training = original.shape;
-    if (original.max_label > f->max_label)
-        f->max_label = original.max_label;
+    learn(f, file, &original);
     if (!there)
         return stage;
     compare(f, stage, place);
@@ -547,18 +568,10 @@ static void copy_all(struct filling *f, const struct place places[])
 {
     struct stage *stage[FMNN_DATASET_FILES];
     struct fmnn_names *names = find_class_names(f->set, f->from);
-    size_t last = last_to_come(places);
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         stage[i] = stage_file(f, i, &places[i]);
     check_names(f, names);
-    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
-        if (i == last)
-            write_class_names(f->directory, f->set, names);
-        if (stage[i])
-            stage_commit(stage[i]);
-        if (read_finding(&places[i])->state != FILE_GOOD)
-            uncover(f, i, &places[i]);
-    }
+    put_all_in_place(f, stage, places, names);
     fmnn_names_free(names);
 }
 

@@ -539,20 +539,18 @@ static bool download(struct downloader *d, struct stage *stage, const struct sou
     return false;
 }
 
-bool download_file(struct downloader *d, const char *directory, const struct source *source,
-                   size_t file, struct fmnn_shape expected, bool optional)
+struct stage *stage_download(struct downloader *d, const char *directory,
+                             const struct source *source, size_t file, struct fmnn_shape expected,
+                             bool optional, struct finding *finding)
 {
     struct stage *stage = stage_open(directory, source->set, file);
     stage_expect(stage, expected);
-    struct finding finding;
-    bool got = download(d, stage, source, file, optional, &finding);
-    if (got) {
-        stage_finish(stage, finding.gzip);
-        stage_commit(stage);
-    } else {
-        stage_abandon(stage);
+    if (download(d, stage, source, file, optional, finding)) {
+        stage_finish(stage, finding->gzip);
+        return stage;
     }
-    return got;
+    stage_abandon(stage);
+    return NULL;
 }
 
 struct stage *download_hidden(struct downloader *d, const char *directory,

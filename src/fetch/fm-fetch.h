@@ -129,11 +129,12 @@ struct downloader;
 struct downloader *downloader_new(const char *const *mirrors,
                                   const struct download_settings *settings);
 void downloader_free(struct downloader *downloader);
-/* Fetches and verifies the data set's file. If no mirror has it, that is trouble, or false if it is
-   optional and every mirror says that it is not there. */
-bool download_file(struct downloader *downloader, const char *directory,
-                   const struct source *source, size_t file, struct fmnn_shape expected,
-                   bool optional);
+/* Fetches the data set's file into a finished stage; the finding is that of the original, whose
+   shape is expected. If no mirror has it, that is trouble, or NULL if it is optional and every
+   mirror says that it is not there. */
+struct stage *stage_download(struct downloader *downloader, const char *directory,
+                             const struct source *source, size_t file, struct fmnn_shape expected,
+                             bool optional, struct finding *finding);
 /* The same for a file that is only read, which stays a hidden stage in the directory. */
 struct stage *download_hidden(struct downloader *downloader, const char *directory,
                               const struct source *source, size_t file);
