@@ -133,6 +133,14 @@ static struct arguments parse_arguments(int argc, char **argv)
 
 /* ---- 2. The data set ---- */
 
+/* Whether -d or FMNN_DATA names a directory that is there. */
+static bool is_named(const struct arguments *a)
+{
+    const char *environment = getenv("FMNN_DATA");
+    const char *directory = a->data ? a->data : environment;
+    return directory && directory[0] && access(directory, F_OK) == 0;
+}
+
 static bool has_directory(const char *name)
 {
     char *directory = user_directory(name);
@@ -165,7 +173,7 @@ static struct source own_source(const char *name, const struct arguments *a,
     const char *nearest = fmnn_suggest(name, names);
     if (!a->from && !a->mirrors.count)
         refuse_family(name, names);
-    bool named = a->data && access(a->data, F_OK) == 0 && !nearest;
+    bool named = is_named(a) && !nearest;
     bool refused = !a->from && !a->mirrors.count && !named && !has_directory(name);
     if (refused && !nearest && access(name, F_OK) == 0)
         usage_error("DATASET: '%s' is a file or a directory: --from reads one, -d names where the "
@@ -270,17 +278,31 @@ static void learn_sizes(struct fmnn_dataset *set, size_t file, const struct find
         images->bytes = 16 + is->rows * is->pixels;
 }
 
+enum { TRAIN_IMAGES = 0, TEST_IMAGES = 2, TEST_LABELS };
+
+/* The shape that a file must have; height 0: any. */
+static struct fmnn_shape expected_shape(size_t file, struct fmnn_shape training)
+{
+    return file == TEST_IMAGES ? training : (struct fmnn_shape){0};
+}
+
 static void survey(const char *directory, struct fmnn_dataset *set, struct place places[])
 {
+    struct fmnn_shape training = {0};
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
         struct place *p = &places[i];
         p->plain = path_in(directory, set->files[i].name, "");
         p->gz = path_in(directory, set->files[i].name, ".gz");
         verify_path(p->plain, set, i, &p->plain_is);
+        verify_shape(expected_shape(i, training), &p->plain_is);
         p->gz_is = p->plain_is;
-        if (p->plain_is.state != FILE_GOOD)
+        if (p->plain_is.state != FILE_GOOD) {
             verify_path(p->gz, set, i, &p->gz_is);
+            verify_shape(expected_shape(i, training), &p->gz_is);
+        }
         learn_sizes(set, i, &p->gz_is);
+        if (i == TRAIN_IMAGES && p->gz_is.state == FILE_GOOD)
+            training = p->gz_is.shape;
     }
 }
 
@@ -383,7 +405,7 @@ static void refuse_foreign(const struct fmnn_dataset *set, const struct place pl
 static void report_replaced(const struct place *place)
 {
     const struct finding *is = read_finding(place);
-    if (is->state != FILE_MISSING)
+    if (is->state != FILE_MISSING && is->state != FILE_GOOD)
         note("%s: %s; replacing it", read_path(place), is->why);
 }
 
@@ -393,61 +415,164 @@ struct filling {
     struct fmnn_dataset *set; /* learns sizes */
     const char *from;         /* NULL: from mirrors */
     struct downloader *downloader;
+    struct fmnn_shape training; /* of the training images, before conversion; height 0: unknown */
+    unsigned max_label;         /* before conversion */
 };
 
-/* Gets one file, unless a good compressed one is only hidden by a bad plain one. False: it is
-   optional, and there is none. */
-static bool replace(const struct filling *f, size_t file, bool optional, const struct place *place)
+/* Learns from a file as it comes what the next ones must have. */
+static void learn(struct filling *f, size_t file, const struct finding *is)
 {
-    struct finding plain;
-    report_replaced(place);
-    if (place->gz_is.state != FILE_GOOD && f->from)
-        copy_file(f->from, f->directory, f->source, file);
-    else if (place->gz_is.state != FILE_GOOD &&
-             !download_file(f->downloader, f->directory, f->source, file, optional))
-        return false;
-    verify_path(place->plain, f->source->set, file, &plain); /* the new file may be plain */
-    if (plain.state != FILE_GOOD && plain.state != FILE_MISSING && unlink(place->plain) != 0)
-        die_errno("%s", place->plain);
-    if (f->set->files[file].bytes)
-        return true;
-    if (plain.state != FILE_GOOD)
-        verify_path(place->gz, f->set, file, &plain);
-    learn_sizes(f->set, file, &plain);
-    return true;
+    learn_sizes(f->set, file, is);
+    if (file == TRAIN_IMAGES)
+        f->training = is->shape;
+    if (is->max_label > f->max_label)
+        f->max_label = is->max_label;
 }
 
-enum { TEST_IMAGES = 2, TEST_LABELS };
+/* The same from training images that are in place, and converted. */
+static void learn_shape(struct filling *f, const struct place *place)
+{
+    struct fmnn_shape is = place->gz_is.shape;
+    bool turned = f->set->transposed;
+    if (place->gz_is.state == FILE_GOOD)
+        f->training = (struct fmnn_shape){is.channels, turned ? is.width : is.height,
+                                          turned ? is.height : is.width};
+}
+
+/* Puts a staged file in place, if there is one, and removes a bad plain file, which would hide a
+   good compressed one. */
+static void put_in_place(const struct filling *f, size_t file, struct stage *stage,
+                         const struct place *place)
+{
+    struct finding plain;
+    if (stage)
+        stage_commit(stage);
+    if (read_finding(place)->state == FILE_GOOD)
+        return;
+    verify_path(place->plain, f->set, file, &plain); /* the new file may be plain */
+    if (plain.state != FILE_GOOD && plain.state != FILE_MISSING && unlink(place->plain) != 0)
+        die_errno("%s", place->plain);
+}
 
 /* An own data set on mirrors need not have a test set. */
 static bool may_lack_test(const struct filling *f, const struct place places[])
 {
-    return !f->from && !f->set->class_count &&
-           read_finding(&places[TEST_IMAGES])->state == FILE_MISSING &&
+    return !f->set->class_count && read_finding(&places[TEST_IMAGES])->state == FILE_MISSING &&
            read_finding(&places[TEST_LABELS])->state == FILE_MISSING;
 }
 
-/* Returns the number of files that the data set has: fewer without a test set. */
-static size_t fill(const struct filling *f, const struct place places[])
+/* A complete data set has its class names, even if we are killed: they are written before its last
+   file. */
+static bool is_last(const struct place places[], size_t file)
 {
-    bool optional = may_lack_test(f, places), lacks_images = false;
     size_t last = 0;
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
         if (read_finding(&places[i])->state != FILE_GOOD)
             last = i;
+    return file == last;
+}
+
+static void put_all_in_place(const struct filling *f, struct stage *stage[],
+                             const struct place places[], const struct fmnn_names *names)
+{
     for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
-        if (i == last) /* a complete data set has its names, even if we are killed */
-            write_class_names(f->directory, f->set, f->from);
-        if (read_finding(&places[i])->state == FILE_GOOD)
-            continue;
-        bool got = replace(f, i, optional && (i == TEST_IMAGES || lacks_images), &places[i]);
-        if (got && lacks_images)
-            die("%s: there are labels of test images, but no mirror has the images", places[i].gz);
-        lacks_images |= !got;
+        if (is_last(places, i))
+            write_class_names(f->directory, f->set, names);
+        put_in_place(f, i, stage[i], &places[i]);
     }
+}
+
+/* A file from a mirror; NULL: it is optional, and there is none. */
+static struct stage *download(struct filling *f, size_t file, const struct place *place,
+                              bool optional, bool lacks_images)
+{
+    struct finding original;
+    optional = optional && (file == TEST_IMAGES || lacks_images);
+    struct stage *stage = stage_download(f->downloader, f->directory, f->source, file,
+                                         expected_shape(file, f->training), optional, &original);
+    if (stage && lacks_images)
+        die("%s: there are labels of test images, but no mirror has the images", place->gz);
+    if (stage)
+        learn(f, file, &original);
+    return stage;
+}
+
+/* Each file appears when it is whole, so that a later run need not fetch it again. But no converted
+   one appears before all are, because the later run may convert in another way. Returns the number
+   of files that the data set has: fewer without a test set. */
+static size_t download_all(struct filling *f, const struct place places[])
+{
+    bool optional = may_lack_test(f, places), lacks_images = false;
+    bool together = f->set->transposed || f->set->first_label;
+    struct stage *stage[FMNN_DATASET_FILES] = {NULL};
+    struct fmnn_names *names = find_class_names(f->set, NULL);
+    learn_shape(f, &places[TRAIN_IMAGES]);
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++) {
+        if (!together && is_last(places, i))
+            write_class_names(f->directory, f->set, names);
+        report_replaced(&places[i]);
+        if (places[i].gz_is.state != FILE_GOOD) {
+            stage[i] = download(f, i, &places[i], optional, lacks_images);
+            lacks_images |= !stage[i];
+        }
+        if (!together)
+            put_in_place(f, i, stage[i], &places[i]);
+    }
+    if (together)
+        put_all_in_place(f, stage, places, names);
     if (lacks_images)
         note("%s: the mirrors have no test images, only training images", f->directory);
+    fmnn_names_free(names);
     return lacks_images ? TEST_IMAGES : FMNN_DATASET_FILES;
+}
+
+/* A file of a data set that is not pinned may be another one's, or converted in another way. It
+   stays only if the source gives the same. */
+static void compare(const struct filling *f, struct stage *stage, const struct place *place)
+{
+    struct finding is;
+    stage_verify(stage, &is);
+    if (strcmp(is.sha256, place->gz_is.sha256) != 0)
+        die("%s: is already there, and not what comes from %s; it is not overwritten: move it "
+            "away, or choose another directory",
+            place->plain_is.state == FILE_GOOD ? place->plain : place->gz, f->from);
+}
+
+/* A file of the source, ready to be put in place; NULL: a good one is there already. */
+static struct stage *stage_file(struct filling *f, size_t file, const struct place *place)
+{
+    struct finding original;
+    bool there = place->gz_is.state == FILE_GOOD;
+    report_replaced(place);
+    if (there && f->set->files[file].sha256)
+        return NULL;
+    struct stage *stage = stage_copy(f->from, f->directory, f->source, file,
+                                     expected_shape(file, f->training), &original);
+    learn(f, file, &original);
+    if (!there)
+        return stage;
+    compare(f, stage, place);
+    stage_abandon(stage);
+    return NULL;
+}
+
+/* The names of a known data set are complete. */
+static void check_names(const struct filling *f, const struct fmnn_names *names)
+{
+    if (!f->set->class_count && names && f->max_label >= names->count + f->set->first_label)
+        die("%s: there are %zu class names, but label %u", f->from, names->count, f->max_label);
+}
+
+/* No file appears before all are known to be good, so that a failed run leaves none behind. */
+static void copy_all(struct filling *f, const struct place places[])
+{
+    struct stage *stage[FMNN_DATASET_FILES];
+    struct fmnn_names *names = find_class_names(f->set, f->from);
+    for (size_t i = 0; i < FMNN_DATASET_FILES; i++)
+        stage[i] = stage_file(f, i, &places[i]);
+    check_names(f, names);
+    put_all_in_place(f, stage, places, names);
+    fmnn_names_free(names);
 }
 
 static size_t fill_from(const char *directory, const struct source *source,
@@ -455,13 +580,17 @@ static size_t fill_from(const char *directory, const struct source *source,
                         const struct place places[])
 {
     const char *const *mirrors = a->mirrors.count ? a->mirrors.url : source->mirrors;
-    struct filling filling = {directory, source, set, a->from, NULL};
-    if (!a->from && !mirrors[0])
+    struct filling filling = {
+        .directory = directory, .source = source, .set = set, .from = a->from};
+    if (a->from) {
+        copy_all(&filling, places);
+        return FMNN_DATASET_FILES;
+    }
+    if (!mirrors[0])
         die("%s: no mirror is known; name one with --mirror URL, or a directory with --from DIR",
             source->set->name);
-    if (!a->from)
-        filling.downloader = downloader_new(mirrors, &a->download);
-    size_t files = fill(&filling, places);
+    filling.downloader = downloader_new(mirrors, &a->download);
+    size_t files = download_all(&filling, places);
     downloader_free(filling.downloader);
     return files;
 }
@@ -523,9 +652,12 @@ static int fill_home(const struct source *source, struct fmnn_dataset *set,
                      const struct arguments *a)
 {
     struct place places[FMNN_DATASET_FILES];
+    struct fmnn_dataset there = *set;
     char *home = make_home(source, a);
-    survey(home, set, places);
+    survey(home, &there, places);
     refuse_foreign(set, places);
+    if (!a->from)
+        *set = there; /* files of mirrors complete these, and must fit them */
     size_t files = fill_from(home, source, set, a, places);
     forget(places);
     survey(home, set, places);

@@ -20,7 +20,7 @@ fetch_libs = $(CURL_LIBS) $(MD_LIBS) $(ZLIB_LIBS)
 fetch_sources = src/fm-fetch.c src/fetch/fm-fetch.h src/fetch/fetch-verify.c src/fetch/fetch-store.c \
 	src/fetch/fetch-forms.c src/fetch/fetch-download.c src/fetch/import.h src/fetch/import.c \
 	src/fetch/import-bytes.c src/fetch/import-sink.c src/fetch/import-idx.c src/fetch/import-cifar.c \
-	src/fetch/import-csv.c src/fetch/import-folder.c
+	src/fetch/import-csv.c src/fetch/import-folder.c src/fetch/import-names.c
 src_fm_fetch_SOURCES = $(fetch_sources) src/fetch/fetch-sources.c
 src_fm_fetch_CPPFLAGS = $(fetch_cppflags)
 src_fm_fetch_LDADD = $(common_ldadd) $(fetch_libs)

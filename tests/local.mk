@@ -58,7 +58,7 @@ tests_check_common_LDADD = src/libcommon.a $(LDADD) $(MD_LIBS)
 TESTS += $(program_tests)
 program_tests = tests/fm-fetch.test tests/fetch-faults.test tests/fm-split.test tests/fm-train.test \
 	tests/fm-predict.test tests/fm-confusion.test tests/fm-plot.test tests/golden.test tests/embed.test \
-	tests/colour.test tests/import.test \
+	tests/colour.test tests/import.test tests/fetch-from.test \
 	tests/pages.test tests/pipeline.test tests/search.test tests/models.test tests/notebook.test tests/ladder.test tests/label-issues.test tests/anydata.test \
 	tests/streams.test tests/photos.test tests/tables.test tests/environment.test tests/corpus.test tests/faults.test
 # The architecture: which room includes which, and what the library shows. The usage texts of the scripts.
@@ -186,7 +186,7 @@ tests_fuzz_replay_tables_SOURCES = tests/fuzz/fuzz_tables.c $(replay_sources) te
 	src/plot/gnuplot.c src/plot/plot-text.c src/plot/plot-predictions.c \
 	src/plot/plot-confusion.c src/plot/plot-history.c src/plot/plot-reliability.c src/plot/plot-roc.c
 tests_fuzz_replay_imports_SOURCES = tests/fuzz/fuzz_imports.c $(replay_sources) tests/fuzz/program.c \
-	src/fetch/import-csv.c src/fetch/import-cifar.c src/fetch/import-idx.c
+	src/fetch/import-csv.c src/fetch/import-cifar.c src/fetch/import-idx.c src/fetch/import-names.c
 tests_fuzz_replay_weights_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_idx_LDFLAGS = $(fuzz_wrap_files)
 tests_fuzz_replay_gzip_LDFLAGS = $(fuzz_wrap_files)

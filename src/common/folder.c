@@ -40,6 +40,20 @@ static int compare_entries(const void *a, const void *b)
     return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
+/* By the bytes of the paths of all images: a folder's name goes on with a slash. */
+static int compare_paths(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    size_t n = strlen(a->name), m = strlen(b->name), common = n < m ? n : m;
+    int difference = memcmp(a->name, b->name, common);
+    if (difference || n == m)
+        return difference;
+    const struct entry *shorter = n < m ? a : b, *longer = n < m ? b : a;
+    unsigned char end = shorter->kind == A_FOLDER ? '/' : 0,
+                  next = (unsigned char)longer->name[common];
+    return (n < m) == (end < next) ? -1 : 1;
+}
+
 /* What file managers leave; a name that begins with a point is hidden. */
 static bool is_litter(const char *name)
 {
@@ -218,7 +232,8 @@ static struct part *find_parts(struct folder *f, size_t *count)
     struct listing top = list(f->path);
     struct part *part = xcalloc(top.count + 1, sizeof *part);
     *count = 0;
-    if (!has_parts(f->path, &top)) {
+    f->parts = has_parts(f->path, &top);
+    if (!f->parts) {
         part[(*count)++] = (struct part){text_format("%s", f->path), FOLDER_TRAIN, top};
         return part;
     }
@@ -242,7 +257,7 @@ static void check_class(const struct folder *f, const char *folder, const char *
     uint32_t code;
     for (const char *c = name; *c;) {
         size_t n = fmnn_utf8_next(c, &code);
-        if (!n || code < 0x20 || (code >= 0x7f && code < 0xa0))
+        if (!n || code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0xfeff)
             die("%s/%s: the folder's name cannot be a class name: it %s", folder, name,
                 n ? "contains a control character" : "is not UTF-8");
         c += n;
@@ -337,6 +352,8 @@ static void add_images(struct folder *f, const char *path, size_t class, enum fo
     if (depth > MAX_DEPTH)
         die("%s: more than %d folders below each other", path, MAX_DEPTH);
     struct listing listing = list(path);
+    if (listing.count)
+        qsort(listing.entry, listing.count, sizeof *listing.entry, compare_paths);
     for (size_t i = 0; i < listing.count; i++) {
         const struct entry *entry = &listing.entry[i];
         if (entry->kind != A_FOLDER || has_control(entry->name)) {

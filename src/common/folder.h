@@ -24,6 +24,7 @@ struct folder_passed {
 
 struct folder {
     char *path;
+    bool parts; /* the class folders are below train, valid and test */
     /* By part, by class, by path. */
     struct folder_image *image;
     size_t count, capacity;

@@ -539,17 +539,18 @@ static bool download(struct downloader *d, struct stage *stage, const struct sou
     return false;
 }
 
-bool download_file(struct downloader *d, const char *directory, const struct source *source,
-                   size_t file, bool optional)
+struct stage *stage_download(struct downloader *d, const char *directory,
+                             const struct source *source, size_t file, struct fmnn_shape expected,
+                             bool optional, struct finding *finding)
 {
     struct stage *stage = stage_open(directory, source->set, file);
-    struct finding finding;
-    bool got = download(d, stage, source, file, optional, &finding);
-    if (got)
-        stage_commit(stage, &finding);
-    else
-        stage_abandon(stage);
-    return got;
+    stage_expect(stage, expected);
+    if (download(d, stage, source, file, optional, finding)) {
+        stage_finish(stage, finding->gzip);
+        return stage;
+    }
+    stage_abandon(stage);
+    return NULL;
 }
 
 struct stage *download_hidden(struct downloader *d, const char *directory,

@@ -142,13 +142,13 @@ static struct fmnn_names *read_mapping(FILE *stream, const char *path, unsigned 
     return copy_names(name, count);
 }
 
-struct fmnn_names *names_beside(const char *directory, const struct fmnn_dataset *set)
+struct fmnn_names *names_beside(const char *directory, const char *set, unsigned first_label)
 {
-    char *path = path_in(directory, set->name, "-mapping.txt");
+    char *path = path_in(directory, set, "-mapping.txt");
     FILE *stream = fopen(path, "r");
     struct fmnn_names *names = NULL;
     if (stream) {
-        names = read_mapping(stream, path, set->first_label);
+        names = read_mapping(stream, path, first_label);
         fclose(stream);
     } else if (errno != ENOENT) {
         die_errno("%s", path);

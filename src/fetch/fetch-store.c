@@ -56,20 +56,21 @@ void store_class_names(const char *directory, const char *title, const struct fm
     free(path);
 }
 
-void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from)
+struct fmnn_names *find_class_names(const struct fmnn_dataset *set, const char *from)
 {
-    struct fmnn_names *names = NULL;
-    if (set->class_count) {
-        names = copy_names(set->classes, set->class_count);
-    } else if (from) {
-        names = names_beside(from, set);
-    }
+    if (set->class_count)
+        return copy_names(set->classes, set->class_count);
+    return from ? names_beside(from, set->name, set->first_label) : NULL;
+}
+
+void write_class_names(const char *directory, const struct fmnn_dataset *set,
+                       const struct fmnn_names *names)
+{
     if (names)
         store_class_names(directory, set->title, names);
     else
         note("%s: the class names are not known; write them to classes.txt there, one per line",
              directory);
-    fmnn_names_free(names);
 }
 
 /* ---- 2. Staged files ---- */
@@ -78,6 +79,7 @@ struct stage {
     const char *directory;
     const struct fmnn_dataset *set;
     size_t file;
+    struct fmnn_shape expected;
     char *path; /* NAME.gz */
     struct output *output;
     uint64_t size;
@@ -105,6 +107,11 @@ struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, 
 struct stage *stage_open_hidden(const char *directory, const struct fmnn_dataset *set, size_t file)
 {
     return open_as(directory, set, file, ".");
+}
+
+void stage_expect(struct stage *stage, struct fmnn_shape shape)
+{
+    stage->expected = shape;
 }
 
 void stage_write(struct stage *stage, const void *bytes, size_t size)
@@ -139,6 +146,7 @@ void stage_verify(struct stage *stage, struct finding *finding)
 {
     flush(stage);
     verify_stream(fileno(output_stream(stage->output)), stage->set, stage->file, finding);
+    verify_shape(stage->expected, finding);
 }
 
 const char *stage_path(const struct stage *stage)
@@ -174,18 +182,18 @@ static void append_file(int fd, const char *path, FILE *out, const char *out_pat
 }
 
 /* The file may have arrived uncompressed; its name must not end in .gz then. */
-static void commit_plain(struct stage *stage)
+static void finish_plain(struct stage *stage)
 {
     char *path = path_in(stage->directory, stage->set->files[stage->file].name, "");
     struct output *output = output_open(path, true);
     append_file(fileno(output_stream(stage->output)), stage->path, output_stream(output), path);
-    output_commit(output);
     output_abandon(stage->output);
+    stage->output = output;
     free(path);
 }
 
 /* The converted file is another temporary. */
-static void commit_converted(struct stage *stage, bool gzip)
+static void finish_converted(struct stage *stage, bool gzip)
 {
     char *path = path_in(stage->directory, stage->set->files[stage->file].name, gzip ? ".gz" : "");
     struct output *output = output_open(path, true);
@@ -193,18 +201,22 @@ static void commit_converted(struct stage *stage, bool gzip)
     convert(fileno(output_stream(stage->output)), path, stage->set, stage->file, gzip,
             output_stream(output));
     output_abandon(stage->output);
-    output_commit(output);
+    stage->output = output;
     free(path);
 }
 
-void stage_commit(struct stage *stage, const struct finding *finding)
+void stage_finish(struct stage *stage, bool gzip)
 {
+    stage->expected = (struct fmnn_shape){0}; /* images may be transposed */
     if (converts(stage->set, stage->file))
-        commit_converted(stage, finding->gzip);
-    else if (finding->gzip)
-        output_commit(stage->output);
-    else
-        commit_plain(stage);
+        finish_converted(stage, gzip);
+    else if (!gzip)
+        finish_plain(stage);
+}
+
+void stage_commit(struct stage *stage)
+{
+    output_commit(stage->output);
     stage_free(stage);
 }
 
@@ -248,6 +260,7 @@ static int try_copy(const char *path, struct stage *stage, struct finding *findi
     if (!S_ISREG(st.st_mode))
         die("%s: not a regular file", path);
     verify_stream(fd, stage->set, stage->file, finding);
+    verify_shape(stage->expected, finding);
     if (finding->state == FILE_GOOD) {
         append_file(fd, path, output_stream(stage->output), stage->path);
         stage_verify(stage, finding); /* the source may have changed in the meantime */
@@ -256,20 +269,21 @@ static int try_copy(const char *path, struct stage *stage, struct finding *findi
     return finding->state == FILE_GOOD ? 1 : -1;
 }
 
-void copy_file(const char *from, const char *directory, const struct source *source, size_t file)
+struct stage *stage_copy(const char *from, const char *directory, const struct source *source,
+                         size_t file, struct fmnn_shape expected, struct finding *finding)
 {
     const char *name = source->set->files[file].name;
-    struct finding finding;
     char wrong[1024] = "", *path;
     struct stage *stage = stage_open(directory, source->set, file);
+    stage_expect(stage, expected);
     for (unsigned which = 0; (path = local_path(from, source, file, which)); which++) {
-        int got = try_copy(path, stage, &finding);
+        int got = try_copy(path, stage, finding);
         if (got < 0 && !wrong[0])
-            snprintf(wrong, sizeof wrong, "%s: %s", path, finding.why);
+            snprintf(wrong, sizeof wrong, "%s: %s", path, finding->why);
         free(path);
         if (got > 0) {
-            stage_commit(stage, &finding);
-            return;
+            stage_finish(stage, finding->gzip);
+            return stage;
         }
     }
     if (wrong[0])

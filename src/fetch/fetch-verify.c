@@ -219,6 +219,7 @@ static int check_images(const unsigned char *p, uint64_t n, uint64_t bytes,
                      (unsigned long long)pixels);
     finding->rows = count;
     finding->pixels = height * width * channels;
+    finding->shape = (struct fmnn_shape){(size_t)channels, (size_t)height, (size_t)width};
     return check_limits(count, height, width, channels, finding);
 }
 
@@ -251,6 +252,14 @@ static uint64_t size_promised(const unsigned char *p, size_t size, const struct 
     return 4 + 4 * (uint64_t)p[3] + finding->rows * finding->pixels;
 }
 
+/* first: the bytes begin with the header of the file. */
+static void find_max_label(const unsigned char *bytes, size_t count, bool first,
+                           struct finding *finding)
+{
+    for (size_t i = first ? 8 : 0; i < count; i++)
+        finding->max_label = bytes[i] > finding->max_label ? bytes[i] : finding->max_label;
+}
+
 static int digest(struct bytes *b, const struct fmnn_dataset *set, size_t file,
                   struct digests *digests, struct finding *finding)
 {
@@ -269,8 +278,10 @@ static int digest(struct bytes *b, const struct fmnn_dataset *set, size_t file,
             return found(finding, FILE_DAMAGED, "longer than the expected %llu bytes",
                          (unsigned long long)promised);
         SHA256Update(&sha256, buffer, (size_t)got);
-        if (!holds_images(file))
+        if (!holds_images(file)) {
             MD5Update(&md5, buffer, (size_t)got);
+            find_max_label(buffer, (size_t)got, total == (uint64_t)got, finding);
+        }
     }
     if (got < 0)
         return -1;
@@ -340,6 +351,7 @@ static void compare_digests(const struct digests *digests, const struct fmnn_dat
                             size_t file, struct finding *finding)
 {
     const char *wanted = set->files[file].sha256;
+    memcpy(finding->sha256, digests->sha256, sizeof digests->sha256);
     if (wanted && !strcmp(wanted, digests->sha256))
         return;
     if (compare_datasets(digests, set, finding) != 0 ||
@@ -372,6 +384,16 @@ void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct f
         inflateEnd(&b.z);
     if (status == 0 && is_bytes(set, file))
         compare_digests(&digests, set, file, finding);
+}
+
+void verify_shape(struct fmnn_shape wanted, struct finding *finding)
+{
+    char is[FMNN_SHAPE_TEXT], should[FMNN_SHAPE_TEXT];
+    fmnn_format_shape(is, finding->shape);
+    fmnn_format_shape(should, wanted);
+    if (finding->state == FILE_GOOD && wanted.height && strcmp(is, should) != 0)
+        found(finding, FILE_FOREIGN, "an IDX file of images of %s, but the training images are %s",
+              is, should);
 }
 
 /* What a file's name promises must be true, because readers rely on it. */

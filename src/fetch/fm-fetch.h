@@ -43,9 +43,12 @@ enum file_state {
 
 struct finding {
     enum file_state state;
-    bool gzip;             /* the file is compressed */
-    uint64_t rows, pixels; /* of a good file: images or labels, pixels per image */
-    char why[240];         /* one line; empty if it is good */
+    bool gzip;               /* the file is compressed */
+    uint64_t rows, pixels;   /* of a good file: images or labels, pixels per image */
+    struct fmnn_shape shape; /* of good images */
+    unsigned max_label;      /* of good labels */
+    char sha256[65];         /* of a good IDX file, uncompressed */
+    char why[240];           /* one line; empty if it is good */
 };
 
 bool dataset_pinned(const struct fmnn_dataset *set);
@@ -58,14 +61,19 @@ void verify_stream(int fd, const struct fmnn_dataset *set, size_t file, struct f
 /* The same for a path. A name that ends in .gz must mean that the file is compressed. */
 void verify_path(const char *path, const struct fmnn_dataset *set, size_t file,
                  struct finding *finding);
+/* Training and test images must have the same shape. wanted: of the training images; height 0: not
+   known. */
+void verify_shape(struct fmnn_shape wanted, struct finding *finding);
 
 /* ---- fetch-store.c: the data directory */
 
 void make_directories(const char *path);
-/* Writes the class names of the data set or, if it has none, of the directory `from`, which may be
-   NULL. */
-void write_class_names(const char *directory, const struct fmnn_dataset *set, const char *from);
-
+/* The class names of the data set or, if it has none, of the directory `from`, which may be NULL;
+   NULL: they are not known. */
+struct fmnn_names *find_class_names(const struct fmnn_dataset *set, const char *from);
+/* Writes them, or says that they are not known. */
+void write_class_names(const char *directory, const struct fmnn_dataset *set,
+                       const struct fmnn_names *names);
 /* Writes classes.txt. A list that is there is kept, with a warning if it is another one. title: of
    the data set, for messages. */
 void store_class_names(const char *directory, const char *title, const struct fmnn_names *names);
@@ -75,20 +83,26 @@ struct stage;
 struct stage *stage_open(const char *directory, const struct fmnn_dataset *set, size_t file);
 /* The same for a file that is only read: it is never committed, and no file of its name matters. */
 struct stage *stage_open_hidden(const char *directory, const struct fmnn_dataset *set, size_t file);
+/* What verify_shape() wants of the file that comes. */
+void stage_expect(struct stage *stage, struct fmnn_shape shape);
 void stage_write(struct stage *stage, const void *bytes, size_t size);
 void stage_restart(struct stage *stage); /* discards what was written */
 uint64_t stage_size(const struct stage *stage);
 void stage_verify(struct stage *stage, struct finding *finding);
 const char *stage_path(const struct stage *stage); /* of the temporary */
-/* Puts it in place as NAME.gz, or as NAME if it is not compressed, and frees. */
-void stage_commit(struct stage *stage, const struct finding *finding);
+/* Converts a good file if necessary. gzip: whether it is compressed, which decides its name. */
+void stage_finish(struct stage *stage, bool gzip);
+/* Puts what is finished in place as NAME.gz, or as NAME if it is not compressed, and frees. */
+void stage_commit(struct stage *stage);
 void stage_abandon(struct stage *stage); /* and frees */
 
 /* The data set's file in a local directory, under any of its names; malloc'ed, NULL if there is
    none. */
 char *local_file(const char *from, const struct source *source, size_t file);
-/* Copies and verifies the data set's file from a local directory. No good file is trouble. */
-void copy_file(const char *from, const char *directory, const struct source *source, size_t file);
+/* Copies the data set's file from a local directory into a finished stage; the finding is that of
+   the original, whose shape is expected. No good file is trouble. */
+struct stage *stage_copy(const char *from, const char *directory, const struct source *source,
+                         size_t file, struct fmnn_shape expected, struct finding *finding);
 
 /* ---- fetch-forms.c: the forms in which data sets are distributed */
 
@@ -100,8 +114,8 @@ bool converts(const struct fmnn_dataset *set, size_t file);
 /* Writes the good file in fd with images upright and labels from 0. path: for messages. */
 void convert(int fd, const char *path, const struct fmnn_dataset *set, size_t file, bool gzip,
              FILE *out);
-/* The class names in a directory of such files, or NULL. */
-struct fmnn_names *names_beside(const char *directory, const struct fmnn_dataset *set);
+/* The class names in a directory of files of this data set, or NULL. */
+struct fmnn_names *names_beside(const char *directory, const char *set, unsigned first_label);
 
 /* ---- fetch-download.c: the network */
 
@@ -115,10 +129,12 @@ struct downloader;
 struct downloader *downloader_new(const char *const *mirrors,
                                   const struct download_settings *settings);
 void downloader_free(struct downloader *downloader);
-/* Fetches and verifies the data set's file. If no mirror has it, that is trouble, or false if it is
-   optional and every mirror says that it is not there. */
-bool download_file(struct downloader *downloader, const char *directory,
-                   const struct source *source, size_t file, bool optional);
+/* Fetches the data set's file into a finished stage; the finding is that of the original, whose
+   shape is expected. If no mirror has it, that is trouble, or NULL if it is optional and every
+   mirror says that it is not there. */
+struct stage *stage_download(struct downloader *downloader, const char *directory,
+                             const struct source *source, size_t file, struct fmnn_shape expected,
+                             bool optional, struct finding *finding);
 /* The same for a file that is only read, which stays a hidden stage in the directory. */
 struct stage *download_hidden(struct downloader *downloader, const char *directory,
                               const struct source *source, size_t file);

@@ -13,14 +13,16 @@ enum { SIDE = 32, PIXELS = SIDE * SIDE, MAX_FILES = 6 };
 /* ---- 1. The files */
 
 static const struct version {
-    const char *directory;
+    const char *set, *title, *directory;
     size_t labels; /* of a record; the last one counts */
     struct {
         const char *name;
         int part;
     } file[MAX_FILES];
 } versions[] = {
-    {"cifar-10-batches-bin",
+    {"cifar-10",
+     "CIFAR-10",
+     "cifar-10-batches-bin",
      1,
      {{"data_batch_1.bin", IMPORT_TRAIN},
       {"data_batch_2.bin", IMPORT_TRAIN},
@@ -28,7 +30,11 @@ static const struct version {
       {"data_batch_4.bin", IMPORT_TRAIN},
       {"data_batch_5.bin", IMPORT_TRAIN},
       {"test_batch.bin", IMPORT_TEST}}},
-    {"cifar-100-binary", 2, {{"train.bin", IMPORT_TRAIN}, {"test.bin", IMPORT_TEST}}},
+    {"cifar-100",
+     "CIFAR-100",
+     "cifar-100-binary",
+     2,
+     {{"train.bin", IMPORT_TRAIN}, {"test.bin", IMPORT_TEST}}},
 };
 enum { VERSIONS = sizeof versions / sizeof *versions };
 
@@ -155,7 +161,7 @@ static void add_records(struct import *import, const struct version *version, in
     uint8_t pixels[3 * PIXELS];
     if (content->size % record || !content->size)
         die("%s: %zu bytes are not records of %zu, as %s has them", path, content->size, record,
-            version->labels == 1 ? "CIFAR-10" : "CIFAR-100");
+            version->title);
     for (size_t at = 0; at < content->size; at += record) {
         const uint8_t *from = content->bytes + at + version->labels;
         for (size_t i = 0; i < 3 * PIXELS; i++)
@@ -202,90 +208,127 @@ static void read_file(const char *directory, const char *name, struct content *c
     free_list(list);
 }
 
-/* Which version the directory has, or NULL. */
-static const struct version *version_in(const char *from)
+static bool has_files(const char *from, const struct version *version)
 {
-    const struct version *found = NULL;
-    for (size_t v = 0; v < VERSIONS && !found; v++) {
-        char *directory = directory_with(from, &versions[v]);
-        char **list = list_directory(directory);
-        for (char **name = list; name && *name; name++)
-            if (!strcmp(*name, versions[v].file[0].name))
-                found = &versions[v];
-        free_list(list);
-        free(directory);
-    }
+    char *directory = directory_with(from, version);
+    char **list = list_directory(directory);
+    bool found = false;
+    for (char **name = list; name && *name; name++)
+        found |= !strcmp(*name, version->file[0].name);
+    free_list(list);
+    free(directory);
     return found;
 }
 
-/* An archive in the directory; malloc'ed, or NULL. */
-static char *archive_in(const char *from)
+/* The version's archive in the directory; malloc'ed, or NULL. */
+static char *archive_in(const char *from, const struct version *version)
 {
+    size_t length = strlen(version->set);
     char **list = list_directory(from), *path = NULL;
     for (char **name = list; name && *name && !path; name++)
-        if (!strncmp(*name, "cifar-10", 8) && is_archive(*name))
+        if (!strncmp(*name, version->set, length) && (*name)[length] == '-' && is_archive(*name))
             path = path_in(from, *name, "");
     free_list(list);
     return path;
 }
 
+static bool is_in(const char *from, const struct version *version)
+{
+    char *archive = has_files(from, version) ? NULL : archive_in(from, version);
+    bool found = archive || has_files(from, version);
+    free(archive);
+    return found;
+}
+
 bool is_cifar_source(const struct import_settings *s)
 {
-    if (s->fetched[0] || is_archive(s->from) || version_in(s->from))
-        return true;
-    char *archive = archive_in(s->from);
-    free(archive);
-    return archive != NULL;
+    bool found = s->fetched[0] || is_archive(s->from);
+    for (size_t v = 0; v < VERSIONS && !found; v++)
+        found = is_in(s->from, &versions[v]);
+    return found;
 }
 
-/* The version of which the archive has the first file. */
-static const struct version *open_archive(const char *path,
+/* Of the versions that are there, the one that is the known data set, or the only one. NULL: there
+   is none. path: for messages. */
+static const struct version *choose(const struct import_settings *s, const bool there[VERSIONS],
+                                    const char *path)
+{
+    const struct version *found = NULL;
+    for (size_t v = 0; v < VERSIONS; v++)
+        if (there[v] && s->known && !strcmp(s->known->name, versions[v].set))
+            return &versions[v];
+    for (size_t v = 0; v < VERSIONS; v++) {
+        if (there[v] && found)
+            die("%s: contains %s and %s; name one of them as the data set: %s or %s", path,
+                found->title, versions[v].title, found->set, versions[v].set);
+        found = there[v] ? &versions[v] : found;
+    }
+    if (found && s->known)
+        die("%s: this is %s, not %s", path, found->title, s->known->title);
+    return found;
+}
+
+static const struct version *open_archive(const struct import_settings *s, const char *path,
                                           struct content content[VERSIONS][MAX_FILES])
 {
+    bool there[VERSIONS];
     read_archive(path, content);
     for (size_t v = 0; v < VERSIONS; v++)
-        if (content[v][0].there)
-            return &versions[v];
-    die("%s: this archive contains neither %s nor %s, files of the binary versions of CIFAR-10 and "
-        "CIFAR-100; unpack other archives, and name the directory",
-        path, versions[0].file[0].name, versions[1].file[0].name);
+        there[v] = content[v][0].there;
+    const struct version *version = choose(s, there, path);
+    if (!version)
+        die("%s: this archive contains neither %s nor %s, files of the binary versions of CIFAR-10 "
+            "and CIFAR-100; unpack other archives, and name the directory",
+            path, versions[0].file[0].name, versions[1].file[0].name);
+    return version;
 }
 
-static const struct version *open_directory(const char *from,
-                                            struct content content[VERSIONS][MAX_FILES])
+static void open_directory(const char *from, const struct version *version,
+                           struct content content[MAX_FILES])
 {
-    const struct version *version = version_in(from);
     char *directory = directory_with(from, version);
     for (size_t i = 0; i < MAX_FILES && version->file[i].name; i++)
-        read_file(directory, version->file[i].name, &content[version - versions][i]);
+        read_file(directory, version->file[i].name, &content[i]);
     free(directory);
-    return version;
+}
+
+/* The archive to read; malloc'ed, or NULL: files are to be read, of *version. */
+static char *find_archive(const struct import_settings *s, const struct version **version)
+{
+    bool there[VERSIONS];
+    if (s->fetched[0] || is_archive(s->from))
+        return text_format("%s", s->fetched[0] ? s->fetched[0] : s->from);
+    for (size_t v = 0; v < VERSIONS; v++)
+        there[v] = is_in(s->from, &versions[v]);
+    *version = choose(s, there, s->from);
+    return has_files(s->from, *version) ? NULL : archive_in(s->from, *version);
 }
 
 void read_cifar_source(struct import *import)
 {
     struct content content[VERSIONS][MAX_FILES] = {{{0}}};
-    const char *from = import->settings->from, *given = import->settings->fetched[0];
-    if (!given && is_archive(from))
-        given = from;
-    char *archive = given ? text_format("%s", given) : version_in(from) ? NULL : archive_in(from);
-    const struct version *version =
-        archive ? open_archive(archive, content) : open_directory(from, content);
+    const struct import_settings *s = import->settings;
+    const struct version *version = NULL;
+    char *archive = find_archive(s, &version);
+    const char *from = archive ? archive : s->from;
+    if (archive)
+        version = open_archive(s, archive, content);
+    else
+        open_directory(from, version, content[version - versions]);
     struct content *file = content[version - versions];
     for (size_t i = 0; i < MAX_FILES && version->file[i].name; i++) {
         const char *name = version->file[i].name;
-        char *path = path_in(archive ? archive : from, name, "");
+        char *path = path_in(from, name, "");
         if (!file[i].there)
-            die("%s: %s is missing", archive ? archive : from, name);
+            die("%s: %s is missing", from, name);
         add_records(import, version, version->file[i].part, &file[i], path);
         free(path);
     }
     for (size_t i = 0; i < sizeof content / sizeof **content; i++)
         free(content[i / MAX_FILES][i % MAX_FILES].bytes);
     free(archive);
-    if (!import->settings->known || !import->settings->known->class_count) {
-        const struct fmnn_dataset *set =
-            fmnn_dataset_find(version->labels == 1 ? "cifar-10" : "cifar-100");
+    if (!s->known) {
+        const struct fmnn_dataset *set = fmnn_dataset_find(version->set);
         import->names = set ? copy_names(set->classes, set->class_count) : NULL;
     }
 }

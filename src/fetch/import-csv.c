@@ -307,6 +307,18 @@ static void add_ends(struct ends *to, const struct ends *from)
     to->between = fmax(to->between, from->between);
 }
 
+/* If one header names the labels, a header that does not is that of a table without them. Its first
+   column may be numbers of rows. */
+static void leave_out_unnamed(struct table *table, size_t count)
+{
+    bool named = false;
+    for (size_t i = 0; i < count; i++)
+        named |= table[i].csv.label >= 0;
+    for (size_t i = 0; i < count; i++)
+        if (named && table[i].csv.label < 0 && table[i].csv.header)
+            table[i].labelled = false;
+}
+
 /* The labels of all tables: where a header names them; else in the column that all tables suggest
    together. */
 static void find_labels(struct table *table, size_t count, const struct import_settings *s)
@@ -403,9 +415,11 @@ static void read_tables(struct import *import, struct table *table, size_t count
     for (size_t i = 0; i < count; i++) {
         table[i].csv = open_csv(table[i].path);
         survey(&table[i], s);
+    }
+    leave_out_unnamed(table, count);
+    for (size_t i = 0; i < count; i++)
         if (!table[i].labelled)
             note("%s: has pixels but no labels; left out", table[i].path);
-    }
     find_labels(table, count, s);
     double factor = find_factor(table, count, s->from);
     for (size_t i = 0; i < count; i++) {
@@ -429,50 +443,109 @@ static bool is_csv(const char *name)
     return ends_in(name, ".csv") || ends_in(name, ".csv.gz");
 }
 
-/* The first file whose name has the word, or the only one; malloc'ed, or NULL. */
-static char *find(const char *directory, int part)
+/* The names of the tables in a directory; the list ends in NULL. If the data set's own name comes
+   before one of them, those after other names do not count. */
+static char **list_tables(const struct import_settings *s)
 {
-    char **list = list_directory(directory), *path = NULL, *only = NULL;
-    size_t count = 0;
+    char **list = list_directory(s->from);
+    bool own = false;
+    size_t kept = 0;
+    for (char **name = list; name && *name; name++)
+        own |= is_csv(*name) && part_name(*name, s).kind == OWN_PREFIX;
     for (char **name = list; name && *name; name++) {
-        if (!is_csv(*name))
+        struct part_name is = part_name(*name, s);
+        if (is_csv(*name) && !(own && is.part >= 0 && is.kind == OTHER_PREFIX))
+            list[kept++] = *name;
+        else
+            free(*name);
+    }
+    if (list)
+        list[kept] = NULL;
+    return list;
+}
+
+/* How clearly a name stands for a part: "mnist-train.csv", "mnist-train-1.csv", "train.csv",
+   others. */
+static int clarity(const char *name, const struct part_name *is)
+{
+    const char *part = name + is->prefix;
+    bool alone = part[strcspn(part, ".-_ ")] == '.';
+    return is->kind == OWN_PREFIX ? 2 + alone : is->kind == NO_PREFIX && alone;
+}
+
+static bool is_same_table(const char *plain, const char *packed)
+{
+    size_t length = strlen(plain);
+    return !strncmp(plain, packed, length) && !strcasecmp(packed + length, ".gz");
+}
+
+/* The names that stand for a part most clearly: the first, and another one; NULL: none. */
+static const char *find_name(char **list, const struct import_settings *s, int part,
+                             const char **rival)
+{
+    const char *found = NULL;
+    int best = -1;
+    *rival = NULL;
+    for (char **name = list; name && *name; name++) {
+        struct part_name is = part_name(*name, s);
+        int how = clarity(*name, &is);
+        bool only = is.part < 0 && part == IMPORT_TRAIN && !list[1];
+        if ((is.part != part && !only) || how < best)
             continue;
-        count++;
-        bool test = strcasestr(*name, "test") != NULL;
-        if (!path && (part == IMPORT_TEST ? test : strcasestr(*name, "train") != NULL))
-            path = path_in(directory, *name, "");
-        if (!only && !test)
-            only = path_in(directory, *name, "");
+        if (how > best)
+            *rival = NULL;
+        else if (!is_same_table(found, *name))
+            *rival = *name;
+        found = how > best ? *name : found;
+        best = how;
     }
-    free_list(list);
-    if (!path && part == IMPORT_TRAIN && count == 1) {
-        path = only;
-        only = NULL;
-    }
-    free(only);
-    return path;
+    return found;
 }
 
 bool is_csv_source(const struct import_settings *s)
 {
     if (!is_directory(s->from))
         return is_csv(s->from);
-    char *path = find(s->from, IMPORT_TRAIN);
-    free(path);
-    return path != NULL;
+    const char *rival;
+    char **list = list_tables(s);
+    bool found = find_name(list, s, IMPORT_TRAIN, &rival) != NULL;
+    free_list(list);
+    return found;
+}
+
+/* The paths of the tables in a directory, malloc'ed. */
+static void find_tables(const struct import_settings *s, char *path[IMPORT_PARTS])
+{
+    char **list = list_tables(s);
+    const char *name[IMPORT_PARTS], *rival;
+    size_t count = 0;
+    for (int part = 0; part < IMPORT_PARTS; part++) {
+        const char *found = find_name(list, s, part, &rival);
+        if (rival)
+            die("%s: several tables have '%s' in their names, %s and %s; name one of the files, or "
+                "move the others away",
+                s->from, part == IMPORT_TRAIN ? "train" : "test", found, rival);
+        if (found) {
+            path[part] = path_in(s->from, found, "");
+            name[count++] = found;
+        }
+    }
+    refuse_mixture(s, name, count);
+    free_list(list);
 }
 
 void read_csv_source(struct import *import)
 {
-    const char *from = import->settings->from;
+    const struct import_settings *s = import->settings;
     struct table table[IMPORT_PARTS] = {{.part = IMPORT_TRAIN}};
     char *path[IMPORT_PARTS] = {NULL};
     size_t count = 0;
-    if (!is_directory(from))
-        path[IMPORT_TRAIN] = text_format("%s", from);
-    else
-        for (int part = 0; part < IMPORT_PARTS; part++)
-            path[part] = find(from, part);
+    if (is_directory(s->from)) {
+        find_tables(s, path);
+        import->names = names_of_source(s);
+    } else {
+        path[IMPORT_TRAIN] = text_format("%s", s->from);
+    }
     for (int part = 0; part < IMPORT_PARTS; part++)
         if (path[part])
             table[count++] = (struct table){.path = path[part], .part = part};

@@ -125,6 +125,22 @@ static void number_classes(struct loader *l)
     free(path);
 }
 
+/* An IDX file has no room for an unknown label, so these images are not even read. */
+static void leave_out_unknown(struct folder *f)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < f->count; i++)
+        if (f->image[i].class < f->names->count)
+            f->image[kept++] = f->image[i];
+        else
+            free(f->image[i].path);
+    f->count = kept;
+    if (f->images[f->names->count])
+        note("%s: they are left out, because an IDX file has no unknown labels", f->path);
+    if (!kept)
+        die("%s: no image is in a class folder", f->path);
+}
+
 /* ---- images */
 
 static void bad(struct loader *l, const char *path, const struct fmnn_loaded *loaded)
@@ -178,8 +194,6 @@ static void give_part(struct loader *l, enum folder_part part, size_t *done)
         first++;
     for (end = first; end < f->count && f->image[end].part == part;)
         end++;
-    while (end > first && f->image[end - 1].class == f->names->count)
-        end--; /* an IDX file has no room for an unknown label */
     for (; first < end; first += n) {
         n = end - first < l->block ? end - first : l->block;
         give_block(l, f->image + first, n);
@@ -196,8 +210,6 @@ static void give_all(struct loader *l)
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         give_part(l, order[i], &done);
     show_reading(l->folder.count, l->folder.count);
-    if (l->folder.images[l->folder.names->count])
-        note("%s: they are left out, because an IDX file has no unknown labels", l->folder.path);
     free(l->pixels);
     free(l->row);
 }
@@ -222,11 +234,36 @@ bool is_folder_source(const struct import_settings *s)
     return found;
 }
 
+/* The part of the home's path below the folder that would be the name of a class; NULL: none. */
+static const char *class_of_home(const struct folder *f, const char *folder, const char *home)
+{
+    size_t length = strlen(folder);
+    if (strncmp(home, folder, length) != 0 || home[length] != '/')
+        return NULL;
+    const char *name = home + length + 1;
+    if (f->parts)
+        name = strchr(name, '/') ? strchr(name, '/') + 1 : NULL;
+    return name && fmnn_names_find(f->names, name) < f->names->count ? name : NULL;
+}
+
+/* The directory to fill has been made by now, and is among the class folders if it lies there. */
+static void refuse_class(const struct folder *f, const struct import_settings *s)
+{
+    char *folder = realpath(s->from, NULL), *home = realpath(s->directory, NULL);
+    if (folder && home && class_of_home(f, folder, home))
+        die("%s: the directory to fill is one of the class folders of %s; choose another one",
+            s->directory, s->from);
+    free(folder);
+    free(home);
+}
+
 void read_folder_source(struct import *import)
 {
     struct loader l = {.import = import, .settings = import->settings};
     l.folder = folder_read(import->settings->from);
+    refuse_class(&l.folder, import->settings);
     folder_note(&l.folder);
+    leave_out_unknown(&l.folder);
     number_classes(&l);
     l.images = open_images(NULL, NULL);
     l.name = xcalloc(BLOCK, sizeof *l.name);

@@ -299,20 +299,47 @@ static bool contains(const char *name, const char *word)
     return strstr(name, word) != NULL;
 }
 
-/* How well a file's name suits: 0 not at all; better with the data set's name in front. */
-static int suits(const char *name, const struct import_settings *s, int part, const char *what)
+/* Where a name has a word for the last time; NULL: nowhere. */
+static const char *last(const char *name, const char *word)
 {
-    size_t length = strlen(s->name);
-    bool own = !strncmp(name, s->name, length) && name[length] == '-';
-    const char *rest = own ? name + length + 1 : name;
-    bool test = contains(rest, "t10k") || contains(rest, "test");
-    if (!contains(rest, what) || !contains(rest, "idx") ||
-        (part == IMPORT_TEST ? !test : test || !contains(rest, "train")))
-        return 0;
-    bool packed = contains(rest, ".gz");
-    bool begins =
-        !strncmp(rest, "train", 5) || !strncmp(rest, "t10k", 4) || !strncmp(rest, "test", 4);
-    return 1 + 4 * own + 2 * begins + !packed;
+    const char *found = NULL;
+    for (const char *at = strstr(name, word); at; at = strstr(at + 1, word))
+        found = at;
+    return found;
+}
+
+/* Whether a file has images or labels (what) by its name, and of which part. The name of the data
+   set can contain both words. */
+static bool is_named(const char *name, const struct import_settings *s, const char *what,
+                     struct part_name *is)
+{
+    const char *here = last(name, what);
+    const char *other = last(name, !strcmp(what, "images") ? "labels" : "images");
+    *is = part_name(name, s);
+    return is->part >= 0 && here && (!other || here > other) && contains(name, "idx");
+}
+
+/* The names of the source's files; the list ends in NULL. Files after other names than the data
+   set's count only if there are no others. */
+static char **list_files(const struct import_settings *s)
+{
+    struct part_name is;
+    char **list = list_directory(s->from);
+    bool others = true;
+    size_t kept = 0;
+    for (char **name = list; name && *name; name++)
+        if (is_named(*name, s, "images", &is) || is_named(*name, s, "labels", &is))
+            others &= is.kind == OTHER_PREFIX;
+    for (char **name = list; name && *name; name++) {
+        bool file = is_named(*name, s, "images", &is) || is_named(*name, s, "labels", &is);
+        if (file && (others || is.kind != OTHER_PREFIX))
+            list[kept++] = *name;
+        else
+            free(*name);
+    }
+    if (list)
+        list[kept] = NULL;
+    return list;
 }
 
 /* The path of a part's file, malloc'ed; NULL: there is none. */
@@ -321,11 +348,13 @@ static char *find(const struct import_settings *s, int part, const char *what)
     const char *const *fetched = s->fetched + (part == IMPORT_TEST ? 2 : 0);
     if (s->fetched[0])
         return s->fetched[1] ? text_format("%s", fetched[!strcmp(what, "labels")]) : NULL;
-    char **list = list_directory(s->from), *path = NULL;
-    int best = 0;
+    struct part_name is;
+    char **list = list_files(s), *path = NULL;
+    int best = -1;
     for (char **name = list; name && *name; name++) {
-        int how = suits(*name, s, part, what);
-        if (how > best) {
+        bool suits = is_named(*name, s, what, &is) && is.part == part;
+        int how = 2 * (int)is.kind + !contains(*name, ".gz");
+        if (suits && how > best) {
             best = how;
             free(path);
             path = path_in(s->from, *name, "");
@@ -333,6 +362,16 @@ static char *find(const struct import_settings *s, int part, const char *what)
     }
     free_list(list);
     return path;
+}
+
+static void check_names(const struct import_settings *s)
+{
+    char **list = list_files(s);
+    size_t count = 0;
+    while (list && list[count])
+        count++;
+    refuse_mixture(s, (const char *const *)list, count);
+    free_list(list);
 }
 
 bool is_idx_source(const struct import_settings *s)
@@ -416,6 +455,7 @@ static void read_pair(struct import *import, struct pair *pair)
 {
     double *label = xcalloc(pair->labels.row, sizeof *label);
     uint8_t *pixels = xcalloc(pair->images.row, 1);
+    import_begin(import, pair->part, pair->form.shape, pair->images_path);
     for (size_t i = 0; i < pair->images.size[0]; i++) {
         read_image(&pair->images, &pair->form, pixels);
         import_add(import, pair->part, pair->form.shape, pixels,
@@ -445,6 +485,10 @@ void read_idx_source(struct import *import)
     static const char *const word[] = {"train", "t10k"};
     struct pair pair[IMPORT_PARTS];
     size_t count = 0;
+    if (!s->fetched[0]) {
+        check_names(s);
+        import->names = names_of_source(s);
+    }
     for (int part = 0; part < IMPORT_PARTS; part++) {
         char *images = find(s, part, "images"), *labels = find(s, part, "labels");
         if (!images != !labels)
@@ -460,6 +504,4 @@ void read_idx_source(struct import *import)
         free(pair[i].images_path);
         free(pair[i].labels_path);
     }
-    if (!s->fetched[0])
-        import->names = names_in_directory(s->from);
 }

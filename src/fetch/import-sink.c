@@ -56,16 +56,22 @@ static void refuse_existing(const char *path)
     free(packed);
 }
 
-static void begin(struct import *import, int which, struct fmnn_shape shape)
+static void name_files(struct import *import, int which)
 {
     struct import_part *part = &import->part[which];
     const char *directory = import->settings->directory;
     const char *word = which == IMPORT_TRAIN ? "train" : "t10k";
     part->images_path = path_in(directory, word, "-images-idx3-ubyte");
     part->labels_path = path_in(directory, word, "-labels-idx1-ubyte");
-    part->shape = shape;
     refuse_existing(part->images_path);
     refuse_existing(part->labels_path);
+}
+
+static void begin(struct import *import, int which, struct fmnn_shape shape)
+{
+    struct import_part *part = &import->part[which];
+    name_files(import, which);
+    part->shape = shape;
     part->images = output_open(part->images_path, true);
     part->labels = output_open(part->labels_path, true);
     write_headers(part);
@@ -119,15 +125,21 @@ static void check_shape(const struct import *import, struct fmnn_shape shape, co
             FMNN_MAX_SIDE, FMNN_MAX_SIDE);
 }
 
+void import_begin(struct import *import, int which, struct fmnn_shape shape, const char *source)
+{
+    struct fmnn_shape stored = import->settings->transpose ? turned_shape(shape) : shape;
+    check_shape(import, stored, source);
+    begin(import, which, stored);
+}
+
 void import_add(struct import *import, int which, struct fmnn_shape shape, const uint8_t *pixels,
                 double label, const char *source)
 {
     struct import_part *part = &import->part[which];
     unsigned char class = label_of(import, label, source);
     struct fmnn_shape stored = import->settings->transpose ? turned_shape(shape) : shape;
-    if (part->count == 0) {
-        check_shape(import, stored, source);
-        begin(import, which, stored);
+    if (!part->images) {
+        import_begin(import, which, shape, source);
     } else if (stored.channels != part->shape.channels || stored.height != part->shape.height ||
                stored.width != part->shape.width) {
         check_shape(import, stored, source);
@@ -183,17 +195,19 @@ void import_finish(struct import *import)
         die("%s: contains no training images", import->settings->from);
     for (int i = 0; i < IMPORT_PARTS; i++)
         max = import->part[i].max_label > max ? import->part[i].max_label : max;
+    if (!import->part[IMPORT_TEST].count)
+        name_files(import, IMPORT_TEST); /* another data set's test images must not stay beside */
     write_names(import, max);
     for (int i = 0; i < IMPORT_PARTS; i++)
         if (import->part[i].count)
             correct_headers(&import->part[i]);
     for (int i = 0; i < IMPORT_PARTS; i++) {
         struct import_part *part = &import->part[i];
-        if (!part->count)
-            continue;
-        output_commit(part->images);
-        output_commit(part->labels);
-        printf("%s\n%s\n", part->images_path, part->labels_path);
+        if (part->count) {
+            output_commit(part->images);
+            output_commit(part->labels);
+            printf("%s\n%s\n", part->images_path, part->labels_path);
+        }
         free(part->images_path);
         free(part->labels_path);
     }

@@ -47,6 +47,9 @@ struct import {
     uint8_t *turned;          /* an image that is transposed */
 };
 
+/* Begins a part whose images all have this shape, before the first of them. source: for
+   messages. */
+void import_begin(struct import *import, int part, struct fmnn_shape shape, const char *source);
 /* The next image of a part, (H,W,C) bytes, and its label before --first-label is subtracted.
    source: for messages, with the number of the row. All images have the same shape. */
 void import_add(struct import *import, int part, struct fmnn_shape shape, const uint8_t *pixels,
@@ -82,6 +85,23 @@ void read_csv_source(struct import *import);
 
 bool is_folder_source(const struct import_settings *settings);
 void read_folder_source(struct import *import);
+
+/* ---- import-names.c: what the name of a file says */
+
+/* Of a name such as "emnist-letters-test-images-idx3-ubyte.gz". */
+struct part_name {
+    int part;      /* IMPORT_TRAIN or IMPORT_TEST; -1: the name does not say */
+    size_t prefix; /* the length of what comes before it */
+    /* The prefix is another name, empty, or the name of the data set. */
+    enum { OTHER_PREFIX, NO_PREFIX, OWN_PREFIX } kind;
+};
+
+struct part_name part_name(const char *name, const struct import_settings *settings);
+/* The class names in the directory `from`, or NULL. */
+struct fmnn_names *names_of_source(const struct import_settings *settings);
+/* Exits if some of the files, in the directory `from`, are by their names those of another known
+   data set, or of several. */
+void refuse_mixture(const struct import_settings *settings, const char *const *names, size_t count);
 
 /* ---- import.c */
 

@@ -39,6 +39,8 @@ static void open_reader(struct reader *r, const char *path, const struct setting
 static char *absolute(const struct reader *r, const char *image)
 {
     const char *part = part_of_row(image);
+    if (!image[0]) /* which is told when it is read */
+        return text_format("%s", "");
     if (part && !r->directory)
         die("--absolute: %s: no data directory found", image);
     if (part)
@@ -137,8 +139,8 @@ static const char *class_name(const struct reader *r, const struct row *row)
     if (!class_number(word, &number))
         return word;
     if (number >= r->names->count)
-        die("--names: %s names %zu classes, but label %zu occurs", r->names->source,
-            r->names->count, number);
+        die("%s:%zu: %s names %zu classes, but label %zu occurs", r->rows.name, row->line,
+            r->names->source, r->names->count, number);
     return r->names->name[number];
 }
 
@@ -151,15 +153,25 @@ static bool has_numbers(const struct class_words *words)
     return false;
 }
 
+/* The image of the first row that was not left out; NULL: there is none. */
+static const char *first_image(const struct rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (!rows->row[i].dropped)
+            return rows->row[i].image;
+    return NULL;
+}
+
 static void learn_names(struct reader *r, const struct settings *settings)
 {
     if (!settings->names || r->class >= 0)
         return;
     r->add_class = true; /* also to an empty table */
-    if (!r->rows.count)
+    const char *image = first_image(&r->rows);
+    if (!image)
         return;
     struct fmnn_images *images = open_images(settings->data, settings->root);
-    r->names = class_names(NULL, images, r->rows.row[0].image);
+    r->names = class_names(NULL, images, image);
     fmnn_images_free(images);
     if (!r->names && has_numbers(&r->words))
         die("--names: the classes of %s have no names", fmnn_table_name(r->table));
@@ -243,6 +255,16 @@ static void print_rows(struct reader *r, const struct settings *settings)
     }
 }
 
+/* Every row that will be written must have a name, before the first one is. */
+static void check_class_names(struct reader *r, const struct settings *settings)
+{
+    for (size_t i = 0; r->add_class && i < r->rows.count; i++)
+        if (is_written(&r->rows, &r->rows.row[i], settings))
+            class_name(r, &r->rows.row[i]);
+    memset(r->rows.written, 0, sizeof r->rows.written); /* none was written yet */
+    memset(r->rows.other_written, 0, r->rows.others.count * sizeof *r->rows.other_written);
+}
+
 static void find_base(struct reader *r, const struct settings *settings)
 {
     char *directory = data_directory(settings->data);
@@ -266,6 +288,7 @@ int split_table(const char *path, struct settings *settings)
     choose_rows(&r.rows, settings, name);
     choose_wanted(&r, settings);
     learn_names(&r, settings);
+    check_class_names(&r, settings);
     print_header(&r);
     print_rows(&r, settings);
     int status = end_rows(&r.rows, settings, name);

@@ -3,8 +3,8 @@
    length of the first. What is imported must be images of one shape with whole pixels; a reader
    that gives up has said why.
 
-   Here are the functions that the readers call: of import-bytes.c, without gzip, of import.c and
-   import-sink.c. */
+   Here are the functions that the readers call: of import-bytes.c, without gzip, of import.c,
+   fetch-forms.c and import-sink.c. */
 #include "fuzz.h"
 
 #include <math.h>
@@ -112,7 +112,21 @@ void free_list(char **list)
     free(list);
 }
 
+/* ---- fetch-forms.c */
+
+struct fmnn_names *names_beside(const char *directory, const char *set, unsigned first_label)
+{
+    HOLDS(directory && set && !first_label);
+    return NULL;
+}
+
 /* ---- import-sink.c */
+
+void import_begin(struct import *import, int part, struct fmnn_shape shape, const char *name)
+{
+    HOLDS(import && (part == IMPORT_TRAIN || part == IMPORT_TEST) && name);
+    HOLDS((shape.channels == 1 || shape.channels == 3) && shape.height && shape.width);
+}
 
 void import_add(struct import *import, int part, struct fmnn_shape shape, const uint8_t *pixels,
                 double label, const char *name)
