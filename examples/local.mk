@@ -39,6 +39,11 @@ EXTRA_DIST += examples/record-better/README examples/record-better/report.md exa
 	examples/record-better/better-2.tsv examples/record-better/better-curves.png \
 	examples/record-better/better-matrix.png
 
+# The record of the preset best.
+EXTRA_DIST += examples/record-best/README examples/record-best/report.md examples/record-best/report.html \
+	examples/record-best/looks examples/record-best/best-0.tsv examples/record-best/best-curves.png \
+	examples/record-best/best-matrix.png examples/record-best/recipes
+
 # Labels that are probably wrong.
 EXTRA_DIST += examples/label-issues
 # The record of two searches with planted labels.
