@@ -59,7 +59,6 @@ struct request {
     bool has_range;
     unsigned long long range_start;
     double drawn; /* when the progress line was drawn last */
-    bool drew;
 };
 
 /* The response that the staged bytes came from. */
@@ -186,11 +185,10 @@ static int on_progress(void *data, curl_off_t total, curl_off_t now, curl_off_t 
     if (time - r->drawn < 0.2)
         return 0;
     r->drawn = time;
-    r->drew = true;
-    fprintf(stderr, "\r\033[K%s: %.1f", r->name, (double)now / 1e6);
     if (total > 0)
-        fprintf(stderr, " of %.1f", (double)total / 1e6);
-    fprintf(stderr, " MB");
+        draw_progress("%s: %.1f of %.1f MB", r->name, (double)now / 1e6, (double)total / 1e6);
+    else
+        draw_progress("%s: %.1f MB", r->name, (double)now / 1e6);
     return 0;
 }
 
@@ -290,8 +288,7 @@ static CURLcode perform(struct request *r, const char *tag)
     CURLcode status = curl_easy_perform(r->curl);
     sigaction(SIGPIPE, &before, NULL);
     curl_slist_free_all(headers);
-    if (r->drew)
-        fprintf(stderr, "\r\033[K");
+    clear_progress();
     return status;
 }
 

@@ -443,24 +443,21 @@ static bool is_csv(const char *name)
     return ends_in(name, ".csv") || ends_in(name, ".csv.gz");
 }
 
+static bool is_wanted(const char *name, const struct import_settings *s, bool own)
+{
+    struct part_name is = part_name(name, s);
+    return is_csv(name) && !(own && is.part >= 0 && is.kind == OTHER_PREFIX);
+}
+
 /* The names of the tables in a directory; the list ends in NULL. If the data set's own name comes
    before one of them, those after other names do not count. */
 static char **list_tables(const struct import_settings *s)
 {
     char **list = list_directory(s->from);
     bool own = false;
-    size_t kept = 0;
     for (char **name = list; name && *name; name++)
         own |= is_csv(*name) && part_name(*name, s).kind == OWN_PREFIX;
-    for (char **name = list; name && *name; name++) {
-        struct part_name is = part_name(*name, s);
-        if (is_csv(*name) && !(own && is.part >= 0 && is.kind == OTHER_PREFIX))
-            list[kept++] = *name;
-        else
-            free(*name);
-    }
-    if (list)
-        list[kept] = NULL;
+    keep_names(list, is_wanted, s, own);
     return list;
 }
 

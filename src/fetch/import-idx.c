@@ -319,26 +319,23 @@ static bool is_named(const char *name, const struct import_settings *s, const ch
     return is->part >= 0 && here && (!other || here > other) && contains(name, "idx");
 }
 
+/* Whether it is a file of the source; others: also one after another name than the data set's. */
+static bool is_wanted(const char *name, const struct import_settings *s, bool others)
+{
+    struct part_name is;
+    bool file = is_named(name, s, "images", &is) || is_named(name, s, "labels", &is);
+    return file && (others || is.kind != OTHER_PREFIX);
+}
+
 /* The names of the source's files; the list ends in NULL. Files after other names than the data
    set's count only if there are no others. */
 static char **list_files(const struct import_settings *s)
 {
-    struct part_name is;
     char **list = list_directory(s->from);
     bool others = true;
-    size_t kept = 0;
     for (char **name = list; name && *name; name++)
-        if (is_named(*name, s, "images", &is) || is_named(*name, s, "labels", &is))
-            others &= is.kind == OTHER_PREFIX;
-    for (char **name = list; name && *name; name++) {
-        bool file = is_named(*name, s, "images", &is) || is_named(*name, s, "labels", &is);
-        if (file && (others || is.kind != OTHER_PREFIX))
-            list[kept++] = *name;
-        else
-            free(*name);
-    }
-    if (list)
-        list[kept] = NULL;
+        others &= !is_wanted(*name, s, false);
+    keep_names(list, is_wanted, s, others);
     return list;
 }
 

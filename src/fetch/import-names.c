@@ -86,6 +86,18 @@ struct part_name part_name(const char *name, const struct import_settings *s)
     return is;
 }
 
+void keep_names(char **list, keep_name *keep, const struct import_settings *s, bool flag)
+{
+    size_t kept = 0;
+    for (char **name = list; name && *name; name++)
+        if (keep(*name, s, flag))
+            list[kept++] = *name;
+        else
+            free(*name);
+    if (list)
+        list[kept] = NULL;
+}
+
 /* The known data set whose name the prefix is; NULL: none. */
 static const struct fmnn_dataset *set_of_prefix(const char *name, size_t prefix)
 {

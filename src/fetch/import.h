@@ -97,6 +97,10 @@ struct part_name {
 };
 
 struct part_name part_name(const char *name, const struct import_settings *settings);
+/* Keeps the names in a list, which ends in NULL and may be NULL, that `keep` wants; frees the
+   others. */
+typedef bool keep_name(const char *name, const struct import_settings *s, bool flag);
+void keep_names(char **list, keep_name *keep, const struct import_settings *s, bool flag);
 /* The class names in the directory `from`, or NULL. */
 struct fmnn_names *names_of_source(const struct import_settings *settings);
 /* Exits if some of the files, in the directory `from`, are by their names those of another known

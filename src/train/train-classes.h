@@ -15,7 +15,7 @@ struct classes {
         uint64_t rows[USES];
     } * of;
     size_t count, capacity;
-    size_t labels; /* 1 + the highest of those that are used or have a name */
+    size_t labels; /* 1 + the highest label that is used or has a name */
     struct class_pairs pairs; /* label and class */
     struct class_words words; /* the names in the column `class`, if there are no labels */
     unsigned noted;           /* words of splits that have been noted */

@@ -379,8 +379,8 @@ static void keep_image(struct loader *l, const struct sample *sample, const uint
 }
 
 /* What is wrong with the image, if anything. --channels fits rows of IDX files, but does not allow
-   other sizes; image files of other sizes have led to another choice. The library, which knows no
-   options, advises --fit also if only the channels differ. */
+   other sizes; image files of other sizes have led to another choice. The library advises --fit
+   even if only the channels differ, for which --channels is enough. */
 static struct fmnn_error error_of(const struct loader *l, const struct sample *sample,
                                   const struct fmnn_loaded *loaded)
 {
